@@ -1,0 +1,21 @@
+"""The finalize blob, written in the FinalizeTask's stead. One that is there is left as it is."""
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob.aio import ContainerClient
+
+from batchmgr.adapters.service_errors import service_errors
+
+
+class BlobFinalizeSignal:
+    """The FinalizeSignal port on the finalize container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    async def raise_for(self, job_id: str, content: str) -> None:
+        """Write the job's finalize blob, unless it is there."""
+        with service_errors("Blob storage"):
+            try:
+                await self._container.get_blob_client(f"{job_id}.json").upload_blob(content.encode())
+            except ResourceExistsError:
+                return

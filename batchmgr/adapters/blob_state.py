@@ -1,0 +1,127 @@
+"""Requests, records and the active index, as blobs of one container.
+
+`requests/{job}.json` holds the message, with the callback URI; `records/{job}.json` the record, guarded by
+its ETag; `active/{job}` is an empty blob while the job has a step to go.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.storage.blob.aio import BlobClient, ContainerClient
+
+from batchmgr.adapters.service_errors import service_errors
+from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.model.ids import job_key
+from batchmgr.model.job import JobRecord
+from batchmgr.ports import Versioned
+from batchmgr.wire.job_message import JobMessage
+
+CONTAINER = "batchmgr-jobs"
+SERVICE = "Blob storage"
+
+
+class BlobJobStore:
+    """The JobStore port on a blob container."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
+        """Store the request under the job's id, unless there is one."""
+        kept = msgspec.structs.replace(message, job_id=job_id)
+        with service_errors(SERVICE):
+            try:
+                await self._request(job_id).upload_blob(msgspec.json.encode(kept))
+            except ResourceExistsError:
+                return await self.load_request(job_id)
+        return kept
+
+    async def load_request(self, job_id: str) -> JobMessage:
+        """The stored request."""
+        body, _ = await self._read(self._request(job_id), job_id)
+        return msgspec.json.decode(body, type=JobMessage)
+
+    async def create(self, record: JobRecord) -> Versioned[JobRecord]:
+        """Mark the job active, then store its record, unless there is one."""
+        try:
+            return await self.load(record.job_id)
+        except JobNotFoundError:
+            pass
+        with service_errors(SERVICE):
+            await self._active(record.job_id).upload_blob(b"", overwrite=True)
+            try:
+                answer = await self._record(record.job_id).upload_blob(msgspec.json.encode(record))
+            except ResourceExistsError:
+                return await self.load(record.job_id)
+        return Versioned(value=record, etag=str(answer["etag"]))
+
+    async def load(self, job_id: str) -> Versioned[JobRecord]:
+        """The record and its ETag."""
+        body, etag = await self._read(self._record(job_id), job_id)
+        return Versioned(value=msgspec.json.decode(body, type=JobRecord), etag=etag)
+
+    async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
+        """Store the record if it is still the one that was loaded."""
+        with service_errors(SERVICE):
+            try:
+                answer: dict[str, Any] = await self._record(record.job_id).upload_blob(
+                    msgspec.json.encode(record),
+                    overwrite=True,
+                    etag=etag,
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except ResourceModifiedError as error:
+                raise RecordChangedError(f"the record of job {record.job_id!r} has changed") from error
+        return Versioned(value=record, etag=str(answer["etag"]))
+
+    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
+        """A page of records, loaded at once."""
+        with service_errors(SERVICE):
+            listing = self._container.list_blob_names(name_starts_with="records/", results_per_page=limit)
+            pages = listing.by_page(continuation_token=after or None)
+            names: list[str] = []
+            async for page in pages:
+                names = [name async for name in page]
+                break
+        ids = [name.removeprefix("records/").removesuffix(".json") for name in names]
+        found = await asyncio.gather(*(self.load(job_id) for job_id in ids))
+        return [job.value for job in found], getattr(pages, "continuation_token", None) or ""
+
+    async def active_ids(self) -> AsyncIterator[str]:
+        """Keys of the active jobs."""
+        with service_errors(SERVICE):
+            async for name in self._container.list_blob_names(name_starts_with="active/"):
+                yield name.removeprefix("active/")
+
+    async def retire(self, job_id: str) -> None:
+        """Take the job from the active index."""
+        with service_errors(SERVICE):
+            try:
+                await self._active(job_id).delete_blob()
+            except ResourceNotFoundError:
+                return
+
+    async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
+        with service_errors(SERVICE):
+            try:
+                stream = await blob.download_blob()
+                return await stream.readall(), str(stream.properties.etag)
+            except ResourceNotFoundError as error:
+                raise JobNotFoundError(job_id) from error
+
+    def _request(self, job_id: str) -> BlobClient:
+        return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")
+
+    def _record(self, job_id: str) -> BlobClient:
+        return self._container.get_blob_client(f"records/{job_key(job_id)}.json")
+
+    def _active(self, job_id: str) -> BlobClient:
+        return self._container.get_blob_client(f"active/{job_key(job_id)}")

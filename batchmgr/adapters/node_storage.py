@@ -1,0 +1,92 @@
+"""How nodes reach storage: with a managed identity where one is named, else with a SAS on the container."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
+from azure.storage.blob.aio import BlobServiceClient
+
+from batchmgr.adapters.service_errors import service_errors
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.plan import ContainerNeed
+from batchmgr.wire.batch_body import ContainerGrant, Grants
+
+SERVICE = "Blob storage"
+LONGEST_DELEGATION = timedelta(days=7)
+READ = ContainerSasPermissions(read=True, list=True)
+WRITE = ContainerSasPermissions(create=True, write=True)
+
+
+class NodeBlobStorage:
+    """The NodeStorage port. `account_key` is empty where the app itself uses an identity.
+
+    `identity_reference` is the resource id of the identity that pools have; files that name one of their own
+    use that.
+    """
+
+    def __init__(self, service: BlobServiceClient, account_key: str, identity_reference: str) -> None:
+        self._service = service
+        self._account_key = account_key
+        self._identity_reference = identity_reference
+
+    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+        """A grant for each need. Containers of this account that are written are made."""
+        own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
+        for name in sorted(own):
+            await self._make(name)
+        delegation = None
+        if not self._account_key and any(not self._identity(need) for need in needs):
+            delegation = await self._delegation(lifetime)
+        return {need: self._grant(need, lifetime, delegation) for need in needs}
+
+    def blob_uri(self, need: ContainerNeed, path: str) -> str:
+        """The URI of a blob, without a signature."""
+        return f"{self._url(need)}/{quote(path)}"
+
+    def _grant(
+        self, need: ContainerNeed, lifetime: timedelta, delegation: UserDelegationKey | None
+    ) -> ContainerGrant:
+        identity = self._identity(need)
+        if identity:
+            return ContainerGrant(url=self._url(need), identity_reference=identity)
+        if not self._is_own(need):
+            raise InvalidJobError(
+                f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
+                "batchmgr can only sign for its own account"
+            )
+        sas = generate_container_sas(
+            str(self._service.account_name),
+            need.container_name,
+            account_key=self._account_key or None,
+            user_delegation_key=delegation,
+            permission=WRITE if need.is_written else READ,
+            expiry=datetime.now(UTC) + (min(lifetime, LONGEST_DELEGATION) if delegation else lifetime),
+        )
+        return ContainerGrant(url=self._url(need), query=sas)
+
+    async def _make(self, container: str) -> None:
+        with service_errors(SERVICE):
+            try:
+                await self._service.create_container(container)
+            except ResourceExistsError:
+                return
+
+    async def _delegation(self, lifetime: timedelta) -> UserDelegationKey:
+        now = datetime.now(UTC)
+        with service_errors(SERVICE):
+            return await self._service.get_user_delegation_key(
+                key_start_time=now, key_expiry_time=now + min(lifetime, LONGEST_DELEGATION)
+            )
+
+    def _identity(self, need: ContainerNeed) -> str:
+        return need.identity_reference or self._identity_reference
+
+    def _is_own(self, need: ContainerNeed) -> bool:
+        return need.storage_account_name in {"", self._service.account_name}
+
+    def _url(self, need: ContainerNeed) -> str:
+        if self._is_own(need):
+            return f"{self._service.url.rstrip('/')}/{need.container_name}"
+        return f"https://{need.storage_account_name}.blob.core.windows.net/{need.container_name}"

@@ -1,0 +1,62 @@
+"""Foreign errors stop here: what the Azure SDKs and HTTP raise becomes an error of batchmgr, chained."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from batchmgr.errors import (
+    ServiceBusyError,
+    ServiceConflictError,
+    ServiceError,
+    ServiceNotFoundError,
+    ServiceRefusedError,
+)
+
+BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+BUSY_CODES = frozenset({"ActiveJobAndScheduleQuotaReached", "JobScheduleQuotaReached", "ServerBusy"})
+_SIGNATURE = re.compile(r"(sig|code|key)=[^&\s\"']+", re.IGNORECASE)
+
+
+@contextmanager
+def service_errors(service: str) -> Iterator[None]:
+    """Turn what an Azure SDK raises into a ServiceError that names the service."""
+    try:
+        yield
+    except HttpResponseError as error:
+        code = str(getattr(error, "error_code", "") or "")
+        headers = getattr(error.response, "headers", {})
+        retry_after = headers.get("Retry-After", "")
+        raise service_error(
+            service,
+            status=error.status_code or 0,
+            code=code,
+            message=str(error.message),
+            retry_after=retry_after,
+        ) from error
+    except AzureError as error:
+        raise ServiceBusyError(f"{service} can't be reached: {error.message}", code="Unreachable") from error
+
+
+def service_error(
+    service: str, *, status: int, code: str, message: str, retry_after: str = ""
+) -> ServiceError:
+    """The error that stands for an HTTP answer of a service. Signatures are cut out of the message."""
+    text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(message)}"
+    pause = timedelta(seconds=int(retry_after)) if retry_after.isdigit() else None
+    kind: type[ServiceError] = ServiceRefusedError
+    if status in BUSY_STATUSES or code in BUSY_CODES:
+        kind = ServiceBusyError
+    elif status == 404:
+        kind = ServiceNotFoundError
+    elif status in {409, 412}:
+        kind = ServiceConflictError
+    return kind(text, code=code, status=status, retry_after=pause)
+
+
+def without_secrets(text: str) -> str:
+    """The first line of a text, with signatures and keys in URLs cut out."""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return _SIGNATURE.sub(lambda match: f"{match[1]}=…", first)

@@ -1,0 +1,130 @@
+"""The only wiring: from settings to the ports that the use cases are given."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from batchmgr.adapters import blob_events, blob_state, storage_queues
+from batchmgr.adapters.azure_batch import AzureBatch, open_client
+from batchmgr.adapters.blob_events import BlobEventLog
+from batchmgr.adapters.blob_finalize import BlobFinalizeSignal
+from batchmgr.adapters.blob_state import BlobJobStore
+from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.node_storage import NodeBlobStorage
+from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
+from batchmgr.adapters.system_clock import SystemClock
+from batchmgr.adapters.telemetry import start_telemetry
+from batchmgr.model.plan import FINALIZE_CONTAINER
+from batchmgr.ports import Ports
+from batchmgr.settings import Settings
+from batchmgr.workload.registry import WorkloadRegistry
+
+CONTAINERS = (blob_state.CONTAINER, blob_events.CONTAINER, FINALIZE_CONTAINER)
+
+
+@asynccontextmanager
+async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
+    """Everything the use cases need, with all connections closed at the end. SettingsError if it can't be."""
+    settings.check()
+    async with AsyncExitStack() as stack:
+        credential = await _identity(settings, stack)
+        blobs = await stack.enter_async_context(_blob_service(settings, credential))
+        queues = await stack.enter_async_context(_queue_service(settings, credential))
+        batch_credential = _batch_key(settings) or credential
+        batch = await stack.enter_async_context(open_client(settings.batch_endpoint, batch_credential))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        account_key = getattr(blobs.credential, "account_key", "")
+        yield Ports(
+            clock=SystemClock(),
+            batch=AzureBatch(batch),
+            jobs=BlobJobStore(blobs.get_container_client(blob_state.CONTAINER)),
+            events=BlobEventLog(blobs.get_container_client(blob_events.CONTAINER)),
+            sink=StorageEventSink(queues),
+            queue=StorageJobQueue(queues),
+            finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
+            storage=NodeBlobStorage(blobs, account_key, settings.node_identity),
+            callbacks=HttpCallbackSender(
+                session,
+                hosts=settings.callback_hosts,
+                allow_loopback=settings.allow_loopback_callbacks,
+                key=settings.callback_key,
+            ),
+            workloads=WorkloadRegistry(),
+            default_pool_id=settings.default_pool_id,
+        )
+
+
+async def prepare_storage(settings: Settings) -> None:
+    """Make the queues and containers that batchmgr uses, where they are not there yet."""
+    async with AsyncExitStack() as stack:
+        credential = await _identity(settings, stack)
+        blobs = await stack.enter_async_context(_blob_service(settings, credential))
+        queues = await stack.enter_async_context(_queue_service(settings, credential))
+        await asyncio.gather(
+            _make(blobs.create_container, CONTAINERS), _make(queues.create_queue, storage_queues.QUEUES)
+        )
+
+
+class Runtime:
+    """The app's ports, opened at the first call on the loop that the worker runs, and kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._stack = AsyncExitStack()
+        self._opening: asyncio.Task[Ports] | None = None
+
+    async def ports(self) -> Ports:
+        """The ports; the first callers wait together, and a failure is tried again at the next call."""
+        if self._opening is None or (self._opening.done() and self._opening.exception()):
+            self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Ports:
+        ports = await self._stack.enter_async_context(open_ports(self.settings))
+        await prepare_storage(self.settings)
+        if self.settings.telemetry_connection_string:
+            start_telemetry(self.settings.telemetry_connection_string)
+        return ports
+
+
+async def _make(create: Callable[[str], Awaitable[object]], names: Iterable[str]) -> None:
+    for name in names:
+        with service_errors("Storage"):
+            try:
+                await create(name)
+            except ResourceExistsError:
+                continue
+
+
+async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCredential:
+    # Imported here: it costs a third of a second of a cold start, and keys do without it.
+    from azure.identity.aio import DefaultAzureCredential
+
+    client_id = settings.identity_client_id or None
+    return await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
+
+
+def _batch_key(settings: Settings) -> AzureNamedKeyCredential | None:
+    if not settings.batch_key:
+        return None
+    return AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
+
+
+def _blob_service(settings: Settings, credential: AsyncTokenCredential) -> BlobServiceClient:
+    if settings.storage_connection_string:
+        return BlobServiceClient.from_connection_string(settings.storage_connection_string)
+    return BlobServiceClient(settings.blob_service_uri, credential)
+
+
+def _queue_service(settings: Settings, credential: AsyncTokenCredential) -> QueueServiceClient:
+    if settings.storage_connection_string:
+        return QueueServiceClient.from_connection_string(settings.storage_connection_string)
+    return QueueServiceClient(settings.queue_service_uri, credential)

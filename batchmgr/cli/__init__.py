@@ -1,0 +1,46 @@
+"""The command line: one module a command, imported only when it is the chosen one."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from batchmgr.errors import BatchmgrError
+
+INTERRUPTED = 130
+"""Exit code of a command that was ended by Ctrl-C before it was done."""
+
+COMMANDS = {
+    "demo": "run the sample job on a genome, here, from the queue message to the callback",
+    "start": "run the whole stack on this machine, to work against",
+    "fakebatch": "run only the fake Azure Batch",
+    "host": "run only the Functions host",
+}
+"""Each command's name, which is also its module's, and what `batchmgr --help` says of it.
+
+A command module has `add_arguments(parser)` and `run(args) -> int`, the exit code.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code. A known error is one clear message on stderr and exit code 1."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(
+        prog="batchmgr", description="An event-driven control plane for Azure Batch."
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parsers = {
+        name: subparsers.add_parser(name, help=text, description=text) for name, text in COMMANDS.items()
+    }
+    try:
+        if argv and (name := argv[0]) in COMMANDS:
+            command = import_module(f"batchmgr.cli.{name}")
+            command.add_arguments(parsers[name])
+        args = parser.parse_args(argv)
+        exit_code: int = command.run(args)
+    except BatchmgrError as error:
+        print(f"batchmgr {args.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return exit_code

@@ -1,0 +1,7 @@
+"""`python -m batchmgr.cli`: the same as `batchmgr`."""
+
+import sys
+
+from batchmgr.cli import main
+
+sys.exit(main())

@@ -1,0 +1,127 @@
+"""`batchmgr demo`: the sample job on a genome, here, from the queue message to the callback."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.demo.job import download_results, enqueue, follow, upload_genome
+from batchmgr.cli.demo.listener import CallbackListener, listening
+from batchmgr.cli.demo.outcome import print_callback, print_results
+from batchmgr.cli.demo.progress import JobProgress
+from batchmgr.cli.demo.view import DemoView
+from batchmgr.cli.signals import until_signalled
+from batchmgr.local.errors import StackError
+from batchmgr.local.project import SAMPLE_GENOME
+from batchmgr.local.stack import Stack, StackOptions, running_stack
+
+_ENDS = {
+    "failed": "failed",
+    "partial": "failed in part",
+    "rejected": "was rejected",
+    "cancelled": "was cancelled",
+    "timed_out": "took longer than it may",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What to run: a FASTA file, the length of the k-mers, the number of tasks, and where results go."""
+
+    genome: Path
+    k: int
+    windows: int
+    output: Path
+    timeout_s: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument(
+        "genome", nargs="?", type=Path, default=SAMPLE_GENOME, metavar="INPUT", help="a FASTA file"
+    )
+    parser.add_argument("--k", type=int, default=6, help="length of the k-mers, default 6")
+    parser.add_argument("--windows", type=int, default=8, help="number of tasks, default 8")
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo-output"), metavar="DIR", help="default demo-output"
+    )
+    parser.add_argument(
+        "--timeout", type=int, default=120, metavar="SECONDS", help="for the whole job, default 120"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 if the job succeeded and its results are here."""
+    options = DemoOptions(
+        genome=args.genome, k=args.k, windows=args.windows, output=args.output, timeout_s=args.timeout
+    )
+    _require_usable(options)
+    return asyncio.run(until_signalled(_demo(options), interrupted=INTERRUPTED))
+
+
+def _require_usable(options: DemoOptions) -> None:
+    """Raise StackError for what can be told before anything is started."""
+    try:
+        with options.genome.open("rb"):
+            pass
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"{error.filename}: {error.strerror}.") from error
+
+
+async def _demo(options: DemoOptions) -> int:
+    console = Console(highlight=False)
+    view = DemoView(console)
+    view.say(f"counting the {options.k}-mers of {options.genome}")
+    with view.live():
+        async with running_stack(StackOptions(), report=lambda part: view.say(f"starting {part}")) as stack:
+            async with listening() as listener:
+                callback = await stack.guard(_run_job(stack, listener, options, view))
+            files = await download_results(callback["Output"]["results"], options.output)
+            view.say("stopping everything that was started")
+    print_callback(console, callback)
+    if error := callback.get("Error"):
+        print(f"The job {_ENDS[callback['Output']['state']]}: {error['Message']}", file=sys.stderr)
+        return 1
+    print_results(console, files)
+    return 0
+
+
+async def _run_job(
+    stack: Stack, listener: CallbackListener, options: DemoOptions, view: DemoView
+) -> Mapping[str, Any]:
+    """Send the job and follow it to its end; the callback's body. Raises StackError if it takes too long."""
+    endpoints = stack.endpoints
+    job_id = f"kmers-{datetime.now():%Y%m%d-%H%M%S}"
+    genome = await upload_genome(endpoints, options.genome)
+    view.say("uploaded", detail=genome)
+    await enqueue(
+        endpoints,
+        {
+            "jobId": job_id,
+            "workload": "genome_kmers",
+            "inputs": {"genome": genome, "k": options.k, "windows": options.windows},
+            "callBackUri": listener.uri,
+        },
+    )
+    view.say("sent", detail=f"job {job_id}, as a message on the queue")
+    progress = JobProgress(windows=options.windows)
+    try:
+        async with asyncio.timeout(options.timeout_s):
+            async for event in follow(endpoints, job_id):
+                progress = progress.after(event)
+                view.show(event, progress)
+                if progress.state.is_final:
+                    break
+            return await listener.received
+    except TimeoutError as error:
+        waited_for = "its callback" if progress.state.is_final else f"the job, which is {progress.state}"
+        logs = "".join(f"\n\n{name}:\n{tail}" for name, tail in stack.log_tails().items())
+        raise StackError(f"After {options.timeout_s} s still waiting for {waited_for}.{logs}") from error

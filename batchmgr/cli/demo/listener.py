@@ -1,0 +1,48 @@
+"""A small HTTP server on this machine that waits for a job's callback."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from batchmgr.local.ports import LOOPBACK
+
+_PATH = "/callback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackListener:
+    """Where the callback is awaited, and the body of the first one that came."""
+
+    uri: str
+    received: asyncio.Future[dict[str, Any]]
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[CallbackListener]:
+    """Listen on a free port until the end of the block."""
+    received: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+
+    async def receive(request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+        except json.JSONDecodeError:
+            return web.Response(status=400, text="A callback is JSON.")
+        if not received.done():  # callbacks come at least once
+            received.set_result(body)
+        return web.Response(status=200)
+
+    app = web.Application()
+    app.router.add_post(_PATH, receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, LOOPBACK, 0).start()
+        port = runner.addresses[0][1]
+        yield CallbackListener(uri=f"http://{LOOPBACK}:{port}{_PATH}", received=received)
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,42 @@
+"""What the demo prints when the job is over: the callback, the commonest k-mers, where the results are."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+KMER_TABLE = "kmers.tsv"
+PLOT = "genome_kmers.png"
+
+_ROWS = 10
+
+
+def print_callback(console: Console, body: Mapping[str, Any]) -> None:
+    """The body the callback brought, as it came, indented."""
+    console.rule("Callback received: Azure Data Factory's WebHook body", align="left", style="dim")
+    console.print_json(json.dumps(body))
+
+
+def print_results(console: Console, files: Sequence[Path]) -> None:
+    """The commonest k-mers, and every file that was fetched."""
+    by_name = {file.name: file for file in files}
+    console.rule("Results", align="left", style="dim")
+    if table := by_name.get(KMER_TABLE):
+        console.print(_kmer_table(table))
+    for file in files:
+        console.print(f"  {'plot' if file.name == PLOT else 'file':<6}{file}", soft_wrap=True)
+
+
+def _kmer_table(path: Path) -> Table:
+    with path.open(newline="") as lines:
+        rows = [row for row, _ in zip(csv.DictReader(lines, delimiter="\t"), range(_ROWS), strict=False)]
+    table = Table("k-mer", title=f"The {len(rows)} commonest k-mers", title_justify="left", box=None)
+    table.add_column("count", justify="right")
+    table.add_column("frequency", justify="right")
+    for row in rows:
+        table.add_row(row["kmer"], f"{int(row['count']):,}", f"{float(row['frequency']):.3%}")
+    return table

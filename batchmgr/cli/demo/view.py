@@ -1,0 +1,97 @@
+"""How the demo looks: lines that stay, and below them, on a terminal, one block that moves."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from batchmgr.cli.demo.progress import JobProgress, TaskState
+
+_CELLS: Mapping[TaskState, tuple[str, str]] = {
+    "waiting": ("·", "dim"),
+    "running": ("▪", "cyan"),
+    "succeeded": ("■", "green"),
+    "failed": ("✗", "bold red"),
+}
+_MOST_CELLS = 64
+_STYLES = {"succeeded": "green", "failed": "red", "rejected": "red", "partial": "red", "timed_out": "red"}
+
+
+class DemoView:
+    """Tells what happens. Without a terminal the moving block is left out; every line is still there."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = time.monotonic()
+        self._progress: JobProgress | None = None
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Show the moving block, where there is a terminal, until the end of the block."""
+        if not self._console.is_interactive:
+            yield
+            return
+        with Live(console=self._console, get_renderable=self._block, refresh_per_second=8):
+            yield
+
+    def say(self, what: str, *, detail: str = "", style: str = "") -> None:
+        """Add a line that stays, with the seconds since the demo began."""
+        line = Text.assemble(
+            (f"{self._elapsed:6.1f} s  ", "dim"),
+            (what if not detail else f"{what:<18}", style),
+            (detail, "dim"),
+        )
+        if self._console.is_interactive:
+            self._console.print(line, overflow="ellipsis", no_wrap=True)
+        else:
+            self._console.print(line, soft_wrap=True)  # whole, whatever the width
+
+    def show(self, event: Mapping[str, Any], progress: JobProgress) -> None:
+        """Add a line for an event, and let the moving block show the progress after it."""
+        self._progress = progress
+        name = str(event["type"]).removeprefix("batchmgr.")
+        self.say(name, detail=_detail(event["data"]), style=_STYLES.get(name.partition(".")[2], ""))
+
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _block(self) -> RenderableType:
+        if self._progress is None:
+            return Text(f"{self._elapsed:6.1f} s  …", style="dim")
+        progress = self._progress
+        row = Table.grid(padding=(0, 2))
+        row.add_row(
+            Text(f"{self._elapsed:6.1f} s", style="dim"),
+            Text(f"{progress.state.value:<10}", style=_STYLES.get(progress.state, "bold")),
+            ProgressBar(total=progress.total or 1, completed=progress.completed, width=36),
+            Text(f"{progress.completed} of {progress.total or '?'} tasks"),
+        )
+        return Group(Text(), row, Text.assemble("          ", _cells(progress.cells)))
+
+
+def _cells(states: tuple[TaskState, ...]) -> Text:
+    if len(states) > _MOST_CELLS:
+        return Text("   ".join(f"{states.count(state)} {state}" for state in _CELLS))
+    return Text(" ").join(Text(*_CELLS[state]) for state in states)
+
+
+def _detail(data: Mapping[str, Any]) -> str:
+    """What a line says beside the event's type: the task and its end, or the tasks' counts."""
+    if "taskId" in data:
+        failure = data.get("failure") or {}
+        name = data.get("displayName") or f"task {data['taskId']}"
+        return f"{name}: {failure['message']}" if failure.get("message") else str(name)
+    if error := data.get("error"):
+        return str(error["message"])
+    if "reason" in data:
+        return str(data["reason"])
+    if counts := data.get("counts"):
+        return f"{counts['completed']} of {data['total']} tasks"
+    return ""

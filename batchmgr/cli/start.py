@@ -1,0 +1,63 @@
+"""`batchmgr start`: the whole stack on this machine, until Ctrl-C."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from batchmgr.cli.signals import until_signalled
+from batchmgr.local.stack import Endpoints, StackOptions, running_stack
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("--functions-port", type=int, default=7071, metavar="PORT", help="default 7071")
+    parser.add_argument("--batch-port", type=int, default=10100, metavar="PORT", help="default 10100")
+    parser.add_argument("--blob-port", type=int, default=10000, metavar="PORT", help="default 10000")
+    parser.add_argument("--queue-port", type=int, default=10001, metavar="PORT", help="default 10001; 0: any")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep blobs, messages and logs here")
+    parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
+    parser.add_argument(
+        "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code."""
+    options = StackOptions(
+        functions_port=args.functions_port,
+        batch_port=args.batch_port,
+        blob_port=args.blob_port,
+        queue_port=args.queue_port,
+        data=args.data,
+        host=args.host,
+    )
+    return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
+
+
+async def _serve(options: StackOptions, *, as_json: bool) -> int:
+    async with running_stack(options, report=_report) as stack:
+        print(stack.endpoints.to_json() if as_json else _welcome(stack.endpoints), flush=True)
+        await stack.watch()
+
+
+def _report(part: str) -> None:
+    print(f"Starting {part} …", file=sys.stderr)
+
+
+def _welcome(endpoints: Endpoints) -> str:
+    return f"""
+batchmgr is ready.
+
+  Functions   {endpoints.functions}/api
+  Batch       {endpoints.batch}  (account {endpoints.batch_account})
+  Blobs       {endpoints.blob}
+  Queues      {endpoints.queue}
+
+Send a first job, and follow it:
+
+  curl -sS {endpoints.functions}/api/jobs -H 'Content-Type: application/json' -d \\
+    '{{"jobId": "first", "tasks": [{{"id": "hello", "commandLine": "echo hello"}}]}}'
+  curl -sS {endpoints.functions}/api/jobs/first
+
+Stop with Ctrl-C."""

@@ -1,0 +1,109 @@
+"""Every error of batchmgr, in one tree.
+
+    BatchmgrError
+    ├── InvalidJobError        a job that cannot be what it says; names the field; repeating it does not help
+    ├── InvalidInputError      a task's input is not usable; raised by workload code on the node
+    ├── JobConflictError       this job id stands for other content
+    ├── JobNotFoundError       no such job
+    ├── IllegalTransitionError a job state that cannot follow another
+    ├── RecordChangedError     somebody else saved the record first; load it again
+    └── ServiceError           an Azure service refused or failed; code and status as it said
+        ├── ServiceRefusedError    it will refuse again: wrong request, missing pool, no access
+        ├── ServiceNotFoundError   the resource is not there
+        ├── ServiceConflictError   the resource is there already, or in a state that forbids this
+        └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
+
+`retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class BatchmgrError(Exception):
+    """The root of the tree: catch it to catch whatever batchmgr raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class InvalidJobError(BatchmgrError):
+    """A job message or plan that cannot be accepted. `field` is a JSON path such as `tasks[0].id`."""
+
+    def __init__(self, reason: str, *, field: str = "") -> None:
+        super().__init__(f"{field}: {reason}" if field else reason)
+        self.reason = reason
+        self.field = field
+
+
+class InvalidInputError(BatchmgrError):
+    """Workload code raises this when what it was given is unusable: an empty file, a wrong format.
+
+    The message reaches the job's events and the callback, so say what was found and what was expected.
+    """
+
+
+class JobConflictError(BatchmgrError):
+    """The job id is taken by a job with other content."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"A job {job_id!r} exists with other content: send the same content, or choose another jobId."
+        )
+        self.job_id = job_id
+
+
+class JobNotFoundError(BatchmgrError):
+    """No job of this id is known."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}.")
+        self.job_id = job_id
+
+
+class IllegalTransitionError(BatchmgrError):
+    """A job cannot go from one state to the other."""
+
+    def __init__(self, job_id: str, source: str, target: str) -> None:
+        super().__init__(f"Job {job_id!r} is {source}; it cannot become {target}.")
+        self.job_id = job_id
+        self.source = source
+        self.target = target
+
+
+class RecordChangedError(BatchmgrError):
+    """A record was changed by somebody else since it was loaded: load it and decide again."""
+
+    retryable = True
+
+
+class ServiceError(BatchmgrError):
+    """An Azure service answered with an error, or not at all.
+
+    `code` is the service's own error code (`PoolNotFound`), `status` the HTTP status, 0 without an answer.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", status: int = 0, retry_after: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.retry_after = retry_after
+
+
+class ServiceRefusedError(ServiceError):
+    """The service refused the request and will refuse it again."""
+
+
+class ServiceNotFoundError(ServiceError):
+    """The resource is not there."""
+
+
+class ServiceConflictError(ServiceError):
+    """The resource exists already, or is in a state that forbids the request."""
+
+
+class ServiceBusyError(ServiceError):
+    """Throttling, a quota, an outage or a lost connection: the same request will work later."""
+
+    retryable = True

@@ -1,0 +1,14 @@
+"""The triggers: decode, call a use case, encode. Nothing is decided here."""
+
+from collections.abc import Iterator
+
+import azure.functions as func
+
+from batchmgr.bootstrap import Runtime
+from batchmgr.functions import finalization, health, jobs, polling, submission
+
+
+def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
+    """All blueprints of the app."""
+    for module in (jobs, health, submission, polling, finalization):
+        yield module.blueprint(runtime)

@@ -1,0 +1,123 @@
+"""The parts that bodies of several resources share."""
+
+import stat
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from batchmgr.local.fakebatch.bodies.schema import (
+    Record,
+    boolean,
+    choice,
+    duration,
+    integer,
+    list_of,
+    optional,
+    required,
+    string,
+    unavailable,
+)
+from batchmgr.local.fakebatch.wire import durations
+from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
+
+UNLIMITED: Final = durations.render(durations.INFINITE)
+
+METADATA: Final = list_of(Record(name=required(string), value=required(string)))
+ENVIRONMENT: Final = list_of(Record(name=required(string), value=string))
+IDENTITY: Final = Record(resourceId=string)
+USER_IDENTITY: Final = Record(
+    username=string,
+    autoUser=Record(
+        scope=optional(choice("task", "pool"), "pool"),
+        elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
+    ),
+)
+
+_RESOURCE_FILE = Record(
+    autoStorageContainerName=unavailable,
+    storageContainerUrl=string,
+    httpUrl=string,
+    blobPrefix=string,
+    filePath=string,
+    fileMode=string,
+    identityReference=IDENTITY,
+)
+OUTPUT_FILES: Final = list_of(
+    Record(
+        filePattern=required(string),
+        destination=required(
+            Record(
+                container=required(
+                    Record(
+                        path=string,
+                        containerUrl=required(string),
+                        identityReference=IDENTITY,
+                        uploadHeaders=list_of(Record(name=required(string), value=string)),
+                    )
+                )
+            )
+        ),
+        uploadOptions=required(
+            Record(uploadCondition=required(choice("TaskSuccess", "TaskFailure", "TaskCompletion")))
+        ),
+    )
+)
+
+_EXIT_OPTIONS = Record(
+    jobAction=choice("none", "disable", "terminate"), dependencyAction=choice("satisfy", "block")
+)
+EXIT_CONDITIONS: Final = Record(
+    exitCodes=list_of(Record(code=required(integer(-(2**31))), exitOptions=required(_EXIT_OPTIONS))),
+    exitCodeRanges=list_of(
+        Record(
+            start=required(integer(-(2**31))),
+            end=required(integer(-(2**31))),
+            exitOptions=required(_EXIT_OPTIONS),
+        )
+    ),
+    preProcessingError=_EXIT_OPTIONS,
+    fileUploadError=_EXIT_OPTIONS,
+    default=_EXIT_OPTIONS,
+)
+DEPENDS_ON: Final = Record(
+    taskIds=list_of(string),
+    taskIdRanges=list_of(Record(start=required(integer(0)), end=required(integer(0)))),
+)
+TASK_CONSTRAINTS: Final = Record(
+    maxWallClockTime=optional(duration, UNLIMITED),
+    retentionTime=optional(duration, "P7D"),
+    maxTaskRetryCount=optional(integer(-1), 0),
+)
+TASK_SCHEDULING_POLICY: Final = Record(
+    jobDefaultOrder=choice("none", "creationtime"),
+    nodeFillType=optional(choice("Spread", "Pack"), "Spread"),
+)
+FLAG: Final = optional(boolean, False)
+
+
+def resource_file(value: Any, name: str) -> dict[str, Any]:
+    """Accept a resource file: one source, and a path that stays in the working directory of the task."""
+    stored = _RESOURCE_FILE(value, name)
+    sources = [key for key in ("storageContainerUrl", "httpUrl") if key in stored]
+    if len(sources) != 1:
+        raise invalid_property(name, sources, "Exactly one of storageContainerUrl and httpUrl must be given.")
+    path = stored.get("filePath")
+    if "httpUrl" in stored and not path:
+        raise BatchError("MissingRequiredProperty", PropertyName="filePath")
+    if "httpUrl" in stored and "blobPrefix" in stored:
+        raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
+    if path is not None and (path.startswith("/") or ".." in PurePosixPath(path).parts):
+        raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
+    _check_mode(stored)
+    return stored
+
+
+def _check_mode(stored: dict[str, Any]) -> None:
+    mode = stored.get("fileMode")
+    if mode is None:
+        return
+    try:
+        allowed = stat.S_IMODE(int(mode, 8)) == int(mode, 8)
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise invalid_property("fileMode", mode, "The mode must be an octal number.")

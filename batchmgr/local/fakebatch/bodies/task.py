@@ -1,0 +1,163 @@
+"""Bodies and views of tasks."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from batchmgr.local.fakebatch.bodies.parts import (
+    DEPENDS_ON,
+    ENVIRONMENT,
+    EXIT_CONDITIONS,
+    OUTPUT_FILES,
+    TASK_CONSTRAINTS,
+    USER_IDENTITY,
+    resource_file,
+)
+from batchmgr.local.fakebatch.bodies.schema import (
+    Record,
+    identifier,
+    integer,
+    list_of,
+    optional,
+    required,
+    string,
+    unavailable,
+)
+from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
+from batchmgr.local.fakebatch.wire.odata_filter import Field
+
+_MOST_DEPENDENCY_CHARACTERS: Final = 64_000
+
+_CREATE = Record(
+    id=required(identifier),
+    displayName=string,
+    commandLine=required(string),
+    containerSettings=unavailable,
+    resourceFiles=list_of(resource_file),
+    outputFiles=OUTPUT_FILES,
+    environmentSettings=ENVIRONMENT,
+    affinityInfo=Record(affinityId=required(string)),
+    userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
+    exitConditions=EXIT_CONDITIONS,
+    constraints=TASK_CONSTRAINTS.changes,
+    requiredSlots=optional(integer(1), 1),
+    multiInstanceSettings=unavailable,
+    dependsOn=DEPENDS_ON,
+    applicationPackageReferences=unavailable,
+)
+_REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
+
+FIELDS: Final[Mapping[str, Field[Task]]] = {
+    "id": Field("text", lambda task: task.id),
+    "state": Field("text", lambda task: task.state),
+    "stateTransitionTime": Field("time", lambda task: task.state_since),
+    "executionInfo/startTime": Field("time", lambda task: task.started_at),
+    "executionInfo/endTime": Field("time", lambda task: task.ended_at),
+    "executionInfo/exitCode": Field("number", lambda task: task.exit_code),
+    "executionInfo/retryCount": Field("number", lambda task: task.retries),
+    "executionInfo/requeueCount": Field("number", lambda task: task.requeues),
+    "executionInfo/result": Field("text", lambda task: task.result),
+}
+
+
+def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored properties of a task to be added to a job with the given properties.
+
+    Raises BatchError for what the service refuses.
+    """
+    spec = _CREATE(body)
+    # A limit of retries that a task does not set is the job's at the time.
+    retries = {"maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
+    spec["constraints"] = TASK_CONSTRAINTS(retries | spec.get("constraints", {}))
+    if "dependsOn" in spec:
+        _check_dependencies(spec["dependsOn"], job_spec)
+    if "exitConditions" in spec and job_spec["onTaskFailure"] == "noaction":
+        _refuse_job_actions(spec["exitConditions"])
+    return spec
+
+
+def accept_replacement(body: Any) -> dict[str, Any]:
+    """Return the properties a PUT of a task replaces."""
+    return _REPLACE(body)
+
+
+def _check_dependencies(depends_on: Mapping[str, Any], job_spec: Mapping[str, Any]) -> None:
+    if not job_spec["usesTaskDependencies"]:
+        raise BatchError("TaskDependenciesNotSpecifiedOnJob")
+    if sum(map(len, depends_on.get("taskIds", ()))) > _MOST_DEPENDENCY_CHARACTERS:
+        raise BatchError("TaskDependencyListTooLong")
+    for span in depends_on.get("taskIdRanges", ()):
+        if span["start"] > span["end"]:
+            raise invalid_property("taskIdRanges", span, "A range must not end before it starts.")
+
+
+def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
+    mappings = [*conditions.get("exitCodes", ()), *conditions.get("exitCodeRanges", ())]
+    options = [mapping["exitOptions"] for mapping in mappings]
+    options += [shown for name, shown in conditions.items() if name not in ("exitCodes", "exitCodeRanges")]
+    for option in options:
+        if "jobAction" in option:
+            raise invalid_property(
+                "jobAction",
+                option["jobAction"],
+                "The job's onTaskFailure is noaction, so no action is taken.",
+            )
+
+
+def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
+    """Return a task as it appears in answers."""
+    spec = dict(task.spec)
+    view: dict[str, Any] = {"id": spec.pop("id")}
+    if "displayName" in spec:
+        view["displayName"] = spec.pop("displayName")
+    view |= {
+        "url": f"{base}/jobs/{job_id}/tasks/{task.id}",
+        "eTag": ticks.etag(task.last_modified),
+        "creationTime": ticks.to_iso(task.created_at),
+        "lastModified": ticks.to_iso(task.last_modified),
+        "state": task.state,
+        "stateTransitionTime": ticks.to_iso(task.state_since),
+    }
+    if task.previous_state is not None and task.previous_state_since is not None:
+        view["previousState"] = task.previous_state
+        view["previousStateTransitionTime"] = ticks.to_iso(task.previous_state_since)
+    view |= spec
+    view["executionInfo"] = _execution_view(task)
+    if task.placement is not None:
+        view["nodeInfo"] = _node_view(task, job_id, base)
+    return view
+
+
+def _execution_view(task: Task) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "startTime": _time(task.started_at),
+        "endTime": _time(task.ended_at),
+        "exitCode": task.exit_code,
+        "failureInfo": None if task.failure is None else task.failure.view(),
+        "result": task.result,
+        "retryCount": task.retries,
+        "lastRetryTime": _time(task.last_retry_at),
+        "requeueCount": task.requeues,
+        "lastRequeueTime": _time(task.last_requeue_at),
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _time(at: int | None) -> str | None:
+    return None if at is None else ticks.to_iso(at)
+
+
+def _node_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
+    if task.placement is None:
+        return {}
+    pool, node = task.placement.pool_id, task.placement.node_id
+    root = f"workitems/{job_id}/job-1/{task.id}"
+    return {
+        "affinityId": f"TVM:{node}",
+        "nodeUrl": f"{base}/pools/{pool}/nodes/{node}",
+        "poolId": pool,
+        "nodeId": node,
+        "taskRootDirectory": root,
+        "taskRootDirectoryUrl": f"{base}/pools/{pool}/nodes/{node}/files/{root}",
+    }

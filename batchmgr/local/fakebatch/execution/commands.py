@@ -1,0 +1,87 @@
+"""Command lines: found, started without a shell, and killed with all they have started."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+from batchmgr.local.fakebatch.model.outcomes import Failure
+
+
+class LaunchError(Exception):
+    """A command line that cannot be started; `failure` is what the task reports."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> list[str]:
+    """Return the program and its arguments. Raises LaunchError.
+
+    A program with a slash in its name is looked for in `directory`, any other on the PATH of the task.
+    """
+    try:
+        words = shlex.split(command_line)
+    except ValueError as error:
+        raise _launch_failed(str(error)) from error
+    if not words:
+        raise _launch_failed("The command line is empty")
+    program = words[0]
+    found = shutil.which(
+        str(directory / program) if "/" in program else program, path=variables.get("PATH", os.defpath)
+    )
+    if found is None:
+        raise _not_found(program)
+    return [found, *words[1:]]
+
+
+async def run(command: list[str], directory: Path, variables: Mapping[str, str], task_root: Path) -> int:
+    """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
+
+    Its output goes to stdout.txt and stderr.txt in `task_root`. Whatever it leaves behind in its process group
+    is killed when it ends, or when the call is cancelled. Raises LaunchError.
+    """
+    with (task_root / "stdout.txt").open("wb") as out, (task_root / "stderr.txt").open("wb") as err:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=directory,
+                env=variables,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise _not_found(command[0]) from error
+        except OSError as error:
+            raise _launch_failed(str(error)) from error
+    try:
+        code = await process.wait()
+    finally:
+        _kill_group(process.pid)
+        await process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _kill_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _not_found(program: str) -> LaunchError:
+    details = (("Message", f"No such file or directory: {program}"),)
+    return LaunchError(
+        Failure("CommandProgramNotFound", "The specified command program is not found", details)
+    )
+
+
+def _launch_failed(reason: str) -> LaunchError:
+    message = "Failed to launch the specified command line"
+    return LaunchError(Failure("CommandLaunchFailed", message, (("Message", reason),)))

@@ -1,0 +1,26 @@
+"""Where the files of nodes and tasks are on this machine."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The directories below `root`: one a node, laid out as on a node of the service."""
+
+    root: Path
+
+    def node_root(self, pool_id: str, node_id: str) -> Path:
+        """Return the root directory of a node."""
+        return self.root / pool_id / node_id
+
+    def task_root(self, pool_id: str, node_id: str, job_id: str, task_id: str) -> Path:
+        """Return the directory of a task: stdout.txt, stderr.txt and the working directory wd."""
+        return self.node_root(pool_id, node_id) / "workitems" / job_id / "job-1" / task_id
+
+    def remove_files(self, job_id: str, task_id: str | None) -> None:
+        """Remove the files of a task, or of all tasks of a job, on all nodes."""
+        inside = f"job-1/{task_id}" if task_id else ""
+        for directory in self.root.glob(f"*/*/workitems/{job_id}"):
+            shutil.rmtree(directory / inside, ignore_errors=True)

@@ -1,0 +1,66 @@
+"""Which tasks of a job still wait for others."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+
+class Dependencies:
+    """The dependencies between the tasks of one job; ids are in lower case.
+
+    A waiting task is counted down once for each upstream task that lets it go on. Those need not exist yet.
+    """
+
+    def __init__(self) -> None:
+        self._missing: dict[str, int] = {}
+        self._dependents: defaultdict[str, list[str]] = defaultdict(list)
+        self._ranges: list[tuple[int, int, str]] = []
+        self._satisfied: set[str] = set()
+        self._satisfied_numbers: list[int] = []
+
+    def add(self, task: str, depends_on: Mapping[str, Any]) -> None:
+        """Note what a task waits for, as its `dependsOn` says."""
+        missing = 0
+        for upstream in {name.lower() for name in depends_on.get("taskIds", ())}:
+            if upstream not in self._satisfied:
+                self._dependents[upstream].append(task)
+                missing += 1
+        for span in depends_on.get("taskIdRanges", ()):
+            start, end = span["start"], span["end"]
+            numbers = self._satisfied_numbers
+            missing += end - start + 1 - (bisect_right(numbers, end) - bisect_left(numbers, start))
+            self._ranges.append((start, end, task))
+        if missing:
+            self._missing[task] = missing
+
+    def is_waiting(self, task: str) -> bool:
+        """Whether the task still waits for another."""
+        return task in self._missing
+
+    def satisfy(self, upstream: str) -> list[str]:
+        """Note that a task lets its dependents go on, and return those that wait no longer."""
+        if upstream in self._satisfied:
+            return []
+        self._satisfied.add(upstream)
+        released = self._dependents.pop(upstream, [])
+        # Only ids that are the plain text of an integer fall in a range: "7", but not "007".
+        if upstream.isdecimal() and upstream == str(int(upstream)):
+            number = int(upstream)
+            insort(self._satisfied_numbers, number)
+            released += [task for start, end, task in self._ranges if start <= number <= end]
+        return [task for task in released if self._count_down(task)]
+
+    def forget(self, task: str) -> None:
+        """Drop a task that was deleted."""
+        self._missing.pop(task, None)
+        self._ranges = [span for span in self._ranges if span[2] != task]
+
+    def _count_down(self, task: str) -> bool:
+        if task not in self._missing:
+            return False
+        self._missing[task] -= 1
+        if self._missing[task]:
+            return False
+        del self._missing[task]
+        return True

@@ -1,0 +1,65 @@
+"""How one run of a task ended."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+Stage: TypeAlias = Literal["preparation", "command", "upload"]
+"""Where a run failed: before the command, in it, or in the upload of its files."""
+
+FAILURE_EXIT_CODE: Final = "FailureExitCode"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: `code` is for programs, `message` and `details` (name, value) are for people."""
+
+    code: str
+    message: str
+    details: tuple[tuple[str, str], ...] = ()
+    category: Literal["UserError", "ServerError"] = "UserError"
+
+    def view(self) -> dict[str, Any]:
+        """Return the failure as it appears in `failureInfo`."""
+        view: dict[str, Any] = {"category": self.category, "code": self.code, "message": self.message}
+        if self.details:
+            view["details"] = [{"name": name, "value": value} for name, value in self.details]
+        return view
+
+
+TASK_ENDED: Final = Failure("TaskEnded", "Task Was Ended by User Request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed."""
+
+    exit_code: int | None = None
+    failure: Failure | None = None
+    stage: Stage = "command"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the service runs the task again: only for a non-zero exit code."""
+        return self.failure is not None and self.failure.code == FAILURE_EXIT_CODE
+
+
+def exited(exit_code: int) -> Outcome:
+    """Return the outcome of a process that ended by itself."""
+    if exit_code == 0:
+        return Outcome(exit_code=0)
+    details = (
+        ("Message", "The task process exited with an unexpected exit code"),
+        ("AdditionalErrorCode", FAILURE_EXIT_CODE),
+    )
+    message = "The task exited with an exit code representing a failure"
+    return Outcome(exit_code=exit_code, failure=Failure(FAILURE_EXIT_CODE, message, details))
+
+
+def ended(exit_code: int | None = None) -> Outcome:
+    """Return the outcome of a task that was ended on request, by a user or with its job."""
+    return Outcome(exit_code=exit_code, failure=TASK_ENDED)
+
+
+def unprepared(failure: Failure) -> Outcome:
+    """Return the outcome of a task that failed before its command line ran."""
+    return Outcome(failure=failure, stage="preparation")

@@ -1,0 +1,130 @@
+"""Operations on jobs."""
+
+from typing import Any, Final
+
+from batchmgr.local.fakebatch.bodies import job as bodies
+from batchmgr.local.fakebatch.model import job as jobs
+from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.store import JobRecord
+from batchmgr.local.fakebatch.wire import answers, ticks
+from batchmgr.local.fakebatch.wire.answers import Answer
+from batchmgr.local.fakebatch.wire.calls import Call, check_conditions
+from batchmgr.local.fakebatch.wire.errors import BatchError
+from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
+
+
+def _found(service: Service, call: Call) -> JobRecord:
+    record = service.engine.store.job(call.ids["jobId"])
+    check_conditions(call, record.job.last_modified)
+    return record
+
+
+async def create(service: Service, call: Call) -> Answer:
+    """Create a job. Its pool need not exist yet: its tasks wait until it does."""
+    spec = bodies.accept_job(call.json())
+    store = service.engine.store
+    if spec["id"] in store.jobs:
+        raise BatchError("JobExists")
+    active = sum(record.job.state != "completed" for record in store.jobs)
+    if active >= service.active_job_quota:
+        raise BatchError("ActiveJobAndScheduleQuotaReached")
+    now = ticks.now()
+    job = jobs.Job(
+        id=spec["id"],
+        number=store.next_job_number(),
+        spec=spec,
+        created_at=now,
+        last_modified=now,
+        state_since=now,
+        started_at=now,
+    )
+    record = JobRecord(job)
+    store.jobs.put(job.id, record)
+    service.engine.job_changed(record)
+    # The service gives this address whatever the id of the job.
+    return answers.created(f"{call.base}/jobs/job-1", job.last_modified)
+
+
+async def get(service: Service, call: Call) -> Answer:
+    """Show a job."""
+    job = _found(service, call).job
+    return answers.entity(call, "jobs", select(call, bodies.job_view(job, call.base)), job.last_modified)
+
+
+async def list_all(service: Service, call: Call) -> Answer:
+    """List the jobs."""
+    shelf = service.engine.store.jobs
+    listing = Listing(
+        fragment="jobs",
+        ids=shelf.ids,
+        fetch=lambda job_id: shelf[job_id].job,
+        fields=bodies.FIELDS,
+        view=lambda job: bodies.job_view(job, call.base),
+    )
+    return answer_list(call, listing)
+
+
+async def patch(service: Service, call: Call) -> Answer:
+    """Replace some properties of a job."""
+    record = _found(service, call)
+    return _respecify(service, call, record, bodies.accept_patch(call.json(), record.job))
+
+
+async def put(service: Service, call: Call) -> Answer:
+    """Replace all properties of a job that can change."""
+    record = _found(service, call)
+    return _respecify(service, call, record, bodies.accept_replacement(call.json(), record.job))
+
+
+def _respecify(service: Service, call: Call, record: JobRecord, changes: dict[str, Any]) -> Answer:
+    record.job = jobs.respecified(record.job, changes, ticks.now())
+    service.engine.job_changed(record)
+    return answers.changed(call, 200, record.job.last_modified)
+
+
+async def delete(service: Service, call: Call) -> Answer:
+    """Remove a job with its tasks."""
+    service.engine.delete_job(_found(service, call))
+    return Answer(status=202)
+
+
+async def disable(service: Service, call: Call) -> Answer:
+    """Stop scheduling the tasks of a job."""
+    record = _found(service, call)
+    service.engine.disable_job(record, bodies.accept_disabling(call.json()))
+    return answers.changed(call, 202, record.job.last_modified)
+
+
+async def enable(service: Service, call: Call) -> Answer:
+    """Schedule the tasks of a job again."""
+    record = _found(service, call)
+    record.job = jobs.enabled(record.job, ticks.now())
+    service.engine.wake()
+    return answers.changed(call, 202, record.job.last_modified)
+
+
+async def terminate(service: Service, call: Call) -> Answer:
+    """End a job."""
+    record = _found(service, call)
+    service.engine.end_job(record, bodies.accept_termination(call.json()), by_user=True)
+    return answers.changed(call, 202, record.job.last_modified)
+
+
+async def task_counts(service: Service, call: Call) -> Answer:
+    """Tell how many tasks of a job are in which state."""
+    record = service.engine.store.job(call.ids["jobId"])
+    return answers.value(call, "taskcountsresult/@Element", record.counts())
+
+
+OPERATIONS: Final = (
+    Operation("POST", "/jobs", create),
+    Operation("GET", "/jobs", list_all),
+    Operation("GET", "/jobs/{jobId}", get),
+    Operation("PATCH", "/jobs/{jobId}", patch),
+    Operation("PUT", "/jobs/{jobId}", put),
+    Operation("DELETE", "/jobs/{jobId}", delete),
+    Operation("POST", "/jobs/{jobId}/disable", disable),
+    Operation("POST", "/jobs/{jobId}/enable", enable),
+    Operation("POST", "/jobs/{jobId}/terminate", terminate),
+    Operation("GET", "/jobs/{jobId}/taskcounts", task_counts),
+)

@@ -1,0 +1,102 @@
+"""Operations on pools."""
+
+from typing import Final
+
+from batchmgr.local.fakebatch.bodies import pool as bodies
+from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.store import PoolRecord
+from batchmgr.local.fakebatch.wire import answers, ticks
+from batchmgr.local.fakebatch.wire.answers import Answer
+from batchmgr.local.fakebatch.wire.calls import Call, check_conditions
+from batchmgr.local.fakebatch.wire.errors import BatchError
+from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
+
+
+def _found(service: Service, call: Call) -> PoolRecord:
+    record = service.engine.store.pool(call.ids["poolId"])
+    check_conditions(call, record.pool.last_modified)
+    return record
+
+
+async def create(service: Service, call: Call) -> Answer:
+    """Create a pool; its nodes follow."""
+    pool = add_pool(service, call.json())
+    return answers.created(f"{call.base}/pools/{pool.id}", pool.last_modified)
+
+
+def add_pool(service: Service, body: object) -> pools.Pool:
+    """Add the pool a request body describes. Raises BatchError."""
+    spec = bodies.accept_pool(body)
+    store = service.engine.store
+    if spec["id"] in store.pools:
+        raise BatchError("PoolExists")
+    now = ticks.now()
+    pool = pools.Pool(
+        id=spec["id"], spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
+    )
+    store.pools.put(pool.id, PoolRecord(pool))
+    service.engine.wake()
+    return pool
+
+
+async def get(service: Service, call: Call) -> Answer:
+    """Show a pool."""
+    record = _found(service, call)
+    view = bodies.pool_view(record.pool, record.nodes, call.base)
+    return answers.entity(call, "pools", select(call, view), record.pool.last_modified)
+
+
+async def exists(service: Service, call: Call) -> Answer:
+    """Tell whether a pool exists."""
+    return answers.stamped(200, _found(service, call).pool.last_modified)
+
+
+async def list_all(service: Service, call: Call) -> Answer:
+    """List the pools."""
+    shelf = service.engine.store.pools
+    listing = Listing(
+        fragment="pools",
+        ids=shelf.ids,
+        fetch=lambda pool_id: shelf[pool_id].pool,
+        fields=bodies.POOL_FIELDS,
+        view=lambda pool: bodies.pool_view(pool, shelf[pool.id].nodes, call.base),
+    )
+    return answer_list(call, listing)
+
+
+async def patch(service: Service, call: Call) -> Answer:
+    """Replace some properties of a pool."""
+    record = _found(service, call)
+    record.pool = pools.respecified(record.pool, bodies.accept_patch(call.json()), ticks.now())
+    return answers.changed(call, 200, record.pool.last_modified)
+
+
+async def resize(service: Service, call: Call) -> Answer:
+    """Change the number of nodes of a pool."""
+    record = _found(service, call)
+    targets, deallocation = bodies.accept_resize(call.json())
+    record.pool = pools.resized(record.pool, targets, ticks.now())
+    record.deallocation = deallocation
+    service.engine.wake()
+    return answers.changed(call, 202, record.pool.last_modified)
+
+
+async def delete(service: Service, call: Call) -> Answer:
+    """Remove a pool; the tasks that run on it are queued again."""
+    record = _found(service, call)
+    record.pool = pools.deleted(record.pool, ticks.now())
+    record.deallocation = "requeue"
+    service.engine.wake()
+    return Answer(status=202)
+
+
+OPERATIONS: Final = (
+    Operation("POST", "/pools", create),
+    Operation("GET", "/pools", list_all),
+    Operation("GET", "/pools/{poolId}", get),
+    Operation("HEAD", "/pools/{poolId}", exists),
+    Operation("PATCH", "/pools/{poolId}", patch),
+    Operation("DELETE", "/pools/{poolId}", delete),
+    Operation("POST", "/pools/{poolId}/resize", resize),
+)

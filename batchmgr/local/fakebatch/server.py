@@ -1,0 +1,160 @@
+"""The service on HTTP: routes, authentication, and the headers every answer has."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
+from batchmgr.local.fakebatch.operations import jobs, nodes, pools, task_files, tasks
+from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.store import Store
+from batchmgr.local.fakebatch.wire import answers, shared_key
+from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
+from batchmgr.local.fakebatch.wire.calls import Call
+from batchmgr.local.fakebatch.wire.errors import BatchError
+from batchmgr.local.fakebatch.wire.rendering import render
+
+_log = logging.getLogger(__name__)
+
+OPERATIONS: Final = (
+    *pools.OPERATIONS,
+    *nodes.OPERATIONS,
+    *jobs.OPERATIONS,
+    *tasks.OPERATIONS,
+    *task_files.OPERATIONS,
+)
+_LARGEST_BODY: Final = 16 * 2**20
+_CHUNK: Final = 2**18
+_FIXED_HEADERS: Final = {
+    "DataServiceVersion": "3.0",
+    "Server": "Microsoft-HTTPAPI/2.0",
+    "X-Content-Type-Options": "nosniff",
+}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve: `root` holds the files of tasks, `pools` are the bodies of pools that exist from the start.
+
+    Port 0 stands for any that is free.
+    """
+
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    pools: tuple[dict[str, object], ...] = ()
+    active_job_quota: int = 300
+
+
+@asynccontextmanager
+async def serving(options: Options) -> AsyncIterator[str]:
+    """Serve while the context lasts, and yield the endpoint. All tasks are killed at the end."""
+    listener = socket.create_server((options.host, options.port))
+    endpoint = f"http://{options.host}:{listener.getsockname()[1]}"
+    layout = Layout(options.root)
+    engine = Engine(Store(), ProcessExecutor(layout, endpoint))
+    service = Service(engine=engine, layout=layout, active_job_quota=options.active_job_quota)
+    runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=1)
+    try:
+        for body in options.pools:
+            pools.add_pool(service, body)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        yield endpoint
+    finally:
+        await runner.cleanup()
+        await engine.stop()
+        listener.close()
+
+
+def _application(service: Service) -> web.Application:
+    application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
+    for operation in OPERATIONS:
+        application.router.add_route(operation.method, operation.path, _handler(service, operation))
+    return application
+
+
+def _handler(service: Service, operation: Operation) -> _Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        shared_key.authorize(
+            request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, request.headers
+        )
+        if not request.query.get("api-version"):
+            raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+        call = Call(
+            method=request.method,
+            base=_base(request),
+            path=request.rel_url.raw_path,
+            ids=request.match_info,
+            query=tuple(request.query.items()),
+            headers=request.headers,
+            body=body,
+        )
+        return await _respond(request, await operation.handle(service, call))
+
+    return handle
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BatchError("RequestBodyTooLarge", MaxSize=_LARGEST_BODY) from error
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BatchError as error:
+        refusal = error
+    except web.HTTPMethodNotAllowed:
+        refusal = BatchError("UnsupportedHttpVerb")
+    except web.HTTPNotFound:
+        refusal = BatchError("InvalidUri")
+    except Exception:
+        _log.exception("%s %s failed", request.method, request.rel_url)
+        refusal = BatchError("InternalError")
+    request_id = answers.new_request_id()
+    return await _respond(request, answers.failure(_base(request), refusal, request_id), request_id)
+
+
+def _base(request: web.Request) -> str:
+    return f"http://{request.host}"
+
+
+async def _respond(request: web.Request, answer: Answer, request_id: str | None = None) -> web.StreamResponse:
+    headers = _FIXED_HEADERS | {"request-id": request_id or answers.new_request_id()} | answer.headers
+    if request.headers.get("return-client-request-id", "").lower() == "true":
+        headers["client-request-id"] = request.headers.get("client-request-id", "")
+    if answer.file is not None:
+        return await _send_file(request, answer.file, headers)
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=headers)
+    headers["Content-Type"] = answers.JSON_TYPE
+    return web.Response(status=answer.status, headers=headers, body=render(answer.body).encode())
+
+
+async def _send_file(request: web.Request, span: FileSpan, headers: dict[str, str]) -> web.StreamResponse:
+    response = web.StreamResponse(status=200, headers=headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    with span.path.open("rb") as file:
+        file.seek(span.start)
+        left = span.end - span.start
+        while left and (chunk := await asyncio.to_thread(file.read, min(left, _CHUNK))):
+            await response.write(chunk)
+            left -= len(chunk)
+    await response.write_eof()
+    return response

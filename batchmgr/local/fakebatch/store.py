@@ -1,0 +1,188 @@
+"""Everything the service knows, indexed so that no request costs more than what it asks for."""
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from batchmgr.local.fakebatch.model.dependencies import Dependencies
+from batchmgr.local.fakebatch.model.job import Job
+from batchmgr.local.fakebatch.model.pool import Node, Pool
+from batchmgr.local.fakebatch.model.ready import ReadyTasks
+from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.wire.errors import BatchError
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """Items by id: found without regard to case, listed in ordinal order of the ids."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, T] = {}
+        self.ids: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(list(self._items.values()))
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id.lower() in self._items
+
+    def __getitem__(self, item_id: str) -> T:
+        return self._items[item_id.lower()]
+
+    def get(self, item_id: str) -> T | None:
+        """Return the item of an id, if there is one."""
+        return self._items.get(item_id.lower())
+
+    def put(self, item_id: str, item: T) -> None:
+        """Add an item, or replace the one of this id."""
+        key = item_id.lower()
+        if key not in self._items:
+            insort(self.ids, item_id)
+        self._items[key] = item
+
+    def remove(self, item_id: str) -> None:
+        """Take away an item; `item_id` is in its own case."""
+        del self._items[item_id.lower()]
+        del self.ids[bisect_left(self.ids, item_id)]
+
+
+class JobRecord:
+    """A job with its tasks, how many of them are in which state, and which may run next."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.tasks: Shelf[Task] = Shelf()
+        self.running: set[str] = set()
+        self.dependencies = Dependencies()
+        self.being_removed = False
+        self._ready = ReadyTasks()
+        self._tasks_created = 0
+        self._counts: Counter[str] = Counter()
+        self._slot_counts: Counter[str] = Counter()
+
+    def next_number(self) -> int:
+        """Return the place of the next task in the order of creation."""
+        self._tasks_created += 1
+        return self._tasks_created
+
+    def add(self, task: Task) -> None:
+        """Add a new task with what it depends on."""
+        self.dependencies.add(task.id.lower(), task.spec.get("dependsOn", {}))
+        self.put(task)
+
+    def put(self, task: Task) -> None:
+        """Keep the new value of a task; one that can run is offered to the scheduler."""
+        before = self.tasks.get(task.id)
+        if before is not None:
+            self._count(before, -1)
+        self._count(task, 1)
+        self.tasks.put(task.id, task)
+        key = task.id.lower()
+        if task.state == "running":
+            self.running.add(key)
+        else:
+            self.running.discard(key)
+        if task.state == "active" and (before is None or before.state != "active"):
+            self._offer(key)
+
+    def remove(self, task: Task) -> None:
+        """Take away a task."""
+        self._count(task, -1)
+        self.tasks.remove(task.id)
+        self.running.discard(task.id.lower())
+        self.dependencies.forget(task.id.lower())
+
+    def satisfy(self, task: Task) -> None:
+        """Let the tasks that depend on this one go on."""
+        for key in self.dependencies.satisfy(task.id.lower()):
+            self._offer(key)
+
+    def next_ready(self, free_slots: int) -> Task | None:
+        """Take the oldest task that can run and needs no more than `free_slots`."""
+        limit = self.job.spec["maxParallelTasks"]
+        if 0 <= limit <= len(self.running):
+            return None
+        while (key := self._ready.pop(free_slots)) is not None:
+            task = self.tasks.get(key)
+            # An entry outlives its task's turn when the task is deleted, or ended before it ran.
+            if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
+                return task
+        return None
+
+    @property
+    def has_unfinished_tasks(self) -> bool:
+        """Whether a task is not completed."""
+        return self._counts["active"] + self._counts["running"] > 0
+
+    def counts(self) -> dict[str, Any]:
+        """Return how many tasks, and how many of their slots, are in each state."""
+        names = ("active", "running", "completed", "succeeded", "failed")
+        return {
+            "taskCounts": {name: self._counts[name] for name in names},
+            "taskSlotCounts": {name: self._slot_counts[name] for name in names},
+        }
+
+    def _offer(self, key: str) -> None:
+        task = self.tasks.get(key)
+        if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
+            self._ready.push(task.slots, task.number, key)
+
+    def _count(self, task: Task, change: int) -> None:
+        names: list[str] = [task.state]
+        if task.state == "completed":
+            names.append("succeeded" if task.failure is None else "failed")
+        for name in names:
+            self._counts[name] += change
+            self._slot_counts[name] += change * task.slots
+
+
+@dataclass
+class PoolRecord:
+    """A pool with its nodes. `deallocation` tells what becomes of the tasks of nodes that go."""
+
+    pool: Pool
+    nodes: Shelf[Node] = field(default_factory=Shelf)
+    nodes_created: int = 0
+    deallocation: str = "requeue"
+
+
+class Store:
+    """The pools and jobs of the account."""
+
+    def __init__(self) -> None:
+        self.jobs: Shelf[JobRecord] = Shelf()
+        self.pools: Shelf[PoolRecord] = Shelf()
+        self._jobs_created = 0
+
+    def next_job_number(self) -> int:
+        """Return the place of the next job in the order of creation."""
+        self._jobs_created += 1
+        return self._jobs_created
+
+    def job(self, job_id: str) -> JobRecord:
+        """Return a job. Raises BatchError(JobNotFound)."""
+        record = self.jobs.get(job_id)
+        if record is None:
+            raise BatchError("JobNotFound")
+        return record
+
+    def task(self, job_id: str, task_id: str) -> tuple[JobRecord, Task]:
+        """Return a task and its job. Raises BatchError(JobNotFound, TaskNotFound)."""
+        record = self.job(job_id)
+        task = record.tasks.get(task_id)
+        if task is None:
+            raise BatchError("TaskNotFound")
+        return record, task
+
+    def pool(self, pool_id: str) -> PoolRecord:
+        """Return a pool. Raises BatchError(PoolNotFound)."""
+        record = self.pools.get(pool_id)
+        if record is None:
+            raise BatchError("PoolNotFound")
+        return record

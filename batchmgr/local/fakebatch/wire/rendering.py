@@ -1,0 +1,25 @@
+"""JSON text as the service writes it."""
+
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+_LITERALS = {None: "null", True: "true", False: "false"}
+
+
+def render(value: Any, margin: str = "") -> str:
+    """Return JSON with lines broken only inside the brackets of objects and arrays, by CR LF.
+
+    `margin` is the indentation of the line the value starts on.
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    inner = margin + "  "
+    if isinstance(value, dict):
+        members = ",".join([f'"{key}":{render(item, inner)}' for key, item in value.items()])
+        return f"{{\r\n{inner}{members}\r\n{margin}}}"
+    if isinstance(value, list | tuple):
+        items = ",".join([render(item, inner) for item in value])
+        return f"[\r\n{inner}{items}\r\n{margin}]"
+    if value is None or isinstance(value, bool):
+        return _LITERALS[value]
+    return repr(value)

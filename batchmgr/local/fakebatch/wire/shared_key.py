@@ -1,0 +1,69 @@
+"""The SharedKey signature of requests, and the well-known account of the local service."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qs
+
+from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire.errors import BatchError
+
+ACCOUNT_NAME: Final = "devbatchaccount"
+ACCOUNT_KEY: Final = (
+    "ZmFrZS1iYXRjaC1kZXZlbG9wbWVudC1rZXktLXB1YmxpYy1vbi1wdXJwb3NlLS1ndWFyZHMtbm90aGluZy0tLQ=="
+)
+"""Public on purpose: it guards nothing and is the same on every machine, like the storage emulator's."""
+
+_SIGNED_HEADERS: Final = (
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "date",
+    "if-modified-since",
+    "if-match",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+)
+_WINDOW: Final = 15 * 60 * ticks.PER_SECOND
+
+
+def string_to_sign(method: str, path: str, query: str, headers: Mapping[str, str]) -> str:
+    """Return the canonical text of a request; `path` and `query` are as sent, still percent-encoded."""
+    sent = {name.lower(): shown for name, shown in headers.items() if shown}
+    # A body that is absent counts as empty, except where the method never has one.
+    length = "" if method in ("GET", "HEAD") else sent.get("content-length", "0")
+    lines = [length if name == "content-length" else sent.get(name, "") for name in _SIGNED_HEADERS]
+    lines += [f"{name}:{shown}" for name, shown in sorted(sent.items()) if name.startswith("ocp-")]
+    parameters = sorted((name, shown[0]) for name, shown in parse_qs(query).items())
+    resource = [f"/{ACCOUNT_NAME}{path}", *(f"{name}:{shown}" for name, shown in parameters)]
+    return "\n".join([method, *lines, *resource])
+
+
+def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
+    """Raise BatchError(AuthenticationFailed) unless the request is signed with the account's key, in time."""
+    given = headers.get("Authorization", "")
+    expected = f"SharedKey {ACCOUNT_NAME}:{_sign(string_to_sign(method, path, query, headers))}"
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The signature does not match the request."
+        )
+    try:
+        sent_at = ticks.from_http_date(headers.get("ocp-date") or headers.get("Date") or "")
+    except ValueError as error:
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The request has no readable date."
+        ) from error
+    if abs(ticks.now() - sent_at) > _WINDOW:
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The date is more than 15 minutes off."
+        )
+
+
+def _sign(text: str) -> str:
+    digest = hmac.digest(base64.b64decode(ACCOUNT_KEY), text.encode(), hashlib.sha256)
+    return base64.b64encode(digest).decode()

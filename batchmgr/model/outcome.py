@@ -1,0 +1,115 @@
+"""How a job ended, decided from what Azure Batch says of its tasks. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from batchmgr.model.job import FailedTask, JobError
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
+from batchmgr.model.states import JobState
+from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
+
+WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The end of a job, and why, if it is not success."""
+
+    state: JobState
+    error: JobError | None = None
+
+
+def count(tasks: Iterable[TaskSnapshot]) -> TaskCounts:
+    """The counts Azure Batch would give for these tasks, without its lag."""
+    active = running = succeeded = failed = 0
+    for task in tasks:
+        active += task.state == "active"
+        running += task.state in {"preparing", "running"}
+        succeeded += task.has_succeeded
+        failed += task.has_failed
+    return TaskCounts(
+        active=active, running=running, completed=succeeded + failed, succeeded=succeeded, failed=failed
+    )
+
+
+def finalize_task(tasks: Iterable[TaskSnapshot]) -> TaskSnapshot | None:
+    """The FinalizeTask among a job's tasks."""
+    return next((task for task in tasks if task.task_id == FINALIZE_TASK_ID), None)
+
+
+def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> bool:
+    """Whether every task that has not run waits for one that failed, so that none will ever start.
+
+    Azure Batch leaves such tasks active for ever; the FinalizeTask is among them.
+    """
+    if any(task.state in {"preparing", "running"} for task in tasks):
+        return False
+    seen = {task.task_id: task for task in tasks}
+    plans = {planned.id: planned for planned in plan.all_tasks}
+    dead: set[str] = set()
+    for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
+        task, planned = seen.get(task_id), plans[task_id]
+        blocks = task is not None and task.has_failed and not planned.is_leaf
+        if blocks or dead.intersection(planned.depends_on):
+            dead.add(task_id)
+    waiting = [task.task_id for task in tasks if task.state == "active"]
+    return bool(waiting) and dead.issuperset(waiting)
+
+
+def decide(
+    tasks: Sequence[TaskSnapshot],
+    *,
+    job: BatchJob | None,
+    is_cancelled: bool,
+    details: Mapping[str, FailedTask],
+) -> Outcome:
+    """The outcome of a job whose tasks will not change any more. `job` is None if it is not in Batch."""
+    if is_cancelled:
+        return Outcome(
+            state=JobState.CANCELLED, error=JobError(code="Cancelled", message="The job was cancelled.")
+        )
+    if job is None:
+        lost = JobError(code="JobNotFound", message="The Batch job is gone: it was deleted in Azure Batch.")
+        return Outcome(state=JobState.FAILED, error=lost)
+    work = [task for task in tasks if task.task_id != FINALIZE_TASK_ID]
+    done = sum(task.has_succeeded for task in work)
+    final = finalize_task(tasks)
+    if work and done == len(work) and final is not None and final.has_succeeded:
+        return Outcome(state=JobState.SUCCEEDED)
+    if job.terminate_reason == WALL_CLOCK_EXPIRED:
+        late = JobError(
+            code=WALL_CLOCK_EXPIRED,
+            message=f"The job took longer than its maxWallClockTime; {done} of {len(work)} tasks succeeded.",
+        )
+        return Outcome(state=JobState.TIMED_OUT, error=late)
+    if work and done == len(work):
+        return Outcome(state=JobState.FAILED, error=_finalize_error(details))
+    state = JobState.PARTIAL if done else JobState.FAILED
+    return Outcome(state=state, error=_task_error(work, job, details))
+
+
+def _finalize_error(details: Mapping[str, FailedTask]) -> JobError:
+    failed = details.get(FINALIZE_TASK_ID)
+    reason = failed.error.message if failed and failed.error else "it did not run to its end"
+    return JobError(
+        code="FinalizeTaskFailed", message=f"All tasks succeeded, but the FinalizeTask failed: {reason}"
+    )
+
+
+def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask]) -> JobError:
+    failed = [task for task in work if task.has_failed]
+    unfinished = len(work) - len(failed) - sum(task.has_succeeded for task in work)
+    if not failed:
+        return JobError(
+            code="JobTerminated",
+            message=f"The Batch job ended ({job.terminate_reason or job.state}) before {unfinished} of "
+            f"{len(work)} tasks had run.",
+        )
+    first = next((task for task in failed if task.task_id in details), failed[0])
+    error = details[first.task_id].error if first.task_id in details else first.error
+    code = error.type if error else "TaskFailed"
+    reason = error.message if error else f"exit code {first.exit_code}"
+    rest = f" {unfinished} tasks did not run." if unfinished else ""
+    name = first.display_name or first.task_id
+    return JobError(code=code, message=f"{len(failed)} of {len(work)} tasks failed.{rest} {name}: {reason}")

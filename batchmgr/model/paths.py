@@ -1,0 +1,110 @@
+"""Where the files of a task may come from and go to: the one place that checks it.
+
+A path in a job message or plan is somebody else's text, used on a node and in a storage account. So nothing
+leaves the task's working directory, and nothing is a name that storage would read as another one.
+"""
+
+import re
+from urllib.parse import urlsplit
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.ids import CONTAINER_NAME
+from batchmgr.model.plan import InputFile, OutputFile
+
+UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
+"""When Azure Batch may be told to upload an output file."""
+
+_STANDARD_STREAMS = ("../stdout.txt", "../stderr.txt", "../std*.txt")
+_STORAGE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_MAX_BLOB_NAME = 1024
+
+
+def check_input_file(file: InputFile, *, field: str) -> None:
+    """Refuse an input file that leaves the working directory or names no usable source.
+
+    `field` is the JSON path of the file, such as `tasks[0].inputFiles[1]`. Raises `InvalidJobError`.
+    """
+    if not (file.is_prefix and file.target_file_path == ""):
+        check_target_file_path(file.target_file_path, field=f"{field}.targetFilePath")
+    if not file.http_url:
+        check_blob_path(file.source_blob_path.removesuffix("/"), field=f"{field}.sourceBlobPath")
+        _check_container(file.container_name, file.storage_account_name, field)
+        return
+    if file.source_blob_path or file.container_name:
+        raise InvalidJobError(
+            "give either httpUrl or containerName and sourceBlobPath, not both", field=field
+        )
+    if not _is_web_url(file.http_url):
+        raise InvalidJobError("must be an http or https URL", field=f"{field}.httpUrl")
+
+
+def check_output_file(file: OutputFile, *, field: str) -> None:
+    """Refuse an output file from outside the task's directories, or for no usable blob.
+
+    `field` is the JSON path of the file, such as `tasks[0].outputFiles[1]`. Raises `InvalidJobError`.
+    """
+    check_source_file_path(file.source_file_path, field=f"{field}.sourceFilePath")
+    is_pattern = any(letter in file.source_file_path for letter in "*?[")
+    if file.target_blob_path or not is_pattern:
+        check_blob_path(file.target_blob_path, field=f"{field}.targetBlobPath")
+    _check_container(file.container_name, file.storage_account_name, field)
+    if file.upload_condition not in UPLOAD_CONDITIONS:
+        raise InvalidJobError(
+            f"must be one of {', '.join(UPLOAD_CONDITIONS)}", field=f"{field}.uploadCondition"
+        )
+
+
+def check_target_file_path(path: str, *, field: str) -> None:
+    """Refuse a path, for a downloaded file, that is not below the task's working directory."""
+    _check_relative(path, field)
+
+
+def check_source_file_path(path: str, *, field: str) -> None:
+    """Refuse a path or pattern that is neither below the working directory nor a stream of the task."""
+    if path not in _STANDARD_STREAMS:
+        _check_relative(path, field)
+
+
+def check_blob_path(path: str, *, field: str) -> None:
+    """Refuse a blob name that storage or a URL would read as another one, or that is too long."""
+    _check_relative(path, field)
+    if len(path) > _MAX_BLOB_NAME:
+        raise InvalidJobError(
+            f"a blob name has at most {_MAX_BLOB_NAME} characters, not {len(path)}", field=field
+        )
+
+
+def _check_relative(path: str, field: str) -> None:
+    if not path:
+        raise InvalidJobError("must not be empty", field=field)
+    if _CONTROL.search(path) or "\\" in path:
+        raise InvalidJobError(f"must not hold control characters or backslashes: {path!r}", field=field)
+    if path.startswith("/") or _DRIVE.match(path):
+        raise InvalidJobError(f"must be relative: {path!r}", field=field)
+    if any(part in ("", ".", "..") for part in path.split("/")):
+        raise InvalidJobError(f"must not hold empty parts, '.' or '..': {path!r}", field=field)
+
+
+def _check_container(container: str, account: str, field: str) -> None:
+    if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
+        raise InvalidJobError(
+            f"must be a blob container's name (3-63 of a-z, 0-9 and single dashes), not {container!r}",
+            field=f"{field}.containerName",
+        )
+    if account and not _STORAGE_ACCOUNT.fullmatch(account):
+        raise InvalidJobError(
+            f"must be a storage account's name (3-24 of a-z and 0-9), not {account!r}",
+            field=f"{field}.storageAccountName",
+        )
+
+
+def _is_web_url(text: str) -> bool:
+    if _CONTROL.search(text) or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

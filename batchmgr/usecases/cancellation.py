@@ -1,0 +1,28 @@
+"""Cancel: the job's tasks are ended, and it is finalized as cancelled, with its callback."""
+
+from batchmgr.errors import IllegalTransitionError
+from batchmgr.model.job import JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.ports import Ports
+from batchmgr.usecases.finalization import raise_finalize
+from batchmgr.usecases.repetition import repeat_when_changed
+
+
+@repeat_when_changed
+async def cancel(ports: Ports, job_id: str) -> JobRecord:
+    """Cancel a job wherever it is on its way. Cancelling twice is the same as once.
+
+    Raises JobNotFoundError, and IllegalTransitionError for a job that ended otherwise.
+    """
+    job = await ports.jobs.load(job_id)
+    record = job.value
+    if record.state is JobState.CANCELLED:
+        return record
+    if record.state.is_final:
+        raise IllegalTransitionError(record.job_id, record.state, JobState.CANCELLED)
+    if not record.cancel_requested:
+        changed = record.change(ports.clock.now(), cancel_requested=True)
+        record = (await ports.jobs.save(changed, job.etag)).value
+    await ports.batch.terminate_job(record.job_id, "batchmgr: cancelled")
+    await raise_finalize(ports, record.job_id, "cancelled")
+    return record

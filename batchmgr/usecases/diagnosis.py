@@ -1,0 +1,68 @@
+"""Diagnose: why a task failed, from what it left on its node: its own error report and the end of stderr."""
+
+import logging
+
+import msgspec
+
+from batchmgr.errors import ServiceError
+from batchmgr.model.job import FailedTask
+from batchmgr.model.plan import TASK_ERROR_FILE
+from batchmgr.model.task import TaskError, TaskSnapshot
+from batchmgr.ports import Ports
+
+logger = logging.getLogger(__name__)
+
+MAX_DIAGNOSED = 20
+"""How many failed tasks of a job are looked at on their nodes; the others keep what Azure Batch says."""
+
+MAX_STDERR = 2048
+MAX_REPORT = 16 * 1024
+MAX_TEXT = 2000
+
+
+class TaskReport(msgspec.Struct, frozen=True):
+    """What a task of a workload writes about the exception that ended it."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    kind: str = "error"
+
+
+async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
+    """What is known of a failed task. A node that is gone takes nothing but detail away."""
+    try:
+        stderr = await ports.batch.read_file(job_id, task.task_id, "stderr.txt", MAX_STDERR)
+        report = await ports.batch.read_file(job_id, task.task_id, f"wd/{TASK_ERROR_FILE}", MAX_REPORT)
+    except ServiceError as error:
+        logger.warning("files of task %s of job %s can't be read: %s", task.task_id, job_id, error)
+        stderr = report = b""
+    return FailedTask(
+        task_id=task.task_id,
+        display_name=task.display_name,
+        exit_code=task.exit_code,
+        error=_error(task, stderr.decode(errors="replace"), report),
+    )
+
+
+def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
+    said = task.error
+    fallback = TaskError(
+        type=said.type if said else "TaskFailed",
+        message=said.message if said else f"exit code {task.exit_code}",
+        category=said.category if said else "",
+        stderr=stderr,
+    )
+    if not report:
+        return fallback
+    try:
+        told = msgspec.json.decode(report, type=TaskReport)
+    except msgspec.DecodeError:
+        return fallback
+    return TaskError(
+        type=told.type,
+        message=told.message[:MAX_TEXT],
+        category="BadInput" if told.kind == "input" else fallback.category,
+        traceback=told.traceback[-MAX_TEXT:],
+        stderr=stderr,
+    )

@@ -1,0 +1,129 @@
+"""Finalize: a job whose tasks are over gets its outcome, its last events and its callback.
+
+Both ways lead here: the FinalizeTask's own blob, and the one the poller writes where that task could not run.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
+from batchmgr.model.job import JobRecord, ResultFile
+from batchmgr.model.outcome import count, decide, finalize_task, is_stuck
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
+from batchmgr.model.states import JobState
+from batchmgr.model.task import BatchJob, TaskSnapshot
+from batchmgr.ports import Ports
+from batchmgr.usecases.announcing import transition
+from batchmgr.usecases.observation import observe_end
+from batchmgr.usecases.planning import plan_job
+from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.usecases.settling import conclude, settle
+from batchmgr.wire.finalize_message import finalize_message
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.4, 0.8, 1.6, 3, 5, 9))
+"""How long to wait, in all, for a job or a FinalizeTask that is just ending; then the poller looks again."""
+
+
+async def raise_finalize(ports: Ports, job_id: str, reason: str) -> None:
+    """Write the finalize blob in the FinalizeTask's stead."""
+    await ports.finalize.raise_for(job_id, finalize_message(job_id, written_by="batchmgr", reason=reason))
+
+
+@repeat_when_changed
+async def finalize(ports: Ports, job_id: str) -> None:
+    """Bring a job to its end if it is at its end, else leave it alone. May be repeated at any time."""
+    try:
+        job = await ports.jobs.load(job_id)
+    except JobNotFoundError:
+        logger.warning("a finalize blob names the unknown job %r", job_id)
+        return
+    record = job.value
+    if record.state.is_final:
+        await settle(ports, job)
+        return
+    batch_job, tasks = await _look(ports, record)
+    if not await is_at_end(ports, record, batch_job, tasks):
+        logger.info("job %s is not at its end yet", job_id)
+        return
+    if record.state is not JobState.FINALIZING:
+        job = await transition(ports, job, JobState.FINALIZING)
+    if batch_job and not batch_job.is_over and any(task.state != "completed" for task in tasks):
+        await ports.batch.terminate_job(record.job_id, "batchmgr: finalized")
+    if tasks:
+        job = await observe_end(ports, job, tasks, count(tasks))
+    failed_now = {task.task_id for task in tasks if task.has_failed}
+    details = {task.task_id: task for task in job.value.failed_tasks if task.task_id in failed_now}
+    end = decide(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=details)
+    results = await _results(ports, record, tasks)
+    await conclude(
+        ports, job, end.state, error=end.error, failed_tasks=tuple(details.values()), results=results
+    )
+
+
+async def is_at_end(
+    ports: Ports, record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+) -> bool:
+    """Whether nothing more will happen to the job's tasks."""
+    if record.cancel_requested or batch_job is None or batch_job.is_over:
+        return True
+    final = finalize_task(tasks)
+    if final is not None and final.state == "completed":
+        return True
+    plan = await _plan(ports, record)
+    return plan is not None and is_stuck(plan, tasks)
+
+
+async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
+    """The Batch job and its tasks, once what is just ending has ended. None if the job is not in Batch."""
+    try:
+        for pause in PATIENCE:
+            if not await _is_ending(ports, record.job_id):
+                break
+            await ports.clock.sleep(pause)
+        tasks = [task async for task in ports.batch.list_tasks(record.job_id)]
+        return await ports.batch.get_job(record.job_id), tasks
+    except ServiceNotFoundError:
+        return None, []
+
+
+async def _is_ending(ports: Ports, job_id: str) -> bool:
+    """Whether the job is being terminated, or its FinalizeTask, which has told its end, still uploads."""
+    batch_job = await ports.batch.get_job(job_id)
+    if batch_job.is_over:
+        return batch_job.state != "completed"
+    try:
+        final = await ports.batch.get_task(job_id, FINALIZE_TASK_ID)
+    except ServiceNotFoundError:
+        return False
+    return final.state in {"preparing", "running"}
+
+
+async def _plan(ports: Ports, record: JobRecord) -> JobPlan | None:
+    message = await ports.jobs.load_request(record.job_id)
+    try:
+        return await asyncio.to_thread(
+            plan_job, record.job_id, message, workloads=ports.workloads, default_pool_id=record.pool_id
+        )
+    except InvalidJobError as error:
+        logger.error("job %s can't be planned any more: %s", record.job_id, error)
+        return None
+
+
+async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]) -> tuple[ResultFile, ...]:
+    """What the FinalizeTask left, or, if it leaves nothing, the tasks: files named outright, 100 at most."""
+    plan = await _plan(ports, record)
+    if plan is None:
+        return ()
+    done = {task.task_id for task in tasks if task.has_succeeded}
+    for group in ([plan.finalize_task], plan.tasks):
+        files = [file for task in group if task.id in done for file in task.result_files]
+        if files:
+            break
+    return tuple(
+        ResultFile(name=file.target_blob_path, uri=ports.storage.blob_uri(file.need, file.target_blob_path))
+        for file in files[:100]
+    )

@@ -1,0 +1,89 @@
+"""Plan: from a job message to the plan of its Batch job. Nothing is run, read or sent."""
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.ids import job_container
+from batchmgr.model.paths import check_input_file, check_output_file
+from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, InputFile, JobPlan, OutputFile, TaskPlan
+from batchmgr.wire.finalize_message import finalize_message
+from batchmgr.wire.job_message import JobMessage, TaskMessage
+from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
+from batchmgr.workload.job_manager import JobContext
+from batchmgr.workload.planning import plan_workload
+from batchmgr.workload.registry import WorkloadRegistry
+
+_WRITE_FINALIZE_FILE = f"/bin/sh -c 'printf %s \"${FINALIZE_VARIABLE}\" > {FINALIZE_FILE}'"
+
+
+def plan_job(
+    job_id: str, message: JobMessage, *, workloads: WorkloadRegistry, default_pool_id: str
+) -> JobPlan:
+    """The plan of a job. Raises InvalidJobError that names the field of the message."""
+    pool_id = message.pool_id or default_pool_id
+    if not pool_id:
+        raise InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
+    content = finalize_message(job_id, written_by="FinalizeTask")
+    if message.tasks:
+        return _plan_tasks(job_id, message, pool_id, content)
+    context = JobContext(job_id=job_id, inputs=message.inputs)
+    return plan_workload(
+        workloads.load(message.workload),
+        context,
+        pool_id=pool_id,
+        max_wall_clock_time=message.max_wall_clock_time,
+        finalize_message=content,
+    )
+
+
+def _plan_tasks(job_id: str, message: JobMessage, pool_id: str, content: str) -> JobPlan:
+    tasks = mark_leaves(
+        [_plan_task(job_id, task, f"tasks[{index}]") for index, task in enumerate(message.tasks)]
+    )
+    draft = TaskPlan(id="", display_name="FinalizeTask", command_line=_WRITE_FINALIZE_FILE)
+    return JobPlan(
+        job_id=job_id,
+        pool_id=pool_id,
+        tasks=tasks,
+        finalize_task=as_finalize_task(draft, job_id=job_id, tasks=tasks, finalize_message=content),
+        max_wall_clock_time=message.max_wall_clock_time,
+    )
+
+
+def _plan_task(job_id: str, task: TaskMessage, field: str) -> TaskPlan:
+    inputs = tuple(
+        InputFile(
+            target_file_path=file.target_file_path,
+            source_blob_path=file.source_blob_path,
+            container_name=file.container_name,
+            storage_account_name=file.storage_account_name,
+            identity_reference=file.identity_reference,
+            http_url=file.http_url,
+        )
+        for file in task.input_files
+    )
+    outputs = tuple(
+        OutputFile(
+            source_file_path=file.source_file_path,
+            target_blob_path=file.target_blob_path,
+            container_name=file.container_name or job_container(job_id),
+            storage_account_name=file.storage_account_name,
+            identity_reference=file.identity_reference,
+            upload_condition=file.upload_condition,
+        )
+        for file in task.output_files
+    )
+    for index, source in enumerate(inputs):
+        check_input_file(source, field=f"{field}.inputFiles[{index}]")
+    for index, target in enumerate(outputs):
+        check_output_file(target, field=f"{field}.outputFiles[{index}]")
+    return TaskPlan(
+        id=task.id,
+        command_line=task.command_line,
+        display_name=task.display_name,
+        environment=task.environment,
+        input_files=inputs,
+        output_files=outputs,
+        depends_on=tuple(dict.fromkeys(task.depends_on)),
+        max_task_retry_count=task.max_task_retry_count,
+        max_wall_clock_time=task.max_wall_clock_time,
+        required_slots=task.required_slots,
+    )

@@ -1,0 +1,107 @@
+"""Poll: every active job is looked at. One counts call for a job where nothing has changed.
+
+The poller is also the safety net: whatever a lost message or a killed process left undone, it does again.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
+from batchmgr.model.job import JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.ports import Ports, Versioned
+from batchmgr.usecases.acceptance import restore
+from batchmgr.usecases.announcing import announce
+from batchmgr.usecases.finalization import finalize, is_at_end, raise_finalize
+from batchmgr.usecases.observation import observe, read_from
+from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.usecases.settling import settle
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT_JOBS = 16
+SUBMISSION_PATIENCE = timedelta(seconds=30)
+"""How long a queued or submitting job may be quiet before it is sent to submission again."""
+
+TRIGGER_PATIENCE = timedelta(seconds=15)
+"""How long the blob trigger has to take up a finalize blob before the poller finalizes by itself."""
+
+
+async def poll(ports: Ports) -> None:
+    """Look at every active job. What goes wrong with one is logged and costs the others nothing."""
+    gate = asyncio.Semaphore(CONCURRENT_JOBS)
+
+    async def guarded(job_id: str) -> None:
+        async with gate:
+            try:
+                await poll_job(ports, job_id)
+            except Exception:
+                logger.exception("job %s could not be polled; the next round tries again", job_id)
+
+    async with asyncio.TaskGroup() as group:
+        async for job_id in ports.jobs.active_ids():
+            group.create_task(guarded(job_id))
+
+
+@repeat_when_changed
+async def poll_job(ports: Ports, job_id: str) -> None:
+    """Look at one job, and do what is due."""
+    try:
+        job = await ports.jobs.load(job_id)
+    except JobNotFoundError:
+        if await restore(ports, job_id) is None:
+            await ports.jobs.retire(job_id)
+        return
+    match job.value.state:
+        case JobState.QUEUED | JobState.SUBMITTING:
+            await _resume_submission(ports, job)
+        case JobState.RUNNING:
+            await _poll_running(ports, job)
+        case JobState.FINALIZING:
+            if job.value.is_quiet_for(TRIGGER_PATIENCE, ports.clock.now()):
+                await finalize(ports, job_id)
+        case _:
+            await settle(ports, job)
+
+
+async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
+    now = ports.clock.now()
+    if job.value.cancel_requested:
+        await _end(ports, job.value, "cancelled")
+    elif job.value.is_quiet_for(SUBMISSION_PATIENCE, now):
+        logger.warning("job %s has been quiet while %s: submitting again", job.value.job_id, job.value.state)
+        await ports.jobs.save(job.value.change(now, retry_at=None), job.etag)
+        await ports.queue.request_submission(job.value.job_id)
+
+
+async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
+    record = job.value
+    try:
+        counts = await ports.batch.task_counts(record.job_id)
+        if counts != record.counts:
+            job = await announce(ports, job)
+            tasks = [task async for task in ports.batch.list_tasks(record.job_id, since=read_from(record))]
+            job = await observe(ports, job, tasks, counts)
+        if record.cancel_requested or (counts.running == 0 and await _has_ended(ports, record, counts)):
+            await _end(ports, job.value, "all tasks are over, or can't run")
+    except ServiceNotFoundError:
+        await _end(ports, record, "the Batch job is gone")
+
+
+async def _has_ended(ports: Ports, record: JobRecord, counts: TaskCounts) -> bool:
+    batch_job: BatchJob = await ports.batch.get_job(record.job_id)
+    if batch_job.is_over or counts.completed >= record.total:
+        return True
+    if not (counts.failed and counts.active):
+        return False
+    tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
+    return await is_at_end(ports, record, batch_job, tasks)
+
+
+async def _end(ports: Ports, record: JobRecord, reason: str) -> None:
+    """Signal the end as the FinalizeTask would; if nobody takes the signal up, act on it here."""
+    await raise_finalize(ports, record.job_id, reason)
+    if record.is_quiet_for(TRIGGER_PATIENCE, ports.clock.now()):
+        await finalize(ports, record.job_id)

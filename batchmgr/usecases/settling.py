@@ -1,0 +1,25 @@
+"""Settle: what is left to do once a job has come to its end: tell it, call back, and forget it is active."""
+
+from typing import Any
+
+from batchmgr.model.job import CallbackState, CallbackStatus, JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.ports import Ports, Versioned
+from batchmgr.usecases.announcing import announce, transition
+from batchmgr.usecases.delivery import deliver
+
+
+async def conclude(ports: Ports, job: Versioned[JobRecord], end: JobState, **changes: Any) -> None:
+    """Bring the job to its end, and settle it."""
+    callback = CallbackStatus() if job.value.has_callback else None
+    await settle(ports, await transition(ports, job, end, callback=callback, **changes))
+
+
+async def settle(ports: Ports, job: Versioned[JobRecord]) -> None:
+    """Do what is left of a finished job. May be repeated at any time."""
+    record = (await announce(ports, job)).value
+    status = record.callback
+    if status is not None and status.state in {CallbackState.PENDING, CallbackState.SENDING}:
+        await deliver(ports, record.job_id)
+    else:
+        await ports.jobs.retire(record.job_id)

@@ -1,0 +1,102 @@
+"""Submit: a queued job becomes a Batch job with all its tasks, resumed where an earlier attempt stopped."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
+from batchmgr.model.job import JobError, JobRecord
+from batchmgr.model.plan import JobPlan
+from batchmgr.model.states import JobState
+from batchmgr.ports import Ports, Versioned
+from batchmgr.usecases.announcing import publish, transition
+from batchmgr.usecases.finalization import raise_finalize
+from batchmgr.usecases.planning import plan_job
+from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.usecases.settling import conclude
+from batchmgr.wire.events import waiting_event
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=2)
+LONGEST_PAUSE = timedelta(minutes=5)
+SPARE_TIME = timedelta(days=1)
+DEFAULT_LIFETIME = timedelta(days=7)
+
+
+@repeat_when_changed
+async def submit(ports: Ports, job_id: str) -> None:
+    """Bring a job into Azure Batch, unless that is done. A busy service puts it off; it is never dropped.
+
+    What Azure Batch will never take rejects the job, and says why in its events and callback.
+    """
+    job = await ports.jobs.load(job_id)
+    if job.value.state not in {JobState.QUEUED, JobState.SUBMITTING}:
+        return
+    if job.value.cancel_requested:
+        await raise_finalize(ports, job.value.job_id, "cancelled")
+        return
+    if job.value.state is JobState.QUEUED:
+        job = await transition(ports, job, JobState.SUBMITTING)
+    try:
+        plan = await _plan(ports, job.value)
+        await _create(ports, plan, job.value.digest)
+        await _add_tasks(ports, plan)
+    except ServiceBusyError as error:
+        await _put_off(ports, job, error)
+    except (InvalidJobError, ServiceError) as error:
+        logger.warning("job %s is rejected: %s", job_id, error)
+        await _reject(ports, job, error)
+    else:
+        changes = {"in_batch": True, "total": len(plan.all_tasks), "attempts": 0, "retry_at": None}
+        await transition(ports, job, JobState.RUNNING, **changes)
+
+
+async def _plan(ports: Ports, record: JobRecord) -> JobPlan:
+    message = await ports.jobs.load_request(record.job_id)
+    return await asyncio.to_thread(
+        plan_job, record.job_id, message, workloads=ports.workloads, default_pool_id=record.pool_id
+    )
+
+
+async def _create(ports: Ports, plan: JobPlan, digest: str) -> None:
+    try:
+        await ports.batch.create_job(plan, digest)
+    except ServiceConflictError as error:
+        if error.code != "JobExists":
+            raise
+        if (await ports.batch.get_job(plan.job_id)).digest != digest:
+            raise InvalidJobError(
+                "Azure Batch has another job of this id, made elsewhere; choose another jobId", field="jobId"
+            ) from error
+
+
+async def _add_tasks(ports: Ports, plan: JobPlan) -> None:
+    lifetime = (plan.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
+    grants = await ports.storage.grant(plan.container_needs, lifetime)
+    await ports.batch.add_tasks(plan.job_id, plan.tasks, grants)
+    # Last, when all it waits for is there: what Azure Batch does with unknown dependencies is not promised.
+    await ports.batch.add_tasks(plan.job_id, [plan.finalize_task], grants)
+    await ports.batch.terminate_when_done(plan.job_id)
+
+
+async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:
+    attempts = job.value.attempts + 1
+    pause = max(
+        error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 8))
+    )
+    now = ports.clock.now()
+    waiting = job.value.change(now, attempts=attempts, retry_at=now + pause)
+    logger.warning("job %s waits %s: %s", waiting.job_id, pause, error)
+    offset = await publish(ports, waiting, [waiting_event(waiting, now, str(error), error.code)])
+    await ports.jobs.save(waiting.change(now, events_offset=offset), job.etag)
+    await ports.queue.request_submission(waiting.job_id, pause)
+
+
+async def _reject(ports: Ports, job: Versioned[JobRecord], error: InvalidJobError | ServiceError) -> None:
+    # A job that Azure Batch took in part must not keep running, nor hold a place in the quota.
+    await ports.batch.terminate_job(job.value.job_id, "batchmgr: submission failed")
+    field = error.field if isinstance(error, InvalidJobError) else ""
+    code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
+    reason = JobError(code=code, message=str(error), field=field)
+    await conclude(ports, job, JobState.REJECTED, error=reason)

@@ -1,0 +1,119 @@
+"""Events: CloudEvents 1.0 in JSON, with a deterministic id and a sequence that rises within a job.
+
+`sequence` follows the CloudEvents sequence extension: a string that sorts as it counts, ten digits.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from batchmgr.model.job import JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.model.task import TaskSnapshot
+
+SOURCE = "/batchmgr"
+JOB_PROGRESS = "batchmgr.job.progress"
+JOB_WAITING = "batchmgr.job.waiting"
+TASK_RUNNING = "batchmgr.task.running"
+TASK_SUCCEEDED = "batchmgr.task.succeeded"
+TASK_FAILED = "batchmgr.task.failed"
+TASK_RETRIED = "batchmgr.task.retried"
+TASK_PREEMPTED = "batchmgr.task.preempted"
+JOB_STATES = {state: f"batchmgr.job.{state.value}" for state in JobState}
+
+EVENT_TYPES = frozenset(
+    {
+        *JOB_STATES.values(),
+        JOB_PROGRESS,
+        JOB_WAITING,
+        TASK_RUNNING,
+        TASK_SUCCEEDED,
+        TASK_FAILED,
+        TASK_RETRIED,
+        TASK_PREEMPTED,
+    }
+)
+"""Every type of event there is."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One CloudEvent. Two events with one `id` are the same event told twice."""
+
+    id: str
+    type: str
+    subject: str
+    time: datetime
+    data: dict[str, object]
+    sequence: str = ""
+    specversion: str = "1.0"
+    source: str = SOURCE
+    datacontenttype: str = "application/json"
+
+    def numbered(self, number: int) -> "Event":
+        """The event with its place in the job's sequence, counted from 1."""
+        return msgspec.structs.replace(self, sequence=f"{number:010d}")
+
+
+def job_event(record: JobRecord, now: datetime) -> Event:
+    """The job has come into its state. Once per state and job."""
+    return _event(record.job_id, JOB_STATES[record.state], "", now, dict(record.summary()))
+
+
+def waiting_event(record: JobRecord, now: datetime, reason: str, code: str) -> Event:
+    """The job waits for a service or a quota. Once per attempt."""
+    data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.attempts}
+    return _event(record.job_id, JOB_WAITING, str(record.attempts), now, data)
+
+
+def progress_event(record: JobRecord, now: datetime) -> Event:
+    """The tasks' counts have changed. Once per set of counts; `fraction` is 0 to 1."""
+    counts = record.counts
+    key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
+    data: dict[str, object] = {
+        "jobId": record.job_id,
+        "total": record.total,
+        "counts": msgspec.to_builtins(counts),
+        "fraction": round(min(1.0, counts.completed / record.total), 4) if record.total else 0.0,
+    }
+    return _event(record.job_id, JOB_PROGRESS, key, now, data)
+
+
+def task_events(job_id: str, task: TaskSnapshot) -> list[Event]:
+    """What one snapshot of a task tells: a retry, a preemption, that it runs, that it ended.
+
+    `task.running` is told when the poller sees the task running; a task quicker than that has none.
+    """
+    kinds: list[tuple[str, int]] = []
+    if task.requeue_count:
+        kinds.append((TASK_PREEMPTED, task.requeue_count))
+    if task.retry_count:
+        kinds.append((TASK_RETRIED, task.retry_count))
+    run = task.retry_count + task.requeue_count
+    if task.state in {"preparing", "running"}:
+        kinds.append((TASK_RUNNING, run))
+    elif task.has_succeeded:
+        kinds.append((TASK_SUCCEEDED, run))
+    elif task.has_failed:
+        kinds.append((TASK_FAILED, run))
+    data = {"jobId": job_id, **msgspec.to_builtins(task)}
+    when = task.state_transition_time
+    return [_event(job_id, kind, str(number), when, data, task.task_id) for kind, number in kinds]
+
+
+def wanted(event: Event, notify: Iterable[str]) -> bool:
+    """Whether a job's `notify` patterns (`job.*`, `task.failed`) ask for this event; none asks for all."""
+    name = event.type.removeprefix("batchmgr.")
+    patterns = tuple(notify)
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _event(
+    job_id: str, type_: str, key: str, time: datetime, data: Mapping[str, object], task_id: str = ""
+) -> Event:
+    subject = f"jobs/{job_id}/tasks/{task_id}" if task_id else f"jobs/{job_id}"
+    parts = (subject, type_.removeprefix("batchmgr."), key)
+    return Event(
+        id="/".join(part for part in parts if part), type=type_, subject=subject, time=time, data=dict(data)
+    )

@@ -1,0 +1,160 @@
+"""The job message: what a producer puts on the queue or posts over HTTP. JSON, camelCase, version 1.
+
+Decoding is strict: unknown fields and wrong types are refused, and the error names the field.
+"""
+
+import hashlib
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from batchmgr.errors import InvalidJobError
+
+PosInt = Annotated[int, msgspec.Meta(ge=1)]
+RetryCount = Annotated[int, msgspec.Meta(ge=-1)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+METADATA_FIELDS = frozenset(
+    {"id", "dequeuecount", "expirationtime", "insertiontime", "nextvisibletime", "popreceipt", "queuetrigger"}
+)
+"""Top-level JSON properties that would overwrite the trigger metadata of a queue message, in lower case."""
+
+
+class InputFileMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
+
+    target_file_path: Text
+    source_blob_path: str = ""
+    container_name: str = ""
+    storage_account_name: str = ""
+    identity_reference: str = ""
+    http_url: str = ""
+
+
+class OutputFileMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A file or pattern to upload from the node; to the job's own container where none is named."""
+
+    source_file_path: Text
+    target_blob_path: str = ""
+    container_name: str = ""
+    storage_account_name: str = ""
+    identity_reference: str = ""
+    upload_condition: Literal["taskSuccess", "taskFailure", "taskCompletion"] = "taskSuccess"
+
+
+class TaskMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """One task, described without any Python."""
+
+    id: str
+    command_line: Text
+    display_name: str = ""
+    environment: dict[str, str] = {}
+    input_files: tuple[InputFileMessage, ...] = ()
+    output_files: tuple[OutputFileMessage, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    max_task_retry_count: RetryCount = 0
+    max_wall_clock_time: timedelta | None = None
+    required_slots: PosInt = 1
+
+
+class JobMessage(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
+):
+    """A job: either a `workload` with its `inputs`, or `tasks`. See the contract in the README."""
+
+    version: Literal[1] = 1
+    job_id: str = ""
+    workload: str = ""
+    inputs: dict[str, Any] = {}
+    tasks: tuple[TaskMessage, ...] = ()
+    pool_id: str = ""
+    call_back_uri: str = ""
+    notify: tuple[str, ...] = ()
+    max_wall_clock_time: timedelta | None = None
+    metadata: dict[str, str] = {}
+
+    @property
+    def digest(self) -> str:
+        """What the job is, without its id: the same content always gives the same digest."""
+        content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")
+        return hashlib.sha256(content).hexdigest()
+
+
+class JobReference(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A queue message that stands for a request already stored in a blob (claim check)."""
+
+    stored_job_id: str
+
+
+T = TypeVar("T")
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """The JSON of a message, as stored and sent."""
+    return msgspec.json.encode(message)
+
+
+def decode_job(body: bytes) -> JobMessage:
+    """A job message from JSON. Raises InvalidJobError that names the field."""
+    return decode(body, JobMessage)
+
+
+def decode_queue_message(body: bytes) -> JobMessage | JobReference:
+    """A message of the job request queue: a whole job, or a reference to a stored one."""
+    if names_in(body) == {"storedJobId"}:
+        return decode(body, JobReference)
+    return decode_job(body)
+
+
+def decode(body: bytes, type_: type[T]) -> T:
+    """Decode strictly, turning the decoder's complaint into an InvalidJobError with the field's path."""
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except msgspec.ValidationError as error:
+        raise _named(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJobError(f"not valid JSON: {error}") from error
+
+
+def names_in(body: bytes) -> set[str]:
+    """The top-level property names of a JSON object; none if it isn't one."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return set()
+    return set(value) if isinstance(value, dict) else set()
+
+
+def salvage(body: bytes) -> tuple[str, str]:
+    """`jobId` and `callBackUri` of a message that could not be decoded, each empty where it can't be told."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "", ""
+    if not isinstance(value, dict):
+        return "", ""
+    job_id, uri = value.get("jobId"), value.get("callBackUri")
+    return (job_id if isinstance(job_id, str) else "", uri if isinstance(uri, str) else "")
+
+
+_AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+_NAMED_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
+
+
+def _named(complaint: str) -> InvalidJobError:
+    match = _AT.match(complaint)
+    reason, path = (match["reason"], match["path"] or "") if match else (complaint, "")
+    path = path.removeprefix(".")
+    named = _NAMED_FIELD.match(reason)
+    if named is None:
+        return InvalidJobError(reason[0].lower() + reason[1:], field=path)
+    field = f"{path}.{named['name']}" if path else named["name"]
+    return InvalidJobError("unknown field" if "unknown" in reason else "required, but missing", field=field)

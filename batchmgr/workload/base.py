@@ -1,0 +1,67 @@
+"""A workload: what ties its job manager and its tasks together."""
+
+from typing import ClassVar, Protocol
+
+from batchmgr.workload.entry_points import EntryPointsRepository
+from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
+
+
+class BatchClient(Protocol):
+    """A client of Azure Batch, as a workload holds it: planning a job never calls it."""
+
+    def close(self) -> None:
+        """Release its connections."""
+
+
+class WorkloadBase:
+    """The base of every workload. Register its tasks in `__init__`.
+
+    >>> from batchmgr import WorkloadTask
+    >>> class CountTask(WorkloadTask):
+    ...     def run(self) -> None: ...
+    >>> class CountJobManager(JobManager):
+    ...     def create_job(self) -> None:
+    ...         self.add_workload_task(CountTask, {"file": "a.txt"})
+    >>> class CountJobManagerBuilder(JobManagerBuilder):
+    ...     job_manager_type = CountJobManager
+    >>> class CountWorkload(WorkloadBase):
+    ...     name = "count"
+    ...     def __init__(self, batch_client: BatchClient | None = None) -> None:
+    ...         super().__init__(batch_client, CountJobManagerBuilder)
+    ...         self._entry_points_repository.register_entry_point(CountTask)
+    >>> [task.id for task in CountWorkload().plan(JobContext(job_id="count-001", inputs={})).tasks]
+    ['1']
+
+    `package` is what a node starts, as `python3 -m <package>`: by default the top-level package of the class.
+    `name` is by default the package's. The class is found by its entry point in the group
+    `batchmgr.workloads`, and called with `batch_client` alone.
+    """
+
+    name: ClassVar[str] = ""
+    package: ClassVar[str] = ""
+
+    def __init__(
+        self,
+        batch_client: BatchClient | None = None,
+        job_manager_builder_type: type[JobManagerBuilder] = JobManagerBuilder,
+    ) -> None:
+        self.batch_client = batch_client
+        self._job_manager_builder_type = job_manager_builder_type
+        self._entry_points_repository = EntryPointsRepository()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # Neither is inherited: a class derived in another package is started from that package.
+        cls.package = cls.__dict__.get("package", cls.__module__.partition(".")[0])
+        cls.name = cls.__dict__.get("name", cls.package)
+
+    @property
+    def entry_points(self) -> EntryPointsRepository:
+        """The kinds of tasks that a node can start."""
+        return self._entry_points_repository
+
+    def plan(self, context: JobContext) -> JobManager:
+        """What the job is made of: a job manager that has created it. Raises what its `create_job` raises."""
+        manager = self._job_manager_builder_type().build(context, self._entry_points_repository)
+        manager.create_job()
+        return manager

@@ -1,0 +1,120 @@
+"""What a job is made of: the author's decision, taken when the job is planned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.ids import job_container
+from batchmgr.model.plan import FINALIZE_TASK_ID
+from batchmgr.workload.entry_points import EntryPointsRepository
+from batchmgr.workload.specification import JSON, TaskSpecification
+from batchmgr.workload.task import WorkloadTask
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobContext:
+    """The job that is being planned: its id and the `inputs` of its message, not checked by anybody yet.
+
+    >>> context = JobContext(job_id="kmers-001", inputs={"k": 6})
+    >>> context.container_name
+    'job-kmers-001'
+
+    An empty `storage_account_name` means batchmgr's own storage account.
+    """
+
+    job_id: str
+    inputs: Mapping[str, object]
+    storage_account_name: str = ""
+
+    @property
+    def container_name(self) -> str:
+        """The blob container for this job's own files; it exists when the tasks start."""
+        return job_container(self.job_id)
+
+
+class JobManager:
+    """Decides what tasks a job is made of. Derive from it and write `create_job`.
+
+    >>> class CountTask(WorkloadTask):
+    ...     def run(self) -> None: ...
+    >>> class CountJobManager(JobManager):
+    ...     def create_job(self) -> None:
+    ...         first = self.add_workload_task(CountTask, {"file": "a.txt"})
+    ...         self.add_workload_task(CountTask, {"file": "b.txt"}, [first])
+    >>> repository = EntryPointsRepository()
+    >>> repository.register_entry_point(CountTask)
+    >>> manager = CountJobManager(JobContext(job_id="count-001", inputs={}), repository)
+    >>> manager.create_job()
+    >>> [(task.id, [other.id for other in task.depends_on]) for task in manager.tasks]
+    [('1', []), ('2', ['1'])]
+
+    `create_job` runs in the control plane, not on a node: it should read no data and return soon.
+    `context` describes the job, and `inputs` are what its message says: check them, and raise
+    `InvalidJobError` with the `field` that is wrong. `finalize_task` is the specification of the
+    FinalizeTask: append the files it needs, and set its inputs.
+    """
+
+    def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
+        self.context = context
+        self.inputs = context.inputs
+        self.finalize_task = TaskSpecification(
+            id=FINALIZE_TASK_ID, task_type=repository.finalize_entry_point.task_type.__name__
+        )
+        self._repository = repository
+        self._tasks: list[TaskSpecification] = []
+
+    @property
+    def tasks(self) -> Sequence[TaskSpecification]:
+        """The tasks added so far, in order."""
+        return tuple(self._tasks)
+
+    def create_job(self) -> None:
+        """Add the job's tasks, with `add_workload_task`."""
+        raise NotImplementedError(f"{type(self).__name__} has no create_job: add the job's tasks in it.")
+
+    def add_workload_task(
+        self,
+        task_type: type[WorkloadTask],
+        inputs: Mapping[str, JSON],
+        depends_on: Sequence[TaskSpecification] = (),
+    ) -> TaskSpecification:
+        """Add a task that starts when those it depends on have succeeded; change the answer for more.
+
+        Raises `InvalidJobError` when the workload did not register the task type.
+        """
+        name = task_type.__name__
+        if not self._repository.is_registered(task_type):
+            raise InvalidJobError(
+                f"task type {name} is not registered; add "
+                f"self._entry_points_repository.register_entry_point({name}) to the workload's __init__"
+            )
+        task = TaskSpecification(
+            # Integers, so that Azure Batch can be told of dependencies as ranges of ids.
+            id=str(len(self._tasks) + 1),
+            task_type=name,
+            display_name=name,
+            inputs=dict(inputs),
+            depends_on=list(depends_on),
+        )
+        self._tasks.append(task)
+        return task
+
+
+class JobManagerBuilder:
+    """Makes the job manager of a job. Name its type; override `build` to give it more.
+
+    >>> class CountJobManager(JobManager):
+    ...     def create_job(self) -> None: ...
+    >>> class CountJobManagerBuilder(JobManagerBuilder):
+    ...     job_manager_type = CountJobManager
+    >>> manager = CountJobManagerBuilder().build(JobContext(job_id="j", inputs={}), EntryPointsRepository())
+    >>> type(manager).__name__
+    'CountJobManager'
+    """
+
+    job_manager_type: ClassVar[type[JobManager]] = JobManager
+
+    def build(self, context: JobContext, repository: EntryPointsRepository) -> JobManager:
+        """The job manager for one job."""
+        return self.job_manager_type(context, repository)

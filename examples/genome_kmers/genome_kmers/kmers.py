@@ -1,0 +1,51 @@
+"""Counting k-mers: words of k letters, each a number of 2k bits, in the alphabet's order."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genome_kmers.fasta import BASES, OTHER
+
+_CHUNK = 1 << 20
+_BASE_BYTES = np.frombuffer(BASES.encode(), dtype=np.uint8)
+
+
+def count_kmers(codes: NDArray[np.uint8], k: int, *, start: int, end: int) -> NDArray[np.int64]:
+    """How often each k-mer starts at a letter from `start` up to, not with, `end`: 4**k counts.
+
+    `codes` is the whole genome, for the last k-mers reach beyond `end`. None spans two records or holds a
+    letter other than A, C, G, T. The work is cut into chunks, so that it takes little more than the counts.
+    """
+    counts = np.zeros(4**k, dtype=np.int64)
+    end = min(end, len(codes) - k + 1)
+    for first in range(start, end, _CHUNK):
+        counts += _count_chunk(codes[first : min(first + _CHUNK, end) + k - 1], k)
+    return counts
+
+
+def _count_chunk(codes: NDArray[np.uint8], k: int) -> NDArray[np.int64]:
+    words = len(codes) - k + 1
+    number: NDArray[np.uint32] = np.zeros(words, dtype=np.uint32)
+    is_word = codes[:words] & OTHER == 0
+    for offset in range(k):
+        letters = codes[offset : offset + words]
+        number <<= 2
+        number |= letters & 3
+        if offset:
+            is_word &= letters < OTHER  # neither another letter nor the start of another record
+    return np.bincount(number[is_word], minlength=4**k)
+
+
+def kmer_names(numbers: NDArray[np.int64], k: int) -> list[str]:
+    """The k-mers of these numbers, as ASCII text."""
+    shifts = 2 * np.arange(k - 1, -1, -1)
+    letters = _BASE_BYTES[(numbers[:, np.newaxis] >> shifts) & 3]
+    return [name.decode() for name in letters.reshape(-1).view(f"S{k}").tolist()]
+
+
+def kmer_numbers(names: Sequence[bytes], k: int) -> NDArray[np.int64]:
+    """The numbers of these k-mers, given as ASCII bytes: the inverse of `kmer_names`."""
+    letters = np.array(names, dtype=f"S{k}").view(np.uint8).reshape(-1, k)
+    digits = np.searchsorted(_BASE_BYTES, letters)
+    return digits @ (4 ** np.arange(k - 1, -1, -1))

@@ -1,0 +1,30 @@
+"""The work of one task: one window of the genome, counted and written down."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from genome_kmers.fasta import read_genome
+from genome_kmers.gc_profile import gc_profile
+from genome_kmers.kmers import count_kmers
+from genome_kmers.tables import write_counts, write_gc_profile
+
+
+def window_bounds(length: int, *, window: int, windows: int) -> tuple[int, int]:
+    """The letters at which the k-mers of a window (1 to `windows`) start: the first, and one past the last.
+
+    A genome with fewer letters than windows leaves some of them empty.
+    """
+    return length * (window - 1) // windows, length * window // windows
+
+
+def count_window(genome_path: Path, directory: Path, *, window: int, windows: int, k: int) -> None:
+    """Write `counts.tsv`, `gc.tsv` and `genome.json` for one window. Raises `InvalidInputError`."""
+    genome = read_genome(genome_path)
+    codes = np.frombuffer(genome.codes, dtype=np.uint8)
+    start, end = window_bounds(len(codes), window=window, windows=windows)
+    write_counts(directory / "counts.tsv", count_kmers(codes, k, start=start, end=end), k)
+    write_gc_profile(directory / "gc.tsv", gc_profile(codes, start=start, end=end))
+    facts = {"names": genome.names, "records": genome.records, "letters": len(codes)}
+    (directory / "genome.json").write_text(json.dumps(facts), encoding="utf-8")

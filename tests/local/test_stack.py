@@ -1,0 +1,77 @@
+"""The whole stack, as `batchmgr start` and `batchmgr demo` run it."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+
+from batchmgr.local.processes import ChildProcess, Processes
+from batchmgr.local.stack import StackOptions, running_stack
+from tests.local.liveness import descendants, is_alive, until
+
+FREE_PORTS = ("--functions-port", "0", "--batch-port", "0", "--blob-port", "0", "--queue-port", "0")
+JSON_LINE = re.compile(r"^\{.*\}$", re.MULTILINE)
+
+
+async def start(processes: Processes, directory: Path) -> ChildProcess:
+    command = [sys.executable, "-m", "batchmgr.cli", "start", "--json", *FREE_PORTS]
+    return await processes.start("start", command, environment=os.environ, directory=directory)
+
+
+async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
+    processes: Processes, tmp_path: Path
+) -> None:
+    child = await start(processes, tmp_path)
+    await child.wait_for_output(JSON_LINE, timeout_s=60)
+    below = descendants(child.pid)
+    assert len(below) >= 3
+    os.kill(child.pid, signal.SIGTERM)
+    assert await child.wait() == 0
+    assert not [pid for pid in below if is_alive(pid)]
+    lines = (tmp_path / "start.out").read_text().splitlines()
+    assert len(lines) == 1
+    assert set(json.loads(lines[0])) == {
+        "functions",
+        "batch",
+        "blob",
+        "queue",
+        "connectionString",
+        "batchAccount",
+        "batchKey",
+    }
+
+
+async def test_killing_start_leaves_no_process_behind_either(processes: Processes, tmp_path: Path) -> None:
+    child = await start(processes, tmp_path)
+    await child.wait_for_output(JSON_LINE, timeout_s=60)
+    below = descendants(child.pid)
+    os.kill(child.pid, signal.SIGKILL)
+    await until(lambda: not any(is_alive(pid) for pid in below))
+
+
+async def test_the_first_job_that_start_suggests_works(processes: Processes, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "batchmgr.cli", "start", *FREE_PORTS]
+    child = await processes.start("start", command, environment=os.environ, directory=tmp_path)
+    suggested = await child.wait_for_output(re.compile(r"^  (curl .*?')$", re.DOTALL | re.M), timeout_s=60)
+    _, _, url, _, header, _, body = shlex.split(suggested[1])
+    name, _, value = header.partition(": ")
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, headers={name: value}, data=body.encode()) as answer,
+    ):
+        assert answer.status == 202
+        assert (await answer.json())["jobId"] == "first"
+
+
+async def test_the_host_can_be_killed_and_started_again_on_the_same_address() -> None:
+    async with running_stack(StackOptions()) as stack, aiohttp.ClientSession() as session:
+        health = f"{stack.endpoints.functions}/api/health"
+        await stack.host.kill()
+        await stack.start_host()
+        async with session.get(health) as answer:
+            assert answer.status == 200
