@@ -47,6 +47,10 @@ class Clock(Protocol):
 class BatchService(Protocol):
     """Azure Batch. Jobs and tasks have the ids of the plan."""
 
+    async def require_pool(self, pool_id: str) -> None:
+        """ServiceNotFoundError `PoolNotFound` if there is no such pool."""
+        ...
+
     async def create_job(self, plan: JobPlan, digest: str) -> None:
         """Add the job, open for tasks. ServiceConflictError `JobExists` if one of this id is there."""
         ...

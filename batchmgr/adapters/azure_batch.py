@@ -49,6 +49,10 @@ class AzureBatch:
     def __init__(self, client: BatchClient) -> None:
         self._client = client
 
+    async def require_pool(self, pool_id: str) -> None:
+        """Make sure that the pool is there."""
+        await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
+
     async def create_job(self, plan: JobPlan, digest: str) -> None:
         """Add the job, open for tasks."""
         await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, digest)))

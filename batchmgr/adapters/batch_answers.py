@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.wire.batch_body import DIGEST_NAME
 
@@ -48,7 +49,7 @@ class FailureInfo(msgspec.Struct, frozen=True):
         """The failure, with its details in the message."""
         details = "; ".join(f"{item.name}: {item.value}" for item in self.details)
         message = f"{self.message} ({details})" if details else self.message
-        return TaskError(type=self.code, message=message, category=self.category)
+        return TaskError(type=self.code, message=without_secrets(message), category=self.category)
 
 
 class TaskExecution(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,13 +6,13 @@ Writers compete by the blob's length: an append holds only at the length the wri
 from collections.abc import Sequence
 
 import msgspec
+from azure.core import MatchConditions
 from azure.core.exceptions import (
     HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.storage.blob import BlobType
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
@@ -77,7 +77,7 @@ class BlobEventLog:
             return await _range(blob, start, None)
         except ResourceNotFoundError:
             try:
-                await blob.upload_blob(b"", blob_type=BlobType.APPENDBLOB)
+                await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
             except ResourceExistsError:
                 return await _range(blob, start, None)
             return b""

@@ -44,7 +44,8 @@ def service_error(
     service: str, *, status: int, code: str, message: str, retry_after: str = ""
 ) -> ServiceError:
     """The error that stands for an HTTP answer of a service. Signatures are cut out of the message."""
-    text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(message)}"
+    first_line = message.strip().partition("\n")[0].strip()
+    text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(first_line)}"
     pause = timedelta(seconds=int(retry_after)) if retry_after.isdigit() else None
     kind: type[ServiceError] = ServiceRefusedError
     if status in BUSY_STATUSES or code in BUSY_CODES:
@@ -57,6 +58,5 @@ def service_error(
 
 
 def without_secrets(text: str) -> str:
-    """The first line of a text, with signatures and keys in URLs cut out."""
-    first = text.strip().splitlines()[0] if text.strip() else ""
-    return _SIGNATURE.sub(lambda match: f"{match[1]}=…", first)
+    """A text with the signatures and keys in its URLs cut out."""
+    return _SIGNATURE.sub(lambda match: f"{match[1]}=…", text)

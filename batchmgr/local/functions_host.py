@@ -4,8 +4,9 @@ import asyncio
 import json
 import re
 import shutil
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,6 @@ from batchmgr.local.processes import ChildProcess, Processes
 
 HostKind = Literal["embedded", "func"]
 
-_NAME = "Functions host"
 _READY = re.compile(r'^\{"functions".*\}$', re.MULTILINE)
 _START_TIMEOUT_S = 60
 _POLL_S = 0.2
@@ -39,7 +39,7 @@ async def start_functions_host(
         # Azurite is cheap to scan: the ten seconds of the real host would only make people wait.
         *("--port", str(port), "--blob-scan-interval", "1", "--json"),
     ]
-    child = await processes.start(_NAME, command, environment=environment, directory=project)
+    child = await _start(processes, command, project, environment)
     ready = await child.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)
     return child, str(json.loads(ready[0])["functions"])
 
@@ -52,9 +52,7 @@ async def _start_core_tools(
             "func is not on the PATH: install Azure Functions Core Tools, or use --host embedded."
         )
     chosen = port or free_port()
-    child = await processes.start(
-        _NAME, ["func", "start", "--port", str(chosen)], environment=environment, directory=project
-    )
+    child = await _start(processes, ["func", "start", "--port", str(chosen)], project, environment)
     url = f"http://{LOOPBACK}:{chosen}"
     try:
         async with asyncio.timeout(_START_TIMEOUT_S), aiohttp.ClientSession() as session:
@@ -67,6 +65,19 @@ async def _start_core_tools(
             f"The end of its log:\n{child.log_tail()}"
         ) from error
     return child, url
+
+
+async def _start(
+    processes: Processes, command: Sequence[str], project: Path, environment: Mapping[str, str]
+) -> ChildProcess:
+    # Where its parent was killed, its storage is going too: a host that shut down in order would wait for it.
+    return await processes.start(
+        "Functions host",
+        command,
+        environment=environment,
+        directory=project,
+        orphan_signal=signal.SIGKILL,
+    )
 
 
 async def _is_running(session: aiohttp.ClientSession, url: str) -> bool:

@@ -103,21 +103,33 @@ class ChildProcess:
 
 
 class Processes:
-    """The children of one stack: started one after the other, stopped in reverse order."""
+    """The children of one stack: started one after the other, stopped in reverse order.
+
+    What they write is kept in `log_directory`, two files a child.
+    """
 
     def __init__(self, log_directory: Path) -> None:
-        self._log_directory = log_directory
+        self.log_directory = log_directory
         self._children: list[ChildProcess] = []
 
     async def start(
-        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], directory: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        orphan_signal: signal.Signals = signal.SIGTERM,
     ) -> ChildProcess:
-        """Start `command` in `directory`. `name` is for people; the log files are called after it."""
+        """Start `command` in `directory`. `name` is for people; the log files are called after it.
+
+        `orphan_signal` is what the child gets when this process dies without having stopped it.
+        """
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        output, log = (self._log_directory / f"{stem}.{suffix}" for suffix in ("out", "log"))
+        output, log = (self.log_directory / f"{stem}.{suffix}" for suffix in ("out", "log"))
         with output.open("wb") as stdout, log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *_leashed(command),
+                *_leashed(command, orphan_signal),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -151,11 +163,11 @@ class Processes:
         return {child.name: child.log_tail(lines) for child in self._children}
 
 
-def _leashed(command: Sequence[str]) -> Sequence[str]:
+def _leashed(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[str]:
     """The command, told to end when this process ends, where the system can do that.
 
     Elsewhere a parent that is killed with SIGKILL leaves its children behind.
     """
     if sys.platform != "linux":
         return command
-    return [sys.executable, "-IS", leash.__file__, str(os.getpid()), *command]
+    return [sys.executable, "-IS", leash.__file__, str(os.getpid()), str(orphan_signal.value), *command]

@@ -117,6 +117,11 @@ class Stack:
                 task.cancel()
             await asyncio.gather(watching, working, return_exceptions=True)
 
+    @property
+    def log_directory(self) -> Path:
+        """Where the logs are, until the stack stops or, with `data`, for good."""
+        return self._processes.log_directory
+
     def log_tails(self, lines: int = 20) -> Mapping[str, str]:
         """The last lines of the log of each part."""
         return self._processes.log_tails(lines)

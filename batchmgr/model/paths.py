@@ -36,7 +36,7 @@ def check_input_file(file: InputFile, *, field: str) -> None:
         raise InvalidJobError(
             "give either httpUrl or containerName and sourceBlobPath, not both", field=field
         )
-    if not _is_web_url(file.http_url):
+    if not is_web_url(file.http_url):
         raise InvalidJobError("must be an http or https URL", field=f"{field}.httpUrl")
 
 
@@ -100,7 +100,8 @@ def _check_container(container: str, account: str, field: str) -> None:
         )
 
 
-def _is_web_url(text: str) -> bool:
+def is_web_url(text: str) -> bool:
+    """Whether this is an absolute http or https URL."""
     if _CONTROL.search(text) or " " in text:
         return False
     try:

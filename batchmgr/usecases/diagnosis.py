@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 MAX_DIAGNOSED = 20
 """How many failed tasks of a job are looked at on their nodes; the others keep what Azure Batch says."""
 
+EXIT_CODE = "FailureExitCode"
+"""Azure Batch's code for a task that ended with another exit code than 0."""
+
 MAX_STDERR = 2048
 MAX_REPORT = 16 * 1024
 MAX_TEXT = 2000
@@ -47,9 +50,14 @@ async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
 
 def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
     said = task.error
+    last_words = stderr.strip().rpartition("\n")[2][:MAX_TEXT]
+    message = said.message if said else ""
+    if task.exit_code and (said is None or said.type == EXIT_CODE):
+        # Azure Batch only says that there was an exit code; the program itself says more.
+        message = f"exit code {task.exit_code}" + (f": {last_words}" if last_words else "")
     fallback = TaskError(
-        type=said.type if said else "TaskFailed",
-        message=said.message if said else f"exit code {task.exit_code}",
+        type=said.type if said else EXIT_CODE,
+        message=message,
         category=said.category if said else "",
         stderr=stderr,
     )

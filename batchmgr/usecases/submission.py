@@ -40,6 +40,8 @@ async def submit(ports: Ports, job_id: str) -> None:
         job = await transition(ports, job, JobState.SUBMITTING)
     try:
         plan = await _plan(ports, job.value)
+        # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
+        await ports.batch.require_pool(plan.pool_id)
         await _create(ports, plan, job.value.digest)
         await _add_tasks(ports, plan)
     except ServiceBusyError as error:

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
-from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import is_valid_id
+from batchmgr.model.paths import is_web_url
 from batchmgr.wire.job_message import JobMessage, TaskMessage
 
 RESERVED_PREFIX = "batchmgr-"
@@ -24,8 +24,8 @@ def check_job(message: JobMessage) -> None:
         raise InvalidJobError("give either a workload or tasks", field="workload")
     if message.inputs and message.tasks:
         raise InvalidJobError("inputs belong to a workload; tasks carry their own", field="inputs")
-    if message.call_back_uri:
-        _check_url(message.call_back_uri, "callBackUri")
+    if message.call_back_uri and not is_web_url(message.call_back_uri):
+        raise InvalidJobError("must be an absolute http or https URL", field="callBackUri")
     for index, pattern in enumerate(message.notify):
         if not _NOTIFY.fullmatch(pattern):
             raise InvalidJobError(
@@ -74,16 +74,6 @@ def _check_task(task: TaskMessage, field: str) -> None:
                 "AZ_BATCH_ variables are set by Azure Batch", field=f"{field}.environment.{name}"
             )
     _check_time(task.max_wall_clock_time, f"{field}.maxWallClockTime")
-
-
-def _check_url(url: str, field: str) -> None:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or any(character.isspace() or not character.isprintable() for character in url):
-        raise InvalidJobError("must be an absolute http or https URL", field=field)
 
 
 def _check_time(value: timedelta | None, field: str) -> None:

@@ -6,10 +6,14 @@ Every job gets it here, whether a workload or a list of tasks described the job.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_TASK_ID, FINALIZE_VARIABLE, OutputFile, TaskPlan
-
-FINALIZE_CONTAINER = "batchmgr-finalize"
-"""The container, in batchmgr's own storage account, whose blobs `<job id>.json` end jobs."""
+from batchmgr.model.plan import (
+    FINALIZE_CONTAINER,
+    FINALIZE_FILE,
+    FINALIZE_TASK_ID,
+    FINALIZE_VARIABLE,
+    OutputFile,
+    TaskPlan,
+)
 
 
 def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:

@@ -1,6 +1,7 @@
 """Signed requests whose answers are seen as they are; they are signed by the official client's own policy."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,7 +18,7 @@ from tests.fakebatch.driving import credential
 @dataclass(frozen=True)
 class Reply:
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
     @property
@@ -62,7 +63,7 @@ async def request(
             method, URL(url, encoded=True), data=content, headers=dict(prepared.headers)
         ) as response,
     ):
-        return Reply(response.status, dict(response.headers), await response.read())
+        return Reply(response.status, response.headers, await response.read())
 
 
 _ODATA = ("filter", "select", "expand", "skiptoken")

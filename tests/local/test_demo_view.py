@@ -67,7 +67,7 @@ def test_the_callback_is_printed_whole_as_json() -> None:
     console = piped()
     body = {"Output": {"state": "failed"}, "StatusCode": "500", "Error": {"Message": "no records"}}
     print_callback(console, body)
-    heading, _, text = printed(console).partition("\n")
+    heading, _, text = printed(console).strip().partition("\n")
     assert "Callback received" in heading
     assert json.loads(text) == body
 

@@ -58,7 +58,7 @@ async def test_the_first_job_that_start_suggests_works(processes: Processes, tmp
     command = [sys.executable, "-m", "batchmgr.cli", "start", *FREE_PORTS]
     child = await processes.start("start", command, environment=os.environ, directory=tmp_path)
     suggested = await child.wait_for_output(re.compile(r"^  (curl .*?')$", re.DOTALL | re.M), timeout_s=60)
-    _, _, url, _, header, _, body = shlex.split(suggested[1])
+    _, _, url, _, header, _, body = shlex.split(suggested[1].replace("\\\n", ""))
     name, _, value = header.partition(": ")
     async with (
         aiohttp.ClientSession() as session,

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,13 +80,13 @@ def _require_usable(options: DemoOptions) -> None:
 async def _demo(options: DemoOptions) -> int:
     console = Console(highlight=False)
     view = DemoView(console)
-    view.say(f"counting the {options.k}-mers of {options.genome}")
+    view.say(f"counting the {options.k}-mers of {options.genome.name} in {options.windows} windows")
     with view.live():
         async with running_stack(StackOptions(), report=lambda part: view.say(f"starting {part}")) as stack:
             async with listening() as listener:
                 callback = await stack.guard(_run_job(stack, listener, options, view))
             files = await download_results(callback["Output"]["results"], options.output)
-            view.say("stopping everything that was started")
+        view.say("everything that was started is stopped")
     print_callback(console, callback)
     if error := callback.get("Error"):
         print(f"The job {_ENDS[callback['Output']['state']]}: {error['Message']}", file=sys.stderr)
@@ -123,5 +124,14 @@ async def _run_job(
             return await listener.received
     except TimeoutError as error:
         waited_for = "its callback" if progress.state.is_final else f"the job, which is {progress.state}"
-        logs = "".join(f"\n\n{name}:\n{tail}" for name, tail in stack.log_tails().items())
-        raise StackError(f"After {options.timeout_s} s still waiting for {waited_for}.{logs}") from error
+        raise StackError(
+            f"After {options.timeout_s} s still waiting for {waited_for}.{_logs(stack, options)}"
+        ) from error
+
+
+def _logs(stack: Stack, options: DemoOptions) -> str:
+    """Keep the logs, which else go with the stack; where they are, and how they end."""
+    kept = options.output / "logs"
+    shutil.copytree(stack.log_directory, kept, dirs_exist_ok=True)
+    tails = "".join(f"\n\n{name}:\n{tail}" for name, tail in stack.log_tails().items())
+    return f" The logs are in {kept}.{tails}"

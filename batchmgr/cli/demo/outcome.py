@@ -17,18 +17,24 @@ _ROWS = 10
 
 def print_callback(console: Console, body: Mapping[str, Any]) -> None:
     """The body the callback brought, as it came, indented."""
-    console.rule("Callback received: Azure Data Factory's WebHook body", align="left", style="dim")
+    _heading(console, "Callback received: the body of Azure Data Factory's WebHook contract")
     console.print_json(json.dumps(body))
 
 
 def print_results(console: Console, files: Sequence[Path]) -> None:
     """The commonest k-mers, and every file that was fetched."""
     by_name = {file.name: file for file in files}
-    console.rule("Results", align="left", style="dim")
+    _heading(console, "Results")
     if table := by_name.get(KMER_TABLE):
         console.print(_kmer_table(table))
+        console.print()
     for file in files:
-        console.print(f"  {'plot' if file.name == PLOT else 'file':<6}{file}", soft_wrap=True)
+        console.print(f" {'plot' if file.name == PLOT else 'file'}  {file}", soft_wrap=True)
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.rule(text, align="left", style="dim")
 
 
 def _kmer_table(path: Path) -> Table:

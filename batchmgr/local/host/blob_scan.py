@@ -61,6 +61,7 @@ class BlobScan:
         self._receipts = receipts
         self._queue = queue
         self._interval = interval
+        self._noticing = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._scanner: asyncio.Task[None] | None = None
 
@@ -76,8 +77,6 @@ class BlobScan:
 
     async def notice(self, name: str, etag: str, blob_type: str) -> None:
         """Put a blob on the queue, unless there is a receipt for this version of it."""
-        if await self._receipts.has(self._pattern.container, name, etag):
-            return
         message = BlobMessage(
             function_id=self._function_id,
             container=self._pattern.container,
@@ -85,9 +84,13 @@ class BlobScan:
             etag=etag,
             blob_type=blob_type,
         )
-        # The receipt comes last: a host killed in between repeats a blob, and never loses one.
-        await self._queue.put(message)
-        await self._receipts.write(self._pattern.container, name, etag)
+        # A scan and an overwritten blob in work can notice the same version at the same time.
+        async with self._noticing:
+            if await self._receipts.has(self._pattern.container, name, etag):
+                return
+            # The receipt comes last: a host killed in between repeats a blob, and never loses one.
+            await self._queue.put(message)
+            await self._receipts.write(self._pattern.container, name, etag)
 
     async def _run(self) -> None:
         while not self._stopping.is_set():
@@ -95,8 +98,9 @@ class BlobScan:
                 for blob in await self._list():
                     if self._stopping.is_set():
                         return
-                    # Listings give the ETag without its quotes.
-                    await self.notice(blob.name, f'"{blob.etag}"', str(blob.blob_type.value))
+                    # The service lists ETags without their quotes, the emulator with them.
+                    etag = '"' + blob.etag.strip('"') + '"'
+                    await self.notice(blob.name, etag, str(blob.blob_type.value))
             except AzureError:
                 _log.exception("Cannot scan container '%s'", self._pattern.container)
             try:

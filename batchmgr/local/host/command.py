@@ -65,18 +65,17 @@ async def _serve(options: HostOptions, *, as_json: bool) -> None:
     except WorkerLostError as error:
         _log.error("%s: restarting", error)
         await host.stop()
-        _replace_process(port)
+        _replace_process([] if options.port == port else ["--port", str(port)])
     if not await host.stop():
         # A thread that does not end would hold up the interpreter for ever.
         _flush()
         os._exit(0)
 
 
-def _replace_process(port: int) -> None:
-    """Start over in the same process, on the same port: what ran too long cannot be stopped otherwise."""
+def _replace_process(more_arguments: list[str]) -> None:
+    """Start this command over in the same process: what ran too long cannot be stopped otherwise."""
     _flush()
-    arguments = [sys.executable, *sys.orig_argv[1:], "--port", str(port)]
-    os.execv(sys.executable, arguments)  # noqa: S606  (no shell is wanted)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more_arguments])  # noqa: S606
 
 
 def _flush() -> None:

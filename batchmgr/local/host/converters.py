@@ -7,12 +7,18 @@ from typing import Any
 import azure.functions as func
 from azure.functions.meta import Datum
 
-_BINDINGS = func.get_binding_registry()  # type: ignore[no-untyped-call]
+_BINDINGS = func.get_binding_registry()
 
 
 def json_datum(value: Any) -> Datum:
     """Wrap a value as the JSON that the host sends for everything that is neither text nor bytes."""
     return Datum(json.dumps(value), "json")
+
+
+def looks_like_json(text: str) -> bool:
+    """Say whether the host takes a text for a JSON object or array: by its brackets alone."""
+    text = text.strip()
+    return (text[:1], text[-1:]) in (("{", "}"), ("[", "]"))
 
 
 def accepts_input(binding: str, annotation: Any) -> bool:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from aiohttp import web
 from azure.functions.meta import Datum
 
+from batchmgr.local.host.converters import looks_like_json
 from batchmgr.local.host.index import Function
 from batchmgr.local.host.invocation import Invoker
 from batchmgr.local.host.keys import Keys
@@ -114,7 +115,7 @@ def _response(answer: Datum | None) -> web.Response:
 
 def _indented(text: str) -> str:
     """Rewrite a JSON object or array as the host does; any other text stays as it is."""
-    if not text.lstrip().startswith(("{", "[")):
+    if not looks_like_json(text):
         return text
     try:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -57,11 +56,12 @@ class Invoker:
     real host would now restart is this process.
     """
 
-    def __init__(self, *, timeout: timedelta | None, writer: OutputWriter) -> None:
-        threads = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT")
+    def __init__(
+        self, *, timeout: timedelta | None, writer: OutputWriter, threads: int | None = None
+    ) -> None:
         self._timeout = timeout.total_seconds() if timeout else None
         self._writer = writer
-        self._threads = ThreadPoolExecutor(int(threads) if threads else None, "function")
+        self._threads = ThreadPoolExecutor(threads, "function")
         self._running: set[asyncio.Task[Outcome]] = set()
         self.lost = asyncio.Event()
 

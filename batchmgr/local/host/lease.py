@@ -36,9 +36,10 @@ class SingletonLease:
             self._keeper.cancel()
             await asyncio.wait((self._keeper,))
         self.held.clear()
-        if self._lease is not None:
+        lease, self._lease = self._lease, None
+        if lease is not None:
             try:
-                await self._lease.release()
+                await lease.release()
             except AzureError:
                 _log.debug("The lease of '%s' was gone", self._blob.blob_name, exc_info=True)
 

@@ -123,13 +123,12 @@ class QueueListener:
     async def _process(self, message: QueueMessage) -> None:
         try:
             if (message.dequeue_count or 0) > self._settings.max_dequeue_count:
-                await self._give_up(message)
+                await self._give_up(message, "has reached MaxDequeueCount")
                 return
             try:
                 body = self._decoded(message)
             except ValueError:
-                _log.error("Message %s is not base64", message.id)
-                await self._give_up(message)
+                await self._give_up(message, "is not base64")
                 return
             await self._settle(message, await self._handle(message, body))
         except AzureError:
@@ -175,20 +174,16 @@ class QueueListener:
         if succeeded:
             await self._delete(message)
         elif (message.dequeue_count or 0) >= self._settings.max_dequeue_count:
-            await self._give_up(message)
+            await self._give_up(message, "has reached MaxDequeueCount")
         elif self._poison is not None:
             hidden = int(self._settings.visibility_timeout.total_seconds())
             await self._queue.update_message(message, visibility_timeout=hidden)
 
-    async def _give_up(self, message: QueueMessage) -> None:
+    async def _give_up(self, message: QueueMessage, why: str) -> None:
         if self._poison is None:
             return
         poison = self._poison(message)
-        _log.error(
-            "Message has reached MaxDequeueCount of %d. Moving message to queue '%s'.",
-            self._settings.max_dequeue_count,
-            poison.queue_name,
-        )
+        _log.error("Message %s %s. Moving it to queue '%s'.", message.id, why, poison.queue_name)
         try:
             await poison.send_message(message.content)
         except ResourceNotFoundError:

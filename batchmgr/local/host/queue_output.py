@@ -9,6 +9,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.functions.meta import Datum
 
 from batchmgr.local.host.connections import HOST_STORAGE, Connections
+from batchmgr.local.host.converters import looks_like_json
 from batchmgr.local.host.expressions import bind_parameters
 from batchmgr.local.host.index import Parameter
 from batchmgr.local.host.queue_listener import Wakeups
@@ -46,7 +47,7 @@ def message_bodies(value: Datum) -> list[bytes]:
     if value.type == "bytes":
         return [bytes(value.value)]
     text = str(value.value)
-    if not text.strip().startswith(("{", "[")):
+    if not looks_like_json(text):
         return [text.encode()]
     parsed = json.loads(text)
     return [_element(item).encode() for item in (parsed if isinstance(parsed, list) else [parsed])]

@@ -62,7 +62,9 @@ class Host:
         writer = QueueOutput(
             connections=self._connections, wakeups=wakeups, encode_base64=settings.queues.base64
         )
-        self._invoker = Invoker(timeout=settings.function_timeout, writer=writer)
+        self._invoker = Invoker(
+            timeout=settings.function_timeout, writer=writer, threads=settings.sync_threads
+        )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
         self._admin = Admin(invoker=self._invoker, host_id=settings.host_id, url_of=self._url_of)
         self._triggers = Triggers(
@@ -140,11 +142,13 @@ class Host:
             self._invoker.lost.set()
             await asyncio.wait((stopping,), timeout=_SETTLE_SECONDS)
         abandoned = self._invoker.abandon()
-        if stopping.done():
-            stopping.result()
-        else:
-            stopping.cancel()
-        await self._connections.close()
+        try:
+            if stopping.done():
+                stopping.result()
+            else:
+                stopping.cancel()
+        finally:
+            await self._connections.close()
         return abandoned == 0
 
     def _add(self, function: Function) -> None:

@@ -50,7 +50,7 @@ class BlobSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings:
-    """A function app's host.json, with the host's defaults filled in."""
+    """A function app's host.json and host settings, with the host's defaults filled in."""
 
     host_id: str
     """Names this app's blobs and queues in the host's own storage."""
@@ -58,6 +58,8 @@ class HostSettings:
     """The first path segments of every HTTP function; may be empty."""
     function_timeout: timedelta | None = timedelta(minutes=30)
     """How long an invocation may run; None is for ever."""
+    sync_threads: int | None = None
+    """Threads for functions that are not async (PYTHON_THREADPOOL_THREAD_COUNT); None is Python's default."""
     queues: QueueSettings = QueueSettings()
     blobs: BlobSettings = BlobSettings()
 
@@ -70,6 +72,7 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
         raise ConfigurationError(f'{path}: "version" must be "2.0"')
     extensions = document.get("extensions", {})
     timeout = document.get("functionTimeout", "00:30:00")
+    threads = environment.get("PYTHON_THREADPOOL_THREAD_COUNT")
     try:
         return HostSettings(
             host_id=environment.get("AzureFunctionsWebHost__hostid")
@@ -77,6 +80,7 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
             or default_host_id(script_root),
             route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
             function_timeout=None if timeout == "-1" else parse_timespan(timeout),
+            sync_threads=int(threads) if threads else None,
             queues=_queue_settings(extensions.get("queues", {})),
             blobs=_blob_settings(extensions.get("blobs", {})),
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from azure.functions.meta import Datum
 
-from batchmgr.local.host.converters import json_datum
+from batchmgr.local.host.converters import json_datum, looks_like_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,24 +37,19 @@ def with_json_properties(body: str, metadata: Mapping[str, Datum]) -> dict[str, 
     for name, value in _json_object(body).items():
         if value is None or isinstance(value, list):
             continue
-        datum = json_datum(value) if isinstance(value, dict) else Datum(_scalar(value), "string")
+        datum = json_datum(value) if isinstance(value, dict) else Datum(str(value), "string")
         merged[names.setdefault(name.lower(), name)] = datum
     return merged
 
 
 def _json_object(body: str) -> dict[str, Any]:
-    text = body.strip()
-    if not (text.startswith("{") and text.endswith("}")):
+    if not looks_like_json(body):
         return {}
     try:
-        value = json.loads(text)
+        value = json.loads(body)
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _scalar(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)
 
 
 def _text(datum: Datum) -> str:

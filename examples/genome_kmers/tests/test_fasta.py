@@ -2,11 +2,11 @@ import gzip
 from pathlib import Path
 
 import pytest
-from genome_kmers.fasta import OTHER, RECORD_START, Genome, read_genome
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchmgr import InvalidInputError
+from genome_kmers.fasta import OTHER, RECORD_START, Genome, read_genome
 
 
 @pytest.fixture

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchmgr import InvalidInputError
 from genome_kmers import kmers
 from genome_kmers.kmers import kmer_names, kmer_numbers
 from genome_kmers.merge import MergedGenome, merge_windows
@@ -11,10 +15,6 @@ from genome_kmers.results import write_results
 from genome_kmers.tables import occurring
 from genome_kmers.tasks import WINDOW_FILES
 from genome_kmers.window import count_window
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from batchmgr import InvalidInputError
 
 LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 

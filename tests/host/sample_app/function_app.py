@@ -65,6 +65,12 @@ async def fails(req: func.HttpRequest) -> func.HttpResponse:
     raise RuntimeError("deliberate")
 
 
+@app.route(route="hangs")
+async def hangs(req: func.HttpRequest) -> func.HttpResponse:
+    await asyncio.Event().wait()
+    return func.HttpResponse("never")
+
+
 @app.route(route="cookies")
 def cookies(req: func.HttpRequest) -> func.HttpResponse:
     response = func.HttpResponse("")
