@@ -26,7 +26,7 @@ check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "Badly formatted: run make format" >&2; exit 1; }
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet --fix

@@ -6,7 +6,7 @@ are hot, adding tasks and listing them, and one way of calling is simpler than t
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -110,7 +110,9 @@ class AzureBatch:
         """The job's tasks, a thousand a call, with no more fields than a snapshot needs."""
         conditions = []
         if since is not None:
-            conditions.append(f"stateTransitionTime ge DateTime'{since:%Y-%m-%dT%H:%M:%S.%f}Z'")
+            # The service counts tenths of microseconds, a datetime none: begin at the one before.
+            moment = f"{since - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}Z"
+            conditions.append(f"stateTransitionTime ge DateTime'{moment}'")
         if state:
             conditions.append(f"state eq '{state}'")
         query = {"$select": FIELDS, "maxresults": "1000"}

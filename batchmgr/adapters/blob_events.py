@@ -10,7 +10,6 @@ from azure.core import MatchConditions
 from azure.core.exceptions import (
     HttpResponseError,
     ResourceExistsError,
-    ResourceModifiedError,
     ResourceNotFoundError,
 )
 from azure.storage.blob.aio import BlobClient, ContainerClient
@@ -24,7 +23,7 @@ SERVICE = "Blob storage"
 LOOK_BACK = 64 * 1024
 """How far before the offset to read, so that the last event before it is among what is read."""
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 1024 * 1024
 STEP = 256 * 1024
 
 
@@ -49,8 +48,10 @@ class BlobEventLog:
                 numbered = [event.numbered(last + 1 + place) for place, event in enumerate(fresh)]
                 try:
                     end = await _write(blob, numbered, end)
-                except ResourceModifiedError:
-                    continue
+                except HttpResponseError as error:
+                    if error.status_code == 412:  # another writer was first
+                        continue
+                    raise
             told = known | {event.id: event for event in numbered}
             return [told[event.id] for event in events], end
 

@@ -13,7 +13,7 @@ from batchmgr.wire.events import Event, job_event, wanted
 
 
 async def publish(ports: Ports, record: JobRecord, events: Sequence[Event]) -> int:
-    """Log and send events; the log's new offset, for the record."""
+    """Log and send events of a record whose state is announced; the log's new offset, for the record."""
     if not events:
         return record.events_offset
     logged, offset = await ports.events.append(record.job_id, events, record.events_offset)

@@ -9,7 +9,7 @@ import msgspec
 from batchmgr.model.job import FailedTask, JobRecord, PollCursor
 from batchmgr.model.task import TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import publish
+from batchmgr.usecases.announcing import announce, publish
 from batchmgr.usecases.diagnosis import MAX_DIAGNOSED, diagnose
 from batchmgr.wire.events import Event, progress_event, task_events
 
@@ -26,6 +26,7 @@ async def observe(
     ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
     """Tell what these snapshots say and was not told yet; the record, saved, that remembers it."""
+    job = await announce(ports, job)
     record, now = job.value, ports.clock.now()
     fresh = _unseen(record.cursor, tasks)
     failed = await _diagnosed(ports, record, fresh)

@@ -13,7 +13,6 @@ from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.acceptance import restore
-from batchmgr.usecases.announcing import announce
 from batchmgr.usecases.finalization import finalize, is_at_end, raise_finalize
 from batchmgr.usecases.observation import observe, read_from
 from batchmgr.usecases.repetition import repeat_when_changed
@@ -81,7 +80,6 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
     try:
         counts = await ports.batch.task_counts(record.job_id)
         if counts != record.counts:
-            job = await announce(ports, job)
             tasks = [task async for task in ports.batch.list_tasks(record.job_id, since=read_from(record))]
             job = await observe(ports, job, tasks, counts)
         if record.cancel_requested or (counts.running == 0 and await _has_ended(ports, record, counts)):

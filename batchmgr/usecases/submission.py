@@ -9,7 +9,7 @@ from batchmgr.model.job import JobError, JobRecord
 from batchmgr.model.plan import JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import publish, transition
+from batchmgr.usecases.announcing import announce, publish, transition
 from batchmgr.usecases.finalization import raise_finalize
 from batchmgr.usecases.planning import plan_job
 from batchmgr.usecases.repetition import repeat_when_changed
@@ -83,6 +83,7 @@ async def _add_tasks(ports: Ports, plan: JobPlan) -> None:
 
 
 async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:
+    job = await announce(ports, job)
     attempts = job.value.attempts + 1
     pause = max(
         error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 8))

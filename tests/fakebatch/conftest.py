@@ -18,13 +18,12 @@ _LISTENING = re.compile(r"Blob service is successfully listening at (\S+)")
 
 @pytest.fixture
 async def endpoint(tmp_path: Path) -> AsyncIterator[str]:
-    pool: dict[str, object] = {
-        "id": "hpc",
-        "vmSize": "small",
-        "targetDedicatedNodes": 2,
-        "taskSlotsPerNode": 2,
-    }
-    async with serving(Options(root=tmp_path / "nodes", pools=(pool,), active_job_quota=10)) as address:
+    # Two pools: on `one` a task that runs again finds what it left, since there is no other node.
+    pools: tuple[dict[str, object], ...] = (
+        {"id": "hpc", "vmSize": "small", "targetDedicatedNodes": 2, "taskSlotsPerNode": 2},
+        {"id": "one", "vmSize": "small", "targetDedicatedNodes": 1, "taskSlotsPerNode": 2},
+    )
+    async with serving(Options(root=tmp_path / "nodes", pools=pools, active_job_quota=10)) as address:
         yield address
 
 

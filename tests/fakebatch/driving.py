@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from azure.batch import models
@@ -20,7 +21,7 @@ def credential() -> AzureNamedKeyCredential:
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until a condition holds; fail when it does not in good time."""
     async with asyncio.timeout(_PATIENCE_S):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is awaited happens in other processes
             await asyncio.sleep(0.01)
 
 
@@ -91,3 +92,20 @@ async def text_of(batch: BatchClient, task_id: str, path: str = "stdout.txt", jo
 async def file_exists(batch: BatchClient, task_id: str, path: str, job_id: str = "job") -> bool:
     """Whether a task has a file."""
     return path in [file.name async for file in batch.list_task_files(job_id, task_id, recursive=True)]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine still runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def all_dead(pids: list[int]) -> None:
+    """Wait until none of the processes runs."""
+
+    async def dead() -> bool:
+        return not any(map(is_alive, pids))
+
+    await until(dead)

@@ -40,16 +40,13 @@ async def request(
     path: str,
     body: Any = None,
     *,
+    query: Mapping[str, str] | None = None,
     headers: dict[str, str] | None = None,
     sign: bool = True,
-    **query: str,
 ) -> Reply:
     """Send a request; a body that is not bytes is sent as JSON."""
-    parameters = {
-        "api-version": "2025-06-01",
-        **{f"${key}" if key in _ODATA else key: v for key, v in query.items()},
-    }
-    url = f"{endpoint}{path}?{urlencode(parameters, quote_via=quote)}"
+    parameters = {"api-version": "2025-06-01", **(query or {})}
+    url = f"{endpoint}{path}?{urlencode(parameters, quote_via=quote, safe='$')}"
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     prepared = HttpRequest(method, url, headers=headers, content=content)
     if content is not None:
@@ -64,9 +61,6 @@ async def request(
         ) as response,
     ):
         return Reply(response.status, response.headers, await response.read())
-
-
-_ODATA = ("filter", "select", "expand", "skiptoken")
 
 
 def _sign(prepared: HttpRequest) -> None:

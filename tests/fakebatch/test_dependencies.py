@@ -1,6 +1,7 @@
 """Tasks that wait for others."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from azure.batch import models
@@ -24,12 +25,12 @@ def _on(*task_ids: str) -> models.BatchTaskDependencies:
     return models.BatchTaskDependencies(task_ids=list(task_ids))
 
 
-async def _add_job(batch: BatchClient, **options: object) -> None:
+async def _add_job(batch: BatchClient, **options: Any) -> None:
     await add_job(batch, uses_task_dependencies=True, **options)
 
 
 async def _states(batch: BatchClient) -> dict[str, str]:
-    return {task.id: str(task.state.value) async for task in batch.list_tasks("job")}
+    return {task.id: str(getattr(task.state, "value", task.state)) async for task in batch.list_tasks("job")}
 
 
 async def test_a_task_waits_for_all_it_depends_on(batch: BatchClient) -> None:
@@ -70,7 +71,7 @@ async def test_a_failed_task_blocks_its_dependents_unless_it_says_otherwise(batc
 
 
 async def test_a_reactivated_task_can_still_let_its_dependents_go(batch: BatchClient) -> None:
-    await _add_job(batch)
+    await _add_job(batch, pool_id="one")
     await add_task(batch, "flaky", "/bin/sh -c 'test -e ran || { touch ran; exit 1; }'")
     await add_task(batch, "after", depends_on=_on("flaky"))
     assert (await ended_task(batch, "flaky")).exit_code == 1

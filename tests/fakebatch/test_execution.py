@@ -11,26 +11,22 @@ from azure.core.exceptions import HttpResponseError
 from tests.fakebatch.driving import (
     add_job,
     add_task,
+    all_dead,
     end_job,
     ended,
     failure_code,
     file_exists,
+    is_alive,
     job_in_state,
     shell,
     task_in_state,
     text_of,
     until,
 )
+from tests.fakebatch.raw_http import request
 
 # Leaves two descendants behind, one of them detached from its parent, and tells their ids.
 _FAMILY = "sleep 600 & (sleep 600 & echo $! > ids); echo $! >> ids; mv ids family; wait"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 async def _start_family(batch: BatchClient, script: str = _FAMILY) -> list[int]:
@@ -38,15 +34,16 @@ async def _start_family(batch: BatchClient, script: str = _FAMILY) -> list[int]:
     await task_in_state(batch, "family", "running")
     await until(lambda: file_exists(batch, "family", "wd/family"))
     pids = [int(line) for line in (await text_of(batch, "family", "wd/family")).split()]
-    assert all(map(_is_alive, pids))
+    assert all(map(is_alive, pids))
     return pids
 
 
-async def _all_dead(pids: list[int]) -> None:
-    async def dead() -> bool:
-        return not any(map(_is_alive, pids))
+async def _exited(batch: BatchClient, code: int) -> bool:
+    return (await ended(batch, "t")).exit_code == code
 
-    await until(dead)
+
+def _find(root: Path, pattern: str) -> list[Path]:
+    return list(root.rglob(pattern))
 
 
 async def test_a_command_line_has_no_shell(batch: BatchClient) -> None:
@@ -74,16 +71,18 @@ async def test_a_command_line_that_cannot_start_fails_the_task(batch: BatchClien
     assert await failure_code(batch, "t") in ("CommandLaunchFailed", "CommandProgramNotFound")
 
 
-async def test_a_program_in_the_working_directory_is_found_by_its_path(batch: BatchClient) -> None:
-    await add_job(batch)
-    await add_task(
-        batch,
-        "t",
-        shell("printf '#!/bin/sh\necho mine\n' > run; chmod +x run; ./run")
-        .replace("'#", '"#')
-        .replace("\n' >", '\n" >'),
-    )
-    assert (await ended(batch, "t")).exit_code == 0
+async def test_a_program_in_the_working_directory_is_found_by_its_path(
+    batch: BatchClient, tmp_path: Path
+) -> None:
+    await add_job(batch, pool_id="one")
+    await add_task(batch, "t", "./run")
+    assert await failure_code(batch, "t") == "CommandProgramNotFound"
+    [directory] = _find(tmp_path, "job-1/t/wd")
+    program = directory / "run"
+    program.write_text("#!/bin/sh\necho mine\n")
+    program.chmod(0o700)
+    await batch.reactivate_task("job", "t")
+    await until(lambda: _exited(batch, 0))
     assert await text_of(batch, "t") == "mine\n"
 
 
@@ -126,7 +125,7 @@ async def test_transitions_on_the_node_leave_the_entity_tag_alone(batch: BatchCl
 
 
 async def test_a_task_is_retried_as_often_as_its_job_allows(batch: BatchClient) -> None:
-    await add_job(batch, constraints=models.BatchJobConstraints(max_task_retry_count=2))
+    await add_job(batch, pool_id="one", constraints=models.BatchJobConstraints(max_task_retry_count=2))
     await add_task(batch, "never", shell("echo run >> runs; exit 1"))
     await add_task(batch, "third", shell("echo run >> runs; test $(wc -l < runs) -eq 3"))
     once = models.BatchTaskConstraints(max_task_retry_count=0)
@@ -139,7 +138,7 @@ async def test_a_task_is_retried_as_often_as_its_job_allows(batch: BatchClient) 
 
 
 async def test_a_task_without_limit_of_retries_runs_until_it_succeeds(batch: BatchClient) -> None:
-    await add_job(batch)
+    await add_job(batch, pool_id="one")
     endless = models.BatchTaskConstraints(max_task_retry_count=-1)
     await add_task(batch, "t", shell("echo run >> runs; test $(wc -l < runs) -eq 9"), constraints=endless)
     assert (await ended(batch, "t")).retry_count == 8
@@ -157,7 +156,7 @@ async def test_a_task_that_exceeds_its_time_is_killed_with_its_descendants(batch
     info = await ended(batch, "family")
     assert info.failure_info is not None
     assert (info.failure_info.code, info.retry_count) == ("TaskEnded", 0)
-    await _all_dead(pids)
+    await all_dead(pids)
 
 
 async def _has_started(batch: BatchClient) -> bool:
@@ -175,14 +174,14 @@ async def test_ending_a_task_kills_its_descendants(batch: BatchClient) -> None:
     assert task.state == "completed"
     assert task.last_modified > task.creation_time
     assert await failure_code(batch, "family") == "TaskEnded"
-    await _all_dead(pids)
+    await all_dead(pids)
 
 
 async def test_what_a_task_leaves_running_dies_with_it(batch: BatchClient) -> None:
     await add_job(batch)
     await add_task(batch, "t", shell("sleep 600 & echo $!"))
     assert (await ended(batch, "t")).exit_code == 0
-    await _all_dead([int(await text_of(batch, "t"))])
+    await all_dead([int(await text_of(batch, "t"))])
 
 
 async def test_ending_a_job_kills_its_tasks_and_leaves_waiting_ones_active(batch: BatchClient) -> None:
@@ -191,7 +190,7 @@ async def test_ending_a_job_kills_its_tasks_and_leaves_waiting_ones_active(batch
     await add_task(batch, "waiting")
     await end_job(batch, "enough")
     await job_in_state(batch, "completed")
-    await _all_dead(pids)
+    await all_dead(pids)
     assert await failure_code(batch, "family") == "TaskEnded"
     assert (await batch.get_task("job", "waiting")).state == "active"
     with pytest.raises(HttpResponseError, match="JobCompleted"):
@@ -201,23 +200,19 @@ async def test_ending_a_job_kills_its_tasks_and_leaves_waiting_ones_active(batch
 async def test_a_deleted_task_is_gone_with_its_files(batch: BatchClient, tmp_path: Path) -> None:
     await add_job(batch)
     pids = await _start_family(batch)
-    assert list(tmp_path.rglob("job-1/family/stdout.txt"))
+    assert _find(tmp_path, "job-1/family/stdout.txt")
     await batch.delete_task("job", "family")
-    await _all_dead(pids)
+    await all_dead(pids)
     assert [task.id async for task in batch.list_tasks("job")] == []
-    assert not list(tmp_path.rglob("job-1/family"))
+    assert _find(tmp_path, "job-1/family") == []
 
 
 async def test_a_failed_task_can_be_made_to_run_again(batch: BatchClient) -> None:
-    await add_job(batch)
+    await add_job(batch, pool_id="one")
     await add_task(batch, "t", shell("test -e ran || { touch ran; exit 1; }"))
     assert (await ended(batch, "t")).exit_code == 1
     await batch.reactivate_task("job", "t")
-
-    async def succeeded() -> bool:
-        return (await ended(batch, "t")).exit_code == 0
-
-    await until(succeeded)
+    await until(lambda: _exited(batch, 0))
     with pytest.raises(HttpResponseError, match="TaskSucceeded"):
         await batch.reactivate_task("job", "t")
     with pytest.raises(HttpResponseError, match="TaskCompleted"):
@@ -230,8 +225,8 @@ async def test_signals_become_exit_codes_above_128(batch: BatchClient) -> None:
     assert (await ended(batch, "t")).exit_code == 143
 
 
-async def test_files_of_a_task_that_has_not_run_are_not_available(batch: BatchClient) -> None:
+async def test_files_of_a_task_that_has_not_run_are_not_available(batch: BatchClient, endpoint: str) -> None:
     await add_job(batch, pool_id="later")
     await add_task(batch, "t")
-    with pytest.raises(HttpResponseError, match="OperationInvalidForCurrentState"):
-        await text_of(batch, "t")
+    reply = await request(endpoint, "GET", "/jobs/job/tasks/t/files/stdout.txt")
+    assert (reply.status, reply.code) == (409, "OperationInvalidForCurrentState")

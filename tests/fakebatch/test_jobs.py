@@ -1,6 +1,7 @@
 """The life of a job: when it ends by itself, how it is stopped, and the order its tasks run in."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from azure.batch import models
@@ -154,10 +155,10 @@ async def test_the_counts_of_a_job_follow_its_tasks_and_their_slots(batch: Batch
 
 async def test_the_more_urgent_job_goes_first_and_then_the_older_task(batch: BatchClient) -> None:
     for job_id, priority in (("low", -5), ("high", 5)):
-        await add_job(batch, job_id, pool_id="one", priority=priority)
+        await add_job(batch, job_id, pool_id="later", priority=priority)
         for task_id in ("b", "a"):
             await add_task(batch, task_id, job_id=job_id)
-    pool = models.BatchPoolCreateOptions(id="one", vm_size="small", target_dedicated_nodes=1)
+    pool = models.BatchPoolCreateOptions(id="later", vm_size="small", target_dedicated_nodes=1)
     await batch.create_pool(pool)
     starts = {
         f"{job_id}/{task_id}": (await ended(batch, task_id, job_id)).start_time
@@ -172,7 +173,7 @@ async def test_a_job_runs_no_more_tasks_at_once_than_it_may(batch: BatchClient) 
     for number in range(3):
         await add_task(batch, f"t{number}", shell("sleep 0.05"))
     times = [await ended(batch, f"t{number}") for number in range(3)]
-    for earlier, later in zip(times, times[1:], strict=False):
+    for earlier, later in pairwise(times):
         assert earlier.end_time is not None
         assert later.start_time is not None
         assert later.start_time >= earlier.end_time

@@ -67,12 +67,8 @@ async def test_deleting_a_pool_requeues_its_tasks(batch: BatchClient) -> None:
     await add_task(batch, "t", "sleep 600")
     await task_in_state(batch, "t", "running")
     await (await batch.begin_delete_pool("hpc", polling_interval=0)).result()
-    assert not await batch.pool_exists("hpc") if await _gone(batch) else False
+    assert [pool.id async for pool in batch.list_pools()] == ["one"]
     assert (await batch.get_task("job", "t")).state == "active"
-
-
-async def _gone(batch: BatchClient) -> bool:
-    return [pool.id async for pool in batch.list_pools()] == []
 
 
 async def test_a_pool_exists_once_in_any_case(batch: BatchClient) -> None:
@@ -87,7 +83,7 @@ async def test_patching_a_pool_replaces_its_metadata(batch: BatchClient) -> None
     await batch.update_pool("hpc", models.BatchPoolUpdateOptions(metadata=metadata))
     after = await batch.get_pool("hpc")
     assert after.metadata == metadata
-    assert (after.e_tag != before.e_tag, after.vm_size) == (True, before.vm_size)
+    assert (after.last_modified > before.last_modified, after.vm_size) == (True, before.vm_size)
 
 
 async def test_passwords_are_never_shown(endpoint: str) -> None:

@@ -45,6 +45,11 @@ def test_a_function_is_described_by_its_bindings() -> None:
         ),
         (QUEUE.format("q") + "def bad(msg: func.HttpRequest) -> None: ...", "'queueTrigger'"),
         (QUEUE.format("q") + "def bad(msg: func.Out[str]) -> None: ...", "direction IN"),
+        ('@app.route("x")\ndef bad(req: func.HttpRequest) -> dict: ...', "return value is bound to 'http'"),
+        (
+            '@app.route("x")\ndef bad(req: func.HttpRequest) -> str | None: ...',
+            "return value is bound to 'http'",
+        ),
         ("def bad(:", "SyntaxError"),
         ("raise RuntimeError('at import')", "at import"),
         ("other = func.FunctionApp()", "one function app, found 2"),

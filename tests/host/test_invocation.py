@@ -103,7 +103,7 @@ async def test_a_timeout_takes_everything_that_runs_with_it(caplog: pytest.LogCa
     assert not (await second).succeeded
     assert runs.lost.is_set()
     assert "'first' exceeded the function timeout of 0.2 s" in caplog.text
-    assert "'second' was running when the worker was restarted" in caplog.text
+    assert "'second' was running when the worker was lost" in caplog.text
     assert runs.abandon() == 2
     await asyncio.sleep(0)
 

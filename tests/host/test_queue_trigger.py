@@ -55,6 +55,17 @@ async def test_the_dequeue_limit_comes_from_host_json(
     assert len(await storage.seen("message")) == 1
 
 
+async def test_a_failed_message_is_hidden_for_the_visibility_timeout(
+    running_host: Hosts, app_directory: Path, storage: Storage
+) -> None:
+    edit_host_json(app_directory, extensions={"queues": {"visibilityTimeout": "00:10:00"}})
+    async with running_host(script_root=app_directory):
+        await storage.send("input", "fail")
+        await storage.until_seen("message")
+    assert await storage.peek("input") == []
+    assert await storage.count("input") == 1
+
+
 async def test_a_message_that_came_too_often_is_poisoned_without_a_run(
     running_host: Hosts, storage: Storage
 ) -> None:

@@ -14,7 +14,8 @@ GENOME = ">tiny\n" + "ACGTTGCAACGGT" * 40 + "\n"
 
 async def demo(processes: Processes, directory: Path, *arguments: str) -> ChildProcess:
     command = [sys.executable, "-m", "batchmgr.cli", "demo", *arguments]
-    return await processes.start("demo", command, environment=os.environ, directory=directory)
+    environment = os.environ | {"TMPDIR": str(directory)}
+    return await processes.start("demo", command, environment=environment, directory=directory)
 
 
 async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(

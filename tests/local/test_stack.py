@@ -18,15 +18,16 @@ FREE_PORTS = ("--functions-port", "0", "--batch-port", "0", "--blob-port", "0", 
 JSON_LINE = re.compile(r"^\{.*\}$", re.MULTILINE)
 
 
-async def start(processes: Processes, directory: Path) -> ChildProcess:
-    command = [sys.executable, "-m", "batchmgr.cli", "start", "--json", *FREE_PORTS]
-    return await processes.start("start", command, environment=os.environ, directory=directory)
+async def start(processes: Processes, directory: Path, *options: str) -> ChildProcess:
+    command = [sys.executable, "-m", "batchmgr.cli", "start", *FREE_PORTS, *options]
+    environment = os.environ | {"TMPDIR": str(directory)}
+    return await processes.start("start", command, environment=environment, directory=directory)
 
 
 async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
     processes: Processes, tmp_path: Path
 ) -> None:
-    child = await start(processes, tmp_path)
+    child = await start(processes, tmp_path, "--json")
     await child.wait_for_output(JSON_LINE, timeout_s=60)
     below = descendants(child.pid)
     assert len(below) >= 3
@@ -47,7 +48,7 @@ async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
 
 
 async def test_killing_start_leaves_no_process_behind_either(processes: Processes, tmp_path: Path) -> None:
-    child = await start(processes, tmp_path)
+    child = await start(processes, tmp_path, "--json")
     await child.wait_for_output(JSON_LINE, timeout_s=60)
     below = descendants(child.pid)
     os.kill(child.pid, signal.SIGKILL)
@@ -55,8 +56,7 @@ async def test_killing_start_leaves_no_process_behind_either(processes: Processe
 
 
 async def test_the_first_job_that_start_suggests_works(processes: Processes, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "batchmgr.cli", "start", *FREE_PORTS]
-    child = await processes.start("start", command, environment=os.environ, directory=tmp_path)
+    child = await start(processes, tmp_path)
     suggested = await child.wait_for_output(re.compile(r"^  (curl .*?')$", re.DOTALL | re.M), timeout_s=60)
     _, _, url, _, header, _, body = shlex.split(suggested[1].replace("\\\n", ""))
     name, _, value = header.partition(": ")

@@ -5,6 +5,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -88,10 +89,11 @@ async def _demo(options: DemoOptions) -> int:
             files = await download_results(callback["Output"]["results"], options.output)
         view.say("everything that was started is stopped")
     print_callback(console, callback)
+    if files:
+        print_results(console, files)
     if error := callback.get("Error"):
         print(f"The job {_ENDS[callback['Output']['state']]}: {error['Message']}", file=sys.stderr)
         return 1
-    print_results(console, files)
     return 0
 
 
@@ -99,24 +101,18 @@ async def _run_job(
     stack: Stack, listener: CallbackListener, options: DemoOptions, view: DemoView
 ) -> Mapping[str, Any]:
     """Send the job and follow it to its end; the callback's body. Raises StackError if it takes too long."""
-    endpoints = stack.endpoints
-    job_id = f"kmers-{datetime.now():%Y%m%d-%H%M%S}"
-    genome = await upload_genome(endpoints, options.genome)
+    genome = await upload_genome(stack.endpoints, options.genome)
     view.say("uploaded", detail=genome)
-    await enqueue(
-        endpoints,
-        {
-            "jobId": job_id,
-            "workload": "genome_kmers",
-            "inputs": {"genome": genome, "k": options.k, "windows": options.windows},
-            "callBackUri": listener.uri,
-        },
-    )
-    view.say("sent", detail=f"job {job_id}, as a message on the queue")
+    message = _job_message(genome, options, listener.uri)
+    await enqueue(stack.endpoints, message)
+    view.say("sent", detail=f"job {message['jobId']}, as a message on the queue")
     progress = JobProgress(windows=options.windows)
     try:
-        async with asyncio.timeout(options.timeout_s):
-            async for event in follow(endpoints, job_id):
+        async with (
+            asyncio.timeout(options.timeout_s),
+            aclosing(follow(stack.endpoints, str(message["jobId"]))) as events,
+        ):
+            async for event in events:
                 progress = progress.after(event)
                 view.show(event, progress)
                 if progress.state.is_final:
@@ -127,6 +123,15 @@ async def _run_job(
         raise StackError(
             f"After {options.timeout_s} s still waiting for {waited_for}.{_logs(stack, options)}"
         ) from error
+
+
+def _job_message(genome: str, options: DemoOptions, callback_uri: str) -> Mapping[str, object]:
+    return {
+        "jobId": f"kmers-{datetime.now():%Y%m%d-%H%M%S}",
+        "workload": "genome_kmers",
+        "inputs": {"genome": genome, "k": options.k, "windows": options.windows},
+        "callBackUri": callback_uri,
+    }
 
 
 def _logs(stack: Stack, options: DemoOptions) -> str:

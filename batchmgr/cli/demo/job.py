@@ -5,7 +5,7 @@ import base64
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -44,15 +44,21 @@ async def enqueue(endpoints: Endpoints, message: Mapping[str, object]) -> None:
         await queue.send_message(body)
 
 
-async def follow(endpoints: Endpoints, job_id: str) -> AsyncIterator[Mapping[str, Any]]:
-    """The job's events as they are logged, without end. Raises StackError if the app cannot tell them."""
+async def follow(endpoints: Endpoints, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:
+    """The job's events as they are logged, each once, without end.
+
+    Raises StackError if the app cannot tell them.
+    """
     url = f"{endpoints.functions}/api/jobs/{job_id}/events"
     last = 0
+    known: set[str] = set()
     async with aiohttp.ClientSession() as session:
         while True:
             page = await _get_events(session, url, after=last)
             for event in page["events"]:
-                yield event
+                if event["id"] not in known:  # a step that was repeated may tell its events again
+                    known.add(event["id"])
+                    yield event
             last = page["last"]
             await asyncio.sleep(_POLL_S)
 

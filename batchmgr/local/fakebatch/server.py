@@ -44,9 +44,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve: `root` holds the files of tasks, `pools` are the bodies of pools that exist from the start.
+    """How to serve; port 0 stands for any that is free.
 
-    Port 0 stands for any that is free.
+    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start.
     """
 
     root: Path

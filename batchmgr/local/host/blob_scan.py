@@ -101,8 +101,8 @@ class BlobScan:
                     # The service lists ETags without their quotes, the emulator with them.
                     etag = '"' + blob.etag.strip('"') + '"'
                     await self.notice(blob.name, etag, str(blob.blob_type.value))
-            except AzureError:
-                _log.exception("Cannot scan container '%s'", self._pattern.container)
+            except AzureError as error:
+                _log.error("Cannot scan container '%s': %s", self._pattern.container, error)
             try:
                 async with asyncio.timeout(self._interval):
                     await self._stopping.wait()

@@ -3,7 +3,7 @@
 HostError
 ├── ConfigurationError     host.json, local.settings.json, a setting or a binding cannot be used
 ├── IndexingError          function_app.py cannot be imported, or one of its functions cannot be indexed
-└── WorkerLostError        an invocation ran out of time, and everything that ran beside it is lost with it
+└── WorkerLostError        a function exceeded the timeout, and everything that ran beside it is lost with it
 """
 
 
@@ -20,4 +20,4 @@ class IndexingError(HostError):
 
 
 class WorkerLostError(HostError):
-    """The function timeout was reached: the process that ran the functions must be replaced."""
+    """Running functions were given up: one exceeded the function timeout, or the host had to end."""

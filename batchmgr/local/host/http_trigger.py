@@ -92,9 +92,8 @@ def _strings(values: Mapping[str, str]) -> dict[str, Datum]:
 
 def _answer(function: Function, outputs: Mapping[str, Datum]) -> Datum | None:
     """Find the value of the function's http output, whether it was returned or set."""
-    parameters = (*([function.returns] if function.returns else []), *function.outputs)
     return next(
-        (outputs[p.name] for p in parameters if p.binding["type"] == "http" and p.name in outputs), None
+        (outputs[p.name] for p in function.results if p.binding["type"] == "http" and p.name in outputs), None
     )
 
 

@@ -54,10 +54,14 @@ class Function:
         return f"Host.Functions.{self.name}"
 
     @property
+    def results(self) -> tuple[Parameter, ...]:
+        """What an invocation produces: the return value, if it is bound, and the outputs."""
+        return self.outputs if self.returns is None else (self.returns, *self.outputs)
+
+    @property
     def bindings(self) -> list[Mapping[str, Any]]:
         """All bindings, the trigger first."""
-        parameters = (self.trigger, *self.outputs, *([self.returns] if self.returns else []))
-        return [parameter.binding for parameter in parameters]
+        return [parameter.binding for parameter in (self.trigger, *self.results)]
 
 
 def index_app(script_root: Path) -> list[Function]:
@@ -124,7 +128,7 @@ def _index(function: func.Function, script_root: Path) -> Function:
         directory=script_root,
         trigger=inputs[0],
         outputs=tuple(parameter for parameter in parameters if parameter.binding["direction"] == "OUT"),
-        returns=_returns(bindings.get(RETURN), annotations.get("return")),
+        returns=_returns(name, bindings.get(RETURN), annotations),
         takes_context=takes_context,
     )
 
@@ -147,7 +151,16 @@ def _parameter(function: str, binding: Mapping[str, Any], annotation: Any) -> Pa
     return Parameter(name=name, binding=binding, converter=converter, annotation=wanted)
 
 
-def _returns(binding: Mapping[str, Any] | None, annotation: Any) -> Parameter | None:
+def _returns(
+    function: str, binding: Mapping[str, Any] | None, annotations: Mapping[str, Any]
+) -> Parameter | None:
     if binding is None:
         return None
-    return Parameter(name=RETURN, binding=binding, converter=binding["type"], annotation=annotation)
+    converter, wanted = binding["type"], annotations.get("return")
+    # Unions and generic types don't pass either: the worker wants one class.
+    if "return" in annotations and not (isinstance(wanted, type) and accepts_output(converter, wanted)):
+        raise IndexingError(
+            f"cannot load the {function} function: its return value is bound to {converter!r}, "
+            f"but is annotated {wanted!r}"
+        )
+    return Parameter(name=RETURN, binding=binding, converter=converter, annotation=wanted)

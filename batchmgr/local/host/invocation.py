@@ -92,7 +92,7 @@ class Invoker:
         return outcome
 
     def abandon(self) -> int:
-        """Give up what still runs; returns how many sync functions and tasks that were."""
+        """Give up what still runs; returns how many invocations that were."""
         for task in self._running:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -122,7 +122,7 @@ class Invoker:
         elif work.done():
             return work.result()
         if self.lost.is_set():
-            raise WorkerLostError(f"'{function.name}' was running when the worker was restarted")
+            raise WorkerLostError(f"'{function.name}' was running when the worker was lost")
         self.lost.set()
         raise WorkerLostError(f"'{function.name}' exceeded the function timeout of {self._timeout} s")
 
@@ -139,7 +139,7 @@ class Invoker:
         outputs = _encode_outputs(function, outs, returned)
         writes = [
             self._writer.write(parameter, outputs[parameter.name], trigger.parameters)
-            for parameter in (*function.outputs, *([function.returns] if function.returns else []))
+            for parameter in function.results
             if parameter.name in outputs and parameter.binding["type"] != "http"
         ]
         await asyncio.gather(*writes)

@@ -116,8 +116,8 @@ class QueueListener:
             return [message async for message in page] if page is not None else []
         except ResourceNotFoundError:
             return []  # Whoever writes to the queue creates it.
-        except AzureError:
-            _log.exception("Cannot read queue '%s'", self._queue.queue_name)
+        except AzureError as error:
+            _log.error("Cannot read queue '%s': %s", self._queue.queue_name, error)
             return []
 
     async def _process(self, message: QueueMessage) -> None:

@@ -78,7 +78,6 @@ class Host:
         )
         self._functions: list[Function] = []
         self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
-        self._site: web.BaseSite | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -111,11 +110,10 @@ class Host:
             await self._runner.setup()
             await web.TCPSite(self._runner, self._options.address, self._options.port).start()
             await self._triggers.start()
-        except (AzureError, OSError) as error:
+        except BaseException as error:
             await self.stop()
-            raise HostError(f"cannot start: {error}") from error
-        except HostError:
-            await self.stop()
+            if isinstance(error, AzureError | OSError):
+                raise HostError(f"cannot start: {error}") from error
             raise
         self._log_functions()
 
@@ -184,7 +182,7 @@ class Host:
     ) -> web.StreamResponse:
         """Guard the host's own endpoints; functions have levels of their own."""
         opens = {"admin": self.keys.opens_admin, "runtime": self.keys.opens_webhook}
-        guard = opens.get(request.path.split("/")[1].lower())
+        guard = opens.get(request.path.strip("/").partition("/")[0].lower())
         if guard is not None and not guard(request.headers, request.query):
             return web.Response(status=401)
         return await handler(request)
@@ -202,4 +200,5 @@ class Host:
             methods = ",".join(binding.get("methods") or [])
             _log.info("    %s: %s", function.name, f"[{methods}] {url}" if url else binding["type"])
         if self.keys.enabled:
-            _log.info("Keys: master %s, function %s", self.keys.master, self.keys.function)
+            keys = (self.keys.master, self.keys.function, self.keys.system)
+            _log.info("Keys: master %s, function %s, system %s", *keys)

@@ -68,8 +68,8 @@ class TimerTrigger:
                     await self._wait(self._status.next - datetime.now(UTC))
                     if self._is_due():
                         await self._fire()
-            except AzureError:
-                _log.exception("Timer '%s' cannot reach its storage", self._function.name)
+            except AzureError as error:
+                _log.error("Timer '%s' cannot reach its storage: %s", self._function.name, error)
                 await self._wait(timedelta(seconds=1))
 
     def _is_due(self) -> bool:

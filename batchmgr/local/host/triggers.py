@@ -59,8 +59,7 @@ def with_settings(function: Function, settings: Mapping[str, str]) -> Function:
         }
         return replace(parameter, binding=binding)
 
-    outputs = (*function.outputs, *([function.returns] if function.returns else []))
-    for output in outputs:
+    for output in function.results:
         if output.binding["type"] not in _OUTPUTS:
             raise ConfigurationError(f"output bindings of type '{output.binding['type']}' are not supported")
     return replace(

@@ -145,8 +145,13 @@ def opaque(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
-def unavailable(value: Any, name: str) -> NoReturn:
-    """Refuse a property whose effect the local service cannot give, instead of ignoring it."""
+def unavailable(value: Any, name: str) -> list[Any]:
+    """Refuse a property whose effect the local service cannot give, instead of ignoring it.
+
+    An empty list asks for nothing and is accepted.
+    """
+    if value == []:
+        return []
     raise invalid_property(name, value, "The local Batch service does not provide this.")
 
 

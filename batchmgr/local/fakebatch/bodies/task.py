@@ -40,7 +40,7 @@ _CREATE = Record(
     affinityInfo=Record(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
     exitConditions=EXIT_CONDITIONS,
-    constraints=TASK_CONSTRAINTS.changes,
+    constraints=optional(TASK_CONSTRAINTS.changes, {}),
     requiredSlots=optional(integer(1), 1),
     multiInstanceSettings=unavailable,
     dependsOn=DEPENDS_ON,
@@ -69,7 +69,7 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
     spec = _CREATE(body)
     # A limit of retries that a task does not set is the job's at the time.
     retries = {"maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
-    spec["constraints"] = TASK_CONSTRAINTS(retries | spec.get("constraints", {}))
+    spec["constraints"] = TASK_CONSTRAINTS(retries | spec["constraints"])
     if "dependsOn" in spec:
         _check_dependencies(spec["dependsOn"], job_spec)
     if "exitConditions" in spec and job_spec["onTaskFailure"] == "noaction":

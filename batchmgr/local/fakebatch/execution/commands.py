@@ -35,15 +35,15 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
         str(directory / program) if "/" in program else program, path=variables.get("PATH", os.defpath)
     )
     if found is None:
-        raise _not_found(program)
+        raise _not_found()
     return [found, *words[1:]]
 
 
 async def run(command: list[str], directory: Path, variables: Mapping[str, str], task_root: Path) -> int:
     """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
 
-    Its output goes to stdout.txt and stderr.txt in `task_root`. Whatever it leaves behind in its process group
-    is killed when it ends, or when the call is cancelled. Raises LaunchError.
+    Its output goes to stdout.txt and stderr.txt in `task_root`. What it leaves behind in its process group is
+    killed when it ends, or when the call is cancelled. Raises LaunchError.
     """
     with (task_root / "stdout.txt").open("wb") as out, (task_root / "stderr.txt").open("wb") as err:
         try:
@@ -57,7 +57,7 @@ async def run(command: list[str], directory: Path, variables: Mapping[str, str],
                 start_new_session=True,
             )
         except FileNotFoundError as error:
-            raise _not_found(command[0]) from error
+            raise _not_found() from error
         except OSError as error:
             raise _launch_failed(str(error)) from error
     try:
@@ -75,8 +75,8 @@ def _kill_group(leader: int) -> None:
         return
 
 
-def _not_found(program: str) -> LaunchError:
-    details = (("Message", f"No such file or directory: {program}"),)
+def _not_found() -> LaunchError:
+    details = (("Message", "The system cannot find the file specified"),)
     return LaunchError(
         Failure("CommandProgramNotFound", "The specified command program is not found", details)
     )

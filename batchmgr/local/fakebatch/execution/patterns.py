@@ -81,7 +81,7 @@ def _expression(segment: str) -> re.Pattern[str]:
         # A bracket right after the opening one, or after its negation, is a member of the class.
         closing = segment.find("]", position + (3 if segment[position + 1 : position + 2] == "!" else 2))
         if character == "[" and closing > 0:
-            members = segment[position + 1 : closing].replace("\\", "\\\\").replace("^", "\\^")
+            members = re.sub(r"([\\\[^&~|])", r"\\\1", segment[position + 1 : closing])
             parts.append(f"[{'^' + members[1:] if members.startswith('!') else members}]")
             position = closing
         else:

@@ -28,9 +28,7 @@ class ProcessExecutor:
     async def run(self, order: Order) -> Outcome:
         """Bring the task's files, run its command line within its time limit, and upload its output files."""
         root = self._layout.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
-        node = self._layout.node_root(order.pool_id, order.node_id)
-        for directory in (root / "wd", node / "shared", node / "startup", node / "fsmounts"):
-            directory.mkdir(parents=True, exist_ok=True)
+        _prepare_directories(self._layout.node_root(order.pool_id, order.node_id), root)
         variables = task_environment(order, self._layout, self._account_url)
         outcome = await self._run_command(order, root, variables)
         if outcome.exit_code is None:
@@ -61,3 +59,11 @@ class ProcessExecutor:
     async def close(self) -> None:
         """Close the connections to storage."""
         await self._storage.close()
+
+
+def _prepare_directories(node_root: Path, task_root: Path) -> None:
+    for directory in (task_root / "wd", *(node_root / name for name in ("shared", "startup", "fsmounts"))):
+        directory.mkdir(parents=True, exist_ok=True)
+    # They exist even when the command cannot be started.
+    for name in ("stdout.txt", "stderr.txt"):
+        (task_root / name).write_bytes(b"")

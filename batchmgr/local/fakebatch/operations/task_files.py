@@ -35,10 +35,6 @@ class _File:
         return ticks.from_unix_ns(self.status.st_mtime_ns)
 
     @property
-    def created(self) -> int:
-        return ticks.from_unix_ns(self.status.st_ctime_ns)
-
-    @property
     def media_type(self) -> str:
         return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
 
@@ -70,7 +66,6 @@ def _headers(call: Call, file: _File) -> dict[str, str]:
     return {
         "Content-Type": file.media_type,
         "Last-Modified": ticks.to_http_date(file.modified),
-        "ocp-creation-time": ticks.to_http_date(file.created),
         "ocp-batch-file-isdirectory": str(file.is_directory),
         "ocp-batch-file-url": quote(_url(call, file.name), safe=""),
         "ocp-batch-file-mode": f"0o{file.status.st_mode:o}",
@@ -132,7 +127,6 @@ def _view(call: Call, file: _File) -> dict[str, Any]:
     }
     if not file.is_directory:
         view["properties"] = {
-            "creationTime": ticks.to_iso(file.created),
             "lastModified": ticks.to_iso(file.modified),
             "contentLength": str(file.status.st_size),
             "contentType": file.media_type,

@@ -15,7 +15,9 @@ def render(value: Any, margin: str = "") -> str:
         return encode_basestring_ascii(value)
     inner = margin + "  "
     if isinstance(value, dict):
-        members = ",".join([f"{encode_basestring_ascii(key)}:{render(item, inner)}" for key, item in value.items()])
+        members = ",".join(
+            [f"{encode_basestring_ascii(key)}:{render(item, inner)}" for key, item in value.items()]
+        )
         return f"{{\r\n{inner}{members}\r\n{margin}}}"
     if isinstance(value, list | tuple):
         items = ",".join([render(item, inner) for item in value])

@@ -1,0 +1,170 @@
+"""A process that dies between any two side effects loses nothing, and does nothing twice that counts."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchmgr.model.states import JobState
+from batchmgr.ports import Ports
+from tests.world import World, job_message, task
+
+PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "callbacks")
+
+
+class Died(BaseException):
+    """The process is gone: nothing in batchmgr may catch this."""
+
+
+class Mortal:
+    """A process with some calls to live. It dies before or after the effect of the last one."""
+
+    def __init__(self, world: World, calls: int, *, after: bool) -> None:
+        self.made = 0
+        self.last_call = ""
+        self._calls = calls
+        self._after = after
+        proxies = {name: _Proxy(self, name, getattr(world.ports, name)) for name in PORTS}
+        self.ports: Ports = replace(world.ports, **proxies)  # type: ignore[arg-type]
+
+    async def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.made += 1
+        dies = self.made == self._calls
+        if dies:
+            self.last_call = name
+        if dies and not self._after:
+            raise Died
+        result = await method(*args, **kwargs)
+        if dies:
+            raise Died
+        return result
+
+
+class _Proxy:
+    def __init__(self, life: Mortal, name: str, port: Any) -> None:
+        self._life, self._name, self._port = life, name, port
+
+    def __getattr__(self, method: str) -> Any:
+        real = getattr(self._port, method)
+        if method in {"check", "blob_uri"}:
+            return real
+        if method in {"list_tasks", "active_ids"}:
+            return lambda *args, **kwargs: self._listing(real, method, *args, **kwargs)
+        name = f"{self._name}.{method}"
+        return lambda *args, **kwargs: self._life.call(name, real, *args, **kwargs)
+
+    async def _listing(self, real: Any, method: str, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def collect() -> list[Any]:
+            return [item async for item in real(*args, **kwargs)]
+
+        for item in await self._life.call(f"{self._name}.{method}", collect):
+            yield item
+
+
+def test_every_port_with_effects_is_made_mortal() -> None:
+    assert {field.name for field in fields(Ports)} - set(PORTS) == {"clock", "workloads", "default_pool_id"}
+
+
+async def calls_of_a_whole_life() -> int:
+    world = World()
+    world.enqueue(job_message())
+    life = Mortal(world, 10**9, after=False)
+    for _ in range(5):
+        await world.tick(life.ports)
+    assert world.record().state is JobState.SUCCEEDED
+    return life.made
+
+
+async def live(world: World, life: Mortal) -> None:
+    """Let one process live until it dies or ten ticks have passed."""
+    try:
+        for _ in range(10):
+            await world.tick(life.ports)
+    except Died:
+        pass
+    except BaseExceptionGroup as group:
+        if group.split(Died)[1] is not None:
+            raise
+
+
+def assert_whole(world: World, *, callbacks: int) -> None:
+    log = world.log()
+    ids = [event.id for event in log]
+    assert len(ids) == len(set(ids))
+    assert [event.sequence for event in log] == [f"{n:010d}" for n in range(1, len(log) + 1)]
+    kinds = [event.type.removeprefix("batchmgr.") for event in log]
+    for kind in ("job.queued", "job.submitting", "job.running", "job.finalizing", "job.succeeded"):
+        assert kinds.count(kind) == 1, kind
+    assert kinds.count("task.succeeded") == 3
+    assert {event.id for event in world.sink.sent} == set(ids)
+    assert world.batch.created == ["job-1"]
+    assert len(world.batch.jobs["job-1"].tasks) == 3
+    assert world.batch.jobs["job-1"].state == "completed"
+    assert world.record().state is JobState.SUCCEEDED
+    assert world.jobs.active == set()
+    assert {webhook_id for _, _, webhook_id in world.callbacks.received} == {"msg_job-1"}
+    assert 1 <= len(world.callbacks.received) <= callbacks
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_death_at_any_side_effect_is_made_good(after: bool) -> None:
+    last = await calls_of_a_whole_life()
+    assert last > 40
+    for calls in range(1, last + 1):
+        world = World()
+        world.enqueue(job_message())
+        life = Mortal(world, calls, after=after)
+        await live(world, life)
+        await world.until_settled()
+        # Once, but for a death between the receiver's answer and the note of it.
+        unsure = {("callbacks.send", True), ("jobs.load", False), ("jobs.load", True), ("jobs.save", False)}
+        many = world.callbacks.asked > 1 and (life.last_call, after) in unsure
+        assert_whole(world, callbacks=2 if many else 1)
+
+
+@given(deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6), copies=st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+async def test_many_deaths_and_repeated_messages_still_make_one_job(
+    deaths: list[tuple[int, bool]], copies: int
+) -> None:
+    world = World()
+    for copy in range(copies):
+        world.enqueue(job_message(), f"m-{copy}")
+    for calls, after in deaths:
+        await live(world, Mortal(world, calls, after=after))
+    await world.until_settled()
+    assert_whole(world, callbacks=1 + len(deaths))
+
+
+async def test_a_lost_finalize_trigger_is_made_good_by_the_poller() -> None:
+    world = World()
+    world.loses_finalize_triggers = True
+    world.enqueue(job_message())
+    await world.until_settled()
+    assert_whole(world, callbacks=1)
+
+
+async def test_a_lost_submission_message_is_made_good_by_the_poller() -> None:
+    world = World()
+    world.enqueue(job_message())
+    life = Mortal(world, 6, after=True)
+    await live(world, life)
+    world.incoming.clear()
+    await world.until_settled()
+    assert_whole(world, callbacks=1)
+
+
+async def test_a_job_blocked_by_a_failure_ends_partial_though_its_finalize_task_never_ran() -> None:
+    world = World()
+    world.enqueue(job_message(task("a", "/bin/false"), task("b", "/bin/true", "a"), task("c")))
+    await world.until_settled()
+    record = world.record()
+    assert world.batch.finished == []
+    assert record.state is JobState.PARTIAL
+    assert record.error is not None
+    assert record.error.message == "1 of 3 tasks failed. 1 tasks did not run. a: exit code 1: on stderr"
+    assert world.batch.jobs["job-1"].state == "completed"
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["500"]

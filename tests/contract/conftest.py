@@ -1,0 +1,44 @@
+"""Each port twice: the fake, and the real adapter on the real protocol."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from batchmgr.bootstrap import open_ports, prepare_storage
+from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from batchmgr.ports import Ports
+from batchmgr.settings import Settings
+from tests.contract.sides import FakeSide, RealSide, Side
+from tests.world import World
+
+
+@pytest.fixture(params=["fake", "real"])
+async def side(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Side]:
+    if request.param == "fake":
+        yield FakeSide(World())
+        return
+    async with AsyncExitStack() as stack:
+        pools: tuple[dict[str, object], ...] = (
+            {"id": "local", "vmSize": "small", "targetDedicatedNodes": 1, "taskSlotsPerNode": 2},
+        )
+        root = tmp_path_factory.mktemp("nodes")
+        batch = await stack.enter_async_context(serving(Options(root=root, pools=pools)))
+        storage: str = request.getfixturevalue("connection_string")
+        settings = Settings(
+            storage_connection_string=storage,
+            batch_endpoint=batch,
+            batch_account=ACCOUNT_NAME,
+            batch_key=ACCOUNT_KEY,
+            default_pool_id="local",
+        )
+        await prepare_storage(settings)
+        yield RealSide(await stack.enter_async_context(open_ports(settings)), storage)
+
+
+@pytest.fixture
+def ports(side: Side) -> Ports:
+    return side.ports

@@ -1,0 +1,88 @@
+"""What the contract tests need besides the port itself, for the fakes and for the real adapters."""
+
+import asyncio
+import base64
+from typing import Protocol
+
+import msgspec
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from batchmgr.ports import Ports
+from tests.world import World
+
+
+class Side(Protocol):
+    """A set of ports, and a look behind them."""
+
+    ports: Ports
+
+    async def run_tasks(self, job_id: str) -> None:
+        """Let the tasks of a job run until none can."""
+        ...
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        """The content of a finalize blob."""
+        ...
+
+    async def messages(self, queue: str) -> list[str]:
+        """The bodies of visible messages."""
+        ...
+
+
+class FakeSide:
+    """The fakes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.ports = world.ports
+
+    async def run_tasks(self, job_id: str) -> None:
+        self._world.batch.run()
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        return self._world.finalize.blobs.get(job_id)
+
+    async def messages(self, queue: str) -> list[str]:
+        kind = {"batchmgr-job-requests": "submit", "batchmgr-callbacks": "callback"}.get(queue)
+        if kind is not None:
+            now = self._world.clock.now()
+            waiting = [m for m in self._world.queue.messages if m.queue == kind and m.visible_at <= now]
+            return [f'{{"storedJobId":"{message.body}"}}' for message in waiting]
+        if queue == "batchmgr-progress":
+            return [msgspec.json.encode(event).decode() for event in self._world.sink.sent]
+        if queue == "batchmgr-callbacks-poison":
+            return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
+        return [body.decode() for body in self._world.queue.poison]
+
+
+class RealSide:
+    """Azurite and the fake Azure Batch, over HTTP."""
+
+    def __init__(self, ports: Ports, connection_string: str) -> None:
+        self.ports = ports
+        self._connection_string = connection_string
+
+    async def run_tasks(self, job_id: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                tasks = [task async for task in self.ports.batch.list_tasks(job_id)]
+                if not any(task.state in {"preparing", "running"} for task in tasks) and any(
+                    task.state == "completed" for task in tasks
+                ):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
+            try:
+                blob = await blobs.get_blob_client("batchmgr-finalize", f"{job_id}.json").download_blob()
+            except ResourceNotFoundError:
+                return None
+            return (await blob.readall()).decode()
+
+    async def messages(self, queue: str) -> list[str]:
+        async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
+            found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
+            return [base64.b64decode(message.content).decode() for message in found]

@@ -1,0 +1,126 @@
+"""What the use cases rely on in Azure Batch."""
+
+from datetime import timedelta
+
+import pytest
+
+from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.task import TaskCounts
+from batchmgr.ports import Ports
+from tests.contract.sides import Side
+
+FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
+TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))
+PLAN = JobPlan(job_id="Job-1", pool_id="local", tasks=TASKS, finalize_task=FINALIZE)
+
+
+async def submit(ports: Ports, plan: JobPlan = PLAN) -> None:
+    await ports.batch.create_job(plan, "digest")
+    await ports.batch.add_tasks(plan.job_id, plan.tasks, {})
+    await ports.batch.add_tasks(plan.job_id, [plan.finalize_task], {})
+
+
+async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> None:
+    await ports.batch.require_pool("local")
+    with pytest.raises(ServiceNotFoundError) as caught:
+        await ports.batch.require_pool("elsewhere")
+    assert caught.value.code == "PoolNotFound"
+
+
+async def test_a_job_remembers_its_digest_and_exists_only_once(ports: Ports) -> None:
+    await ports.batch.create_job(PLAN, "digest")
+    assert (await ports.batch.get_job("job-1")).digest == "digest"
+    assert not (await ports.batch.get_job("job-1")).is_over
+    with pytest.raises(ServiceConflictError) as caught:
+        await ports.batch.create_job(PLAN, "other")
+    assert caught.value.code == "JobExists"
+
+
+async def test_a_job_that_is_not_there_is_not_found_but_may_be_terminated(ports: Ports) -> None:
+    for call in (ports.batch.get_job("none"), ports.batch.task_counts("none")):
+        with pytest.raises(ServiceNotFoundError):
+            await call
+    with pytest.raises(ServiceNotFoundError):
+        [task async for task in ports.batch.list_tasks("none")]
+    await ports.batch.terminate_job("none", "reason")
+
+
+async def test_tasks_run_and_the_finalize_task_runs_although_one_failed(side: Side) -> None:
+    ports = side.ports
+    await submit(ports)
+    await side.run_tasks("Job-1")
+    tasks = {task.task_id: task async for task in ports.batch.list_tasks("Job-1")}
+    assert tasks["1"].has_succeeded
+    assert tasks["1"].exit_code == 0
+    assert tasks["2"].has_failed
+    assert tasks["2"].exit_code == 1
+    assert tasks["2"].error is not None
+    assert tasks["2"].error.type == "FailureExitCode"
+    assert tasks[FINALIZE_TASK_ID].has_succeeded
+    expected = TaskCounts(active=0, running=0, completed=3, succeeded=2, failed=1)
+    assert await ports.batch.task_counts("Job-1") == expected
+
+
+async def test_tasks_that_exist_are_kept_when_they_are_added_again(side: Side) -> None:
+    ports = side.ports
+    await submit(ports)
+    await side.run_tasks("Job-1")
+    before = [task async for task in ports.batch.list_tasks("Job-1")]
+    await ports.batch.add_tasks("Job-1", (*TASKS, FINALIZE), {})
+    assert [task async for task in ports.batch.list_tasks("Job-1")] == before
+
+
+async def test_a_job_ends_with_its_tasks_once_it_was_told_to_and_takes_no_more(side: Side) -> None:
+    ports = side.ports
+    await submit(ports)
+    await side.run_tasks("Job-1")
+    await ports.batch.terminate_when_done("Job-1")
+    await ports.batch.terminate_when_done("Job-1")
+    job = await ports.batch.get_job("Job-1")
+    assert job.is_over
+    with pytest.raises(ServiceConflictError):
+        await ports.batch.add_tasks("Job-1", [TaskPlan(id="late", command_line="/bin/true")], {})
+
+
+async def test_a_terminated_job_is_over_with_its_reason_and_may_be_terminated_again(ports: Ports) -> None:
+    await ports.batch.create_job(PLAN, "digest")
+    await ports.batch.terminate_job("Job-1", "enough")
+    await ports.batch.terminate_job("Job-1", "again")
+    job = await ports.batch.get_job("Job-1")
+    assert job.is_over
+    assert job.terminate_reason == "enough"
+
+
+async def test_a_listing_may_begin_at_a_time_or_hold_one_state(side: Side) -> None:
+    ports = side.ports
+    await submit(ports)
+    await side.run_tasks("Job-1")
+    tasks = [task async for task in ports.batch.list_tasks("Job-1")]
+    newest = max(task.state_transition_time for task in tasks)
+    recent = [task async for task in ports.batch.list_tasks("Job-1", since=newest)]
+    assert recent
+    assert all(task.state_transition_time >= newest for task in recent)
+    assert [t async for t in ports.batch.list_tasks("Job-1", since=newest + timedelta(seconds=9))] == []
+    completed = [task.task_id async for task in ports.batch.list_tasks("Job-1", state="completed")]
+    assert completed == ["1", "2", FINALIZE_TASK_ID]
+    assert [t async for t in ports.batch.list_tasks("Job-1", state="active")] == []
+
+
+async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> None:
+    await submit(ports)
+    assert (await ports.batch.get_task("Job-1", "1")).task_id == "1"
+    with pytest.raises(ServiceNotFoundError):
+        await ports.batch.get_task("Job-1", "none")
+
+
+async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(side: Side) -> None:
+    ports = side.ports
+    words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
+    await submit(ports, JobPlan(job_id="Job-1", pool_id="local", tasks=(words,), finalize_task=FINALIZE))
+    await side.run_tasks("Job-1")
+    assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 6) == b"tderr\n"
+    assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 4096) == b"words\non stderr\n"
+    assert await ports.batch.read_file("Job-1", "1", "wd/none.json", 10) == b""
+    assert await ports.batch.read_file("Job-1", "none", "stderr.txt", 10) == b""
+    assert await ports.batch.read_file("none", "1", "stderr.txt", 10) == b""

@@ -1,0 +1,74 @@
+"""What the use cases rely on in the event log."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from batchmgr.ports import Ports
+from batchmgr.wire.events import Event
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def event(name: str, padding: int = 0) -> Event:
+    return Event(
+        id=name, type="batchmgr.job.progress", subject="jobs/j", time=NOW, data={"text": "ü" * padding}
+    )
+
+
+def numbers(events: Sequence[Event]) -> list[int]:
+    return [int(one.sequence) for one in events]
+
+
+async def test_events_are_numbered_from_one_across_appends(ports: Ports) -> None:
+    _, end = await ports.events.append("j", [event("a"), event("b")], 0)
+    logged, _ = await ports.events.append("j", [event("c")], end)
+    assert numbers(logged) == [3]
+    assert [one.id for one in await ports.events.read("j", 0, 10)] == ["a", "b", "c"]
+
+
+async def test_what_the_log_holds_behind_the_offset_is_not_added_again(ports: Ports) -> None:
+    _, offset = await ports.events.append("j", [event("a")], 0)
+    await ports.events.append("j", [event("b"), event("c")], offset)
+    logged, end = await ports.events.append("j", [event("b"), event("d"), event("c")], offset)
+    assert [(one.id, int(one.sequence)) for one in logged] == [("b", 2), ("d", 4), ("c", 3)]
+    assert numbers(await ports.events.read("j", 0, 10)) == [1, 2, 3, 4]
+    assert end > offset
+
+
+async def test_an_append_of_nothing_new_leaves_the_log_as_it_is(ports: Ports) -> None:
+    _, end = await ports.events.append("j", [event("a")], 0)
+    assert await ports.events.append("j", [event("a")], 0) == (await ports.events.read("j", 0, 9), end)
+
+
+async def test_writers_at_the_same_time_lose_no_event_and_no_number(ports: Ports) -> None:
+    await asyncio.gather(
+        *(ports.events.append("j", [event(f"{writer}-{n}") for n in range(5)], 0) for writer in range(6))
+    )
+    log = await ports.events.read("j", 0, 100)
+    assert numbers(log) == list(range(1, 31))
+    assert len({one.id for one in log}) == 30
+
+
+async def test_reading_goes_on_after_a_number_and_stops_at_the_limit(ports: Ports) -> None:
+    await ports.events.append("j", [event(str(n)) for n in range(10)], 0)
+    assert numbers(await ports.events.read("j", 3, 4)) == [4, 5, 6, 7]
+    assert numbers(await ports.events.read("j", 10, 4)) == []
+
+
+async def test_a_job_without_events_has_an_empty_log(ports: Ports) -> None:
+    assert list(await ports.events.read("none", 0, 10)) == []
+
+
+async def test_the_case_of_the_job_id_does_not_matter(ports: Ports) -> None:
+    await ports.events.append("Job", [event("a")], 0)
+    assert numbers(await ports.events.read("jOB", 0, 10)) == [1]
+
+
+async def test_a_log_of_many_megabytes_is_written_and_found_by_number(ports: Ports) -> None:
+    _, end = await ports.events.append("j", [event(str(n), padding=1000) for n in range(3000)], 0)
+    await ports.events.append("j", [event("last")], end)
+    for after in (0, 1, 1499, 2999, 3000):
+        assert numbers(await ports.events.read("j", after, 3)) == [
+            n for n in range(after + 1, after + 4) if n <= 3001
+        ]

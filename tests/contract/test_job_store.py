@@ -1,0 +1,86 @@
+"""What the use cases rely on in the store of requests, records and active jobs."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.model.job import JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.ports import Ports
+from batchmgr.wire.job_message import JobMessage
+from tests.world import job_message
+
+
+def record(ports: Ports, job_id: str = "Job-1") -> JobRecord:
+    now = ports.clock.now()
+    return JobRecord(
+        job_id=job_id, state=JobState.QUEUED, workload="w", digest="d", created_at=now, updated_at=now
+    )
+
+
+async def test_the_first_request_under_an_id_stays_whatever_comes_later(ports: Ports) -> None:
+    first = await ports.jobs.save_request("Job-1", job_message(job_id=""))
+    assert first.job_id == "Job-1"
+    again = await ports.jobs.save_request("job-1", JobMessage(workload="other"))
+    assert again == first
+    assert await ports.jobs.load_request("JOB-1") == first
+
+
+async def test_a_request_that_was_never_stored_is_not_found(ports: Ports) -> None:
+    with pytest.raises(JobNotFoundError, match="nope"):
+        await ports.jobs.load_request("nope")
+
+
+async def test_creating_a_record_twice_keeps_the_first_and_marks_the_job_active(ports: Ports) -> None:
+    first = await ports.jobs.create(record(ports))
+    second = await ports.jobs.create(msgspec.structs.replace(record(ports), workload="other"))
+    assert second == first
+    assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
+
+
+async def test_a_record_comes_back_as_it_was_saved(ports: Ports) -> None:
+    created = await ports.jobs.create(record(ports))
+    changed = created.value.advance(JobState.SUBMITTING, ports.clock.now(), attempts=3, metadata={"a": "ü"})
+    saved = await ports.jobs.save(changed, created.etag)
+    assert await ports.jobs.load("JOB-1") == saved
+    assert saved.value == changed
+
+
+async def test_of_two_who_save_the_same_version_one_is_told_it_changed(ports: Ports) -> None:
+    created = await ports.jobs.create(record(ports))
+    results = await asyncio.gather(
+        *(ports.jobs.save(created.value.change(ports.clock.now(), attempts=n), created.etag) for n in (1, 2)),
+        return_exceptions=True,
+    )
+    assert sorted(isinstance(result, RecordChangedError) for result in results) == [False, True]
+
+
+async def test_a_retired_job_is_active_no_more_and_may_be_retired_again(ports: Ports) -> None:
+    await ports.jobs.create(record(ports))
+    await ports.jobs.retire("JOB-1")
+    await ports.jobs.retire("job-1")
+    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+    assert (await ports.jobs.load("job-1")).value.job_id == "Job-1"
+
+
+async def test_a_finished_record_is_not_made_active_again_by_creating_it(ports: Ports) -> None:
+    await ports.jobs.create(record(ports))
+    await ports.jobs.retire("job-1")
+    await ports.jobs.create(record(ports))
+    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+
+
+async def test_records_are_listed_in_pages_in_order_of_id(ports: Ports) -> None:
+    for number in (3, 1, 2):
+        await ports.jobs.create(record(ports, f"job-{number}"))
+    page, after = await ports.jobs.list_records(2, "")
+    assert [found.job_id for found in page] == ["job-1", "job-2"]
+    rest, end = await ports.jobs.list_records(2, after)
+    assert [found.job_id for found in rest] == ["job-3"]
+    assert end == ""
+
+
+async def test_an_empty_store_lists_nothing(ports: Ports) -> None:
+    assert await ports.jobs.list_records(10, "") == ([], "")

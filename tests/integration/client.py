@@ -1,0 +1,177 @@
+"""A stranger's client of batchmgr: HTTP, the queues, the blobs and Azure Batch; nothing of its insides."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+from yarl import URL
+
+from batchmgr.local.stack import Endpoints
+from tests.integration.messages import Json
+from tests.integration.waiting import until
+
+REQUESTS = "batchmgr-job-requests"
+POISON = "batchmgr-job-requests-poison"
+PROGRESS = "batchmgr-progress"
+CALLBACKS = "batchmgr-callbacks"
+FINAL_STATES = {"succeeded", "failed", "partial", "cancelled", "timed_out", "rejected"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        """The JSON in it."""
+        return json.loads(self.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """Everything a stranger can reach."""
+
+    address: str
+    http: aiohttp.ClientSession
+    blobs: BlobServiceClient
+    queues: QueueServiceClient
+    batch: BatchClient
+
+    async def get(self, path: str, **query: str | int) -> Answer:
+        """GET below `/api`."""
+        url = URL(f"{self.address}/api{path}", encoded=True).update_query(query)
+        return await self._call("GET", url)
+
+    async def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST below `/api`: bytes as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return await self._call(
+            "POST", URL(f"{self.address}/api{path}", encoded=True), data=data, headers=headers
+        )
+
+    async def _call(self, method: str, url: URL, **options: Any) -> Answer:
+        async with self.http.request(method, url, **options) as answer:
+            return Answer(status=answer.status, headers=answer.headers.copy(), text=await answer.text())
+
+    async def submit(self, message: Json) -> str:
+        """Send a job over HTTP; its id."""
+        answer = await self.post("/jobs", message)
+        assert answer.status == 202, answer.text
+        return str(answer.body["jobId"])
+
+    async def send(self, body: Json | bytes) -> str:
+        """Put a message on the queue; the id that the queue gives it."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        queue = self.queues.get_queue_client(REQUESTS)
+        return (await queue.send_message(base64.b64encode(content).decode())).id
+
+    async def job(self, job_id: str) -> Json:
+        """A job as it is now."""
+        answer = await self.get(f"/jobs/{job_id}")
+        assert answer.status == 200, answer.text
+        return dict(answer.body)
+
+    async def events(self, job_id: str) -> list[Json]:
+        """All events of a job so far; none while nobody knows the job."""
+        answer = await self.get(f"/jobs/{job_id}/events")
+        return list(answer.body["events"]) if answer.status == 200 else []
+
+    async def types(self, job_id: str) -> list[str]:
+        """The types of all events of a job so far, without their common prefix."""
+        return [event["type"].removeprefix("batchmgr.") for event in await self.events(job_id)]
+
+    async def told(self, job_id: str, *types: str) -> None:
+        """Wait until one of these types of event was told."""
+
+        async def seen() -> bool:
+            return not set(types).isdisjoint(await self.types(job_id))
+
+        await until(seen)
+
+    async def outcome(self, job_id: str) -> Json:
+        """How a job ended, once it has."""
+
+        async def ended() -> Json | None:
+            answer = await self.get(f"/jobs/{job_id}/result")
+            return dict(answer.body) if answer.status == 200 else None
+
+        outcome = await until(ended)
+        assert outcome["state"] in FINAL_STATES
+        return outcome
+
+    async def settled(self, job_id: str) -> Json:
+        """A job that has ended, once its callback is delivered and no queue holds a message of any job."""
+        await self.outcome(job_id)
+
+        async def quiet() -> Json | None:
+            found = await self.job(job_id)
+            if found.get("callback", {}).get("state", "delivered") != "delivered":
+                return None
+            return found if await self.count(REQUESTS) == await self.count(CALLBACKS) == 0 else None
+
+        return await until(quiet)
+
+    async def count(self, queue: str) -> int:
+        """How many messages a queue holds, hidden ones included."""
+        properties = await self.queues.get_queue_client(queue).get_queue_properties()
+        return int(properties.approximate_message_count or 0)
+
+    async def take(self, queue: str) -> list[bytes]:
+        """Take all messages that are visible from a queue; their bodies."""
+        client = self.queues.get_queue_client(queue)
+        found = []
+        async for message in client.receive_messages(messages_per_page=32):
+            found.append(base64.b64decode(message.content, validate=True))
+            await client.delete_message(message)
+        return found
+
+    async def upload(self, name: str, content: bytes, container: str = "inputs") -> str:
+        """Store a blob; its name with its container."""
+        client = self.blobs.get_container_client(container)
+        if not await client.exists():
+            await client.create_container()
+        await client.upload_blob(name, content, overwrite=True)
+        return f"{container}/{name}"
+
+    async def read(self, job_id: str, name: str) -> bytes:
+        """A blob of a job's own container."""
+        blob = self.blobs.get_blob_client(f"job-{job_id}", name)
+        return await (await blob.download_blob()).readall()
+
+    async def batch_state(self, job_id: str) -> str:
+        """The state of a job in Azure Batch, `gone` if it is not there."""
+        try:
+            state = (await self.batch.get_job(job_id)).state
+        except ResourceNotFoundError:
+            return "gone"
+        return str(getattr(state, "value", state))
+
+    async def batch_job_ids(self, job_ids: Collection[str]) -> list[str]:
+        """Those of these ids that Azure Batch has a job of."""
+        return [job.id for job in [job async for job in self.batch.list_jobs()] if job.id in job_ids]
+
+
+@asynccontextmanager
+async def connected(endpoints: Endpoints) -> AsyncIterator[Client]:
+    """A client of a running stack."""
+    key = AzureNamedKeyCredential(endpoints.batch_account, endpoints.batch_key)
+    async with (
+        aiohttp.ClientSession() as http,
+        BlobServiceClient.from_connection_string(endpoints.connection_string) as blobs,
+        QueueServiceClient.from_connection_string(endpoints.connection_string) as queues,
+        BatchClient(endpoints.batch, key) as batch,
+    ):
+        yield Client(address=endpoints.functions, http=http, blobs=blobs, queues=queues, batch=batch)

@@ -1,0 +1,53 @@
+"""The whole stack, once for all tests of a process; each test has a job id and a receiver of its own."""
+
+import itertools
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from batchmgr.local.azurite import find_azurite
+from batchmgr.local.errors import StackError
+from batchmgr.local.project import PROJECT
+from batchmgr.local.stack import Stack, StackOptions, running_stack
+from tests.integration.client import Client, connected
+from tests.integration.receiver import Receiver, receiving
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def azurite() -> None:
+    """Storage can be emulated here."""
+    try:
+        find_azurite(PROJECT)
+    except StackError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stack(azurite: None) -> AsyncIterator[Stack]:
+    """A stack that no test stops, nor kills any part of."""
+    async with running_stack(StackOptions(host="embedded")) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    async with connected(stack.endpoints) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as started:
+        yield started
+
+
+@pytest.fixture
+def job_id() -> str:
+    """An id that no other test uses."""
+    return f"test-{next(_numbers)}"

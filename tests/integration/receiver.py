@@ -1,0 +1,64 @@
+"""The receiver of callbacks, as Azure Data Factory has one: an address that is itself the secret."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from tests.integration.waiting import until
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call that came in."""
+
+    headers: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receiver:
+    """Where to call back, and the calls that came."""
+
+    uri: str
+    secret: str
+    calls: list[Call] = field(default_factory=list)
+
+    async def call(self) -> Call:
+        """The first call, once it is there."""
+        await self.called(1)
+        return self.calls[0]
+
+    async def called(self, times: int) -> None:
+        """Wait until there were this many calls."""
+
+        async def enough() -> bool:
+            return len(self.calls) >= times
+
+        await until(enough)
+
+
+@asynccontextmanager
+async def receiving(*, port: int = 0, statuses: Sequence[int] = ()) -> AsyncIterator[Receiver]:
+    """Answer calls with these statuses, one after the other, and with 200 from then on."""
+    left = list(statuses)
+    secret = secrets.token_hex(16)
+    calls: list[Call] = []
+
+    async def receive(request: web.Request) -> web.Response:
+        calls.append(Call(headers=dict(request.headers), body=await request.json()))
+        return web.Response(status=left.pop(0) if left else 200)
+
+    app = web.Application()
+    app.router.add_post("/{secret}", receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield Receiver(uri=f"{address}/{secret}?token={secret}", secret=secret, calls=calls)
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,129 @@
+"""A whole world of fakes around the use cases, driven tick by tick as the Functions host would drive them.
+
+Triggers are at least once: a message or finalize blob is done with only when its handler has returned.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batchmgr.errors import JobNotFoundError
+from batchmgr.functions.submission import take
+from batchmgr.model.job import JobRecord
+from batchmgr.ports import Ports
+from batchmgr.usecases.delivery import deliver
+from batchmgr.usecases.finalization import finalize
+from batchmgr.usecases.polling import poll
+from batchmgr.wire.events import Event
+from batchmgr.wire.job_message import JobMessage, JobReference, TaskMessage, encode
+from batchmgr.workload.registry import WorkloadRegistry
+from tests.fakes import (
+    FakeBatch,
+    FakeCallbackSender,
+    FakeClock,
+    FakeEventLog,
+    FakeEventSink,
+    FakeFinalizeSignal,
+    FakeJobQueue,
+    FakeJobStore,
+    FakeNodeStorage,
+    Waiting,
+)
+
+CALLBACK = "https://allowed/callback?secret=1"
+
+
+def task(task_id: str, command: str = "/bin/true", *depends_on: str) -> TaskMessage:
+    """A task of a job message."""
+    return TaskMessage(id=task_id, command_line=command, depends_on=depends_on)
+
+
+def job_message(*tasks: TaskMessage, job_id: str = "job-1", callback: str = CALLBACK) -> JobMessage:
+    """A job message with these tasks, or two that succeed."""
+    return JobMessage(job_id=job_id, tasks=tasks or (task("1"), task("2")), call_back_uri=callback)
+
+
+@dataclass
+class Incoming:
+    """A request that a producer has put on the queue."""
+
+    body: bytes
+    message_id: str
+
+
+class World:
+    """The fakes, and what goes on around them."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.batch = FakeBatch(self.clock)
+        self.jobs = FakeJobStore()
+        self.events = FakeEventLog()
+        self.sink = FakeEventSink()
+        self.queue = FakeJobQueue(self.clock)
+        self.finalize = FakeFinalizeSignal()
+        self.callbacks = FakeCallbackSender()
+        self.incoming: list[Incoming] = []
+        self.triggered: set[str] = set()
+        self.loses_finalize_triggers = False
+        self.ports = Ports(
+            clock=self.clock,
+            batch=self.batch,
+            jobs=self.jobs,
+            events=self.events,
+            sink=self.sink,
+            queue=self.queue,
+            finalize=self.finalize,
+            storage=FakeNodeStorage(),
+            callbacks=self.callbacks,
+            workloads=WorkloadRegistry({}),
+            default_pool_id="local",
+        )
+
+    def enqueue(self, message: JobMessage | bytes, message_id: str = "m-1") -> None:
+        """Put a request on the job request queue."""
+        body = message if isinstance(message, bytes) else encode(message)
+        self.incoming.append(Incoming(body, message_id))
+
+    async def tick(self, ports: Ports | None = None) -> None:
+        """One second: every trigger that has something to do is called once."""
+        ports = ports or self.ports
+        while self.incoming:
+            request = self.incoming[0]
+            await take(ports, request.body, f"q-{request.message_id}")
+            self.incoming.remove(request)
+        for message in [m for m in self.queue.messages if m.visible_at <= self.clock.now()]:
+            await self._handle(ports, message)
+            self.queue.messages.remove(message)
+        for job_id in self.batch.run():
+            await self.finalize.raise_for(job_id, "{}")
+        for job_id in list(self.finalize.blobs):
+            if job_id not in self.triggered and not self.loses_finalize_triggers:
+                await finalize(ports, job_id)
+                self.triggered.add(job_id)
+        await poll(ports)
+        await self.clock.sleep(timedelta(seconds=1))
+
+    async def until_settled(self, ticks: int = 200) -> None:
+        """Go on until no job is active and nothing waits."""
+        for _ in range(ticks):
+            await self.tick()
+            if not (self.jobs.active or self.incoming or self.queue.messages):
+                return
+        raise AssertionError(f"not settled after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")
+
+    def record(self, job_id: str = "job-1") -> JobRecord:
+        """The record of a job."""
+        try:
+            return self.jobs.records[job_id.lower()].value
+        except KeyError as error:
+            raise JobNotFoundError(job_id) from error
+
+    def log(self, job_id: str = "job-1") -> list[Event]:
+        """The event log of a job."""
+        return self.events.logs[job_id.lower()]
+
+    async def _handle(self, ports: Ports, message: Waiting) -> None:
+        if message.queue == "submit":
+            await take(ports, encode(JobReference(stored_job_id=message.body)), "")
+        else:
+            await deliver(ports, message.body)
