@@ -26,13 +26,13 @@ def service_errors(service: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        code = str(getattr(error, "error_code", None) or "")
+        code = getattr(error, "error_code", None) or ""
         headers = getattr(error.response, "headers", {})
         retry_after = headers.get("Retry-After", "")
         raise service_error(
             service,
             status=error.status_code or 0,
-            code=code.removeprefix("StorageErrorCode."),
+            code=str(getattr(code, "value", code)),
             message=str(error.message),
             retry_after=retry_after,
         ) from error

@@ -5,6 +5,7 @@ from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.finalization import raise_finalize
+from batchmgr.usecases.ownership import terminate_own_job
 from batchmgr.usecases.repetition import repeat_when_changed
 
 
@@ -23,6 +24,6 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
     if not record.cancel_requested:
         changed = record.change(ports.clock.now(), cancel_requested=True)
         record = (await ports.jobs.save(changed, job.etag)).value
-    await ports.batch.terminate_job(record.job_id, "batchmgr: cancelled")
+    await terminate_own_job(ports, record, "batchmgr: cancelled")
     await raise_finalize(ports, record.job_id, "cancelled")
     return record

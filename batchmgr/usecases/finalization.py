@@ -17,6 +17,7 @@ from batchmgr.model.task import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import transition
 from batchmgr.usecases.observation import observe_end
+from batchmgr.usecases.ownership import find_own_job
 from batchmgr.usecases.planning import plan_job
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude, settle
@@ -81,22 +82,25 @@ async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[
     """The Batch job and its tasks, once what is just ending has ended. None if the job is not in Batch."""
     try:
         for pause in PATIENCE:
-            if not await _is_ending(ports, record.job_id):
+            if not await _is_ending(ports, record):
                 break
             await ports.clock.sleep(pause)
-        tasks = [task async for task in ports.batch.list_tasks(record.job_id)]
-        return await ports.batch.get_job(record.job_id), tasks
+        batch_job = await find_own_job(ports, record)
+        if batch_job is None:
+            return None, []
+        # The tasks after the job: once that is over, they do not change any more.
+        return batch_job, [task async for task in ports.batch.list_tasks(record.job_id)]
     except ServiceNotFoundError:
         return None, []
 
 
-async def _is_ending(ports: Ports, job_id: str) -> bool:
+async def _is_ending(ports: Ports, record: JobRecord) -> bool:
     """Whether the job is being terminated, or its FinalizeTask, which has told its end, still uploads."""
-    batch_job = await ports.batch.get_job(job_id)
-    if batch_job.is_over:
-        return batch_job.state != "completed"
+    batch_job = await find_own_job(ports, record)
+    if batch_job is None or batch_job.is_over:
+        return batch_job is not None and batch_job.state != "completed"
     try:
-        final = await ports.batch.get_task(job_id, FINALIZE_TASK_ID)
+        final = await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)
     except ServiceNotFoundError:
         return False
     return final.state in {"preparing", "running"}

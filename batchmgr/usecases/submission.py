@@ -11,6 +11,7 @@ from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import announce, publish, transition
 from batchmgr.usecases.finalization import raise_finalize
+from batchmgr.usecases.ownership import find_own_job, terminate_own_job
 from batchmgr.usecases.planning import plan_job
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude
@@ -32,6 +33,8 @@ async def submit(ports: Ports, job_id: str) -> None:
     """
     job = await ports.jobs.load(job_id)
     if job.value.state not in {JobState.QUEUED, JobState.SUBMITTING}:
+        if job.value.cancel_requested:  # perhaps while its tasks were being added
+            await terminate_own_job(ports, job.value, "batchmgr: cancelled")
         return
     if job.value.cancel_requested:
         await raise_finalize(ports, job.value.job_id, "cancelled")
@@ -42,7 +45,7 @@ async def submit(ports: Ports, job_id: str) -> None:
         plan = await _plan(ports, job.value)
         # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
         await ports.batch.require_pool(plan.pool_id)
-        await _create(ports, plan, job.value.digest)
+        await _create(ports, plan, job.value)
         await _add_tasks(ports, plan)
     except ServiceBusyError as error:
         await _put_off(ports, job, error)
@@ -61,13 +64,13 @@ async def _plan(ports: Ports, record: JobRecord) -> JobPlan:
     )
 
 
-async def _create(ports: Ports, plan: JobPlan, digest: str) -> None:
+async def _create(ports: Ports, plan: JobPlan, record: JobRecord) -> None:
     try:
-        await ports.batch.create_job(plan, digest)
+        await ports.batch.create_job(plan, record.digest)
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
-        if (await ports.batch.get_job(plan.job_id)).digest != digest:
+        if await find_own_job(ports, record) is None:
             raise InvalidJobError(
                 "Azure Batch has another job of this id, made elsewhere; choose another jobId", field="jobId"
             ) from error
@@ -98,7 +101,7 @@ async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyEr
 
 async def _reject(ports: Ports, job: Versioned[JobRecord], error: InvalidJobError | ServiceError) -> None:
     # A job that Azure Batch took in part must not keep running, nor hold a place in the quota.
-    await ports.batch.terminate_job(job.value.job_id, "batchmgr: submission failed")
+    await terminate_own_job(ports, job.value, "batchmgr: submission failed")
     field = error.field if isinstance(error, InvalidJobError) else ""
     code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
     reason = JobError(code=code, message=str(error), field=field)

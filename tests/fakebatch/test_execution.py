@@ -25,8 +25,11 @@ from tests.fakebatch.driving import (
 )
 from tests.fakebatch.raw_http import request
 
-# Leaves two descendants behind, one of them detached from its parent, and tells their ids.
-_FAMILY = "sleep 600 & (sleep 600 & echo $! > ids); echo $! >> ids; mv ids family; wait"
+# Has three descendants, one detached from its parent and one in a process group of its own; tells their ids.
+_FAMILY = (
+    "sleep 600 & (sleep 600 & echo $! > ids); echo $! >> ids; "
+    "timeout 600 sleep 600 & echo $! >> ids; mv ids family; wait"
+)
 
 
 async def _start_family(batch: BatchClient, script: str = _FAMILY) -> list[int]:
@@ -223,6 +226,38 @@ async def test_signals_become_exit_codes_above_128(batch: BatchClient) -> None:
     await add_job(batch)
     await add_task(batch, "t", shell("kill -TERM $$"))
     assert (await ended(batch, "t")).exit_code == 143
+
+
+@pytest.mark.parametrize(
+    ("span", "status", "shown"),
+    [
+        ("bytes=0-2", 200, b"012"),
+        ("bytes=7-", 200, b"789"),
+        ("bytes=8-99", 200, b"89"),
+        ("bytes=10-", 416, None),
+        ("lines=0-2", 400, None),
+    ],
+)
+async def test_a_part_of_a_file_is_read_with_status_200(
+    batch: BatchClient, endpoint: str, span: str, status: int, shown: bytes | None
+) -> None:
+    await add_job(batch)
+    await add_task(batch, "t", "printf 0123456789")
+    await ended(batch, "t")
+    path, header = "/jobs/job/tasks/t/files/stdout.txt", {"ocp-range": span}
+    reply = await request(endpoint, "GET", path, headers=header)
+    assert reply.status == status
+    assert shown is None or reply.body == shown
+
+
+async def test_no_path_leaves_the_directory_of_the_task(batch: BatchClient, endpoint: str) -> None:
+    await add_job(batch)
+    for task_id in ("other", "t"):
+        await add_task(batch, task_id, "ln -s /etc/passwd out")
+        await ended(batch, task_id)
+    for path in ("..%2Fother%2Fstdout.txt", "wd%2F..%2F..%2F..%2Fjob-1", "wd%2Fout"):
+        reply = await request(endpoint, "GET", f"/jobs/job/tasks/t/files/{path}")
+        assert (reply.status, reply.code) == (404, "FileNotFound")
 
 
 async def test_files_of_a_task_that_has_not_run_are_not_available(batch: BatchClient, endpoint: str) -> None:

@@ -111,6 +111,18 @@ async def test_disabling_a_job_may_wait_for_what_runs(batch: BatchClient) -> Non
     assert await text_of(batch, "t") == "done\n"
 
 
+async def test_a_job_that_completed_while_disabled_ends_when_it_is_enabled(batch: BatchClient) -> None:
+    await add_job(batch)
+    await add_task(batch, "t", "sleep 600")
+    await task_in_state(batch, "t", "running")
+    await batch.update_job("job", _TERMINATE)
+    options = models.BatchJobDisableOptions(disable_tasks="terminate")
+    await (await batch.begin_disable_job("job", options, polling_interval=0)).result()
+    assert (await batch.get_job("job")).state == "disabled"
+    await batch.begin_enable_job("job", polling_interval=0)
+    assert await _reason(batch) == "AllTasksComplete"
+
+
 async def test_a_deleted_job_is_gone_and_its_id_free(batch: BatchClient) -> None:
     await add_job(batch)
     await add_task(batch, "t", "sleep 600")

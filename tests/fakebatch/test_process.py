@@ -1,8 +1,10 @@
 """The process of the local Batch service."""
 
+import argparse
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
+from batchmgr.cli import fakebatch
 from tests.fakebatch.driving import (
     add_job,
     add_task,
@@ -90,6 +93,30 @@ def _texts(root: Path, name: str) -> list[str]:
     return [path.read_text() for path in root.rglob(name)]
 
 
-def test_a_pool_that_is_not_understood_is_refused(tmp_path: Path) -> None:
-    with _started("--pool", "hpc", temporary=tmp_path) as process:
-        assert process.wait(timeout=10) == 2
+@pytest.mark.parametrize("pool", ["hpc", "hpc=2", "h/c=1x1", "hpc=1x0"])
+def test_a_pool_that_is_not_understood_is_refused(pool: str) -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    fakebatch.add_arguments(parser)
+    with pytest.raises(argparse.ArgumentError, match="ID=NODESxSLOTS"):
+        parser.parse_args(["--pool", pool])
+
+
+def test_the_process_knows_nothing_of_the_client_libraries_nor_of_the_rest_of_the_project() -> None:
+    script = "import sys, batchmgr.local.fakebatch.command; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    own = ("batchmgr.local.fakebatch",)
+    project = {name for name in loaded if name.startswith("batchmgr") and not name.startswith(own)}
+    assert project <= {"batchmgr", "batchmgr.local"}
+    assert not [name for name in loaded if name.split(".")[0] in ("azure", "msgspec")]
+
+
+def test_a_port_that_is_taken_ends_the_process_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    fakebatch.add_arguments(parser)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert fakebatch.run(parser.parse_args(["--port", port, "--root", str(tmp_path)])) == 1
+    assert "in use" in capsys.readouterr().err

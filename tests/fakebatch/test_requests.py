@@ -197,6 +197,19 @@ async def test_a_collection_is_bounded_in_tasks_and_bytes(
         assert (await request(endpoint, "GET", "/jobs/job/tasks")).json["value"] == []
 
 
+async def test_a_collection_that_cannot_be_read_adds_nothing(endpoint: str) -> None:
+    await request(endpoint, "POST", "/jobs", _JOB)
+    tasks = [{"id": "a", "commandLine": "true"}, {"id": "b", "commandLine": "true", "color": "red"}]
+    reply = await request(endpoint, "POST", "/jobs/job/addtaskcollection", {"value": tasks})
+    assert (reply.status, reply.code) == (400, "InvalidRequestBody")
+    assert (await request(endpoint, "GET", "/jobs/job/tasks")).json["value"] == []
+
+
+async def test_a_request_names_the_version_of_the_protocol(endpoint: str) -> None:
+    reply = await request(endpoint, "GET", "/jobs", query={"api-version": ""})
+    assert (reply.status, reply.code) == (400, "MissingRequiredQueryParameter")
+
+
 async def test_a_body_that_is_no_json_is_refused(endpoint: str) -> None:
     reply = await request(endpoint, "POST", "/jobs", b"{")
     assert (reply.status, reply.code) == (400, "InvalidRequestBody")

@@ -13,6 +13,8 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from batchmgr.local.fakebatch.execution import blobs as blob_storage
 from tests.fakebatch.driving import add_job, add_task, ended, failure_code, shell, text_of
 
+_IDENTITY = models.BatchNodeIdentityReference(resource_id="/subscriptions/s/identities/i")
+
 
 @pytest.fixture
 async def container(blobs: BlobServiceClient) -> AsyncIterator[ContainerClient]:
@@ -53,7 +55,11 @@ async def _content(container: ContainerClient, name: str) -> bytes:
 
 async def test_a_blob_is_brought_to_its_path(batch: BatchClient, container: ContainerClient) -> None:
     await container.upload_blob("in/some file.txt", b"hello")
-    source = models.ResourceFile(http_url=_url(container, name="in/some file.txt"), file_path="deep/in.txt")
+    source = models.ResourceFile(
+        http_url=_url(container, name="in/some file.txt"),
+        file_path="deep/in.txt",
+        identity_reference=_IDENTITY,
+    )
     script = models.ResourceFile(
         http_url=_url(container, name="in/some file.txt"), file_path="x", file_mode="0600"
     )

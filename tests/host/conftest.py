@@ -3,9 +3,9 @@
 import base64
 import json
 import os
+import re
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,12 +28,6 @@ SAMPLE_APP = Path(__file__).parent / "sample_app"
 ACCOUNTS = 150
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """Run Azurite; yields what hands out connection strings, each of an account of its own."""
@@ -41,8 +35,7 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], s
         if os.environ.get("CI"):
             pytest.fail("Azurite is missing: npm install")
         pytest.skip("Azurite is missing: npm install")
-    blob_port, queue_port, table_port = (_free_port() for _ in range(3))
-    accounts = {f"test{n}": base64.b64encode(secrets.token_bytes(32)).decode() for n in range(ACCOUNTS)}
+    directory = tmp_path_factory.mktemp("azurite")
     command = [
         str(AZURITE),
         "--skipApiVersionCheck",
@@ -50,41 +43,37 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], s
         "--silent",
         "--inMemoryPersistence",
     ]
-    for service, port in (("blob", blob_port), ("queue", queue_port), ("table", table_port)):
-        command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port)]
+    command += ["--blobPort", "0", "--queuePort", "0", "--tablePort", "0"]
+    accounts = {f"test{n}": base64.b64encode(secrets.token_bytes(32)).decode() for n in range(ACCOUNTS)}
     environment = os.environ | {"AZURITE_ACCOUNTS": ";".join(f"{n}:{k}" for n, k in accounts.items())}
-    process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path_factory.mktemp("azurite"), stdout=subprocess.DEVNULL
-    )
     unused = iter(accounts.items())
-
-    def connection_string() -> str:
-        name, key = next(unused)
-        return (
-            f"DefaultEndpointsProtocol=http;AccountName={name};AccountKey={key};"
-            f"BlobEndpoint=http://127.0.0.1:{blob_port}/{name};"
-            f"QueueEndpoint=http://127.0.0.1:{queue_port}/{name};"
-        )
-
+    output = directory / "output"
+    with output.open("wb") as stdout:
+        process = subprocess.Popen(command, env=environment, cwd=directory, stdout=stdout)
     with process:
         try:
-            _wait_until_open(blob_port, queue_port)
-            yield connection_string
+            blob, queue = _wait_until_listening(output)
+            yield lambda: _connection_string(*next(unused), blob, queue)
         finally:
             process.terminate()
 
 
-def _wait_until_open(*ports: int) -> None:
+def _wait_until_listening(output: Path) -> tuple[str, str]:
+    """Return the addresses of the blob and the queue service."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    for port in ports:
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except ConnectionRefusedError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+    while time.monotonic() < deadline:
+        addresses = dict(re.findall(r"^Azurite (Blob|Queue) service .* at (\S+)$", output.read_text(), re.M))
+        if len(addresses) == 2:
+            return addresses["Blob"], addresses["Queue"]
+        time.sleep(0.05)
+    raise TimeoutError(f"Azurite did not start: {output.read_text()}")
+
+
+def _connection_string(account: str, key: str, blob: str, queue: str) -> str:
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
+        f"BlobEndpoint={blob}/{account};QueueEndpoint={queue}/{account};"
+    )
 
 
 @pytest.fixture

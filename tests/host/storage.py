@@ -11,6 +11,8 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from batchmgr.local.host.sending import send
+
 PATIENCE_SECONDS = 20
 
 
@@ -27,12 +29,7 @@ class Storage:
         await self.send_raw(queue, base64.b64encode(body.encode()).decode())
 
     async def send_raw(self, queue: str, content: str) -> None:
-        client = self.queues.get_queue_client(queue)
-        try:
-            await client.send_message(content)
-        except ResourceNotFoundError:
-            await client.create_queue()
-            await client.send_message(content)
+        await send(self.queues.get_queue_client(queue), content)
 
     async def peek(self, queue: str) -> list[str]:
         """Return the contents of the visible messages of a queue, or nothing when there is no such queue."""

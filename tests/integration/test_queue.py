@@ -105,6 +105,14 @@ def _is_of_job(event: Json) -> bool:
     return "/tasks/" not in event["subject"]
 
 
+async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client: Client, job_id: str) -> None:
+    ids = [await client.submit(job(f"{job_id}-{n}", task("a"), task("b", "exit 1"))) for n in range(12)]
+    for each in ids:
+        await client.settled(each)
+        logged = Counter(event["id"] for event in await client.events(each))
+        assert [event_id for event_id, times in logged.items() if times > 1] == []
+
+
 async def test_a_task_that_is_seen_running_is_told_before_its_end(client: Client, job_id: str) -> None:
     await client.send(job(job_id, task("slow", "sleep 2")))
     await client.outcome(job_id)

@@ -1,5 +1,6 @@
 """The whole stack, as `batchmgr start` and `batchmgr demo` run it."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,10 +10,13 @@ import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from batchmgr.local.errors import StackError
 from batchmgr.local.processes import ChildProcess, Processes
-from batchmgr.local.stack import StackOptions, running_stack
+from batchmgr.local.stack import Endpoints, Stack, StackOptions, running_stack
 from tests.local.liveness import descendants, is_alive, until
+from tests.local.shell import Shell
 
 FREE_PORTS = ("--functions-port", "0", "--batch-port", "0", "--blob-port", "0", "--queue-port", "0")
 JSON_LINE = re.compile(r"^\{.*\}$", re.MULTILINE)
@@ -75,3 +79,33 @@ async def test_the_host_can_be_killed_and_started_again_on_the_same_address() ->
         await stack.start_host()
         async with session.get(health) as answer:
             assert answer.status == 200
+
+
+async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
+    processes: Processes, shell: Shell
+) -> None:
+    host = await shell.start("echo out of memory >&2; sleep 60", name="host")
+    await until(lambda: host.log_tail() == "out of memory")
+    stack = stack_of(processes, host)
+
+    async def work() -> None:
+        os.kill(host.pid, signal.SIGKILL)
+        await asyncio.Event().wait()
+
+    with pytest.raises(StackError, match=r"host ended unexpectedly by SIGKILL.*\nout of memory"):
+        await stack.guard(work())
+
+
+async def test_guarded_work_gives_its_result(processes: Processes, shell: Shell) -> None:
+    async def work() -> str:
+        return "done"
+
+    stack = stack_of(processes, await shell.start("sleep 60", name="host"))
+    assert await stack.guard(work()) == "done"
+
+
+def stack_of(processes: Processes, host: ChildProcess) -> Stack:
+    nowhere = Endpoints(
+        functions="", batch="", blob="", queue="", connection_string="", batch_account="", batch_key=""
+    )
+    return Stack(processes=processes, host_kind="embedded", environment={}, host=host, endpoints=nowhere)

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies.pool import accept_pool
 from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
 DESCRIPTION: Final = "Serve a local Azure Batch account that really runs the tasks."
@@ -55,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
             pools=tuple(args.pool),
             active_job_quota=args.active_job_quota,
         )
-        asyncio.run(_serve(options, as_json=args.json))
+        try:
+            asyncio.run(_serve(options, as_json=args.json))
+        except OSError as error:
+            sys.stderr.write(f"cannot serve on {args.host}:{args.port}: {error}\n")
+            return 1
     return 0
 
 
@@ -102,8 +108,14 @@ def _pool(text: str) -> dict[str, Any]:
     try:
         pool_id, size = text.split("=")
         nodes, slots = (int(number) for number in size.split("x"))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=NODESxSLOTS") from error
+        body = _pool_body(pool_id, nodes, slots)
+        accept_pool(body)
+    except (ValueError, BatchError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=NODESxSLOTS: {error}") from error
+    return body
+
+
+def _pool_body(pool_id: str, nodes: int, slots: int) -> dict[str, Any]:
     return {
         "id": pool_id,
         "vmSize": "standard_d2s_v3",

@@ -200,7 +200,10 @@ class Engine:
     def _settle(self, record: JobRecord) -> None:
         if record.running:
             return
+        was_enabling = record.job.state == "enabling"
         record.job = jobs.settled(record.job, ticks.now())
+        if was_enabling:
+            self._end_if_all_complete(record)
         if record.job.state == "deleting" and not record.being_removed:
             record.being_removed = True
             removal = asyncio.create_task(self._remove_job(record))

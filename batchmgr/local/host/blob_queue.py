@@ -4,10 +4,10 @@ import base64
 import json
 from dataclasses import dataclass
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient
 
 from batchmgr.local.host.queue_listener import Wakeups
+from batchmgr.local.host.sending import send
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +56,5 @@ class BlobQueue:
     async def put(self, message: BlobMessage) -> None:
         """Send a message, creating the queue if need be, and wake its listener."""
         content = base64.b64encode(message.to_json()).decode()
-        try:
-            await self._queue.send_message(content)
-        except ResourceNotFoundError:
-            await self._queue.create_queue()
-            await self._queue.send_message(content)
+        await send(self._queue, content)
         self._wakeups.notify(self._queue.queue_name)

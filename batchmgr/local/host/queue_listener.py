@@ -13,6 +13,7 @@ from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from batchmgr.local.host.backoff import IdleBackoff
+from batchmgr.local.host.sending import send
 from batchmgr.local.host.settings import QueueSettings
 
 RECEIVE_VISIBILITY = timedelta(minutes=10)
@@ -168,7 +169,10 @@ class QueueListener:
             except HttpResponseError as error:
                 _log.warning("Message %s is no longer ours: %s", message.id, error.message)
                 return
-            message.pop_receipt = renewed.pop_receipt
+            except AzureError as error:
+                _log.warning("Message %s could not be renewed: %s", message.id, error)
+            else:
+                message.pop_receipt = renewed.pop_receipt
 
     async def _settle(self, message: QueueMessage, succeeded: bool) -> None:
         if succeeded:
@@ -184,11 +188,7 @@ class QueueListener:
             return
         poison = self._poison(message)
         _log.error("Message %s %s. Moving it to queue '%s'.", message.id, why, poison.queue_name)
-        try:
-            await poison.send_message(message.content)
-        except ResourceNotFoundError:
-            await poison.create_queue()
-            await poison.send_message(message.content)
+        await send(poison, message.content)
         await self._delete(message)
 
     async def _delete(self, message: QueueMessage) -> None:

@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.functions.meta import Datum
 
 from batchmgr.local.host.connections import HOST_STORAGE, Connections
@@ -13,6 +12,7 @@ from batchmgr.local.host.converters import looks_like_json
 from batchmgr.local.host.expressions import bind_parameters
 from batchmgr.local.host.index import Parameter
 from batchmgr.local.host.queue_listener import Wakeups
+from batchmgr.local.host.sending import send
 
 
 class QueueOutput:
@@ -30,11 +30,7 @@ class QueueOutput:
         queue = queues.get_queue_client(name)
         for body in message_bodies(value):
             content = base64.b64encode(body).decode() if self._encode_base64 else body.decode()
-            try:
-                await queue.send_message(content)
-            except ResourceNotFoundError:
-                await queue.create_queue()
-                await queue.send_message(content)
+            await send(queue, content)
         self._wakeups.notify(name)
 
 

@@ -196,9 +196,9 @@ class Host:
         _log.info("Functions:")
         for function in self._functions:
             binding = function.trigger.binding
+            methods = "[" + ",".join(binding.get("methods") or ["any"]) + "]"
             url = self._url_of(function)
-            methods = ",".join(binding.get("methods") or [])
-            _log.info("    %s: %s", function.name, f"[{methods}] {url}" if url else binding["type"])
+            _log.info("    %s: %s", function.name, f"{methods} {url}" if url else binding["type"])
         if self.keys.enabled:
             keys = (self.keys.master, self.keys.function, self.keys.system)
             _log.info("Keys: master %s, function %s, system %s", *keys)

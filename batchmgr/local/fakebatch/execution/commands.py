@@ -6,9 +6,14 @@ import shlex
 import shutil
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from batchmgr.local.fakebatch.model.outcomes import Failure
+
+# A descendant that starts another while it is being killed is found in the next round.
+_ROUNDS: Final = 5
 
 
 class LaunchError(Exception):
@@ -42,8 +47,8 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
 async def run(command: list[str], directory: Path, variables: Mapping[str, str], task_root: Path) -> int:
     """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
 
-    Its output goes to stdout.txt and stderr.txt in `task_root`. What it leaves behind in its process group is
-    killed when it ends, or when the call is cancelled. Raises LaunchError.
+    Its output goes to stdout.txt and stderr.txt in `task_root`. When it ends, what it leaves behind in its
+    process group is killed; when the call is cancelled, all of its session. Raises LaunchError.
     """
     with (task_root / "stdout.txt").open("wb") as out, (task_root / "stderr.txt").open("wb") as err:
         try:
@@ -62,17 +67,41 @@ async def run(command: list[str], directory: Path, variables: Mapping[str, str],
             raise _launch_failed(str(error)) from error
     try:
         code = await process.wait()
-    finally:
-        _kill_group(process.pid)
+    except asyncio.CancelledError:
+        await asyncio.to_thread(_kill_session, process.pid)
         await process.wait()
+        raise
+    _kill_group(process.pid)
     return code if code >= 0 else 128 - code
 
 
 def _kill_group(leader: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+
+
+def _kill_session(leader: int) -> None:
+    """Kill the process group of a command, and the groups that its descendants made for themselves."""
+    _kill_group(leader)
+    for _ in range(_ROUNDS):
+        members = _session_members(leader)
+        if not members:
+            return
+        for member in members:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+
+
+def _session_members(leader: int) -> list[int]:
+    """Return the live processes of a session; none where the system does not list processes in /proc."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # The name of the program, in parentheses, may hold anything.
+            state, _, _, session, *_ = entry.read_text().rpartition(")")[2].split()
+            if int(session) == leader and state != "Z":
+                found.append(int(entry.parent.name))
+    return found
 
 
 def _not_found() -> LaunchError:

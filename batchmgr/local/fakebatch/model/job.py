@@ -58,7 +58,8 @@ def _moved(job: Job, state: JobState, now: int) -> Job:
 
 
 def disabled(job: Job, now: int) -> Job:
-    """Return the job as a user asks to disable it. Raises BatchError(JobNotActive)."""
+    """Return the job as a user asks to disable it. Raises BatchError where it is over or being enabled."""
+    refuse_if_over(job)
     if job.state not in ("active", "disabling", "disabled"):
         raise BatchError("JobNotActive")
     return replace(_moved(job, "disabling", now), last_modified=now)

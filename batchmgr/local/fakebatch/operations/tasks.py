@@ -23,13 +23,6 @@ def _found(service: Service, call: Call) -> tuple[JobRecord, tasks.Task]:
     return record, task
 
 
-def _add(service: Service, record: JobRecord, body: Any) -> tasks.Task:
-    spec = bodies.accept_task(body, record.job.spec)
-    if spec["id"] in record.tasks:
-        raise BatchError("TaskExists")
-    return service.engine.add_task(record, spec)
-
-
 def _open_job(service: Service, call: Call) -> JobRecord:
     record = service.engine.store.job(call.ids["jobId"])
     jobs.refuse_if_over(record.job)
@@ -43,7 +36,10 @@ def _address(call: Call, record: JobRecord, task: tasks.Task) -> str:
 async def create(service: Service, call: Call) -> Answer:
     """Add a task to a job."""
     record = _open_job(service, call)
-    task = _add(service, record, call.json())
+    spec = bodies.accept_task(call.json(), record.job.spec)
+    if spec["id"] in record.tasks:
+        raise BatchError("TaskExists")
+    task = service.engine.add_task(record, spec)
     return answers.created(_address(call, record, task), task.last_modified)
 
 
@@ -58,17 +54,30 @@ async def create_many(service: Service, call: Call) -> Answer:
         raise BatchError("MissingRequiredProperty", PropertyName="value")
     if len(collection) > _LARGEST_COLLECTION:
         raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
-    results = [_result(service, call, record, body) for body in collection]
+    # What cannot be read refuses the whole request, before any task of it is added.
+    read = [_read(record, body) for body in collection]
+    results = [_result(service, call, record, *pair) for pair in zip(collection, read, strict=True)]
     return answers.value(call, "taskaddresult", {"value": results})
 
 
-def _result(service: Service, call: Call, record: JobRecord, body: Any) -> dict[str, Any]:
+def _read(record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
     try:
-        task = _add(service, record, body)
+        return bodies.accept_task(body, record.job.spec)
     except BatchError as error:
-        shown = answers.error_view(error, answers.new_request_id())
-        task_id = body.get("id", "") if isinstance(body, dict) else ""
-        return {"status": "ClientError", "taskId": task_id, "error": shown}
+        if error.code == "InvalidRequestBody":
+            raise
+        return error
+
+
+def _result(
+    service: Service, call: Call, record: JobRecord, body: Any, read: dict[str, Any] | BatchError
+) -> dict[str, Any]:
+    if not isinstance(read, BatchError) and read["id"] in record.tasks:
+        read = BatchError("TaskExists")
+    if isinstance(read, BatchError):
+        shown = answers.error_view(read, answers.new_request_id())
+        return {"status": "ClientError", "taskId": body.get("id", ""), "error": shown}
+    task = service.engine.add_task(record, read)
     return {
         "status": "Success",
         "taskId": task.id,

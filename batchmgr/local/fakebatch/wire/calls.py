@@ -41,10 +41,9 @@ class Call:
 
 
 def check_conditions(call: Call, last_modified: int) -> None:
-    """Raise BatchError(ConditionNotMet) where a conditional header forbids the operation.
+    """Raise BatchError(ConditionNotMet, NotModified) where a conditional header forbids the operation.
 
-    `last_modified` is the time in ticks the entity tag is derived from. A read that finds nothing newer fails
-    with the status 304 in place of 412.
+    `last_modified` is the time in ticks the entity tag is derived from.
     """
     tag, second = ticks.etag(last_modified), last_modified - last_modified % ticks.PER_SECOND
     match, none_match = call.headers.get("If-Match"), call.headers.get("If-None-Match")
@@ -58,9 +57,7 @@ def check_conditions(call: Call, last_modified: int) -> None:
     if changed_since is not None and second <= _date("If-Modified-Since", changed_since):
         stale = True
     if stale:
-        error = BatchError("ConditionNotMet")
-        error.status = 304 if call.method in ("GET", "HEAD") else 412
-        raise error
+        raise BatchError("NotModified" if call.method in ("GET", "HEAD") else "ConditionNotMet")
 
 
 def _names(header: str, tag: str) -> bool:

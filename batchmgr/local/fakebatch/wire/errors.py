@@ -42,6 +42,8 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
         "A query parameter that's mandatory for this request is not specified.",
     ),
     "NodeNotFound": (404, "The specified node does not exist."),
+    # A 304 has no body, so this code is never seen.
+    "NotModified": (304, "The resource has not been modified."),
     "OperationInvalidForCurrentState": (
         409,
         "The specified operation is not valid for the current state of the resource.",

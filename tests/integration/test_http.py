@@ -1,0 +1,229 @@
+"""A pipeline sends a job over HTTP, follows it, and asks for what it wants to know."""
+
+import pytest
+
+from batchmgr.local.stack import Stack
+from tests.integration.client import Answer, Client
+from tests.integration.messages import Json, job, task
+from tests.integration.receiver import Receiver
+
+
+def assert_is_problem(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer.text
+    assert answer.headers["Content-Type"].startswith("application/problem+json")
+    assert answer.body["status"] == status
+    assert answer.body["title"]
+    assert answer.body["detail"]
+
+
+async def test_a_job_is_taken_with_the_addresses_to_follow_it(client: Client, job_id: str) -> None:
+    answer = await client.post("/jobs", job(job_id))
+    address = f"{client.address}/api/jobs/{job_id}"
+    assert answer.status == 202
+    assert answer.headers["Location"] == address
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.body == {
+        "jobId": job_id,
+        "state": "queued",
+        "statusUri": address,
+        "resultUri": f"{address}/result",
+        "tasksUri": f"{address}/tasks",
+        "eventsUri": f"{address}/events",
+        "cancelUri": f"{address}/cancel",
+    }
+
+
+async def test_the_result_is_202_until_the_job_ends_and_then_200(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id, task("slow", "sleep 1")))
+    early = await client.get(f"/jobs/{job_id}/result")
+    assert early.status == 202
+    assert early.headers["Location"] == f"{client.address}/api/jobs/{job_id}/result"
+    assert int(early.headers["Retry-After"]) > 0
+    outcome = await client.outcome(job_id)
+    assert (outcome["jobId"], outcome["state"]) == (job_id, "succeeded")
+
+
+async def test_the_same_job_sent_twice_is_one_job(client: Client, job_id: str) -> None:
+    message = job(job_id, task("once", "sleep 1"))
+    first, second = await client.post("/jobs", message), await client.post("/jobs", message)
+    assert (first.status, second.status) == (202, 202)
+    assert second.headers["Location"] == first.headers["Location"]
+    await client.outcome(job_id)
+    third = await client.post("/jobs", message)
+    assert (third.status, third.body["state"]) == (202, "succeeded")
+    assert (await client.types(job_id)).count("job.queued") == 1
+    assert (await client.types(job_id)).count("task.succeeded") == 2
+    assert await client.batch_job_ids({job_id}) == [job_id]
+
+
+async def test_other_content_under_the_same_id_is_a_conflict_whatever_its_case(
+    client: Client, job_id: str
+) -> None:
+    await client.submit(job(job_id))
+    for taken in (job_id, job_id.upper()):
+        answer = await client.post("/jobs", job(taken, task("another")))
+        assert_is_problem(answer, 409)
+        assert taken in answer.body["detail"]
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded"
+
+
+async def test_an_idempotency_key_stands_for_one_job(client: Client) -> None:
+    message = job("")
+    del message["jobId"]
+    ids = {
+        (await client.post("/jobs", message, {"Idempotency-Key": "pipeline run 17"})).body["jobId"]
+        for _ in range(2)
+    }
+    assert len(ids) == 1
+    other = await client.post(
+        "/jobs", message | {"metadata": {"a": "b"}}, {"Idempotency-Key": "pipeline run 17"}
+    )
+    assert_is_problem(other, 409)
+    another = await client.post("/jobs", message, {"Idempotency-Key": "pipeline run 18"})
+    assert another.body["jobId"] not in ids
+    for created in (*ids, another.body["jobId"]):
+        assert (await client.outcome(created))["state"] == "succeeded"
+
+
+async def test_jobs_without_id_and_key_are_new_jobs_that_sort_by_time(client: Client) -> None:
+    message = job("")
+    del message["jobId"]
+    ids = [await client.submit(message) for _ in range(3)]
+    assert len(set(ids)) == 3
+    for created in ids:
+        assert (await client.outcome(created))["state"] == "succeeded"
+
+
+async def test_the_list_of_jobs_is_paged_without_gaps_or_repeats(client: Client, job_id: str) -> None:
+    sent = {await client.submit(job(f"{job_id}-{letter}")) for letter in "abcde"}
+    for each in sent:
+        await client.outcome(each)
+    page = (await client.get("/jobs", limit=2)).body
+    listed: list[Json] = list(page["jobs"])
+    while "nextLink" in page:
+        assert len(page["jobs"]) == 2
+        path = page["nextLink"].removeprefix(f"{client.address}/api")
+        page = (await client.get(path)).body
+        listed += page["jobs"]
+    ids = [each["jobId"] for each in listed]
+    assert len(ids) == len(set(ids))
+    assert sent <= set(ids)
+    whole = (await client.get("/jobs", limit=500)).body
+    assert [each["jobId"] for each in whole["jobs"]] == ids
+    assert "nextLink" not in whole
+
+
+async def test_a_job_tells_what_it_is_and_how_far_it_has_come(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id, task("one"), task("two"), metadata={"owner": "Ada"}))
+    await client.outcome(job_id)
+    answer = await client.get(f"/jobs/{job_id}")
+    assert "Retry-After" not in answer.headers
+    assert answer.body["jobId"] == job_id
+    assert answer.body["state"] == "succeeded"
+    assert answer.body["poolId"] == "local"
+    assert answer.body["metadata"] == {"owner": "Ada"}
+    assert (answer.body["total"], answer.body["counts"]["succeeded"]) == (3, 3)
+    assert answer.body["createdAt"] < answer.body["updatedAt"]
+    other_case = await client.get(f"/jobs/{job_id.upper()}")
+    assert other_case.body["jobId"] == job_id
+
+
+async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str) -> None:
+    slow = task("slow", "sleep 3", dependsOn=["quick"])
+    await client.submit(job(job_id, task("quick"), slow))
+    await client.told(job_id, "task.succeeded")
+
+    async def ids(state: str) -> list[str]:
+        return [
+            found["taskId"]
+            for found in (await client.get(f"/jobs/{job_id}/tasks", state=state)).body["tasks"]
+        ]
+
+    assert (await ids("completed"), await ids("active")) == (["quick"], ["batchmgr-finalize"])
+    assert sorted(await ids("")) == ["batchmgr-finalize", "quick", "slow"]
+    wrong = await client.get(f"/jobs/{job_id}/tasks", state="sleeping")
+    assert_is_problem(wrong, 400)
+    assert wrong.body["field"] == "state"
+
+
+async def test_events_can_be_read_on_from_where_one_stopped(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id))
+    await client.outcome(job_id)
+    everything = await client.events(job_id)
+    read: list[Json] = []
+    last = 0
+    while page := (await client.get(f"/jobs/{job_id}/events", after=last, limit=2)).body["events"]:
+        assert len(page) <= 2
+        read += page
+        last = int(page[-1]["sequence"])
+    assert read == everything
+    end = (await client.get(f"/jobs/{job_id}/events", after=last)).body
+    assert end == {"events": [], "last": last}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("/jobs", {"limit": "0"}, "limit"),
+        ("/jobs", {"limit": "many"}, "limit"),
+        ("/jobs/{job_id}/events", {"after": "-1"}, "after"),
+        ("/jobs/{job_id}/events", {"limit": "1e9"}, "limit"),
+    ],
+)
+async def test_a_query_that_makes_no_sense_is_a_problem_that_names_it(
+    client: Client, job_id: str, path: str, query: dict[str, str], field: str
+) -> None:
+    await client.submit(job(job_id))
+    answer = await client.get(path.format(job_id=job_id), **query)
+    assert_is_problem(answer, 400)
+    assert answer.body["field"] == field
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    ["no-such-job", "a" * 65, "b" * 2000, "with%20space", "%C3%BC", "a%2F..%2Fb", "..%5Ca", "%00", "*"],
+)
+async def test_a_job_that_is_not_there_is_a_404_wherever_it_is_asked_for(
+    client: Client, unknown: str
+) -> None:
+    for rest in ("", "/result", "/tasks", "/events"):
+        assert_is_problem(await client.get(f"/jobs/{unknown}{rest}"), 404)
+    assert_is_problem(await client.post(f"/jobs/{unknown}/cancel"), 404)
+
+
+async def test_health_tells_that_everything_answers_and_which_workloads_there_are(client: Client) -> None:
+    answer = await client.get("/health")
+    assert answer.status == 200
+    assert answer.body == {
+        "status": "healthy",
+        "checks": {"storage": "ok", "batch": "ok"},
+        "workloads": ["genome_kmers"],
+    }
+
+
+async def test_the_callback_address_stays_secret(
+    client: Client, stack: Stack, receiver: Receiver, job_id: str
+) -> None:
+    message = job(job_id, task("failing", "exit 1"), callBackUri=receiver.uri)
+    taken = await client.post("/jobs", message)
+    await client.settled(job_id)
+    conflict = await client.post("/jobs", message | {"metadata": {"a": "b"}})
+    paths = ("", "/result", "/tasks", "/events")
+    answers = [taken, conflict, *[await client.get(f"/jobs/{job_id}{path}") for path in paths]]
+    answers.append(await client.get("/jobs", limit=500))
+    answers.append(await client.get("/health"))
+    assert [answer.status for answer in answers] == [202, 409, 200, 200, 200, 200, 200, 200]
+    logs = [file.read_text(errors="replace") for file in stack.log_directory.glob("functions-host.*")]
+    assert any("submit_job" in log for log in logs)
+    assert not [text for text in (*logs, *[answer.text for answer in answers]) if receiver.secret in text]
+
+
+async def test_a_request_too_large_for_a_queue_message_is_a_job_like_any_other(
+    client: Client, job_id: str
+) -> None:
+    tasks = [task(str(number), environment={"PADDING": "x" * 1000}) for number in range(1, 151)]
+    await client.submit(job(job_id, *tasks))
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded"
+    assert outcome["counts"]["succeeded"] == 151

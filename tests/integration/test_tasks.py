@@ -1,0 +1,172 @@
+"""Jobs described without any Python: their files, their dependencies, and how their failures are told."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.integration.client import Client
+from tests.integration.messages import job, output, task
+from tests.integration.receiver import Receiver, receiving
+
+
+async def test_files_go_from_task_to_task_through_the_containers(client: Client, job_id: str) -> None:
+    await client.upload(f"{job_id}/words.txt", b"beta\nalpha\n")
+    words = {
+        "containerName": "inputs",
+        "sourceBlobPath": f"{job_id}/words.txt",
+        "targetFilePath": "data/words.txt",
+    }
+    parts = {
+        "containerName": f"job-{job_id}",
+        "sourceBlobPath": "parts/",
+        "targetFilePath": "before",
+    }
+    await client.submit(
+        job(
+            job_id,
+            task(
+                "sort",
+                "mkdir parts; sort data/words.txt > parts/1.txt; echo gamma > parts/2.txt",
+                inputFiles=[words],
+                outputFiles=[{"sourceFilePath": "parts/*.txt", "targetBlobPath": "parts"}],
+            ),
+            task(
+                "join",
+                "cat before/parts/1.txt before/parts/2.txt > all.txt; echo joined",
+                dependsOn=["sort"],
+                inputFiles=[parts],
+                outputFiles=[output("all.txt"), output("../stdout.txt", "logs/join.txt")],
+            ),
+        )
+    )
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded", outcome
+    assert [result["name"] for result in outcome["results"]] == ["all.txt", "logs/join.txt"]
+    assert await client.read(job_id, "all.txt") == b"alpha\nbeta\ngamma\n"
+    assert await client.read(job_id, "logs/join.txt") == b"joined\n"
+
+
+async def test_blobs_under_a_prefix_can_be_put_right_into_the_working_directory(
+    client: Client, job_id: str
+) -> None:
+    await client.upload(f"{job_id}/a.txt", b"a")
+    prefix = {"containerName": "inputs", "sourceBlobPath": f"{job_id}/", "targetFilePath": ""}
+    await client.submit(job(job_id, task("look", f"test -f {job_id}/a.txt", inputFiles=[prefix])))
+    assert (await client.outcome(job_id))["state"] == "succeeded"
+
+
+async def test_a_value_reaches_its_task_unchanged_and_nothing_in_it_is_executed(
+    client: Client, job_id: str, tmp_path: Path
+) -> None:
+    mark = tmp_path / "executed"
+    value = f"$(touch {mark}); `touch {mark}`; \"quoted\" 'single' %PATH% ${{HOME}} \\n \n\t ünïcödé ✓ 日本"
+    script = 'printf %s "$VALUE" > value.txt'
+    message = job(
+        job_id,
+        task("echo", script, environment={"VALUE": value}, outputFiles=[output("value.txt")]),
+        metadata={"note": value},
+    )
+    await client.submit(message)
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded"
+    assert outcome["metadata"] == {"note": value}
+    assert (await client.read(job_id, "value.txt")).decode() == value
+    assert not mark.exists()
+
+
+async def test_a_command_line_is_run_without_a_shell(client: Client, job_id: str, tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    direct = {"id": "direct", "commandLine": f"/bin/echo $(touch {mark}) ; touch {mark} | more"}
+    await client.submit(job(job_id, direct | {"outputFiles": [output("../stdout.txt", "said.txt")]}))
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded"
+    assert await client.read(job_id, "said.txt") == f"$(touch {mark}) ; touch {mark} | more\n".encode()
+    assert not mark.exists()
+
+
+async def test_a_failing_task_is_told_with_its_exit_code_and_the_end_of_its_stderr(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    failing = task("failing", "echo reading >&2; echo no licence left >&2; exit 7", displayName="Solver")
+    await client.submit(job(job_id, task("fine"), failing, callBackUri=receiver.uri))
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "partial"
+    (told,) = outcome["failedTasks"]
+    assert (told["taskId"], told["displayName"], told["exitCode"]) == ("failing", "Solver", 7)
+    assert told["error"]["type"] == "FailureExitCode"
+    assert told["error"]["message"] == "exit code 7: no licence left"
+    assert told["error"]["stderr"] == "reading\nno licence left\n"
+    assert outcome["error"]["message"] == "1 of 2 tasks failed. Solver: exit code 7: no licence left"
+    (event,) = [e for e in await client.events(job_id) if e["type"] == "batchmgr.task.failed"]
+    assert event["data"]["error"] == told["error"]
+    call = await receiver.call()
+    assert call.body["StatusCode"] == "500"
+    assert call.body["Error"] == {
+        "ErrorCode": outcome["error"]["code"],
+        "Message": outcome["error"]["message"],
+    }
+    assert call.body["Output"] == outcome
+
+
+async def test_a_job_is_failed_when_none_of_its_tasks_succeeds(client: Client, job_id: str) -> None:
+    missing = {"id": "missing", "commandLine": "no-such-program --version"}
+    await client.submit(job(job_id, task("one", "exit 1"), missing))
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "failed"
+    assert {told["taskId"] for told in outcome["failedTasks"]} == {"one", "missing"}
+
+
+async def test_a_job_ends_partial_when_a_failure_blocks_its_dependents_and_the_finalize_task(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    message = job(
+        job_id,
+        task("fine", outputFiles=[]),
+        task("broken", "exit 1"),
+        task("blocked", dependsOn=["broken"]),
+        task("blocked-too", dependsOn=["blocked", "fine"]),
+        callBackUri=receiver.uri,
+    )
+    await client.submit(message)
+    call = await receiver.call()
+    assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("partial", "500")
+    assert "1 of 4 tasks failed. 2 tasks did not run." in call.body["Error"]["Message"]
+    await client.settled(job_id)
+    assert len(receiver.calls) == 1
+    assert await client.batch_state(job_id) == "completed"
+
+
+async def test_a_task_is_tried_again_as_often_as_it_may_be(client: Client, job_id: str) -> None:
+    flaky = task("flaky", "test -e again || { touch again; exit 1; }", maxTaskRetryCount=1)
+    await client.submit(job(job_id, flaky))
+    outcome = await client.outcome(job_id)
+    types = await client.types(job_id)
+    assert outcome["state"] == "succeeded"
+    assert types.count("task.retried") == 1
+    assert "task.failed" not in types
+
+
+UNUSABLE = {
+    "empty": (b"", "InvalidInputError", "The genome file is empty."),
+    "letter": (b"This is a letter, not a genome.\n", "InvalidInputError", "The genome file is not FASTA"),
+    "missing": (None, "BlobNotFound", "404"),
+}
+"""Genomes, None for one that is not there, and what is told of them."""
+
+
+async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
+    client: Client, job_id: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        receivers = {name: await stack.enter_async_context(receiving()) for name in UNUSABLE}
+        for name, (content, _, _) in UNUSABLE.items():
+            if content is not None:
+                await client.upload(f"{job_id}/{name}.fa", content)
+            inputs = {"genome": f"inputs/{job_id}/{name}.fa", "windows": 1}
+            message = {"jobId": f"{job_id}-{name}", "workload": "genome_kmers", "inputs": inputs}
+            await client.submit(message | {"callBackUri": receivers[name].uri})
+        for name, (_, code, reason) in UNUSABLE.items():
+            told = (await receivers[name].call()).body
+            assert (told["Output"]["state"], told["StatusCode"]) == ("failed", "500")
+            assert told["Error"]["ErrorCode"] == code
+            assert "1 of 1 tasks failed. window 1 of 1: " in told["Error"]["Message"]
+            assert reason in told["Error"]["Message"]

@@ -1,0 +1,97 @@
+"""Events are CloudEvents with ids that repeat for the same thing and differ for others."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from batchmgr.model.job import JobError, JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.model.task import TaskCounts, TaskSnapshot
+from batchmgr.wire.events import EVENT_TYPES, job_event, progress_event, task_events, waiting_event, wanted
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RECORD = JobRecord(
+    job_id="Job-1",
+    state=JobState.FAILED,
+    workload="w",
+    digest="d",
+    created_at=NOW,
+    updated_at=NOW,
+    total=4,
+    counts=TaskCounts(completed=3, succeeded=2, failed=1, running=1),
+    error=JobError(code="C", message="M"),
+)
+TASK = TaskSnapshot(task_id="1", state="running", state_transition_time=NOW)
+
+
+def test_an_event_is_a_whole_cloud_event() -> None:
+    event = msgspec.to_builtins(job_event(RECORD, NOW).numbered(7))
+    assert event == {
+        "specversion": "1.0",
+        "id": "jobs/Job-1/job.failed",
+        "source": "/batchmgr",
+        "type": "batchmgr.job.failed",
+        "subject": "jobs/Job-1",
+        "time": "2026-01-01T00:00:00Z",
+        "datacontenttype": "application/json",
+        "sequence": "0000000007",
+        "data": {
+            "jobId": "Job-1",
+            "state": "failed",
+            "workload": "w",
+            "total": 4,
+            "counts": {"active": 0, "running": 1, "completed": 3, "succeeded": 2, "failed": 1},
+            "error": {"code": "C", "message": "M"},
+        },
+    }
+
+
+def test_progress_tells_the_fraction_and_repeats_its_id_for_the_same_counts() -> None:
+    event = progress_event(RECORD, NOW)
+    assert event.data["fraction"] == 0.75
+    assert progress_event(RECORD, datetime(2026, 1, 2, tzinfo=UTC)).id == event.id
+    assert progress_event(RECORD.change(NOW, counts=TaskCounts(active=4)), NOW).id != event.id
+
+
+def test_waiting_is_told_once_an_attempt() -> None:
+    first = waiting_event(RECORD.change(NOW, attempts=1), NOW, "quota", "Q")
+    assert first.id != waiting_event(RECORD.change(NOW, attempts=2), NOW, "quota", "Q").id
+    assert first.data["reason"] == "quota"
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        ({}, ["task.running/0"]),
+        ({"state": "preparing"}, ["task.running/0"]),
+        ({"state": "active"}, []),
+        ({"state": "completed", "result": "success"}, ["task.succeeded/0"]),
+        ({"state": "completed", "result": "failure"}, ["task.failed/0"]),
+        (
+            {"state": "completed", "result": "failure", "retry_count": 2},
+            ["task.retried/2", "task.failed/2"],
+        ),
+        ({"requeue_count": 1}, ["task.preempted/1", "task.running/1"]),
+    ],
+)
+def test_a_snapshot_of_a_task_tells_what_happened_to_it(changes: dict[str, object], ids: list[str]) -> None:
+    told = task_events("Job-1", msgspec.structs.replace(TASK, **changes))
+    assert [event.id for event in told] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
+    assert all(event.subject == "jobs/Job-1/tasks/1" for event in told)
+    assert {event.type for event in told} <= EVENT_TYPES
+
+
+@pytest.mark.parametrize(
+    ("patterns", "is_wanted"),
+    [
+        ((), True),
+        (("job.*",), True),
+        (("*",), True),
+        (("job.failed", "task.*"), True),
+        (("task.*",), False),
+        (("job.succeeded",), False),
+    ],
+)
+def test_notify_asks_for_events_by_pattern(patterns: tuple[str, ...], is_wanted: bool) -> None:
+    assert wanted(job_event(RECORD, NOW), patterns) is is_wanted

@@ -1,0 +1,139 @@
+"""What may be sent, and how a mistake in it is told."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.wire.job_message import JobReference, decode_job, decode_queue_message, encode, salvage
+from batchmgr.wire.job_rules import check_job
+
+TASK = '{"id": "a", "commandLine": "/bin/true"}'
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ("", "", "not valid JSON"),
+        ("{", "", "not valid JSON"),
+        ('{"inputs":' + "[" * 100_000, "", "not valid JSON"),
+        ("[]", "", "expected `object`, got `array`"),
+        ('"text"', "", "expected `object`, got `str`"),
+        ('{"workload": 1}', "workload", "expected `str`, got `int`"),
+        ('{"workload": "w", "colour": 1}', "colour", "unknown field"),
+        ('{"workload": "w", "version": 2}', "version", "invalid enum value 2"),
+        ('{"tasks": [{"id": "a"}]}', "tasks[0].commandLine", "required, but missing"),
+        (f'{{"tasks": [{TASK}, {{"id": "b", "x": 1}}]}}', "tasks[1].x", "unknown field"),
+        ('{"tasks": [{"id": "a", "commandLine": ""}]}', "tasks[0].commandLine", "length >= 1"),
+        ('{"workload": "w", "maxWallClockTime": "6h"}', "maxWallClockTime", "invalid ISO8601 duration"),
+        (
+            '{"tasks": [{"id": "a", "commandLine": "x", "requiredSlots": 0}]}',
+            "tasks[0].requiredSlots",
+            ">= 1",
+        ),
+        (
+            '{"tasks": [{"id": "a", "commandLine": "x", "outputFiles": [{"sourceFilePath": "a", '
+            '"uploadCondition": "never"}]}]}',
+            "tasks[0].outputFiles[0].uploadCondition",
+            "invalid enum value",
+        ),
+    ],
+)
+def test_a_message_that_cannot_be_decoded_names_the_field(body: str, field: str, reason: str) -> None:
+    with pytest.raises(InvalidJobError) as caught:
+        decode_job(body.encode())
+    assert caught.value.field == field
+    assert reason in caught.value.reason
+
+
+def tasks(*rows: str) -> str:
+    return '{"tasks": [' + ", ".join(rows) + "]}"
+
+
+def with_task(properties: str) -> str:
+    return tasks(f'{{"id": "a", "commandLine": "x", {properties}}}')
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ("{}", "workload"),
+        ('{"workload": "w", "tasks": [' + TASK + "]}", "workload"),
+        ('{"tasks": [' + TASK + '], "inputs": {"a": 1}}', "inputs"),
+        ('{"jobId": "a b", "workload": "w"}', "jobId"),
+        ('{"jobId": "' + "x" * 65 + '", "workload": "w"}', "jobId"),
+        ('{"jobId": "ä", "workload": "w"}', "jobId"),
+        ('{"workload": "w", "callBackUri": "ftp://host/x"}', "callBackUri"),
+        ('{"workload": "w", "callBackUri": "/relative"}', "callBackUri"),
+        ('{"workload": "w", "callBackUri": "https://ho st/"}', "callBackUri"),
+        ('{"workload": "w", "notify": ["job.*", "everything"]}', "notify[1]"),
+        ('{"workload": "w", "maxWallClockTime": "-PT1H"}', "maxWallClockTime"),
+        (tasks('{"id": "a b", "commandLine": "x"}'), "tasks[0].id"),
+        (tasks(TASK, '{"id": "A", "commandLine": "x"}'), "tasks[1].id"),
+        (tasks('{"id": "Batchmgr-finalize", "commandLine": "x"}'), "tasks[0].id"),
+        (tasks('{"id": "a", "commandLine": "   "}'), "tasks[0].commandLine"),
+        (with_task('"dependsOn": ["b"]'), "tasks[0].dependsOn[0]"),
+        (with_task('"dependsOn": ["a"]'), "tasks"),
+        (with_task('"environment": {"A=B": "x"}'), "tasks[0].environment.A=B"),
+        (with_task('"environment": {"az_batch_x": "x"}'), "tasks[0].environment.az_batch_x"),
+        (with_task('"maxWallClockTime": "PT0S"'), "tasks[0].maxWallClockTime"),
+    ],
+)
+def test_a_message_that_breaks_a_rule_names_the_field(body: str, field: str) -> None:
+    message = decode_job(body.encode())
+    with pytest.raises(InvalidJobError) as caught:
+        check_job(message)
+    assert caught.value.field == field
+
+
+def test_tasks_that_wait_for_each_other_are_shown_as_a_circle() -> None:
+    body = tasks(
+        '{"id": "a", "commandLine": "x", "dependsOn": ["b"]}',
+        '{"id": "b", "commandLine": "x", "dependsOn": ["a"]}',
+    )
+    with pytest.raises(InvalidJobError, match=r"tasks wait for each other: (a → b → a|b → a → b)"):
+        check_job(decode_job(body.encode()))
+
+
+def test_the_contract_of_the_readme_is_accepted() -> None:
+    body = b"""{ "jobId": "kmers-001", "workload": "genome_kmers", "inputs": {"genome": "c/g.fa"},
+        "poolId": "hpc", "callBackUri": "https://example.com/x", "notify": ["job.*", "task.failed"],
+        "maxWallClockTime": "PT6H", "metadata": {"team": "bio"}, "version": 1 }"""
+    message = decode_job(body)
+    check_job(message)
+    assert decode_job(encode(message)) == message
+
+
+def test_the_digest_is_of_the_content_not_of_the_id_or_the_order() -> None:
+    one = decode_job(b'{"jobId": "a", "workload": "w", "inputs": {"x": 1, "y": 2}}')
+    two = decode_job(b'{"inputs": {"y": 2, "x": 1}, "workload": "w", "jobId": "b"}')
+    other = decode_job(b'{"inputs": {"y": 2, "x": 3}, "workload": "w", "jobId": "b"}')
+    assert one.digest == two.digest != other.digest
+
+
+def test_a_reference_is_told_from_a_job() -> None:
+    assert decode_queue_message(b'{"storedJobId": "a"}') == JobReference(stored_job_id="a")
+    with pytest.raises(InvalidJobError, match="storedJobId: unknown field"):
+        decode_queue_message(b'{"storedJobId": "a", "workload": "w"}')
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b'{"jobId": "a", "callBackUri": "u", "x": 1}', ("a", "u")),
+        (b'{"jobId": 1, "callBackUri": []}', ("", "")),
+        (b"[1]", ("", "")),
+        (b"\xff", ("", "")),
+    ],
+)
+def test_what_can_be_told_of_a_broken_message_is_salvaged(body: bytes, found: tuple[str, str]) -> None:
+    assert salvage(body) == found
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_no_message_whatever_raises_anything_but_invalid_job(body: bytes) -> None:
+    with contextlib.suppress(InvalidJobError):
+        check_job(decode_job(body))
+    salvage(body)

@@ -1,0 +1,141 @@
+"""How a job ended, from what Azure Batch says."""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+import pytest
+
+from batchmgr.model.job import FailedTask
+from batchmgr.model.outcome import Outcome, count, decide, is_stuck
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.states import JobState
+from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DONE = BatchJob(state="completed", terminate_reason="AllTasksComplete")
+
+
+def snapshots(**letters: str) -> list[TaskSnapshot]:
+    """Tasks by id: S succeeded, F failed, A active, R running. `z` is the FinalizeTask."""
+    made = []
+    for name, letter in letters.items():
+        task_id = FINALIZE_TASK_ID if name == "z" else name
+        state: Literal["active", "running", "completed"] = (
+            "active" if letter == "A" else "running" if letter == "R" else "completed"
+        )
+        result: Literal["", "success", "failure"] = (
+            "success" if letter == "S" else "failure" if letter == "F" else ""
+        )
+        exit_code = {"S": 0, "F": 3}.get(letter)
+        made.append(
+            TaskSnapshot(
+                task_id=task_id,
+                state=state,
+                state_transition_time=NOW,
+                result=result,
+                exit_code=exit_code,
+            )
+        )
+    return made
+
+
+def outcome(tasks: list[TaskSnapshot], job: BatchJob | None = DONE, *, cancelled: bool = False) -> Outcome:
+    return decide(tasks, job=job, is_cancelled=cancelled, details={})
+
+
+def test_all_succeeded_is_success_without_an_error() -> None:
+    assert outcome(snapshots(a="S", b="S", z="S")) == Outcome(state=JobState.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "job", "state", "code", "message"),
+    [
+        (
+            snapshots(a="S", b="F", z="S"),
+            DONE,
+            "partial",
+            "TaskFailed",
+            "1 of 2 tasks failed. b: exit code 3",
+        ),
+        (snapshots(a="F", b="F", z="S"), DONE, "failed", "TaskFailed", "2 of 2 tasks failed. a: exit code 3"),
+        (snapshots(a="S", b="S", z="F"), DONE, "failed", "FinalizeTaskFailed", "the FinalizeTask failed"),
+        (snapshots(a="S", b="S", z="A"), DONE, "failed", "FinalizeTaskFailed", "it did not run to its end"),
+        (snapshots(a="F", b="A", z="A"), DONE, "failed", "TaskFailed", "1 tasks did not run. a: exit code 3"),
+        (snapshots(a="S", b="F", c="A", z="A"), DONE, "partial", "TaskFailed", "1 of 3 tasks failed"),
+        (
+            snapshots(a="S", b="A", z="A"),
+            BatchJob(state="completed", terminate_reason="UserTerminate"),
+            "partial",
+            "JobTerminated",
+            "The Batch job ended (UserTerminate) before 1 of 2 tasks had run.",
+        ),
+        (
+            snapshots(a="S", b="F", z="A"),
+            BatchJob(state="completed", terminate_reason="MaxWallClockTimeExpiry"),
+            "timed_out",
+            "MaxWallClockTimeExpiry",
+            "longer than its maxWallClockTime; 1 of 2 tasks succeeded",
+        ),
+        ([], None, "failed", "JobNotFound", "it was deleted in Azure Batch"),
+    ],
+)
+def test_anything_else_says_what_was_wrong(
+    tasks: list[TaskSnapshot], job: BatchJob | None, state: str, code: str, message: str
+) -> None:
+    end = outcome(tasks, job)
+    assert end.state == state
+    assert end.error is not None
+    assert end.error.code == code
+    assert message in end.error.message
+
+
+def test_a_cancelled_job_is_cancelled_whatever_its_tasks_did() -> None:
+    assert outcome(snapshots(a="S", z="S"), cancelled=True).state is JobState.CANCELLED
+
+
+def test_all_done_before_the_wall_clock_expired_is_success() -> None:
+    late = BatchJob(state="completed", terminate_reason="MaxWallClockTimeExpiry")
+    assert outcome(snapshots(a="S", z="S"), late).state is JobState.SUCCEEDED
+
+
+def test_the_first_failure_that_was_looked_at_gives_the_reason() -> None:
+    error = TaskError(type="InvalidInputError", message="the file is empty")
+    details = {"b": FailedTask(task_id="b", error=error)}
+    end = decide(snapshots(a="F", b="F", z="F"), job=DONE, is_cancelled=False, details=details)
+    assert end.error is not None
+    assert end.error.code == "InvalidInputError"
+    assert end.error.message == "2 of 2 tasks failed. b: the file is empty"
+
+
+def test_counts_are_by_state() -> None:
+    counted = count(snapshots(a="S", b="F", c="A", d="R", z="S"))
+    assert counted == TaskCounts(active=1, running=1, completed=3, succeeded=2, failed=1)
+
+
+def plan(**parents: tuple[str, ...]) -> JobPlan:
+    tasks = mark_leaves([TaskPlan(id=i, command_line="x", depends_on=on) for i, on in parents.items()])
+    final = as_finalize_task(
+        TaskPlan(id="", command_line="x"), job_id="j", tasks=tasks, finalize_message="{}"
+    )
+    return JobPlan(job_id="j", pool_id="p", tasks=tasks, finalize_task=final)
+
+
+CHAIN = plan(a=(), b=("a",), c=("b",), d=())
+
+
+@pytest.mark.parametrize(
+    ("tasks", "stuck"),
+    [
+        (snapshots(a="F", b="A", c="A", d="S", z="A"), True),
+        (snapshots(a="F", b="A", c="A", d="A", z="A"), False),
+        (snapshots(a="F", b="A", c="A", d="R", z="A"), False),
+        (snapshots(a="S", b="A", c="A", d="S", z="A"), False),
+        (snapshots(a="S", b="S", c="F", d="F", z="A"), False),
+        (snapshots(a="S", b="S", c="S", d="S", z="S"), False),
+    ],
+)
+def test_a_job_is_stuck_when_all_that_waits_waits_for_a_failure(
+    tasks: list[TaskSnapshot], stuck: bool
+) -> None:
+    assert is_stuck(CHAIN, tasks) == stuck

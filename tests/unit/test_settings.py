@@ -1,0 +1,90 @@
+"""Settings are read once, from names that are documented, and wrong ones are named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from batchmgr import settings as module
+from batchmgr.settings import DEVELOPMENT_STORAGE, Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]
+COMPLETE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "BATCHMGR_BATCH_ENDPOINT": "http://b"}
+
+
+def test_development_storage_is_azurite_on_its_default_ports() -> None:
+    settings = Settings.from_environment(COMPLETE)
+    assert settings.storage_connection_string == DEVELOPMENT_STORAGE
+    settings.check()
+
+
+def test_an_account_name_stands_for_its_service_uris() -> None:
+    settings = Settings.from_environment(
+        {
+            "AzureWebJobsStorage__accountName": "acct",
+            "BATCHMGR_BATCH_ENDPOINT": "b.westeurope.batch.azure.com/",
+        }
+    )
+    assert settings.blob_service_uri == "https://acct.blob.core.windows.net"
+    assert settings.queue_service_uri == "https://acct.queue.core.windows.net"
+    assert settings.batch_endpoint == "https://b.westeurope.batch.azure.com"
+    settings.check()
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "AzureWebJobsStorage"),
+        ({"AzureWebJobsStorage": "x"}, "BATCHMGR_BATCH_ENDPOINT"),
+        ({**COMPLETE, "BATCHMGR_BATCH_KEY": "k"}, "BATCHMGR_BATCH_ACCOUNT"),
+        ({**COMPLETE, "BATCHMGR_BLOB_SOURCE": "Scan"}, "BATCHMGR_BLOB_SOURCE"),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
+    ],
+)
+def test_a_missing_or_wrong_setting_is_named(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        Settings.from_environment(environment).check()
+
+
+def test_callbacks_go_to_data_factory_only_and_never_to_loopback_unless_told() -> None:
+    settings = Settings.from_environment(COMPLETE)
+    assert settings.callback_hosts == ("*.datafactory.azure.com",)
+    assert not settings.allow_loopback_callbacks
+
+
+def test_telemetry_is_left_to_a_worker_that_exports_it_itself() -> None:
+    environment = {**COMPLETE, "APPLICATIONINSIGHTS_CONNECTION_STRING": "c"}
+    assert Settings.from_environment(environment).telemetry_connection_string == "c"
+    environment["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] = "true"
+    assert Settings.from_environment(environment).telemetry_connection_string == ""
+
+
+def test_secrets_are_not_shown() -> None:
+    environment = {
+        **COMPLETE,
+        "BATCHMGR_BATCH_KEY": "hidden-1",
+        "BATCHMGR_CALLBACK_KEY": "whsec_aGlkZGVuLTI=",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": "hidden-3",
+    }
+    shown = repr(Settings.from_environment(environment))
+    assert "hidden" not in shown
+    assert "AccountKey" not in shown
+
+
+def test_every_setting_is_documented() -> None:
+    source = Path(module.__file__).read_text()
+    names = set(re.findall(r'"((?:BATCHMGR|APPLICATIONINSIGHTS|PYTHON)_[A-Z_]+)"', source))
+    names |= set(re.findall(r'"(BATCHMGR_[A-Z_]+)"', (ROOT / "local.settings.sample.json").read_text()))
+    documented = set(re.findall(r"^\| `([A-Za-z_]+)`", (ROOT / "docs/settings.md").read_text(), re.MULTILINE))
+    assert names <= documented
+    assert {name for name in documented if name.startswith("BATCHMGR_")} <= names
+
+
+def test_nothing_else_reads_the_environment() -> None:
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "batchmgr").rglob("*.py")
+        if re.search(r"os\.environ|getenv", path.read_text())
+    ]
+    allowed = ("batchmgr/local/", "batchmgr/cli/", "batchmgr/workload/")
+    assert [path for path in readers if not path.startswith(allowed)] == []

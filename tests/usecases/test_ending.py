@@ -1,0 +1,163 @@
+"""How jobs end: callbacks, cancellation, time limits, lost Batch jobs."""
+
+from datetime import timedelta
+
+import pytest
+
+from batchmgr.errors import IllegalTransitionError, JobNotFoundError
+from batchmgr.model.job import CallbackState
+from batchmgr.model.states import JobState
+from batchmgr.usecases.cancellation import cancel
+from batchmgr.usecases.finalization import finalize
+from tests.world import World, job_message, task
+
+
+async def running_world(*tasks: str) -> World:
+    """A world with a running job, whose tasks have not run yet."""
+    world = World()
+    world.batch.run = list  # type: ignore[method-assign]
+    world.enqueue(job_message(*(task(name) for name in tasks or ("1", "2"))))
+    await world.tick()
+    assert world.record().state is JobState.RUNNING
+    del world.batch.run
+    return world
+
+
+async def test_a_callback_that_fails_is_repeated_with_the_same_id_until_it_is_taken() -> None:
+    world = World()
+    world.callbacks.failures = 3
+    world.enqueue(job_message())
+    await world.until_settled(ticks=400)
+    assert [webhook_id for _, _, webhook_id in world.callbacks.received] == ["msg_job-1"]
+    status = world.record().callback
+    assert status is not None
+    assert (status.state, status.attempts) == (CallbackState.DELIVERED, 4)
+    assert world.callbacks.asked == 4
+
+
+async def test_a_callback_nobody_takes_is_given_up_after_ten_attempts_and_kept() -> None:
+    world = World()
+    world.callbacks.failures = 10**6
+    world.enqueue(job_message())
+    await world.tick()
+    for _ in range(60):
+        await world.clock.sleep(timedelta(hours=1))
+        await world.tick()
+    status = world.record().callback
+    assert status is not None
+    assert (status.state, status.attempts) == (CallbackState.DEAD, 10)
+    assert "receiver is down" in status.last_error
+    assert world.queue.buried == ["job-1"]
+    assert world.jobs.active == set()
+    assert world.record().state is JobState.SUCCEEDED
+
+
+async def test_a_job_without_a_callback_ends_all_the_same() -> None:
+    world = World()
+    world.enqueue(job_message(callback=""))
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+    assert world.callbacks.asked == 0
+
+
+async def test_a_cancelled_job_ends_in_batch_and_calls_back() -> None:
+    world = await running_world()
+    await cancel(world.ports, "JOB-1")
+    await cancel(world.ports, "job-1")
+    await world.until_settled()
+    assert world.record().state is JobState.CANCELLED
+    assert world.batch.jobs["job-1"].state == "completed"
+    [(_, body, _)] = world.callbacks.received
+    assert body.status_code == "499"
+    assert (await cancel(world.ports, "job-1")).state is JobState.CANCELLED
+
+
+async def test_a_job_cancelled_before_it_was_submitted_never_reaches_batch() -> None:
+    from batchmgr.usecases.acceptance import accept
+
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    await world.ports.queue.request_submission("job-1")
+    await cancel(world.ports, "job-1")
+    await world.until_settled()
+    assert world.record().state is JobState.CANCELLED
+    assert world.batch.created == []
+
+
+async def test_a_finished_job_cannot_be_cancelled() -> None:
+    world = World()
+    world.enqueue(job_message())
+    await world.until_settled()
+    with pytest.raises(IllegalTransitionError, match="is succeeded; it cannot become cancelled"):
+        await cancel(world.ports, "job-1")
+    with pytest.raises(JobNotFoundError):
+        await cancel(world.ports, "none")
+
+
+async def test_a_batch_job_that_was_deleted_fails_the_job() -> None:
+    world = await running_world()
+    world.batch.jobs.clear()
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.FAILED
+    assert record.error is not None
+    assert record.error.code == "JobNotFound"
+
+
+async def test_a_batch_job_terminated_elsewhere_tells_so() -> None:
+    world = await running_world()
+    await world.batch.terminate_job("job-1", "UserTerminate")
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.FAILED
+    assert record.error is not None
+    assert record.error.message == "The Batch job ended (UserTerminate) before 2 of 2 tasks had run."
+
+
+async def test_a_job_past_its_wall_clock_has_timed_out() -> None:
+    world = await running_world()
+    await world.batch.terminate_job("job-1", "MaxWallClockTimeExpiry")
+    await world.until_settled()
+    assert world.record().state is JobState.TIMED_OUT
+
+
+async def test_a_finalize_blob_before_the_end_is_ignored_and_the_job_still_ends() -> None:
+    world = await running_world()
+    await finalize(world.ports, "job-1")
+    assert world.record().state is JobState.RUNNING
+    world.finalize.blobs["job-1"] = "{}"
+    world.triggered.add("job-1")
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+
+
+async def test_a_finalize_blob_of_an_unknown_job_is_ignored() -> None:
+    world = World()
+    await finalize(world.ports, "none")
+    assert world.jobs.records == {}
+
+
+async def test_one_broken_job_does_not_keep_the_others_from_being_polled() -> None:
+    world = await running_world()
+    world.jobs.active.add("broken")
+    world.jobs.requests["broken"] = job_message(job_id="broken")
+    world.jobs.records["broken"] = None  # type: ignore[assignment]
+    for _ in range(5):
+        await world.tick()
+    assert world.record().state is JobState.SUCCEEDED
+
+
+async def test_failed_tasks_are_told_with_the_end_of_their_stderr() -> None:
+    world = World()
+    world.enqueue(job_message(task("a", "/bin/false"), task("b")))
+    await world.until_settled()
+    [failed] = [event for event in world.log() if event.type == "batchmgr.task.failed"]
+    assert failed.data["exitCode"] == 1
+    assert failed.data["error"] == {
+        "type": "FailureExitCode",
+        "message": "exit code 1: on stderr",
+        "stderr": "words\non stderr\n",
+    }
+    [(_, body, _)] = world.callbacks.received
+    assert body.error is not None
+    assert body.error.message == "1 of 2 tasks failed. a: exit code 1: on stderr"

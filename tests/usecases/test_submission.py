@@ -1,0 +1,120 @@
+"""Bringing jobs into Azure Batch, and what Azure Batch may say to that."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
+from batchmgr.model.plan import TaskPlan
+from batchmgr.model.states import JobState
+from batchmgr.wire.batch_body import Grants
+from tests.fakes import FakeBatch
+from tests.world import World, job_message
+
+
+class Difficult(FakeBatch):
+    """Azure Batch that answers one call with these errors before it does as asked."""
+
+    errors: tuple[ServiceError, ...] = ()
+    method = "create_job"
+
+    def _raise(self, method: str) -> None:
+        if method == self.method and self.errors:
+            first, *rest = self.errors
+            self.errors = tuple(rest)
+            raise first
+
+    async def create_job(self, plan: Any, digest: str) -> None:
+        self._raise("create_job")
+        await super().create_job(plan, digest)
+
+    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+        self._raise("add_tasks")
+        await super().add_tasks(job_id, tasks, grants)
+
+
+def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:
+    from dataclasses import replace
+
+    world = World()
+    batch = Difficult(world.clock)
+    batch.errors, batch.method = errors, method
+    world.batch = batch
+    world.ports = replace(world.ports, batch=batch)
+    return world
+
+
+@pytest.mark.parametrize("method", ["create_job", "add_tasks"])
+async def test_a_busy_service_puts_the_job_off_and_says_so_until_it_goes_through(method: str) -> None:
+    quota = ServiceBusyError("over quota", code="ActiveJobAndScheduleQuotaReached", status=409)
+    world = difficult_world(*[quota] * 5, method=method)
+    world.enqueue(job_message())
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+    waiting = [event for event in world.log() if event.type == "batchmgr.job.waiting"]
+    assert [event.data["attempt"] for event in waiting] == [1, 2, 3, 4, 5]
+    assert {event.data["code"] for event in waiting} == {"ActiveJobAndScheduleQuotaReached"}
+    assert world.batch.created == ["job-1"]
+
+
+async def test_the_pause_is_at_least_what_the_service_asks_for() -> None:
+    world = difficult_world(ServiceBusyError("slow down", status=429, retry_after=timedelta(minutes=2)))
+    world.enqueue(job_message())
+    await world.tick()
+    [message] = world.queue.messages
+    assert message.visible_at - world.clock.now() > timedelta(seconds=110)
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+
+
+async def test_a_pause_longer_than_the_pollers_patience_is_kept() -> None:
+    world = difficult_world(ServiceBusyError("slow down", status=429, retry_after=timedelta(minutes=2)))
+    world.enqueue(job_message())
+    for _ in range(100):
+        await world.tick()
+    assert world.batch.created == []
+
+
+@pytest.mark.parametrize("method", ["create_job", "add_tasks"])
+async def test_what_the_service_will_never_take_rejects_the_job_and_leaves_nothing_running(
+    method: str,
+) -> None:
+    refused = ServiceRefusedError("the value is invalid", code="InvalidPropertyValue", status=400)
+    world = difficult_world(refused, method=method)
+    world.enqueue(job_message())
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.REJECTED
+    assert record.error is not None
+    assert record.error.code == "InvalidPropertyValue"
+    assert all(job.state == "completed" for job in world.batch.jobs.values())
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"]
+
+
+async def test_a_pool_that_is_not_there_rejects_the_job() -> None:
+    world = World()
+    world.batch.pools.clear()
+    world.enqueue(job_message())
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.REJECTED
+    assert record.error is not None
+    assert record.error.code == "PoolNotFound"
+
+
+async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
+    world, elsewhere = World(), World()
+    elsewhere.enqueue(job_message())
+    await elsewhere.tick()
+    world.batch.jobs.update(elsewhere.batch.jobs)
+    world.batch.jobs["job-1"].digest = "other"
+    world.batch.jobs["job-1"].state = "active"
+    world.enqueue(job_message())
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.REJECTED
+    assert record.error is not None
+    assert "made elsewhere" in record.error.message
+    assert world.batch.jobs["job-1"].state == "active"
