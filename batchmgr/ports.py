@@ -13,7 +13,7 @@ from batchmgr.model.plan import ContainerNeed, JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_body import ContainerGrant, Grants
-from batchmgr.wire.events import Event
+from batchmgr.model.event import Event
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload.registry import WorkloadRegistry
 

@@ -14,6 +14,7 @@ from batchmgr.errors import (
     ServiceConflictError,
     ServiceNotFoundError,
 )
+from batchmgr.model.event import Event
 from batchmgr.model.ids import job_key
 from batchmgr.model.job import JobRecord
 from batchmgr.model.outcome import count
@@ -22,7 +23,6 @@ from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.ports import Versioned
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_body import ContainerGrant, Grants
-from batchmgr.wire.events import Event
 from batchmgr.wire.job_message import JobMessage
 
 

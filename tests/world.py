@@ -8,12 +8,12 @@ from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.submission import take
+from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.ports import Ports
 from batchmgr.usecases.delivery import deliver
 from batchmgr.usecases.finalization import finalize
 from batchmgr.usecases.polling import poll
-from batchmgr.wire.events import Event
 from batchmgr.wire.job_message import JobMessage, JobReference, TaskMessage, encode
 from batchmgr.workload.registry import WorkloadRegistry
 from tests.fakes import (

@@ -15,8 +15,8 @@ from azure.core.exceptions import (
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
+from batchmgr.model.event import Event
 from batchmgr.model.ids import job_key
-from batchmgr.wire.events import Event
 
 CONTAINER = "batchmgr-events"
 SERVICE = "Blob storage"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from batchmgr.errors import IllegalTransitionError
+from batchmgr.model.event import Event
 from batchmgr.model.states import JobState, may_follow
 from batchmgr.model.task import TaskCounts, TaskError
 
@@ -57,12 +58,12 @@ class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the poller has read the tasks' state transitions.
 
-    `seen` holds the fingerprints inside the overlap before `until`, so that a transition that becomes visible
-    late is announced, and none is announced twice. `completed` counts the completed tasks announced.
+    `seen` holds, with their times, the fingerprints inside the overlap before `until`, so that a transition
+    that becomes visible late is told, and none is told twice. `completed` counts the completed tasks told.
     """
 
     until: datetime | None = None
-    seen: frozenset[str] = frozenset()
+    seen: dict[str, datetime] = {}
     completed: int = 0
 
 
@@ -86,7 +87,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     retry_at: datetime | None = None
     cancel_requested: bool = False
     in_batch: bool = False
-    announced: JobState | None = None
+    outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     error: JobError | None = None
     failed_tasks: tuple[FailedTask, ...] = ()

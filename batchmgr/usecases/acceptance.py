@@ -6,9 +6,10 @@ from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import announce
+from batchmgr.usecases.announcing import tell
 from batchmgr.usecases.planning import plan_job
 from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import check_job
 
@@ -59,4 +60,5 @@ async def _record(ports: Ports, message: JobMessage) -> JobRecord:
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
     )
-    return (await announce(ports, await ports.jobs.create(record))).value
+    queued = record.change(now, outbox=(job_event(record),))
+    return (await tell(ports, await ports.jobs.create(queued))).value

@@ -1,40 +1,47 @@
-"""Announce: events go to the job's log first, then to those who asked, then the record remembers it.
+"""Announce: the record decides, and events follow from it.
 
-Whatever is lost in between is done again from the record; ids are deterministic, so the log keeps one each.
+Events are saved in the record's outbox, together with the change that they tell of; then they are logged,
+sent, and taken from the outbox. Whoever loads a record empties its outbox first. So an event is told if and
+only if its change was saved, however many processes work on a job, and wherever one of them dies.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
-from batchmgr.wire.events import Event, job_event, wanted
+from batchmgr.wire.events import job_event, wanted
 
 
-async def publish(ports: Ports, record: JobRecord, events: Sequence[Event]) -> int:
-    """Log and send events of a record whose state is announced; the log's new offset, for the record."""
-    if not events:
-        return record.events_offset
-    logged, offset = await ports.events.append(record.job_id, events, record.events_offset)
-    await ports.sink.send([event for event in logged if wanted(event, record.notify)])
-    return offset
+async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
+    """The record of a job, with everything told that was saved with it. JobNotFoundError."""
+    return await tell(ports, await ports.jobs.load(job_id))
 
 
-async def announce(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
-    """Tell the job's state, unless that is done."""
-    record = job.value
-    if record.announced is record.state:
-        return job
-    offset = await publish(ports, record, [job_event(record, record.updated_at)])
-    told = record.change(record.updated_at, announced=record.state, events_offset=offset)
-    return await ports.jobs.save(told, job.etag)
+async def commit(
+    ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
+) -> Versioned[JobRecord]:
+    """Save a changed record and the events that tell of the change; then tell them."""
+    changed = record.change(record.updated_at, outbox=tuple(events))
+    return await tell(ports, await ports.jobs.save(changed, job.etag))
 
 
 async def transition(
     ports: Ports, job: Versioned[JobRecord], to: JobState, **changes: Any
 ) -> Versioned[JobRecord]:
-    """Bring the job into its next state: saved first, since that decides, then told."""
-    job = await announce(ports, job)
-    saved = await ports.jobs.save(job.value.advance(to, ports.clock.now(), **changes), job.etag)
-    return await announce(ports, saved)
+    """Bring the job into its next state, and tell it. IllegalTransitionError if the table forbids it."""
+    record = job.value.advance(to, ports.clock.now(), **changes)
+    return await commit(ports, job, record, [job_event(record)])
+
+
+async def tell(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Empty the record's outbox: log its events once, send them at least once."""
+    record = job.value
+    if not record.outbox:
+        return job
+    logged, offset = await ports.events.append(record.job_id, record.outbox, record.events_offset)
+    await ports.sink.send([event for event in logged if wanted(event, record.notify)])
+    told = record.change(record.updated_at, outbox=(), events_offset=offset)
+    return await ports.jobs.save(told, job.etag)

@@ -4,6 +4,7 @@ from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
+from batchmgr.usecases.announcing import load
 from batchmgr.usecases.finalization import raise_finalize
 from batchmgr.usecases.ownership import terminate_own_job
 from batchmgr.usecases.repetition import repeat_when_changed
@@ -15,7 +16,7 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
 
     Raises JobNotFoundError, and IllegalTransitionError for a job that ended otherwise.
     """
-    job = await ports.jobs.load(job_id)
+    job = await load(ports, job_id)
     record = job.value
     if record.state is JobState.CANCELLED:
         return record

@@ -6,6 +6,7 @@ from datetime import timedelta
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.model.job import CallbackState, CallbackStatus
 from batchmgr.ports import Ports
+from batchmgr.usecases.announcing import load
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.wire.adf_callback import adf_callback
 
@@ -21,7 +22,7 @@ PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200,
 @repeat_when_changed
 async def deliver(ports: Ports, job_id: str) -> None:
     """Send the callback if it is due. Only one attempt runs at a time: it is claimed in the record."""
-    job = await ports.jobs.load(job_id)
+    job = await load(ports, job_id)
     status, now = job.value.callback, ports.clock.now()
     if status is None or status.state in {CallbackState.DELIVERED, CallbackState.DEAD}:
         await ports.jobs.retire(job_id)
@@ -68,5 +69,5 @@ async def _put_off(ports: Ports, job_id: str, attempts: int, error: ServiceError
 @repeat_when_changed
 async def _note(ports: Ports, job_id: str, status: CallbackStatus) -> None:
     """Note how the attempt went. Who holds the claim may always do so, whatever else has changed."""
-    job = await ports.jobs.load(job_id)
+    job = await load(ports, job_id)
     await ports.jobs.save(job.value.change(ports.clock.now(), callback=status), job.etag)

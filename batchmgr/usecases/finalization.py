@@ -15,7 +15,7 @@ from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import transition
+from batchmgr.usecases.announcing import load, transition
 from batchmgr.usecases.observation import observe_end
 from batchmgr.usecases.ownership import find_own_job
 from batchmgr.usecases.planning import plan_job
@@ -38,7 +38,7 @@ async def raise_finalize(ports: Ports, job_id: str, reason: str) -> None:
 async def finalize(ports: Ports, job_id: str) -> None:
     """Bring a job to its end if it is at its end, else leave it alone. May be repeated at any time."""
     try:
-        job = await ports.jobs.load(job_id)
+        job = await load(ports, job_id)
     except JobNotFoundError:
         logger.warning("a finalize blob names the unknown job %r", job_id)
         return

@@ -1,20 +1,26 @@
 """Observe: what Azure Batch says of a job's tasks becomes events, each once, and a cursor in the record."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
+from batchmgr.model.event import Event
 from batchmgr.model.job import FailedTask, JobRecord, PollCursor
 from batchmgr.model.task import TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import announce, publish
+from batchmgr.usecases.announcing import commit
 from batchmgr.usecases.diagnosis import MAX_DIAGNOSED, diagnose
-from batchmgr.wire.events import Event, progress_event, task_events
+from batchmgr.wire.events import progress_event, task_events
 
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition the next reading begins: some become visible late."""
+
+
+TASKS_AT_ONCE = 250
+"""How many tasks one change of the record tells of: the events travel in the record."""
 
 
 def read_from(record: JobRecord) -> datetime | None:
@@ -25,24 +31,8 @@ def read_from(record: JobRecord) -> datetime | None:
 async def observe(
     ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
-    """Tell what these snapshots say and was not told yet; the record, saved, that remembers it."""
-    job = await announce(ports, job)
-    record, now = job.value, ports.clock.now()
-    fresh = _unseen(record.cursor, tasks)
-    failed = await _diagnosed(ports, record, fresh)
-    if not fresh and counts == record.counts:
-        return job
-    seen = record.change(
-        now,
-        counts=counts,
-        failed_tasks=(*record.failed_tasks, *failed.values()),
-        cursor=_advanced(record.cursor, tasks, fresh),
-    )
-    events = _events(seen, fresh, failed)
-    if counts != record.counts:
-        events.append(progress_event(seen, now))
-    offset = await publish(ports, record, events)
-    return await ports.jobs.save(seen.change(now, events_offset=offset), job.etag)
+    """Tell what these snapshots say and was not told yet."""
+    return await _tell(ports, job, _unseen(job.value.cursor, tasks), counts)
 
 
 async def observe_end(
@@ -50,30 +40,53 @@ async def observe_end(
 ) -> Versioned[JobRecord]:
     """Tell the rest, from all the tasks of a job at its end.
 
-    Usually those since the cursor. Where the numbers don't agree, a transition was missed: then every task is
-    told, and the log, compared from its beginning, keeps what it has.
+    Usually that is what came after the cursor. Where the numbers don't agree, a transition became visible too
+    late for it: then the log says what is missing.
     """
     since = read_from(job.value)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
-    cursor = _advanced(job.value.cursor, recent, _unseen(job.value.cursor, recent))
-    if cursor.completed == counts.completed:
-        return await observe(ports, job, recent, counts)
-    forgotten = job.value.change(job.value.updated_at, cursor=PollCursor(), events_offset=0)
-    return await observe(ports, Versioned(value=forgotten, etag=job.etag), tasks, counts)
+    rest = _unseen(job.value.cursor, recent)
+    if job.value.cursor.completed + sum(task.state == "completed" for task in rest) != counts.completed:
+        log = await ports.events.read(job.value.job_id, 0, sys.maxsize)
+        told = {event.id for event in log}
+        rest = [t for t in tasks if not told.issuperset(e.id for e in task_events(job.value.job_id, t))]
+    return await _tell(ports, job, rest, counts)
+
+
+async def _tell(
+    ports: Ports, job: Versioned[JobRecord], fresh: Sequence[TaskSnapshot], counts: TaskCounts
+) -> Versioned[JobRecord]:
+    """Tell of these tasks, oldest first, some hundreds with each change of the record; then of the counts."""
+    in_order = sorted(fresh, key=lambda task: task.state_transition_time)
+    for start in range(0, len(in_order), TASKS_AT_ONCE):
+        some = in_order[start : start + TASKS_AT_ONCE]
+        failed = await _diagnosed(ports, job.value, some)
+        record = job.value.change(
+            ports.clock.now(),
+            counts=counts,
+            failed_tasks=(*job.value.failed_tasks, *failed.values()),
+            cursor=_advanced(job.value.cursor, some),
+        )
+        events = _events(record, some, failed)
+        if counts != job.value.counts:
+            events.append(progress_event(record))
+        job = await commit(ports, job, record, events)
+    if counts != job.value.counts:
+        record = job.value.change(ports.clock.now(), counts=counts)
+        job = await commit(ports, job, record, [progress_event(record)])
+    return job
 
 
 def _unseen(cursor: PollCursor, tasks: Sequence[TaskSnapshot]) -> list[TaskSnapshot]:
     return [task for task in tasks if task.state != "active" and task.fingerprint not in cursor.seen]
 
 
-def _advanced(cursor: PollCursor, tasks: Sequence[TaskSnapshot], fresh: Sequence[TaskSnapshot]) -> PollCursor:
-    times = [task.state_transition_time for task in tasks]
-    until = max([*times, cursor.until] if cursor.until else times, default=None)
-    if until is None:
-        return cursor
+def _advanced(cursor: PollCursor, fresh: Sequence[TaskSnapshot]) -> PollCursor:
+    seen = cursor.seen | {task.fingerprint: task.state_transition_time for task in fresh}
+    until = max(seen.values())
     return PollCursor(
         until=until,
-        seen=frozenset(task.fingerprint for task in tasks if task.state_transition_time >= until - OVERLAP),
+        seen={fingerprint: time for fingerprint, time in seen.items() if time >= until - OVERLAP},
         completed=cursor.completed + sum(task.state == "completed" for task in fresh),
     )
 

@@ -13,6 +13,7 @@ from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.acceptance import restore
+from batchmgr.usecases.announcing import load
 from batchmgr.usecases.finalization import finalize, is_at_end, raise_finalize
 from batchmgr.usecases.observation import observe, read_from
 from batchmgr.usecases.repetition import repeat_when_changed
@@ -48,7 +49,7 @@ async def poll(ports: Ports) -> None:
 async def poll_job(ports: Ports, job_id: str) -> None:
     """Look at one job, and do what is due."""
     try:
-        job = await ports.jobs.load(job_id)
+        job = await load(ports, job_id)
     except JobNotFoundError:
         if await restore(ports, job_id) is None:
             await ports.jobs.retire(job_id)

@@ -11,8 +11,10 @@ from batchmgr.model.ids import is_valid_id
 from batchmgr.model.job import CallbackStatus, JobError, JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
+from batchmgr.usecases.announcing import tell
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import settle
+from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage, salvage
 
 
@@ -45,7 +47,8 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
         callback=CallbackStatus() if uri else None,
         error=JobError(code="InvalidJob", message=str(error), field=error.field),
     )
-    await settle(ports, await ports.jobs.create(record))
+    rejected = record.change(now, outbox=(job_event(record),))
+    await settle(ports, await tell(ports, await ports.jobs.create(rejected)))
     return True
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from batchmgr.model.job import CallbackState, CallbackStatus, JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import announce, transition
+from batchmgr.usecases.announcing import transition
 from batchmgr.usecases.delivery import deliver
 
 
@@ -16,8 +16,8 @@ async def conclude(ports: Ports, job: Versioned[JobRecord], end: JobState, **cha
 
 
 async def settle(ports: Ports, job: Versioned[JobRecord]) -> None:
-    """Do what is left of a finished job. May be repeated at any time."""
-    record = (await announce(ports, job)).value
+    """Do what is left of a finished job whose end is told. May be repeated at any time."""
+    record = job.value
     status = record.callback
     if status is not None and status.state in {CallbackState.PENDING, CallbackState.SENDING}:
         await deliver(ports, record.job_id)

@@ -9,7 +9,7 @@ from batchmgr.model.job import JobError, JobRecord
 from batchmgr.model.plan import JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import announce, publish, transition
+from batchmgr.usecases.announcing import commit, load, transition
 from batchmgr.usecases.finalization import raise_finalize
 from batchmgr.usecases.ownership import find_own_job, terminate_own_job
 from batchmgr.usecases.planning import plan_job
@@ -31,7 +31,7 @@ async def submit(ports: Ports, job_id: str) -> None:
 
     What Azure Batch will never take rejects the job, and says why in its events and callback.
     """
-    job = await ports.jobs.load(job_id)
+    job = await load(ports, job_id)
     if job.value.state not in {JobState.QUEUED, JobState.SUBMITTING}:
         if job.value.cancel_requested:  # perhaps while its tasks were being added
             await terminate_own_job(ports, job.value, "batchmgr: cancelled")
@@ -86,7 +86,6 @@ async def _add_tasks(ports: Ports, plan: JobPlan) -> None:
 
 
 async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:
-    job = await announce(ports, job)
     attempts = job.value.attempts + 1
     pause = max(
         error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 8))
@@ -94,8 +93,7 @@ async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyEr
     now = ports.clock.now()
     waiting = job.value.change(now, attempts=attempts, retry_at=now + pause)
     logger.warning("job %s waits %s: %s", waiting.job_id, pause, error)
-    offset = await publish(ports, waiting, [waiting_event(waiting, now, str(error), error.code)])
-    await ports.jobs.save(waiting.change(now, events_offset=offset), job.etag)
+    await commit(ports, job, waiting, [waiting_event(waiting, str(error), error.code)])
     await ports.queue.request_submission(waiting.job_id, pause)
 
 

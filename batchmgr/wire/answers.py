@@ -6,16 +6,16 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.task import TaskSnapshot
-from batchmgr.wire.events import Event
 
 Json = dict[str, Any]
 HIDDEN = (
     "digest",
     "notify",
     "cursor",
-    "announced",
+    "outbox",
     "eventsOffset",
     "hasCallback",
     "inBatch",

@@ -1,7 +1,4 @@
-"""Events: CloudEvents 1.0 in JSON, with a deterministic id and a sequence that rises within a job.
-
-`sequence` follows the CloudEvents sequence extension: a string that sorts as it counts, ten digits.
-"""
+"""Events: what there is to tell of a job, and the deterministic id of each."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,11 +6,11 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskSnapshot
 
-SOURCE = "/batchmgr"
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
 TASK_RUNNING = "batchmgr.task.running"
@@ -38,36 +35,18 @@ EVENT_TYPES = frozenset(
 """Every type of event there is."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One CloudEvent. Two events with one `id` are the same event told twice."""
-
-    id: str
-    type: str
-    subject: str
-    time: datetime
-    data: dict[str, object]
-    sequence: str = ""
-    specversion: str = "1.0"
-    source: str = SOURCE
-    datacontenttype: str = "application/json"
-
-    def numbered(self, number: int) -> "Event":
-        """The event with its place in the job's sequence, counted from 1."""
-        return msgspec.structs.replace(self, sequence=f"{number:010d}")
-
-
-def job_event(record: JobRecord, now: datetime) -> Event:
+def job_event(record: JobRecord) -> Event:
     """The job has come into its state. Once per state and job."""
-    return _event(record.job_id, JOB_STATES[record.state], "", now, dict(record.summary()))
+    return _event(record.job_id, JOB_STATES[record.state], "", record.updated_at, dict(record.summary()))
 
 
-def waiting_event(record: JobRecord, now: datetime, reason: str, code: str) -> Event:
+def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
     """The job waits for a service or a quota. Once per attempt."""
     data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.attempts}
-    return _event(record.job_id, JOB_WAITING, str(record.attempts), now, data)
+    return _event(record.job_id, JOB_WAITING, str(record.attempts), record.updated_at, data)
 
 
-def progress_event(record: JobRecord, now: datetime) -> Event:
+def progress_event(record: JobRecord) -> Event:
     """The tasks' counts have changed. Once per set of counts; `fraction` is 0 to 1."""
     counts = record.counts
     key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
@@ -77,7 +56,7 @@ def progress_event(record: JobRecord, now: datetime) -> Event:
         "counts": msgspec.to_builtins(counts),
         "fraction": round(min(1.0, counts.completed / record.total), 4) if record.total else 0.0,
     }
-    return _event(record.job_id, JOB_PROGRESS, key, now, data)
+    return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 
 def task_events(job_id: str, task: TaskSnapshot) -> list[Event]:

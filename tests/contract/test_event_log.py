@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from batchmgr.model.event import Event
 from batchmgr.ports import Ports
-from batchmgr.wire.events import Event
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

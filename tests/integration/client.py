@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -58,9 +59,8 @@ class Client:
     async def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """POST below `/api`: bytes as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        return await self._call(
-            "POST", URL(f"{self.address}/api{path}", encoded=True), data=data, headers=headers
-        )
+        url = URL(f"{self.address}/api{path}", encoded=True)
+        return await self._call("POST", url, data=BytesIO(data), headers=headers)
 
     async def _call(self, method: str, url: URL, **options: Any) -> Answer:
         async with self.http.request(method, url, **options) as answer:

@@ -1,11 +1,11 @@
-"""Whatever is wrong with a request is told with its field: at once over HTTP, as a rejected job on the queue."""
+"""What is wrong with a request is told with its field: at once over HTTP, by a rejected job on the queue."""
 
 import json
 from typing import Any
 
 import pytest
 
-from tests.integration.client import POISON, Client
+from tests.integration.client import POISON, REQUESTS, Client
 from tests.integration.messages import Json, job, output, task
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.waiting import until
@@ -170,11 +170,24 @@ async def test_a_message_whose_id_cannot_be_told_is_kept_byte_for_byte(client: C
     assert sorted(kept) == sorted(bodies.values())
 
 
+async def test_a_message_that_is_not_base64_is_kept_as_it_is(client: Client) -> None:
+    text = '{"jobId": "forgot-to-encode"}'
+    await client.queues.get_queue_client(REQUESTS).send_message(text)
+
+    async def kept() -> bool:
+        messages = await client.queues.get_queue_client(POISON).peek_messages(32)
+        return text in [message.content for message in messages]
+
+    await until(kept)
+    await client.queues.get_queue_client(POISON).clear_messages()
+
+
 async def test_a_message_that_is_no_json_object_is_rejected_under_the_id_of_its_message(
     client: Client,
 ) -> None:
-    ids = [await client.send(body[:1000]) for body in NO_JSON_OBJECTS.values() if body]
-    for message_id in ids:
+    # The queue takes no empty message, none above 64 KiB; the host itself refuses what is not UTF-8.
+    sendable = NO_JSON_OBJECTS.keys() - {"nothing", "too deep", "no UTF-8"}
+    for message_id in [await client.send(NO_JSON_OBJECTS[name]) for name in sorted(sendable)]:
         outcome = await client.outcome(f"q-{message_id}")
         assert (outcome["state"], outcome["error"]["code"]) == ("rejected", "InvalidJob")
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -106,7 +107,7 @@ def test_dependencies_name_exactly_the_parents(parents: list[int | str]) -> None
     ranges: list[dict[str, int]] = body.get("taskIdRanges", [])  # type: ignore[assignment]
     covered = [str(n) for span in ranges for n in range(span["start"], span["end"] + 1)]
     assert sorted([*named, *covered]) == sorted(map(str, parents))
-    for one, other in zip(ranges, ranges[1:], strict=False):
+    for one, other in pairwise(ranges):
         assert one["end"] + 1 < other["start"]
 
 

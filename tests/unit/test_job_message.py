@@ -18,7 +18,7 @@ TASK = '{"id": "a", "commandLine": "/bin/true"}'
     [
         ("", "", "not valid JSON"),
         ("{", "", "not valid JSON"),
-        ('{"inputs":' + "[" * 100_000, "", "not valid JSON"),
+        ('{"inputs":{"a":' + "[" * 100_000, "", "not valid JSON"),
         ("[]", "", "expected `object`, got `array`"),
         ('"text"', "", "expected `object`, got `str`"),
         ('{"workload": 1}', "workload", "expected `str`, got `int`"),

@@ -15,7 +15,7 @@ def test_every_public_name_is_there_and_says_what_it_is_for(name: str) -> None:
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nope'"):
-        _ = batchmgr.Nope  # type: ignore[attr-defined]
+        _ = batchmgr.Nope
 
 
 @pytest.mark.parametrize("statement", ["import batchmgr", "from batchmgr import Application, WorkloadBase"])

@@ -111,6 +111,7 @@ async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
     world.batch.jobs.update(elsewhere.batch.jobs)
     world.batch.jobs["job-1"].digest = "other"
     world.batch.jobs["job-1"].state = "active"
+    world.batch.jobs["job-1"].ends_when_done = False
     world.enqueue(job_message())
     await world.until_settled()
     record = world.record()

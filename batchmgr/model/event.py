@@ -1,0 +1,29 @@
+"""An event, as a value: a CloudEvent 1.0."""
+
+from datetime import datetime
+
+import msgspec
+
+SOURCE = "/batchmgr"
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One CloudEvent. Two events with one `id` are the same event told twice.
+
+    `sequence` follows the CloudEvents sequence extension: a string that sorts as it counts, ten digits, empty
+    until the event is in its job's log.
+    """
+
+    id: str
+    type: str
+    subject: str
+    time: datetime
+    data: dict[str, object]
+    sequence: str = ""
+    specversion: str = "1.0"
+    source: str = SOURCE
+    datacontenttype: str = "application/json"
+
+    def numbered(self, number: int) -> "Event":
+        """The event with its place in the job's sequence, counted from 1."""
+        return msgspec.structs.replace(self, sequence=f"{number:010d}")

@@ -1,0 +1,47 @@
+"""A callback that is not taken is sent again, with the same id, until it is."""
+
+from batchmgr.local.ports import free_port
+from tests.integration.client import Client
+from tests.integration.messages import job
+from tests.integration.receiver import receiving
+from tests.integration.waiting import until
+
+
+async def test_a_callback_is_sent_again_to_a_receiver_that_failed(client: Client, job_id: str) -> None:
+    async with receiving(statuses=[500]) as receiver:
+        await client.submit(job(job_id, callBackUri=receiver.uri))
+        await receiver.called(1)
+        assert (await client.outcome(job_id))["state"] == "succeeded"
+        await receiver.called(2)
+        settled = await client.settled(job_id)
+        first, second = receiver.calls
+        assert settled["callback"] == {"state": "delivered", "attempts": 2}
+        assert first.body == second.body
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_a_callback_reaches_a_receiver_that_was_down_at_first(client: Client, job_id: str) -> None:
+    async with receiving(port=free_port()) as receiver:
+        pass
+    await client.submit(job(job_id, callBackUri=receiver.uri))
+
+    async def tried() -> bool:
+        return "lastError" in (await client.job(job_id)).get("callback", {})
+
+    await until(tried)
+    waiting = (await client.job(job_id))["callback"]
+    assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
+    assert receiver.secret not in waiting["lastError"]
+    port = int(receiver.uri.split(":")[2].split("/")[0])
+    async with receiving(port=port) as risen:
+        await risen.called(1)
+        settled = await client.settled(job_id)
+        assert settled["callback"]["state"] == "delivered"
+        assert len(risen.calls) == 1
+
+
+async def test_a_receiver_that_redirects_has_not_taken_the_callback(client: Client, job_id: str) -> None:
+    async with receiving(statuses=[302]) as receiver:
+        await client.submit(job(job_id, callBackUri=receiver.uri))
+        await receiver.called(2)
+        assert (await client.settled(job_id))["callback"]["attempts"] == 2

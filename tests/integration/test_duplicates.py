@@ -1,0 +1,79 @@
+"""A message may come twice, or many times at once; the job, its Batch job and its callback come once."""
+
+import asyncio
+
+from tests.integration.client import REQUESTS, Client
+from tests.integration.messages import job, task
+from tests.integration.receiver import Receiver, receiving
+
+
+async def test_a_message_sent_three_times_at_once_is_one_job(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    message = job(job_id, task("work", "sleep 1"), callBackUri=receiver.uri)
+    await asyncio.gather(*(client.send(message) for _ in range(3)))
+    call = await receiver.call()
+    assert call.body["Output"]["state"] == "succeeded"
+    await client.settled(job_id)
+    assert len(receiver.calls) == 1
+    types = await client.types(job_id)
+    assert (types.count("job.queued"), types.count("job.running"), types.count("job.succeeded")) == (1, 1, 1)
+    assert await client.batch_job_ids({job_id}) == [job_id]
+    assert await client.batch_state(job_id) == "completed"
+
+
+async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_the_same(
+    client: Client, job_id: str
+) -> None:
+    ids = [f"{job_id}-{number}" for number in range(10)]
+    await asyncio.gather(*(client.send(job(each)) for each in ids for _ in range(4)))
+    states = [(await client.settled(each))["state"] for each in ids]
+    assert states == ["succeeded"] * len(ids)
+    for each in ids:
+        assert await client.batch_state(each) == "completed"
+
+
+async def test_a_message_that_comes_again_after_the_end_changes_nothing(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    message = job(job_id, callBackUri=receiver.uri)
+    await client.send(message)
+    before = await client.settled(job_id)
+    events = await client.events(job_id)
+    await client.send(message)
+    await client.submit(message)
+    await client.settled(job_id)
+    # The job that comes after them in the queue is done: so are they.
+    await client.outcome(await client.submit(job(f"{job_id}-next")))
+    assert await client.job(job_id) == before
+    assert await client.events(job_id) == events
+    assert len(receiver.calls) == 1
+
+
+async def test_the_same_request_over_http_and_on_the_queue_is_one_job(client: Client, job_id: str) -> None:
+    async with receiving() as receiver:
+        message = job(job_id, task("work", "sleep 1"), callBackUri=receiver.uri)
+        answers, *_ = await asyncio.gather(
+            asyncio.gather(*(client.post("/jobs", message) for _ in range(3))), client.send(message)
+        )
+        assert [answer.status for answer in answers] == [202, 202, 202]
+        await client.settled(job_id)
+        assert [call.body["Output"]["state"] for call in receiver.calls] == ["succeeded"]
+    assert (await client.types(job_id)).count("task.succeeded") == 2
+
+
+async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
+    client: Client, job_id: str
+) -> None:
+    requests = [job(job_id, metadata={"number": str(number)}) for number in range(5)]
+    answers = await asyncio.gather(*(client.post("/jobs", request) for request in requests))
+    assert sorted(answer.status for answer in answers) == [202, 409, 409, 409, 409]
+    (taken,) = [request for request, answer in zip(requests, answers, strict=True) if answer.status == 202]
+    outcome = await client.outcome(job_id)
+    assert (outcome["state"], outcome["metadata"]) == ("succeeded", taken["metadata"])
+
+
+async def test_the_queue_is_empty_when_all_is_done(client: Client, job_id: str) -> None:
+    await client.send(job(job_id))
+    await client.settled(job_id)
+    assert await client.count(REQUESTS) == 0
