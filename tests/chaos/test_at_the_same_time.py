@@ -110,6 +110,7 @@ async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(
         while "job-1" not in world.jobs.records:  # noqa: ASYNC110  # turns of the loop are what is drawn here
             await asyncio.sleep(0)
         await cancel(ports, "job-1")
+        await finalize(ports, "job-1")
 
     await asyncio.gather(take(ports, body, ""), cancel_soon(), poll(ports))
     await world.until_settled()

@@ -23,7 +23,6 @@ from tests.integration.waiting import until
 REQUESTS = "batchmgr-job-requests"
 POISON = "batchmgr-job-requests-poison"
 PROGRESS = "batchmgr-progress"
-CALLBACKS = "batchmgr-callbacks"
 FINAL_STATES = {"succeeded", "failed", "partial", "cancelled", "timed_out", "rejected"}
 
 
@@ -113,14 +112,13 @@ class Client:
         return outcome
 
     async def settled(self, job_id: str) -> Json:
-        """A job that has ended, once its callback is delivered and no queue holds a message of any job."""
+        """A job that has ended, once its callback is delivered and no request waits in the queue."""
         await self.outcome(job_id)
 
         async def quiet() -> Json | None:
             found = await self.job(job_id)
-            if found.get("callback", {}).get("state", "delivered") != "delivered":
-                return None
-            return found if await self.count(REQUESTS) == await self.count(CALLBACKS) == 0 else None
+            delivered = "callback" not in found or found["callback"].get("state") == "delivered"
+            return found if delivered and await self.count(REQUESTS) == 0 else None
 
         return await until(quiet)
 

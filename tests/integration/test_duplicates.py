@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.integration.client import REQUESTS, Client
+from tests.integration.client import Client
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver, receiving
 
@@ -71,9 +71,3 @@ async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
     (taken,) = [request for request, answer in zip(requests, answers, strict=True) if answer.status == 202]
     outcome = await client.outcome(job_id)
     assert (outcome["state"], outcome["metadata"]) == ("succeeded", taken["metadata"])
-
-
-async def test_the_queue_is_empty_when_all_is_done(client: Client, job_id: str) -> None:
-    await client.send(job(job_id))
-    await client.settled(job_id)
-    assert await client.count(REQUESTS) == 0
