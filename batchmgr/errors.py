@@ -13,6 +13,8 @@
         ├── ServiceConflictError   the resource is there already, or in a state that forbids this
         └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
 
+SettingsError (settings.py) and StackError (local/errors.py) are BatchmgrErrors of the outer layers.
+
 `retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
 """
 

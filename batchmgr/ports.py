@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
+from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.plan import ContainerNeed, JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_body import ContainerGrant, Grants
-from batchmgr.model.event import Event
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload.registry import WorkloadRegistry
 

@@ -181,7 +181,7 @@ class AzureBatch:
 
 def _gravest(errors: BaseExceptionGroup[ServiceError]) -> ServiceError:
     """One error for several: one that will not pass by waiting, if there is any."""
-    lasting, _ = errors.split(lambda error: not isinstance(error, ServiceBusyError))
+    lasting, _ = errors.split(lambda error: isinstance(error, ServiceError) and not error.retryable)
     first: Any = (lasting or errors).exceptions[0]
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]

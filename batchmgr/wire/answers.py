@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from batchmgr.model.event import Event
-from batchmgr.model.job import JobRecord
+from batchmgr.model.job import FailedTask, JobRecord
 from batchmgr.model.task import TaskSnapshot
 
 Json = dict[str, Any]
@@ -68,10 +68,18 @@ def outcome(record: JobRecord) -> Json:
         "total": record.total,
         "counts": msgspec.to_builtins(record.counts),
         "error": msgspec.to_builtins(record.error) if record.error else None,
-        "failedTasks": msgspec.to_builtins(record.failed_tasks),
+        "failedTasks": [_failed_task(task) for task in record.failed_tasks],
         "results": msgspec.to_builtins(record.results),
         "metadata": dict(record.metadata),
     }
+
+
+def _failed_task(task: FailedTask) -> Json:
+    """What failed, in short: tracebacks and stderr are in the task's event, not in a callback."""
+    facts: Json = msgspec.to_builtins(task)
+    for detail in ("traceback", "stderr"):
+        facts.get("error", {}).pop(detail, None)
+    return facts
 
 
 def task_list(tasks: Iterable[TaskSnapshot]) -> Json:
