@@ -62,7 +62,11 @@ def _wait_until_listening(output: Path) -> tuple[str, str]:
     """Return the addresses of the blob and the queue service."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        addresses = dict(re.findall(r"^Azurite (Blob|Queue) service .* at (\S+)$", output.read_text(), re.M))
+        addresses = dict(
+            re.findall(
+                r"^Azurite (Blob|Queue) service is successfully listening at (\S+)$", output.read_text(), re.M
+            )
+        )
         if len(addresses) == 2:
             return addresses["Blob"], addresses["Queue"]
         time.sleep(0.05)

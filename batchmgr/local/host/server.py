@@ -140,11 +140,12 @@ class Host:
             self._invoker.lost.set()
             await asyncio.wait((stopping,), timeout=_SETTLE_SECONDS)
         abandoned = self._invoker.abandon()
+        if not stopping.done():
+            stopping.cancel()
         try:
-            if stopping.done():
-                stopping.result()
-            else:
-                stopping.cancel()
+            await stopping
+        except asyncio.CancelledError:
+            _log.warning("Not every listener ended in time")
         finally:
             await self._connections.close()
         return abandoned == 0

@@ -1,0 +1,32 @@
+"""A task that never ends by itself, whose processes can be watched."""
+
+from pathlib import Path
+
+from tests.integration.messages import Json, task
+from tests.integration.waiting import until
+from tests.local.liveness import is_alive
+
+
+def endless(directory: Path) -> Json:
+    """A task that would take ten minutes, and leaves its process ids in the directory."""
+    return task("endless", f"sleep 600 & echo $! > {directory}/child; echo $$ > {directory}/shell; wait")
+
+
+async def pids_of(directory: Path) -> list[int]:
+    """The ids of its processes, once it runs."""
+
+    async def written() -> list[int]:
+        files = [directory / "child", directory / "shell"]
+        texts = [file.read_text() for file in files if file.exists()]
+        return [int(text) for text in texts] if len(texts) == len(files) and all(texts) else []
+
+    return await until(written)
+
+
+async def ended(pids: list[int]) -> None:
+    """Wait until none of the processes is alive."""
+
+    async def dead() -> bool:
+        return not any(map(is_alive, pids))
+
+    await until(dead)

@@ -1,0 +1,76 @@
+"""The Functions host is killed, with SIGKILL, and started again: no job is lost, and none called back twice."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from batchmgr.local.stack import Stack, StackOptions, running_stack
+from tests.integration.client import Client, connected
+from tests.integration.messages import job, task
+from tests.integration.receiver import receiving
+from tests.integration.waiting import until
+
+
+@pytest.fixture
+async def stack(azurite: None) -> AsyncIterator[Stack]:
+    """A stack of the test's own, whose host it may kill."""
+    async with running_stack(StackOptions(host="embedded")) as running:
+        yield running
+
+
+async def assert_told_once(client: Client, job_id: str) -> None:
+    events = await client.events(job_id)
+    assert [event_id for event_id, times in Counter(e["id"] for e in events).items() if times > 1] == []
+    assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_a_job_that_ended_while_the_host_was_dead_is_finalized_when_it_comes_back(
+    stack: Stack, client: Client
+) -> None:
+    async with receiving() as receiver:
+        await client.submit(job("running", task("work", "sleep 1"), callBackUri=receiver.uri))
+        await client.told("running", "job.running")
+        await stack.host.kill()
+
+        async def over() -> bool:
+            return await client.batch_state("running") == "completed"
+
+        await until(over)
+        await stack.start_host()
+        call = await receiver.call()
+        assert call.body["Output"]["state"] == "succeeded"
+        settled = await client.settled("running")
+        assert settled["callback"] == {"state": "delivered", "attempts": 1}
+        assert len(receiver.calls) == 1
+        await assert_told_once(client, "running")
+
+
+async def test_no_job_is_lost_wherever_it_is_when_the_host_is_killed(stack: Stack, client: Client) -> None:
+    async with AsyncExitStack() as resources:
+        names = ("accepted-1", "accepted-2", "accepted-3", "queued", "running", "ended", "sent-while-dead")
+        receivers = {name: await resources.enter_async_context(receiving()) for name in names}
+        receivers["ended"] = await resources.enter_async_context(receiving(statuses=[500]))
+        messages = {
+            name: job(name, task("work", "sleep 1"), callBackUri=receivers[name].uri) for name in names
+        }
+        await client.submit(messages["ended"])
+        await receivers["ended"].called(1)
+        await client.send(messages["running"])
+        await client.told("running", "job.running")
+        await client.send(messages["queued"])
+        for name in names[:3]:
+            await client.submit(messages[name])
+        await stack.host.kill()
+        await client.send(messages["sent-while-dead"])
+        await stack.start_host()
+        for name in names:
+            settled = await client.settled(name)
+            attempts = 2 if name == "ended" else 1
+            assert (name, settled["state"]) == (name, "succeeded")
+            assert (name, settled["callback"]["attempts"]) == (name, attempts)
+            assert (name, len(receivers[name].calls)) == (name, attempts)
+            await assert_told_once(client, name)
+            assert await client.batch_state(name) == "completed"
+        assert sorted(await client.batch_job_ids(names)) == sorted(names)
