@@ -26,7 +26,7 @@ def _url(container: ContainerClient, permission: str = "rlwc", name: str | None 
     credential = container.credential
     assert isinstance(credential.account_key, str)
     sas = generate_container_sas(
-        account_name="devstoreaccount1",
+        account_name=str(container.account_name),
         container_name=container.container_name,
         account_key=credential.account_key,
         permission=ContainerSasPermissions.from_string(permission),
