@@ -112,15 +112,24 @@ class Client:
         return outcome
 
     async def settled(self, job_id: str) -> Json:
-        """A job that has ended, once its callback is delivered and no request waits in the queue."""
+        """A job that has ended, once its callback, if it has one, is delivered."""
         await self.outcome(job_id)
 
-        async def quiet() -> Json | None:
+        async def delivered() -> Json | None:
             found = await self.job(job_id)
-            delivered = "callback" not in found or found["callback"].get("state") == "delivered"
-            return found if delivered and await self.count(REQUESTS) == 0 else None
+            return (
+                found if found.get("callback", {"state": "delivered"}).get("state") == "delivered" else None
+            )
 
-        return await until(quiet)
+        return await until(delivered)
+
+    async def idle(self) -> None:
+        """Wait until every request on the queue was taken and done with."""
+
+        async def empty() -> bool:
+            return await self.count(REQUESTS) == 0
+
+        await until(empty)
 
     async def count(self, queue: str) -> int:
         """How many messages a queue holds, hidden ones included."""

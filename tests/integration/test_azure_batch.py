@@ -6,7 +6,7 @@ from typing import Any
 from azure.batch import models
 
 from tests.integration.client import Client
-from tests.integration.endless import endless, ended, pids_of
+from tests.integration.endless import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
 from tests.integration.waiting import until

@@ -1,4 +1,4 @@
-"""The Functions host is killed, with SIGKILL, and started again: no job is lost, and none called back twice."""
+"""The Functions host is killed with SIGKILL and started again: no job is lost, none called back twice."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from batchmgr.local.stack import Stack, StackOptions, running_stack
-from tests.integration.client import Client, connected
+from tests.integration.client import Client
 from tests.integration.messages import job, task
 from tests.integration.receiver import receiving
 from tests.integration.waiting import until

@@ -15,6 +15,7 @@ async def test_a_message_sent_three_times_at_once_is_one_job(
     call = await receiver.call()
     assert call.body["Output"]["state"] == "succeeded"
     await client.settled(job_id)
+    await client.idle()
     assert len(receiver.calls) == 1
     types = await client.types(job_id)
     assert (types.count("job.queued"), types.count("job.running"), types.count("job.succeeded")) == (1, 1, 1)
@@ -27,6 +28,7 @@ async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_t
 ) -> None:
     ids = [f"{job_id}-{number}" for number in range(10)]
     await asyncio.gather(*(client.send(job(each)) for each in ids for _ in range(4)))
+    await client.idle()
     states = [(await client.settled(each))["state"] for each in ids]
     assert states == ["succeeded"] * len(ids)
     for each in ids:
@@ -42,9 +44,7 @@ async def test_a_message_that_comes_again_after_the_end_changes_nothing(
     events = await client.events(job_id)
     await client.send(message)
     await client.submit(message)
-    await client.settled(job_id)
-    # The job that comes after them in the queue is done: so are they.
-    await client.outcome(await client.submit(job(f"{job_id}-next")))
+    await client.idle()
     assert await client.job(job_id) == before
     assert await client.events(job_id) == events
     assert len(receiver.calls) == 1
@@ -58,6 +58,7 @@ async def test_the_same_request_over_http_and_on_the_queue_is_one_job(client: Cl
         )
         assert [answer.status for answer in answers] == [202, 202, 202]
         await client.settled(job_id)
+        await client.idle()
         assert [call.body["Output"]["state"] for call in receiver.calls] == ["succeeded"]
     assert (await client.types(job_id)).count("task.succeeded") == 2
 

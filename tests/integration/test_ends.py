@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.integration.client import Client
-from tests.integration.endless import endless, ended, pids_of
+from tests.integration.endless import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
 from tests.integration.waiting import until

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--script-root", type=Path, default=Path(), metavar="DIR", help="the app's directory")
     parser.add_argument("--port", type=int, default=7071, help="0 picks a free one")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
     parser.add_argument("--json", action="store_true", help="print the URL as one line of JSON when ready")
     parser.add_argument("--enable-auth", action="store_true", help="check access keys as in Azure")
     parser.add_argument(
