@@ -17,6 +17,7 @@ import msgspec
 
 from batchmgr.adapters.service_errors import service_error
 from batchmgr.errors import InvalidJobError, ServiceBusyError
+from batchmgr.model.paths import is_web_url
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The callback's receiver"
@@ -36,6 +37,8 @@ class HttpCallbackSender:
 
     def check(self, uri: str) -> None:
         """Raise InvalidJobError unless this URI may be called."""
+        if not is_web_url(uri):
+            raise InvalidJobError("must be an absolute http or https URL", field="callBackUri")
         parts = urlsplit(uri)
         host = (parts.hostname or "").lower()
         if self._allow_loopback and is_loopback(host):

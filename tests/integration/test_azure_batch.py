@@ -1,9 +1,13 @@
 """What others do in the same Azure Batch account: they end or delete jobs, or have some of their own."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from azure.batch import models
+from azure.batch.aio import BatchClient
+from azure.core.exceptions import HttpResponseError
 
 from tests.integration.client import Client
 from tests.integration.endless import ended, endless, pids_of
@@ -94,3 +98,36 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
     await client.submit(content | {"jobId": cut_off})
     outcome = await client.outcome(cut_off)
     assert (outcome["state"], outcome["error"]) == ("succeeded", None)
+
+
+async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
+    client: Client, job_id: str
+) -> None:
+    async with full_account(client.batch, job_id):
+        await client.submit(job(job_id))
+        await client.told(job_id, "job.waiting")
+    outcome = await client.outcome(job_id)
+    assert outcome["state"] == "succeeded"
+    waiting = [e["data"] for e in await client.events(job_id) if e["type"] == "batchmgr.job.waiting"]
+    assert [data["attempt"] for data in waiting] == list(range(1, len(waiting) + 1))
+    assert {data["code"] for data in waiting} == {"ActiveJobAndScheduleQuotaReached"}
+
+
+@asynccontextmanager
+async def full_account(batch: BatchClient, prefix: str) -> AsyncIterator[None]:
+    """Have as many active jobs in the account as it may have."""
+    pool = models.BatchPoolInfo(pool_id="local")
+    ids: list[str] = []
+    try:
+        while True:
+            options = models.BatchJobCreateOptions(id=f"{prefix}-filler-{len(ids)}", pool_info=pool)
+            try:
+                await batch.create_job(options)
+            except HttpResponseError as error:
+                assert "ActiveJobAndScheduleQuotaReached" in str(error)
+                break
+            ids.append(str(options.id))
+        yield
+    finally:
+        for each in ids:
+            await batch.begin_delete_job(each, polling_interval=0)

@@ -26,8 +26,8 @@ async def test_a_message_sent_three_times_at_once_is_one_job(
 async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_the_same(
     client: Client, job_id: str
 ) -> None:
-    ids = [f"{job_id}-{number}" for number in range(10)]
-    await asyncio.gather(*(client.send(job(each)) for each in ids for _ in range(4)))
+    ids = [f"{job_id}-{number}" for number in range(6)]
+    await asyncio.gather(*(client.send(job(each)) for each in ids for _ in range(3)))
     await client.idle()
     states = [(await client.settled(each))["state"] for each in ids]
     assert states == ["succeeded"] * len(ids)
@@ -72,3 +72,14 @@ async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
     (taken,) = [request for request, answer in zip(requests, answers, strict=True) if answer.status == 202]
     outcome = await client.outcome(job_id)
     assert (outcome["state"], outcome["metadata"]) == ("succeeded", taken["metadata"])
+
+
+async def test_a_bad_message_that_comes_twice_is_rejected_once(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    bad = job(job_id, colour="blue", callBackUri=receiver.uri)
+    await asyncio.gather(*(client.send(bad) for _ in range(3)))
+    await client.settled(job_id)
+    await client.idle()
+    assert await client.types(job_id) == ["job.rejected"]
+    assert len(receiver.calls) == 1

@@ -106,7 +106,7 @@ def _is_of_job(event: Json) -> bool:
 
 
 async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client: Client, job_id: str) -> None:
-    ids = [await client.submit(job(f"{job_id}-{n}", task("a"), task("b", "exit 1"))) for n in range(12)]
+    ids = [await client.submit(job(f"{job_id}-{n}", task("a"), task("b", "exit 1"))) for n in range(8)]
     for each in ids:
         await client.settled(each)
         logged = Counter(event["id"] for event in await client.events(each))

@@ -94,10 +94,9 @@ async def test_a_failing_task_is_told_with_its_exit_code_and_the_end_of_its_stde
     assert (told["taskId"], told["displayName"], told["exitCode"]) == ("failing", "Solver", 7)
     assert told["error"]["type"] == "FailureExitCode"
     assert told["error"]["message"] == "exit code 7: no licence left"
-    assert told["error"]["stderr"] == "reading\nno licence left\n"
     assert outcome["error"]["message"] == "1 of 2 tasks failed. Solver: exit code 7: no licence left"
     (event,) = [e for e in await client.events(job_id) if e["type"] == "batchmgr.task.failed"]
-    assert event["data"]["error"] == told["error"]
+    assert event["data"]["error"] == told["error"] | {"stderr": "reading\nno licence left\n"}
     call = await receiver.call()
     assert call.body["StatusCode"] == "500"
     assert call.body["Error"] == {
@@ -105,6 +104,28 @@ async def test_a_failing_task_is_told_with_its_exit_code_and_the_end_of_its_stde
         "Message": outcome["error"]["message"],
     }
     assert call.body["Output"] == outcome
+
+
+async def test_what_a_failing_task_left_is_kept_if_that_was_asked_for(client: Client, job_id: str) -> None:
+    kept = [
+        output("report.txt", f"{when}.txt", uploadCondition=when)
+        for when in ("taskSuccess", "taskFailure", "taskCompletion")
+    ]
+    failing = task("failing", "echo half > report.txt; exit 1", outputFiles=kept)
+    await client.submit(job(job_id, failing))
+    assert (await client.outcome(job_id))["state"] == "failed"
+    container = client.blobs.get_container_client(f"job-{job_id}")
+    names = [name async for name in container.list_blob_names()]
+    assert sorted(names) == ["taskCompletion.txt", "taskFailure.txt"]
+
+
+async def test_of_many_failures_all_are_told_and_twenty_are_listed(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id, *(task(str(number), "exit 1") for number in range(1, 31))))
+    outcome = await client.outcome(job_id)
+    assert (outcome["state"], outcome["counts"]["failed"]) == ("failed", 30)
+    assert outcome["error"]["message"].startswith("30 of 30 tasks failed. ")
+    assert len(outcome["failedTasks"]) == 20
+    assert (await client.types(job_id)).count("task.failed") == 30
 
 
 async def test_a_job_is_failed_when_none_of_its_tasks_succeeds(client: Client, job_id: str) -> None:

@@ -1,0 +1,73 @@
+"""How nodes reach storage: what a grant lets them do, and what not."""
+
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from azure.storage.blob.aio import BlobServiceClient
+
+from batchmgr.adapters.node_storage import NodeBlobStorage
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.plan import ContainerNeed
+
+READ = ContainerNeed(container_name="data")
+WRITE = ContainerNeed(container_name="data", is_written=True)
+HOUR = timedelta(hours=1)
+BLOCK = {"x-ms-blob-type": "BlockBlob"}
+
+
+def storage(client: BlobServiceClient, identity: str = "") -> NodeBlobStorage:
+    return NodeBlobStorage(client, str(client.credential.account_key), identity)
+
+
+async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work(
+    connection_string: str,
+) -> None:
+    async with (
+        BlobServiceClient.from_connection_string(connection_string) as client,
+        aiohttp.ClientSession() as http,
+    ):
+        grants = await storage(client).grant([READ, WRITE], HOUR)
+        read, write = (grants[need].blob_url("a b/c#1.txt") for need in (READ, WRITE))
+        async with http.put(write, data=b"text", headers=BLOCK) as response:
+            assert response.status == 201
+        async with http.get(read) as response:
+            assert await response.read() == b"text"
+        async with http.put(read, data=b"other", headers=BLOCK) as response:
+            assert response.status == 403
+        async with http.get(write) as response:
+            assert response.status == 403
+        async with http.get(grants[READ].container_url + "&restype=container&comp=list") as response:
+            assert "a b/c#1.txt" in await response.text()
+
+
+async def test_containers_that_are_written_are_made_and_may_be_there(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        for _ in range(2):
+            await storage(client).grant([WRITE, ContainerNeed(container_name="only-read")], HOUR)
+        names = [container.name async for container in client.list_containers()]
+        assert names == ["data"]
+
+
+async def test_an_identity_is_used_in_place_of_a_signature(connection_string: str) -> None:
+    other = ContainerNeed(container_name="data", storage_account_name="elsewhere", identity_reference="/id/2")
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        grants = await storage(client, "/id/1").grant([READ, other], HOUR)
+    assert grants[READ].query == ""
+    assert grants[READ].identity == {"identityReference": {"resourceId": "/id/1"}}
+    assert grants[other].url == "https://elsewhere.blob.core.windows.net/data"
+    assert grants[other].identity == {"identityReference": {"resourceId": "/id/2"}}
+
+
+async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
+    other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+            await storage(client).grant([other], HOUR)
+
+
+async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        uri = storage(client).blob_uri(READ, "results/a b.tsv")
+    assert uri.endswith("/data/results/a%20b.tsv")
+    assert "sig" not in uri
