@@ -8,13 +8,11 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from batchmgr.local import leash
 from batchmgr.local.errors import StackError
 
 _POLL_S = 0.02
-_WATCH_S = 0.1
 
 
 class ChildProcess:
@@ -40,6 +38,11 @@ class ChildProcess:
         """Whether the process has not ended yet."""
         return self._process.returncode is None
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it has ended, and nobody had stopped it."""
+        return self._wanted and not self.is_running
+
     async def wait_for_output(self, pattern: re.Pattern[str], *, timeout_s: float) -> re.Match[str]:
         """The first match of `pattern` in the whole lines of standard output.
 
@@ -53,15 +56,15 @@ class ChildProcess:
             if match := pattern.search(text[: text.rfind("\n") + 1]):
                 return match
             if not running:
-                raise StackError(self._describe(f"ended {self._exit}"))
+                raise StackError(self._describe(f"ended {self.exit}"))
             if asyncio.get_running_loop().time() > deadline:
                 raise StackError(self._describe(f"was not ready within {timeout_s:.0f} seconds"))
             await asyncio.sleep(_POLL_S)
 
     def raise_if_gone(self) -> None:
         """Raise StackError, with the end of its log, if the process ended and nobody had stopped it."""
-        if self._wanted and not self.is_running:
-            raise StackError(self._describe(f"ended unexpectedly {self._exit}"))
+        if self.has_died:
+            raise StackError(self._describe(f"ended unexpectedly {self.exit}"))
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of what it wrote to standard error or, where that is empty, to standard output."""
@@ -93,7 +96,8 @@ class ChildProcess:
             os.killpg(self.pid, number)
 
     @property
-    def _exit(self) -> str:
+    def exit(self) -> str:
+        """How it ended, in words."""
         code = self._process.returncode
         return f"by {signal.Signals(-code).name}" if code and code < 0 else f"with exit code {code}"
 
@@ -140,12 +144,6 @@ class Processes:
         child = ChildProcess(name, process, output=output, log=log)
         self._children.append(child)
         return child
-
-    async def watch(self) -> NoReturn:
-        """Wait until a child ends that nobody stopped, then raise StackError with the end of its log."""
-        while True:
-            self.raise_if_gone()
-            await asyncio.sleep(_WATCH_S)
 
     def raise_if_gone(self) -> None:
         """Raise StackError, with the end of its log, if a child ended that nobody stopped."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import re
 import sys
@@ -23,10 +24,13 @@ from batchmgr.settings import Settings
 
 POOL_ID = "local"
 
+_logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 _BATCH_READY = re.compile(r'^\{"endpoint".*\}$', re.MULTILINE)
 _BATCH_TIMEOUT_S = 30
+_WATCH_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +105,17 @@ class Stack:
         )
 
     async def watch(self) -> NoReturn:
-        """Wait until a part ends by itself; raises StackError with the end of its log."""
-        await self._processes.watch()
+        """Keep the Functions host running: like Azure, start it again when it has died.
+
+        Raises StackError, with the end of its log, when another part ends, or the host does not come back.
+        """
+        while True:
+            if self.host.has_died:
+                _logger.warning("The Functions host died %s; starting it again.", self.host.exit)
+                await self.host.kill()  # and what is left of its group
+                await self.start_host()
+            self._processes.raise_if_gone()
+            await asyncio.sleep(_WATCH_S)
 
     async def guard(self, work: Coroutine[object, object, T]) -> T:
         """Do `work`; its result, or StackError as soon as a part of the stack ends by itself."""

@@ -1,12 +1,13 @@
 """What is wrong with a request is told with its field: at once over HTTP, by a rejected job on the queue."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.client import POISON, REQUESTS, Client
-from tests.integration.messages import Json, job, output, task
+from tests.integration.messages import Json, gated, job, output, task
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.waiting import until
 
@@ -192,9 +193,11 @@ async def test_a_message_that_is_no_json_object_is_rejected_under_the_id_of_its_
         assert (outcome["state"], outcome["error"]["code"]) == ("rejected", "InvalidJob")
 
 
-async def test_a_bad_message_touches_no_job_that_runs_under_its_id(client: Client, job_id: str) -> None:
+async def test_a_bad_message_touches_no_job_that_runs_under_its_id(
+    client: Client, job_id: str, tmp_path: Path
+) -> None:
     async with receiving() as receiver, receiving() as stranger:
-        good = job(job_id, task("slow", "sleep 1"), callBackUri=receiver.uri)
+        good = job(job_id, gated("slow", tmp_path / "gate"), callBackUri=receiver.uri)
         await client.submit(good)
         await client.take(POISON)
         bad = [
@@ -211,6 +214,7 @@ async def test_a_bad_message_touches_no_job_that_runs_under_its_id(client: Clien
 
         await until(all_kept)
         assert sorted(kept) == sorted(bad)
+        (tmp_path / "gate").touch()
         call = await receiver.call()
         assert call.body["Output"]["state"] == "succeeded"
         await client.settled(job_id)

@@ -7,17 +7,22 @@ from tests.integration.receiver import receiving
 from tests.integration.waiting import until
 
 
-async def test_a_callback_is_sent_again_to_a_receiver_that_failed(client: Client, job_id: str) -> None:
-    async with receiving(statuses=[500]) as receiver:
-        await client.submit(job(job_id, callBackUri=receiver.uri))
-        await receiver.called(1)
-        assert (await client.outcome(job_id))["state"] == "succeeded"
-        await receiver.called(2)
-        settled = await client.settled(job_id)
-        first, second = receiver.calls
-        assert settled["callback"] == {"state": "delivered", "attempts": 2}
-        assert first.body == second.body
-        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
+    client: Client, job_id: str
+) -> None:
+    async with receiving(statuses=[500]) as failing, receiving(statuses=[302]) as redirecting:
+        receivers = {"failing": failing, "redirecting": redirecting}
+        for name, receiver in receivers.items():
+            await client.submit(job(f"{job_id}-{name}", callBackUri=receiver.uri))
+        for name, receiver in receivers.items():
+            await receiver.called(1)
+            assert (await client.outcome(f"{job_id}-{name}"))["state"] == "succeeded"
+            await receiver.called(2)
+            settled = await client.settled(f"{job_id}-{name}")
+            first, second = receiver.calls
+            assert settled["callback"] == {"state": "delivered", "attempts": 2}
+            assert first.body == second.body
+            assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
 async def test_a_callback_reaches_a_receiver_that_was_down_at_first(client: Client, job_id: str) -> None:
@@ -38,10 +43,3 @@ async def test_a_callback_reaches_a_receiver_that_was_down_at_first(client: Clie
         settled = await client.settled(job_id)
         assert settled["callback"]["state"] == "delivered"
         assert len(risen.calls) == 1
-
-
-async def test_a_receiver_that_redirects_has_not_taken_the_callback(client: Client, job_id: str) -> None:
-    async with receiving(statuses=[302]) as receiver:
-        await client.submit(job(job_id, callBackUri=receiver.uri))
-        await receiver.called(2)
-        assert (await client.settled(job_id))["callback"]["attempts"] == 2

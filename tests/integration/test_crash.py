@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
 from batchmgr.local.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client
-from tests.integration.messages import job, task
+from tests.integration.messages import gated, job, task
 from tests.integration.receiver import receiving
 from tests.integration.waiting import until
 
@@ -27,12 +28,13 @@ async def assert_told_once(client: Client, job_id: str) -> None:
 
 
 async def test_a_job_that_ended_while_the_host_was_dead_is_finalized_when_it_comes_back(
-    stack: Stack, client: Client
+    stack: Stack, client: Client, tmp_path: Path
 ) -> None:
     async with receiving() as receiver:
-        await client.submit(job("running", task("work", "sleep 1"), callBackUri=receiver.uri))
-        await client.told("running", "job.running")
+        await client.submit(job("running", gated("work", tmp_path / "gate"), callBackUri=receiver.uri))
+        await client.told("running", "task.running")
         await stack.host.kill()
+        (tmp_path / "gate").touch()
 
         async def over() -> bool:
             return await client.batch_state("running") == "completed"

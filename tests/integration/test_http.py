@@ -1,10 +1,12 @@
 """A pipeline sends a job over HTTP, follows it, and asks for what it wants to know."""
 
+from pathlib import Path
+
 import pytest
 
 from batchmgr.local.stack import Stack
 from tests.integration.client import Answer, Client
-from tests.integration.messages import Json, job, task
+from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
 
 
@@ -33,13 +35,16 @@ async def test_a_job_is_taken_with_the_addresses_to_follow_it(client: Client, jo
     }
 
 
-async def test_the_result_is_202_until_the_job_ends_and_then_200(client: Client, job_id: str) -> None:
-    await client.submit(job(job_id, task("slow", "sleep 1")))
+async def test_the_result_is_202_until_the_job_ends_and_then_200(
+    client: Client, job_id: str, tmp_path: Path
+) -> None:
+    await client.submit(job(job_id, gated("slow", tmp_path / "gate")))
     early = await client.get(f"/jobs/{job_id}/result")
     assert early.status == 202
     assert early.headers["Location"] == f"{client.address}/api/jobs/{job_id}/result"
     assert int(early.headers["Retry-After"]) > 0
     assert int((await client.get(f"/jobs/{job_id}")).headers["Retry-After"]) > 0
+    (tmp_path / "gate").touch()
     outcome = await client.outcome(job_id)
     assert (outcome["jobId"], outcome["state"]) == (job_id, "succeeded")
 
@@ -130,8 +135,8 @@ async def test_a_job_tells_what_it_is_and_how_far_it_has_come(client: Client, jo
     assert other_case.body["jobId"] == job_id
 
 
-async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str) -> None:
-    slow = task("slow", "sleep 3", dependsOn=["quick"])
+async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str, tmp_path: Path) -> None:
+    slow = gated("slow", tmp_path / "gate", dependsOn=["quick"])
     await client.submit(job(job_id, task("quick"), slow))
     await client.told(job_id, "task.succeeded")
 
@@ -146,6 +151,7 @@ async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str
     wrong = await client.get(f"/jobs/{job_id}/tasks", state="sleeping")
     assert_is_problem(wrong, 400)
     assert wrong.body["field"] == "state"
+    (tmp_path / "gate").touch()
 
 
 async def test_events_can_be_read_on_from_where_one_stopped(client: Client, job_id: str) -> None:

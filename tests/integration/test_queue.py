@@ -4,11 +4,12 @@ import json
 from collections import Counter
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from batchmgr.local.project import SAMPLE_GENOME
 from tests.integration.client import PROGRESS, Client
-from tests.integration.messages import Json, job, task
+from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
 from tests.integration.waiting import until
 
@@ -113,8 +114,12 @@ async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client:
         assert [event_id for event_id, times in logged.items() if times > 1] == []
 
 
-async def test_a_task_that_is_seen_running_is_told_before_its_end(client: Client, job_id: str) -> None:
-    await client.send(job(job_id, task("slow", "sleep 2")))
+async def test_a_task_that_is_seen_running_is_told_before_its_end(
+    client: Client, job_id: str, tmp_path: Path
+) -> None:
+    await client.send(job(job_id, gated("slow", tmp_path / "gate")))
+    await client.told(job_id, "task.running")
+    (tmp_path / "gate").touch()
     await client.outcome(job_id)
     told = [
         event["type"].removeprefix("batchmgr.task.")

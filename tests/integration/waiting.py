@@ -7,7 +7,7 @@ from typing import TypeVar
 PATIENCE_S = 40
 """Far more than anything here takes, for machines that are busy."""
 
-_PAUSE_S = 0.05
+_PAUSE_S = 0.1
 
 T = TypeVar("T")
 

@@ -74,14 +74,17 @@ async def test_children_are_stopped_in_reverse_order(
     assert (tmp_path / "order").read_text().split() == ["host", "batch", "storage"]
 
 
-async def test_watching_reports_the_child_that_ends_by_itself(processes: Processes, shell: Shell) -> None:
+async def test_a_child_that_ends_by_itself_is_reported_with_its_log(
+    processes: Processes, shell: Shell
+) -> None:
     await shell.start("sleep 60", name="steady")
     child = await shell.start("echo out of memory >&2; sleep 60", name="greedy")
     await until(lambda: child.log_tail() == "out of memory")
-    watching = asyncio.create_task(processes.watch())
+    processes.raise_if_gone()
     os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
     with pytest.raises(StackError, match=r"greedy ended unexpectedly by SIGKILL.*\nout of memory"):
-        await asyncio.wait_for(watching, 10)
+        processes.raise_if_gone()
 
 
 async def test_a_child_that_was_killed_on_purpose_is_no_failure(shell: Shell) -> None:

@@ -81,18 +81,44 @@ async def test_the_host_can_be_killed_and_started_again_on_the_same_address() ->
             assert answer.status == 200
 
 
+async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> None:
+    async with running_stack(StackOptions()) as stack, aiohttp.ClientSession() as session:
+        jobs = f"{stack.endpoints.functions}/api/jobs"
+        body = json.dumps({"jobId": "long", "tasks": [{"id": "a", "commandLine": "sleep 2"}]})
+        async with session.post(jobs, data=body) as answer:
+            assert answer.status == 202
+
+        async def state() -> str:
+            try:
+                async with session.get(f"{jobs}/long") as answer:
+                    return str((await answer.json())["state"])
+            except aiohttp.ClientError:
+                return "host is away"
+
+        async def crash() -> None:
+            while await state() != "running":  # noqa: ASYNC110  # what is waited for happens elsewhere
+                await asyncio.sleep(0.05)
+            died = stack.host
+            os.kill(died.pid, signal.SIGKILL)
+            while await state() != "succeeded":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            assert stack.host is not died
+
+        await asyncio.wait_for(stack.guard(crash()), 60)
+
+
 async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
     processes: Processes, shell: Shell
 ) -> None:
-    host = await shell.start("echo out of memory >&2; sleep 60", name="host")
-    await until(lambda: host.log_tail() == "out of memory")
-    stack = stack_of(processes, host)
+    storage = await shell.start("echo out of memory >&2; sleep 60", name="storage")
+    await until(lambda: storage.log_tail() == "out of memory")
+    stack = stack_of(processes, await shell.start("sleep 60", name="host"))
 
     async def work() -> None:
-        os.kill(host.pid, signal.SIGKILL)
+        os.kill(storage.pid, signal.SIGKILL)
         await asyncio.Event().wait()
 
-    with pytest.raises(StackError, match=r"host ended unexpectedly by SIGKILL.*\nout of memory"):
+    with pytest.raises(StackError, match=r"storage ended unexpectedly by SIGKILL.*\nout of memory"):
         await stack.guard(work())
 
 

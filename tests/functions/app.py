@@ -1,0 +1,56 @@
+"""The function app as the azure-functions library shows it, and its handlers on a world of fakes."""
+
+import json
+import runpy
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+
+from batchmgr.bootstrap import Runtime
+from batchmgr.functions import blueprints
+from batchmgr.ports import Ports
+from batchmgr.settings import Settings
+from tests.world import World
+
+ROOT = Path(__file__).parents[2]
+FUNCTION_APP = ROOT / "function_app.py"
+
+Binding = dict[str, Any]
+Handler = Callable[..., Awaitable[Any]]
+
+
+class WorldRuntime(Runtime):
+    """A runtime whose ports are those of a world of fakes."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(Settings())
+        self._world = world
+
+    async def ports(self) -> Ports:
+        return self._world.ports
+
+
+def load_app() -> dict[str, func.Function]:
+    """Execute function_app.py with the environment as it is; its functions by name."""
+    app: func.FunctionApp = runpy.run_path(str(FUNCTION_APP))["app"]
+    return _by_name(app)
+
+
+def handlers(runtime: Runtime) -> dict[str, Handler]:
+    """The functions of the app on another runtime, to be called directly."""
+    app = func.FunctionApp()
+    for blueprint in blueprints(runtime):
+        app.register_functions(blueprint)
+    return {name: function.get_user_function() for name, function in _by_name(app).items()}
+
+
+def bindings(function: func.Function) -> list[Binding]:
+    """What the host is told of a function, as JSON: the trigger first, then `$return`."""
+    found: list[Binding] = [json.loads(raw) for raw in function.get_raw_bindings()]
+    return sorted(found, key=lambda binding: str(binding["direction"]))
+
+
+def _by_name(app: func.FunctionApp) -> dict[str, func.Function]:
+    return {str(function.get_function_name()): function for function in app.get_functions()}

@@ -1,0 +1,168 @@
+"""The HTTP functions called as the Python worker calls them: what goes wrong is a problem document."""
+
+import json
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from batchmgr.bootstrap import Runtime
+from batchmgr.errors import ServiceBusyError, ServiceRefusedError
+from batchmgr.functions import jobs
+from batchmgr.model.task import BatchJob
+from batchmgr.settings import Settings
+from tests.functions.app import Handler, WorldRuntime, handlers
+from tests.world import World
+
+API = "https://batchmgr.example/api"
+JOB = {"jobId": "job-1", "tasks": [{"id": "a", "commandLine": "true"}]}
+
+
+def request(
+    path: str = "/jobs",
+    *,
+    method: str = "GET",
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    params: dict[str, str] | None = None,
+    **route_params: str,
+) -> func.HttpRequest:
+    """A request as the worker makes it: header names in lower case, the body as bytes."""
+    return func.HttpRequest(
+        method,
+        API + path,
+        headers=headers or {},
+        params=params or {},
+        route_params=route_params,
+        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+    )
+
+
+def post(body: Any, **headers: str) -> func.HttpRequest:
+    return request(method="POST", body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def problem(response: func.HttpResponse, status: int) -> dict[str, Any]:
+    """The problem document of an answer that has to have this status."""
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    document: dict[str, Any] = json.loads(response.get_body())
+    assert document["status"] == status
+    return document
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def app(world: World) -> dict[str, Handler]:
+    """The functions, on a world of fakes."""
+    return handlers(WorldRuntime(world))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"\xff\xfe", None),
+        ([], None),
+        ({**JOB, "colour": "blue"}, "colour"),
+        ({**JOB, "jobId": "a b"}, "jobId"),
+        ({**JOB, "dequeueCount": 1}, "dequeueCount"),
+        ({"jobId": "job-1", "workload": "no_such", "inputs": {}}, "workload"),
+    ],
+)
+async def test_a_bad_job_is_a_400_that_names_the_field(
+    app: dict[str, Handler], world: World, body: Any, field: str | None
+) -> None:
+    document = problem(await app["create_job"](post(body)), 400)
+    assert document.get("field") == field
+    assert document["detail"]
+    assert world.jobs.records == {}
+
+
+async def test_a_body_that_is_too_large_is_a_413(
+    app: dict[str, Handler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MAX_BODY", 10)
+    assert "10 bytes" in problem(await app["create_job"](post(JOB)), 413)["detail"]
+
+
+async def test_a_taken_id_is_a_409(app: dict[str, Handler]) -> None:
+    assert (await app["create_job"](post(JOB))).status_code == 202
+    other = {**JOB, "tasks": [{"id": "b", "commandLine": "true"}]}
+    assert "job-1" in problem(await app["create_job"](post(other)), 409)["detail"]
+
+
+async def test_the_idempotency_key_makes_two_requests_one_job(app: dict[str, Handler], world: World) -> None:
+    body = {"tasks": JOB["tasks"]}
+    answers = [await app["create_job"](post(body, idempotency_key="order 7")) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len(world.jobs.records) == 1
+
+
+async def test_links_take_the_scheme_that_the_caller_used(app: dict[str, Handler]) -> None:
+    answer = await app["create_job"](post(JOB, x_forwarded_proto="http"))
+    assert answer.headers["Location"] == "http://batchmgr.example/api/jobs/job-1"
+
+
+@pytest.mark.parametrize("name", ["get_job", "get_result", "list_tasks", "list_events", "cancel_job"])
+async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> None:
+    document = problem(await app[name](request("/jobs/none", jobId="none")), 404)
+    assert "'none'" in document["detail"]
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("list_jobs", {"limit": "0"}),
+        ("list_jobs", {"limit": "501"}),
+        ("list_jobs", {"limit": "many"}),
+        ("list_jobs", {"limit": "٣"}),
+        ("list_events", {"after": "-1"}),
+        ("list_events", {"limit": "1e3"}),
+        ("list_tasks", {"state": "lost"}),
+    ],
+)
+async def test_a_bad_query_value_is_a_400_that_names_it(
+    app: dict[str, Handler], name: str, params: dict[str, str]
+) -> None:
+    document = problem(await app[name](request(params=params, jobId="job-1")), 400)
+    assert document["field"] in params
+
+
+async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler], world: World) -> None:
+    await app["create_job"](post(JOB))
+    await world.until_settled()
+    problem(await app["cancel_job"](request(method="POST", jobId="job-1")), 409)
+
+
+class Failing(World):
+    """A world whose Azure Batch fails."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+
+        async def fail(job_id: str) -> BatchJob:
+            raise error
+
+        self.batch.get_job = fail  # type: ignore[method-assign]
+
+
+async def test_a_service_that_does_not_answer_makes_the_health_check_a_503_that_names_it() -> None:
+    world = Failing(ServiceBusyError("Azure Batch", "ServerBusy", status=503))
+    answer = await handlers(WorldRuntime(world))["get_health"](request("/health"))
+    body = json.loads(answer.get_body())
+    assert answer.status_code == 503
+    assert body["status"] == "unhealthy"
+    assert body["checks"]["storage"] == "ok"
+    assert "Azure Batch" in body["checks"]["batch"]
+
+
+async def test_a_bug_is_raised_and_not_dressed_up_as_an_answer() -> None:
+    world = Failing(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await handlers(WorldRuntime(world))["get_health"](request("/health"))

@@ -1,0 +1,123 @@
+"""What the host and the Python worker are told of the app: its functions, and what each is bound to."""
+
+import inspect
+from typing import get_type_hints
+
+import azure.functions as func
+import pytest
+
+from batchmgr.adapters.storage_queues import POISON, QUEUES
+from batchmgr.settings import SettingsError
+from tests.functions.app import Binding, bindings, load_app
+
+
+def http(method: str, route: str, level: str = "FUNCTION") -> list[Binding]:
+    trigger = {"type": "httpTrigger", "direction": "IN", "name": "req"}
+    answer = {"type": "http", "direction": "OUT", "name": "$return"}
+    return [{**trigger, "methods": [method], "route": route, "authLevel": level}, answer]
+
+
+def queue(name: str) -> list[Binding]:
+    trigger = {"type": "queueTrigger", "direction": "IN", "name": "message"}
+    return [{**trigger, "queueName": name, "connection": "AzureWebJobsStorage"}]
+
+
+INDEX: dict[str, list[Binding]] = {
+    "create_job": http("POST", "jobs"),
+    "list_jobs": http("GET", "jobs"),
+    "get_job": http("GET", "jobs/{jobId}"),
+    "get_result": http("GET", "jobs/{jobId}/result"),
+    "list_tasks": http("GET", "jobs/{jobId}/tasks"),
+    "list_events": http("GET", "jobs/{jobId}/events"),
+    "cancel_job": http("POST", "jobs/{jobId}/cancel"),
+    "get_health": http("GET", "health", "ANONYMOUS"),
+    "submit_job": queue("batchmgr-job-requests"),
+    "deliver_callback": queue("batchmgr-callbacks"),
+    "poll_jobs": [
+        {
+            "type": "timerTrigger",
+            "direction": "IN",
+            "name": "timer",
+            "schedule": "%BATCHMGR_POLL_SCHEDULE%",
+            "useMonitor": False,
+        }
+    ],
+    "finalize_job": [
+        {
+            "type": "blobTrigger",
+            "direction": "IN",
+            "name": "blob",
+            "path": "batchmgr-finalize/{jobId}.json",
+            "connection": "AzureWebJobsStorage",
+            "source": "EventGrid",
+        }
+    ],
+}
+"""Every function and its bindings, as the library hands them to the host."""
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> dict[str, func.Function]:
+    """The functions of the app where the blob source is not set."""
+    monkeypatch.delenv("BATCHMGR_BLOB_SOURCE", raising=False)
+    return load_app()
+
+
+def test_the_host_is_told_of_these_functions_and_bindings(index: dict[str, func.Function]) -> None:
+    assert {name: bindings(function) for name, function in index.items()} == INDEX
+
+
+@pytest.mark.parametrize("source", ["EventGrid", "LogsAndContainerScan"])
+def test_the_blob_source_follows_its_setting(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BATCHMGR_BLOB_SOURCE", source)
+    [trigger] = bindings(load_app()["finalize_job"])
+    assert trigger["source"] == source
+
+
+def test_a_wrong_blob_source_fails_the_indexing_with_the_name_of_the_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BATCHMGR_BLOB_SOURCE", "Sometimes")
+    with pytest.raises(SettingsError, match="BATCHMGR_BLOB_SOURCE"):
+        load_app()
+
+
+def test_every_function_is_a_coroutine_function(index: dict[str, func.Function]) -> None:
+    sync = [n for n, f in index.items() if not inspect.iscoroutinefunction(f.get_user_function())]
+    assert sync == []
+
+
+def test_the_worker_takes_the_parameters_and_annotations_of_every_function(
+    index: dict[str, func.Function],
+) -> None:
+    converters = func.get_binding_registry()
+    for name, function in index.items():
+        trigger, *returns = bindings(function)
+        hints = get_type_hints(function.get_user_function())
+        annotation = hints.pop("return")
+        assert list(hints) == list(inspect.signature(function.get_user_function()).parameters), name
+        assert list(hints) == [trigger["name"]], name
+        assert converters.get(trigger["type"]).check_input_type_annotation(hints[trigger["name"]]), name
+        if returns:
+            assert converters.get("http").check_output_type_annotation(annotation), name
+        else:
+            assert annotation is type(None), name
+
+
+def test_only_the_health_check_is_open_to_anybody(index: dict[str, func.Function]) -> None:
+    levels = {name: bindings(function)[0].get("authLevel") for name, function in index.items()}
+    assert [name for name, level in levels.items() if level == "ANONYMOUS"] == ["get_health"]
+    assert set(levels.values()) == {"ANONYMOUS", "FUNCTION", None}
+
+
+def test_each_trigger_queue_is_made_beforehand_and_so_is_its_poison_queue(
+    index: dict[str, func.Function],
+) -> None:
+    triggers = [bindings(function)[0] for function in index.values()]
+    names = [trigger["queueName"] for trigger in triggers if trigger["type"] == "queueTrigger"]
+    assert names == [name.lower() for name in names]
+    assert set(names) | {name + POISON for name in names} <= set(QUEUES)
+
+
+def test_no_function_is_retried_by_the_host_on_top_of_its_trigger(index: dict[str, func.Function]) -> None:
+    assert [n for n, f in index.items() if f.get_settings_dict("retry_policy")] == []
