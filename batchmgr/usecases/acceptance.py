@@ -1,13 +1,11 @@
 """Accept: a job message becomes a stored request and a record. The same message again changes nothing."""
 
-import asyncio
-
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import tell
-from batchmgr.usecases.planning import plan_job
+from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage
@@ -19,10 +17,7 @@ async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
     check_job(message)
     if message.call_back_uri:
         ports.callbacks.check(message.call_back_uri)
-    # The workload's own code runs here, and it may be slow: keep it off the event loop.
-    await asyncio.to_thread(
-        plan_job, job_id, message, workloads=ports.workloads, default_pool_id=ports.default_pool_id
-    )
+    await plan(ports, job_id, message, ports.default_pool_id)
 
 
 @repeat_when_changed

@@ -3,7 +3,6 @@
 Both ways lead here: the FinalizeTask's own blob, and the one the poller writes where that task could not run.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,7 +17,7 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import load, transition
 from batchmgr.usecases.observation import observe_end
 from batchmgr.usecases.ownership import find_own_job
-from batchmgr.usecases.planning import plan_job
+from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude, settle
 from batchmgr.wire.finalize_message import finalize_message
@@ -74,8 +73,8 @@ async def is_at_end(
     final = finalize_task(tasks)
     if final is not None and final.state == "completed":
         return True
-    plan = await _plan(ports, record)
-    return plan is not None and is_stuck(plan, tasks)
+    job_plan = await _plan(ports, record)
+    return job_plan is not None and is_stuck(job_plan, tasks)
 
 
 async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
@@ -109,9 +108,7 @@ async def _is_ending(ports: Ports, record: JobRecord) -> bool:
 async def _plan(ports: Ports, record: JobRecord) -> JobPlan | None:
     message = await ports.jobs.load_request(record.job_id)
     try:
-        return await asyncio.to_thread(
-            plan_job, record.job_id, message, workloads=ports.workloads, default_pool_id=record.pool_id
-        )
+        return await plan(ports, record.job_id, message, record.pool_id)
     except InvalidJobError as error:
         logger.error("job %s can't be planned any more: %s", record.job_id, error)
         return None
@@ -119,11 +116,11 @@ async def _plan(ports: Ports, record: JobRecord) -> JobPlan | None:
 
 async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]) -> tuple[ResultFile, ...]:
     """What the FinalizeTask left, or, if it leaves nothing, the tasks: files named outright, 100 at most."""
-    plan = await _plan(ports, record)
-    if plan is None:
+    job_plan = await _plan(ports, record)
+    if job_plan is None:
         return ()
     done = {task.task_id for task in tasks if task.has_succeeded}
-    for group in ([plan.finalize_task], plan.tasks):
+    for group in ([job_plan.finalize_task], job_plan.tasks):
         files = [file for task in group if task.id in done for file in task.result_files]
         if files:
             break

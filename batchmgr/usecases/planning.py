@@ -1,9 +1,12 @@
 """Plan: from a job message to the plan of its Batch job. Nothing is run, read or sent."""
 
+import asyncio
+
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import job_container
 from batchmgr.model.paths import check_input_file, check_output_file
 from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, InputFile, JobPlan, OutputFile, TaskPlan
+from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, TaskMessage
 from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
@@ -12,6 +15,13 @@ from batchmgr.workload.planning import plan_workload
 from batchmgr.workload.registry import WorkloadRegistry
 
 _WRITE_FINALIZE_FILE = f"/bin/sh -c 'printf %s \"${FINALIZE_VARIABLE}\" > {FINALIZE_FILE}'"
+
+
+async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
+    """As `plan_job`, off the event loop: the workload's own code runs here, and it may be slow."""
+    return await asyncio.to_thread(
+        plan_job, job_id, message, workloads=ports.workloads, default_pool_id=pool_id
+    )
 
 
 def plan_job(

@@ -1,6 +1,5 @@
 """Submit: a queued job becomes a Batch job with all its tasks, resumed where an earlier attempt stopped."""
 
-import asyncio
 import logging
 from datetime import timedelta
 
@@ -12,7 +11,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit, load, transition
 from batchmgr.usecases.finalization import raise_finalize
 from batchmgr.usecases.ownership import find_own_job, terminate_own_job
-from batchmgr.usecases.planning import plan_job
+from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude
 from batchmgr.wire.events import waiting_event
@@ -42,31 +41,25 @@ async def submit(ports: Ports, job_id: str) -> None:
     if job.value.state is JobState.QUEUED:
         job = await transition(ports, job, JobState.SUBMITTING)
     try:
-        plan = await _plan(ports, job.value)
+        message = await ports.jobs.load_request(job.value.job_id)
+        job_plan = await plan(ports, job.value.job_id, message, job.value.pool_id)
         # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
-        await ports.batch.require_pool(plan.pool_id)
-        await _create(ports, plan, job.value)
-        await _add_tasks(ports, plan)
+        await ports.batch.require_pool(job_plan.pool_id)
+        await _create(ports, job_plan, job.value)
+        await _add_tasks(ports, job_plan)
     except ServiceBusyError as error:
         await _put_off(ports, job, error)
     except (InvalidJobError, ServiceError) as error:
         logger.warning("job %s is rejected: %s", job_id, error)
         await _reject(ports, job, error)
     else:
-        changes = {"in_batch": True, "total": len(plan.all_tasks), "attempts": 0, "retry_at": None}
+        changes = {"in_batch": True, "total": len(job_plan.all_tasks), "attempts": 0, "retry_at": None}
         await transition(ports, job, JobState.RUNNING, **changes)
 
 
-async def _plan(ports: Ports, record: JobRecord) -> JobPlan:
-    message = await ports.jobs.load_request(record.job_id)
-    return await asyncio.to_thread(
-        plan_job, record.job_id, message, workloads=ports.workloads, default_pool_id=record.pool_id
-    )
-
-
-async def _create(ports: Ports, plan: JobPlan, record: JobRecord) -> None:
+async def _create(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
     try:
-        await ports.batch.create_job(plan, record.digest)
+        await ports.batch.create_job(job_plan, record.digest)
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
@@ -76,13 +69,13 @@ async def _create(ports: Ports, plan: JobPlan, record: JobRecord) -> None:
             ) from error
 
 
-async def _add_tasks(ports: Ports, plan: JobPlan) -> None:
-    lifetime = (plan.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
-    grants = await ports.storage.grant(plan.container_needs, lifetime)
-    await ports.batch.add_tasks(plan.job_id, plan.tasks, grants)
+async def _add_tasks(ports: Ports, job_plan: JobPlan) -> None:
+    lifetime = (job_plan.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
+    grants = await ports.storage.grant(job_plan.container_needs, lifetime)
+    await ports.batch.add_tasks(job_plan.job_id, job_plan.tasks, grants)
     # Last, when all it waits for is there: what Azure Batch does with unknown dependencies is not promised.
-    await ports.batch.add_tasks(plan.job_id, [plan.finalize_task], grants)
-    await ports.batch.terminate_when_done(plan.job_id)
+    await ports.batch.add_tasks(job_plan.job_id, [job_plan.finalize_task], grants)
+    await ports.batch.terminate_when_done(job_plan.job_id)
 
 
 async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:

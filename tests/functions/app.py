@@ -1,4 +1,4 @@
-"""The function app as the azure-functions library shows it, and its handlers on a world of fakes."""
+"""The function app as the azure-functions library shows it, and its handlers on other ports."""
 
 import json
 import runpy
@@ -12,7 +12,6 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from tests.world import World
 
 ROOT = Path(__file__).parents[2]
 FUNCTION_APP = ROOT / "function_app.py"
@@ -21,15 +20,15 @@ Binding = dict[str, Any]
 Handler = Callable[..., Awaitable[Any]]
 
 
-class WorldRuntime(Runtime):
-    """A runtime whose ports are those of a world of fakes."""
+class ReadyRuntime(Runtime):
+    """A runtime that has its ports from the start, such as those of a world of fakes."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, ports: Ports) -> None:
         super().__init__(Settings())
-        self._world = world
+        self._ports = ports
 
     async def ports(self) -> Ports:
-        return self._world.ports
+        return self._ports
 
 
 def load_app() -> dict[str, func.Function]:

@@ -1,6 +1,8 @@
 """The HTTP functions called as the Python worker calls them: what goes wrong is a problem document."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import azure.functions as func
@@ -9,9 +11,10 @@ import pytest
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import jobs
-from batchmgr.model.task import BatchJob
+from batchmgr.model.job import JobRecord
 from batchmgr.settings import Settings
-from tests.functions.app import Handler, WorldRuntime, handlers
+from tests.functions.app import Handler, ReadyRuntime, handlers
+from tests.fakes import FakeJobStore
 from tests.world import World
 
 API = "https://batchmgr.example/api"
@@ -59,7 +62,7 @@ def world() -> World:
 @pytest.fixture
 def app(world: World) -> dict[str, Handler]:
     """The functions, on a world of fakes."""
-    return handlers(WorldRuntime(world))
+    return handlers(ReadyRuntime(world.ports))
 
 
 @pytest.mark.parametrize(
@@ -140,29 +143,62 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler],
     problem(await app["cancel_job"](request(method="POST", jobId="job-1")), 409)
 
 
-class Failing(World):
-    """A world whose Azure Batch fails."""
+class BrokenStore(FakeJobStore):
+    """A job store that can't list its records."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
+        self._error = error
 
-        async def fail(job_id: str) -> BatchJob:
-            raise error
-
-        self.batch.get_job = fail  # type: ignore[method-assign]
+    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
+        raise self._error
 
 
-async def test_a_service_that_does_not_answer_makes_the_health_check_a_503_that_names_it() -> None:
-    world = Failing(ServiceBusyError("Azure Batch", "ServerBusy", status=503))
-    answer = await handlers(WorldRuntime(world))["get_health"](request("/health"))
-    body = json.loads(answer.get_body())
+def app_on_broken_store(world: World, error: Exception) -> dict[str, Handler]:
+    return handlers(ReadyRuntime(replace(world.ports, jobs=BrokenStore(error))))
+
+
+async def test_a_busy_service_is_a_503_that_says_when_to_come_back(world: World) -> None:
+    app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
+    answer = await app["list_jobs"](request())
+    assert problem(answer, 503)["detail"] == "Storage is busy"
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_a_service_that_refuses_is_a_502(world: World) -> None:
+    app = app_on_broken_store(world, ServiceRefusedError("Storage answered 403", status=403))
+    assert problem(await app["list_jobs"](request()), 502)["detail"] == "Storage answered 403"
+
+
+async def test_the_health_check_names_the_service_that_does_not_work(world: World) -> None:
+    app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
+    answer = await app["get_health"](request("/health"))
     assert answer.status_code == 503
-    assert body["status"] == "unhealthy"
-    assert body["checks"]["storage"] == "ok"
-    assert "Azure Batch" in body["checks"]["batch"]
+    checks = {"storage": "Storage is busy", "batch": "ok"}
+    assert json.loads(answer.get_body()) == {"status": "unhealthy", "checks": checks, "workloads": []}
 
 
-async def test_a_bug_is_raised_and_not_dressed_up_as_an_answer() -> None:
-    world = Failing(ZeroDivisionError())
+@pytest.mark.parametrize("name", ["list_jobs", "get_health"])
+async def test_a_bug_is_raised_and_not_dressed_up_as_an_answer(world: World, name: str) -> None:
+    app = app_on_broken_store(world, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        await handlers(WorldRuntime(world))["get_health"](request("/health"))
+        await app[name](request())
+
+
+async def test_without_settings_every_answer_names_the_one_that_is_missing() -> None:
+    app = handlers(Runtime(Settings(batch_key="hidden")))
+    health = await app["get_health"](request("/health"))
+    assert health.status_code == 503
+    assert b"AzureWebJobsStorage" in health.get_body()
+    for name in (
+        "create_job",
+        "list_jobs",
+        "get_job",
+        "get_result",
+        "list_tasks",
+        "list_events",
+        "cancel_job",
+    ):
+        answer = await app[name](request(body=JOB, jobId="job-1"))
+        assert "AzureWebJobsStorage" in problem(answer, 500)["detail"]
+        assert b"hidden" not in answer.get_body()

@@ -101,7 +101,7 @@ class Client:
         await until(seen)
 
     async def outcome(self, job_id: str) -> Json:
-        """How a job ended, once it has."""
+        """How a job ended, once it has, and its last event is told."""
 
         async def ended() -> Json | None:
             answer = await self.get(f"/jobs/{job_id}/result")
@@ -109,6 +109,7 @@ class Client:
 
         outcome = await until(ended)
         assert outcome["state"] in FINAL_STATES
+        await self.told(job_id, f"job.{outcome['state']}")
         return outcome
 
     async def settled(self, job_id: str) -> Json:
