@@ -1,8 +1,9 @@
 """The only wiring: from settings to the ports that the use cases are given."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
@@ -12,7 +13,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import blob_events, blob_state, storage_queues
-from batchmgr.adapters.azure_batch import AzureBatch, open_client
+from batchmgr.adapters.azure_batch import AzureBatch, BatchClient, open_client
 from batchmgr.adapters.blob_events import BlobEventLog
 from batchmgr.adapters.blob_finalize import BlobFinalizeSignal
 from batchmgr.adapters.blob_state import BlobJobStore
@@ -27,6 +28,9 @@ from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.workload.registry import WorkloadRegistry
 
+RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
+"""Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""
+
 CONTAINERS = (blob_state.CONTAINER, blob_events.CONTAINER, FINALIZE_CONTAINER)
 
 
@@ -35,11 +39,9 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
     """Everything the use cases need, with all connections closed at the end. SettingsError if it can't be."""
     settings.check()
     async with AsyncExitStack() as stack:
-        credential = await _identity(settings, stack)
-        blobs = await stack.enter_async_context(_blob_service(settings, credential))
-        queues = await stack.enter_async_context(_queue_service(settings, credential))
-        batch_credential = _batch_key(settings) or credential
-        batch = await stack.enter_async_context(open_client(settings.batch_endpoint, batch_credential))
+        blobs = await _blob_service(settings, stack)
+        queues = await _queue_service(settings, stack)
+        batch = await _batch_client(settings, stack)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
@@ -65,11 +67,11 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
 async def prepare_storage(settings: Settings) -> None:
     """Make the queues and containers that batchmgr uses, where they are not there yet."""
     async with AsyncExitStack() as stack:
-        credential = await _identity(settings, stack)
-        blobs = await stack.enter_async_context(_blob_service(settings, credential))
-        queues = await stack.enter_async_context(_queue_service(settings, credential))
+        blobs = await _blob_service(settings, stack)
+        queues = await _queue_service(settings, stack)
         await asyncio.gather(
-            _make(blobs.create_container, CONTAINERS), _make(queues.create_queue, storage_queues.QUEUES)
+            *(_make(blobs.create_container, name) for name in CONTAINERS),
+            *(_make(queues.create_queue, name) for name in storage_queues.QUEUES),
         )
 
 
@@ -90,18 +92,43 @@ class Runtime:
     async def _open(self) -> Ports:
         ports = await self._stack.enter_async_context(open_ports(self.settings))
         await prepare_storage(self.settings)
-        if self.settings.telemetry_connection_string:
-            start_telemetry(self.settings.telemetry_connection_string)
+        start_telemetry(self.settings.telemetry_connection_string)
         return ports
 
 
-async def _make(create: Callable[[str], Awaitable[object]], names: Iterable[str]) -> None:
-    for name in names:
-        with service_errors("Storage"):
-            try:
-                await create(name)
-            except ResourceExistsError:
-                continue
+async def _make(create: Callable[[str], Awaitable[object]], name: str) -> None:
+    with service_errors("Storage"):
+        try:
+            await create(name)
+        except ResourceExistsError:
+            return
+
+
+async def _batch_client(settings: Settings, stack: AsyncExitStack) -> BatchClient:
+    if settings.batch_key:
+        key = AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
+        client = open_client(settings.batch_endpoint, key)
+    else:
+        client = open_client(settings.batch_endpoint, await _identity(settings, stack))
+    return await stack.enter_async_context(client)
+
+
+async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServiceClient:
+    if settings.storage_connection_string:
+        text = settings.storage_connection_string
+        client = BlobServiceClient.from_connection_string(text, **RETRIES)
+    else:
+        client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
+    return await stack.enter_async_context(client)
+
+
+async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServiceClient:
+    if settings.storage_connection_string:
+        text = settings.storage_connection_string
+        client = QueueServiceClient.from_connection_string(text, **RETRIES)
+    else:
+        client = QueueServiceClient(settings.queue_service_uri, await _identity(settings, stack), **RETRIES)
+    return await stack.enter_async_context(client)
 
 
 async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCredential:
@@ -110,21 +137,3 @@ async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCred
 
     client_id = settings.identity_client_id or None
     return await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
-
-
-def _batch_key(settings: Settings) -> AzureNamedKeyCredential | None:
-    if not settings.batch_key:
-        return None
-    return AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
-
-
-def _blob_service(settings: Settings, credential: AsyncTokenCredential) -> BlobServiceClient:
-    if settings.storage_connection_string:
-        return BlobServiceClient.from_connection_string(settings.storage_connection_string)
-    return BlobServiceClient(settings.blob_service_uri, credential)
-
-
-def _queue_service(settings: Settings, credential: AsyncTokenCredential) -> QueueServiceClient:
-    if settings.storage_connection_string:
-        return QueueServiceClient.from_connection_string(settings.storage_connection_string)
-    return QueueServiceClient(settings.queue_service_uri, credential)

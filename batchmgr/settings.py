@@ -57,6 +57,8 @@ class Settings:
         if source not in BLOB_SOURCES:
             raise SettingsError(f"BATCHMGR_BLOB_SOURCE is {source!r}; it must be {' or '.join(BLOB_SOURCES)}")
         worker_exports = _is_true(environment.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", ""))
+        # Older workers do so for any value of this one, even "false".
+        worker_exports = worker_exports or bool(environment.get("PYTHON_ENABLE_OPENTELEMETRY", ""))
         return cls(
             storage_connection_string=DEVELOPMENT_STORAGE
             if storage == "UseDevelopmentStorage=true"

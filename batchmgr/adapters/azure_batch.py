@@ -29,6 +29,8 @@ from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.batch_body import Grants, collections, job_body
 
+__all__ = ["AzureBatch", "BatchClient", "open_client"]
+
 SERVICE = "Azure Batch"
 API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"

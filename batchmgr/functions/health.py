@@ -8,6 +8,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError, ServiceNotFoundError
 from batchmgr.functions.http_answers import answer
 from batchmgr.ports import Ports
+from batchmgr.settings import SettingsError
 
 PROBE = "batchmgr-health-probe"
 
@@ -21,7 +22,8 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         try:
             ports = await runtime.ports()
         except BatchmgrError as error:
-            return answer({"status": "unhealthy", "checks": {"settings": str(error)}}, 503)
+            what = "settings" if isinstance(error, SettingsError) else "storage"
+            return answer({"status": "unhealthy", "checks": {what: str(error)}}, 503)
         checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
         healthy = all(state == "ok" for state in checks.values())
         body = {

@@ -18,7 +18,9 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
     async def poll_jobs(timer: func.TimerRequest) -> None:
         await poll(await runtime.ports())
 
-    @functions.queue_trigger(arg_name="message", queue_name=CALLBACKS, connection=STORAGE)
+    @functions.queue_trigger(
+        arg_name="message", queue_name=CALLBACKS, connection=STORAGE, data_type=func.DataType.BINARY
+    )
     async def deliver_callback(message: func.QueueMessage) -> None:
         reference = decode(message.get_body(), JobReference)
         await deliver(await runtime.ports(), reference.stored_job_id)

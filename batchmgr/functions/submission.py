@@ -13,7 +13,7 @@ from batchmgr.settings import STORAGE
 from batchmgr.usecases.acceptance import accept, check
 from batchmgr.usecases.refusal import refuse
 from batchmgr.usecases.submission import submit
-from batchmgr.wire.job_message import METADATA_FIELDS, JobReference, decode_queue_message, names_in
+from batchmgr.wire.job_message import JobReference, decode_queue_message
 
 logger = logging.getLogger(__name__)
 
@@ -22,13 +22,12 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
     """The queue trigger on job requests."""
     functions = func.Blueprint()
 
-    @functions.queue_trigger(arg_name="message", queue_name=JOB_REQUESTS, connection=STORAGE)
+    # Binary: of a text, the host would take properties such as `id` for the message's own.
+    @functions.queue_trigger(
+        arg_name="message", queue_name=JOB_REQUESTS, connection=STORAGE, data_type=func.DataType.BINARY
+    )
     async def submit_job(message: func.QueueMessage) -> None:
-        body = message.get_body()
-        # Properties named as metadata overwrite it: then the message's own id can't be told any more.
-        clashing = {name.lower() for name in names_in(body)} & METADATA_FIELDS
-        fallback = "" if clashing else id_from_message(str(message.id))
-        await take(await runtime.ports(), body, fallback)
+        await take(await runtime.ports(), message.get_body(), id_from_message(str(message.id)))
 
     return functions
 

@@ -22,10 +22,9 @@ from batchmgr.wire.job_message import JobMessage, salvage
 async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id: str) -> bool:
     """Refuse a message of the job request queue. Whether a record tells of it; else it is kept as poison.
 
-    `fallback_id` is the id a message without a `jobId` would have had, empty if that can't be told either.
+    `fallback_id` is the id that a message without a `jobId` has.
     """
-    job_id, uri = salvage(body)
-    job_id = job_id or fallback_id
+    job_id, uri = salvage(body, fallback_id)
     if not is_valid_id(job_id):
         await ports.queue.keep_poison(body)
         return False

@@ -16,11 +16,6 @@ PosInt = Annotated[int, msgspec.Meta(ge=1)]
 RetryCount = Annotated[int, msgspec.Meta(ge=-1)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
-METADATA_FIELDS = frozenset(
-    {"id", "dequeuecount", "expirationtime", "insertiontime", "nextvisibletime", "popreceipt", "queuetrigger"}
-)
-"""Top-level JSON properties that would overwrite the trigger metadata of a queue message, in lower case."""
-
 
 class InputFileMessage(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
@@ -109,7 +104,7 @@ def decode_job(body: bytes) -> JobMessage:
 
 def decode_queue_message(body: bytes) -> JobMessage | JobReference:
     """A message of the job request queue: a whole job, or a reference to a stored one."""
-    if names_in(body) == {"storedJobId"}:
+    if (_object(body) or {}).keys() == {"storedJobId"}:
         return decode(body, JobReference)
     return decode_job(body)
 
@@ -124,25 +119,25 @@ def decode(body: bytes, type_: type[T]) -> T:
         raise InvalidJobError(f"not valid JSON: {error}") from error
 
 
-def names_in(body: bytes) -> set[str]:
-    """The top-level property names of a JSON object; none if it isn't one."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return set()
-    return set(value) if isinstance(value, dict) else set()
+def salvage(body: bytes, fallback_id: str = "") -> tuple[str, str]:
+    """Id and callback URI of a message that could not be decoded, each empty where it can't be told.
 
-
-def salvage(body: bytes) -> tuple[str, str]:
-    """`jobId` and `callBackUri` of a message that could not be decoded, each empty where it can't be told."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    An object without a `jobId` has the `fallback_id`, as a job would have.
+    """
+    value = _object(body)
+    if value is None:
         return "", ""
-    if not isinstance(value, dict):
-        return "", ""
-    job_id, uri = value.get("jobId"), value.get("callBackUri")
+    job_id, uri = value.get("jobId", fallback_id), value.get("callBackUri")
     return (job_id if isinstance(job_id, str) else "", uri if isinstance(uri, str) else "")
+
+
+def _object(body: bytes) -> dict[str, object] | None:
+    """The JSON object that a body is, if it is one."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 _AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)

@@ -69,7 +69,7 @@ def assert_told_once(world: World) -> None:
 
 
 @given(DELAYS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> None:
     world = World()
     world.enqueue(job_message(task("a", "/bin/false"), task("b"), task("c")))
@@ -87,7 +87,7 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
 
 
 @given(DELAYS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 async def test_the_same_message_taken_by_several_hosts(delays: list[int]) -> None:
     world = World()
     ports = delayed(world, delays)
@@ -99,7 +99,7 @@ async def test_the_same_message_taken_by_several_hosts(delays: list[int]) -> Non
 
 
 @given(DELAYS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(delays: list[int]) -> None:
     world = World()
     world.batch.run = list  # type: ignore[method-assign]

@@ -126,7 +126,7 @@ async def test_a_death_at_any_side_effect_is_made_good(after: bool) -> None:
 
 
 @given(deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6), copies=st.integers(1, 3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 async def test_many_deaths_and_repeated_messages_still_make_one_job(
     deaths: list[tuple[int, bool]], copies: int
 ) -> None:

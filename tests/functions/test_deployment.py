@@ -19,7 +19,9 @@ def read_json(name: str) -> dict[str, Any]:
 
 
 def requirements(lines: list[str]) -> dict[str, Requirement]:
+    """Requirements by name, those alone that are meant for the Python that runs the tests."""
     found = [Requirement(line) for line in lines]
+    found = [requirement for requirement in found if not requirement.marker or requirement.marker.evaluate()]
     assert len({requirement.name for requirement in found}) == len(found)
     return {requirement.name: requirement for requirement in found}
 

@@ -13,8 +13,8 @@ from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import jobs
 from batchmgr.model.job import JobRecord
 from batchmgr.settings import Settings
-from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.fakes import FakeJobStore
+from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World
 
 API = "https://batchmgr.example/api"

@@ -18,7 +18,7 @@ def http(method: str, route: str, level: str = "FUNCTION") -> list[Binding]:
 
 
 def queue(name: str) -> list[Binding]:
-    trigger = {"type": "queueTrigger", "direction": "IN", "name": "message"}
+    trigger = {"type": "queueTrigger", "direction": "IN", "name": "message", "dataType": "BINARY"}
     return [{**trigger, "queueName": name, "connection": "AzureWebJobsStorage"}]
 
 

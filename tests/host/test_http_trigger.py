@@ -79,7 +79,7 @@ async def test_returned_text_that_is_json_is_indented_and_other_text_is_not(
 async def test_a_request_over_100_mb_is_refused_by_its_length(host: Host) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
     writer.write(b"POST /api/text HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857601\r\n\r\n")
-    assert await reader.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
+    assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
     writer.close()
     await writer.wait_closed()
 

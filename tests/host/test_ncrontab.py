@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.local.host.errors import ConfigurationError
@@ -91,7 +91,7 @@ def matches(schedule: Ncrontab, moment: datetime) -> bool:
     )
 
 
-@settings(deadline=None)  # A machine with other work to do is slow now and then.
+# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_an_occurrence_is_later_and_matches_every_field(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)
@@ -101,7 +101,7 @@ def test_an_occurrence_is_later_and_matches_every_field(expression: str, moment:
     assert matches(schedule, following)
 
 
-@settings(deadline=None)  # A machine with other work to do is slow now and then.
+# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_no_second_before_an_occurrence_matches(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)
@@ -115,7 +115,7 @@ def test_no_second_before_an_occurrence_matches(expression: str, moment: datetim
     )
 
 
-@settings(deadline=None)  # A machine with other work to do is slow now and then.
+# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_an_occurrence_is_the_next_of_the_second_before_it(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)

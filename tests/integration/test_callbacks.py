@@ -1,6 +1,7 @@
 """A callback that is not taken is sent again, with the same id, until it is."""
 
 from batchmgr.local.ports import free_port
+from batchmgr.local.stack import Stack
 from tests.integration.client import Client
 from tests.integration.messages import job
 from tests.integration.receiver import receiving
@@ -25,8 +26,11 @@ async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
             assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-async def test_a_callback_reaches_a_receiver_that_was_down_at_first(client: Client, job_id: str) -> None:
-    async with receiving(port=free_port()) as receiver:
+async def test_a_callback_reaches_a_receiver_that_was_down_at_first(
+    client: Client, stack: Stack, job_id: str
+) -> None:
+    port = free_port()
+    async with receiving(port=port) as receiver:
         pass
     await client.submit(job(job_id, callBackUri=receiver.uri))
 
@@ -37,7 +41,8 @@ async def test_a_callback_reaches_a_receiver_that_was_down_at_first(client: Clie
     waiting = (await client.job(job_id))["callback"]
     assert (waiting["state"], waiting["attempts"]) == ("pending", 1)
     assert receiver.secret not in waiting["lastError"]
-    port = int(receiver.uri.split(":")[2].split("/")[0])
+    logs = [file.read_text(errors="replace") for file in stack.log_directory.glob("functions-host.*")]
+    assert not [log for log in logs if receiver.secret in log]
     async with receiving(port=port) as risen:
         await risen.called(1)
         settled = await client.settled(job_id)

@@ -55,8 +55,11 @@ def test_callbacks_go_to_data_factory_only_and_never_to_loopback_unless_told() -
 def test_telemetry_is_left_to_a_worker_that_exports_it_itself() -> None:
     environment = {**COMPLETE, "APPLICATIONINSIGHTS_CONNECTION_STRING": "c"}
     assert Settings.from_environment(environment).telemetry_connection_string == "c"
-    environment["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] = "true"
-    assert Settings.from_environment(environment).telemetry_connection_string == ""
+    for name, value in (
+        ("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "true"),
+        ("PYTHON_ENABLE_OPENTELEMETRY", "false"),
+    ):
+        assert Settings.from_environment({**environment, name: value}).telemetry_connection_string == ""
 
 
 def test_secrets_are_not_shown() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr import (
@@ -153,7 +153,6 @@ def test_the_finalize_task_comes_last_and_leaves_the_finalize_blob() -> None:
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 11), max_size=4), min_size=1, max_size=12))
 def test_the_finalize_task_waits_for_exactly_the_tasks_that_no_other_waits_for(graph: list[set[int]]) -> None:
     def create_job(manager: JobManager) -> None:

@@ -2,7 +2,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr import InvalidInputError
@@ -52,7 +52,6 @@ def test_names_are_those_of_the_first_records(path: Path) -> None:
     assert genome.records == 30
 
 
-@settings(deadline=None)
 @given(
     records=st.lists(st.text("ACGTN", min_size=1, max_size=40), min_size=1, max_size=5),
     width=st.integers(1, 9),
@@ -103,7 +102,6 @@ def test_what_is_no_genome_is_refused_with_what_was_found(path: Path, content: b
         read_genome(path)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 79), st.integers(0, 255))
 def test_a_gzip_file_with_one_wrong_byte_is_read_rightly_or_refused(
     tmp_path_factory: pytest.TempPathFactory, position: int, value: int

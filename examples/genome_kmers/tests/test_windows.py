@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr import InvalidInputError
@@ -53,7 +53,6 @@ def test_the_windows_of_the_lambda_genome_add_up_to_a_direct_count(
     assert merged.gc_fraction == (sequence.count("G") + sequence.count("C")) / 48_502
 
 
-@settings(deadline=None)
 @given(
     records=st.lists(st.text("ACGTN", min_size=1, max_size=60), min_size=1, max_size=5),
     k=st.integers(1, 7),
@@ -83,7 +82,6 @@ def test_chunks_within_a_window_change_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert np.array_equal(kmers.count_kmers(codes, 3, start=10, end=990), whole)
 
 
-@settings(deadline=None)
 @given(k=st.integers(1, 12), data=st.data())
 def test_a_kmer_and_its_number_stand_for_each_other(k: int, data: st.DataObject) -> None:
     numbers = data.draw(st.lists(st.integers(0, 4**k - 1), min_size=1, max_size=20))
