@@ -110,6 +110,6 @@ def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[st
     error = details[first.task_id].error if first.task_id in details else first.error
     code = error.type if error else "TaskFailed"
     reason = error.message if error else f"exit code {first.exit_code}"
-    rest = f" {unfinished} tasks did not run." if unfinished else ""
+    rest = f" {unfinished} did not run." if unfinished else ""
     name = first.display_name or first.task_id
     return JobError(code=code, message=f"{len(failed)} of {len(work)} tasks failed.{rest} {name}: {reason}")

@@ -165,6 +165,6 @@ async def test_a_job_blocked_by_a_failure_ends_partial_though_its_finalize_task_
     assert world.batch.finished == []
     assert record.state is JobState.PARTIAL
     assert record.error is not None
-    assert record.error.message == "1 of 3 tasks failed. 1 tasks did not run. a: exit code 1: on stderr"
+    assert record.error.message == "1 of 3 tasks failed. 1 did not run. a: exit code 1: on stderr"
     assert world.batch.jobs["job-1"].state == "completed"
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["500"]

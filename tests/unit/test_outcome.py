@@ -61,7 +61,7 @@ def test_all_succeeded_is_success_without_an_error() -> None:
         (snapshots(a="F", b="F", z="S"), DONE, "failed", "TaskFailed", "2 of 2 tasks failed. a: exit code 3"),
         (snapshots(a="S", b="S", z="F"), DONE, "failed", "FinalizeTaskFailed", "the FinalizeTask failed"),
         (snapshots(a="S", b="S", z="A"), DONE, "failed", "FinalizeTaskFailed", "it did not run to its end"),
-        (snapshots(a="F", b="A", z="A"), DONE, "failed", "TaskFailed", "1 tasks did not run. a: exit code 3"),
+        (snapshots(a="F", b="A", z="A"), DONE, "failed", "TaskFailed", "1 did not run. a: exit code 3"),
         (snapshots(a="S", b="F", c="A", z="A"), DONE, "partial", "TaskFailed", "1 of 3 tasks failed"),
         (
             snapshots(a="S", b="A", z="A"),
