@@ -25,10 +25,14 @@ class CallbackState(StrEnum):
 class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The delivery of the callback. The URI is a secret and stays in the stored request."""
 
-    state: CallbackState = CallbackState.PENDING
-    attempts: int = 0
+    state: CallbackState
+    attempts: int
     next_attempt_at: datetime | None = None
     last_error: str = ""
+
+
+DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
+"""A callback that nobody has tried to deliver yet."""
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

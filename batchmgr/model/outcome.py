@@ -10,6 +10,11 @@ from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 
 WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
+FINALIZED = "batchmgr: finalized"
+"""Why batchmgr ends a Batch job whose tasks are over."""
+
+OWN_REASONS = frozenset({"", "AllTasksComplete", FINALIZED})
+"""Terminate reasons that tell of no one else's doing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,4 +117,6 @@ def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[st
     reason = error.message if error else f"exit code {first.exit_code}"
     rest = f" {unfinished} did not run." if unfinished else ""
     name = first.display_name or first.task_id
+    if job.terminate_reason not in OWN_REASONS:
+        rest += f" The Batch job was ended ({job.terminate_reason})."
     return JobError(code=code, message=f"{len(failed)} of {len(work)} tasks failed.{rest} {name}: {reason}")

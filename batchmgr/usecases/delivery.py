@@ -60,7 +60,10 @@ async def _put_off(ports: Ports, job_id: str, attempts: int, error: ServiceError
     pause = max(PAUSES[attempts - 1], asked or timedelta(0))
     logger.warning("callback of job %s not taken, next try in %s: %s", job_id, pause, error)
     pending = CallbackStatus(
-        attempts=attempts, next_attempt_at=ports.clock.now() + pause, last_error=str(error)
+        state=CallbackState.PENDING,
+        attempts=attempts,
+        next_attempt_at=ports.clock.now() + pause,
+        last_error=str(error),
     )
     await _note(ports, job_id, pending)
     await ports.queue.request_callback(job_id, pause)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.job import JobRecord, ResultFile
-from batchmgr.model.outcome import count, decide, finalize_task, is_stuck
+from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task, is_stuck
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskSnapshot
@@ -51,8 +51,8 @@ async def finalize(ports: Ports, job_id: str) -> None:
         return
     if record.state is not JobState.FINALIZING:
         job = await transition(ports, job, JobState.FINALIZING)
-    if batch_job and not batch_job.is_over and any(task.state != "completed" for task in tasks):
-        await ports.batch.terminate_job(record.job_id, "batchmgr: finalized")
+    if batch_job is not None and not batch_job.is_over:
+        await ports.batch.terminate_job(record.job_id, FINALIZED)
     if tasks:
         job = await observe_end(ports, job, tasks, count(tasks))
     failed_now = {task.task_id for task in tasks if task.has_failed}

@@ -8,7 +8,7 @@ import hashlib
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.model.ids import is_valid_id
-from batchmgr.model.job import CallbackStatus, JobError, JobRecord
+from batchmgr.model.job import DUE, JobError, JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import tell
@@ -43,7 +43,7 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
         created_at=now,
         updated_at=now,
         has_callback=bool(uri),
-        callback=CallbackStatus() if uri else None,
+        callback=DUE if uri else None,
         error=JobError(code="InvalidJob", message=str(error), field=error.field),
     )
     rejected = record.change(now, outbox=(job_event(record),))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from batchmgr.model.job import CallbackState, CallbackStatus, JobRecord
+from batchmgr.model.job import DUE, CallbackState, JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import transition
@@ -11,7 +11,7 @@ from batchmgr.usecases.delivery import deliver
 
 async def conclude(ports: Ports, job: Versioned[JobRecord], end: JobState, **changes: Any) -> None:
     """Bring the job to its end, and settle it."""
-    callback = CallbackStatus() if job.value.has_callback else None
+    callback = DUE if job.value.has_callback else None
     await settle(ports, await transition(ports, job, end, callback=callback, **changes))
 
 

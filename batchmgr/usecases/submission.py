@@ -46,7 +46,7 @@ async def submit(ports: Ports, job_id: str) -> None:
         # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
         await ports.batch.require_pool(job_plan.pool_id)
         await _create(ports, job_plan, job.value)
-        await _add_tasks(ports, job_plan)
+        await _complete(ports, job_plan, job.value)
     except ServiceBusyError as error:
         await _put_off(ports, job, error)
     except (InvalidJobError, ServiceError) as error:
@@ -67,6 +67,16 @@ async def _create(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
             raise InvalidJobError(
                 "Azure Batch has another job of this id, made elsewhere; choose another jobId", field="jobId"
             ) from error
+
+
+async def _complete(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
+    try:
+        await _add_tasks(ports, job_plan)
+    except ServiceConflictError:
+        own_job = await find_own_job(ports, record)
+        if own_job is None or not own_job.is_over:
+            raise
+        # An earlier attempt brought everything in, or somebody ended the job: finalization will tell.
 
 
 async def _add_tasks(ports: Ports, job_plan: JobPlan) -> None:

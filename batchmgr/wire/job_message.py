@@ -22,7 +22,7 @@ class InputFileMessage(
 ):
     """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
 
-    target_file_path: Text
+    target_file_path: str = ""
     source_blob_path: str = ""
     container_name: str = ""
     storage_account_name: str = ""

@@ -44,7 +44,7 @@ async def test_a_batch_job_that_someone_terminates_is_failed_and_calls_back(
     await client.batch.begin_terminate_job(job_id, reason, polling_interval=0)
     call = await receiver.call()
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("failed", "500")
-    assert "1 of 2 tasks failed. 1 tasks did not run." in call.body["Error"]["Message"]
+    assert "1 of 2 tasks failed. 1 did not run." in call.body["Error"]["Message"]
     assert "maintenance" in call.body["Error"]["Message"]
     await ended(pids)
     await client.settled(job_id)
@@ -74,19 +74,7 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
     # A second job of the same content, as a process that died before it could say so has left it in Azure
     # Batch: with everything in it, and over already.
     cut_off = f"{job_id}-cut-off"
-    original = await client.batch.get_job(job_id)
-    await client.batch.create_job(
-        models.BatchJobCreateOptions(
-            id=cut_off,
-            pool_info=models.BatchPoolInfo(pool_id="local"),
-            uses_task_dependencies=True,
-            metadata=original.metadata,
-        )
-    )
-    for each in ("only", "batchmgr-finalize"):
-        await client.batch.create_task(
-            cut_off, models.BatchTaskCreateOptions(id=each, command_line="/bin/true")
-        )
+    await recreate(client.batch, job_id, cut_off)
     await client.batch.update_job(
         cut_off, models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
     )
@@ -98,6 +86,30 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
     await client.submit(content | {"jobId": cut_off})
     outcome = await client.outcome(cut_off)
     assert (outcome["state"], outcome["error"]) == ("succeeded", None)
+
+
+async def test_a_batch_job_that_was_never_told_to_end_with_its_tasks_is_ended(
+    client: Client, job_id: str
+) -> None:
+    await client.settled(await client.submit(job(job_id)))
+    cut_off = f"{job_id}-cut-off"
+    async with full_account(client.batch, job_id) as fillers:
+        await client.submit(job(cut_off))
+
+        async def waits_longer() -> bool:
+            return (await client.types(cut_off)).count("job.waiting") >= 2
+
+        await until(waits_longer)
+        # While it waits, it finds all its tasks in Azure Batch: a process had died before its last request.
+        await client.batch.begin_delete_job(fillers.pop(), polling_interval=0)
+        await recreate(client.batch, job_id, cut_off)
+        await client.blobs.get_blob_client("batchmgr-finalize", f"{cut_off}.json").upload_blob(b"{}")
+        assert (await client.outcome(cut_off))["state"] == "succeeded"
+
+        async def over() -> bool:
+            return await client.batch_state(cut_off) == "completed"
+
+        await until(over, seconds=10)
 
 
 async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
@@ -113,9 +125,27 @@ async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
     assert {data["code"] for data in waiting} == {"ActiveJobAndScheduleQuotaReached"}
 
 
+async def recreate(batch: BatchClient, original_id: str, job_id: str) -> None:
+    """Make the Batch job, with its tasks, that batchmgr makes for the same content under another id."""
+    pool = models.BatchPoolInfo(pool_id="local")
+    metadata = (await batch.get_job(original_id)).metadata
+    await batch.create_job(
+        models.BatchJobCreateOptions(
+            id=job_id, pool_info=pool, uses_task_dependencies=True, metadata=metadata
+        )
+    )
+    for each in ("only", "batchmgr-finalize"):
+        await batch.create_task(job_id, models.BatchTaskCreateOptions(id=each, command_line="/bin/true"))
+
+    async def done() -> bool:
+        return all([task.state == "completed" async for task in batch.list_tasks(job_id)])
+
+    await until(done)
+
+
 @asynccontextmanager
-async def full_account(batch: BatchClient, prefix: str) -> AsyncIterator[None]:
-    """Have as many active jobs in the account as it may have."""
+async def full_account(batch: BatchClient, prefix: str) -> AsyncIterator[list[str]]:
+    """Have as many active jobs in the account as it may have; the ids of those made for that."""
     pool = models.BatchPoolInfo(pool_id="local")
     ids: list[str] = []
     try:
@@ -128,7 +158,7 @@ async def full_account(batch: BatchClient, prefix: str) -> AsyncIterator[None]:
                     break
                 raise
             ids.append(str(options.id))
-        yield
+        yield ids
     finally:
         for each in ids:
             await batch.begin_delete_job(each, polling_interval=0)

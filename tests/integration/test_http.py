@@ -113,7 +113,7 @@ async def test_the_list_of_jobs_is_paged_without_gaps_or_repeats(client: Client,
         page = (await client.get(path)).body
         listed += page["jobs"]
     ids = [each["jobId"] for each in listed]
-    assert ids == sorted(set(ids), key=str.lower)
+    assert len(ids) == len(set(ids))
     assert sent <= set(ids)
     whole = (await client.get("/jobs", limit=500)).body
     assert [each["jobId"] for each in whole["jobs"]] == ids

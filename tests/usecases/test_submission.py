@@ -1,6 +1,7 @@
 """Bringing jobs into Azure Batch, and what Azure Batch may say to that."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
 from batchmgr.model.plan import TaskPlan
 from batchmgr.model.states import JobState
+from batchmgr.model.task import TaskCounts
 from batchmgr.wire.batch_body import Grants
 from tests.fakes import FakeBatch
 from tests.world import World, job_message
@@ -36,8 +38,6 @@ class Difficult(FakeBatch):
 
 
 def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:
-    from dataclasses import replace
-
     world = World()
     batch = Difficult(world.clock)
     batch.errors, batch.method = errors, method
@@ -119,3 +119,20 @@ async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
     assert record.error is not None
     assert "made elsewhere" in record.error.message
     assert world.batch.jobs["job-1"].state == "active"
+
+
+async def test_a_submission_that_finds_its_job_over_goes_on_to_the_jobs_end() -> None:
+    world = World()
+    world.enqueue(job_message())
+    await world.tick()
+    world.jobs.records["job-1"] = replace(
+        world.jobs.records["job-1"],
+        value=world.record().change(
+            world.clock.now(), state=JobState.SUBMITTING, callback=None, counts=TaskCounts()
+        ),
+    )
+    world.jobs.active.add("job-1")
+    world.enqueue(job_message(), "m-2")
+    await world.until_settled()
+    assert world.batch.jobs["job-1"].state == "completed"
+    assert world.record().state is JobState.SUCCEEDED

@@ -100,8 +100,8 @@ class _Reader:
         if not codes:
             return
         if not self._records:
-            found = letters.split(maxsplit=1)[0][:20].decode("ascii", "backslashreplace")
-            raise InvalidInputError(f"The genome file is not FASTA: it begins with {found!r}, not with '>'.")
+            start = letters.split(maxsplit=1)[0][:20].decode("ascii", "backslashreplace")
+            raise InvalidInputError(f"The genome file is not FASTA: it begins with {start!r}, not with '>'.")
         if _ILLEGAL in codes:
             found = letters.translate(None, _WHITESPACE)[codes.index(_ILLEGAL) :][:1]
             raise InvalidInputError(
