@@ -68,7 +68,11 @@ async def is_at_end(
     ports: Ports, record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
 ) -> bool:
     """Whether nothing more will happen to the job's tasks."""
-    if record.cancel_requested or batch_job is None or batch_job.is_over:
+    if record.cancel_requested:
+        return True
+    if batch_job is None:
+        return record.in_batch  # if it never was there, it is still to come
+    if batch_job.is_over:
         return True
     final = finalize_task(tasks)
     if final is not None and final.state == "completed":

@@ -18,7 +18,6 @@ from batchmgr.wire.events import progress_event, task_events
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition the next reading begins: some become visible late."""
 
-
 TASKS_AT_ONCE = 250
 """How many tasks one change of the record tells of: the events travel in the record."""
 
@@ -56,21 +55,20 @@ async def observe_end(
 async def _tell(
     ports: Ports, job: Versioned[JobRecord], fresh: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
-    """Tell of these tasks, oldest first, some hundreds with each change of the record; then of the counts."""
+    """Tell of these tasks, oldest first, some hundreds with each change of the record; then of the counts.
+
+    The counts come last: until they are saved, the next poll begins again where this one was cut off.
+    """
     in_order = sorted(fresh, key=lambda task: task.state_transition_time)
     for start in range(0, len(in_order), TASKS_AT_ONCE):
         some = in_order[start : start + TASKS_AT_ONCE]
         failed = await _diagnosed(ports, job.value, some)
         record = job.value.change(
             ports.clock.now(),
-            counts=counts,
             failed_tasks=(*job.value.failed_tasks, *failed.values()),
             cursor=_advanced(job.value.cursor, some),
         )
-        events = _events(record, some, failed)
-        if counts != job.value.counts:
-            events.append(progress_event(record))
-        job = await commit(ports, job, record, events)
+        job = await commit(ports, job, record, _events(record, some, failed))
     if counts != job.value.counts:
         record = job.value.change(ports.clock.now(), counts=counts)
         job = await commit(ports, job, record, [progress_event(record)])
@@ -101,7 +99,7 @@ async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapsh
 
 def _events(record: JobRecord, fresh: Sequence[TaskSnapshot], failed: dict[str, FailedTask]) -> list[Event]:
     events: list[Event] = []
-    for task in sorted(fresh, key=lambda task: task.state_transition_time):
+    for task in fresh:
         told = failed.get(task.task_id)
         full = msgspec.structs.replace(task, error=told.error) if told else task
         events.extend(task_events(record.job_id, full))

@@ -12,7 +12,7 @@ from batchmgr.wire.job_message import JobMessage, TaskMessage
 
 RESERVED_PREFIX = "batchmgr-"
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NOTIFY = re.compile(r"(?:job|task|\*)(?:\.(?:[a-z_]+|\*))?")
+_NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 _ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 _ -"
 
 

@@ -69,6 +69,7 @@ def with_task(properties: str) -> str:
         ('{"workload": "w", "callBackUri": "/relative"}', "callBackUri"),
         ('{"workload": "w", "callBackUri": "https://ho st/"}', "callBackUri"),
         ('{"workload": "w", "notify": ["job.*", "everything"]}', "notify[1]"),
+        ('{"workload": "w", "notify": ["job"]}', "notify[0]"),
         ('{"workload": "w", "maxWallClockTime": "-PT1H"}', "maxWallClockTime"),
         (tasks('{"id": "a b", "commandLine": "x"}'), "tasks[0].id"),
         (tasks(TASK, '{"id": "A", "commandLine": "x"}'), "tasks[1].id"),

@@ -131,6 +131,18 @@ async def test_a_finalize_blob_before_the_end_is_ignored_and_the_job_still_ends(
     assert world.record().state is JobState.SUCCEEDED
 
 
+async def test_a_finalize_blob_does_not_end_a_job_that_is_still_queued() -> None:
+    from batchmgr.usecases.acceptance import accept
+
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    await finalize(world.ports, "job-1")
+    assert world.record().state is JobState.QUEUED
+    await world.ports.queue.request_submission("job-1")
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+
+
 async def test_a_finalize_blob_of_an_unknown_job_is_ignored() -> None:
     world = World()
     await finalize(world.ports, "none")
