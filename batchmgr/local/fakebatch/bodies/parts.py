@@ -1,7 +1,6 @@
 """The parts that bodies of several resources share."""
 
 import stat
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.schema import (
@@ -105,7 +104,7 @@ def resource_file(value: Any, name: str) -> dict[str, Any]:
         raise BatchError("MissingRequiredProperty", PropertyName="filePath")
     if "httpUrl" in stored and "blobPrefix" in stored:
         raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
-    if path is not None and (path.startswith("/") or ".." in PurePosixPath(path).parts):
+    if path is not None and (path.startswith("/") or ".." in path.split("/")):
         raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
     _check_mode(stored)
     return stored

@@ -102,6 +102,7 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=record.tasks.ids,
         fetch=record.tasks.__getitem__,
         fields=bodies.FIELDS,
+        summary=bodies.SUMMARY,
         view=lambda task: bodies.task_view(task, record.job.id, call.base),
     )
     return answer_list(call, listing)

@@ -29,8 +29,9 @@ def _iso_second(seconds: int) -> str:
 def to_iso(ticks: int) -> str:
     """Return ISO 8601 in UTC with at most 7 fraction digits, trailing zeros trimmed, suffix Z."""
     seconds, fraction = divmod(ticks - _UNIX_EPOCH, PER_SECOND)
-    digits = f".{fraction:07}".rstrip("0").rstrip(".")
-    return f"{_iso_second(seconds)}{digits}Z"
+    if not fraction:
+        return f"{_iso_second(seconds)}Z"
+    return f"{_iso_second(seconds)}.{fraction:07}".rstrip("0") + "Z"
 
 
 def from_iso(text: str) -> int:
