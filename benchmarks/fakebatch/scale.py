@@ -25,6 +25,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 _COLLECTION: Final = 100
+_PLAN: Final = "duration=lognormal(2s,1.5) failure=0.01 seed=7"
 _VERSION: Final = "2025-06-01"
 
 
@@ -145,17 +146,12 @@ def report(line: str) -> None:
 
 
 def measure(server: Server, tasks: int) -> None:
-    """Add tasks, list them and count them."""
+    """Add tasks that do not run, list them and count them."""
     client = Client(server)
-    client.send("POST", "/jobs", {}, json.dumps({"id": "job", "poolInfo": {"poolId": "none"}}).encode())
-    bodies = [
-        json.dumps({"value": [task(number) for number in range(first, first + _COLLECTION)]}).encode()
-        for first in range(0, tasks, _COLLECTION)
-    ]
+    bodies = collections(tasks)
     own = sum(map(len, bodies)) / tasks
     meter = Meter(server)
-    for body in bodies:
-        client.send("POST", "/jobs/job/addtaskcollection", {}, body)
+    add_job(client, "none", bodies)
     report(f"added   {tasks:,} tasks of {own:.0f} bytes: {meter.rates(tasks)}")
     growth = meter.growth() / tasks
     report(f"memory  {growth:,.0f} bytes a task, {growth - own:,.0f} beyond its own JSON")
@@ -165,9 +161,40 @@ def measure(server: Server, tasks: int) -> None:
         if found != tasks:
             raise RuntimeError(f"{found} of {tasks} tasks were listed")
         report(f"listed  {found:,} tasks, $select={select}: {meter.rates(found)}")
-    counts = json.loads(client.send("GET", "/jobs/job/taskcounts", {}))["taskCounts"]
-    if counts["active"] != tasks:
-        raise RuntimeError(f"counted {counts}")
+    if counts(client)["active"] != tasks:
+        raise RuntimeError(f"counted {counts(client)}")
+
+
+def drive(server: Server, tasks: int) -> None:
+    """Add tasks that pass their time on a virtual clock, and follow them to the end."""
+    client = Client(server)
+    bodies = collections(tasks)
+    meter = Meter(server)
+    add_job(client, "sim", bodies)
+    while counts(client)["completed"] < tasks:
+        time.sleep(0.1)
+    report(f"driven  {tasks:,} simulated tasks from creation to completion: {meter.rates(tasks)}")
+
+
+def collections(tasks: int) -> list[bytes]:
+    """Return the bodies of the requests that add so many tasks."""
+    return [
+        json.dumps({"value": [task(number) for number in range(first, first + _COLLECTION)]}).encode()
+        for first in range(0, tasks, _COLLECTION)
+    ]
+
+
+def add_job(client: Client, pool_id: str, bodies: list[bytes]) -> None:
+    """Add a job with its tasks."""
+    client.send("POST", "/jobs", {}, json.dumps({"id": "job", "poolInfo": {"poolId": pool_id}}).encode())
+    for body in bodies:
+        client.send("POST", "/jobs/job/addtaskcollection", {}, body)
+
+
+def counts(client: Client) -> dict[str, int]:
+    """Return how many tasks are in each state."""
+    found: dict[str, int] = json.loads(client.send("GET", "/jobs/job/taskcounts", {}))["taskCounts"]
+    return found
 
 
 def pages(client: Client, select: str | None) -> Iterator[bytes]:
@@ -189,6 +216,9 @@ def main() -> None:
     args = parser.parse_args()
     with serving(args.server_argument) as server:
         measure(server, args.tasks)
+    simulated = ["--executor", "simulated", "--simulate", _PLAN, "--pool", "sim=50x4"]
+    with serving([*args.server_argument, *simulated]) as server:
+        drive(server, args.tasks)
 
 
 main()
