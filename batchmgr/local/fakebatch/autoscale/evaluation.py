@@ -43,14 +43,17 @@ _MOST_NODES: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What a formula is evaluated on: the time in ticks, the targets of the pool, and what is known of it."""
+    """What a formula is evaluated on: the time in ticks, the targets of the pool, and what is known of it.
+
+    `source` gives the random numbers.
+    """
 
     now: int
     dedicated: int
     low_priority: int
     metrics: Mapping[str, Metric]
     constants: Mapping[str, float] = field(default_factory=dict)
-    random: random.Random = field(default_factory=random.Random)
+    source: random.Random = field(default_factory=random.Random)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,7 @@ class _Run:
     def __init__(self, situation: Situation) -> None:
         self.variables: dict[str, Value] = {}
         self._situation = situation
-        self._surroundings = functions.Surroundings(situation.now, situation.random)
+        self._surroundings = functions.Surroundings(situation.now, situation.source)
         self._settings: dict[str, tuple[Value, Place]] = {}
         # A variable is the same with and without the dollar sign.
         self._names: dict[str, str] = {}

@@ -2,10 +2,19 @@
 
 from typing import Final
 
-from batchmgr.local.fakebatch.operations import job_schedules, jobs, nodes, pools, task_files, tasks
+from batchmgr.local.fakebatch.operations import (
+    job_schedules,
+    jobs,
+    nodes,
+    pool_scaling,
+    pools,
+    task_files,
+    tasks,
+)
 
 OPERATIONS: Final = (
     *pools.OPERATIONS,
+    *pool_scaling.OPERATIONS,
     *nodes.OPERATIONS,
     *jobs.OPERATIONS,
     *job_schedules.OPERATIONS,
