@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -14,6 +15,9 @@ from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.pool import accept_pool
 from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.simulation.executor import DURATION, EXIT_CODE
+from batchmgr.local.fakebatch.simulation.plan import Plan, parse
+from batchmgr.local.fakebatch.tls import make_certificate
 from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
@@ -29,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10100,
         help="the port to serve on, 0 for a free one (default: %(default)s)",
     )
+    parser.add_argument(
+        "--https", action="store_true", help="serve over https, with a certificate made for the occasion"
+    )
     parser.add_argument("--json", action="store_true", help="print the endpoint, account and key as JSON")
     parser.add_argument(
         "--pool",
@@ -42,6 +49,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, help="where to keep the files of tasks (default: a directory removed at the end)"
     )
     parser.add_argument(
+        "--executor",
+        choices=("processes", "simulated"),
+        default="processes",
+        help="run tasks as processes, or let them only pass their time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--simulate",
+        type=_plan,
+        default="",
+        metavar="PLAN",
+        help="how simulated tasks fare: duration (2s, uniform(1s,3s), exponential(2s), lognormal(2s,1.5) "
+        "with this median and sigma), failure, seed, and speed (a factor, or max), such as "
+        "'duration=2s failure=0.01 seed=7 speed=max'; a task may say its own by its environment settings "
+        f"{DURATION} and {EXIT_CODE}",
+    )
+    parser.add_argument(
         "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
     )
 
@@ -49,13 +72,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until the process is asked to end by SIGTERM or SIGINT. Returns its exit status."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    # A hundred thousand tasks are no garbage: to look for it among them as often costs a fifth of the time.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     with _root(args.root) as root:
+        try:
+            certificate = make_certificate(root / "tls", args.host) if args.https else None
+        except OSError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
         options = Options(
             root=root,
             host=args.host,
             port=args.port,
             pools=tuple(args.pool),
             active_job_quota=args.active_job_quota,
+            simulation=args.simulate if args.executor == "simulated" else None,
+            certificate=certificate,
         )
         try:
             asyncio.run(_serve(options, as_json=args.json))
@@ -78,15 +111,17 @@ async def _serve(options: Options, *, as_json: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_end.set)
     async with serving(options) as endpoint:
-        sys.stdout.write(_greeting(endpoint, as_json=as_json))
+        sys.stdout.write(_greeting(endpoint, options.certificate, as_json=as_json))
         sys.stdout.flush()
         await asked_to_end.wait()
 
 
-def _greeting(endpoint: str, *, as_json: bool) -> str:
+def _greeting(endpoint: str, certificate: Path | None, *, as_json: bool) -> str:
+    trusted = {} if certificate is None else {"certificate": str(certificate)}
     if as_json:
-        return json.dumps({"endpoint": endpoint, "account": ACCOUNT_NAME, "key": ACCOUNT_KEY}) + "\n"
-    return (
+        facts = {"endpoint": endpoint, "account": ACCOUNT_NAME, "key": ACCOUNT_KEY}
+        return json.dumps(facts | trusted) + "\n"
+    return "".join(f"{name}: {shown}\n" for name, shown in trusted.items()) + (
         f"The local Batch service is listening at {endpoint}\n"
         f"account: {ACCOUNT_NAME}\n"
         f"key:     {ACCOUNT_KEY}\n"
@@ -101,6 +136,13 @@ def _root(chosen: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="fakebatch-", ignore_cleanup_errors=True) as directory:
         yield Path(directory).resolve()
+
+
+def _plan(text: str) -> Plan:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _pool(text: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What moves the service: it starts tasks, follows their ends, and carries out what users ask for."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch import placement
@@ -11,6 +11,7 @@ from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model import task as tasks
 from batchmgr.local.fakebatch.model.exit_conditions import consequence
 from batchmgr.local.fakebatch.model.outcomes import Outcome, ended
+from batchmgr.local.fakebatch.model.task_spec import TaskSpec
 from batchmgr.local.fakebatch.runs import Ending, Runs
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 from batchmgr.local.fakebatch.wire import durations, ticks
@@ -29,6 +30,7 @@ class Engine:
         self._pass_is_due = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._removals: set[asyncio.Task[None]] = set()
+        self._followers: list[Callable[[], None]] = []
 
     async def stop(self) -> None:
         """Kill all tasks and stop."""
@@ -45,6 +47,10 @@ class Engine:
             self._pass_is_due = True
             asyncio.get_running_loop().call_soon(self._pass)
 
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Have a function called after each look for something to do: by then all that changed is settled."""
+        self._followers.append(follower)
+
     def _pass(self) -> None:
         self._pass_is_due = False
         for pool in self.store.pools:
@@ -53,6 +59,8 @@ class Engine:
             self._settle(record)
         for record, task, pool, node in placement.placements(self.store):
             self._start(record, task, pool, node)
+        for follower in self._followers:
+            follower()
 
     # Runs
 
@@ -112,7 +120,7 @@ class Engine:
         task = tasks.Task(
             id=spec["id"],
             number=record.next_number(),
-            spec=spec,
+            spec=TaskSpec(spec),
             created_at=now,
             last_modified=now,
             state_since=now,
@@ -144,6 +152,23 @@ class Engine:
         self.wake()
 
     # Jobs
+
+    def add_job(self, spec: Mapping[str, Any]) -> JobRecord:
+        """Add a job; its id is free."""
+        now = ticks.now()
+        job = jobs.Job(
+            id=spec["id"],
+            number=self.store.next_job_number(),
+            spec=spec,
+            created_at=now,
+            last_modified=now,
+            state_since=now,
+            started_at=now,
+        )
+        record = JobRecord(job)
+        self.store.jobs.put(job.id, record)
+        self.job_changed(record)
+        return record
 
     def job_changed(self, record: JobRecord) -> None:
         """Follow the properties of a job that is new or was changed."""
@@ -214,6 +239,7 @@ class Engine:
         self._unwatch(record)
         await self._executor.remove_files(record.job.id)
         self.store.jobs.remove(record.job.id)
+        self.wake()
 
     # Pools
 

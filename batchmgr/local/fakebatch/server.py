@@ -11,27 +11,30 @@ from typing import Final
 
 from aiohttp import web
 
+from batchmgr.local.fakebatch.autoscaling import Autoscaling
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
-from batchmgr.local.fakebatch.operations import jobs, nodes, pools, task_files, tasks
+from batchmgr.local.fakebatch.operations import pools
+from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.schedules import JobSchedules
+from batchmgr.local.fakebatch.simulation.clock import VirtualClock
+from batchmgr.local.fakebatch.simulation.executor import SimulatedExecutor
+from batchmgr.local.fakebatch.simulation.plan import Plan
 from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.wire import answers, shared_key
+from batchmgr.local.fakebatch.tls import server_context
+from batchmgr.local.fakebatch.wire import answers, ticks
 from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
+from batchmgr.local.fakebatch.wire.authentication import authorize
 from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.rendering import render
+from batchmgr.local.fakebatch.wire.versions import check_version
 
 _log = logging.getLogger(__name__)
 
-OPERATIONS: Final = (
-    *pools.OPERATIONS,
-    *nodes.OPERATIONS,
-    *jobs.OPERATIONS,
-    *tasks.OPERATIONS,
-    *task_files.OPERATIONS,
-)
 _LARGEST_BODY: Final = 16 * 2**20
 _CHUNK: Final = 2**18
 _FIXED_HEADERS: Final = {
@@ -47,6 +50,8 @@ class Options:
     """How to serve; port 0 stands for any that is free.
 
     `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start.
+    With a `simulation` tasks only pass their time, on a clock of the whole process. With a
+    `certificate`, which `tls.make_certificate` makes, it serves over https.
     """
 
     root: Path
@@ -54,27 +59,49 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     active_job_quota: int = 300
+    simulation: Plan | None = None
+    certificate: Path | None = None
 
 
 @asynccontextmanager
 async def serving(options: Options) -> AsyncIterator[str]:
     """Serve while the context lasts, and yield the endpoint. All tasks are killed at the end."""
     listener = socket.create_server((options.host, options.port))
-    endpoint = f"http://{options.host}:{listener.getsockname()[1]}"
+    context = None if options.certificate is None else server_context(options.certificate)
+    scheme = "http" if context is None else "https"
+    endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    engine = Engine(Store(), ProcessExecutor(layout, endpoint))
-    service = Service(engine=engine, layout=layout, active_job_quota=options.active_job_quota)
+    executor, clock = _machines(options, layout, endpoint)
+    engine = Engine(Store(), executor)
+    service = Service(
+        engine=engine,
+        schedules=JobSchedules(engine),
+        autoscaling=Autoscaling(engine),
+        layout=layout,
+        active_job_quota=options.active_job_quota,
+    )
     runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=1)
-    try:
-        for body in options.pools:
-            pools.add_pool(service, body)
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        yield endpoint
-    finally:
-        await runner.cleanup()
-        await engine.stop()
-        listener.close()
+    with ticks.running_on(clock):
+        try:
+            for body in options.pools:
+                pools.add_pool(service, body)
+            await runner.setup()
+            await web.SockSite(runner, listener, ssl_context=context).start()
+            yield endpoint
+        finally:
+            await runner.cleanup()
+            service.schedules.stop()
+            service.autoscaling.stop()
+            await engine.stop()
+            listener.close()
+
+
+def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor, Callable[[], int]]:
+    """Return what runs the tasks, and the clock that their times are read from."""
+    if options.simulation is None:
+        return ProcessExecutor(layout, endpoint), ticks.real_now
+    clock = VirtualClock(options.simulation.speed)
+    return SimulatedExecutor(options.simulation, clock), clock.now
 
 
 def _application(service: Service) -> web.Application:
@@ -87,15 +114,15 @@ def _application(service: Service) -> web.Application:
 def _handler(service: Service, operation: Operation) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        shared_key.authorize(
-            request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, request.headers
-        )
-        if not request.query.get("api-version"):
-            raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+        # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
+        path, _, query = request.raw_path.partition("?")
+        authorize(request.method, path, query, request.headers, is_secure=request.secure)
+        if not operation.is_in(check_version(request.query.get("api-version"))):
+            raise BatchError("InvalidUri")
         call = Call(
             method=request.method,
             base=_base(request),
-            path=request.rel_url.raw_path,
+            path=path,
             ids=request.match_info,
             query=tuple(request.query.items()),
             headers=request.headers,
@@ -131,7 +158,7 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
 
 
 def _base(request: web.Request) -> str:
-    return f"http://{request.host}"
+    return f"{request.scheme}://{request.host}"
 
 
 async def _respond(request: web.Request, answer: Answer, request_id: str | None = None) -> web.StreamResponse:

@@ -10,6 +10,7 @@ from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
 from batchmgr.local.fakebatch.model.pool import Node, Pool
 from batchmgr.local.fakebatch.model.ready import ReadyTasks
+from batchmgr.local.fakebatch.model.schedule import Schedule
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
@@ -43,7 +44,12 @@ class Shelf(Generic[T]):
         """Add an item, or replace the one of this id."""
         key = item_id.lower()
         if key not in self._items:
-            insort(self.ids, item_id)
+            # Most ids come in order, and most are their own key: one text serves both.
+            if not self.ids or self.ids[-1] < item_id:
+                self.ids.append(item_id)
+            else:
+                insort(self.ids, item_id)
+            key = item_id if key == item_id else key
         self._items[key] = item
 
     def remove(self, item_id: str) -> None:
@@ -120,6 +126,11 @@ class JobRecord:
         """Whether a task is not completed."""
         return self._counts["active"] + self._counts["running"] > 0
 
+    def ready_tasks(self) -> int:
+        """Return how many active tasks wait for nothing but a node."""
+        found = [self.tasks.get(key) for key in self.dependencies.waiting()]
+        return self._counts["active"] - sum(task is not None and task.state == "active" for task in found)
+
     def counts(self) -> dict[str, Any]:
         """Return how many tasks, and how many of their slots, are in each state."""
         names = ("active", "running", "completed", "succeeded", "failed")
@@ -158,6 +169,7 @@ class Store:
     def __init__(self) -> None:
         self.jobs: Shelf[JobRecord] = Shelf()
         self.pools: Shelf[PoolRecord] = Shelf()
+        self.schedules: Shelf[Schedule] = Shelf()
         self._jobs_created = 0
 
     def next_job_number(self) -> int:
@@ -179,6 +191,25 @@ class Store:
         if task is None:
             raise BatchError("TaskNotFound")
         return record, task
+
+    def schedule(self, schedule_id: str) -> Schedule:
+        """Return a job schedule. Raises BatchError(JobScheduleNotFound)."""
+        schedule = self.schedules.get(schedule_id)
+        if schedule is None:
+            raise BatchError("JobScheduleNotFound")
+        return schedule
+
+    def jobs_of(self, schedule: Schedule) -> list[JobRecord]:
+        """Return the jobs a schedule created, in the order of their ids."""
+        # No other job has a colon in its id; a semicolon is the character after it.
+        ids = self.jobs.ids
+        first, end = bisect_left(ids, f"{schedule.id}:"), bisect_left(ids, f"{schedule.id};")
+        return [self.jobs[job_id] for job_id in ids[first:end]]
+
+    def active_jobs_and_schedules(self) -> int:
+        """Return how many jobs and job schedules count towards the quota of the account."""
+        jobs = sum(record.job.state != "completed" for record in self.jobs)
+        return jobs + sum(schedule.state != "completed" for schedule in self.schedules)
 
     def pool(self, pool_id: str) -> PoolRecord:
         """Return a pool. Raises BatchError(PoolNotFound)."""

@@ -54,6 +54,9 @@ _CREATE = Record(
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
     onTaskFailure=optional(choice("noaction", "performexitoptionsjobaction"), "noaction"),
 )
+SPECIFICATION: Final = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
+"""The kind of the `jobSpecification` of a job schedule: a job without an id."""
+
 _PATCH = Record(
     priority=_PRIORITY,
     allowTaskPreemption=boolean,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies import scaling
 from batchmgr.local.fakebatch.bodies.parts import FLAG, METADATA, TASK_SCHEDULING_POLICY
 from batchmgr.local.fakebatch.bodies.schema import (
     Record,
@@ -54,8 +55,8 @@ _CREATE = Record(
     targetDedicatedNodes=optional(_NODES, 0),
     targetLowPriorityNodes=optional(_NODES, 0),
     enableAutoScale=FLAG,
-    autoScaleFormula=unavailable,
-    autoScaleEvaluationInterval=unavailable,
+    autoScaleFormula=string,
+    autoScaleEvaluationInterval=scaling.INTERVAL,
     enableInterNodeCommunication=FLAG,
     startTask=unavailable,
     userAccounts=list_of(_user_account),
@@ -134,9 +135,7 @@ _COUNTED: Final = (
 def accept_pool(body: Any) -> dict[str, Any]:
     """Return the stored properties of a pool to be created."""
     spec = _CREATE(body)
-    if spec["enableAutoScale"]:
-        unavailable(True, "enableAutoScale")
-    return spec
+    return scaling.completed(spec, body)
 
 
 def accept_patch(body: Any) -> dict[str, Any]:
@@ -176,7 +175,7 @@ def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
         "currentLowPriorityNodes": len(dedicated) - sum(dedicated),
         "targetLowPriorityNodes": spec.pop("targetLowPriorityNodes"),
     }
-    return view | spec
+    return scaling.with_run(view | spec, pool)
 
 
 def node_view(node: Node, pool: Pool, base: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Bodies and views of tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import (
@@ -22,7 +22,9 @@ from batchmgr.local.fakebatch.bodies.schema import (
     string,
     unavailable,
 )
+from batchmgr.local.fakebatch.model.job import directory
 from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.model.task_spec import as_dict
 from batchmgr.local.fakebatch.wire import ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 from batchmgr.local.fakebatch.wire.odata_filter import Field
@@ -107,7 +109,7 @@ def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
 
 def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     """Return a task as it appears in answers."""
-    spec = dict(task.spec)
+    spec = as_dict(task.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:
         view["displayName"] = spec.pop("displayName")
@@ -127,6 +129,24 @@ def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     if task.placement is not None:
         view["nodeInfo"] = _node_view(task, job_id, base)
     return view
+
+
+def _summary_time(read: Callable[[Task], int | None]) -> Callable[[Task], str | None]:
+    return lambda task: _time(read(task))
+
+
+SUMMARY: Final[Mapping[str, Callable[[Task], Any]]] = {
+    "id": lambda task: task.id,
+    "eTag": lambda task: ticks.etag(task.last_modified),
+    "creationTime": _summary_time(lambda task: task.created_at),
+    "lastModified": _summary_time(lambda task: task.last_modified),
+    "state": lambda task: task.state,
+    "stateTransitionTime": _summary_time(lambda task: task.state_since),
+    "previousState": lambda task: task.previous_state,
+    "previousStateTransitionTime": _summary_time(lambda task: task.previous_state_since),
+    "executionInfo": lambda task: _execution_view(task),
+}
+"""The properties that are shown without reading the rest of the task, in their order; None: not shown."""
 
 
 def _execution_view(task: Task) -> dict[str, Any]:
@@ -152,7 +172,7 @@ def _node_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     if task.placement is None:
         return {}
     pool, node = task.placement.pool_id, task.placement.node_id
-    root = f"workitems/{job_id}/job-1/{task.id}"
+    root = f"{directory(job_id)}/{task.id}"
     return {
         "affinityId": f"TVM:{node}",
         "nodeUrl": f"{base}/pools/{pool}/nodes/{node}",

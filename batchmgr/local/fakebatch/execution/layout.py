@@ -4,6 +4,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchmgr.local.fakebatch.model.job import directory
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -17,10 +19,9 @@ class Layout:
 
     def task_root(self, pool_id: str, node_id: str, job_id: str, task_id: str) -> Path:
         """Return the directory of a task: stdout.txt, stderr.txt and the working directory wd."""
-        return self.node_root(pool_id, node_id) / "workitems" / job_id / "job-1" / task_id
+        return self.node_root(pool_id, node_id) / directory(job_id) / task_id
 
     def remove_files(self, job_id: str, task_id: str | None) -> None:
         """Remove the files of a task, or of all tasks of a job, on all nodes."""
-        inside = f"job-1/{task_id}" if task_id else ""
-        for directory in self.root.glob(f"*/*/workitems/{job_id}"):
-            shutil.rmtree(directory / inside, ignore_errors=True)
+        for found in self.root.glob(f"*/*/{directory(job_id)}"):
+            shutil.rmtree(found / (task_id or ""), ignore_errors=True)

@@ -38,6 +38,10 @@ class Dependencies:
         """Whether the task still waits for another."""
         return task in self._missing
 
+    def waiting(self) -> list[str]:
+        """Return the tasks that still wait for another."""
+        return list(self._missing)
+
     def satisfy(self, upstream: str) -> list[str]:
         """Note that a task lets its dependents go on, and return those that wait no longer."""
         if upstream in self._satisfied:

@@ -45,6 +45,12 @@ class Job:
         return self.state in ("terminating", "completed", "deleting")
 
 
+def directory(job_id: str) -> str:
+    """Return where a job's tasks are below the root of a node; `name:job-2` is the second of a schedule."""
+    work_item, _, run = job_id.partition(":")
+    return f"workitems/{work_item}/{run or 'job-1'}"
+
+
 def _moved(job: Job, state: JobState, now: int) -> Job:
     if job.state in _PASSING:
         return replace(job, state=state, state_since=now)

@@ -12,7 +12,11 @@ AllocationState: TypeAlias = Literal["steady", "resizing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A pool; times are in ticks. `spec` is its properties as the service stores them, defaults filled in."""
+    """A pool; times are in ticks.
+
+    `spec` is its properties as the service stores them, defaults filled in, and `auto_scale_run` the last
+    evaluation of its formula as it is shown.
+    """
 
     id: str
     spec: Mapping[str, Any]
@@ -22,6 +26,8 @@ class Pool:
     allocation_since: int
     state: Literal["active", "deleting"] = "active"
     allocation_state: AllocationState = "resizing"
+    auto_scale_run: Mapping[str, Any] | None = None
+    auto_scale_enabled_at: int | None = None
 
     @property
     def slots_per_node(self) -> int:

@@ -25,24 +25,13 @@ async def create(service: Service, call: Call) -> Answer:
     store = service.engine.store
     if spec["id"] in store.jobs:
         raise BatchError("JobExists")
-    active = sum(record.job.state != "completed" for record in store.jobs)
-    if active >= service.active_job_quota:
+    if spec["id"] in store.schedules:
+        raise BatchError("JobScheduleWithSameIdExists")
+    if store.active_jobs_and_schedules() >= service.active_job_quota:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
-    now = ticks.now()
-    job = jobs.Job(
-        id=spec["id"],
-        number=store.next_job_number(),
-        spec=spec,
-        created_at=now,
-        last_modified=now,
-        state_since=now,
-        started_at=now,
-    )
-    record = JobRecord(job)
-    store.jobs.put(job.id, record)
-    service.engine.job_changed(record)
+    record = service.engine.add_job(spec)
     # The service gives this address whatever the id of the job.
-    return answers.created(f"{call.base}/jobs/job-1", job.last_modified)
+    return answers.created(f"{call.base}/jobs/job-1", record.job.last_modified)
 
 
 async def get(service: Service, call: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from batchmgr.local.fakebatch.autoscaling import read_formula
 from batchmgr.local.fakebatch.bodies import pool as bodies
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.operations.table import Operation, Service
@@ -28,6 +29,8 @@ async def create(service: Service, call: Call) -> Answer:
 def add_pool(service: Service, body: object) -> pools.Pool:
     """Add the pool a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
+    if "autoScaleFormula" in spec:
+        read_formula(spec["autoScaleFormula"])
     store = service.engine.store
     if spec["id"] in store.pools:
         raise BatchError("PoolExists")
@@ -76,6 +79,9 @@ async def resize(service: Service, call: Call) -> Answer:
     """Change the number of nodes of a pool."""
     record = _found(service, call)
     targets, deallocation = bodies.accept_resize(call.json())
+    if record.pool.spec["enableAutoScale"]:
+        reason = "The pool cannot be resized while automatic scaling is enabled."
+        raise BatchError("OperationNotValidOnPool", Reason=reason)
     record.pool = pools.resized(record.pool, targets, ticks.now())
     record.deallocation = deallocation
     service.engine.wake()

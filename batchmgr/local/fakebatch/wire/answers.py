@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 JSON_TYPE: Final = "application/json;odata=minimalmetadata"
-_ERROR_FRAGMENT: Final = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors/@Element"
+_ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
+_ERROR_FRAGMENT: Final = f"{_ENTITIES}.Container.errors/@Element"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,12 @@ def entity(call: Call, fragment: str, view: dict[str, Any], last_modified: int) 
 def value(call: Call, fragment: str, view: dict[str, Any]) -> Answer:
     """Answer a value that is no resource of its own: no entity tag."""
     return Answer(status=200, body={"odata.metadata": _metadata(call, fragment)} | view)
+
+
+def described(call: Call, entity_type: str, view: dict[str, Any]) -> Answer:
+    """Answer the result of an action, whose type has no short fragment."""
+    answer = value(call, f"{_ENTITIES}.{entity_type}", view)
+    return replace(answer, headers={"DataServiceId": f"{call.base}{call.path}"})
 
 
 def listed(
