@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--https", action="store_true", help="serve over https, with a certificate made for the occasion"
+    )
+    parser.add_argument(
+        "--control-port",
+        type=int,
+        help="the port of the control address for faults on demand, 0 for a free one",
     )
     parser.add_argument("--json", action="store_true", help="print the endpoint, account and key as JSON")
     parser.add_argument(
@@ -81,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             sys.stderr.write(f"{error}\n")
             return 1
+        control = None if args.control_port is None else socket.create_server((args.host, args.control_port))
         options = Options(
             root=root,
             host=args.host,
@@ -89,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
             active_job_quota=args.active_job_quota,
             simulation=args.simulate if args.executor == "simulated" else None,
             certificate=certificate,
+            control=control,
         )
         try:
             asyncio.run(_serve(options, as_json=args.json))
@@ -111,21 +119,21 @@ async def _serve(options: Options, *, as_json: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked_to_end.set)
     async with serving(options) as endpoint:
-        sys.stdout.write(_greeting(endpoint, options.certificate, as_json=as_json))
+        sys.stdout.write(_greeting(endpoint, options, as_json=as_json))
         sys.stdout.flush()
         await asked_to_end.wait()
 
 
-def _greeting(endpoint: str, certificate: Path | None, *, as_json: bool) -> str:
-    trusted = {} if certificate is None else {"certificate": str(certificate)}
+def _greeting(endpoint: str, options: Options, *, as_json: bool) -> str:
+    facts = {"account": ACCOUNT_NAME, "key": ACCOUNT_KEY}
+    if options.certificate is not None:
+        facts["certificate"] = str(options.certificate)
+    if options.control is not None:
+        facts["control"] = f"http://{options.host}:{options.control.getsockname()[1]}"
     if as_json:
-        facts = {"endpoint": endpoint, "account": ACCOUNT_NAME, "key": ACCOUNT_KEY}
-        return json.dumps(facts | trusted) + "\n"
-    return "".join(f"{name}: {shown}\n" for name, shown in trusted.items()) + (
-        f"The local Batch service is listening at {endpoint}\n"
-        f"account: {ACCOUNT_NAME}\n"
-        f"key:     {ACCOUNT_KEY}\n"
-    )
+        return json.dumps({"endpoint": endpoint} | facts) + "\n"
+    shown = "".join(f"{name}: {text}\n" for name, text in facts.items())
+    return f"The local Batch service is listening at {endpoint}\n{shown}"
 
 
 @contextmanager

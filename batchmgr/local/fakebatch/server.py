@@ -1,6 +1,5 @@
 """The service on HTTP: routes, authentication, and the headers every answer has."""
 
-import asyncio
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,9 +15,14 @@ from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
+from batchmgr.local.fakebatch.faults import control
+from batchmgr.local.fakebatch.faults.control import Faults
+from batchmgr.local.fakebatch.faults.names import name_of
+from batchmgr.local.fakebatch.faults.strike import ConnectionCutError
 from batchmgr.local.fakebatch.operations import pools
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.responses import respond
 from batchmgr.local.fakebatch.schedules import JobSchedules
 from batchmgr.local.fakebatch.simulation.clock import VirtualClock
 from batchmgr.local.fakebatch.simulation.executor import SimulatedExecutor
@@ -26,22 +30,14 @@ from batchmgr.local.fakebatch.simulation.plan import Plan
 from batchmgr.local.fakebatch.store import Store
 from batchmgr.local.fakebatch.tls import server_context
 from batchmgr.local.fakebatch.wire import answers, ticks
-from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
 from batchmgr.local.fakebatch.wire.authentication import authorize
 from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
-from batchmgr.local.fakebatch.wire.rendering import render
 from batchmgr.local.fakebatch.wire.versions import check_version
 
 _log = logging.getLogger(__name__)
 
 _LARGEST_BODY: Final = 16 * 2**20
-_CHUNK: Final = 2**18
-_FIXED_HEADERS: Final = {
-    "DataServiceVersion": "3.0",
-    "Server": "Microsoft-HTTPAPI/2.0",
-    "X-Content-Type-Options": "nosniff",
-}
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -50,6 +46,7 @@ class Options:
     """How to serve; port 0 stands for any that is free.
 
     `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start.
+    `control` is the listening socket of the control address, by which faults are asked for.
     With a `simulation` tasks only pass their time, on a clock of the whole process. With a
     `certificate`, which `tls.make_certificate` makes, it serves over https.
     """
@@ -60,6 +57,7 @@ class Options:
     pools: tuple[dict[str, object], ...] = ()
     active_job_quota: int = 300
     simulation: Plan | None = None
+    control: socket.socket | None = None
     certificate: Path | None = None
 
 
@@ -80,15 +78,21 @@ async def serving(options: Options) -> AsyncIterator[str]:
         layout=layout,
         active_job_quota=options.active_job_quota,
     )
-    runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=1)
+    faults = Faults(engine)
+    runner = web.AppRunner(_application(service, faults), access_log=None, shutdown_timeout=1)
+    controls = web.AppRunner(control.application(faults), access_log=None, shutdown_timeout=1)
     with ticks.running_on(clock):
         try:
             for body in options.pools:
                 pools.add_pool(service, body)
             await runner.setup()
             await web.SockSite(runner, listener, ssl_context=context).start()
+            if options.control is not None:
+                await controls.setup()
+                await web.SockSite(controls, options.control).start()
             yield endpoint
         finally:
+            await controls.cleanup()
             await runner.cleanup()
             service.schedules.stop()
             service.autoscaling.stop()
@@ -104,14 +108,16 @@ def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor
     return SimulatedExecutor(options.simulation, clock), clock.now
 
 
-def _application(service: Service) -> web.Application:
+def _application(service: Service, faults: Faults) -> web.Application:
     application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
     for operation in OPERATIONS:
-        application.router.add_route(operation.method, operation.path, _handler(service, operation))
+        application.router.add_route(operation.method, operation.path, _handler(service, faults, operation))
     return application
 
 
-def _handler(service: Service, operation: Operation) -> _Handler:
+def _handler(service: Service, faults: Faults, operation: Operation) -> _Handler:
+    name = name_of(operation.method, operation.path)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await _body(request)
         # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
@@ -128,7 +134,10 @@ def _handler(service: Service, operation: Operation) -> _Handler:
             headers=request.headers,
             body=body,
         )
-        return await _respond(request, await operation.handle(service, call))
+        strike = faults.strike(name)
+        await strike.begin()
+        answer = strike.end(await operation.handle(service, call), call.ids.get("jobId"))
+        return await respond(request, answer, bytes_per_second=strike.bytes_per_second)
 
     return handle
 
@@ -146,6 +155,10 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         return await handler(request)
     except BatchError as error:
         refusal = error
+    except ConnectionCutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
     except web.HTTPMethodNotAllowed:
         refusal = BatchError("UnsupportedHttpVerb")
     except web.HTTPNotFound:
@@ -154,34 +167,9 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         _log.exception("%s %s failed", request.method, request.rel_url)
         refusal = BatchError("InternalError")
     request_id = answers.new_request_id()
-    return await _respond(request, answers.failure(_base(request), refusal, request_id), request_id)
+    answer = answers.failure(_base(request), refusal, request_id)
+    return await respond(request, answer, request_id=request_id)
 
 
 def _base(request: web.Request) -> str:
     return f"{request.scheme}://{request.host}"
-
-
-async def _respond(request: web.Request, answer: Answer, request_id: str | None = None) -> web.StreamResponse:
-    headers = _FIXED_HEADERS | {"request-id": request_id or answers.new_request_id()} | answer.headers
-    if request.headers.get("return-client-request-id", "").lower() == "true":
-        headers["client-request-id"] = request.headers.get("client-request-id", "")
-    if answer.file is not None:
-        return await _send_file(request, answer.file, headers)
-    if answer.body is None:
-        return web.Response(status=answer.status, headers=headers)
-    headers["Content-Type"] = answers.JSON_TYPE
-    return web.Response(status=answer.status, headers=headers, body=render(answer.body).encode())
-
-
-async def _send_file(request: web.Request, span: FileSpan, headers: dict[str, str]) -> web.StreamResponse:
-    response = web.StreamResponse(status=200, headers=headers)
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    with span.path.open("rb") as file:
-        file.seek(span.start)
-        left = span.end - span.start
-        while left and (chunk := await asyncio.to_thread(file.read, min(left, _CHUNK))):
-            await response.write(chunk)
-            left -= len(chunk)
-    await response.write_eof()
-    return response

@@ -100,7 +100,8 @@ def failure(base: str, error: BatchError, request_id: str) -> Answer:
     if error.status == 304:
         return Answer(status=304)
     body = {"odata.metadata": f"{base}/$metadata#{_ERROR_FRAGMENT}"} | error_view(error, request_id)
-    return Answer(status=error.status, body=body)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Answer(status=error.status, headers=headers, body=body)
 
 
 def new_request_id() -> str:

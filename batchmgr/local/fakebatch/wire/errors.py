@@ -108,6 +108,9 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
         "The specified task has already completed successfully, "
         "and the requested operation cannot be performed on successful tasks.",
     ),
+    "ServerBusy": (503, "The server is busy. Please retry after some time."),
+    "TooManyRequests": (429, "Too many requests have been made. Please retry after some time."),
+    "OperationTimedOut": (500, "Operation could not be completed within the specified time."),
     "TooManyEnableAutoScaleRequests": (
         503,
         "Too many requests to enable automatic scaling are issued on the pool.",
@@ -120,11 +123,13 @@ class BatchError(Exception):
     """A request the service refuses.
 
     `code` is a key of ERRORS and decides the HTTP `status`; `values` are the pairs shown beside the message.
+    `retry_after` is how many seconds a client should wait before it tries again.
     """
 
     def __init__(self, code: str, **values: object) -> None:
         self.code = code
         self.status, self.message = ERRORS[code]
+        self.retry_after: int | None = None
         self.values = {key: str(value) for key, value in values.items()}
         super().__init__(f"{code}: {self.values}" if values else code)
 
