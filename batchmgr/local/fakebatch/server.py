@@ -12,6 +12,7 @@ from aiohttp import web
 
 from batchmgr.local.fakebatch.autoscaling import Autoscaling
 from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
@@ -19,11 +20,13 @@ from batchmgr.local.fakebatch.faults import control
 from batchmgr.local.fakebatch.faults.control import Faults
 from batchmgr.local.fakebatch.faults.names import name_of
 from batchmgr.local.fakebatch.faults.strike import ConnectionCutError
+from batchmgr.local.fakebatch.model.application import Applications, Package
 from batchmgr.local.fakebatch.operations import pools
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
 from batchmgr.local.fakebatch.responses import respond
 from batchmgr.local.fakebatch.schedules import JobSchedules
+from batchmgr.local.fakebatch.service_logs import ServiceLogs
 from batchmgr.local.fakebatch.simulation.clock import VirtualClock
 from batchmgr.local.fakebatch.simulation.executor import SimulatedExecutor
 from batchmgr.local.fakebatch.simulation.plan import Plan
@@ -45,7 +48,8 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Options:
     """How to serve; port 0 stands for any that is free.
 
-    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start.
+    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start,
+    `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
     `control` is the listening socket of the control address, by which faults are asked for.
     With a `simulation` tasks only pass their time, on a clock of the whole process. With a
     `certificate`, which `tls.make_certificate` makes, it serves over https.
@@ -56,6 +60,8 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     active_job_quota: int = 300
+    applications: tuple[Package, ...] = ()
+    auto_storage: AutoStorage | None = None
     simulation: Plan | None = None
     control: socket.socket | None = None
     certificate: Path | None = None
@@ -70,11 +76,12 @@ async def serving(options: Options) -> AsyncIterator[str]:
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
     executor, clock = _machines(options, layout, endpoint)
-    engine = Engine(Store(), executor)
+    engine = Engine(Store(), executor, Applications(options.applications))
     service = Service(
         engine=engine,
         schedules=JobSchedules(engine),
         autoscaling=Autoscaling(engine),
+        logs=ServiceLogs(engine.store),
         layout=layout,
         active_job_quota=options.active_job_quota,
     )
@@ -96,6 +103,7 @@ async def serving(options: Options) -> AsyncIterator[str]:
             await runner.cleanup()
             service.schedules.stop()
             service.autoscaling.stop()
+            await service.logs.stop()
             await engine.stop()
             listener.close()
 
@@ -103,7 +111,7 @@ async def serving(options: Options) -> AsyncIterator[str]:
 def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor, Callable[[], int]]:
     """Return what runs the tasks, and the clock that their times are read from."""
     if options.simulation is None:
-        return ProcessExecutor(layout, endpoint), ticks.real_now
+        return ProcessExecutor(layout, endpoint, options.auto_storage), ticks.real_now
     clock = VirtualClock(options.simulation.speed)
     return SimulatedExecutor(options.simulation, clock), clock.now
 

@@ -2,16 +2,20 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
-from batchmgr.local.fakebatch.model.pool import Node, Pool
+from batchmgr.local.fakebatch.model.need import Need, need_of
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.model.ready import ReadyTasks
 from batchmgr.local.fakebatch.model.schedule import Schedule
+from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.model.visit import Visit
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 T = TypeVar("T")
@@ -67,6 +71,9 @@ class JobRecord:
         self.running: set[str] = set()
         self.dependencies = Dependencies()
         self.being_removed = False
+        self.visits: dict[str, Visit] = {}
+        self.shunned: set[str] = set()
+        self.subtasks: dict[str, list[Subtask]] = {}
         self._ready = ReadyTasks()
         self._tasks_created = 0
         self._counts: Counter[str] = Counter()
@@ -90,7 +97,7 @@ class JobRecord:
         self._count(task, 1)
         self.tasks.put(task.id, task)
         key = task.id.lower()
-        if task.state == "running":
+        if task.state in ("preparing", "running"):
             self.running.add(key)
         else:
             self.running.discard(key)
@@ -103,23 +110,33 @@ class JobRecord:
         self.tasks.remove(task.id)
         self.running.discard(task.id.lower())
         self.dependencies.forget(task.id.lower())
+        self.subtasks.pop(task.id.lower(), None)
 
     def satisfy(self, task: Task) -> None:
         """Let the tasks that depend on this one go on."""
         for key in self.dependencies.satisfy(task.id.lower()):
             self._offer(key)
 
-    def next_ready(self, free_slots: int) -> Task | None:
-        """Take the oldest task that can run and needs no more than `free_slots`."""
+    def next_ready(self, fits: Callable[[Need], bool]) -> Task | None:
+        """Take the oldest task that can run and whose need fits."""
         limit = self.job.spec["maxParallelTasks"]
         if 0 <= limit <= len(self.running):
             return None
-        while (key := self._ready.pop(free_slots)) is not None:
+        while (key := self._ready.pop(fits)) is not None:
             task = self.tasks.get(key)
             # An entry outlives its task's turn when the task is deleted, or ended before it ran.
             if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
                 return task
         return None
+
+    def put_visit(self, visit: Visit) -> None:
+        """Keep the new value of a visit. A node where the preparation failed for good is shunned."""
+        self.visits[visit.node_id] = visit
+        self.shunned.discard(visit.node_id)
+        run = visit.preparation
+        failed = visit.is_prepared and run is not None and run.failure is not None
+        if failed and self.job.spec["jobPreparationTask"]["waitForSuccess"]:
+            self.shunned.add(visit.node_id)
 
     @property
     def has_unfinished_tasks(self) -> bool:
@@ -142,10 +159,11 @@ class JobRecord:
     def _offer(self, key: str) -> None:
         task = self.tasks.get(key)
         if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
-            self._ready.push(task.slots, task.number, key)
+            self._ready.push(need_of(task), task.number, key)
 
     def _count(self, task: Task, change: int) -> None:
-        names: list[str] = [task.state]
+        # The service counts a task that is being prepared as running.
+        names: list[str] = ["running" if task.state == "preparing" else task.state]
         if task.state == "completed":
             names.append("succeeded" if task.failure is None else "failed")
         for name in names:
@@ -155,12 +173,18 @@ class JobRecord:
 
 @dataclass
 class PoolRecord:
-    """A pool with its nodes. `deallocation` tells what becomes of the tasks of nodes that go."""
+    """A pool with its nodes, and the ids of those that are on their way from one phase to another.
+
+    `deallocation` tells what becomes of the tasks of nodes that go; `users` are the names, in lower case, of
+    the users added to each node.
+    """
 
     pool: Pool
     nodes: Shelf[Node] = field(default_factory=Shelf)
+    moving: set[str] = field(default_factory=set)
     nodes_created: int = 0
     deallocation: str = "requeue"
+    users: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Store:
@@ -217,3 +241,11 @@ class Store:
         if record is None:
             raise BatchError("PoolNotFound")
         return record
+
+    def node(self, pool_id: str, node_id: str) -> tuple[PoolRecord, Node]:
+        """Return a node and its pool. Raises BatchError(PoolNotFound, NodeNotFound)."""
+        record = self.pool(pool_id)
+        node = record.nodes.get(node_id)
+        if node is None:
+            raise BatchError("NodeNotFound")
+        return record, node

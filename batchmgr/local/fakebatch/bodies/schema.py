@@ -36,9 +36,7 @@ class Record:
             for name, given in properties.items()
         }
         # Bodies are read by the hundred thousand: tuples are unpacked faster than attributes are read.
-        self._rules = [
-            (key, rule.kind, rule.required, rule.default) for key, rule in self.properties.items()
-        ]
+        self._rules = [(key, rule.kind, rule.required, rule.default) for key, rule in self.properties.items()]
 
     def __call__(self, value: Any, name: str = "") -> dict[str, Any]:
         """Return the object as stored: checked, ordered, with the defaults filled in."""

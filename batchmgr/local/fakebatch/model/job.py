@@ -17,7 +17,8 @@ class Job:
     """A job; times are in ticks.
 
     `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
-    filled in, and `previous_state` the last state that was not merely passed through.
+    filled in, and `previous_state` the last state that was not merely passed through. `auto_pool_id` names
+    the pool that was made for it, if one was.
     """
 
     id: str
@@ -32,11 +33,14 @@ class Job:
     previous_state_since: int | None = None
     ended_at: int | None = None
     terminate_reason: str | None = None
+    auto_pool_id: str | None = None
 
     @property
     def pool_id(self) -> str:
         """The pool the job's tasks run on."""
-        pool_id: str = self.spec["poolInfo"]["poolId"]
+        if self.auto_pool_id is not None and "autoPoolSpecification" in self.spec["poolInfo"]:
+            return self.auto_pool_id
+        pool_id: str = self.spec["poolInfo"].get("poolId", "")
         return pool_id
 
     @property

@@ -3,8 +3,12 @@
 from typing import Final
 
 from batchmgr.local.fakebatch.operations import (
+    account,
+    applications,
     job_schedules,
     jobs,
+    node_access,
+    node_files,
     nodes,
     pool_scaling,
     pools,
@@ -13,9 +17,13 @@ from batchmgr.local.fakebatch.operations import (
 )
 
 OPERATIONS: Final = (
+    *account.OPERATIONS,
+    *applications.OPERATIONS,
     *pools.OPERATIONS,
     *pool_scaling.OPERATIONS,
     *nodes.OPERATIONS,
+    *node_access.OPERATIONS,
+    *node_files.OPERATIONS,
     *jobs.OPERATIONS,
     *job_schedules.OPERATIONS,
     *tasks.OPERATIONS,

@@ -8,6 +8,7 @@ from batchmgr.local.fakebatch.autoscaling import Autoscaling
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.schedules import JobSchedules
+from batchmgr.local.fakebatch.service_logs import ServiceLogs
 from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call
 
@@ -19,6 +20,7 @@ class Service:
     engine: Engine
     schedules: JobSchedules
     autoscaling: Autoscaling
+    logs: ServiceLogs
     layout: Layout
     active_job_quota: int
 

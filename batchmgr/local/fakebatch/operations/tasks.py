@@ -148,11 +148,20 @@ async def reactivate(service: Service, call: Call) -> Answer:
     return answers.stamped(204, again.last_modified)
 
 
+async def subtasks(service: Service, call: Call) -> Answer:
+    """List the subtasks of a multi-instance task; other tasks have none."""
+    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    found = record.subtasks.get(task.id.lower(), [])
+    views = [bodies.subtask_view(subtask, task, record.job.id, call.base) for subtask in found]
+    return answers.value(call, "subtaskinfo", {"value": [select(call, view) for view in views]})
+
+
 OPERATIONS: Final = (
     Operation("POST", "/jobs/{jobId}/tasks", create),
     Operation("POST", "/jobs/{jobId}/addtaskcollection", create_many),
     Operation("GET", "/jobs/{jobId}/tasks", list_all),
     Operation("GET", "/jobs/{jobId}/tasks/{taskId}", get),
+    Operation("GET", "/jobs/{jobId}/tasks/{taskId}/subtasksinfo", subtasks),
     Operation("PUT", "/jobs/{jobId}/tasks/{taskId}", put),
     Operation("DELETE", "/jobs/{jobId}/tasks/{taskId}", delete),
     Operation("POST", "/jobs/{jobId}/tasks/{taskId}/terminate", terminate),

@@ -6,6 +6,7 @@ from random import Random
 from typing import Final
 
 from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
 from batchmgr.local.fakebatch.simulation.clock import VirtualClock
 from batchmgr.local.fakebatch.simulation.plan import Plan, seconds
@@ -50,6 +51,12 @@ class SimulatedExecutor:
             return
         for key in [key for key in self._runs if key[0] == job_id]:
             del self._runs[key]
+
+    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> None:
+        """Install nothing."""
+
+    async def remove_node(self, pool_id: str, node_id: str) -> None:
+        """Remove nothing: nodes have no files."""
 
     async def close(self) -> None:
         """Release nothing: nothing is held."""

@@ -11,8 +11,8 @@ from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 JSON_TYPE: Final = "application/json;odata=minimalmetadata"
-_ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
-_ERROR_FRAGMENT: Final = f"{_ENTITIES}.Container.errors/@Element"
+ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
+_ERROR_FRAGMENT: Final = f"{ENTITIES}.Container.errors/@Element"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def value(call: Call, fragment: str, view: dict[str, Any]) -> Answer:
 
 def described(call: Call, entity_type: str, view: dict[str, Any]) -> Answer:
     """Answer the result of an action, whose type has no short fragment."""
-    answer = value(call, f"{_ENTITIES}.{entity_type}", view)
+    answer = value(call, f"{ENTITIES}.{entity_type}", view)
     return replace(answer, headers={"DataServiceId": f"{call.base}{call.path}"})
 
 

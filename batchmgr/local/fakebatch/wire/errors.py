@@ -3,6 +3,22 @@
 from typing import Final
 
 ERRORS: Final[dict[str, tuple[int, str]]] = {
+    "NodeAlreadyInTargetSchedulingState": (
+        409,
+        "The specified node is already in the target scheduling state.",
+    ),
+    "NodeBeingRebooted": (409, "The specified node is being rebooted."),
+    "NodeBeingReimaged": (409, "The specified node is being reimaged."),
+    "NodeBeingStarted": (409, "The specified node is being started."),
+    "TaskFilesCleanedup": (409, "The files of the specified task are cleanedup."),
+    "TaskIdSameAsJobPreparationTask": (
+        409,
+        "The id of the specified task is the same as that of the job preparation task.",
+    ),
+    "TaskIdSameAsJobReleaseTask": (
+        409,
+        "The id of the specified task is the same as that of the job release task.",
+    ),
     "ActiveJobAndScheduleQuotaReached": (
         409,
         "The maximum number of active jobs and job schedules for this account has been reached.",
@@ -19,6 +35,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
     "ConditionNotMet": (412, "The condition specified using HTTP conditional header(s) is not met."),
     "FileNotFound": (404, "The specified file does not exist."),
     "IOError": (403, "An I/O error occurred when accessing the specified resource."),
+    "Forbidden": (403, "Access is Forbidden"),
     "InternalError": (500, "Server encountered an internal error. Please try again after some time."),
     "InvalidApplicationPackageReferences": (
         409,
@@ -89,6 +106,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
     "PoolExists": (409, "The specified pool already exists."),
     "PoolNotFound": (404, "The specified pool does not exist."),
     "RequestBodyTooLarge": (413, "The size of the request body exceeds the maximum size permitted."),
+    "ResourceNotFound": (404, "The specified resource does not exist."),
     "TaskCompleted": (409, "The specified task is already in a completed state."),
     "TaskDependenciesNotSpecifiedOnJob": (
         400,
