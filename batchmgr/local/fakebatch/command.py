@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="the port of the control address for faults on demand, 0 for a free one",
     )
+    parser.add_argument(
+        "--loose", action="store_true", help="leave out unknown properties of bodies instead of refusing them"
+    )
     parser.add_argument("--json", action="store_true", help="print the endpoint, account and key as JSON")
     parser.add_argument(
         "--pool",
@@ -96,6 +99,7 @@ def run(args: argparse.Namespace) -> int:
             active_job_quota=args.active_job_quota,
             simulation=args.simulate if args.executor == "simulated" else None,
             certificate=certificate,
+            loose=args.loose,
             control=control,
         )
         try:

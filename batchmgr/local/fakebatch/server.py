@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from batchmgr.local.fakebatch.autoscaling import Autoscaling
+from batchmgr.local.fakebatch.bodies.schema import UNKNOWN_PASSES
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.layout import Layout
@@ -52,7 +53,8 @@ class Options:
     `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
     `control` is the listening socket of the control address, by which faults are asked for.
     With a `simulation` tasks only pass their time, on a clock of the whole process. With a
-    `certificate`, which `tls.make_certificate` makes, it serves over https.
+    `certificate`, which `tls.make_certificate` makes, it serves over https. If `loose`, properties that do
+    not exist are left out of bodies instead of refused.
     """
 
     root: Path
@@ -65,6 +67,7 @@ class Options:
     simulation: Plan | None = None
     control: socket.socket | None = None
     certificate: Path | None = None
+    loose: bool = False
 
 
 @asynccontextmanager
@@ -84,6 +87,7 @@ async def serving(options: Options) -> AsyncIterator[str]:
         logs=ServiceLogs(engine.store),
         layout=layout,
         active_job_quota=options.active_job_quota,
+        is_loose=options.loose,
     )
     faults = Faults(engine)
     runner = web.AppRunner(_application(service, faults), access_log=None, shutdown_timeout=1)
@@ -133,6 +137,7 @@ def _handler(service: Service, faults: Faults, operation: Operation) -> _Handler
         authorize(request.method, path, query, request.headers, is_secure=request.secure)
         if not operation.is_in(check_version(request.query.get("api-version"))):
             raise BatchError("InvalidUri")
+        UNKNOWN_PASSES.set(service.is_loose)
         call = Call(
             method=request.method,
             base=_base(request),

@@ -1,11 +1,12 @@
 """A small language for the properties a request body may have.
 
 A kind is a callable that takes a JSON value and the name of its property and returns the value as the service
-stores it, or raises BatchError. Unknown properties are refused.
+stores it, or raises BatchError. Unknown properties are refused, unless UNKNOWN_PASSES.
 """
 
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
@@ -14,6 +15,9 @@ from batchmgr.local.fakebatch.wire import durations, ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 
 Kind: TypeAlias = Callable[[Any, str], Any]
+
+UNKNOWN_PASSES: Final = ContextVar("UNKNOWN_PASSES", default=False)
+"""Whether properties that do not exist are left out while the current request is read, instead of refused."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -69,6 +73,8 @@ class Record:
         }
 
     def _check_names(self, value: dict[str, Any]) -> None:
+        if UNKNOWN_PASSES.get():
+            return
         for key in value:
             # Clients that send back what they got send its annotations too.
             if key not in self.properties and not key.startswith("odata."):
