@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from batchmgr.local.fakebatch.bodies import scaling
+from batchmgr.local.fakebatch.bodies import machine, scaling
 from batchmgr.local.fakebatch.bodies.parts import (
     APPLICATION_PACKAGES,
     FLAG,
@@ -18,6 +18,7 @@ from batchmgr.local.fakebatch.bodies.schema import (
     choice,
     identifier,
     integer,
+    legacy,
     list_of,
     opaque,
     optional,
@@ -42,19 +43,14 @@ def _vm_size(value: Any, name: str) -> str:
     return string(value, name).lower()
 
 
-_USER_ACCOUNT = Record(
-    name=required(string),
-    password=required(string),
-    elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
-    linuxUserConfiguration=opaque,
-    windowsUserConfiguration=opaque,
-)
+def _no_certificates(value: Any, name: str) -> list[Any]:
+    # No account has certificates any more, so none can be referred to.
+    if list_of(opaque)(value, name):
+        raise BatchError("CertificateNotFound")
+    return []
 
 
-def _user_account(value: Any, name: str) -> dict[str, Any]:
-    # Secrets are never shown again, so they are not kept.
-    shown = ("name", "elevationLevel")
-    return {key: kept for key, kept in _USER_ACCOUNT(value, name).items() if key in shown}
+_COMMUNICATION = legacy(choice("default", "classic", "simplified"))
 
 
 def _mount(value: Any, name: str) -> dict[str, Any]:
@@ -76,14 +72,19 @@ _CREATE = Record(
     autoScaleEvaluationInterval=scaling.INTERVAL,
     enableInterNodeCommunication=FLAG,
     startTask=START_TASK,
-    userAccounts=list_of(_user_account),
+    userAccounts=list_of(machine.user_account),
     metadata=METADATA,
     taskSlotsPerNode=optional(_SLOTS, 1),
     taskSchedulingPolicy=optional(TASK_SCHEDULING_POLICY, {}),
-    networkConfiguration=opaque,
-    virtualMachineConfiguration=opaque,
+    virtualMachineConfiguration=machine.MACHINE,
+    cloudServiceConfiguration=legacy(opaque),
+    networkConfiguration=machine.NETWORK,
     applicationPackageReferences=APPLICATION_PACKAGES,
+    applicationLicenses=legacy(list_of(string)),
+    certificateReferences=legacy(_no_certificates),
     mountConfiguration=list_of(_mount),
+    targetNodeCommunicationMode=_COMMUNICATION,
+    resourceTags=legacy(opaque),
     upgradePolicy=opaque,
 )
 SPECIFICATION: Final = Record(
@@ -113,13 +114,15 @@ _PATCH = Record(
     startTask=START_TASK,
     applicationPackageReferences=APPLICATION_PACKAGES,
     metadata=METADATA,
-    virtualMachineConfiguration=opaque,
+    virtualMachineConfiguration=machine.MACHINE,
     taskSlotsPerNode=_SLOTS,
     taskSchedulingPolicy=TASK_SCHEDULING_POLICY,
-    networkConfiguration=opaque,
-    userAccounts=list_of(_user_account),
+    networkConfiguration=machine.NETWORK,
+    userAccounts=list_of(machine.user_account),
     mountConfiguration=list_of(_mount),
     upgradePolicy=opaque,
+    certificateReferences=legacy(_no_certificates),
+    targetNodeCommunicationMode=_COMMUNICATION,
 )
 _RESIZE = Record(
     targetDedicatedNodes=_NODES,
@@ -136,8 +139,8 @@ _REPLACE = Record(
     startTask=START_TASK,
     applicationPackageReferences=required(APPLICATION_PACKAGES),
     metadata=required(METADATA),
-    certificateReferences=list_of(opaque),
-    targetNodeCommunicationMode=string,
+    certificateReferences=legacy(_no_certificates),
+    targetNodeCommunicationMode=_COMMUNICATION,
 )
 
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")

@@ -16,9 +16,13 @@ from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 
 Kind: TypeAlias = Callable[[Any, str], Any]
 
+VERSION: Final = ContextVar("VERSION", default="")
+"""The version of the protocol that the current request speaks; the oldest where there is no request."""
+
 UNKNOWN_PASSES: Final = ContextVar("UNKNOWN_PASSES", default=False)
 """Whether properties that do not exist are left out while the current request is read, instead of refused."""
 
+_WITHOUT_LEGACY: Final = "2024-07-01"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -78,7 +82,7 @@ class Record:
         for key in value:
             # Clients that send back what they got send its annotations too.
             if key not in self.properties and not key.startswith("odata."):
-                raise BatchError("InvalidRequestBody", Reason=f"The property '{key}' does not exist here.")
+                raise _unknown(key)
 
 
 def required(kind: Kind) -> Property:
@@ -193,6 +197,17 @@ def opaque(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
+def legacy(kind: Kind) -> Kind:
+    """Accept a property that later versions of the protocol do not have."""
+
+    def check(value: Any, name: str) -> Any:
+        if VERSION.get() >= _WITHOUT_LEGACY:
+            raise _unknown(name)
+        return kind(value, name)
+
+    return check
+
+
 def unavailable(value: Any, name: str) -> list[Any]:
     """Refuse a property whose effect the local service cannot give, instead of ignoring it.
 
@@ -201,6 +216,10 @@ def unavailable(value: Any, name: str) -> list[Any]:
     if value == []:
         return []
     raise invalid_property(name, value, "The local Batch service does not provide this.")
+
+
+def _unknown(name: str) -> BatchError:
+    return BatchError("InvalidRequestBody", Reason=f"The property '{name}' does not exist here.")
 
 
 def _mistyped(name: str, expected: str) -> NoReturn:

@@ -18,10 +18,12 @@ from batchmgr.local.fakebatch.bodies.schema import (
     Record,
     identifier,
     integer,
+    legacy,
     list_of,
     optional,
     required,
     string,
+    unavailable,
 )
 from batchmgr.local.fakebatch.model.job import directory
 from batchmgr.local.fakebatch.model.subtask import Subtask
@@ -43,17 +45,18 @@ _CREATE = Record(
     displayName=string,
     commandLine=required(string),
     containerSettings=CONTAINER,
+    applicationPackageReferences=APPLICATION_PACKAGES,
     resourceFiles=list_of(resource_file),
     outputFiles=OUTPUT_FILES,
     environmentSettings=ENVIRONMENT,
     affinityInfo=Record(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
+    multiInstanceSettings=_MULTI_INSTANCE,
+    authenticationTokenSettings=legacy(Record(access=list_of(unavailable))),
     exitConditions=EXIT_CONDITIONS,
     constraints=optional(TASK_CONSTRAINTS.changes, {}),
     requiredSlots=optional(integer(1), 1),
-    multiInstanceSettings=_MULTI_INSTANCE,
     dependsOn=DEPENDS_ON,
-    applicationPackageReferences=APPLICATION_PACKAGES,
 )
 _MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
 _REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
