@@ -6,6 +6,7 @@ from typing import Any
 
 from batchmgr.local.fakebatch.bodies.pool import auto_pool
 from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.model.schedule import Schedule
 from batchmgr.local.fakebatch.store import PoolRecord, Store
 from batchmgr.local.fakebatch.wire import ticks
 
@@ -17,6 +18,7 @@ class AutoPools:
         self._store = store
         self._of_jobs: dict[str, str] = {}
         self._of_schedules: dict[str, str] = {}
+        self._kept: set[str] = set()
 
     def pool_for(self, job_id: str, specification: Mapping[str, Any]) -> str:
         """Return the id of the pool a job runs on, which is made if there is none yet."""
@@ -32,9 +34,23 @@ class AutoPools:
         self.add(pool_id, auto_pool(pool_id, specification["pool"]))
         if by_schedule:
             self._of_schedules[schedule_id] = pool_id
-        if not by_schedule and not specification["keepAlive"]:
+        else:
             self._of_jobs[job_id] = pool_id
+        if specification["keepAlive"]:
+            self._kept.add(pool_id)
         return pool_id
+
+    def resume(self) -> None:
+        """Follow the jobs that have auto pools from the start."""
+        for record in self._store.jobs:
+            specification = record.job.spec["poolInfo"].get("autoPoolSpecification")
+            if specification is None or record.job.auto_pool_id is None:
+                continue
+            schedule_id, colon, _ = record.job.id.partition(":")
+            if colon and specification["poolLifetimeOption"] == "jobschedule":
+                self._of_schedules[schedule_id] = record.job.auto_pool_id
+            elif not specification["keepAlive"]:
+                self._of_jobs[record.job.id] = record.job.auto_pool_id
 
     def add(self, pool_id: str, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
@@ -53,13 +69,19 @@ class AutoPools:
                 del self._of_jobs[job_id]
                 self._delete(pool_id)
         for schedule_id, pool_id in list(self._of_schedules.items()):
-            schedule = self._store.schedules.get(schedule_id)
-            if schedule is None or schedule.state == "completed":
+            if self._is_over(self._store.schedules.get(schedule_id)):
                 del self._of_schedules[schedule_id]
                 self._delete(pool_id)
 
+    def _is_over(self, schedule: Schedule | None) -> bool:
+        if schedule is None:
+            return True
+        jobs = self._store.jobs_of(schedule)
+        is_ending = schedule.state in ("completed", "terminating", "deleting")
+        return is_ending and all(record.job.state == "completed" for record in jobs)
+
     def _delete(self, pool_id: str) -> None:
         record = self._store.pools.get(pool_id)
-        if record is not None and record.pool.state == "active":
+        if record is not None and record.pool.state == "active" and pool_id not in self._kept:
             record.pool = pools.deleted(record.pool, ticks.now())
             record.deallocation = "requeue"

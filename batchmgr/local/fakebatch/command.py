@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.account_arguments import add_account_arguments, auto_storage_of
 from batchmgr.local.fakebatch.bodies.pool import accept_pool
+from batchmgr.local.fakebatch.persistence.home import StateInUseError
+from batchmgr.local.fakebatch.persistence.reading import JournalError
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.simulation.executor import DURATION, EXIT_CODE
 from batchmgr.local.fakebatch.simulation.plan import Plan, parse
@@ -55,7 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a pool to begin with, such as hpc=2x4: two nodes that run four tasks each; may be repeated",
     )
     parser.add_argument(
-        "--root", type=Path, help="where to keep the files of tasks (default: a directory removed at the end)"
+        "--root",
+        type=Path,
+        help="where to keep the files of tasks (default: below the state if that is kept, "
+        "else a directory removed at the end)",
+    )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep everything in this directory, over the end of the process, however it ends",
     )
     parser.add_argument(
         "--executor",
@@ -76,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
     )
+    add_account_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -84,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     # A hundred thousand tasks are no garbage: to look for it among them as often costs a fifth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with _root(args.root) as root:
+    with _root(_chosen_root(args)) as root:
         try:
             certificate = make_certificate(root / "tls", args.host) if args.https else None
         except OSError as error:
@@ -97,15 +110,21 @@ def run(args: argparse.Namespace) -> int:
             port=args.port,
             pools=tuple(args.pool),
             active_job_quota=args.active_job_quota,
+            applications=tuple(args.application),
+            auto_storage=auto_storage_of(args),
             simulation=args.simulate if args.executor == "simulated" else None,
             certificate=certificate,
             loose=args.loose,
             control=control,
+            state=args.state,
         )
         try:
             asyncio.run(_serve(options, as_json=args.json))
         except OSError as error:
             sys.stderr.write(f"cannot serve on {args.host}:{args.port}: {error}\n")
+            return 1
+        except (JournalError, StateInUseError) as error:
+            sys.stderr.write(f"cannot go on with the state in {args.state}: {error}\n")
             return 1
     return 0
 
@@ -138,6 +157,14 @@ def _greeting(endpoint: str, options: Options, *, as_json: bool) -> str:
         return json.dumps({"endpoint": endpoint} | facts) + "\n"
     shown = "".join(f"{name}: {text}\n" for name, text in facts.items())
     return f"The local Batch service is listening at {endpoint}\n{shown}"
+
+
+def _chosen_root(args: argparse.Namespace) -> Path | None:
+    """Return where the files of tasks are kept, if they are."""
+    if args.root is None and args.state is not None:
+        return Path(args.state) / "nodes"
+    root: Path | None = args.root
+    return root
 
 
 @contextmanager

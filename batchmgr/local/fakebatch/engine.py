@@ -62,6 +62,13 @@ class Engine:
         await asyncio.gather(*self._removals)
         await self._executor.close()
 
+    def resume(self) -> None:
+        """Go on with what is in the store from the start."""
+        self._auto_pools.resume()
+        for record in self.store.jobs:
+            self.job_changed(record)
+        self.wake()
+
     def wake(self) -> None:
         """Have the engine look for something to do, once the current step of the event loop is over."""
         if not self._pass_is_due:
@@ -74,11 +81,11 @@ class Engine:
 
     def _pass(self) -> None:
         self._pass_is_due = False
+        for record in self.store.jobs:
+            self._settle(record)
         self._auto_pools.remove_expired()
         for pool in self.store.pools:
             self.fleet.advance(pool)
-        for record in self.store.jobs:
-            self._settle(record)
         for record, task, pool, nodes in placement.placements(self.store):
             self._task_runs.start(record, task, pool, nodes)
         for follower in self._followers:

@@ -2,8 +2,8 @@
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from batchmgr.local.fakebatch.autoscaling import Autoscaling
-from batchmgr.local.fakebatch.bodies.schema import UNKNOWN_PASSES
+from batchmgr.local.fakebatch.bodies.schema import UNKNOWN_PASSES, VERSION
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.layout import Layout
@@ -25,6 +25,7 @@ from batchmgr.local.fakebatch.model.application import Applications, Package
 from batchmgr.local.fakebatch.operations import pools
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.persistence.home import kept
 from batchmgr.local.fakebatch.responses import respond
 from batchmgr.local.fakebatch.schedules import JobSchedules
 from batchmgr.local.fakebatch.service_logs import ServiceLogs
@@ -51,7 +52,8 @@ class Options:
 
     `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start,
     `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
-    `control` is the listening socket of the control address, by which faults are asked for.
+    `control` is the listening socket of the control address, by which faults are asked for. All but the files
+    of tasks is kept in the directory `state`, if there is one, and found there again.
     With a `simulation` tasks only pass their time, on a clock of the whole process. With a
     `certificate`, which `tls.make_certificate` makes, it serves over https. If `loose`, properties that do
     not exist are left out of bodies instead of refused.
@@ -66,6 +68,7 @@ class Options:
     auto_storage: AutoStorage | None = None
     simulation: Plan | None = None
     control: socket.socket | None = None
+    state: Path | None = None
     certificate: Path | None = None
     loose: bool = False
 
@@ -79,37 +82,57 @@ async def serving(options: Options) -> AsyncIterator[str]:
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
     executor, clock = _machines(options, layout, endpoint)
-    engine = Engine(Store(), executor, Applications(options.applications))
+    store = Store()
+    engine = Engine(store, executor, Applications(options.applications))
     service = Service(
         engine=engine,
         schedules=JobSchedules(engine),
         autoscaling=Autoscaling(engine),
-        logs=ServiceLogs(engine.store),
+        logs=ServiceLogs(store),
         layout=layout,
         active_job_quota=options.active_job_quota,
         is_loose=options.loose,
     )
     faults = Faults(engine)
-    runner = web.AppRunner(_application(service, faults), access_log=None, shutdown_timeout=1)
     controls = web.AppRunner(control.application(faults), access_log=None, shutdown_timeout=1)
     with ticks.running_on(clock):
         try:
-            for body in options.pools:
-                pools.add_pool(service, body)
-            await runner.setup()
-            await web.SockSite(runner, listener, ssl_context=context).start()
-            if options.control is not None:
-                await controls.setup()
-                await web.SockSite(controls, options.control).start()
-            yield endpoint
+            # What is kept is what holds before the tasks are killed, for they are to run again.
+            with _kept(options, store) as keep:
+                engine.follow(keep)
+                engine.resume()
+                for body in options.pools:
+                    if str(body["id"]) not in store.pools:
+                        pools.add_pool(service, body)
+                runner = web.AppRunner(
+                    _application(service, faults, keep), access_log=None, shutdown_timeout=1
+                )
+                await runner.setup()
+                await web.SockSite(runner, listener, ssl_context=context).start()
+                if options.control is not None:
+                    await controls.setup()
+                    await web.SockSite(controls, options.control).start()
+                try:
+                    yield endpoint
+                finally:
+                    await controls.cleanup()
+                    await runner.cleanup()
         finally:
-            await controls.cleanup()
-            await runner.cleanup()
             service.schedules.stop()
             service.autoscaling.stop()
             await service.logs.stop()
             await engine.stop()
             listener.close()
+
+
+@contextmanager
+def _kept(options: Options, store: Store) -> Iterator[Callable[[], None]]:
+    """Yield a function that puts what has changed in the store where it outlives the process."""
+    if options.state is None:
+        yield lambda: None
+        return
+    with kept(store, options.state, options.root) as journal:
+        yield journal.flush
 
 
 def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor, Callable[[], int]]:
@@ -120,14 +143,15 @@ def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor
     return SimulatedExecutor(options.simulation, clock), clock.now
 
 
-def _application(service: Service, faults: Faults) -> web.Application:
+def _application(service: Service, faults: Faults, keep: Callable[[], None]) -> web.Application:
     application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
     for operation in OPERATIONS:
-        application.router.add_route(operation.method, operation.path, _handler(service, faults, operation))
+        handler = _handler(service, faults, operation, keep)
+        application.router.add_route(operation.method, operation.path, handler)
     return application
 
 
-def _handler(service: Service, faults: Faults, operation: Operation) -> _Handler:
+def _handler(service: Service, faults: Faults, operation: Operation, keep: Callable[[], None]) -> _Handler:
     name = name_of(operation.method, operation.path)
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -135,8 +159,10 @@ def _handler(service: Service, faults: Faults, operation: Operation) -> _Handler
         # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
         path, _, query = request.raw_path.partition("?")
         authorize(request.method, path, query, request.headers, is_secure=request.secure)
-        if not operation.is_in(check_version(request.query.get("api-version"))):
+        version = check_version(request.query.get("api-version"))
+        if not operation.is_in(version):
             raise BatchError("InvalidUri")
+        VERSION.set(version)
         UNKNOWN_PASSES.set(service.is_loose)
         call = Call(
             method=request.method,
@@ -149,7 +175,11 @@ def _handler(service: Service, faults: Faults, operation: Operation) -> _Handler
         )
         strike = faults.strike(name)
         await strike.begin()
-        answer = strike.end(await operation.handle(service, call), call.ids.get("jobId"))
+        try:
+            answer = await operation.handle(service, call)
+        finally:
+            keep()
+        answer = strike.end(answer, call.ids.get("jobId"))
         return await respond(request, answer, bytes_per_second=strike.bytes_per_second)
 
     return handle

@@ -4,7 +4,7 @@ from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
@@ -62,11 +62,21 @@ class Shelf(Generic[T]):
         del self.ids[bisect_left(self.ids, item_id)]
 
 
+Note: TypeAlias = Callable[..., None]
+"""Told of each change of a job: `job` and its id, `new task`, `task` or `satisfied` and the ids of job and
+task, or `gone`, then `job` or `task`, and the ids."""
+
+
+def unheeded(*change: str) -> None:
+    """Take no note of a change."""
+
+
 class JobRecord:
     """A job with its tasks, how many of them are in which state, and which may run next."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        self._job = job
+        self.note: Note = unheeded
         self.tasks: Shelf[Task] = Shelf()
         self.running: set[str] = set()
         self.dependencies = Dependencies()
@@ -79,6 +89,17 @@ class JobRecord:
         self._counts: Counter[str] = Counter()
         self._slot_counts: Counter[str] = Counter()
 
+    @property
+    def job(self) -> Job:
+        """The job without its tasks."""
+        return self._job
+
+    @job.setter
+    def job(self, job: Job) -> None:
+        if job is not self._job:
+            self._job = job
+            self.note("job", job.id)
+
     def next_number(self) -> int:
         """Return the place of the next task in the order of creation."""
         self._tasks_created += 1
@@ -86,6 +107,7 @@ class JobRecord:
 
     def add(self, task: Task) -> None:
         """Add a new task with what it depends on."""
+        self._tasks_created = max(self._tasks_created, task.number)
         self.dependencies.add(task.id.lower(), task.spec.get("dependsOn", {}))
         self.put(task)
 
@@ -96,6 +118,8 @@ class JobRecord:
             self._count(before, -1)
         self._count(task, 1)
         self.tasks.put(task.id, task)
+        has_new_spec = before is None or before.spec is not task.spec
+        self.note("new task" if has_new_spec else "task", self._job.id, task.id)
         key = task.id.lower()
         if task.state in ("preparing", "running"):
             self.running.add(key)
@@ -108,12 +132,14 @@ class JobRecord:
         """Take away a task."""
         self._count(task, -1)
         self.tasks.remove(task.id)
+        self.note("gone", "task", self._job.id, task.id)
         self.running.discard(task.id.lower())
         self.dependencies.forget(task.id.lower())
         self.subtasks.pop(task.id.lower(), None)
 
     def satisfy(self, task: Task) -> None:
         """Let the tasks that depend on this one go on."""
+        self.note("satisfied", self._job.id, task.id.lower())
         for key in self.dependencies.satisfy(task.id.lower()):
             self._offer(key)
 
@@ -187,14 +213,44 @@ class PoolRecord:
     users: dict[str, set[str]] = field(default_factory=dict)
 
 
+class JobShelf(Shelf[JobRecord]):
+    """The jobs; whoever watches is told of all that changes in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._note: Note = unheeded
+
+    def watch(self, note: Note) -> None:
+        """Have a function told of each change from now on."""
+        self._note = note
+        for record in self:
+            record.note = note
+
+    def put(self, item_id: str, item: JobRecord) -> None:
+        """Add a job."""
+        super().put(item_id, item)
+        item.note = self._note
+        item.note("job", item_id)
+
+    def remove(self, item_id: str) -> None:
+        """Take away a job; `item_id` is in its own case."""
+        self[item_id].note = unheeded
+        super().remove(item_id)
+        self._note("gone", "job", item_id)
+
+
 class Store:
     """The pools and jobs of the account."""
 
     def __init__(self) -> None:
-        self.jobs: Shelf[JobRecord] = Shelf()
+        self.jobs = JobShelf()
         self.pools: Shelf[PoolRecord] = Shelf()
         self.schedules: Shelf[Schedule] = Shelf()
         self._jobs_created = 0
+
+    def restore_numbers(self) -> None:
+        """Count on from the jobs that are there."""
+        self._jobs_created = max((record.job.number for record in self.jobs), default=0)
 
     def next_job_number(self) -> int:
         """Return the place of the next job in the order of creation."""

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -33,6 +33,11 @@ class Dependencies:
             self._ranges.append((start, end, task))
         if missing:
             self._missing[task] = missing
+
+    @property
+    def satisfied(self) -> Collection[str]:
+        """The tasks that let their dependents go on."""
+        return self._satisfied
 
     def is_waiting(self, task: str) -> bool:
         """Whether the task still waits for another."""
