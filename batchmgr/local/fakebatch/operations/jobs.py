@@ -40,6 +40,9 @@ async def create(service: Service, call: Call) -> Answer:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
     pool = spec["poolInfo"].get("autoPoolSpecification", {}).get("pool", {})
     service.engine.applications.check(pool.get("applicationPackageReferences", ()))
+    manager = spec.get("jobManagerTask", {})
+    references = manager.get("applicationPackageReferences", ())
+    service.engine.applications.check(references, defaults_later=True)
     record = service.engine.add_job(spec)
     # The service gives this address whatever the id of the job.
     return answers.created(f"{call.base}/jobs/job-1", record.job.last_modified)

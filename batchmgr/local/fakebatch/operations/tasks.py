@@ -36,7 +36,7 @@ def _address(call: Call, record: JobRecord, task: tasks.Task) -> str:
 async def create(service: Service, call: Call) -> Answer:
     """Add a task to a job."""
     record = _open_job(service, call)
-    spec = bodies.accept_task(call.json(), record.job.spec)
+    spec = _accept(service, record, call.json())
     if spec["id"] in record.tasks:
         raise BatchError("TaskExists")
     task = service.engine.add_task(record, spec)
@@ -55,14 +55,21 @@ async def create_many(service: Service, call: Call) -> Answer:
     if len(collection) > _LARGEST_COLLECTION:
         raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
     # What cannot be read refuses the whole request, before any task of it is added.
-    read = [_read(record, body) for body in collection]
+    read = [_read(service, record, body) for body in collection]
     results = [_result(service, call, record, *pair) for pair in zip(collection, read, strict=True)]
     return answers.value(call, "taskaddresult", {"value": results})
 
 
-def _read(record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
+def _accept(service: Service, record: JobRecord, body: Any) -> dict[str, Any]:
+    spec = bodies.accept_task(body, record.job.spec)
+    if "applicationPackageReferences" in spec:
+        service.engine.applications.check(spec["applicationPackageReferences"], defaults_later=True)
+    return spec
+
+
+def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
     try:
-        return bodies.accept_task(body, record.job.spec)
+        return _accept(service, record, body)
     except BatchError as error:
         if error.code == "InvalidRequestBody":
             raise
