@@ -78,6 +78,9 @@ MACHINE: Final = Record(
 )
 """The kind of `virtualMachineConfiguration`."""
 
+CLOUD_SERVICE: Final = Record(osFamily=required(string), osVersion=optional(string, "*"))
+"""The kind of `cloudServiceConfiguration`, which only old versions of the protocol have."""
+
 _NAT_POOL = Record(
     name=required(string),
     protocol=required(choice("tcp", "udp")),

@@ -104,7 +104,9 @@ CONTAINER: Final = Record(
     containerRunOptions=string,
     imageName=required(string),
     registry=_registry,
-    workingDirectory=choice("taskWorkingDirectory", "containerImageDefault"),
+    workingDirectory=optional(
+        choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
+    ),
     containerHostBatchBindMounts=list_of(Record(source=string, isReadOnly=boolean)),
 )
 

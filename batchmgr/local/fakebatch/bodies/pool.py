@@ -77,7 +77,7 @@ _CREATE = Record(
     taskSlotsPerNode=optional(_SLOTS, 1),
     taskSchedulingPolicy=optional(TASK_SCHEDULING_POLICY, {}),
     virtualMachineConfiguration=machine.MACHINE,
-    cloudServiceConfiguration=legacy(opaque),
+    cloudServiceConfiguration=legacy(machine.CLOUD_SERVICE),
     networkConfiguration=machine.NETWORK,
     applicationPackageReferences=APPLICATION_PACKAGES,
     applicationLicenses=legacy(list_of(string)),
@@ -199,7 +199,9 @@ def accept_resize(body: Any) -> tuple[dict[str, int], str]:
 
 def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
     """Return a pool as it appears in answers."""
-    spec = {name: shown for name, shown in pool.spec.items() if shown is not None}
+    # What was set later is shown in its place nevertheless.
+    stored = {name: pool.spec[name] for name in _CREATE.properties if name in pool.spec}
+    spec = {name: shown for name, shown in stored.items() if shown is not None}
     dedicated = [node.dedicated for node in nodes]
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:
