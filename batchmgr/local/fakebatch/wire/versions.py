@@ -4,7 +4,14 @@ from typing import Final
 
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_query
 
-VERSIONS: Final = ("2024-02-01.19.0", "2024-07-01.20.0", "2025-06-01")
+VERSIONS: Final = (
+    "2022-10-01.16.0",
+    "2023-05-01.17.0",
+    "2023-11-01.18.0",
+    "2024-02-01.19.0",
+    "2024-07-01.20.0",
+    "2025-06-01",
+)
 """Those the local service speaks, the oldest first: they agree in what both of two versions have."""
 
 
