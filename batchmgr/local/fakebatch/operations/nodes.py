@@ -95,8 +95,10 @@ OPERATIONS: Final = (
     Operation("GET", "/pools/{poolId}/nodes/{nodeId}", get),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot", _sending("rebooting")),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reimage", _sending("reimaging")),
-    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _sending("deallocating")),
-    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/start", start),
+    Operation(
+        "POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _sending("deallocating"), since="2024-07-01"
+    ),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/start", start, since="2024-07-01"),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/disablescheduling", disable_scheduling),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/enablescheduling", enable_scheduling),
     Operation("GET", "/nodecounts", counts),
