@@ -87,6 +87,22 @@ async def test_a_formula_is_enabled_and_disabled(batch: BatchClient) -> None:
     assert pool.target_dedicated_nodes == 0
 
 
+async def test_an_auto_pool_follows_its_formula(batch: BatchClient) -> None:
+    specification = models.BatchPoolSpecification(
+        vm_size="small", enable_auto_scale=True, auto_scale_formula="$TargetDedicatedNodes = 2"
+    )
+    auto = models.BatchAutoPoolSpecification(pool_lifetime_option="job", pool=specification)
+    info = models.BatchPoolInfo(auto_pool_specification=auto)
+    await batch.create_job(models.BatchJobCreateOptions(id="job", pool_info=info))
+    job = await batch.get_job("job")
+    assert job.execution_info is not None
+    pool = await _evaluated(batch, str(job.execution_info.pool_id))
+    assert (pool.current_dedicated_nodes, pool.auto_scale_evaluation_interval) == (2, timedelta(minutes=15))
+    specification.auto_scale_formula = "$TargetDedicatedNodes ="
+    with pytest.raises(HttpResponseError, match="AutoScalingFormulaSyntaxError"):
+        await batch.create_job(models.BatchJobCreateOptions(id="other", pool_info=info))
+
+
 async def test_an_evaluation_changes_nothing(batch: BatchClient) -> None:
     await _create(batch, "$TargetDedicatedNodes = 1")
     await _evaluated(batch)

@@ -5,33 +5,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from batchmgr.local.fakebatch.autoscale.errors import FormulaSyntaxError
 from batchmgr.local.fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
 from batchmgr.local.fakebatch.autoscale.history import History, Processor, load
-from batchmgr.local.fakebatch.autoscale.parser import parse
-from batchmgr.local.fakebatch.autoscale.syntax import Statement
+from batchmgr.local.fakebatch.autoscale.reading import read_formula
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.store import PoolRecord
 from batchmgr.local.fakebatch.wire import durations, ticks
-from batchmgr.local.fakebatch.wire.errors import BatchError
 
-LONGEST_FORMULA: Final = 8192
 _GRACE: Final = ticks.PER_SECOND // 2
 """Ticks from the request that gives a pool a formula to its first evaluation."""
-
-
-def read_formula(formula: str) -> list[Statement]:
-    """Return the statements of a formula.
-
-    Raises BatchError(AutoScalingFormulaTooLong, AutoScalingFormulaSyntaxError).
-    """
-    if len(formula.encode()) > LONGEST_FORMULA:
-        raise BatchError("AutoScalingFormulaTooLong", MaxSize=LONGEST_FORMULA)
-    try:
-        return parse(formula)
-    except FormulaSyntaxError as error:
-        raise BatchError("AutoScalingFormulaSyntaxError", Message=error) from error
 
 
 class Autoscaling:

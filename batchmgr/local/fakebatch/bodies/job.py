@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.job_tasks import MANAGER, PREPARATION, RELEASE, with_tasks
 from batchmgr.local.fakebatch.bodies.parts import ENVIRONMENT, FLAG, METADATA, UNLIMITED
-from batchmgr.local.fakebatch.bodies.pool import SPECIFICATION as POOL_SPECIFICATION
+from batchmgr.local.fakebatch.bodies.pool import specification as pool_specification
 from batchmgr.local.fakebatch.bodies.schema import (
     Record,
     boolean,
@@ -40,7 +40,7 @@ _AUTO_POOL = Record(
     autoPoolIdPrefix=_prefix,
     poolLifetimeOption=required(choice("jobschedule", "job")),
     keepAlive=FLAG,
-    pool=required(POOL_SPECIFICATION),
+    pool=required(pool_specification),
 )
 _POOL_INFO_PARTS = Record(poolId=identifier, autoPoolSpecification=_AUTO_POOL)
 

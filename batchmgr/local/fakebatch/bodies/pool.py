@@ -87,7 +87,7 @@ _CREATE = Record(
     resourceTags=legacy(opaque),
     upgradePolicy=opaque,
 )
-SPECIFICATION: Final = Record(
+_SPECIFICATION = Record(
     **{
         name: _CREATE.properties[name]
         for name in dict.fromkeys(
@@ -105,7 +105,12 @@ SPECIFICATION: Final = Record(
         if name != "id"
     }
 )
-"""The kind of the pool of an `autoPoolSpecification`: a pool without an id, in the order recorded."""
+
+
+def specification(value: Any, name: str) -> dict[str, Any]:
+    """Accept the pool of an `autoPoolSpecification`: a pool without an id, in the order recorded."""
+    return scaling.completed(_SPECIFICATION(value, name), value)
+
 
 _PATCH = Record(
     displayName=string,

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.autoscale.reading import read_formula
 from batchmgr.local.fakebatch.bodies.schema import Record, at_least, required, string
 from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.wire.errors import BatchError
@@ -17,18 +18,19 @@ _PROPERTIES: Final = ("autoScaleFormula", "autoScaleEvaluationInterval")
 def completed(spec: dict[str, Any], body: Any) -> dict[str, Any]:
     """Return the properties of a pool to be created, with what it needs to scale itself, or without.
 
-    Raises BatchError where the body mixes automatic scaling with targets. The formula is not read here.
+    Raises BatchError where the body mixes automatic scaling with targets, and for what is no formula.
     """
     if not spec["enableAutoScale"]:
         _refuse(body, _PROPERTIES, "The property is valid only if enableAutoScale is true.")
         return spec
     _refuse(
         body,
-        ("targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout"),
+        ("targetDedicatedNodes", "targetLowPriorityNodes"),
         "The property must not be specified if enableAutoScale is true.",
     )
     if "autoScaleFormula" not in spec:
         raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    read_formula(spec["autoScaleFormula"])
     interval = spec.get("autoScaleEvaluationInterval", DEFAULT_INTERVAL)
     return {name: shown for part in spec.items() for name, shown in _with_interval(part, interval)}
 
@@ -57,6 +59,7 @@ def accept_enabling(body: Any, pool: Pool) -> dict[str, Any]:
     settings = {"autoScaleEvaluationInterval": DEFAULT_INTERVAL} | had | given
     if "autoScaleFormula" not in settings or (pool.spec["enableAutoScale"] and not given):
         raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    read_formula(settings["autoScaleFormula"])
     return {"enableAutoScale": True} | settings
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from batchmgr.local.fakebatch.autoscaling import read_formula
 from batchmgr.local.fakebatch.bodies import scaling as bodies
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.operations.table import Operation, Service
@@ -27,7 +26,6 @@ async def enable(service: Service, call: Call) -> Answer:
     """Let a formula set the number of nodes of a pool."""
     record, now = _found(service, call), ticks.now()
     settings = bodies.accept_enabling(call.json(), record.pool)
-    read_formula(settings["autoScaleFormula"])
     pools.refuse_if_deleting(record.pool)
     if record.pool.allocation_state != "steady":
         raise BatchError("PoolBeingResized")

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from batchmgr.local.fakebatch.autoscaling import read_formula
 from batchmgr.local.fakebatch.bodies import pool as bodies
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.operations.table import Operation, Service
@@ -29,8 +28,6 @@ async def create(service: Service, call: Call) -> Answer:
 def add_pool(service: Service, body: object) -> pools.Pool:
     """Add the pool a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
-    if "autoScaleFormula" in spec:
-        read_formula(spec["autoScaleFormula"])
     if spec["id"] in service.engine.store.pools:
         raise BatchError("PoolExists")
     service.engine.applications.check(spec.get("applicationPackageReferences", ()))
