@@ -23,8 +23,8 @@ def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list
         if pool.pool.state != "active" or not any(node.free_slots for node in pool.nodes):
             continue
         for record in jobs_in_turn(store, pool):
-            fits = partial(_fits, pool, record)
-            while (task := record.next_ready(fits)) is not None:
+            find = partial(fits, pool, record)
+            while (task := record.next_ready(find)) is not None:
                 yield record, task, pool, choose_nodes(pool, record, task)
 
 
@@ -46,7 +46,8 @@ def _nodes(pool: PoolRecord, record: JobRecord) -> Iterator[Node]:
     return (node for node in pool.nodes if node.id not in record.shunned)
 
 
-def _fits(pool: PoolRecord, record: JobRecord, need: Need) -> bool:
+def fits(pool: PoolRecord, record: JobRecord, need: Need) -> bool:
+    """Whether a pool has room for a task of a job that needs this."""
     if need.nodes == 1:
         return any(need.suits(node) for node in _nodes(pool, record))
     # The service leaves a multi-instance task waiting for ever on a pool that is not made for it.

@@ -55,6 +55,14 @@ class TaskRuns:
         for node in chosen:
             pool.nodes.put(node.id, nodes.occupied(node, need.slots, now, exclusive=need.exclusive))
         if order.instances:
+            record.subtasks[task.id.lower()] = [
+                Subtask(
+                    number=number,
+                    placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
+                    placed_at=now,
+                )
+                for number, instance in enumerate(order.instances[1:], start=1)
+            ]
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
         self._runs.start(order, self._carry_out(record, order), self._ended)
 
@@ -75,14 +83,8 @@ class TaskRuns:
         if task.state == "preparing" and task.placement is not None:
             record.put(tasks.started(task, task.placement, now))
         if order.instances:
-            record.subtasks[order.task_id.lower()] = [
-                Subtask(
-                    number=number,
-                    placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
-                    started_at=now,
-                )
-                for number, instance in enumerate(order.instances[1:], start=1)
-            ]
+            placed = record.subtasks[task.id.lower()]
+            record.subtasks[task.id.lower()] = [subtasks.started(subtask, now) for subtask in placed]
         for reference in order.spec.get("applicationPackageReferences", ()):
             if self._applications.find(reference) is None:
                 return unprepared(_no_default(reference["applicationId"]))

@@ -189,20 +189,23 @@ def _time(at: int | None) -> str | None:
 
 def subtask_view(subtask: Subtask, task: Task, job_id: str, base: str) -> dict[str, Any]:
     """Return a subtask of a multi-instance task as it appears in answers."""
-    is_over = subtask.ended_at is not None
+    before = None
+    if subtask.ended_at is not None:
+        before = "preparing" if subtask.started_at is None else "running"
+    began = subtask.started_at or subtask.placed_at
     shown: dict[str, Any] = {
         "id": subtask.number,
         "nodeInfo": _node_view(subtask.placement, job_id, task.id, base),
-        "startTime": ticks.to_iso(subtask.started_at),
+        "startTime": _time(subtask.started_at),
         "endTime": _time(subtask.ended_at),
         "exitCode": subtask.exit_code,
         "failureInfo": None if subtask.failure is None else subtask.failure.view(),
-        "state": "completed" if is_over else "running",
-        "stateTransitionTime": _time(subtask.ended_at or subtask.started_at),
-        "previousState": "running" if is_over else None,
-        "previousStateTransitionTime": _time(subtask.started_at) if is_over else None,
+        "state": subtask.state,
+        "stateTransitionTime": ticks.to_iso(subtask.ended_at or began),
+        "previousState": before,
+        "previousStateTransitionTime": None if before is None else ticks.to_iso(began),
     }
-    if is_over:
+    if subtask.state == "completed":
         shown["result"] = "success" if subtask.failure is None else "failure"
     return {name: value for name, value in shown.items() if value is not None}
 
