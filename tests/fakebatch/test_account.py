@@ -65,6 +65,40 @@ async def test_the_operations_that_went_are_those_of_the_old_version(
     assert (gone.status, gone.code) == (400, "InvalidUri")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("targetNodeCommunicationMode", "classic"),
+        ("resourceTags", {"a": "b"}),
+        ("applicationLicenses", ["maya"]),
+        ("certificateReferences", []),
+        ("cloudServiceConfiguration", {"osFamily": "7"}),
+    ],
+)
+async def test_the_properties_that_went_are_those_of_the_old_version(
+    endpoint: str, name: str, value: object
+) -> None:
+    body = {"id": "old", "vmSize": "small", name: value}
+    refused = await request(endpoint, "POST", "/pools", body)
+    assert (refused.status, refused.code) == (400, "InvalidRequestBody")
+    assert (await request(endpoint, "POST", "/pools", body, query={"api-version": _OLD})).status == 201
+
+
+@pytest.mark.parametrize("operation", ["start", "deallocate"])
+async def test_the_operations_that_came_are_not_those_of_the_old_version(
+    endpoint: str, operation: str
+) -> None:
+    path = f"/pools/hpc/nodes/none/{operation}"
+    assert (await request(endpoint, "POST", path)).code == "NodeNotFound"
+    assert (await request(endpoint, "POST", path, query={"api-version": _OLD})).code == "InvalidUri"
+
+
+async def test_no_certificate_can_be_referred_to(endpoint: str) -> None:
+    body = {"id": "p", "vmSize": "small", "certificateReferences": [{"thumbprint": "abc"}]}
+    reply = await request(endpoint, "POST", "/pools", body, query={"api-version": _OLD})
+    assert (reply.status, reply.code) == (404, "CertificateNotFound")
+
+
 async def test_there_are_no_certificates(endpoint: str) -> None:
     reply = await request(endpoint, "GET", "/certificates", query={"api-version": _OLD})
     assert (reply.status, reply.json["value"]) == (200, [])

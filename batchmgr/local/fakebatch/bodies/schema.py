@@ -201,7 +201,7 @@ def legacy(kind: Kind) -> Kind:
     """Accept a property that later versions of the protocol do not have."""
 
     def check(value: Any, name: str) -> Any:
-        if VERSION.get() >= _WITHOUT_LEGACY:
+        if VERSION.get() >= _WITHOUT_LEGACY and not UNKNOWN_PASSES.get():
             raise _unknown(name)
         return kind(value, name)
 
