@@ -269,7 +269,10 @@ async def test_terminating_a_schedule_ends_its_job(batch: BatchClient) -> None:
     await (await batch.begin_terminate_job_schedule("nightly", polling_interval=0)).result()
     schedule = await batch.get_job_schedule("nightly")
     assert (schedule.state, schedule.previous_state) == ("completed", "active")
-    assert (await batch.get_job("nightly:job-1")).state == "completed"
+    job = await batch.get_job("nightly:job-1")
+    assert job.state == "completed"
+    assert job.execution_info is not None
+    assert job.execution_info.termination_reason == "TerminateJobSchedule"
 
 
 async def test_deleting_a_schedule_deletes_its_jobs(batch: BatchClient) -> None:

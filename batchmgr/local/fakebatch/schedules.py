@@ -45,7 +45,7 @@ class JobSchedules:
         ended = schedules.terminated(schedule, self._clock())
         for record in self._store.jobs_of(schedule):
             if not record.job.is_over:
-                self._engine.end_job(record, "UserTerminate", by_user=True)
+                self._engine.end_job(record, "TerminateJobSchedule")
         self.put(ended)
         return ended
 
