@@ -88,6 +88,16 @@ async def test_a_manager_has_its_node_for_itself_and_goes_first(batch: BatchClie
     await ended(batch, "t")
 
 
+async def test_a_manager_may_be_kept_from_spot_nodes(batch: BatchClient) -> None:
+    pool = models.BatchPoolCreateOptions(id="spot", vm_size="small", target_low_priority_nodes=1)
+    await batch.create_pool(pool)
+    manager = _manager("true", allow_low_priority_node=False, kill_job_on_completion=False)
+    await add_job(batch, pool_id="spot", job_manager_task=manager)
+    await add_task(batch, "t")
+    await ended(batch, "t")
+    assert (await batch.get_task("job", "manager")).state == "active"
+
+
 async def test_what_a_manager_has_besides_a_task_is_shown_only_on_the_job(
     batch: BatchClient, endpoint: str
 ) -> None:

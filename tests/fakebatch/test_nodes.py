@@ -27,6 +27,9 @@ _DEALLOCATE: Any = {"nodeDeallocateOption": "requeue"}
 _DISABLE = models.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
 
 
+_POOLS = ("hpc", "one")
+
+
 async def _add_pool(batch: BatchClient, command_line: str, nodes: int = 1, **start: Any) -> None:
     start_task = models.BatchStartTask(command_line=command_line, **start)
     pool = models.BatchPoolCreateOptions(
@@ -145,8 +148,8 @@ def _rebooting(option: str) -> Any:
     return {"nodeRebootOption": option}
 
 
-def _find(root: Path, pattern: str) -> list[Path]:
-    return list(root.rglob(pattern))
+def _exists(path: Path) -> bool:
+    return path.exists()
 
 
 async def _has_file(batch: BatchClient, path: str) -> bool:
@@ -231,7 +234,7 @@ async def test_removed_nodes_are_gone_with_their_files_and_the_pool_is_smaller(
         await text_of(batch, "t")
 
     async def removed() -> bool:
-        return not _find(tmp_path, gone)
+        return not _exists(tmp_path / "nodes" / "hpc" / gone)
 
     await until(removed)
 
@@ -289,3 +292,21 @@ async def test_a_node_that_cannot_mount_is_unusable(endpoint: str, batch: BatchC
     assert b"s3cret" not in (await request(endpoint, "GET", "/pools/p")).body
     node = await _node_in_state(batch, "unusable", "p")
     assert [error.code for error in node.errors or ()] == ["MountConfigurationError"]
+
+
+async def test_a_task_goes_to_the_node_it_has_an_affinity_to(batch: BatchClient) -> None:
+    await add_job(batch)
+    for node in [node async for node in batch.list_nodes("hpc")]:
+        affinity = models.BatchAffinityInfo(affinity_id=str(node.affinity_id))
+        for number in range(2):
+            task_id = f"t{number}-{node.id[-8:]}"
+            await add_task(batch, task_id, "sleep 600", affinity_info=affinity)
+            task = await task_in_state(batch, task_id, "running")
+            assert task.node_info is not None
+            assert task.node_info.node_id == node.id
+
+
+async def test_every_node_has_an_address_of_its_own(batch: BatchClient) -> None:
+    await _node_in_state(batch, "idle")
+    nodes = [node for pool_id in _POOLS async for node in batch.list_nodes(pool_id)]
+    assert len({node.ip_address for node in nodes}) == len(nodes) == 3
