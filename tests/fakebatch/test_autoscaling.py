@@ -68,6 +68,20 @@ async def test_a_formula_follows_the_tasks_of_the_pool(batch: BatchClient) -> No
     assert run.results.startswith("$TargetDedicatedNodes=33;")
 
 
+async def test_active_tasks_are_those_that_wait_for_nodes_and_no_other_task(batch: BatchClient) -> None:
+    await add_job(batch, pool_id="auto", uses_task_dependencies=True)
+    await add_task(batch, "first")
+    await add_task(batch, "then", depends_on=models.BatchTaskDependencies(task_ids=["first"]))
+    several = models.MultiInstanceSettings(number_of_instances=3, coordination_command_line="true")
+    await add_task(batch, "wide", multi_instance_settings=several)
+    inter_node: Any = {"enable_inter_node_communication": True}
+    await _create(batch, "active = $ActiveTasks; running = $RunningTasks", **inter_node)
+    run = (await _evaluated(batch)).auto_scale_run
+    assert run is not None
+    assert run.results is not None
+    assert run.results.endswith(";active=4;running=0")
+
+
 async def test_a_formula_is_enabled_and_disabled(batch: BatchClient) -> None:
     enabling = models.BatchPoolEnableAutoScaleOptions(
         auto_scale_formula="$TargetDedicatedNodes = 0", auto_scale_evaluation_interval=timedelta(minutes=6)

@@ -170,9 +170,14 @@ class JobRecord:
         return self._counts["active"] + self._counts["running"] > 0
 
     def ready_tasks(self) -> int:
-        """Return how many active tasks wait for nothing but a node."""
-        found = [self.tasks.get(key) for key in self.dependencies.waiting()]
-        return self._counts["active"] - sum(task is not None and task.state == "active" for task in found)
+        """Return how many active tasks wait for nothing but nodes; one counts for each node it needs."""
+        waiting = sum(map(self._is_active, self.dependencies.waiting()))
+        others = sum(nodes - 1 for key, nodes in self._ready.on_several_nodes() if self._is_active(key))
+        return self._counts["active"] - waiting + others
+
+    def _is_active(self, key: str) -> bool:
+        task = self.tasks.get(key)
+        return task is not None and task.state == "active"
 
     def counts(self) -> dict[str, Any]:
         """Return how many tasks, and how many of their slots, are in each state."""

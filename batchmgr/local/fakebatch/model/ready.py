@@ -20,6 +20,11 @@ class ReadyTasks:
         """Add a task."""
         heappush(self._by_need[need], (number, key))
 
+    def on_several_nodes(self) -> list[tuple[str, int]]:
+        """Return the tasks that need more than one node, each with how many it needs."""
+        several = [(need, heap) for need, heap in self._by_need.items() if need.nodes > 1]
+        return [(key, need.nodes) for need, heap in several for _, key in heap]
+
     def pop(self, fits: Callable[[Need], bool]) -> str | None:
         """Take the oldest task whose need fits; None if there is none."""
         fitting = [heap for need, heap in self._by_need.items() if heap and fits(need)]
