@@ -210,3 +210,55 @@ async def test_faults_strike_requests_that_come_at_once(fake: FakeBatchProcess) 
     fake.faults.add("error", "create_job", status=500, count=3)
     replies = await asyncio.gather(*(_create_job(fake, f"job-{number}") for number in range(10)))
     assert sorted(reply.status for reply in replies) == [201] * 7 + [500] * 3
+
+
+async def _add_pool(fake: FakeBatchProcess, pool_id: str, **targets: int) -> None:
+    body = {"id": pool_id, "vmSize": "small", **targets}
+    assert (await request(fake.endpoint, "POST", "/pools", body)).status == 201
+
+
+async def _steady(fake: FakeBatchProcess, pool_id: str) -> dict[str, Any]:
+    async def is_steady() -> bool:
+        shown = (await request(fake.endpoint, "GET", f"/pools/{pool_id}")).json
+        return bool(shown["allocationState"] == "steady")
+
+    await until(is_steady)
+    found: dict[str, Any] = (await request(fake.endpoint, "GET", f"/pools/{pool_id}")).json
+    return found
+
+
+async def test_a_pool_gets_fewer_nodes_than_it_wants_until_there_are_more(fake: FakeBatchProcess) -> None:
+    fake.faults.add("capacity", pool="scarce", nodes=1, code="AccountCoreQuotaReached")
+    await _add_pool(fake, "scarce", targetDedicatedNodes=3)
+    shown = await _steady(fake, "scarce")
+    assert (shown["currentDedicatedNodes"], shown["targetDedicatedNodes"]) == (1, 3)
+    assert [error["code"] for error in shown["resizeErrors"]] == ["AccountCoreQuotaReached"]
+    fake.faults.clear()
+    resize = {"targetDedicatedNodes": 3}
+    assert (await request(fake.endpoint, "POST", "/pools/scarce/resize", resize)).status == 202
+    shown = await _steady(fake, "scarce")
+    assert shown["currentDedicatedNodes"] == 3
+    assert "resizeErrors" not in shown
+
+
+async def test_spot_nodes_are_preempted_and_come_back(fake: FakeBatchProcess) -> None:
+    await _add_pool(fake, "spot", targetLowPriorityNodes=2)
+    await _steady(fake, "spot")
+
+    async def states() -> list[str]:
+        return [
+            node["state"] for node in (await request(fake.endpoint, "GET", "/pools/spot/nodes")).json["value"]
+        ]
+
+    async def one_is_gone() -> bool:
+        return sorted(await states()) == ["idle", "preempted"]
+
+    async def all_are_back() -> bool:
+        return await states() == ["idle", "idle"]
+
+    taken = fake.faults.preempt("spot")
+    await until(one_is_gone)
+    assert fake.faults.restore("spot") == taken
+    await until(all_are_back)
+    with pytest.raises(FaultRefusedError, match="PoolNotFound"):
+        fake.faults.preempt("none")

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from batchmgr.local.fakebatch.execution.port import Executor, Order
 from batchmgr.local.fakebatch.model import node as nodes
@@ -27,8 +27,18 @@ _KINDS: Final = {True: "dedicated", False: "low priority"}
 _NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
 
 
+class Capacity(NamedTuple):
+    """How many nodes a pool can get at most, and the code of the error when it should have more."""
+
+    nodes: int
+    code: str
+
+
 class Fleet:
-    """The nodes of all pools; calls `wake` when one of them is ready for tasks."""
+    """The nodes of all pools; calls `wake` when one of them is ready for tasks.
+
+    `capacity` tells how many nodes the pool of an id can get; None: as many as it wants.
+    """
 
     def __init__(
         self,
@@ -45,6 +55,7 @@ class Fleet:
         self._applications = applications
         self._preparations = preparations
         self._wake = wake
+        self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
         self._numbers = itertools.count(1)
 
     def advance(self, record: PoolRecord) -> None:
@@ -123,9 +134,7 @@ class Fleet:
 
     def restore(self, record: PoolRecord) -> list[str]:
         """Give a pool all its preempted nodes back, as new machines. Returns their ids."""
-        lost = [
-            node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving
-        ]
+        lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
         for node in lost:
             self._boot(record, node, is_new=True)
         self._wake()
@@ -141,12 +150,14 @@ class Fleet:
     # The number of nodes
 
     def _resize(self, record: PoolRecord) -> None:
+        capacity = self.capacity(record.pool.id)
         for dedicated in (True, False):
             staying = [
                 node for node in record.nodes if node.dedicated == dedicated and node.phase != "leavingpool"
             ]
             excess = len(staying) - record.pool.target(dedicated=dedicated)
-            for _ in range(-excess):
+            room = -excess if capacity is None else min(-excess, capacity.nodes - len(record.nodes))
+            for _ in range(room):
                 self._add(record, dedicated=dedicated)
             # The nodes with the least to lose go first, those that run a job manager last.
             by_loss = sorted(
@@ -156,16 +167,18 @@ class Fleet:
                 self._send(record, node, "leavingpool", record.deallocation)
 
     def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
-        if record.pool.allocation_state != "stopping":
+        capacity = self.capacity(record.pool.id)
+        if record.pool.allocation_state == "stopping":
+            code, reason = "ResizeStopped", " due to a stop resize operation"
+        elif capacity is not None:
+            code, reason = capacity.code, ""
+        else:
             return ()
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
         return tuple(
-            (
-                "ResizeStopped",
-                f"Desired number of {name} nodes could not be allocated due to a stop resize operation",
-            )
+            (code, f"Desired number of {name} nodes could not be allocated{reason}")
             for dedicated, name in _KINDS.items()
             if found[dedicated] != record.pool.target(dedicated=dedicated)
         )

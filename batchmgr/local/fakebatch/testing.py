@@ -49,6 +49,16 @@ class Faults:
         """Remove a rule, or all. Raises FaultRefusedError where there is no such rule."""
         self._call("DELETE", "/rules" if rule_id is None else f"/rules/{rule_id}")
 
+    def preempt(self, pool_id: str, nodes: int = 1) -> list[str]:
+        """Take spot nodes from a pool, and return their ids. Raises FaultRefusedError."""
+        taken: list[str] = self._call("POST", "/preemptions", {"poolId": pool_id, "nodes": nodes})["nodes"]
+        return taken
+
+    def restore(self, pool_id: str) -> list[str]:
+        """Give a pool its preempted nodes back, and return their ids. Raises FaultRefusedError."""
+        restored: list[str] = self._call("POST", "/restorations", {"poolId": pool_id})["nodes"]
+        return restored
+
     def _call(self, method: str, path: str, body: object = None) -> Any:
         connection = HTTPConnection(self._host, timeout=_PATIENCE_S)
         try:

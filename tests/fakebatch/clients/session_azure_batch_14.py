@@ -29,7 +29,7 @@ def code_of(call: Callable[[], object]) -> str:
     try:
         call()
     except HttpOperationError as error:
-        return str(error.error.code)
+        return str(error.error.code) if error.error else ""
     return ""
 
 

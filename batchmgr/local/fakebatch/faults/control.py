@@ -4,6 +4,8 @@
 |---|---|
 | `POST /rules` | adds a rule and answers 201 with it |
 | `GET /rules` | lists the rules, each with how many requests it has met and struck |
+| `POST /preemptions` `{"poolId": "hpc", "nodes": 1}` | takes spot nodes from a pool; answers their ids |
+| `POST /restorations` `{"poolId": "hpc"}` | gives a pool its preempted nodes back; answers their ids |
 | `DELETE /rules`, `DELETE /rules/{id}` | removes all rules, or one |
 
 A rule has a `fault`, and may have an `operation`, the name of a method of the Python client or a pattern of
@@ -16,20 +18,26 @@ choice repeatable. The faults and what they need:
 | `error` | it is refused with `status` or `code`, and `retryAfter` seconds where given |
 | `cut` | the connection is closed `when` nothing was done (`before`) or all was (`after`, the default) |
 | `slow` | the answer comes at `bytesPerSecond` |
+| `capacity` | a `pool` (`*`) gets no more than `nodes`: its next resize ends with an error of this `code` |
 | `countsLag` | the task counts of a job are those of `seconds` ago |
 | `countsOff` | they are off by `active`, `running`, `completed`, `succeeded`, `failed` |
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
+from batchmgr.local.fakebatch.bodies.schema import Record, integer, optional, required, string
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.faults.counts import CountsHistory
 from batchmgr.local.fakebatch.faults.rules import Rules
 from batchmgr.local.fakebatch.faults.strike import Strike
+from batchmgr.local.fakebatch.fleet import Capacity
 from batchmgr.local.fakebatch.wire.errors import BatchError
+
+_PREEMPTION: Final = Record(poolId=required(string), nodes=optional(integer(1), 1))
+_RESTORATION: Final = Record(poolId=required(string))
 
 
 class Faults:
@@ -37,6 +45,8 @@ class Faults:
 
     def __init__(self, engine: Engine) -> None:
         self.rules = Rules()
+        self._engine = engine
+        engine.fleet.capacity = self._capacity
         self._history = CountsHistory(engine)
 
     def add(self, body: Any) -> dict[str, Any]:
@@ -49,6 +59,20 @@ class Faults:
     def strike(self, operation: str) -> Strike:
         """Return the faults of the next request of an operation."""
         return Strike(self.rules.struck(operation), self._history)
+
+    def preempt(self, body: Any) -> list[str]:
+        """Take spot nodes from a pool and return their ids. Raises BatchError."""
+        wanted = _PREEMPTION(body)
+        return self._engine.preempt(self._engine.store.pool(wanted["poolId"]), wanted["nodes"])
+
+    def restore(self, body: Any) -> list[str]:
+        """Give a pool the nodes back that were preempted and return their ids. Raises BatchError."""
+        wanted = _RESTORATION(body)
+        return self._engine.fleet.restore(self._engine.store.pool(wanted["poolId"]))
+
+    def _capacity(self, pool_id: str) -> Capacity | None:
+        rule = self.rules.capacity(pool_id)
+        return None if rule is None else Capacity(rule["nodes"], rule["code"])
 
 
 def application(faults: Faults) -> web.Application:
@@ -65,11 +89,19 @@ def application(faults: Faults) -> web.Application:
         faults.rules.clear(None if rule_id is None else int(rule_id))
         return web.Response(status=204)
 
+    async def preempt(request: web.Request) -> web.Response:
+        return web.json_response({"nodes": faults.preempt(await _json(request))})
+
+    async def restore(request: web.Request) -> web.Response:
+        return web.json_response({"nodes": faults.restore(await _json(request))})
+
     control = web.Application(middlewares=[_answer_errors])
     control.router.add_post("/rules", add)
     control.router.add_get("/rules", show)
     control.router.add_delete("/rules", clear)
     control.router.add_delete(r"/rules/{id:\d+}", clear)
+    control.router.add_post("/preemptions", preempt)
+    control.router.add_post("/restorations", restore)
     return control
 
 

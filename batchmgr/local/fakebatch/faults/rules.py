@@ -17,6 +17,7 @@ from batchmgr.local.fakebatch.bodies.schema import (
 from batchmgr.local.fakebatch.wire.errors import ERRORS, BatchError, invalid_property
 
 COUNTS: Final = "get_job_task_counts"
+_OPERATIONS: Final = {"countsLag": COUNTS, "countsOff": COUNTS, "capacity": ""}
 _BY_STATUS: Final = {429: "TooManyRequests", 500: "InternalError", 503: "ServerBusy"}
 
 
@@ -38,12 +39,17 @@ _DETAILS: Final[Mapping[str, Mapping[str, Property | Callable[[Any, str], Any]]]
     "cut": {"when": optional(choice("before", "after"), "after")},
     "slow": {"bytesPerSecond": required(integer(1))},
     "countsLag": {"seconds": required(number(0))},
+    "capacity": {
+        "pool": optional(string, "*"),
+        "nodes": required(integer(0)),
+        "code": optional(string, "AllocationTimedout"),
+    },
     "countsOff": dict.fromkeys(("active", "running", "completed", "succeeded", "failed"), _OFFSET),
 }
 _KINDS: Final = {
     fault: Record(
         fault=required(choice(fault)),
-        operation=optional(string, COUNTS if fault.startswith("counts") else "*"),
+        operation=optional(string, _OPERATIONS.get(fault, "*")),
         probability=optional(number(0, 1), 1),
         count=integer(1),
         seed=optional(integer(0), 0),
@@ -108,6 +114,11 @@ class Rules:
             self._rules.clear()
         elif self._rules.pop(rule_id, None) is None:
             raise BatchError("InvalidUri")
+
+    def capacity(self, pool_id: str) -> Mapping[str, Any] | None:
+        """Return the rule that limits a pool, if there is one."""
+        rules = (rule.spec for rule in self._rules.values() if rule.spec["fault"] == "capacity")
+        return next((spec for spec in rules if fnmatchcase(pool_id, spec["pool"])), None)
 
     def struck(self, operation: str) -> list[Mapping[str, Any]]:
         """Return what strikes the next request of an operation."""

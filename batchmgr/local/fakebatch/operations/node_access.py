@@ -1,6 +1,7 @@
 """Operations on the ways into a node: its users, its address, its logs and its extensions."""
 
 from typing import Final
+from urllib.parse import quote
 
 from batchmgr.local.fakebatch.bodies import node as bodies
 from batchmgr.local.fakebatch.model.node import Node
@@ -27,7 +28,7 @@ async def add_user(service: Service, call: Call) -> Answer:
     if name.lower() in users:
         raise BatchError("NodeUserExists")
     users.add(name.lower())
-    location = f"{call.base}/pools/{record.pool.id}/nodes/{node.id}/users/{name}"
+    location = f"{call.base}/pools/{record.pool.id}/nodes/{node.id}/users/{quote(name)}"
     return Answer(status=201, headers={"DataServiceId": location, "Location": location})
 
 
