@@ -325,7 +325,7 @@ class EngineMachine(RuleBasedStateMachine):
                 if record.job.spec["maxParallelTasks"] in range(len(record.running) + 1):
                     continue
                 for task in record.tasks:
-                    fits = placement.fits(pool, record, need_of(task))
+                    fits = placement.fits(pool.pool, list(pool.nodes), record, need_of(task))
                     assert task.state != "active" or not fits, "a task waits that could run"
 
     @invariant()
