@@ -139,9 +139,13 @@ async def test_a_reboot_kills_what_runs_on_the_node(
     options = _rebooting(option)
     await batch.begin_reboot_node("one", node.id, options, polling_interval=0)
     await all_dead([pid])
-    task = await task_in_state(batch, "t", state)
-    assert task.execution_info is not None
-    assert task.execution_info.requeue_count == requeues
+
+    async def settled() -> bool:
+        task = await batch.get_task("job", "t")
+        assert task.execution_info is not None
+        return (task.state, task.execution_info.requeue_count) == (state, requeues)
+
+    await until(settled)
 
 
 def _rebooting(option: str) -> Any:
