@@ -2,8 +2,9 @@
 
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -82,47 +83,58 @@ async def serving(options: Options) -> AsyncIterator[str]:
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
     executor, clock = _machines(options, layout, endpoint)
-    store = Store()
-    engine = Engine(store, executor, Applications(options.applications))
-    service = Service(
-        engine=engine,
-        schedules=JobSchedules(engine),
-        autoscaling=Autoscaling(engine),
-        logs=ServiceLogs(store),
-        layout=layout,
-        active_job_quota=options.active_job_quota,
-        is_loose=options.loose,
-    )
-    faults = Faults(engine)
-    controls = web.AppRunner(control.application(faults), access_log=None, shutdown_timeout=1)
+    engine = Engine(Store(), executor, Applications(options.applications))
+    service = _service(options, engine, layout)
     with ticks.running_on(clock):
         try:
             # What is kept is what holds before the tasks are killed, for they are to run again.
-            with _kept(options, store) as keep:
+            with _kept(options, engine.store) as keep:
                 engine.follow(keep)
                 engine.resume()
-                for body in options.pools:
-                    if str(body["id"]) not in store.pools:
-                        pools.add_pool(service, body)
-                runner = web.AppRunner(
-                    _application(service, faults, keep), access_log=None, shutdown_timeout=1
-                )
-                await runner.setup()
-                await web.SockSite(runner, listener, ssl_context=context).start()
-                if options.control is not None:
-                    await controls.setup()
-                    await web.SockSite(controls, options.control).start()
-                try:
+                _add_pools(service, options)
+                faults = Faults(engine)
+                async with AsyncExitStack() as sites:
+                    await _open(sites, _application(service, faults, keep), listener, context)
+                    if options.control is not None:
+                        await _open(sites, control.application(faults), options.control)
                     yield endpoint
-                finally:
-                    await controls.cleanup()
-                    await runner.cleanup()
         finally:
             service.schedules.stop()
             service.autoscaling.stop()
             await service.logs.stop()
             await engine.stop()
             listener.close()
+
+
+def _service(options: Options, engine: Engine, layout: Layout) -> Service:
+    return Service(
+        engine=engine,
+        schedules=JobSchedules(engine),
+        autoscaling=Autoscaling(engine),
+        logs=ServiceLogs(engine.store),
+        layout=layout,
+        active_job_quota=options.active_job_quota,
+        is_loose=options.loose,
+    )
+
+
+def _add_pools(service: Service, options: Options) -> None:
+    for body in options.pools:
+        if str(body["id"]) not in service.engine.store.pools:
+            pools.add_pool(service, body)
+
+
+async def _open(
+    sites: AsyncExitStack,
+    application: web.Application,
+    listener: socket.socket,
+    context: ssl.SSLContext | None = None,
+) -> None:
+    """Serve an application until the stack is left."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    sites.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=context).start()
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """Everything the service knows, indexed so that no request costs more than what it asks for."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
@@ -16,51 +16,8 @@ from batchmgr.local.fakebatch.model.schedule import Schedule
 from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.model.visit import Visit
+from batchmgr.local.fakebatch.shelf import Shelf
 from batchmgr.local.fakebatch.wire.errors import BatchError
-
-T = TypeVar("T")
-
-
-class Shelf(Generic[T]):
-    """Items by id: found without regard to case, listed in ordinal order of the ids."""
-
-    def __init__(self) -> None:
-        self._items: dict[str, T] = {}
-        self.ids: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(list(self._items.values()))
-
-    def __contains__(self, item_id: str) -> bool:
-        return item_id.lower() in self._items
-
-    def __getitem__(self, item_id: str) -> T:
-        return self._items[item_id.lower()]
-
-    def get(self, item_id: str) -> T | None:
-        """Return the item of an id, if there is one."""
-        return self._items.get(item_id.lower())
-
-    def put(self, item_id: str, item: T) -> None:
-        """Add an item, or replace the one of this id."""
-        key = item_id.lower()
-        if key not in self._items:
-            # Most ids come in order, and most are their own key: one text serves both.
-            if not self.ids or self.ids[-1] < item_id:
-                self.ids.append(item_id)
-            else:
-                insort(self.ids, item_id)
-            key = item_id if key == item_id else key
-        self._items[key] = item
-
-    def remove(self, item_id: str) -> None:
-        """Take away an item; `item_id` is in its own case."""
-        del self._items[item_id.lower()]
-        del self.ids[bisect_left(self.ids, item_id)]
-
 
 Note: TypeAlias = Callable[..., None]
 """Told of each change of a job: `job` and its id, `new task`, `task` or `satisfied` and the ids of job and
