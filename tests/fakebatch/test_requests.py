@@ -131,7 +131,9 @@ async def test_ids_are_the_same_in_any_case(endpoint: str) -> None:
         ({"poolInfo": None}, "MissingRequiredProperty"),
         ({"onAllTasksComplete": "explode"}, "InvalidPropertyValue"),
         ({"constraints": {"maxWallClockTime": "1 hour"}}, "InvalidPropertyValue"),
-        ({"jobPreparationTask": {"commandLine": "true"}}, "InvalidPropertyValue"),
+        ({"jobReleaseTask": {"commandLine": "true"}}, "InvalidPropertyValue"),
+        ({"jobManagerTask": {"id": "m"}}, "MissingRequiredProperty"),
+        ({"poolInfo": {}}, "InvalidPropertyValue"),
     ],
 )
 async def test_a_job_the_service_cannot_accept_is_refused(
@@ -151,7 +153,14 @@ async def test_a_job_the_service_cannot_accept_is_refused(
         ({"resourceFiles": [{"httpUrl": "http://x/"}]}, "MissingRequiredProperty"),
         ({"resourceFiles": [{"httpUrl": "http://x/", "filePath": "../a"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"httpUrl": "http://x/", "filePath": "/a"}]}, "InvalidPropertyValue"),
-        ({"resourceFiles": [{"autoStorageContainerName": "c"}]}, "InvalidPropertyValue"),
+        (
+            {"resourceFiles": [{"autoStorageContainerName": "c", "storageContainerUrl": "http://x/"}]},
+            "InvalidPropertyValue",
+        ),
+        (
+            {"requiredSlots": 2, "multiInstanceSettings": {"coordinationCommandLine": "true"}},
+            "InvalidPropertyValue",
+        ),
         ({"dependsOn": {"taskIds": ["a"]}}, "TaskDependenciesNotSpecifiedOnJob"),
         ({"exitConditions": {"default": {"jobAction": "terminate"}}}, "InvalidPropertyValue"),
     ],

@@ -1,8 +1,11 @@
-"""Which task runs next, and on which node."""
+"""Which task runs next, and on which nodes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import partial
 
-from batchmgr.local.fakebatch.model.pool import Node
+from batchmgr.local.fakebatch.model.need import Need, need_of
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 
@@ -15,22 +18,45 @@ def jobs_in_turn(store: Store, pool: PoolRecord) -> list[JobRecord]:
     return sorted(mine, key=lambda record: (-record.job.spec["priority"], record.job.number))
 
 
-def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, Node]]:
+def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list[Node]]]:
     """Yield what can start now, one by one: the caller starts each before it asks for the next."""
     for pool in store.pools:
-        if pool.pool.state != "active" or not _most_free_slots(pool):
+        # In a busy pool few nodes have room, and of those only the ones that take a task change meanwhile.
+        room = {node.id: node for node in pool.nodes if node.free_slots}
+        if pool.pool.state != "active" or not room:
             continue
         for record in jobs_in_turn(store, pool):
-            while (task := record.next_ready(_most_free_slots(pool))) is not None:
-                yield record, task, pool, choose_node(pool, task.slots)
+            find = partial(fits, pool.pool, room.values(), record)
+            while (task := record.next_ready(find)) is not None:
+                chosen = choose_nodes(pool.pool, room.values(), record, task)
+                yield record, task, pool, chosen
+                for node in chosen:
+                    room[node.id] = pool.nodes[node.id]
+                    if not room[node.id].free_slots:
+                        del room[node.id]
 
 
-def choose_node(pool: PoolRecord, slots: int) -> Node:
-    """Return the node a task goes to: of those with room, the emptiest (Spread) or the fullest (Pack)."""
-    with_room = [node for node in pool.nodes if node.free_slots >= slots]
-    pick = min if pool.pool.fills == "Pack" else max
-    return pick(with_room, key=lambda node: node.free_slots)
+def choose_nodes(pool: Pool, room: Collection[Node], record: JobRecord, task: Task) -> list[Node]:
+    """Return the nodes a task goes to: of those with room, the emptiest (Spread) or the fullest (Pack).
+
+    The node it has an affinity to comes first, if it has room.
+    """
+    need = need_of(task)
+    wanted = None
+    if "affinityInfo" in task.spec:
+        wanted = task.spec["affinityInfo"]["affinityId"].removeprefix("TVM:")
+    direction = 1 if pool.fills == "Pack" else -1
+    nodes = [node for node in room if node.id not in record.shunned and need.suits(node)]
+    if need.nodes == 1:
+        return [min(nodes, key=lambda node: (node.id != wanted, direction * node.free_slots))]
+    return sorted(nodes, key=lambda node: node.id != wanted)[: need.nodes]
 
 
-def _most_free_slots(pool: PoolRecord) -> int:
-    return max((node.free_slots for node in pool.nodes), default=0)
+def fits(pool: Pool, room: Collection[Node], record: JobRecord, need: Need) -> bool:
+    """Whether nodes of a pool have room for a task of a job that needs this."""
+    suiting = (node for node in room if node.id not in record.shunned and need.suits(node))
+    if need.nodes == 1:
+        return next(suiting, None) is not None
+    # The service leaves a multi-instance task waiting for ever on a pool that is not made for it.
+    is_made_for_it = pool.spec["enableInterNodeCommunication"] and pool.slots_per_node == 1
+    return is_made_for_it and sum(1 for _ in suiting) >= need.nodes

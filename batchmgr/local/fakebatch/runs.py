@@ -2,73 +2,107 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from enum import Enum
+from collections import defaultdict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
 
-from batchmgr.local.fakebatch.execution.port import Executor, Order
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.execution.port import Order, RunKey
+from batchmgr.local.fakebatch.model.outcomes import Outcome, broken
 
 _log = logging.getLogger(__name__)
 
 
-class Ending(Enum):
-    """What becomes of a task whose run is ended early."""
+class Ending(IntEnum):
+    """What becomes of a task whose run is ended early: the greater one counts, where there are several."""
 
-    TERMINATED = "terminated"
-    REQUEUED = "requeued"
-    DISCARDED = "discarded"
+    REQUEUED = 1
+    TERMINATED = 2
+    DISCARDED = 3
 
 
-RunKey = tuple[str, str]
-"""The ids of a job and of its task, in lower case."""
+Work = Coroutine[Any, Any, Outcome | None]
+OnEnd = Callable[[Order, Outcome | None, Ending | None], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    order: Order
+    handle: "asyncio.Task[Outcome | None]"
+    on_end: OnEnd
+    ending: Ending | None = None
 
 
 class Runs:
-    """Starts runs and reports the end of each to `on_end(order, outcome, ending)`.
+    """Starts runs, knows those of each node, and reports the end of each to `on_end(order, outcome, ending)`.
 
-    The outcome is None where the run was killed, the ending None where nobody asked for it.
+    The outcome is None where the run was killed or came to nothing, the ending None where nobody asked for
+    it.
     """
 
-    def __init__(
-        self, executor: Executor, on_end: Callable[[Order, Outcome | None, Ending | None], None]
-    ) -> None:
-        self._executor = executor
-        self._on_end = on_end
-        self._running: dict[RunKey, asyncio.Task[None]] = {}
-        self._endings: dict[RunKey, Ending] = {}
+    def __init__(self) -> None:
+        self._runs: dict[RunKey, _Run] = {}
+        self._by_node: defaultdict[str, set[RunKey]] = defaultdict(set)
 
-    def start(self, order: Order) -> None:
-        """Start a run."""
-        key = _key(order.job_id, order.task_id)
-        self._running[key] = asyncio.create_task(self._run(key, order))
+    def start(self, order: Order, work: Work, on_end: OnEnd) -> "asyncio.Task[Outcome | None]":
+        """Start a run. The task returned is done once the run is over and its end was reported."""
+        handle = asyncio.create_task(work)
+        self._runs[order.key] = _Run(order, handle, on_end)
+        for node_id in order.node_ids:
+            self._by_node[node_id].add(order.key)
+        handle.add_done_callback(lambda _: self._ended(order.key))
+        return handle
 
-    def end(self, job_id: str, task_id: str, ending: Ending) -> "asyncio.Task[None] | None":
-        """Kill a run; the task returned is done once it is over. Only the first ending counts."""
-        key = _key(job_id, task_id)
-        run = self._running.get(key)
-        if run is not None and self._endings.setdefault(key, ending) is ending:
-            run.cancel()
-        return run
+    def get(self, key: RunKey) -> "asyncio.Task[Outcome | None] | None":
+        """Return the run of a key, if it is under way."""
+        run = self._runs.get(key)
+        return None if run is None else run.handle
+
+    def end(self, key: RunKey, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
+        """Kill a run; the task returned is done once it is over."""
+        run = self._runs.get(key)
+        if run is None:
+            return None
+        if run.ending is None:
+            run.handle.cancel()
+        run.ending = max(ending, run.ending or ending)
+        return run.handle
+
+    def end_tasks_on(self, node_id: str, ending: Ending) -> None:
+        """Kill the tasks of jobs that run on a node."""
+        for key in [key for key in self._by_node.get(node_id, ()) if key.kind == "task"]:
+            self.end(key, ending)
+
+    def end_all_on(self, node_id: str, ending: Ending) -> None:
+        """Kill all that runs on a node."""
+        for key in list(self._by_node.get(node_id, ())):
+            self.end(key, ending)
+
+    def is_busy(self, node_id: str) -> bool:
+        """Whether anything runs on a node."""
+        return bool(self._by_node.get(node_id))
 
     async def stop(self) -> None:
         """Kill all runs and wait for their ends."""
-        runs = list(self._running.items())
-        for (job_id, task_id), _ in runs:
-            self.end(job_id, task_id, Ending.DISCARDED)
-        await asyncio.gather(*(run for _, run in runs), return_exceptions=True)
+        while self._runs:
+            handles = [self.end(key, Ending.DISCARDED) for key in list(self._runs)]
+            await asyncio.wait([handle for handle in handles if handle is not None])
 
-    async def _run(self, key: RunKey, order: Order) -> None:
-        outcome: Outcome | None = None
-        try:
-            outcome = await self._executor.run(order)
-        except asyncio.CancelledError:
-            _log.debug("run of %s ended early", key)
-        except Exception:
-            _log.exception("run of %s broke", key)
-            outcome = Outcome(failure=Failure("Unknown", "The node failed.", category="ServerError"))
-        del self._running[key]
-        self._on_end(order, outcome, self._endings.pop(key, None))
+    def _ended(self, key: RunKey) -> None:
+        run = self._runs.pop(key)
+        for node_id in run.order.node_ids:
+            self._by_node[node_id].discard(key)
+            if not self._by_node[node_id]:
+                del self._by_node[node_id]
+        run.on_end(run.order, _outcome(key, run.handle), run.ending)
 
 
-def _key(job_id: str, task_id: str) -> RunKey:
-    return job_id.lower(), task_id.lower()
+def _outcome(key: RunKey, handle: "asyncio.Task[Outcome | None]") -> Outcome | None:
+    if handle.cancelled():
+        return None
+    error = handle.exception()
+    if error is None:
+        return handle.result()
+    _log.error("run of %s broke", key, exc_info=error)
+    return broken()

@@ -1,44 +1,49 @@
 """The service on HTTP: routes, authentication, and the headers every answer has."""
 
-import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from batchmgr.local.fakebatch.autoscaling import Autoscaling
+from batchmgr.local.fakebatch.bodies.schema import UNKNOWN_PASSES, VERSION
 from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
-from batchmgr.local.fakebatch.operations import jobs, nodes, pools, task_files, tasks
+from batchmgr.local.fakebatch.faults import control
+from batchmgr.local.fakebatch.faults.control import Faults
+from batchmgr.local.fakebatch.faults.names import name_of
+from batchmgr.local.fakebatch.faults.strike import ConnectionCutError
+from batchmgr.local.fakebatch.model.application import Applications, Package
+from batchmgr.local.fakebatch.operations import pools
+from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.persistence.home import kept
+from batchmgr.local.fakebatch.responses import respond
+from batchmgr.local.fakebatch.schedules import JobSchedules
+from batchmgr.local.fakebatch.service_logs import ServiceLogs
+from batchmgr.local.fakebatch.simulation.clock import VirtualClock
+from batchmgr.local.fakebatch.simulation.executor import SimulatedExecutor
+from batchmgr.local.fakebatch.simulation.plan import Plan
 from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.wire import answers, shared_key
-from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
+from batchmgr.local.fakebatch.tls import server_context
+from batchmgr.local.fakebatch.wire import answers, ticks
+from batchmgr.local.fakebatch.wire.authentication import authorize
 from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
-from batchmgr.local.fakebatch.wire.rendering import render
+from batchmgr.local.fakebatch.wire.versions import check_version
 
 _log = logging.getLogger(__name__)
 
-OPERATIONS: Final = (
-    *pools.OPERATIONS,
-    *nodes.OPERATIONS,
-    *jobs.OPERATIONS,
-    *tasks.OPERATIONS,
-    *task_files.OPERATIONS,
-)
 _LARGEST_BODY: Final = 16 * 2**20
-_CHUNK: Final = 2**18
-_FIXED_HEADERS: Final = {
-    "DataServiceVersion": "3.0",
-    "Server": "Microsoft-HTTPAPI/2.0",
-    "X-Content-Type-Options": "nosniff",
-}
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -46,7 +51,13 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Options:
     """How to serve; port 0 stands for any that is free.
 
-    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start.
+    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start,
+    `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
+    `control` is the listening socket of the control address, by which faults are asked for. All but the files
+    of tasks is kept in the directory `state`, if there is one, and found there again.
+    With a `simulation` tasks only pass their time, on a clock of the whole process. With a
+    `certificate`, which `tls.make_certificate` makes, it serves over https. If `loose`, properties that do
+    not exist are left out of bodies instead of refused.
     """
 
     root: Path
@@ -54,54 +65,134 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     active_job_quota: int = 300
+    applications: tuple[Package, ...] = ()
+    auto_storage: AutoStorage | None = None
+    simulation: Plan | None = None
+    control: socket.socket | None = None
+    state: Path | None = None
+    certificate: Path | None = None
+    loose: bool = False
 
 
 @asynccontextmanager
 async def serving(options: Options) -> AsyncIterator[str]:
     """Serve while the context lasts, and yield the endpoint. All tasks are killed at the end."""
     listener = socket.create_server((options.host, options.port))
-    endpoint = f"http://{options.host}:{listener.getsockname()[1]}"
+    context = None if options.certificate is None else server_context(options.certificate)
+    scheme = "http" if context is None else "https"
+    endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    engine = Engine(Store(), ProcessExecutor(layout, endpoint))
-    service = Service(engine=engine, layout=layout, active_job_quota=options.active_job_quota)
-    runner = web.AppRunner(_application(service), access_log=None, shutdown_timeout=1)
-    try:
-        for body in options.pools:
+    executor, clock = _machines(options, layout, endpoint)
+    engine = Engine(Store(), executor, Applications(options.applications))
+    service = _service(options, engine, layout)
+    with ticks.running_on(clock):
+        try:
+            # What is kept is what holds before the tasks are killed, for they are to run again.
+            with _kept(options, engine.store) as keep:
+                engine.follow(keep)
+                engine.resume()
+                _add_pools(service, options)
+                faults = Faults(engine)
+                async with AsyncExitStack() as sites:
+                    await _open(sites, _application(service, faults, keep), listener, context)
+                    if options.control is not None:
+                        await _open(sites, control.application(faults), options.control)
+                    yield endpoint
+        finally:
+            service.schedules.stop()
+            service.autoscaling.stop()
+            await service.logs.stop()
+            await engine.stop()
+            listener.close()
+
+
+def _service(options: Options, engine: Engine, layout: Layout) -> Service:
+    return Service(
+        engine=engine,
+        schedules=JobSchedules(engine),
+        autoscaling=Autoscaling(engine),
+        logs=ServiceLogs(engine.store),
+        layout=layout,
+        active_job_quota=options.active_job_quota,
+        is_loose=options.loose,
+    )
+
+
+def _add_pools(service: Service, options: Options) -> None:
+    for body in options.pools:
+        if str(body["id"]) not in service.engine.store.pools:
             pools.add_pool(service, body)
-        await runner.setup()
-        await web.SockSite(runner, listener).start()
-        yield endpoint
-    finally:
-        await runner.cleanup()
-        await engine.stop()
-        listener.close()
 
 
-def _application(service: Service) -> web.Application:
+async def _open(
+    sites: AsyncExitStack,
+    application: web.Application,
+    listener: socket.socket,
+    context: ssl.SSLContext | None = None,
+) -> None:
+    """Serve an application until the stack is left."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    sites.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=context).start()
+
+
+@contextmanager
+def _kept(options: Options, store: Store) -> Iterator[Callable[[], None]]:
+    """Yield a function that puts what has changed in the store where it outlives the process."""
+    if options.state is None:
+        yield lambda: None
+        return
+    with kept(store, options.state, options.root) as journal:
+        yield journal.flush
+
+
+def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor, Callable[[], int]]:
+    """Return what runs the tasks, and the clock that their times are read from."""
+    if options.simulation is None:
+        return ProcessExecutor(layout, endpoint, options.auto_storage), ticks.real_now
+    clock = VirtualClock(options.simulation.speed)
+    return SimulatedExecutor(options.simulation, clock), clock.now
+
+
+def _application(service: Service, faults: Faults, keep: Callable[[], None]) -> web.Application:
     application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
     for operation in OPERATIONS:
-        application.router.add_route(operation.method, operation.path, _handler(service, operation))
+        handler = _handler(service, faults, operation, keep)
+        application.router.add_route(operation.method, operation.path, handler)
     return application
 
 
-def _handler(service: Service, operation: Operation) -> _Handler:
+def _handler(service: Service, faults: Faults, operation: Operation, keep: Callable[[], None]) -> _Handler:
+    name = name_of(operation.method, operation.path)
+
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        shared_key.authorize(
-            request.method, request.rel_url.raw_path, request.rel_url.raw_query_string, request.headers
-        )
-        if not request.query.get("api-version"):
-            raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+        # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
+        path, _, query = request.raw_path.partition("?")
+        authorize(request.method, path, query, request.headers, is_secure=request.secure)
+        version = check_version(request.query.get("api-version"))
+        if not operation.is_in(version):
+            raise BatchError("InvalidUri")
+        VERSION.set(version)
+        UNKNOWN_PASSES.set(service.is_loose)
         call = Call(
             method=request.method,
             base=_base(request),
-            path=request.rel_url.raw_path,
+            path=path,
             ids=request.match_info,
             query=tuple(request.query.items()),
             headers=request.headers,
             body=body,
         )
-        return await _respond(request, await operation.handle(service, call))
+        strike = faults.strike(name)
+        await strike.begin()
+        try:
+            answer = await operation.handle(service, call)
+        finally:
+            keep()
+        answer = strike.end(answer, call.ids.get("jobId"))
+        return await respond(request, answer, bytes_per_second=strike.bytes_per_second)
 
     return handle
 
@@ -119,6 +210,10 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         return await handler(request)
     except BatchError as error:
         refusal = error
+    except ConnectionCutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
     except web.HTTPMethodNotAllowed:
         refusal = BatchError("UnsupportedHttpVerb")
     except web.HTTPNotFound:
@@ -127,34 +222,9 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
         _log.exception("%s %s failed", request.method, request.rel_url)
         refusal = BatchError("InternalError")
     request_id = answers.new_request_id()
-    return await _respond(request, answers.failure(_base(request), refusal, request_id), request_id)
+    answer = answers.failure(_base(request), refusal, request_id)
+    return await respond(request, answer, request_id=request_id)
 
 
 def _base(request: web.Request) -> str:
-    return f"http://{request.host}"
-
-
-async def _respond(request: web.Request, answer: Answer, request_id: str | None = None) -> web.StreamResponse:
-    headers = _FIXED_HEADERS | {"request-id": request_id or answers.new_request_id()} | answer.headers
-    if request.headers.get("return-client-request-id", "").lower() == "true":
-        headers["client-request-id"] = request.headers.get("client-request-id", "")
-    if answer.file is not None:
-        return await _send_file(request, answer.file, headers)
-    if answer.body is None:
-        return web.Response(status=answer.status, headers=headers)
-    headers["Content-Type"] = answers.JSON_TYPE
-    return web.Response(status=answer.status, headers=headers, body=render(answer.body).encode())
-
-
-async def _send_file(request: web.Request, span: FileSpan, headers: dict[str, str]) -> web.StreamResponse:
-    response = web.StreamResponse(status=200, headers=headers)
-    response.enable_chunked_encoding()
-    await response.prepare(request)
-    with span.path.open("rb") as file:
-        file.seek(span.start)
-        left = span.end - span.start
-        while left and (chunk := await asyncio.to_thread(file.read, min(left, _CHUNK))):
-            await response.write(chunk)
-            left -= len(chunk)
-    await response.write_eof()
-    return response
+    return f"{request.scheme}://{request.host}"

@@ -1,70 +1,61 @@
 """Everything the service knows, indexed so that no request costs more than what it asks for."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias
 
 from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
-from batchmgr.local.fakebatch.model.pool import Node, Pool
+from batchmgr.local.fakebatch.model.need import Need, need_of
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.model.ready import ReadyTasks
+from batchmgr.local.fakebatch.model.schedule import Schedule
+from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.model.visit import Visit
+from batchmgr.local.fakebatch.shelf import Shelf
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
-T = TypeVar("T")
+Note: TypeAlias = Callable[..., None]
+"""Told of each change of a job: `job` and its id, `new task`, `task` or `satisfied` and the ids of job and
+task, or `gone`, then `job` or `task`, and the ids."""
 
 
-class Shelf(Generic[T]):
-    """Items by id: found without regard to case, listed in ordinal order of the ids."""
-
-    def __init__(self) -> None:
-        self._items: dict[str, T] = {}
-        self.ids: list[str] = []
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[T]:
-        return iter(list(self._items.values()))
-
-    def __contains__(self, item_id: str) -> bool:
-        return item_id.lower() in self._items
-
-    def __getitem__(self, item_id: str) -> T:
-        return self._items[item_id.lower()]
-
-    def get(self, item_id: str) -> T | None:
-        """Return the item of an id, if there is one."""
-        return self._items.get(item_id.lower())
-
-    def put(self, item_id: str, item: T) -> None:
-        """Add an item, or replace the one of this id."""
-        key = item_id.lower()
-        if key not in self._items:
-            insort(self.ids, item_id)
-        self._items[key] = item
-
-    def remove(self, item_id: str) -> None:
-        """Take away an item; `item_id` is in its own case."""
-        del self._items[item_id.lower()]
-        del self.ids[bisect_left(self.ids, item_id)]
+def unheeded(*change: str) -> None:
+    """Take no note of a change."""
 
 
 class JobRecord:
     """A job with its tasks, how many of them are in which state, and which may run next."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        self._job = job
+        self.note: Note = unheeded
         self.tasks: Shelf[Task] = Shelf()
         self.running: set[str] = set()
         self.dependencies = Dependencies()
         self.being_removed = False
+        self.visits: dict[str, Visit] = {}
+        self.shunned: set[str] = set()
+        self.subtasks: dict[str, list[Subtask]] = {}
         self._ready = ReadyTasks()
         self._tasks_created = 0
         self._counts: Counter[str] = Counter()
         self._slot_counts: Counter[str] = Counter()
+
+    @property
+    def job(self) -> Job:
+        """The job without its tasks."""
+        return self._job
+
+    @job.setter
+    def job(self, job: Job) -> None:
+        if job is not self._job:
+            self._job = job
+            self.note("job", job.id)
 
     def next_number(self) -> int:
         """Return the place of the next task in the order of creation."""
@@ -73,6 +64,7 @@ class JobRecord:
 
     def add(self, task: Task) -> None:
         """Add a new task with what it depends on."""
+        self._tasks_created = max(self._tasks_created, task.number)
         self.dependencies.add(task.id.lower(), task.spec.get("dependsOn", {}))
         self.put(task)
 
@@ -83,8 +75,10 @@ class JobRecord:
             self._count(before, -1)
         self._count(task, 1)
         self.tasks.put(task.id, task)
+        has_new_spec = before is None or before.spec is not task.spec
+        self.note("new task" if has_new_spec else "task", self._job.id, task.id)
         key = task.id.lower()
-        if task.state == "running":
+        if task.state in ("preparing", "running"):
             self.running.add(key)
         else:
             self.running.discard(key)
@@ -95,30 +89,52 @@ class JobRecord:
         """Take away a task."""
         self._count(task, -1)
         self.tasks.remove(task.id)
+        self.note("gone", "task", self._job.id, task.id)
         self.running.discard(task.id.lower())
         self.dependencies.forget(task.id.lower())
+        self.subtasks.pop(task.id.lower(), None)
 
     def satisfy(self, task: Task) -> None:
         """Let the tasks that depend on this one go on."""
+        self.note("satisfied", self._job.id, task.id.lower())
         for key in self.dependencies.satisfy(task.id.lower()):
             self._offer(key)
 
-    def next_ready(self, free_slots: int) -> Task | None:
-        """Take the oldest task that can run and needs no more than `free_slots`."""
+    def next_ready(self, fits: Callable[[Need], bool]) -> Task | None:
+        """Take the oldest task that can run and whose need fits."""
         limit = self.job.spec["maxParallelTasks"]
         if 0 <= limit <= len(self.running):
             return None
-        while (key := self._ready.pop(free_slots)) is not None:
+        while (key := self._ready.pop(fits)) is not None:
             task = self.tasks.get(key)
             # An entry outlives its task's turn when the task is deleted, or ended before it ran.
             if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
                 return task
         return None
 
+    def put_visit(self, visit: Visit) -> None:
+        """Keep the new value of a visit. A node where the preparation failed for good is shunned."""
+        self.visits[visit.node_id] = visit
+        self.shunned.discard(visit.node_id)
+        run = visit.preparation
+        failed = visit.is_prepared and run is not None and run.failure is not None
+        if failed and self.job.spec["jobPreparationTask"]["waitForSuccess"]:
+            self.shunned.add(visit.node_id)
+
     @property
     def has_unfinished_tasks(self) -> bool:
         """Whether a task is not completed."""
         return self._counts["active"] + self._counts["running"] > 0
+
+    def ready_tasks(self) -> int:
+        """Return how many active tasks wait for nothing but nodes; one counts for each node it needs."""
+        waiting = sum(map(self._is_active, self.dependencies.waiting()))
+        others = sum(nodes - 1 for key, nodes in self._ready.on_several_nodes() if self._is_active(key))
+        return self._counts["active"] - waiting + others
+
+    def _is_active(self, key: str) -> bool:
+        task = self.tasks.get(key)
+        return task is not None and task.state == "active"
 
     def counts(self) -> dict[str, Any]:
         """Return how many tasks, and how many of their slots, are in each state."""
@@ -131,10 +147,11 @@ class JobRecord:
     def _offer(self, key: str) -> None:
         task = self.tasks.get(key)
         if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
-            self._ready.push(task.slots, task.number, key)
+            self._ready.push(need_of(task), task.number, key)
 
     def _count(self, task: Task, change: int) -> None:
-        names: list[str] = [task.state]
+        # The service counts a task that is being prepared as running.
+        names: list[str] = ["running" if task.state == "preparing" else task.state]
         if task.state == "completed":
             names.append("succeeded" if task.failure is None else "failed")
         for name in names:
@@ -144,21 +161,58 @@ class JobRecord:
 
 @dataclass
 class PoolRecord:
-    """A pool with its nodes. `deallocation` tells what becomes of the tasks of nodes that go."""
+    """A pool with its nodes, and the ids of those that are on their way from one phase to another.
+
+    `deallocation` tells what becomes of the tasks of nodes that go; `users` are the names, in lower case, of
+    the users added to each node.
+    """
 
     pool: Pool
     nodes: Shelf[Node] = field(default_factory=Shelf)
+    moving: set[str] = field(default_factory=set)
     nodes_created: int = 0
     deallocation: str = "requeue"
+    users: dict[str, set[str]] = field(default_factory=dict)
+
+
+class JobShelf(Shelf[JobRecord]):
+    """The jobs; whoever watches is told of all that changes in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._note: Note = unheeded
+
+    def watch(self, note: Note) -> None:
+        """Have a function told of each change from now on."""
+        self._note = note
+        for record in self:
+            record.note = note
+
+    def put(self, item_id: str, item: JobRecord) -> None:
+        """Add a job."""
+        super().put(item_id, item)
+        item.note = self._note
+        item.note("job", item_id)
+
+    def remove(self, item_id: str) -> None:
+        """Take away a job; `item_id` is in its own case."""
+        self[item_id].note = unheeded
+        super().remove(item_id)
+        self._note("gone", "job", item_id)
 
 
 class Store:
     """The pools and jobs of the account."""
 
     def __init__(self) -> None:
-        self.jobs: Shelf[JobRecord] = Shelf()
+        self.jobs = JobShelf()
         self.pools: Shelf[PoolRecord] = Shelf()
+        self.schedules: Shelf[Schedule] = Shelf()
         self._jobs_created = 0
+
+    def restore_numbers(self) -> None:
+        """Count on from the jobs that are there."""
+        self._jobs_created = max((record.job.number for record in self.jobs), default=0)
 
     def next_job_number(self) -> int:
         """Return the place of the next job in the order of creation."""
@@ -180,9 +234,36 @@ class Store:
             raise BatchError("TaskNotFound")
         return record, task
 
+    def schedule(self, schedule_id: str) -> Schedule:
+        """Return a job schedule. Raises BatchError(JobScheduleNotFound)."""
+        schedule = self.schedules.get(schedule_id)
+        if schedule is None:
+            raise BatchError("JobScheduleNotFound")
+        return schedule
+
+    def jobs_of(self, schedule: Schedule) -> list[JobRecord]:
+        """Return the jobs a schedule created, in the order of their ids."""
+        # No other job has a colon in its id; a semicolon is the character after it.
+        ids = self.jobs.ids
+        first, end = bisect_left(ids, f"{schedule.id}:"), bisect_left(ids, f"{schedule.id};")
+        return [self.jobs[job_id] for job_id in ids[first:end]]
+
+    def active_jobs_and_schedules(self) -> int:
+        """Return how many jobs and job schedules count towards the quota of the account."""
+        jobs = sum(record.job.state != "completed" for record in self.jobs)
+        return jobs + sum(schedule.state != "completed" for schedule in self.schedules)
+
     def pool(self, pool_id: str) -> PoolRecord:
         """Return a pool. Raises BatchError(PoolNotFound)."""
         record = self.pools.get(pool_id)
         if record is None:
             raise BatchError("PoolNotFound")
         return record
+
+    def node(self, pool_id: str, node_id: str) -> tuple[PoolRecord, Node]:
+        """Return a node and its pool. Raises BatchError(PoolNotFound, NodeNotFound)."""
+        record = self.pool(pool_id)
+        node = record.nodes.get(node_id)
+        if node is None:
+            raise BatchError("NodeNotFound")
+        return record, node

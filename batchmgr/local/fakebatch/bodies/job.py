@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies.job_tasks import MANAGER, PREPARATION, RELEASE, with_tasks
 from batchmgr.local.fakebatch.bodies.parts import ENVIRONMENT, FLAG, METADATA, UNLIMITED
+from batchmgr.local.fakebatch.bodies.pool import specification as pool_specification
 from batchmgr.local.fakebatch.bodies.schema import (
     Record,
     boolean,
@@ -15,18 +17,41 @@ from batchmgr.local.fakebatch.bodies.schema import (
     optional,
     required,
     string,
-    unavailable,
 )
 from batchmgr.local.fakebatch.model.job import Job
 from batchmgr.local.fakebatch.wire import ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 from batchmgr.local.fakebatch.wire.odata_filter import Field
 
+_LONGEST_PREFIX: Final = 20
+
+
+def _prefix(value: Any, name: str) -> str:
+    if len(string(value, name)) > _LONGEST_PREFIX:
+        raise invalid_property(name, value, f"A prefix has at most {_LONGEST_PREFIX} characters.")
+    return str(value)
+
+
 _PRIORITY = integer(-1000, 1000)
 _CONSTRAINTS = Record(
     maxWallClockTime=optional(duration, UNLIMITED), maxTaskRetryCount=optional(integer(-1), 0)
 )
-_POOL_INFO = Record(poolId=required(identifier), autoPoolSpecification=unavailable)
+_AUTO_POOL = Record(
+    autoPoolIdPrefix=_prefix,
+    poolLifetimeOption=required(choice("jobschedule", "job")),
+    keepAlive=FLAG,
+    pool=required(pool_specification),
+)
+_POOL_INFO_PARTS = Record(poolId=identifier, autoPoolSpecification=_AUTO_POOL)
+
+
+def _pool_info(value: Any, name: str) -> dict[str, Any]:
+    stored = _POOL_INFO_PARTS(value, name)
+    if len(stored) != 1:
+        raise invalid_property(
+            name, sorted(stored), "Exactly one of poolId and autoPoolSpecification must be given."
+        )
+    return stored
 
 
 def _max_parallel_tasks(value: Any, name: str) -> int:
@@ -44,22 +69,25 @@ _CREATE = Record(
     usesTaskDependencies=FLAG,
     allowTaskPreemption=FLAG,
     constraints=optional(_CONSTRAINTS, {}),
-    jobManagerTask=unavailable,
-    jobPreparationTask=unavailable,
-    jobReleaseTask=unavailable,
+    jobManagerTask=MANAGER,
+    jobPreparationTask=PREPARATION,
+    jobReleaseTask=RELEASE,
     commonEnvironmentSettings=ENVIRONMENT,
     networkConfiguration=opaque,
-    poolInfo=required(_POOL_INFO),
+    poolInfo=required(_pool_info),
     metadata=METADATA,
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
     onTaskFailure=optional(choice("noaction", "performexitoptionsjobaction"), "noaction"),
 )
+SPECIFICATION: Final = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
+"""The kind of the `jobSpecification` of a job schedule: a job without an id."""
+
 _PATCH = Record(
     priority=_PRIORITY,
     allowTaskPreemption=boolean,
     maxParallelTasks=_max_parallel_tasks,
     constraints=_CONSTRAINTS,
-    poolInfo=_POOL_INFO,
+    poolInfo=_pool_info,
     onAllTasksComplete=choice("noaction", "terminatejob"),
     metadata=METADATA,
     networkConfiguration=opaque,
@@ -115,7 +143,7 @@ FIELDS: Final[Mapping[str, Field[Job]]] = {
 
 def accept_job(body: Any) -> dict[str, Any]:
     """Return the stored properties of a job to be created."""
-    return _CREATE(body)
+    return with_tasks(_CREATE(body))
 
 
 def accept_patch(body: Any, job: Job) -> dict[str, Any]:
@@ -151,6 +179,8 @@ def _checked(changes: dict[str, Any], job: Job) -> dict[str, Any]:
         raise invalid_property(
             "onAllTasksComplete", on_complete, "It cannot be taken back from terminatejob."
         )
+    if "autoPoolSpecification" in changes.get("poolInfo", {}) and job.auto_pool_id is None:
+        raise invalid_property("poolInfo", "autoPoolSpecification", "The job has a pool already.")
     pool = changes.get("poolInfo", {}).get("poolId", job.pool_id)
     if pool.lower() != job.pool_id.lower() and job.state != "disabled":
         raise invalid_property("poolId", pool, "The pool can be changed only while the job is disabled.")

@@ -1,7 +1,6 @@
 """The parts that bodies of several resources share."""
 
 import stat
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.schema import (
@@ -11,10 +10,10 @@ from batchmgr.local.fakebatch.bodies.schema import (
     duration,
     integer,
     list_of,
+    opaque,
     optional,
     required,
     string,
-    unavailable,
 )
 from batchmgr.local.fakebatch.wire import durations
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
@@ -33,7 +32,7 @@ USER_IDENTITY: Final = Record(
 )
 
 _RESOURCE_FILE = Record(
-    autoStorageContainerName=unavailable,
+    autoStorageContainerName=string,
     storageContainerUrl=string,
     httpUrl=string,
     blobPrefix=string,
@@ -41,6 +40,7 @@ _RESOURCE_FILE = Record(
     fileMode=string,
     identityReference=IDENTITY,
 )
+_SOURCES: Final = ("autoStorageContainerName", "storageContainerUrl", "httpUrl")
 OUTPUT_FILES: Final = list_of(
     Record(
         filePattern=required(string),
@@ -92,20 +92,37 @@ TASK_SCHEDULING_POLICY: Final = Record(
     nodeFillType=optional(choice("Spread", "Pack"), "Spread"),
 )
 FLAG: Final = optional(boolean, False)
+APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
+
+
+def _registry(value: Any, name: str) -> dict[str, Any]:
+    # Passwords are never shown again, so they are not kept.
+    return {key: kept for key, kept in opaque(value, name).items() if key != "password"}
+
+
+CONTAINER: Final = Record(
+    containerRunOptions=string,
+    imageName=required(string),
+    registry=_registry,
+    workingDirectory=optional(
+        choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
+    ),
+    containerHostBatchBindMounts=list_of(Record(source=string, isReadOnly=boolean)),
+)
 
 
 def resource_file(value: Any, name: str) -> dict[str, Any]:
     """Accept a resource file: one source, and a path that stays in the working directory of the task."""
     stored = _RESOURCE_FILE(value, name)
-    sources = [key for key in ("storageContainerUrl", "httpUrl") if key in stored]
+    sources = [key for key in _SOURCES if key in stored]
     if len(sources) != 1:
-        raise invalid_property(name, sources, "Exactly one of storageContainerUrl and httpUrl must be given.")
+        raise invalid_property(name, sources, f"Exactly one of {', '.join(_SOURCES)} must be given.")
     path = stored.get("filePath")
     if "httpUrl" in stored and not path:
         raise BatchError("MissingRequiredProperty", PropertyName="filePath")
     if "httpUrl" in stored and "blobPrefix" in stored:
         raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
-    if path is not None and (path.startswith("/") or ".." in PurePosixPath(path).parts):
+    if path is not None and (path.startswith("/") or ".." in path.split("/")):
         raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
     _check_mode(stored)
     return stored
@@ -121,3 +138,14 @@ def _check_mode(stored: dict[str, Any]) -> None:
         allowed = False
     if not allowed:
         raise invalid_property("fileMode", mode, "The mode must be an octal number.")
+
+
+START_TASK: Final = Record(
+    commandLine=required(string),
+    containerSettings=CONTAINER,
+    resourceFiles=list_of(resource_file),
+    environmentSettings=ENVIRONMENT,
+    userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
+    maxTaskRetryCount=optional(integer(-1), 0),
+    waitForSuccess=optional(boolean, True),
+)

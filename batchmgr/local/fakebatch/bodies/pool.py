@@ -1,95 +1,151 @@
-"""Bodies and views of pools and nodes."""
+"""Bodies and views of pools."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from batchmgr.local.fakebatch.bodies.parts import FLAG, METADATA, TASK_SCHEDULING_POLICY
+from batchmgr.local.fakebatch.bodies import machine, scaling
+from batchmgr.local.fakebatch.bodies.parts import (
+    APPLICATION_PACKAGES,
+    FLAG,
+    METADATA,
+    START_TASK,
+    TASK_SCHEDULING_POLICY,
+)
 from batchmgr.local.fakebatch.bodies.schema import (
     Record,
+    at_least,
     boolean,
     choice,
-    duration,
     identifier,
     integer,
+    legacy,
     list_of,
     opaque,
     optional,
     required,
     string,
-    unavailable,
 )
-from batchmgr.local.fakebatch.model.pool import Node, Pool
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.wire import ticks
-from batchmgr.local.fakebatch.wire.errors import BatchError
+from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 from batchmgr.local.fakebatch.wire.odata_filter import Field
 
 _NODES = integer(0)
 _SLOTS = integer(1, 256)
+_SECRETS: Final = frozenset({"accountKey", "sasKey", "password"})
+_RESIZE_TIMEOUT = at_least("PT5M")
+_MOST_REMOVED: Final = 100
+_DEALLOCATION = optional(choice("requeue", "terminate", "taskcompletion", "retaineddata"), "requeue")
 
 
 def _vm_size(value: Any, name: str) -> str:
     return string(value, name).lower()
 
 
-_USER_ACCOUNT = Record(
-    name=required(string),
-    password=required(string),
-    elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
-    linuxUserConfiguration=opaque,
-    windowsUserConfiguration=opaque,
-)
+def _no_certificates(value: Any, name: str) -> list[Any]:
+    # No account has certificates any more, so none can be referred to.
+    if list_of(opaque)(value, name):
+        raise BatchError("CertificateNotFound")
+    return []
 
 
-def _user_account(value: Any, name: str) -> dict[str, Any]:
-    # Secrets are never shown again, so they are not kept.
-    shown = ("name", "elevationLevel")
-    return {key: kept for key, kept in _USER_ACCOUNT(value, name).items() if key in shown}
+_COMMUNICATION = legacy(choice("default", "classic", "simplified"))
+
+
+def _mount(value: Any, name: str) -> dict[str, Any]:
+    return {
+        kind: {key: kept for key, kept in opaque(settings, kind).items() if key not in _SECRETS}
+        for kind, settings in opaque(value, name).items()
+    }
 
 
 _CREATE = Record(
     id=required(identifier),
     displayName=string,
     vmSize=required(_vm_size),
-    resizeTimeout=optional(duration, "PT15M"),
+    resizeTimeout=optional(_RESIZE_TIMEOUT, "PT15M"),
     targetDedicatedNodes=optional(_NODES, 0),
     targetLowPriorityNodes=optional(_NODES, 0),
     enableAutoScale=FLAG,
-    autoScaleFormula=unavailable,
-    autoScaleEvaluationInterval=unavailable,
+    autoScaleFormula=string,
+    autoScaleEvaluationInterval=scaling.INTERVAL,
     enableInterNodeCommunication=FLAG,
-    startTask=unavailable,
-    userAccounts=list_of(_user_account),
+    startTask=START_TASK,
+    userAccounts=list_of(machine.user_account),
     metadata=METADATA,
     taskSlotsPerNode=optional(_SLOTS, 1),
     taskSchedulingPolicy=optional(TASK_SCHEDULING_POLICY, {}),
-    networkConfiguration=opaque,
-    virtualMachineConfiguration=opaque,
-    applicationPackageReferences=unavailable,
-    mountConfiguration=unavailable,
+    virtualMachineConfiguration=machine.MACHINE,
+    cloudServiceConfiguration=legacy(machine.CLOUD_SERVICE),
+    networkConfiguration=machine.NETWORK,
+    applicationPackageReferences=APPLICATION_PACKAGES,
+    applicationLicenses=legacy(list_of(string)),
+    certificateReferences=legacy(_no_certificates),
+    mountConfiguration=list_of(_mount),
+    targetNodeCommunicationMode=_COMMUNICATION,
+    resourceTags=legacy(opaque),
     upgradePolicy=opaque,
 )
+_SPECIFICATION = Record(
+    **{
+        name: _CREATE.properties[name]
+        for name in dict.fromkeys(
+            (
+                "displayName",
+                "vmSize",
+                "taskSlotsPerNode",
+                "taskSchedulingPolicy",
+                "resizeTimeout",
+                "targetDedicatedNodes",
+                "targetLowPriorityNodes",
+                *_CREATE.properties,
+            )
+        )
+        if name != "id"
+    }
+)
+
+
+def specification(value: Any, name: str) -> dict[str, Any]:
+    """Accept the pool of an `autoPoolSpecification`: a pool without an id, in the order recorded."""
+    return scaling.completed(_SPECIFICATION(value, name), value)
+
+
 _PATCH = Record(
     displayName=string,
     vmSize=_vm_size,
     enableInterNodeCommunication=boolean,
-    startTask=unavailable,
-    applicationPackageReferences=unavailable,
+    startTask=START_TASK,
+    applicationPackageReferences=APPLICATION_PACKAGES,
     metadata=METADATA,
-    virtualMachineConfiguration=opaque,
+    virtualMachineConfiguration=machine.MACHINE,
     taskSlotsPerNode=_SLOTS,
     taskSchedulingPolicy=TASK_SCHEDULING_POLICY,
-    networkConfiguration=opaque,
-    userAccounts=list_of(_user_account),
-    mountConfiguration=unavailable,
+    networkConfiguration=machine.NETWORK,
+    userAccounts=list_of(machine.user_account),
+    mountConfiguration=list_of(_mount),
     upgradePolicy=opaque,
+    certificateReferences=legacy(_no_certificates),
+    targetNodeCommunicationMode=_COMMUNICATION,
 )
 _RESIZE = Record(
     targetDedicatedNodes=_NODES,
     targetLowPriorityNodes=_NODES,
-    resizeTimeout=duration,
-    nodeDeallocationOption=optional(
-        choice("requeue", "terminate", "taskcompletion", "retaineddata"), "requeue"
-    ),
+    resizeTimeout=_RESIZE_TIMEOUT,
+    nodeDeallocationOption=_DEALLOCATION,
+)
+_REMOVE = Record(
+    nodeList=required(list_of(string)),
+    resizeTimeout=_RESIZE_TIMEOUT,
+    nodeDeallocationOption=_DEALLOCATION,
+)
+_REPLACE = Record(
+    startTask=START_TASK,
+    applicationPackageReferences=required(APPLICATION_PACKAGES),
+    metadata=required(METADATA),
+    certificateReferences=legacy(_no_certificates),
+    targetNodeCommunicationMode=_COMMUNICATION,
 )
 
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
@@ -104,44 +160,37 @@ POOL_FIELDS: Final[Mapping[str, Field[Pool]]] = {
     "lastModified": Field("time", lambda pool: pool.last_modified),
     "enableAutoScale": Field("boolean", lambda pool: pool.spec["enableAutoScale"]),
 }
-NODE_FIELDS: Final[Mapping[str, Field[Node]]] = {
-    "id": Field("text", lambda node: node.id),
-    "state": Field("text", lambda node: node.state),
-    "stateTransitionTime": Field("time", lambda node: node.state_since),
-    "lastBootTime": Field("time", lambda node: node.created_at),
-}
-_COUNTED: Final = (
-    "creating",
-    "idle",
-    "leavingPool",
-    "offline",
-    "preempted",
-    "rebooting",
-    "reimaging",
-    "running",
-    "starting",
-    "startTaskFailed",
-    "unknown",
-    "unusable",
-    "waitingForStartTask",
-    "deallocated",
-    "deallocating",
-    "upgradingOS",
-    "total",
-)
 
 
 def accept_pool(body: Any) -> dict[str, Any]:
     """Return the stored properties of a pool to be created."""
     spec = _CREATE(body)
-    if spec["enableAutoScale"]:
-        unavailable(True, "enableAutoScale")
-    return spec
+    return scaling.completed(spec, body)
+
+
+def auto_pool(pool_id: str, specification: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored properties of the auto pool that is made to an accepted specification."""
+    given = {"id": pool_id, **specification}
+    return {name: given[name] for name in _CREATE.properties if name in given}
 
 
 def accept_patch(body: Any) -> dict[str, Any]:
     """Return the properties a PATCH replaces."""
     return _PATCH.changes(body)
+
+
+def accept_replacement(body: Any) -> dict[str, Any]:
+    """Return the properties that updateproperties replaces; those not given are cleared (None)."""
+    given = _REPLACE(body)
+    return {name: given.get(name) for name in ("startTask", "applicationPackageReferences", "metadata")}
+
+
+def accept_removal(body: Any) -> tuple[list[str], str]:
+    """Return the nodes to remove, and what becomes of their tasks."""
+    given = _REMOVE(body)
+    if not 1 <= len(given["nodeList"]) <= _MOST_REMOVED:
+        raise invalid_property("nodeList", len(given["nodeList"]), "There must be 1 to 100 nodes.")
+    return given["nodeList"], given["nodeDeallocationOption"]
 
 
 def accept_resize(body: Any) -> tuple[dict[str, int], str]:
@@ -155,11 +204,16 @@ def accept_resize(body: Any) -> tuple[dict[str, int], str]:
 
 def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
     """Return a pool as it appears in answers."""
-    spec = dict(pool.spec)
+    # What was set later is shown in its place nevertheless.
+    stored = {name: pool.spec[name] for name in _CREATE.properties if name in pool.spec}
+    spec = {name: shown for name, shown in stored.items() if shown is not None}
     dedicated = [node.dedicated for node in nodes]
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:
         view["displayName"] = spec.pop("displayName")
+    for name in ("applicationPackageReferences", "metadata"):
+        if not spec.get(name):
+            spec.pop(name, None)
     view |= {
         "url": f"{base}/pools/{pool.id}",
         "eTag": ticks.etag(pool.last_modified),
@@ -176,36 +230,6 @@ def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
         "currentLowPriorityNodes": len(dedicated) - sum(dedicated),
         "targetLowPriorityNodes": spec.pop("targetLowPriorityNodes"),
     }
-    return view | spec
-
-
-def node_view(node: Node, pool: Pool, base: str) -> dict[str, Any]:
-    """Return a node as it appears in answers."""
-    return {
-        "id": node.id,
-        "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
-        "state": node.state,
-        "schedulingState": "enabled",
-        "stateTransitionTime": ticks.to_iso(node.state_since),
-        "lastBootTime": ticks.to_iso(node.created_at),
-        "allocationTime": ticks.to_iso(node.created_at),
-        "ipAddress": "127.0.0.1",
-        "affinityId": f"TVM:{node.id}",
-        "vmSize": pool.spec["vmSize"],
-        "totalTasksRun": node.tasks_run,
-        "totalTasksSucceeded": node.tasks_succeeded,
-        "runningTasksCount": node.running_tasks,
-        "runningTaskSlotsCount": node.used_slots,
-        "isDedicated": node.dedicated,
-    }
-
-
-def counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
-    """Return how many nodes of a pool are in each state."""
-    counts = {kind: dict.fromkeys(_COUNTED, 0) for kind in ("dedicated", "lowPriority")}
-    by_state = {name.lower(): name for name in _COUNTED}
-    for node in nodes:
-        counted = counts["dedicated" if node.dedicated else "lowPriority"]
-        counted[by_state[node.state]] += 1
-        counted["total"] += 1
-    return {"poolId": pool.id} | counts
+    if pool.resize_errors:
+        view["resizeErrors"] = [{"code": code, "message": message} for code, message in pool.resize_errors]
+    return scaling.with_run(view | spec, pool)

@@ -1,19 +1,28 @@
 """A small language for the properties a request body may have.
 
 A kind is a callable that takes a JSON value and the name of its property and returns the value as the service
-stores it, or raises BatchError. Unknown properties are refused.
+stores it, or raises BatchError. Unknown properties are refused, unless UNKNOWN_PASSES.
 """
 
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
 
-from batchmgr.local.fakebatch.wire import durations
+from batchmgr.local.fakebatch.wire import durations, ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 
 Kind: TypeAlias = Callable[[Any, str], Any]
 
+VERSION: Final = ContextVar("VERSION", default="")
+"""The version of the protocol that the current request speaks; the oldest where there is no request."""
+
+UNKNOWN_PASSES: Final = ContextVar("UNKNOWN_PASSES", default=False)
+"""Whether properties that do not exist are left out while the current request is read, instead of refused."""
+
+_WITHOUT_LEGACY: Final = "2024-07-01"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -34,30 +43,46 @@ class Record:
             name: given if isinstance(given, Property) else Property(kind=given)
             for name, given in properties.items()
         }
+        # Bodies are read by the hundred thousand: tuples are unpacked faster than attributes are read.
+        self._rules = [(key, rule.kind, rule.required, rule.default) for key, rule in self.properties.items()]
 
     def __call__(self, value: Any, name: str = "") -> dict[str, Any]:
         """Return the object as stored: checked, ordered, with the defaults filled in."""
-        given = self.changes(value, name)
+        if not isinstance(value, dict):
+            _mistyped(name, "an object")
         stored: dict[str, Any] = {}
-        for key, rule in self.properties.items():
-            if key in given:
-                stored[key] = given[key]
-            elif rule.required:
+        found = 0
+        for key, kind, is_required, default in self._rules:
+            shown = value.get(key)
+            if shown is not None:
+                stored[key] = kind(shown, key)
+                found += 1
+            elif is_required:
                 raise BatchError("MissingRequiredProperty", PropertyName=key)
-            elif rule.default is not None:
-                stored[key] = rule.default
+            elif default is not None:
+                stored[key] = default
+        if found < len(value):
+            self._check_names(value)
         return stored
 
     def changes(self, value: Any, name: str = "") -> dict[str, Any]:
         """Return only the properties that were given, checked: the body of a PATCH. A null is not given."""
         if not isinstance(value, dict):
             _mistyped(name, "an object")
-        for key in value:
-            if key not in self.properties:
-                raise BatchError("InvalidRequestBody", Reason=f"The property '{key}' does not exist here.")
+        self._check_names(value)
         return {
-            key: self.properties[key].kind(shown, key) for key, shown in value.items() if shown is not None
+            key: self.properties[key].kind(shown, key)
+            for key, shown in value.items()
+            if shown is not None and key in self.properties
         }
+
+    def _check_names(self, value: dict[str, Any]) -> None:
+        if UNKNOWN_PASSES.get():
+            return
+        for key in value:
+            # Clients that send back what they got send its annotations too.
+            if key not in self.properties and not key.startswith("odata."):
+                raise _unknown(key)
 
 
 def required(kind: Kind) -> Property:
@@ -109,9 +134,36 @@ def integer(low: int, high: int = 2**31 - 1) -> Kind:
 def duration(value: Any, name: str) -> str:
     """Accept an ISO 8601 duration and store it as .NET writes it."""
     try:
-        return durations.render(durations.parse(string(value, name)))
+        return _normal_duration(string(value, name))
     except ValueError as error:
         raise invalid_property(name, value, "The value is not an ISO 8601 duration.") from error
+
+
+@lru_cache(maxsize=1024)
+def _normal_duration(text: str) -> str:
+    return durations.render(durations.parse(text))
+
+
+def at_least(lowest: str, highest: str | None = None) -> Kind:
+    """Accept ISO 8601 durations from `lowest` to `highest`, which are such texts themselves."""
+    low, high = durations.parse(lowest), durations.INFINITE if highest is None else durations.parse(highest)
+
+    def kind(value: Any, name: str) -> str:
+        stored = duration(value, name)
+        if not low <= durations.parse(stored) <= high:
+            bounds = f"at least {lowest}" if highest is None else f"between {lowest} and {highest}"
+            raise invalid_property(name, value, f"The value must be {bounds}.")
+        return stored
+
+    return kind
+
+
+def moment(value: Any, name: str) -> str:
+    """Accept an ISO 8601 time and store it as the service writes it."""
+    try:
+        return ticks.to_iso(ticks.from_iso(string(value, name)))
+    except ValueError as error:
+        raise invalid_property(name, value, "The value is not an ISO 8601 time.") from error
 
 
 def choice(*names: str) -> Kind:
@@ -145,6 +197,17 @@ def opaque(value: Any, name: str) -> dict[str, Any]:
     return value
 
 
+def legacy(kind: Kind) -> Kind:
+    """Accept a property that later versions of the protocol do not have."""
+
+    def check(value: Any, name: str) -> Any:
+        if VERSION.get() >= _WITHOUT_LEGACY and not UNKNOWN_PASSES.get():
+            raise _unknown(name)
+        return kind(value, name)
+
+    return check
+
+
 def unavailable(value: Any, name: str) -> list[Any]:
     """Refuse a property whose effect the local service cannot give, instead of ignoring it.
 
@@ -153,6 +216,10 @@ def unavailable(value: Any, name: str) -> list[Any]:
     if value == []:
         return []
     raise invalid_property(name, value, "The local Batch service does not provide this.")
+
+
+def _unknown(name: str) -> BatchError:
+    return BatchError("InvalidRequestBody", Reason=f"The property '{name}' does not exist here.")
 
 
 def _mistyped(name: str, expected: str) -> NoReturn:

@@ -1,9 +1,11 @@
 """Bodies and views of tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import (
+    APPLICATION_PACKAGES,
+    CONTAINER,
     DEPENDS_ON,
     ENVIRONMENT,
     EXIT_CONDITIONS,
@@ -16,36 +18,47 @@ from batchmgr.local.fakebatch.bodies.schema import (
     Record,
     identifier,
     integer,
+    legacy,
     list_of,
     optional,
     required,
     string,
     unavailable,
 )
-from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.model.job import directory
+from batchmgr.local.fakebatch.model.subtask import Subtask
+from batchmgr.local.fakebatch.model.task import Placement, Task
+from batchmgr.local.fakebatch.model.task_spec import as_dict
 from batchmgr.local.fakebatch.wire import ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError, invalid_property
 from batchmgr.local.fakebatch.wire.odata_filter import Field
 
 _MOST_DEPENDENCY_CHARACTERS: Final = 64_000
 
+_MULTI_INSTANCE = Record(
+    numberOfInstances=optional(integer(1), 1),
+    coordinationCommandLine=required(string),
+    commonResourceFiles=list_of(resource_file),
+)
 _CREATE = Record(
     id=required(identifier),
     displayName=string,
     commandLine=required(string),
-    containerSettings=unavailable,
+    containerSettings=CONTAINER,
+    applicationPackageReferences=APPLICATION_PACKAGES,
     resourceFiles=list_of(resource_file),
     outputFiles=OUTPUT_FILES,
     environmentSettings=ENVIRONMENT,
     affinityInfo=Record(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
+    multiInstanceSettings=_MULTI_INSTANCE,
+    authenticationTokenSettings=legacy(Record(access=list_of(unavailable))),
     exitConditions=EXIT_CONDITIONS,
     constraints=optional(TASK_CONSTRAINTS.changes, {}),
     requiredSlots=optional(integer(1), 1),
-    multiInstanceSettings=unavailable,
     dependsOn=DEPENDS_ON,
-    applicationPackageReferences=unavailable,
 )
+_MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
 _REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
 
 FIELDS: Final[Mapping[str, Field[Task]]] = {
@@ -67,6 +80,13 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises BatchError for what the service refuses.
     """
     spec = _CREATE(body)
+    for kind in ("Preparation", "Release"):
+        if job_spec.get(f"job{kind}Task", {}).get("id", "").lower() == spec["id"].lower():
+            raise BatchError(f"TaskIdSameAsJob{kind}Task")
+    if "multiInstanceSettings" in spec and spec["requiredSlots"] != 1:
+        raise invalid_property(
+            "requiredSlots", spec["requiredSlots"], "A multi-instance task takes whole nodes."
+        )
     # A limit of retries that a task does not set is the job's at the time.
     retries = {"maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
     spec["constraints"] = TASK_CONSTRAINTS(retries | spec["constraints"])
@@ -107,7 +127,7 @@ def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
 
 def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     """Return a task as it appears in answers."""
-    spec = dict(task.spec)
+    spec = as_dict(task.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:
         view["displayName"] = spec.pop("displayName")
@@ -122,11 +142,30 @@ def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     if task.previous_state is not None and task.previous_state_since is not None:
         view["previousState"] = task.previous_state
         view["previousStateTransitionTime"] = ticks.to_iso(task.previous_state_since)
-    view |= spec
+    # What a job manager has besides belongs to its job.
+    view |= {name: shown for name, shown in spec.items() if name not in _MANAGER_ONLY}
     view["executionInfo"] = _execution_view(task)
     if task.placement is not None:
-        view["nodeInfo"] = _node_view(task, job_id, base)
+        view["nodeInfo"] = _node_view(task.placement, job_id, task.id, base)
     return view
+
+
+def _summary_time(read: Callable[[Task], int | None]) -> Callable[[Task], str | None]:
+    return lambda task: _time(read(task))
+
+
+SUMMARY: Final[Mapping[str, Callable[[Task], Any]]] = {
+    "id": lambda task: task.id,
+    "eTag": lambda task: ticks.etag(task.last_modified),
+    "creationTime": _summary_time(lambda task: task.created_at),
+    "lastModified": _summary_time(lambda task: task.last_modified),
+    "state": lambda task: task.state,
+    "stateTransitionTime": _summary_time(lambda task: task.state_since),
+    "previousState": lambda task: task.previous_state,
+    "previousStateTransitionTime": _summary_time(lambda task: task.previous_state_since),
+    "executionInfo": lambda task: _execution_view(task),
+}
+"""The properties that are shown without reading the rest of the task, in their order; None: not shown."""
 
 
 def _execution_view(task: Task) -> dict[str, Any]:
@@ -148,11 +187,32 @@ def _time(at: int | None) -> str | None:
     return None if at is None else ticks.to_iso(at)
 
 
-def _node_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
-    if task.placement is None:
-        return {}
-    pool, node = task.placement.pool_id, task.placement.node_id
-    root = f"workitems/{job_id}/job-1/{task.id}"
+def subtask_view(subtask: Subtask, task: Task, job_id: str, base: str) -> dict[str, Any]:
+    """Return a subtask of a multi-instance task as it appears in answers."""
+    before = None
+    if subtask.ended_at is not None:
+        before = "preparing" if subtask.started_at is None else "running"
+    began = subtask.started_at or subtask.placed_at
+    shown: dict[str, Any] = {
+        "id": subtask.number,
+        "nodeInfo": _node_view(subtask.placement, job_id, task.id, base),
+        "startTime": _time(subtask.started_at),
+        "endTime": _time(subtask.ended_at),
+        "exitCode": subtask.exit_code,
+        "failureInfo": None if subtask.failure is None else subtask.failure.view(),
+        "state": subtask.state,
+        "stateTransitionTime": ticks.to_iso(subtask.ended_at or began),
+        "previousState": before,
+        "previousStateTransitionTime": None if before is None else ticks.to_iso(began),
+    }
+    if subtask.state == "completed":
+        shown["result"] = "success" if subtask.failure is None else "failure"
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _node_view(placement: Placement, job_id: str, task_id: str, base: str) -> dict[str, Any]:
+    pool, node = placement.pool_id, placement.node_id
+    root = f"{directory(job_id)}/{task_id}"
     return {
         "affinityId": f"TVM:{node}",
         "nodeUrl": f"{base}/pools/{pool}/nodes/{node}",

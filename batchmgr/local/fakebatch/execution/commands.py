@@ -5,7 +5,7 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -44,13 +44,20 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
     return [found, *words[1:]]
 
 
-async def run(command: list[str], directory: Path, variables: Mapping[str, str], task_root: Path) -> int:
+async def run(
+    command: list[str],
+    directory: Path,
+    variables: Mapping[str, str],
+    task_root: Path,
+    survivors: list[int] | None = None,
+) -> int:
     """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
 
-    Its output goes to stdout.txt and stderr.txt in `task_root`. When it ends, what it leaves behind in its
-    process group is killed; when the call is cancelled, all of its session. Raises LaunchError.
+    Its output is added to stdout.txt and stderr.txt in `task_root`. When it ends, what it leaves behind in
+    its process group is killed, or else its session is noted in `survivors`, to be killed with `kill`. When
+    the call is cancelled, all of its session is killed. Raises LaunchError.
     """
-    with (task_root / "stdout.txt").open("wb") as out, (task_root / "stderr.txt").open("wb") as err:
+    with (task_root / "stdout.txt").open("ab") as out, (task_root / "stderr.txt").open("ab") as err:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -71,8 +78,17 @@ async def run(command: list[str], directory: Path, variables: Mapping[str, str],
         await asyncio.to_thread(_kill_session, process.pid)
         await process.wait()
         raise
-    _kill_group(process.pid)
+    if survivors is None:
+        _kill_group(process.pid)
+    else:
+        survivors.append(process.pid)
     return code if code >= 0 else 128 - code
+
+
+async def kill(sessions: Iterable[int]) -> None:
+    """Kill all processes of sessions that outlived their commands."""
+    for leader in sessions:
+        await asyncio.to_thread(_kill_session, leader)
 
 
 def _kill_group(leader: int) -> None:

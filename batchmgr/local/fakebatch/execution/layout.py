@@ -4,6 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.model.application import Package
+from batchmgr.local.fakebatch.model.job import directory
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -17,10 +21,23 @@ class Layout:
 
     def task_root(self, pool_id: str, node_id: str, job_id: str, task_id: str) -> Path:
         """Return the directory of a task: stdout.txt, stderr.txt and the working directory wd."""
-        return self.node_root(pool_id, node_id) / "workitems" / job_id / "job-1" / task_id
+        return self.node_root(pool_id, node_id) / directory(job_id) / task_id
+
+    def run_root(self, order: Order) -> Path:
+        """Return the directory of what an order runs; that of a start task is the node's own."""
+        if order.kind == "start":
+            return self.node_root(order.pool_id, order.node_id) / "startup"
+        return self.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
+
+    def package_root(self, pool_id: str, node_id: str, package: Package) -> Path:
+        """Return the directory an application package is installed in."""
+        return self.node_root(pool_id, node_id) / "applications" / package.directory
+
+    def remove_node(self, pool_id: str, node_id: str) -> None:
+        """Remove all files of a node."""
+        shutil.rmtree(self.node_root(pool_id, node_id), ignore_errors=True)
 
     def remove_files(self, job_id: str, task_id: str | None) -> None:
         """Remove the files of a task, or of all tasks of a job, on all nodes."""
-        inside = f"job-1/{task_id}" if task_id else ""
-        for directory in self.root.glob(f"*/*/workitems/{job_id}"):
-            shutil.rmtree(directory / inside, ignore_errors=True)
+        for found in self.root.glob(f"*/*/{directory(job_id)}"):
+            shutil.rmtree(found / (task_id or ""), ignore_errors=True)

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from batchmgr.local.fakebatch.execution import commands, output_files, resource_files
+from batchmgr.local.fakebatch.execution import commands, output_files, packages, resource_files
+from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.blobs import BlobStorage
+from batchmgr.local.fakebatch.execution.containers import Container
 from batchmgr.local.fakebatch.execution.environment import task_environment
 from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.execution.multi_instance import Coordination
 from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
 from batchmgr.local.fakebatch.wire import durations
 
@@ -20,50 +24,102 @@ _OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWall
 class ProcessExecutor:
     """Runs each task in a process group of its own, in a directory of its own."""
 
-    def __init__(self, layout: Layout, account_url: str) -> None:
+    def __init__(self, layout: Layout, account_url: str, auto_storage: AutoStorage | None = None) -> None:
         self._layout = layout
         self._account_url = account_url
+        self._auto_storage = auto_storage
         self._storage = BlobStorage()
 
     async def run(self, order: Order) -> Outcome:
         """Bring the task's files, run its command line within its time limit, and upload its output files."""
-        root = self._layout.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
-        _prepare_directories(self._layout.node_root(order.pool_id, order.node_id), root)
+        root = self._layout.run_root(order)
+        _make_directories(self._layout.node_root(order.pool_id, order.node_id), root)
         variables = task_environment(order, self._layout, self._account_url)
-        outcome = await self._run_command(order, root, variables)
+        outcome = await self._run_in_time(order, root, variables)
         if outcome.exit_code is None:
             return outcome
         wanted = order.spec.get("outputFiles", ())
         return await output_files.upload(self._storage, wanted, root, variables, outcome)
 
-    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+    async def _run_in_time(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
         limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
-        launched = False
+        is_prepared = False
         try:
             async with asyncio.timeout(limit) as clock:
-                await resource_files.fetch(self._storage, order.spec.get("resourceFiles", ()), root / "wd")
-                command = commands.parse(order.spec["commandLine"], root / "wd", variables)
-                launched = True
-                return exited(await commands.run(command, root / "wd", variables, root))
-        except (resource_files.PreparationError, commands.LaunchError) as error:
+                await self._bring_files(order, root)
+                is_prepared = True
+                if order.instances:
+                    return await self._run_coordinated(order, root, variables)
+                return await self._run_command(order, root, variables)
+        except resource_files.PreparationError as error:
             return unprepared(error.failure)
         except TimeoutError:
             if not clock.expired():
                 raise
-            return Outcome(exit_code=_KILLED if launched else None, failure=_OUT_OF_TIME)
+            return Outcome(exit_code=_KILLED if is_prepared else None, failure=_OUT_OF_TIME)
+
+    async def _bring_files(self, order: Order, root: Path) -> None:
+        failure = await self.install(order.pool_id, order.node_id, order.packages)
+        if failure is not None:
+            raise resource_files.PreparationError(failure)
+        if order.instances:
+            shared = order.spec["multiInstanceSettings"].get("commonResourceFiles", ())
+            await resource_files.fetch(self._storage, shared, root, self._auto_storage)
+        own = order.spec.get("resourceFiles", ())
+        await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
+
+    async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+        coordination = Coordination(order, self._layout, self._account_url, _make_directories)
+        try:
+            outcome = await coordination.run()
+            if outcome.failure is not None:
+                return outcome
+            return await self._run_command(order, root, variables)
+        finally:
+            await coordination.end()
+
+    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+        directory, line = root / "wd", order.spec["commandLine"]
+        settings = order.spec.get("containerSettings")
+        try:
+            if settings is None:
+                command = commands.parse(line, directory, variables)
+                return exited(await commands.run(command, directory, variables, root))
+            container = Container(settings)
+            try:
+                node = self._layout.node_root(order.pool_id, order.node_id)
+                command = container.command(line, node, directory, variables)
+                return exited(await commands.run(command, directory, variables, root))
+            finally:
+                await container.remove()
+        except commands.LaunchError as error:
+            return unprepared(error.failure)
+
+    async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> Failure | None:
+        """Unpack application packages on a node, and return why that failed, if it did."""
+        for package in wanted:
+            target = self._layout.package_root(pool_id, node_id, package)
+            failure = await asyncio.to_thread(packages.install, package, target)
+            if failure is not None:
+                return failure
+        return None
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
         """Remove the directories of a task, or of all tasks of a job."""
         await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
+
+    async def remove_node(self, pool_id: str, node_id: str) -> None:
+        """Remove the directory of a node."""
+        await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
 
     async def close(self) -> None:
         """Close the connections to storage."""
         await self._storage.close()
 
 
-def _prepare_directories(node_root: Path, task_root: Path) -> None:
+def _make_directories(node_root: Path, task_root: Path) -> None:
     for directory in (task_root / "wd", *(node_root / name for name in ("shared", "startup", "fsmounts"))):
         directory.mkdir(parents=True, exist_ok=True)
-    # They exist even when the command cannot be started.
+    # They exist even when the command cannot be started, and begin anew with each run.
     for name in ("stdout.txt", "stderr.txt"):
         (task_root / name).write_bytes(b"")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
 from batchmgr.local.fakebatch.model.outcomes import Failure
 
@@ -19,19 +20,32 @@ class PreparationError(Exception):
         self.failure = failure
 
 
-async def fetch(storage: BlobStorage, resource_files: Iterable[Mapping[str, Any]], directory: Path) -> None:
-    """Download the resource files of a task to its working directory. Raises PreparationError."""
+async def fetch(
+    storage: BlobStorage,
+    resource_files: Iterable[Mapping[str, Any]],
+    directory: Path,
+    auto_storage: AutoStorage | None,
+) -> None:
+    """Download the resource files of a task to a directory. Raises PreparationError."""
     for resource in resource_files:
         mode = int(resource.get("fileMode", _DEFAULT_MODE), 8)
-        for url, path in await _sources(storage, resource):
+        for url, path in await _sources(storage, resource, auto_storage):
             await _fetch_one(storage, url, _inside(directory, path), mode)
 
 
-async def _sources(storage: BlobStorage, resource: Mapping[str, Any]) -> list[tuple[str, str]]:
+async def _sources(
+    storage: BlobStorage, resource: Mapping[str, Any], auto_storage: AutoStorage | None
+) -> list[tuple[str, str]]:
     """Return the address and the relative path of each file a resource stands for."""
     if "httpUrl" in resource:
         return [(resource["httpUrl"], resource["filePath"])]
-    container, folder = resource["storageContainerUrl"], resource.get("filePath", "")
+    if "storageContainerUrl" in resource:
+        container = resource["storageContainerUrl"]
+    elif auto_storage is not None:
+        container = auto_storage.container_url(resource["autoStorageContainerName"])
+    else:
+        raise PreparationError(_no_auto_storage(resource["autoStorageContainerName"]))
+    folder = resource.get("filePath", "")
     try:
         names = await storage.list_blobs(container, resource.get("blobPrefix", ""))
     except StorageError as error:
@@ -82,3 +96,8 @@ def _container_failure(url: str, error: StorageError) -> Failure:
         return Failure("ResourceContainerAccessDenied", message, details)
     message = "Miscellaneous error encountered while listing one of the specified Azure Blob container(s)"
     return Failure("ResourceContainerListMiscError", message, details)
+
+
+def _no_auto_storage(container: str) -> Failure:
+    message = "The Batch account has no storage account linked to it"
+    return Failure("ResourceContainerListMiscError", message, (("ContainerName", container),))

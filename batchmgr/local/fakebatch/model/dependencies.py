@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 
@@ -34,9 +34,18 @@ class Dependencies:
         if missing:
             self._missing[task] = missing
 
+    @property
+    def satisfied(self) -> Collection[str]:
+        """The tasks that let their dependents go on."""
+        return self._satisfied
+
     def is_waiting(self, task: str) -> bool:
         """Whether the task still waits for another."""
         return task in self._missing
+
+    def waiting(self) -> list[str]:
+        """Return the tasks that still wait for another."""
+        return list(self._missing)
 
     def satisfy(self, upstream: str) -> list[str]:
         """Note that a task lets its dependents go on, and return those that wait no longer."""

@@ -17,7 +17,8 @@ class Job:
     """A job; times are in ticks.
 
     `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
-    filled in, and `previous_state` the last state that was not merely passed through.
+    filled in, and `previous_state` the last state that was not merely passed through. `auto_pool_id` names
+    the pool that was made for it, if one was.
     """
 
     id: str
@@ -32,17 +33,26 @@ class Job:
     previous_state_since: int | None = None
     ended_at: int | None = None
     terminate_reason: str | None = None
+    auto_pool_id: str | None = None
 
     @property
     def pool_id(self) -> str:
         """The pool the job's tasks run on."""
-        pool_id: str = self.spec["poolInfo"]["poolId"]
+        if self.auto_pool_id is not None and "autoPoolSpecification" in self.spec["poolInfo"]:
+            return self.auto_pool_id
+        pool_id: str = self.spec["poolInfo"].get("poolId", "")
         return pool_id
 
     @property
     def is_over(self) -> bool:
         """Whether the job will never schedule a task again."""
         return self.state in ("terminating", "completed", "deleting")
+
+
+def directory(job_id: str) -> str:
+    """Return where a job's tasks are below the root of a node; `name:job-2` is the second of a schedule."""
+    work_item, _, run = job_id.partition(":")
+    return f"workitems/{work_item}/{run or 'job-1'}"
 
 
 def _moved(job: Job, state: JobState, now: int) -> Job:

@@ -63,3 +63,8 @@ def ended(exit_code: int | None = None) -> Outcome:
 def unprepared(failure: Failure) -> Outcome:
     """Return the outcome of a task that failed before its command line ran."""
     return Outcome(failure=failure, stage="preparation")
+
+
+def broken() -> Outcome:
+    """Return the outcome of a run that the node itself failed."""
+    return Outcome(failure=Failure("Unknown", "The node failed.", category="ServerError"))

@@ -1,25 +1,33 @@
-"""The tasks of a job that wait only for a node."""
+"""The tasks of a job that wait only for nodes."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from heapq import heappop, heappush
+
+from batchmgr.local.fakebatch.model.need import Need
 
 
 class ReadyTasks:
-    """Tasks in the order of their creation, kept apart by the slots they need.
+    """Tasks in the order of their creation, kept apart by what they need.
 
     So the first task that fits is found without looking at those that do not.
     """
 
     def __init__(self) -> None:
-        self._by_slots: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self._by_need: defaultdict[Need, list[tuple[int, str]]] = defaultdict(list)
 
-    def push(self, slots: int, number: int, key: str) -> None:
+    def push(self, need: Need, number: int, key: str) -> None:
         """Add a task."""
-        heappush(self._by_slots[slots], (number, key))
+        heappush(self._by_need[need], (number, key))
 
-    def pop(self, free_slots: int) -> str | None:
-        """Take the oldest task that needs no more than `free_slots`; None if there is none."""
-        fitting = [heap for slots, heap in self._by_slots.items() if heap and slots <= free_slots]
+    def on_several_nodes(self) -> list[tuple[str, int]]:
+        """Return the tasks that need more than one node, each with how many it needs."""
+        several = [(need, heap) for need, heap in self._by_need.items() if need.nodes > 1]
+        return [(key, need.nodes) for need, heap in several for _, key in heap]
+
+    def pop(self, fits: Callable[[Need], bool]) -> str | None:
+        """Take the oldest task whose need fits; None if there is none."""
+        fitting = [heap for need, heap in self._by_need.items() if heap and fits(need)]
         if not fitting:
             return None
         return heappop(min(fitting, key=lambda heap: heap[0]))[1]

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
 
-TaskState: TypeAlias = Literal["active", "running", "completed"]
+TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +74,22 @@ def _moved(task: Task, state: TaskState, now: int) -> Task:
     )
 
 
+def placed(task: Task, placement: Placement, now: int) -> Task:
+    """Return the task as it waits on a node for the preparation of its job."""
+    return replace(_moved(task, "preparing", now), placement=placement)
+
+
 def started(task: Task, placement: Placement, now: int) -> Task:
     """Return the task as it begins to run on a node."""
     retried_at = now if task.retries else task.last_retry_at
     return replace(
         _moved(task, "running", now), placement=placement, started_at=now, last_retry_at=retried_at
     )
+
+
+def returned(task: Task, now: int) -> Task:
+    """Return the task after its node could not be prepared for it: that is not counted."""
+    return replace(_moved(task, "active", now), started_at=None, placement=None)
 
 
 def completed(task: Task, outcome: Outcome, now: int) -> Task:

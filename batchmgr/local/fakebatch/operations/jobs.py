@@ -1,9 +1,12 @@
 """Operations on jobs."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies import job as bodies
+from batchmgr.local.fakebatch.bodies.node_run import visit_view
 from batchmgr.local.fakebatch.model import job as jobs
+from batchmgr.local.fakebatch.model.visit import Visit
 from batchmgr.local.fakebatch.operations.table import Operation, Service
 from batchmgr.local.fakebatch.store import JobRecord
 from batchmgr.local.fakebatch.wire import answers, ticks
@@ -11,6 +14,12 @@ from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call, check_conditions
 from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
+from batchmgr.local.fakebatch.wire.odata_filter import Field
+
+_VISIT_FIELDS: Final[Mapping[str, Field[Visit]]] = {
+    "poolId": Field("text", lambda visit: visit.pool_id),
+    "nodeId": Field("text", lambda visit: visit.node_id),
+}
 
 
 def _found(service: Service, call: Call) -> JobRecord:
@@ -25,24 +34,18 @@ async def create(service: Service, call: Call) -> Answer:
     store = service.engine.store
     if spec["id"] in store.jobs:
         raise BatchError("JobExists")
-    active = sum(record.job.state != "completed" for record in store.jobs)
-    if active >= service.active_job_quota:
+    if spec["id"] in store.schedules:
+        raise BatchError("JobScheduleWithSameIdExists")
+    if store.active_jobs_and_schedules() >= service.active_job_quota:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
-    now = ticks.now()
-    job = jobs.Job(
-        id=spec["id"],
-        number=store.next_job_number(),
-        spec=spec,
-        created_at=now,
-        last_modified=now,
-        state_since=now,
-        started_at=now,
-    )
-    record = JobRecord(job)
-    store.jobs.put(job.id, record)
-    service.engine.job_changed(record)
+    pool = spec["poolInfo"].get("autoPoolSpecification", {}).get("pool", {})
+    service.engine.applications.check(pool.get("applicationPackageReferences", ()))
+    manager = spec.get("jobManagerTask", {})
+    references = manager.get("applicationPackageReferences", ())
+    service.engine.applications.check(references, defaults_later=True)
+    record = service.engine.add_job(spec)
     # The service gives this address whatever the id of the job.
-    return answers.created(f"{call.base}/jobs/job-1", job.last_modified)
+    return answers.created(f"{call.base}/jobs/job-1", record.job.last_modified)
 
 
 async def get(service: Service, call: Call) -> Answer:
@@ -116,6 +119,21 @@ async def task_counts(service: Service, call: Call) -> Answer:
     return answers.value(call, "taskcountsresult/@Element", record.counts())
 
 
+async def preparation_status(service: Service, call: Call) -> Answer:
+    """Tell how the preparation and the release of a job went on each node."""
+    record = service.engine.store.job(call.ids["jobId"])
+    if "jobPreparationTask" not in record.job.spec:
+        raise BatchError("JobPreparationTaskOrReleaseTaskNotSpecified")
+    listing = Listing(
+        fragment="jobpreparationandreleasetaskstatuslist",
+        ids=sorted(node_id for node_id, visit in record.visits.items() if visit.preparation),
+        fetch=record.visits.__getitem__,
+        fields=_VISIT_FIELDS,
+        view=lambda visit: visit_view(visit, record.job, call.base),
+    )
+    return answer_list(call, listing)
+
+
 OPERATIONS: Final = (
     Operation("POST", "/jobs", create),
     Operation("GET", "/jobs", list_all),
@@ -127,4 +145,5 @@ OPERATIONS: Final = (
     Operation("POST", "/jobs/{jobId}/enable", enable),
     Operation("POST", "/jobs/{jobId}/terminate", terminate),
     Operation("GET", "/jobs/{jobId}/taskcounts", task_counts),
+    Operation("GET", "/jobs/{jobId}/jobpreparationandreleasetaskstatus", preparation_status),
 )

@@ -3,19 +3,28 @@
 from collections.abc import Mapping
 from typing import Final
 
-from batchmgr.local.fakebatch.bodies import pool as bodies
-from batchmgr.local.fakebatch.operations.table import Operation, Service
+from batchmgr.local.fakebatch.bodies import compute_node as bodies
+from batchmgr.local.fakebatch.model.node import Node, Phase
+from batchmgr.local.fakebatch.operations.table import Handler, Operation, Service
 from batchmgr.local.fakebatch.store import PoolRecord
 from batchmgr.local.fakebatch.wire import answers
 from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call
-from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
 from batchmgr.local.fakebatch.wire.odata_filter import Field
 
 _COUNT_FIELDS: Final[Mapping[str, Field[PoolRecord]]] = {
     "poolId": Field("text", lambda record: record.pool.id)
 }
+
+
+def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
+    record = service.engine.store.pool(call.ids["poolId"])
+    return record, service.engine.fleet.node(record, call.ids["nodeId"])
+
+
+def _done(call: Call, status: int) -> Answer:
+    return Answer(status=status, headers={"DataServiceId": f"{call.base}{call.path}"})
 
 
 async def list_all(service: Service, call: Call) -> Answer:
@@ -33,11 +42,39 @@ async def list_all(service: Service, call: Call) -> Answer:
 
 async def get(service: Service, call: Call) -> Answer:
     """Show a node."""
-    record = service.engine.store.pool(call.ids["poolId"])
-    node = record.nodes.get(call.ids["nodeId"])
-    if node is None:
-        raise BatchError("NodeNotFound")
+    record, node = _found(service, call)
     return answers.value(call, "nodes/@Element", select(call, bodies.node_view(node, record.pool, call.base)))
+
+
+def _sending(phase: Phase) -> Handler:
+    async def send(service: Service, call: Call) -> Answer:
+        """Send a node on its way; what becomes of its tasks is for the caller to say."""
+        record, node = _found(service, call)
+        service.engine.fleet.send(record, node, phase, bodies.accept_option(phase, call.json()))
+        return _done(call, 202)
+
+    return send
+
+
+async def start(service: Service, call: Call) -> Answer:
+    """Start a node that was deallocated."""
+    service.engine.fleet.start(*_found(service, call))
+    return _done(call, 202)
+
+
+async def disable_scheduling(service: Service, call: Call) -> Answer:
+    """Give a node no more tasks."""
+    record, node = _found(service, call)
+    option = bodies.accept_option("offline", call.json())
+    service.engine.fleet.set_scheduling(record, node, enabled=False, option=option)
+    return _done(call, 200)
+
+
+async def enable_scheduling(service: Service, call: Call) -> Answer:
+    """Give a node tasks again."""
+    record, node = _found(service, call)
+    service.engine.fleet.set_scheduling(record, node, enabled=True)
+    return _done(call, 200)
 
 
 async def counts(service: Service, call: Call) -> Answer:
@@ -56,5 +93,13 @@ async def counts(service: Service, call: Call) -> Answer:
 OPERATIONS: Final = (
     Operation("GET", "/pools/{poolId}/nodes", list_all),
     Operation("GET", "/pools/{poolId}/nodes/{nodeId}", get),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot", _sending("rebooting")),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reimage", _sending("reimaging")),
+    Operation(
+        "POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _sending("deallocating"), since="2024-07-01"
+    ),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/start", start, since="2024-07-01"),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/disablescheduling", disable_scheduling),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/enablescheduling", enable_scheduling),
     Operation("GET", "/nodecounts", counts),
 )

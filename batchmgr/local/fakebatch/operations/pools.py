@@ -1,6 +1,6 @@
 """Operations on pools."""
 
-from typing import Final
+from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies import pool as bodies
 from batchmgr.local.fakebatch.model import pool as pools
@@ -28,16 +28,10 @@ async def create(service: Service, call: Call) -> Answer:
 def add_pool(service: Service, body: object) -> pools.Pool:
     """Add the pool a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
-    store = service.engine.store
-    if spec["id"] in store.pools:
+    if spec["id"] in service.engine.store.pools:
         raise BatchError("PoolExists")
-    now = ticks.now()
-    pool = pools.Pool(
-        id=spec["id"], spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
-    )
-    store.pools.put(pool.id, PoolRecord(pool))
-    service.engine.wake()
-    return pool
+    service.engine.applications.check(spec.get("applicationPackageReferences", ()))
+    return service.engine.add_pool(spec)
 
 
 async def get(service: Service, call: Call) -> Answer:
@@ -68,17 +62,47 @@ async def list_all(service: Service, call: Call) -> Answer:
 async def patch(service: Service, call: Call) -> Answer:
     """Replace some properties of a pool."""
     record = _found(service, call)
-    record.pool = pools.respecified(record.pool, bodies.accept_patch(call.json()), ticks.now())
-    return answers.changed(call, 200, record.pool.last_modified)
+    return _respecify(service, call, record, bodies.accept_patch(call.json()), 200)
+
+
+async def replace_properties(service: Service, call: Call) -> Answer:
+    """Replace the properties of a pool that can change while it has nodes; those not given are cleared."""
+    record = _found(service, call)
+    return _respecify(service, call, record, bodies.accept_replacement(call.json()), 204)
+
+
+def _respecify(
+    service: Service, call: Call, record: PoolRecord, changes: dict[str, Any], status: int
+) -> Answer:
+    service.engine.applications.check(changes.get("applicationPackageReferences") or ())
+    record.pool = pools.respecified(record.pool, changes, ticks.now())
+    return answers.changed(call, status, record.pool.last_modified)
 
 
 async def resize(service: Service, call: Call) -> Answer:
     """Change the number of nodes of a pool."""
     record = _found(service, call)
     targets, deallocation = bodies.accept_resize(call.json())
+    if record.pool.spec["enableAutoScale"]:
+        reason = "The pool cannot be resized while automatic scaling is enabled."
+        raise BatchError("OperationNotValidOnPool", Reason=reason)
     record.pool = pools.resized(record.pool, targets, ticks.now())
     record.deallocation = deallocation
     service.engine.wake()
+    return answers.changed(call, 202, record.pool.last_modified)
+
+
+async def stop_resize(service: Service, call: Call) -> Answer:
+    """Leave a pool with the nodes it has now. One that is steady stays as it is."""
+    record = _found(service, call)
+    service.engine.fleet.stop_resize(record)
+    return answers.changed(call, 202, record.pool.last_modified)
+
+
+async def remove_nodes(service: Service, call: Call) -> Answer:
+    """Take certain nodes out of a pool."""
+    record = _found(service, call)
+    service.engine.fleet.remove_nodes(record, *bodies.accept_removal(call.json()))
     return answers.changed(call, 202, record.pool.last_modified)
 
 
@@ -98,5 +122,8 @@ OPERATIONS: Final = (
     Operation("HEAD", "/pools/{poolId}", exists),
     Operation("PATCH", "/pools/{poolId}", patch),
     Operation("DELETE", "/pools/{poolId}", delete),
+    Operation("POST", "/pools/{poolId}/updateproperties", replace_properties),
     Operation("POST", "/pools/{poolId}/resize", resize),
+    Operation("POST", "/pools/{poolId}/stopresize", stop_resize),
+    Operation("POST", "/pools/{poolId}/removenodes", remove_nodes),
 )

@@ -4,19 +4,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from batchmgr.local.fakebatch.autoscaling import Autoscaling
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.schedules import JobSchedules
+from batchmgr.local.fakebatch.service_logs import ServiceLogs
 from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What operations work on: the engine with its store, the files of tasks, the limits of the account."""
+    """What operations work on: the engine with its store, what the clock moves, files of tasks, limits."""
 
     engine: Engine
+    schedules: JobSchedules
+    autoscaling: Autoscaling
+    logs: ServiceLogs
     layout: Layout
     active_job_quota: int
+    is_loose: bool = False
 
 
 Handler: TypeAlias = Callable[[Service, Call], Awaitable[Answer]]
@@ -24,8 +31,17 @@ Handler: TypeAlias = Callable[[Service, Call], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the protocol; `path` names its ids in braces."""
+    """One operation of the protocol; `path` names its ids in braces.
+
+    It exists in the versions from `since` up to, not including, `until` (None: in all later ones).
+    """
 
     method: str
     path: str
     handle: Handler
+    since: str = ""
+    until: str | None = None
+
+    def is_in(self, version: str) -> bool:
+        """Whether a version of the protocol has the operation."""
+        return self.since <= version and (self.until is None or version < self.until)

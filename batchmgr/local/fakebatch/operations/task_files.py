@@ -1,142 +1,52 @@
 """Operations on the files of a task."""
 
-import mimetypes
-import os
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Final
 
+from batchmgr.local.fakebatch.operations import files
+from batchmgr.local.fakebatch.operations.files import Directory
 from batchmgr.local.fakebatch.operations.table import Operation, Service
-from batchmgr.local.fakebatch.wire import ticks
-from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
-from batchmgr.local.fakebatch.wire.calls import Call, check_conditions
+from batchmgr.local.fakebatch.wire.answers import Answer
+from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
-from batchmgr.local.fakebatch.wire.listing import Listing, answer_list
-from batchmgr.local.fakebatch.wire.odata_filter import Field
-
-_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    path: Path
-    status: os.stat_result
-
-    @property
-    def is_directory(self) -> bool:
-        return self.path.is_dir()
-
-    @property
-    def modified(self) -> int:
-        return ticks.from_unix_ns(self.status.st_mtime_ns)
-
-    @property
-    def media_type(self) -> str:
-        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-
-
-_FIELDS: Final[Mapping[str, Field[_File]]] = {"name": Field("text", lambda file: file.name)}
-
-
-def _task_root(service: Service, call: Call) -> Path:
+def _directory(service: Service, call: Call) -> Directory:
     record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
     if task.placement is None:
         raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run on a node yet.")
-    return service.layout.task_root(task.placement.pool_id, task.placement.node_id, record.job.id, task.id)
-
-
-def _found(service: Service, call: Call) -> _File:
-    root = _task_root(service, call)
-    name = call.ids["filePath"].strip("/")
-    path = root / name
-    if not path.resolve().is_relative_to(root.resolve()) or not path.exists():
-        raise BatchError("FileNotFound")
-    return _File(name, path, path.stat())
-
-
-def _url(call: Call, name: str) -> str:
-    return f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}/files/{name}"
-
-
-def _headers(call: Call, file: _File) -> dict[str, str]:
-    return {
-        "Content-Type": file.media_type,
-        "Last-Modified": ticks.to_http_date(file.modified),
-        "ocp-batch-file-isdirectory": str(file.is_directory),
-        "ocp-batch-file-url": quote(_url(call, file.name), safe=""),
-        "ocp-batch-file-mode": f"0o{file.status.st_mode:o}",
-    }
+    where = task.placement
+    service.engine.store.node(where.pool_id, where.node_id)
+    root = service.layout.task_root(where.pool_id, where.node_id, record.job.id, task.id)
+    if task.ended_at is not None and task.started_at is not None and not root.exists():
+        raise BatchError("TaskFilesCleanedup")
+    return Directory(root, f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}")
 
 
 async def head(service: Service, call: Call) -> Answer:
     """Show the properties of a file."""
-    file = _found(service, call)
-    check_conditions(call, file.modified)
-    size = 0 if file.is_directory else file.status.st_size
-    return Answer(status=200, headers=_headers(call, file) | {"Content-Length": str(size)})
+    return files.head(_directory(service, call), call)
 
 
 async def get(service: Service, call: Call) -> Answer:
-    """Show the content of a file, or the part that `ocp-range` names. The status is 200 in both cases."""
-    file = _found(service, call)
-    check_conditions(call, file.modified)
-    if file.is_directory:
-        raise BatchError("FileNotFound")
-    start, end = _span(call.headers.get("ocp-range"), file.status.st_size)
-    return Answer(status=200, headers=_headers(call, file), file=FileSpan(file.path, start, end))
+    """Show the content of a file."""
+    return files.get(_directory(service, call), call)
 
 
-def _span(header: str | None, size: int) -> tuple[int, int]:
-    if header is None:
-        return 0, size
-    match = _RANGE.fullmatch(header.strip())
-    if match is None:
-        raise BatchError("InvalidHeaderValue", HeaderName="ocp-range", HeaderValue=header)
-    start = int(match[1])
-    end = min(int(match[2]) + 1, size) if match[2] else size
-    if start >= size or end <= start:
-        raise BatchError("InvalidRange")
-    return start, end
+async def delete(service: Service, call: Call) -> Answer:
+    """Remove a file or a directory."""
+    return files.delete(_directory(service, call), call)
 
 
 async def list_all(service: Service, call: Call) -> Answer:
-    """List the files of a task; those in directories too if `recursive` is true."""
-    root = _task_root(service, call)
-    recursive = (call.parameter("recursive") or "").lower() == "true"
-    found = root.rglob("*") if recursive else root.glob("*")
-    files = {path.relative_to(root).as_posix(): path for path in found}
-    listing = Listing(
-        fragment="files",
-        ids=sorted(files),
-        fetch=lambda name: _File(name, files[name], files[name].lstat()),
-        fields=_FIELDS,
-        view=lambda file: _view(call, file),
-    )
-    return answer_list(call, listing)
+    """List the files of a task."""
+    return files.list_all(_directory(service, call), call)
 
 
-def _view(call: Call, file: _File) -> dict[str, Any]:
-    view: dict[str, Any] = {
-        "name": file.name,
-        "url": _url(call, file.name),
-        "isDirectory": file.is_directory,
-    }
-    if not file.is_directory:
-        view["properties"] = {
-            "lastModified": ticks.to_iso(file.modified),
-            "contentLength": str(file.status.st_size),
-            "contentType": file.media_type,
-            "fileMode": f"0o{file.status.st_mode:o}",
-        }
-    return view
-
+_FILE: Final = "/jobs/{jobId}/tasks/{taskId}/files/{filePath:.+}"
 
 OPERATIONS: Final = (
     Operation("GET", "/jobs/{jobId}/tasks/{taskId}/files", list_all),
-    Operation("GET", "/jobs/{jobId}/tasks/{taskId}/files/{filePath:.+}", get),
-    Operation("HEAD", "/jobs/{jobId}/tasks/{taskId}/files/{filePath:.+}", head),
+    Operation("GET", _FILE, get),
+    Operation("HEAD", _FILE, head),
+    Operation("DELETE", _FILE, delete),
 )

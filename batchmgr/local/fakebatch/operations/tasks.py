@@ -36,7 +36,7 @@ def _address(call: Call, record: JobRecord, task: tasks.Task) -> str:
 async def create(service: Service, call: Call) -> Answer:
     """Add a task to a job."""
     record = _open_job(service, call)
-    spec = bodies.accept_task(call.json(), record.job.spec)
+    spec = _accept(service, record, call.json())
     if spec["id"] in record.tasks:
         raise BatchError("TaskExists")
     task = service.engine.add_task(record, spec)
@@ -55,14 +55,21 @@ async def create_many(service: Service, call: Call) -> Answer:
     if len(collection) > _LARGEST_COLLECTION:
         raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
     # What cannot be read refuses the whole request, before any task of it is added.
-    read = [_read(record, body) for body in collection]
+    read = [_read(service, record, body) for body in collection]
     results = [_result(service, call, record, *pair) for pair in zip(collection, read, strict=True)]
     return answers.value(call, "taskaddresult", {"value": results})
 
 
-def _read(record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
+def _accept(service: Service, record: JobRecord, body: Any) -> dict[str, Any]:
+    spec = bodies.accept_task(body, record.job.spec)
+    if "applicationPackageReferences" in spec:
+        service.engine.applications.check(spec["applicationPackageReferences"], defaults_later=True)
+    return spec
+
+
+def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
     try:
-        return bodies.accept_task(body, record.job.spec)
+        return _accept(service, record, body)
     except BatchError as error:
         if error.code == "InvalidRequestBody":
             raise
@@ -102,6 +109,7 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=record.tasks.ids,
         fetch=record.tasks.__getitem__,
         fields=bodies.FIELDS,
+        summary=bodies.SUMMARY,
         view=lambda task: bodies.task_view(task, record.job.id, call.base),
     )
     return answer_list(call, listing)
@@ -147,11 +155,20 @@ async def reactivate(service: Service, call: Call) -> Answer:
     return answers.stamped(204, again.last_modified)
 
 
+async def subtasks(service: Service, call: Call) -> Answer:
+    """List the subtasks of a multi-instance task; other tasks have none."""
+    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    found = record.subtasks.get(task.id.lower(), [])
+    views = [bodies.subtask_view(subtask, task, record.job.id, call.base) for subtask in found]
+    return answers.value(call, "subtaskinfo", {"value": [select(call, view) for view in views]})
+
+
 OPERATIONS: Final = (
     Operation("POST", "/jobs/{jobId}/tasks", create),
     Operation("POST", "/jobs/{jobId}/addtaskcollection", create_many),
     Operation("GET", "/jobs/{jobId}/tasks", list_all),
     Operation("GET", "/jobs/{jobId}/tasks/{taskId}", get),
+    Operation("GET", "/jobs/{jobId}/tasks/{taskId}/subtasksinfo", subtasks),
     Operation("PUT", "/jobs/{jobId}/tasks/{taskId}", put),
     Operation("DELETE", "/jobs/{jobId}/tasks/{taskId}", delete),
     Operation("POST", "/jobs/{jobId}/tasks/{taskId}/terminate", terminate),

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 JSON_TYPE: Final = "application/json;odata=minimalmetadata"
-_ERROR_FRAGMENT: Final = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors/@Element"
+ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
+_ERROR_FRAGMENT: Final = f"{ENTITIES}.Container.errors/@Element"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,12 @@ def value(call: Call, fragment: str, view: dict[str, Any]) -> Answer:
     return Answer(status=200, body={"odata.metadata": _metadata(call, fragment)} | view)
 
 
+def described(call: Call, entity_type: str, view: dict[str, Any]) -> Answer:
+    """Answer the result of an action, whose type has no short fragment."""
+    answer = value(call, f"{ENTITIES}.{entity_type}", view)
+    return replace(answer, headers={"DataServiceId": f"{call.base}{call.path}"})
+
+
 def listed(
     call: Call, fragment: str, views: Sequence[dict[str, Any]], next_link: str | None = None
 ) -> Answer:
@@ -93,7 +100,8 @@ def failure(base: str, error: BatchError, request_id: str) -> Answer:
     if error.status == 304:
         return Answer(status=304)
     body = {"odata.metadata": f"{base}/$metadata#{_ERROR_FRAGMENT}"} | error_view(error, request_id)
-    return Answer(status=error.status, body=body)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Answer(status=error.status, headers=headers, body=body)
 
 
 def new_request_id() -> str:

@@ -4,7 +4,7 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -23,7 +23,8 @@ class Listing(Generic[T]):
     """A list the service can answer.
 
     `fragment` names it in the metadata; `ids` are in ordinal order; `fetch` finds the item of an id, `fields`
-    are the properties it may be filtered on and `view` shows it.
+    are the properties it may be filtered on and `view` shows it. `summary` has those of its properties, in
+    their order, that can be shown without the whole view (None: not shown).
     """
 
     fragment: str
@@ -31,6 +32,7 @@ class Listing(Generic[T]):
     fetch: Callable[[str], T]
     fields: Mapping[str, Field[T]]
     view: Callable[[T], dict[str, Any]]
+    summary: Mapping[str, Callable[[T], Any]] = field(default_factory=dict)
 
 
 def answer_list(call: Call, listing: Listing[T]) -> Answer:
@@ -49,17 +51,30 @@ def answer_list(call: Call, listing: Listing[T]) -> Answer:
             break
         found.append(item)
         last = listing.ids[position]
-    views = [select(call, listing.view(item)) for item in found]
+    show = _selected_view(call, listing)
+    views = [show(item) for item in found]
     return listed(call, listing.fragment, views, _next_link(call, last) if more else None)
+
+
+def _selected_view(call: Call, listing: Listing[T]) -> Callable[[T], dict[str, Any]]:
+    wanted = _selection(call)
+    if wanted is None:
+        return listing.view
+    if not wanted <= listing.summary.keys():
+        return lambda item: {name: shown for name, shown in listing.view(item).items() if name in wanted}
+    summary = [(name, read) for name, read in listing.summary.items() if name in wanted]
+    return lambda item: {name: shown for name, read in summary if (shown := read(item)) is not None}
 
 
 def select(call: Call, view: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of a view that `$select` names; all of them without it."""
+    wanted = _selection(call)
+    return view if wanted is None else {name: shown for name, shown in view.items() if name in wanted}
+
+
+def _selection(call: Call) -> set[str] | None:
     text = call.parameter("$select")
-    if not text:
-        return view
-    wanted = {name.strip() for name in text.split(",")}
-    return {name: shown for name, shown in view.items() if name in wanted}
+    return {name.strip() for name in text.split(",")} if text else None
 
 
 def _page_size(call: Call) -> int:

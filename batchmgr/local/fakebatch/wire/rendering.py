@@ -15,8 +15,13 @@ def render(value: Any, margin: str = "") -> str:
         return encode_basestring_ascii(value)
     inner = margin + "  "
     if isinstance(value, dict):
+        # Most members are texts: those are written without a call of their own.
         members = ",".join(
-            [f"{encode_basestring_ascii(key)}:{render(item, inner)}" for key, item in value.items()]
+            [
+                f"{encode_basestring_ascii(key)}:"
+                f"{encode_basestring_ascii(item) if type(item) is str else render(item, inner)}"
+                for key, item in value.items()
+            ]
         )
         return f"{{\r\n{inner}{members}\r\n{margin}}}"
     if isinstance(value, list | tuple):

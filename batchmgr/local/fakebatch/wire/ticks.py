@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
@@ -11,9 +13,28 @@ _UNIX_EPOCH = 621_355_968_000_000_000
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?")
 
 
-def now() -> int:
+def real_now() -> int:
     """Return the current time in ticks."""
     return from_unix_ns(time.time_ns())
+
+
+_clock: Callable[[], int] = real_now
+
+
+def now() -> int:
+    """Return the current time in ticks, of the clock the process runs on."""
+    return _clock()
+
+
+@contextmanager
+def running_on(clock: Callable[[], int]) -> Iterator[None]:
+    """Let the whole process run on another clock while the context lasts; it returns the time in ticks."""
+    global _clock
+    before, _clock = _clock, clock
+    try:
+        yield
+    finally:
+        _clock = before
 
 
 def from_unix_ns(nanoseconds: int) -> int:
@@ -29,8 +50,9 @@ def _iso_second(seconds: int) -> str:
 def to_iso(ticks: int) -> str:
     """Return ISO 8601 in UTC with at most 7 fraction digits, trailing zeros trimmed, suffix Z."""
     seconds, fraction = divmod(ticks - _UNIX_EPOCH, PER_SECOND)
-    digits = f".{fraction:07}".rstrip("0").rstrip(".")
-    return f"{_iso_second(seconds)}{digits}Z"
+    if not fraction:
+        return f"{_iso_second(seconds)}Z"
+    return f"{_iso_second(seconds)}.{fraction:07}".rstrip("0") + "Z"
 
 
 def from_iso(text: str) -> int:

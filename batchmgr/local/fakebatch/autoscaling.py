@@ -1,0 +1,107 @@
+"""What moves the pools that size themselves: it samples their load and evaluates their formulas."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from batchmgr.local.fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
+from batchmgr.local.fakebatch.autoscale.history import History, Processor, load
+from batchmgr.local.fakebatch.autoscale.reading import read_formula
+from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.store import PoolRecord
+from batchmgr.local.fakebatch.wire import durations, ticks
+
+_GRACE: Final = ticks.PER_SECOND // 2
+"""Ticks from the request that gives a pool a formula to its first evaluation."""
+
+
+class Autoscaling:
+    """The automatic scaling of the pools. `clock` returns the time in ticks."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], int] = ticks.now) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._clock = clock
+        self._processor = Processor()
+        self._histories: dict[str, History] = {}
+        self._due: dict[str, int] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        engine.follow(self.look)
+
+    def stop(self) -> None:
+        """Evaluate no more formulas."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def restart(self, record: PoolRecord) -> None:
+        """Begin the intervals of a pool anew, as its formula or its interval is new."""
+        self._due[record.pool.id.lower()] = self._clock() + _GRACE
+        self._engine.wake()
+
+    def evaluate(self, record: PoolRecord, formula: str) -> Evaluation:
+        """Return what a formula says about a pool, which stays as it is. Raises BatchError."""
+        now = self._clock()
+        values = self._sample(record, now)
+        situation = Situation(
+            now=now,
+            dedicated=record.pool.spec["targetDedicatedNodes"],
+            low_priority=record.pool.spec["targetLowPriorityNodes"],
+            metrics=self._history(record).metrics(values),
+            constants={"$TaskSlotsPerNode": float(record.pool.slots_per_node)},
+        )
+        return evaluate(read_formula(formula), situation)
+
+    def look(self) -> None:
+        """Do for each pool what is due."""
+        now = self._clock()
+        scaled = [record for record in self._store.pools if _is_scaled(record)]
+        keys = {record.pool.id.lower() for record in scaled}
+        self._due = {key: at for key, at in self._due.items() if key in keys}
+        self._histories = {key: kept for key, kept in self._histories.items() if key in keys}
+        for record in scaled:
+            if self._history(record).is_due(now):
+                self._sample(record, now)
+            # A pool is left alone while it is being resized; the end of that makes the engine look again.
+            if self._is_due(record, now) and record.pool.allocation_state == "steady":
+                self._scale(record)
+        self._set_timer(now)
+
+    def _is_due(self, record: PoolRecord, now: int) -> bool:
+        return self._due.setdefault(record.pool.id.lower(), now + _GRACE) <= now
+
+    def _scale(self, record: PoolRecord) -> None:
+        interval = durations.parse(record.pool.spec["autoScaleEvaluationInterval"])
+        self._due[record.pool.id.lower()] = self._clock() + interval
+        run = self.evaluate(record, record.pool.spec["autoScaleFormula"])
+        record.pool = replace(record.pool, auto_scale_run=run.view())
+        targets = {"targetDedicatedNodes": run.dedicated, "targetLowPriorityNodes": run.low_priority}
+        if any(record.pool.spec[name] != nodes for name, nodes in targets.items()):
+            record.pool = pools.resized(record.pool, targets, self._clock())
+            record.deallocation = run.deallocation
+            self._engine.wake()
+
+    def _history(self, record: PoolRecord) -> History:
+        return self._histories.setdefault(record.pool.id.lower(), History())
+
+    def _sample(self, record: PoolRecord, now: int) -> dict[str, float]:
+        """Return the values of a pool's variables now, and keep them if it is time for a sample."""
+        name = record.pool.id.lower()
+        jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
+        values = load(record, jobs, self._processor.percent(now))
+        self._history(record).take(now, values)
+        return values
+
+    def _set_timer(self, now: int) -> None:
+        self.stop()
+        moments = [history.due_at for history in self._histories.values()]
+        # Those that are due wait for the end of a resize.
+        moments += [at for at in self._due.values() if at > now]
+        if moments:
+            wait = max(min(moments) - now, 0) / ticks.PER_SECOND
+            self._timer = asyncio.get_running_loop().call_later(wait, self.look)
+
+
+def _is_scaled(record: PoolRecord) -> bool:
+    return record.pool.state == "active" and bool(record.pool.spec["enableAutoScale"])

@@ -1,0 +1,97 @@
+"""Bodies and views of nodes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from batchmgr.local.fakebatch.bodies.node_run import run_view
+from batchmgr.local.fakebatch.bodies.schema import Record, choice, optional
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.outcomes import Failure
+from batchmgr.local.fakebatch.model.pool import Pool
+from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire.odata_filter import Field
+
+_OPTIONS: Final = ("requeue", "terminate", "taskcompletion", "retaineddata")
+_BODIES: Final = {
+    "rebooting": Record(nodeRebootOption=optional(choice(*_OPTIONS), "requeue")),
+    "reimaging": Record(nodeReimageOption=optional(choice(*_OPTIONS), "requeue")),
+    "deallocating": Record(nodeDeallocateOption=optional(choice(*_OPTIONS), "requeue")),
+    "offline": Record(nodeDisableSchedulingOption=optional(choice(*_OPTIONS[:3]), "requeue")),
+}
+
+NODE_FIELDS: Final[Mapping[str, Field[Node]]] = {
+    "id": Field("text", lambda node: node.id),
+    "state": Field("text", lambda node: node.state),
+    "stateTransitionTime": Field("time", lambda node: node.state_since),
+    "lastBootTime": Field("time", lambda node: node.booted_at),
+}
+_COUNTED: Final = (
+    "creating",
+    "idle",
+    "leavingPool",
+    "offline",
+    "preempted",
+    "rebooting",
+    "reimaging",
+    "running",
+    "starting",
+    "startTaskFailed",
+    "unusable",
+    "unknown",
+    "waitingForStartTask",
+    "deallocated",
+    "deallocating",
+    "upgradingOS",
+    "total",
+)
+
+
+def accept_option(state: str, body: Any) -> str:
+    """Return what is to become of the tasks of a node that is sent to a state."""
+    [option] = _BODIES[state](body).values()
+    return str(option)
+
+
+def node_view(node: Node, pool: Pool, base: str) -> dict[str, Any]:
+    """Return a node as it appears in answers."""
+    view: dict[str, Any] = {
+        "id": node.id,
+        "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
+        "state": node.state,
+        "schedulingState": "enabled" if node.schedules else "disabled",
+        "stateTransitionTime": ticks.to_iso(node.state_since),
+        "lastBootTime": ticks.to_iso(node.booted_at),
+        "allocationTime": ticks.to_iso(node.created_at),
+        "ipAddress": node.address,
+        "affinityId": f"TVM:{node.id}",
+        "vmSize": pool.spec["vmSize"],
+        "totalTasksRun": node.tasks_run,
+        "totalTasksSucceeded": node.tasks_succeeded,
+        "runningTasksCount": node.running_tasks,
+        "runningTaskSlotsCount": node.used_slots,
+    }
+    if node.start_spec is not None:
+        view["startTask"] = node.start_spec
+    if node.start_run is not None:
+        view["startTaskInfo"] = run_view(node.start_run)
+    if node.errors:
+        view["errors"] = [_error_view(error) for error in node.errors]
+    return view | {"isDedicated": node.dedicated}
+
+
+def _error_view(error: Failure) -> dict[str, Any]:
+    view: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.details:
+        view["errorDetails"] = [{"name": name, "value": value} for name, value in error.details]
+    return view
+
+
+def counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
+    """Return how many nodes of a pool are in each state."""
+    counts = {kind: dict.fromkeys(_COUNTED, 0) for kind in ("dedicated", "lowPriority")}
+    by_state = {name.lower(): name for name in _COUNTED}
+    for node in nodes:
+        counted = counts["dedicated" if node.dedicated else "lowPriority"]
+        counted[by_state[node.state]] += 1
+        counted["total"] += 1
+    return {"poolId": pool.id} | counts

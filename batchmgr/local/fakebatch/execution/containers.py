@@ -1,0 +1,57 @@
+"""Tasks in containers, by the docker or podman of this machine."""
+
+import asyncio
+import shlex
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from batchmgr.local.fakebatch.execution.commands import LaunchError
+from batchmgr.local.fakebatch.execution.environment import INHERITED
+from batchmgr.local.fakebatch.model.outcomes import Failure
+
+
+class Container:
+    """A container to be run once. Raises LaunchError where this machine, as a node, has no containers."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        runtime = shutil.which("docker") or shutil.which("podman")
+        if runtime is None:
+            raise LaunchError(
+                Failure(
+                    "ContainerPoolNotSupported",
+                    "The compute node does not support container tasks",
+                    (("Message", "Neither docker nor podman is on the PATH of the local Batch service"),),
+                )
+            )
+        self._runtime = runtime
+        self._settings = settings
+        self._name = f"fakebatch-{uuid.uuid4().hex}"
+
+    def command(
+        self, command_line: str, node_root: Path, directory: Path, variables: Mapping[str, str]
+    ) -> list[str]:
+        """Return the command that runs a command line in the container, with the node's directories in it."""
+        words = [self._runtime, "run", "--rm", "--name", self._name, "-v", f"{node_root}:{node_root}"]
+        # The programs of this machine are not those of the container.
+        passed = {name: value for name, value in variables.items() if name not in INHERITED}
+        for name, value in passed.items():
+            words += ["-e", f"{name}={value}"]
+        if self._settings.get("workingDirectory", "taskWorkingDirectory") == "taskWorkingDirectory":
+            words += ["-w", str(directory)]
+        words += shlex.split(self._settings.get("containerRunOptions", ""))
+        return [*words, self._settings["imageName"], *shlex.split(command_line)]
+
+    async def remove(self) -> None:
+        """Remove the container: it outlives the process that follows it."""
+        process = await asyncio.create_subprocess_exec(
+            self._runtime,
+            "rm",
+            "--force",
+            self._name,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await process.wait()

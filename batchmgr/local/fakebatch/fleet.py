@@ -1,0 +1,282 @@
+"""What moves the nodes: they join and leave their pools, start up, reboot, and are lost."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from batchmgr.local.fakebatch.execution.port import Executor, Order
+from batchmgr.local.fakebatch.model import node as nodes
+from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.model.application import Applications
+from batchmgr.local.fakebatch.model.node import Node, Phase
+from batchmgr.local.fakebatch.model.node_run import NodeRun
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.node_work import carry_out
+from batchmgr.local.fakebatch.orders import pool_packages, start_order
+from batchmgr.local.fakebatch.preparations import Preparations
+from batchmgr.local.fakebatch.runs import Ending, Runs
+from batchmgr.local.fakebatch.store import PoolRecord, Store
+from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire.errors import BatchError
+
+_ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
+"""What becomes of running tasks; under any other option they may come to their end."""
+
+_KINDS: Final = {True: "dedicated", False: "low priority"}
+_NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
+
+
+class Capacity(NamedTuple):
+    """How many nodes a pool can get at most, and the code of the error when it should have more."""
+
+    nodes: int
+    code: str
+
+
+class Fleet:
+    """The nodes of all pools; calls `wake` when one of them is ready for tasks.
+
+    `capacity` tells how many nodes the pool of an id can get; None: as many as it wants.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        runs: Runs,
+        executor: Executor,
+        applications: Applications,
+        preparations: Preparations,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._runs = runs
+        self._executor = executor
+        self._applications = applications
+        self._preparations = preparations
+        self._wake = wake
+        self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
+        self._numbers = itertools.count(1)
+
+    def advance(self, record: PoolRecord) -> None:
+        """Bring the nodes of a pool to where they should be, as far as what runs on them allows."""
+        if record.pool.allocation_state == "resizing":
+            self._resize(record)
+        for node_id in list(record.moving):
+            self._move_on(record, record.nodes[node_id])
+        leaving = any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving)
+        if record.pool.allocation_state == "steady" or leaving:
+            return
+        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record))
+        if record.pool.state == "deleting":
+            self._store.pools.remove(record.pool.id)
+
+    # What users ask for
+
+    def remove_nodes(self, record: PoolRecord, node_ids: list[str], option: str) -> None:
+        """Take certain nodes out of a pool, which shrinks by as many. Raises BatchError."""
+        leaving = {node.id: node for node in (self.node(record, node_id) for node_id in node_ids)}
+        dedicated = sum(node.dedicated for node in leaving.values())
+        targets = {
+            "targetDedicatedNodes": max(record.pool.target(dedicated=True) - dedicated, 0),
+            "targetLowPriorityNodes": max(
+                record.pool.target(dedicated=False) - (len(leaving) - dedicated), 0
+            ),
+        }
+        record.pool = pools.resized(record.pool, targets, ticks.now())
+        record.deallocation = option
+        for node in leaving.values():
+            self._send(record, node, "leavingpool", option)
+        self._wake()
+
+    def stop_resize(self, record: PoolRecord) -> None:
+        """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
+        record.pool = pools.stopped(record.pool, ticks.now())
+        for node_id in list(record.moving):
+            node = record.nodes[node_id]
+            if node.phase == "leavingpool" and record.deallocation not in _ENDINGS:
+                record.moving.discard(node_id)
+                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+        self._wake()
+
+    def send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
+        """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
+        nodes.sent(node, phase, ticks.now())
+        self._send(record, node, phase, option)
+        self._wake()
+
+    def start(self, record: PoolRecord, node: Node) -> None:
+        """Start a node that was deallocated. Raises BatchError."""
+        if node.phase != "deallocated":
+            raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
+        self._boot(record, node)
+        self._wake()
+
+    def set_scheduling(self, record: PoolRecord, node: Node, *, enabled: bool, option: str = "") -> None:
+        """Let a node take tasks again, or no more. Raises BatchError where it is so already."""
+        record.nodes.put(node.id, nodes.rescheduled(node, ticks.now(), schedules=enabled))
+        self._end_tasks(node, option)
+        self._wake()
+
+    # What happens to spot nodes
+
+    def preempt(self, record: PoolRecord, number: int) -> list[str]:
+        """Take spot nodes away: their tasks are queued again, their files are lost. Returns their ids."""
+        kept = [
+            node
+            for node in record.nodes
+            if not node.dedicated and node.phase not in ("preempted", "leavingpool")
+        ]
+        for node in kept[:number]:
+            self._send(record, node, "preempted", "requeue")
+        self._wake()
+        return [node.id for node in kept[:number]]
+
+    def restore(self, record: PoolRecord) -> list[str]:
+        """Give a pool all its preempted nodes back, as new machines. Returns their ids."""
+        lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
+        for node in lost:
+            self._boot(record, node, is_new=True)
+        self._wake()
+        return [node.id for node in lost]
+
+    def node(self, record: PoolRecord, node_id: str) -> Node:
+        """Return a node of a pool. Raises BatchError(NodeNotFound)."""
+        node = record.nodes.get(node_id)
+        if node is None:
+            raise BatchError("NodeNotFound")
+        return node
+
+    # The number of nodes
+
+    def _resize(self, record: PoolRecord) -> None:
+        capacity = self.capacity(record.pool.id)
+        for dedicated in (True, False):
+            staying = [
+                node for node in record.nodes if node.dedicated == dedicated and node.phase != "leavingpool"
+            ]
+            excess = len(staying) - record.pool.target(dedicated=dedicated)
+            room = -excess if capacity is None else min(-excess, capacity.nodes - len(record.nodes))
+            for _ in range(room):
+                self._add(record, dedicated=dedicated)
+            # The nodes with the least to lose go first, those that run a job manager last.
+            by_loss = sorted(
+                staying, key=lambda node: (node.phase == "ready", node.exclusive, node.running_tasks)
+            )
+            for node in by_loss[: max(excess, 0)]:
+                self._send(record, node, "leavingpool", record.deallocation)
+
+    def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
+        capacity = self.capacity(record.pool.id)
+        if record.pool.allocation_state == "stopping":
+            code, reason = "ResizeStopped", " due to a stop resize operation"
+        elif capacity is not None:
+            code, reason = capacity.code, ""
+        else:
+            return ()
+        found = dict.fromkeys(_KINDS, 0)
+        for node in record.nodes:
+            found[node.dedicated] += 1
+        return tuple(
+            (code, f"Desired number of {name} nodes could not be allocated{reason}")
+            for dedicated, name in _KINDS.items()
+            if found[dedicated] != record.pool.target(dedicated=dedicated)
+        )
+
+    def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
+        now = ticks.now()
+        record.nodes_created += 1
+        node = Node(
+            id=nodes.node_id(record.pool.id, record.nodes_created, dedicated=dedicated),
+            address=nodes.address(next(self._numbers)),
+            dedicated=dedicated,
+            slots=record.pool.slots_per_node,
+            created_at=now,
+            state_since=now,
+            booted_at=now,
+        )
+        record.nodes.put(node.id, node)
+        self._boot(record, node)
+
+    # Where a node is going
+
+    def _send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
+        record.nodes.put(node.id, nodes.moved(node, phase, ticks.now()))
+        record.moving.add(node.id)
+        self._end_tasks(node, option)
+
+    def _end_tasks(self, node: Node, option: str) -> None:
+        if option in _ENDINGS:
+            self._runs.end_tasks_on(node.id, _ENDINGS[option])
+
+    def _move_on(self, record: PoolRecord, node: Node) -> None:
+        """Take a node to where it is going, once nothing runs on it; what is no task of a job is killed."""
+        if node.running_tasks:
+            return
+        if self._runs.is_busy(node.id):
+            self._runs.end_all_on(node.id, Ending.DISCARDED)
+            return
+        record.moving.discard(node.id)
+        self._preparations.forget(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
+        match node.phase:
+            case "rebooting" | "reimaging":
+                self._boot(record, node, is_new=node.phase == "reimaging")
+            case "deallocating":
+                record.nodes.put(node.id, nodes.moved(node, "deallocated", ticks.now()))
+            case "leavingpool":
+                record.nodes.remove(node.id)
+                order = start_order(self._applications, record, node)
+                removal = self._executor.remove_node(order.pool_id, order.node_id)
+                self._runs.start(order, removal, self._started)
+            case _:
+                pass
+
+    # Starting up
+
+    def _boot(self, record: PoolRecord, node: Node, *, is_new: bool = False) -> None:
+        spec = record.pool.spec
+        if spec.get("mountConfiguration"):
+            # On this machine nothing can be mounted; a node of the service is unusable when that fails.
+            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, ticks.now()))
+            return
+        booted = nodes.booted(node, spec.get("startTask"), ticks.now())
+        has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
+        if not has_work:
+            record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
+            return
+        record.nodes.put(node.id, booted)
+        order = start_order(self._applications, record, booted)
+        self._runs.start(order, self._start_up(record, order, is_new=is_new), self._started)
+
+    async def _start_up(self, record: PoolRecord, order: Order, *, is_new: bool) -> None:
+        if is_new:
+            await self._executor.remove_node(order.pool_id, order.node_id)
+        packages = pool_packages(self._applications, record)
+        error = await self._executor.install(order.pool_id, order.node_id, packages) if packages else None
+        if error is not None:
+            node = record.nodes[order.node_id]
+            record.nodes.put(node.id, nodes.broken(node, error, ticks.now()))
+            return
+        start_spec = record.nodes[order.node_id].start_spec
+        if start_spec is None:
+            self._bring_to(record, order.node_id, "ready")
+            return
+        waits = start_spec["waitForSuccess"]
+        self._bring_to(record, order.node_id, "waitingforstarttask" if waits else "ready")
+
+        def keep(run: NodeRun) -> None:
+            record.nodes.put(order.node_id, replace(record.nodes[order.node_id], start_run=run))
+
+        run = await carry_out(self._executor, order, keep)
+        if waits:
+            self._bring_to(record, order.node_id, "ready" if run.succeeded else "starttaskfailed")
+
+    def _bring_to(self, record: PoolRecord, node_id: str, phase: Phase) -> None:
+        node = record.nodes[node_id]
+        # A node that was sent elsewhere meanwhile stays on its way.
+        if node.phase in ("starting", "waitingforstarttask"):
+            record.nodes.put(node_id, nodes.moved(node, phase, ticks.now()))
+        self._wake()
+
+    def _started(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
+        self._wake()

@@ -1,0 +1,39 @@
+"""The directory that keeps the state of a service: who may use it, and what is in it."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from batchmgr.local.fakebatch.persistence.journal import Journal
+from batchmgr.local.fakebatch.persistence.orphans import kill_orphans
+from batchmgr.local.fakebatch.persistence.reading import restore
+from batchmgr.local.fakebatch.store import Store, unheeded
+from batchmgr.local.fakebatch.wire import ticks
+
+
+class StateInUseError(Exception):
+    """Another process keeps its state in the directory."""
+
+
+@contextmanager
+def kept(store: Store, directory: Path, root: Path) -> Iterator[Journal]:
+    """Keep a store in a directory while the context lasts, after filling it with what was kept there.
+
+    `root` holds the files of tasks. Raises StateInUseError, and JournalError for a journal it cannot read.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateInUseError(f"the state in {directory} is in use by another process") from error
+        kill_orphans(root)
+        restore(directory, store, ticks.now())
+        journal = Journal(directory, store)
+        store.jobs.watch(journal.note)
+        try:
+            yield journal
+        finally:
+            store.jobs.watch(unheeded)
+            journal.close()

@@ -1,0 +1,132 @@
+"""The runs of the tasks of jobs: how they take nodes, and what follows when they end."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from batchmgr.local.fakebatch.execution.port import Executor, Order, task_key
+from batchmgr.local.fakebatch.model import node as nodes
+from batchmgr.local.fakebatch.model import subtask as subtasks
+from batchmgr.local.fakebatch.model import task as tasks
+from batchmgr.local.fakebatch.model.application import Applications
+from batchmgr.local.fakebatch.model.need import need_of
+from batchmgr.local.fakebatch.model.node import Node
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, ended, unprepared
+from batchmgr.local.fakebatch.model.subtask import Subtask
+from batchmgr.local.fakebatch.model.task import Placement, Task
+from batchmgr.local.fakebatch.orders import task_order
+from batchmgr.local.fakebatch.preparations import Preparations
+from batchmgr.local.fakebatch.runs import Ending, Runs
+from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
+from batchmgr.local.fakebatch.wire import ticks
+
+
+class TaskRuns:
+    """Runs tasks on nodes; `complete(record, task, outcome)` is called with each that is not to run again."""
+
+    def __init__(
+        self,
+        store: Store,
+        runs: Runs,
+        executor: Executor,
+        applications: Applications,
+        preparations: Preparations,
+        complete: Callable[[JobRecord, Task, Outcome], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._runs = runs
+        self._executor = executor
+        self._applications = applications
+        self._preparations = preparations
+        self._complete = complete
+        self._wake = wake
+
+    def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
+        """Start a task on the nodes chosen for it, the first of which is the primary."""
+        now = ticks.now()
+        order = task_order(self._applications, record, task, pool, chosen)
+        where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
+        if self._preparations.are_needed(record, order.node_ids):
+            record.put(tasks.placed(task, where, now))
+        else:
+            record.put(tasks.started(task, where, now))
+        need = need_of(task)
+        for node in chosen:
+            pool.nodes.put(node.id, nodes.occupied(node, need.slots, now, exclusive=need.exclusive))
+        if order.instances:
+            record.subtasks[task.id.lower()] = [
+                Subtask(
+                    number=number,
+                    placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
+                    placed_at=now,
+                )
+                for number, instance in enumerate(order.instances[1:], start=1)
+            ]
+            order = replace(order, subtask_ended=_subtask_reporter(record, task))
+        self._runs.start(order, self._carry_out(record, order), self._ended)
+
+    def end(self, record: JobRecord, task_id: str, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
+        """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
+        return self._runs.end(task_key(record.job.id, task_id), ending)
+
+    def end_all(self, record: JobRecord, ending: Ending) -> None:
+        """Kill all runs of the tasks of a job."""
+        for task_id in list(record.running):
+            self.end(record, task_id, ending)
+
+    async def _carry_out(self, record: JobRecord, order: Order) -> Outcome | None:
+        if not await self._preparations.ready(record, order):
+            return None
+        task = record.tasks[order.task_id]
+        now = ticks.now()
+        if task.state == "preparing" and task.placement is not None:
+            record.put(tasks.started(task, task.placement, now))
+        if order.instances:
+            placed = record.subtasks[task.id.lower()]
+            record.subtasks[task.id.lower()] = [subtasks.started(subtask, now) for subtask in placed]
+        for reference in order.spec.get("applicationPackageReferences", ()):
+            if self._applications.find(reference) is None:
+                return unprepared(_no_default(reference["applicationId"]))
+        return await self._executor.run(order)
+
+    def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
+        record = self._store.jobs[order.job_id]
+        task = record.tasks[order.task_id]
+        now = ticks.now()
+        self._leave_nodes(order, task, outcome)
+        for subtask in record.subtasks.get(order.task_id.lower(), ()):
+            _finish(record, task, subtask.number, outcome or ended())
+        if ending is Ending.DISCARDED:
+            record.remove(task)
+        elif outcome is None and ending is Ending.REQUEUED:
+            record.put(tasks.requeued(task, now))
+        elif outcome is None and ending is None:
+            record.put(tasks.returned(task, now))
+        elif outcome is not None and outcome.is_retryable and task.retries_left and ending is None:
+            record.put(tasks.awaiting_retry(task, now))
+        else:
+            self._complete(record, task, outcome or ended())
+        self._wake()
+
+    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None) -> None:
+        pool = self._store.pools[order.pool_id]
+        succeeded = outcome is not None and outcome.failure is None
+        for node_id in order.node_ids:
+            node = pool.nodes[node_id]
+            left = nodes.released(node, task.slots, ticks.now(), ran=outcome is not None, succeeded=succeeded)
+            pool.nodes.put(node_id, left)
+
+
+def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome], None]:
+    return lambda number, outcome: _finish(record, task, number, outcome)
+
+
+def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
+    found = record.subtasks[task.id.lower()]
+    found[number - 1] = subtasks.finished(found[number - 1], outcome, ticks.now())
+
+
+def _no_default(application_id: str) -> Failure:
+    message = "One of the specified application packages has no default version"
+    return Failure("ApplicationPackageNotFound", message, (("ApplicationId", application_id),))

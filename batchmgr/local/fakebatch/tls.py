@@ -1,0 +1,41 @@
+"""The certificate the service makes for itself to serve over https."""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+
+class CertificateError(OSError):
+    """No certificate could be made."""
+
+
+def make_certificate(directory: Path, host: str) -> Path:
+    """Write a self-signed certificate for `host` and for localhost, and its key beside it; return its path.
+
+    Both are made by the `openssl` program. Raises CertificateError where there is none, or it fails.
+    """
+    program = shutil.which("openssl")
+    if program is None:
+        raise CertificateError("--https needs the openssl program on PATH")
+    directory.mkdir(parents=True, exist_ok=True)
+    certificate = directory / "certificate.pem"
+    kind = "IP" if host.replace(".", "").isdigit() or ":" in host else "DNS"
+    command = [program, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    command += ["-days", "365", "-subj", "/CN=localhost", "-keyout", str(_key_of(certificate))]
+    command += ["-addext", f"subjectAltName=DNS:localhost,IP:127.0.0.1,{kind}:{host}"]
+    made = subprocess.run([*command, "-out", str(certificate)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise CertificateError(f"openssl failed: {made.stderr.strip()}")
+    return certificate
+
+
+def server_context(certificate: Path) -> ssl.SSLContext:
+    """Return the TLS settings of a server with a certificate that `make_certificate` made."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, _key_of(certificate))
+    return context
+
+
+def _key_of(certificate: Path) -> Path:
+    return certificate.with_name("key.pem")

@@ -1,0 +1,224 @@
+"""How much the local Batch service takes: tasks added, tasks listed, memory.
+
+    python benchmarks/fakebatch/scale.py [--tasks 100000] [--server-argument=--state --server-argument=DIR]
+
+The service runs as a process of its own. Its rates are given by the wall clock and by its own processor time:
+the second is what one core of its own would give, also on a busy machine.
+"""
+
+import argparse
+import base64
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+_COLLECTION: Final = 100
+_PLAN: Final = "duration=lognormal(2s,1.5) failure=0.01 seed=7"
+_VERSION: Final = "2025-06-01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A running service: where it answers, its credentials, and its process."""
+
+    endpoint: str
+    account: str
+    key: str
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time the process has used."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self) -> int:
+        """Return the memory of the process."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def serving(arguments: list[str]) -> Iterator[Server]:
+    """Run the service while the context lasts."""
+    command = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0", "--json", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        greeting = json.loads(process.stdout.readline() if process.stdout else "")
+        try:
+            yield Server(**{name: greeting[name] for name in ("endpoint", "account", "key")}, pid=process.pid)
+        finally:
+            process.terminate()
+
+
+class Client:
+    """One connection that sends signed requests; its own cost is kept small."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection = HTTPConnection(urlsplit(server.endpoint).netloc)
+
+    def send(self, method: str, path: str, query: dict[str, str], body: bytes = b"") -> bytes:
+        """Return the body of the answer. Raises RuntimeError unless the request succeeds."""
+        parameters = {"api-version": _VERSION, **query}
+        target = path + "?" + "&".join(f"{name}={shown}" for name, shown in parameters.items())
+        headers = {"ocp-date": formatdate(usegmt=True)}
+        if body:
+            headers["Content-Type"] = "application/json; odata=minimalmetadata"
+        headers["Authorization"] = self._signature(method, path, parameters, headers, len(body))
+        self._connection.request(method, target, body or None, headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status >= 300:
+            raise RuntimeError(f"{answer.status}: {content[:500]!r}")
+        return content
+
+    def _signature(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], length: int
+    ) -> str:
+        kind = headers.get("Content-Type", "")
+        lines = [method, "", "", str(length) if length else "", "", kind, "", "", "", "", "", ""]
+        lines += [f"ocp-date:{headers['ocp-date']}", f"/{self._server.account}{path}"]
+        lines += [f"{name}:{query[name]}" for name in sorted(query)]
+        digest = hmac.digest(base64.b64decode(self._server.key), "\n".join(lines).encode(), hashlib.sha256)
+        return f"SharedKey {self._server.account}:{base64.b64encode(digest).decode()}"
+
+
+def task(number: int) -> dict[str, Any]:
+    """Return the body of a task of about 850 bytes, as a planner of many small tasks would write it."""
+    container = "https://account.blob.core.windows.net/runs"
+    return {
+        "id": f"task-{number:08}",
+        "commandLine": f"/bin/bash -c 'set -e; ./run.sh --part {number:08} --of 100000 --threads 4'",
+        "environmentSettings": [
+            {"name": "RUN_ID", "value": "2f1c7d1e-52b1-4d0f-9d0c-0a8d3d1f4c11"},
+            {"name": "PART", "value": f"{number:08}"},
+        ],
+        "resourceFiles": [{"httpUrl": f"{container}/in/{number:08}.bin?{'s' * 120}", "filePath": "in.bin"}],
+        "outputFiles": [
+            {
+                "filePattern": "out.bin",
+                "destination": {
+                    "container": {"containerUrl": f"{container}?{'s' * 120}", "path": f"out/{number:08}"}
+                },
+                "uploadOptions": {"uploadCondition": "taskSuccess"},
+            }
+        ],
+        "constraints": {"maxTaskRetryCount": 3, "maxWallClockTime": "PT1H"},
+    }
+
+
+@dataclass
+class Meter:
+    """The times and the memory between two moments of a service."""
+
+    server: Server
+
+    def __post_init__(self) -> None:
+        self._cpu, self._memory = self.server.cpu_seconds(), self.server.resident_bytes()
+        self._wall = time.perf_counter()
+
+    def rates(self, count: int) -> str:
+        """Return how many of something were done a second."""
+        wall = time.perf_counter() - self._wall
+        cpu = self.server.cpu_seconds() - self._cpu
+        return f"{wall:6.2f} s, {count / wall:9,.0f}/s; of the service {cpu:6.2f} s, {count / cpu:9,.0f}/s"
+
+    def growth(self) -> int:
+        """Return the bytes of memory that came along."""
+        return self.server.resident_bytes() - self._memory
+
+
+def report(line: str) -> None:
+    """Show a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def measure(server: Server, tasks: int) -> None:
+    """Add tasks that do not run, list them and count them."""
+    client = Client(server)
+    bodies = collections(tasks)
+    own = sum(map(len, bodies)) / tasks
+    meter = Meter(server)
+    add_job(client, "none", bodies)
+    report(f"added   {tasks:,} tasks of {own:.0f} bytes: {meter.rates(tasks)}")
+    growth = meter.growth() / tasks
+    report(f"memory  {growth:,.0f} bytes a task, {growth - own:,.0f} beyond its own JSON")
+    for select in ("id,state,stateTransitionTime", None):
+        meter = Meter(server)
+        found = sum(len(json.loads(page)["value"]) for page in pages(client, select))
+        if found != tasks:
+            raise RuntimeError(f"{found} of {tasks} tasks were listed")
+        report(f"listed  {found:,} tasks, $select={select}: {meter.rates(found)}")
+    if counts(client)["active"] != tasks:
+        raise RuntimeError(f"counted {counts(client)}")
+
+
+def drive(server: Server, tasks: int) -> None:
+    """Add tasks that pass their time on a virtual clock, and follow them to the end."""
+    client = Client(server)
+    bodies = collections(tasks)
+    meter = Meter(server)
+    add_job(client, "sim", bodies)
+    while counts(client)["completed"] < tasks:
+        time.sleep(0.1)
+    report(f"driven  {tasks:,} simulated tasks from creation to completion: {meter.rates(tasks)}")
+
+
+def collections(tasks: int) -> list[bytes]:
+    """Return the bodies of the requests that add so many tasks."""
+    return [
+        json.dumps({"value": [task(number) for number in range(first, first + _COLLECTION)]}).encode()
+        for first in range(0, tasks, _COLLECTION)
+    ]
+
+
+def add_job(client: Client, pool_id: str, bodies: list[bytes]) -> None:
+    """Add a job with its tasks."""
+    client.send("POST", "/jobs", {}, json.dumps({"id": "job", "poolInfo": {"poolId": pool_id}}).encode())
+    for body in bodies:
+        client.send("POST", "/jobs/job/addtaskcollection", {}, body)
+
+
+def counts(client: Client) -> dict[str, int]:
+    """Return how many tasks are in each state."""
+    found: dict[str, int] = json.loads(client.send("GET", "/jobs/job/taskcounts", {}))["taskCounts"]
+    return found
+
+
+def pages(client: Client, select: str | None) -> Iterator[bytes]:
+    """Yield the pages of the list of tasks; the link is found without reading the whole of the page."""
+    chosen = {"$select": select} if select else {}
+    page = client.send("GET", "/jobs/job/tasks", chosen)
+    yield page
+    while (start := page.rfind(b'"odata.nextLink"')) >= 0:
+        token = page[start:].partition(b"skiptoken=")[2].partition(b'"')[0].decode()
+        page = client.send("GET", "/jobs/job/tasks", {**chosen, "$skiptoken": token.replace("%3D", "=")})
+        yield page
+
+
+def main() -> None:
+    """Run the benchmark with the arguments of the process."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--tasks", type=int, default=100_000, help="how many (default: %(default)s)")
+    parser.add_argument("--server-argument", action="append", default=[], help="given to the service")
+    args = parser.parse_args()
+    with serving(args.server_argument) as server:
+        measure(server, args.tasks)
+    simulated = ["--executor", "simulated", "--simulate", _PLAN, "--pool", "sim=50x4"]
+    with serving([*args.server_argument, *simulated]) as server:
+        drive(server, args.tasks)
+
+
+main()

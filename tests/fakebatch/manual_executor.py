@@ -1,0 +1,45 @@
+"""An executor whose runs end when a test says so."""
+
+import asyncio
+from collections.abc import Callable
+
+from batchmgr.local.fakebatch.execution.port import Order, RunKey
+from batchmgr.local.fakebatch.model.application import Package
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+
+
+class ManualExecutor:
+    """Runs nothing: `pending` has the orders that are under way, `finish` ends one of them."""
+
+    def __init__(self, check: Callable[[Order], None] = lambda order: None) -> None:
+        self.pending: dict[RunKey, tuple[Order, asyncio.Future[Outcome]]] = {}
+        self._check = check
+
+    async def run(self, order: Order) -> Outcome:
+        assert order.key not in self.pending, "two runs of one task at the same time"
+        self._check(order)
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.pending[order.key] = (order, ended)
+        try:
+            return await ended
+        finally:
+            del self.pending[order.key]
+
+    def finish(self, key: RunKey, outcome: Outcome) -> None:
+        order, ended = self.pending[key]
+        for number in range(1, len(order.instances)):
+            order.subtask_ended(number, outcome)
+        if not ended.done():
+            ended.set_result(outcome)
+
+    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> Failure | None:
+        return None
+
+    async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
+        pass
+
+    async def remove_node(self, pool_id: str, node_id: str) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass

@@ -1,0 +1,170 @@
+"""Tasks that only pass their time."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from azure.batch import models
+from azure.batch.aio import BatchClient
+
+from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.simulation import plan
+from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, until
+
+_POOL: dict[str, object] = {
+    "id": "hpc",
+    "vmSize": "small",
+    "targetDedicatedNodes": 4,
+    "taskSlotsPerNode": 4,
+}
+
+
+@asynccontextmanager
+async def _simulated(line: str, root: Path) -> AsyncIterator[BatchClient]:
+    async with (
+        serving(Options(root=root, pools=(_POOL,), simulation=plan.parse(line))) as endpoint,
+        BatchClient(endpoint, credential()) as batch,
+    ):
+        yield batch
+
+
+async def _all_completed(batch: BatchClient, count: int) -> models.BatchTaskCounts:
+    async def done() -> bool:
+        return (await batch.get_job_task_counts("job")).task_counts.completed == count
+
+    await until(done)
+    return (await batch.get_job_task_counts("job")).task_counts
+
+
+async def _lasted(batch: BatchClient, task_id: str) -> float:
+    info = await ended(batch, task_id)
+    assert info.start_time is not None
+    assert info.end_time is not None
+    return (info.end_time - info.start_time).total_seconds()
+
+
+def _settings(**variables: str) -> list[models.EnvironmentSetting]:
+    return [models.EnvironmentSetting(name=name, value=value) for name, value in variables.items()]
+
+
+async def test_hours_pass_in_a_moment(tmp_path: Path) -> None:
+    started = time.monotonic()
+    async with _simulated("duration=2h", tmp_path) as batch:
+        # All of them are there before the first can start: time goes on as soon as all that could start did.
+        await add_job(batch, pool_id="later")
+        await asyncio.gather(*(add_task(batch, f"t{number}") for number in range(40)))
+        pool = models.BatchPoolCreateOptions(
+            id="later", vm_size="small", target_dedicated_nodes=4, task_slots_per_node=4
+        )
+        await batch.create_pool(pool)
+        await _all_completed(batch, 40)
+        times = [task.execution_info async for task in batch.list_tasks("job")]
+    first = min(info.start_time for info in times if info and info.start_time)
+    last = max(info.end_time for info in times if info and info.end_time)
+    # Sixteen slots: three rounds of two hours.
+    assert 6 * 3600 <= (last - first).total_seconds() < 6 * 3600 + 60
+    assert time.monotonic() - started < 60
+
+
+async def test_a_task_or_its_job_may_say_how_long_it_lasts_and_how_it_exits(tmp_path: Path) -> None:
+    async with _simulated("duration=1s", tmp_path) as batch:
+        await add_job(batch, common_environment_settings=_settings(FAKEBATCH_DURATION="1m"))
+        await add_task(batch, "as-the-job-says")
+        settings = _settings(FAKEBATCH_DURATION="1.5h", FAKEBATCH_EXIT_CODE="7")
+        await add_task(batch, "as-it-says", environment_settings=settings)
+        await add_task(batch, "senseless", environment_settings=_settings(FAKEBATCH_DURATION="soon"))
+        assert await _lasted(batch, "as-the-job-says") == pytest.approx(60, abs=1)
+        assert await _lasted(batch, "as-it-says") == pytest.approx(5400, abs=1)
+        assert (await ended(batch, "as-it-says")).exit_code == 7
+        assert await failure_code(batch, "senseless") == "CommandLaunchFailed"
+
+
+async def test_a_task_ends_at_its_time_limit(tmp_path: Path) -> None:
+    async with _simulated("duration=3h", tmp_path) as batch:
+        await add_job(batch)
+        limit = models.BatchTaskConstraints(max_wall_clock_time=timedelta(hours=1))
+        await add_task(batch, "t", constraints=limit)
+        assert await _lasted(batch, "t") == pytest.approx(3600, abs=1)
+        assert await failure_code(batch, "t") == "TaskEnded"
+
+
+async def test_a_running_task_is_terminated(tmp_path: Path) -> None:
+    async with _simulated("duration=1h speed=1", tmp_path) as batch:
+        await add_job(batch)
+        await add_task(batch, "t")
+        await batch.terminate_task("job", "t")
+        assert await failure_code(batch, "t") == "TaskEnded"
+
+
+async def _failed(seed: int, root: Path) -> list[str]:
+    async with _simulated(f"duration=exponential(1m) failure=0.3 seed={seed}", root) as batch:
+        await add_job(batch)
+        await asyncio.gather(*(add_task(batch, f"t{number:02}") for number in range(60)))
+        await _all_completed(batch, 60)
+        return [task.id async for task in batch.list_tasks("job", filter="executionInfo/exitCode ne 0")]
+
+
+async def test_the_same_seed_fails_the_same_tasks(tmp_path: Path) -> None:
+    first, again, other = [await _failed(seed, tmp_path) for seed in (7, 7, 8)]
+    assert first == again
+    assert first != other
+    assert 5 < len(first) < 40
+
+
+async def test_a_failed_task_may_succeed_when_it_is_run_again(tmp_path: Path) -> None:
+    async with _simulated("failure=0.5 seed=1", tmp_path) as batch:
+        constraints = models.BatchTaskConstraints(max_task_retry_count=20)
+        await add_job(batch)
+        await asyncio.gather(*(add_task(batch, f"t{n}", constraints=constraints) for n in range(20)))
+        assert (await _all_completed(batch, 20)).succeeded == 20
+        retries = [task.execution_info async for task in batch.list_tasks("job")]
+        assert sum(info.retry_count for info in retries if info is not None) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "middle"),
+    [
+        ("2s", 2.0),
+        ("uniform(1s,3s)", 2.0),
+        ("exponential(2s)", 2 * 0.693),
+        ("lognormal(2s,1.5)", 2.0),
+    ],
+)
+def test_durations_are_drawn_from_a_distribution(text: str, middle: float) -> None:
+    draw, random = plan.parse(f"duration={text}").duration, Random(1)
+    drawn = sorted(draw(random) for _ in range(2001))
+    assert drawn[1000] == pytest.approx(middle, rel=0.15)
+
+
+def test_units_of_durations() -> None:
+    assert [plan.seconds(text) for text in ("250ms", "2s", "1.5m", "1h")] == [0.25, 2, 90, 3600]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["duration=2", "duration=normal(1s,2s)", "failure=2", "speed=0", "speed=nan", "color=red", "fast"],
+)
+def test_a_plan_that_is_not_understood_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        plan.parse(line)
+
+
+async def test_a_factor_makes_the_clock_run_faster(tmp_path: Path) -> None:
+    started = time.monotonic()
+    async with _simulated("duration=20s speed=100", tmp_path) as batch:
+        await add_job(batch)
+        await add_task(batch, "t")
+        assert await _lasted(batch, "t") == pytest.approx(20, abs=10)
+    assert time.monotonic() - started > 0.2
+
+
+def test_parts_of_a_plan_come_in_any_order() -> None:
+    parts = ("duration=2s", "failure=0.01", "seed=7", "speed=50")
+    plans = [plan.parse(" ".join(order)) for order in itertools.permutations(parts)]
+    assert {(read.failure, read.seed, read.speed) for read in plans} == {(0.01, 7, 50.0)}
