@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-port", type=int, default=10100, metavar="PORT", help="default 10100")
     parser.add_argument("--blob-port", type=int, default=10000, metavar="PORT", help="default 10000")
     parser.add_argument("--queue-port", type=int, default=10001, metavar="PORT", help="default 10001; 0: any")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep blobs, messages and logs here")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="keep everything here, for the next start")
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
         "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"

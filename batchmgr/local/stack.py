@@ -174,7 +174,7 @@ async def _start(
         queue_port=options.queue_port,
     )
     report("fake Azure Batch")
-    batch = await _start_batch(processes, _made(data / "batch"), environment, options.batch_port)
+    batch = await _start_batch(processes, _made(data / "batch"), environment, options)
     app_settings = _app_settings(azurite, batch)
     await prepare_storage(Settings.from_environment(app_settings))
     report("Functions host")
@@ -196,12 +196,13 @@ async def _start(
 
 
 async def _start_batch(
-    processes: Processes, root: Path, environment: Mapping[str, str], port: int
+    processes: Processes, root: Path, environment: Mapping[str, str], options: StackOptions
 ) -> Mapping[str, str]:
     """Start the fake Batch; its `endpoint`, `account` and `key`."""
     command = [
         *(sys.executable, "-m", "batchmgr.local.fakebatch", "--json"),
-        *("--port", str(port), "--root", str(root), "--pool", f"{POOL_ID}=2x4"),
+        *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
+        *("--state" if options.data else "--root", str(root)),
     ]
     child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
     ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)

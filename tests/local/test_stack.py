@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from batchmgr.local.errors import StackError
+from batchmgr.local.ports import free_port
 from batchmgr.local.processes import ChildProcess, Processes
 from batchmgr.local.stack import Endpoints, Stack, StackOptions, running_stack
 from tests.local.liveness import descendants, is_alive, until
@@ -105,6 +106,29 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
             assert stack.host is not died
 
         await asyncio.wait_for(stack.guard(crash()), 60)
+
+
+async def test_a_stack_with_data_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    # On the same ports: what tasks know of their storage is an address.
+    options = StackOptions(data=tmp_path / "data", blob_port=free_port(), batch_port=free_port())
+    body = json.dumps({"jobId": "kept", "tasks": [{"id": "a", "commandLine": "sleep 1"}]})
+    async with aiohttp.ClientSession() as session:
+        async with running_stack(options) as stack:
+            jobs = f"{stack.endpoints.functions}/api/jobs"
+            async with session.post(jobs, data=body) as answer:
+                assert answer.status == 202
+            await asyncio.wait_for(_until_state(session, f"{jobs}/kept", "running"), 30)
+        async with running_stack(options) as stack:
+            url = f"{stack.endpoints.functions}/api/jobs/kept"
+            await asyncio.wait_for(_until_state(session, url, "succeeded"), 60)
+
+
+async def _until_state(session: aiohttp.ClientSession, url: str, state: str) -> None:
+    while True:
+        async with session.get(url) as answer:
+            if answer.status == 200 and (await answer.json())["state"] == state:
+                return
+        await asyncio.sleep(0.05)
 
 
 async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
