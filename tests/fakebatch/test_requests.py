@@ -2,10 +2,12 @@
 
 import datetime
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_NAME
 from tests.fakebatch.raw_http import Reply, request
 
@@ -258,3 +260,13 @@ async def test_the_quota_of_active_jobs_is_kept(endpoint: str) -> None:
         assert (await request(endpoint, "POST", "/jobs", {**_JOB, "id": f"j{number}"})).status == 201
     reply = await request(endpoint, "POST", "/jobs", _JOB)
     assert (reply.status, reply.code) == (409, "ActiveJobAndScheduleQuotaReached")
+
+
+async def test_the_quota_of_pools_is_kept(tmp_path: Path) -> None:
+    pool: dict[str, object] = {"id": "first", "vmSize": "small", "targetDedicatedNodes": 0}
+    async with serving(Options(root=tmp_path, pools=(pool,), pool_quota=2)) as endpoint:
+        body = {"vmSize": "small"}
+        assert (await request(endpoint, "POST", "/pools", {"id": "second", **body})).status == 201
+        reply = await request(endpoint, "POST", "/pools", {"id": "third", **body})
+        assert (reply.status, reply.code) == (409, "PoolQuotaReached")
+        assert (await request(endpoint, "POST", "/pools", {"id": "second", **body})).code == "PoolExists"

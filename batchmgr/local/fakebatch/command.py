@@ -88,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
     )
+    parser.add_argument("--pool-quota", type=int, default=100, help="the most pools (default: %(default)s)")
     add_account_arguments(parser)
 
 
@@ -110,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
             port=args.port,
             pools=tuple(args.pool),
             active_job_quota=args.active_job_quota,
+            pool_quota=args.pool_quota,
             applications=tuple(args.application),
             auto_storage=auto_storage_of(args),
             simulation=args.simulate if args.executor == "simulated" else None,

@@ -65,6 +65,7 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     active_job_quota: int = 300
+    pool_quota: int = 100
     applications: tuple[Package, ...] = ()
     auto_storage: AutoStorage | None = None
     simulation: Plan | None = None
@@ -114,6 +115,7 @@ def _service(options: Options, engine: Engine, layout: Layout) -> Service:
         logs=ServiceLogs(engine.store),
         layout=layout,
         active_job_quota=options.active_job_quota,
+        pool_quota=options.pool_quota,
         is_loose=options.loose,
     )
 

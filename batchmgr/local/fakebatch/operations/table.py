@@ -23,6 +23,7 @@ class Service:
     logs: ServiceLogs
     layout: Layout
     active_job_quota: int
+    pool_quota: int
     is_loose: bool = False
 
 

@@ -104,6 +104,7 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
     "PoolBeingDeleted": (409, "The specified pool has been marked for deletion and is being reclaimed."),
     "PoolBeingResized": (409, "The specified pool is being resized."),
     "PoolExists": (409, "The specified pool already exists."),
+    "PoolQuotaReached": (409, "The maximum number of pools for this account has been reached."),
     "PoolNotFound": (404, "The specified pool does not exist."),
     "RequestBodyTooLarge": (413, "The size of the request body exceeds the maximum size permitted."),
     "ResourceNotFound": (404, "The specified resource does not exist."),
