@@ -4,12 +4,13 @@ import mimetypes
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from batchmgr.local.fakebatch.operations.table import Handler, Operation, Service
 from batchmgr.local.fakebatch.wire import ticks
 from batchmgr.local.fakebatch.wire.answers import Answer, FileSpan
 from batchmgr.local.fakebatch.wire.calls import Call, check_conditions
@@ -148,3 +149,21 @@ def _view(directory: Directory, file: _File) -> dict[str, Any]:
             "fileMode": f"0o{file.status.st_mode:o}",
         }
     return view
+
+
+def operations(path: str, directory: Callable[[Service, Call], Directory]) -> tuple[Operation, ...]:
+    """Return the operations on the files listed at `path`, those of the directory that a call names."""
+
+    def on_directory(answer: Callable[[Directory, Call], Answer]) -> Handler:
+        async def handle(service: Service, call: Call) -> Answer:
+            return answer(directory(service, call), call)
+
+        return handle
+
+    file = f"{path}/{{filePath:.+}}"
+    return (
+        Operation("GET", path, on_directory(list_all)),
+        Operation("GET", file, on_directory(get)),
+        Operation("HEAD", file, on_directory(head)),
+        Operation("DELETE", file, on_directory(delete)),
+    )
