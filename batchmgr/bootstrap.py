@@ -90,9 +90,9 @@ class Runtime:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Ports:
+        start_telemetry(self.settings.telemetry_connection_string)
         ports = await self._stack.enter_async_context(open_ports(self.settings))
         await prepare_storage(self.settings)
-        start_telemetry(self.settings.telemetry_connection_string)
         return ports
 
 
