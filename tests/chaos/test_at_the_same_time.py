@@ -1,8 +1,7 @@
 """Several processes that work on one job at the same time tell everything once, and call back once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,46 +14,27 @@ from batchmgr.usecases.cancellation import cancel
 from batchmgr.usecases.finalization import finalize
 from batchmgr.usecases.polling import poll
 from batchmgr.wire.job_message import encode
+from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task
 
-PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "callbacks")
 DELAYS = st.lists(st.integers(0, 7), min_size=20, max_size=200)
 
 
-class _Delayed:
-    """A port whose calls take a drawn number of turns of the event loop."""
+def delayed(world: World, delays: list[int]) -> Ports:
+    """Ports whose calls take a drawn number of turns of the event loop, before and after their effect."""
+    turns = iter(delays)
 
-    def __init__(self, port: Any, turns: Iterator[int]) -> None:
-        self._port, self._turns = port, turns
-
-    def __getattr__(self, method: str) -> Any:
-        real = getattr(self._port, method)
-        if method in {"check", "blob_uri"}:
-            return real
-        if method in {"list_tasks", "active_ids"}:
-            return lambda *args, **kwargs: self._listing(real, *args, **kwargs)
-        return lambda *args, **kwargs: self._call(real, *args, **kwargs)
-
-    async def _call(self, real: Any, *args: Any, **kwargs: Any) -> Any:
-        await self._wait()
-        result = await real(*args, **kwargs)
-        await self._wait()
-        return result
-
-    async def _listing(self, real: Any, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        await self._wait()
-        for item in [item async for item in real(*args, **kwargs)]:
-            yield item
-
-    async def _wait(self) -> None:
-        for _ in range(next(self._turns, 0)):
+    async def wait() -> None:
+        for _ in range(next(turns, 0)):
             await asyncio.sleep(0)
 
+    async def around(name: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        await wait()
+        result = await call()
+        await wait()
+        return result
 
-def delayed(world: World, delays: list[int]) -> Ports:
-    turns = iter(delays)
-    ports = {name: _Delayed(getattr(world.ports, name), turns) for name in PORTS}
-    return replace(world.ports, **ports)  # type: ignore[arg-type]
+    return intercepted(world.ports, around)
 
 
 def assert_told_once(world: World) -> None:

@@ -1,0 +1,43 @@
+"""Ports whose every call passes through a test's hands."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from batchmgr.ports import Ports
+
+PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "callbacks")
+"""The ports with effects."""
+
+PURE = frozenset({"check", "blob_uri"})
+LISTINGS = frozenset({"list_tasks", "active_ids"})
+
+Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+"""What is done with a call: its name, such as `jobs.save`, and what makes it."""
+
+
+def intercepted(ports: Ports, around: Around) -> Ports:
+    """The same ports, each call made by `around`; a listing counts as one call."""
+    proxies = {name: _Proxy(name, getattr(ports, name), around) for name in PORTS}
+    return replace(ports, **proxies)  # type: ignore[arg-type]
+
+
+class _Proxy:
+    def __init__(self, name: str, port: Any, around: Around) -> None:
+        self._name, self._port, self._around = name, port, around
+
+    def __getattr__(self, method: str) -> Any:
+        real = getattr(self._port, method)
+        if method in PURE:
+            return real
+        name = f"{self._name}.{method}"
+        if method in LISTINGS:
+            return lambda *args, **kwargs: self._list(name, lambda: real(*args, **kwargs))
+        return lambda *args, **kwargs: self._around(name, lambda: real(*args, **kwargs))
+
+    async def _list(self, name: str, real: Callable[[], AsyncIterator[Any]]) -> AsyncIterator[Any]:
+        async def collect() -> list[Any]:
+            return [item async for item in real()]
+
+        for item in await self._around(name, collect):
+            yield item
