@@ -55,3 +55,16 @@ async def test_a_transition_that_became_visible_too_late_is_told_at_the_end(
     await world.until_settled()
     told = [event.type for event in world.log() if event.subject.endswith("/7")]
     assert told == ["batchmgr.task.succeeded"]
+
+
+async def test_only_the_first_twenty_failed_tasks_are_looked_at_on_their_nodes() -> None:
+    world = World()
+    world.enqueue(job_message(*(task(str(number), "/bin/false") for number in range(1, 31))))
+    await world.until_settled()
+    failed = [event.data["error"] for event in world.log() if event.type == "batchmgr.task.failed"]
+    looked_at = [error for error in failed if isinstance(error, dict) and error.get("stderr")]
+    assert (len(failed), len(looked_at)) == (30, 20)
+    assert len(world.record().failed_tasks) == 20
+    [(_, body, _)] = world.callbacks.received
+    assert body.error is not None
+    assert body.error.message.startswith("30 of 30 tasks failed.")

@@ -22,9 +22,6 @@ Phase: TypeAlias = Literal[
     "preempted",
     "leavingpool",
 ]
-LEAVING_UP: Final[frozenset[Phase]] = frozenset({"rebooting", "reimaging", "deallocating", "leavingpool"})
-"""The phases in which a node first gets rid of its tasks."""
-
 _BUSY: Final[Mapping[Phase, str]] = {
     "starting": "NodeBeingStarted",
     "waitingforstarttask": "NodeBeingStarted",
