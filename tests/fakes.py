@@ -1,6 +1,6 @@
 """In-memory stand-ins for the ports. Each passes the contract suite that its real adapter passes."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,14 +15,15 @@ from batchmgr.errors import (
     ServiceNotFoundError,
 )
 from batchmgr.model.event import Event
+from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_key
 from batchmgr.model.job import JobRecord
 from batchmgr.model.outcome import count
-from batchmgr.model.plan import ContainerNeed, JobPlan, TaskPlan
+from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.ports import Versioned
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.wire.batch_body import ContainerGrant, Grants
+from batchmgr.wire.batch_files import ContainerGrant, Grants
 from batchmgr.wire.job_message import JobMessage
 
 
@@ -62,19 +63,24 @@ class FakeBatch:
         self.pools = {"local"}
         self.created: list[str] = []
         self.finished: list[str] = []
+        self.leaves: dict[str, Callable[[], None]] = {}
+        """What a task leaves behind when it succeeds, by its id."""
 
     async def require_pool(self, pool_id: str) -> None:
         if pool_id not in self.pools:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
 
-    async def create_job(self, plan: JobPlan, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
         if job_key(plan.job_id) in self.jobs:
             raise ServiceConflictError("exists", code="JobExists", status=409)
-        self.jobs[job_key(plan.job_id)] = _Job(plan=plan, digest=digest)
+        job = self.jobs[job_key(plan.job_id)] = _Job(plan=plan, digest=digest)
+        if plan.job_manager_task is not None:
+            job.tasks[plan.job_manager_task.id] = plan.job_manager_task
+            self._set(job, plan.job_manager_task.id, state="active")
         self.created.append(plan.job_id)
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        job = self._job(job_id)
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+        job = self._job(plan.job_id)
         if job.state != "active":
             raise ServiceConflictError("over", code="JobCompleted", status=409)
         for task in tasks:
@@ -83,6 +89,11 @@ class FakeBatch:
             if task.id not in job.tasks:
                 job.tasks[task.id] = task
                 self._set(job, task.id, state="active")
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        job = self._job(job_id)
+        job.tasks.pop(task_id, None)
+        job.snapshots.pop(task_id, None)
 
     async def terminate_when_done(self, job_id: str) -> None:
         self._job(job_id).ends_when_done = True
@@ -146,7 +157,9 @@ class FakeBatch:
             return False
         for parent in task.depends_on:
             done = job.snapshots.get(parent)
-            if done is None or not (done.has_succeeded or (done.has_failed and job.tasks[parent].is_leaf)):
+            if done is None or done.state != "completed":
+                return False
+            if done.has_failed and job.tasks[parent].blocks_after_failure(done.exit_code):
                 return False
         return True
 
@@ -157,6 +170,7 @@ class FakeBatch:
             self._set(job, task.id, state="completed", result="failure", exit_code=1, error=error)
         else:
             self._set(job, task.id, state="completed", result="success", exit_code=0)
+            self.leaves.get(task.id, lambda: None)()
 
     def _end_if_done(self, job: _Job) -> None:
         done = all(task.state == "completed" for task in job.snapshots.values())
@@ -183,6 +197,7 @@ class FakeJobStore:
 
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
+        self.tasks: dict[str, bytes] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
         self._version = 0
@@ -194,6 +209,12 @@ class FakeJobStore:
         if job_key(job_id) not in self.requests:
             raise JobNotFoundError(job_id)
         return self.requests[job_key(job_id)]
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        return self.tasks.setdefault(job_key(job_id), body)
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        return self.tasks.get(job_key(job_id))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         if job_key(record.job_id) not in self.records:
@@ -303,10 +324,18 @@ class FakeFinalizeSignal:
 class FakeNodeStorage:
     """Grants everything."""
 
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
         return {
             need: ContainerGrant(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }
+
+    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
+        return self.blobs.get(f"{need.container_name}/{path}")
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"
