@@ -215,7 +215,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))
     def preempt(self, pool: str, number: int) -> None:
-        self.turn(lambda: self.engine.preempt(self.store.pools[pool], number))
+        self.turn(lambda: self.engine.fleet.preempt(self.store.pools[pool], number))
 
     @rule(pool=st.sampled_from(_POOLS))
     def restore(self, pool: str) -> None:

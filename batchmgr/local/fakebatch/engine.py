@@ -10,6 +10,7 @@ from batchmgr.local.fakebatch.auto_pools import AutoPools
 from batchmgr.local.fakebatch.bodies.job_tasks import with_tasks
 from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.fleet import Fleet
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import job as jobs
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model import task as tasks
@@ -20,7 +21,7 @@ from batchmgr.local.fakebatch.model.task_spec import TaskSpec
 from batchmgr.local.fakebatch.preparations import Preparations
 from batchmgr.local.fakebatch.retention import Retention
 from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
+from batchmgr.local.fakebatch.store import JobRecord, Store
 from batchmgr.local.fakebatch.task_runs import TaskRuns
 from batchmgr.local.fakebatch.wire import durations, ticks
 
@@ -39,12 +40,16 @@ class Engine:
         self.applications = applications or Applications()
         self._executor = executor
         self._runs = Runs()
-        preparations = Preparations(store, self._runs, executor, self.applications, self.wake)
-        self._preparations = preparations
-        self.fleet = Fleet(store, self._runs, executor, self.applications, preparations, self.wake)
-        self._task_runs = TaskRuns(
-            store, self._runs, executor, self.applications, preparations, self._complete, self.wake
+        machinery = Machinery(
+            store=store,
+            runs=self._runs,
+            executor=executor,
+            applications=self.applications,
+            wake=self.wake,
         )
+        self._preparations = Preparations(machinery)
+        self.fleet = Fleet(machinery, self._preparations)
+        self._task_runs = TaskRuns(machinery, self._preparations, self._complete)
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = False
@@ -262,7 +267,3 @@ class Engine:
         pool = self._auto_pools.add(spec["id"], spec)
         self.wake()
         return pool
-
-    def preempt(self, record: PoolRecord, number: int) -> list[str]:
-        """Take spot nodes from a pool, as the service does when it needs them. Returns their ids."""
-        return self.fleet.preempt(record, number)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from batchmgr.local.fakebatch.execution.port import Executor, Order, task_key
+from batchmgr.local.fakebatch.execution.port import Order, task_key
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model import subtask as subtasks
 from batchmgr.local.fakebatch.model import task as tasks
-from batchmgr.local.fakebatch.model.application import Applications
 from batchmgr.local.fakebatch.model.need import need_of
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, ended, unprepared
@@ -16,8 +16,8 @@ from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Placement, Task
 from batchmgr.local.fakebatch.orders import task_order
 from batchmgr.local.fakebatch.preparations import Preparations
-from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
+from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
 from batchmgr.local.fakebatch.wire import ticks
 
 
@@ -26,26 +26,18 @@ class TaskRuns:
 
     def __init__(
         self,
-        store: Store,
-        runs: Runs,
-        executor: Executor,
-        applications: Applications,
+        machinery: Machinery,
         preparations: Preparations,
         complete: Callable[[JobRecord, Task, Outcome], None],
-        wake: Callable[[], None],
     ) -> None:
-        self._store = store
-        self._runs = runs
-        self._executor = executor
-        self._applications = applications
+        self._machinery = machinery
         self._preparations = preparations
         self._complete = complete
-        self._wake = wake
 
     def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
         now = ticks.now()
-        order = task_order(self._applications, record, task, pool, chosen)
+        order = task_order(self._machinery.applications, record, task, pool, chosen)
         where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
         if self._preparations.are_needed(record, order.node_ids):
             record.put(tasks.placed(task, where, now))
@@ -64,11 +56,11 @@ class TaskRuns:
                 for number, instance in enumerate(order.instances[1:], start=1)
             ]
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
-        self._runs.start(order, self._carry_out(record, order), self._ended)
+        self._machinery.runs.start(order, self._carry_out(record, order), self._ended)
 
     def end(self, record: JobRecord, task_id: str, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
         """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
-        return self._runs.end(task_key(record.job.id, task_id), ending)
+        return self._machinery.runs.end(task_key(record.job.id, task_id), ending)
 
     def end_all(self, record: JobRecord, ending: Ending) -> None:
         """Kill all runs of the tasks of a job."""
@@ -86,12 +78,12 @@ class TaskRuns:
             placed = record.subtasks[task.id.lower()]
             record.subtasks[task.id.lower()] = [subtasks.started(subtask, now) for subtask in placed]
         for reference in order.spec.get("applicationPackageReferences", ()):
-            if self._applications.find(reference) is None:
+            if self._machinery.applications.find(reference) is None:
                 return unprepared(_no_default(reference["applicationId"]))
-        return await self._executor.run(order)
+        return await self._machinery.executor.run(order)
 
     def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
-        record = self._store.jobs[order.job_id]
+        record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
         now = ticks.now()
         self._leave_nodes(order, task, outcome)
@@ -107,10 +99,10 @@ class TaskRuns:
             record.put(tasks.awaiting_retry(task, now))
         else:
             self._complete(record, task, outcome or ended())
-        self._wake()
+        self._machinery.wake()
 
     def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None) -> None:
-        pool = self._store.pools[order.pool_id]
+        pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
         for node_id in order.node_ids:
             node = pool.nodes[node_id]
