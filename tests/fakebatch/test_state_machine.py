@@ -174,8 +174,7 @@ class EngineMachine(RuleBasedStateMachine):
         targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
 
         def act() -> None:
-            record.pool = pools.resized(record.pool, targets, ticks.now())
-            record.deallocation = option
+            record.pool = pools.resized(record.pool, targets, ticks.now(), option)
             self.engine.wake()
 
         self.turn(act)

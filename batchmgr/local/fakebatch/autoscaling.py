@@ -78,8 +78,7 @@ class Autoscaling:
         record.pool = replace(record.pool, auto_scale_run=run.view())
         targets = {"targetDedicatedNodes": run.dedicated, "targetLowPriorityNodes": run.low_priority}
         if any(record.pool.spec[name] != nodes for name, nodes in targets.items()):
-            record.pool = pools.resized(record.pool, targets, self._clock())
-            record.deallocation = run.deallocation
+            record.pool = pools.resized(record.pool, targets, self._clock(), run.deallocation)
             self._engine.wake()
 
     def _history(self, record: PoolRecord) -> History:

@@ -21,7 +21,7 @@ from batchmgr.local.fakebatch.model.task_spec import TaskSpec
 from batchmgr.local.fakebatch.preparations import Preparations
 from batchmgr.local.fakebatch.retention import Retention
 from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import JobRecord, Store
+from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 from batchmgr.local.fakebatch.task_runs import TaskRuns
 from batchmgr.local.fakebatch.wire import durations, ticks
 
@@ -69,9 +69,11 @@ class Engine:
 
     def resume(self) -> None:
         """Go on with what is in the store from the start."""
-        self._auto_pools.resume()
+        self.fleet.resume()
         for record in self.store.jobs:
             self.job_changed(record)
+            for task in record.tasks:
+                self._keep_files(record, task)
         self.wake()
 
     def wake(self) -> None:
@@ -112,9 +114,14 @@ class Engine:
         if task.spec.get("killJobOnCompletion") and not record.job.is_over:
             self.end_job(record, "JMComplete")
         self._end_if_all_complete(record)
+        self._keep_files(record, record.tasks[task.id])
+
+    def _keep_files(self, record: JobRecord, task: tasks.Task) -> None:
+        """Have the files of a completed task removed in good time."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
-        if retention is not None:
-            self._retention.keep(record.job.id, task.id, now, retention)
+        if task.ended_at is not None and retention is not None:
+            left = retention - (ticks.now() - task.ended_at) / ticks.PER_SECOND
+            self._retention.keep(record.job.id, task.id, task.ended_at, left)
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""
@@ -264,6 +271,7 @@ class Engine:
 
     def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
-        pool = self._auto_pools.add(spec["id"], spec)
+        pool = pools.created(spec["id"], spec, ticks.now())
+        self.store.pools.put(pool.id, PoolRecord(pool))
         self.wake()
         return pool

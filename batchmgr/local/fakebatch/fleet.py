@@ -46,6 +46,20 @@ class Fleet:
         self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
         self._numbers = itertools.count(1)
 
+    def resume(self) -> None:
+        """Go on with the nodes that are there from the start; those that were starting up begin anew."""
+        numbers = [
+            nodes.number_of(node.address) for record in self._machinery.store.pools for node in record.nodes
+        ]
+        self._numbers = itertools.count(max(numbers, default=0) + 1)
+        for record in self._machinery.store.pools:
+            for node in record.nodes:
+                run = node.start_run
+                if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
+                    self._boot(record, node)
+                elif node.is_leaving_phase:
+                    record.moving.add(node.id)
+
     def advance(self, record: PoolRecord) -> None:
         """Bring the nodes of a pool to where they should be, as far as what runs on them allows."""
         if record.pool.allocation_state == "resizing":
@@ -72,8 +86,7 @@ class Fleet:
                 record.pool.target(dedicated=False) - (len(leaving) - dedicated), 0
             ),
         }
-        record.pool = pools.resized(record.pool, targets, ticks.now())
-        record.deallocation = option
+        record.pool = pools.resized(record.pool, targets, ticks.now(), option)
         for node in leaving.values():
             self._send(record, node, "leavingpool", option)
         self._machinery.wake()
@@ -83,7 +96,7 @@ class Fleet:
         record.pool = pools.stopped(record.pool, ticks.now())
         for node_id in list(record.moving):
             node = record.nodes[node_id]
-            if node.phase == "leavingpool" and record.deallocation not in _ENDINGS:
+            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
                 record.moving.discard(node_id)
                 record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
         self._machinery.wake()
@@ -146,7 +159,7 @@ class Fleet:
                 staying, key=lambda node: (node.phase == "ready", node.exclusive, node.running_tasks)
             )
             for node in by_loss[: max(excess, 0)]:
-                self._send(record, node, "leavingpool", record.deallocation)
+                self._send(record, node, "leavingpool", record.pool.deallocation)
 
     def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
         capacity = self.capacity(record.pool.id)
@@ -167,9 +180,9 @@ class Fleet:
 
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
         now = ticks.now()
-        record.nodes_created += 1
+        record.pool = pools.with_node(record.pool)
         node = Node(
-            id=nodes.node_id(record.pool.id, record.nodes_created, dedicated=dedicated),
+            id=nodes.node_id(record.pool.id, record.pool.nodes_created, dedicated=dedicated),
             address=nodes.address(next(self._numbers)),
             dedicated=dedicated,
             slots=record.pool.slots_per_node,
@@ -221,7 +234,7 @@ class Fleet:
             # On this machine nothing can be mounted; a node of the service is unusable when that fails.
             record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, ticks.now()))
             return
-        booted = nodes.booted(node, spec.get("startTask"), ticks.now())
+        booted = nodes.booted(node, spec.get("startTask"), ticks.now(), is_new=is_new)
         has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
         if not has_work:
             record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))

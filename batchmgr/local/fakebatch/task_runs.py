@@ -44,10 +44,11 @@ class TaskRuns:
         else:
             record.put(tasks.started(task, where, now))
         need = need_of(task)
-        for node in chosen:
-            pool.nodes.put(node.id, nodes.occupied(node, need.slots, now, exclusive=need.exclusive))
+        for number, node in enumerate(chosen):
+            here = (record.job.id, task.id, number)
+            pool.nodes.put(node.id, nodes.occupied(node, here, need.slots, now, exclusive=need.exclusive))
         if order.instances:
-            record.subtasks[task.id.lower()] = [
+            placed = [
                 Subtask(
                     number=number,
                     placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
@@ -55,6 +56,7 @@ class TaskRuns:
                 )
                 for number, instance in enumerate(order.instances[1:], start=1)
             ]
+            record.put_subtasks(task.id, placed)
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
         self._machinery.runs.start(order, self._carry_out(record, order), self._ended)
 
@@ -76,7 +78,7 @@ class TaskRuns:
             record.put(tasks.started(task, task.placement, now))
         if order.instances:
             placed = record.subtasks[task.id.lower()]
-            record.subtasks[task.id.lower()] = [subtasks.started(subtask, now) for subtask in placed]
+            record.put_subtasks(task.id, [subtasks.started(subtask, now) for subtask in placed])
         for reference in order.spec.get("applicationPackageReferences", ()):
             if self._machinery.applications.find(reference) is None:
                 return unprepared(_no_default(reference["applicationId"]))
@@ -86,27 +88,35 @@ class TaskRuns:
         record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
         now = ticks.now()
-        self._leave_nodes(order, task, outcome)
+        retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
+        completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
+        self._leave_nodes(order, task, outcome, completes=completes)
         for subtask in record.subtasks.get(order.task_id.lower(), ()):
             _finish(record, task, subtask.number, outcome or ended())
         if ending is Ending.DISCARDED:
             record.remove(task)
-        elif outcome is None and ending is Ending.REQUEUED:
-            record.put(tasks.requeued(task, now))
-        elif outcome is None and ending is None:
-            record.put(tasks.returned(task, now))
-        elif outcome is not None and outcome.is_retryable and task.retries_left and ending is None:
-            record.put(tasks.awaiting_retry(task, now))
-        else:
+        elif completes:
             self._complete(record, task, outcome or ended())
+        elif retries:
+            record.put(tasks.awaiting_retry(task, now))
+        elif ending is Ending.REQUEUED:
+            record.put(tasks.requeued(task, now))
+        else:
+            record.put(tasks.returned(task, now))
         self._machinery.wake()
 
-    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None) -> None:
+    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None, *, completes: bool) -> None:
         pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
-        for node_id in order.node_ids:
-            node = pool.nodes[node_id]
-            left = nodes.released(node, task.slots, ticks.now(), ran=outcome is not None, succeeded=succeeded)
+        for number, node_id in enumerate(order.node_ids):
+            left = nodes.released(
+                pool.nodes[node_id],
+                (order.job_id, task.id, number),
+                task.slots,
+                ticks.now(),
+                completed=completes,
+                succeeded=succeeded,
+            )
             pool.nodes.put(node_id, left)
 
 
@@ -115,8 +125,9 @@ def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome],
 
 
 def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
-    found = record.subtasks[task.id.lower()]
+    found = list(record.subtasks[task.id.lower()])
     found[number - 1] = subtasks.finished(found[number - 1], outcome, ticks.now())
+    record.put_subtasks(task.id, found)
 
 
 def _no_default(application_id: str) -> Failure:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from batchmgr.local.fakebatch.persistence.journal import Journal
 from batchmgr.local.fakebatch.persistence.orphans import kill_orphans
+from batchmgr.local.fakebatch.persistence.outage import lose_runs
 from batchmgr.local.fakebatch.persistence.reading import restore
-from batchmgr.local.fakebatch.store import Store, unheeded
+from batchmgr.local.fakebatch.store import Store
+from batchmgr.local.fakebatch.watching import unheeded
 from batchmgr.local.fakebatch.wire import ticks
 
 
@@ -29,11 +31,12 @@ def kept(store: Store, directory: Path, root: Path) -> Iterator[Journal]:
         except BlockingIOError as error:
             raise StateInUseError(f"the state in {directory} is in use by another process") from error
         kill_orphans(root)
-        restore(directory, store, ticks.now())
+        restore(directory, store)
+        lose_runs(store, ticks.now())
         journal = Journal(directory, store)
-        store.jobs.watch(journal.note)
+        store.watch(journal.note)
         try:
             yield journal
         finally:
-            store.jobs.watch(unheeded)
+            store.watch(unheeded)
             journal.close()
