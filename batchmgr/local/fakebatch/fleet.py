@@ -181,8 +181,10 @@ class Fleet:
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
         now = ticks.now()
         record.pool = pools.with_node(record.pool)
+        number = record.pool.nodes_created
         node = Node(
-            id=nodes.node_id(record.pool.id, record.pool.nodes_created, dedicated=dedicated),
+            id=nodes.node_id(record.pool.id, number, dedicated=dedicated),
+            number=number,
             address=nodes.address(next(self._numbers)),
             dedicated=dedicated,
             slots=record.pool.slots_per_node,
