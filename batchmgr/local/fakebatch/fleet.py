@@ -1,30 +1,30 @@
 """What moves the nodes: they join and leave their pools, start up, reboot, and are lost."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
-from batchmgr.local.fakebatch.execution.port import Order
 from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model.node import Node, Phase
-from batchmgr.local.fakebatch.model.node_run import NodeRun
-from batchmgr.local.fakebatch.model.outcomes import Failure
-from batchmgr.local.fakebatch.node_work import carry_out
 from batchmgr.local.fakebatch.orders import start_order
 from batchmgr.local.fakebatch.preparations import Preparations
 from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.startups import Startups
 from batchmgr.local.fakebatch.store import PoolRecord
-from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire import durations, ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 _ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
 """What becomes of running tasks; under any other option they may come to their end."""
 
 _KINDS: Final = {True: "dedicated", False: "low priority"}
-_NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
+_REASONS: Final = {
+    "AllocationTimedout": " as the resize timeout was reached",
+    "ResizeStopped": " due to a stop resize operation",
+}
 
 
 class Capacity(NamedTuple):
@@ -43,8 +43,15 @@ class Fleet:
     def __init__(self, machinery: Machinery, preparations: Preparations) -> None:
         self._machinery = machinery
         self._preparations = preparations
+        self._startups = Startups(machinery)
         self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
         self._numbers = itertools.count(1)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def stop(self) -> None:
+        """End no more resizes."""
+        for timer in self._timers.values():
+            timer.cancel()
 
     def resume(self) -> None:
         """Go on with the nodes that are there from the start; those that were starting up begin anew."""
@@ -56,7 +63,7 @@ class Fleet:
             for node in record.nodes:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
-                    self._boot(record, node)
+                    self._startups.boot(record, node)
                 elif node.is_leaving_phase:
                     record.moving.add(node.id)
 
@@ -66,16 +73,23 @@ class Fleet:
             self._resize(record)
         for node_id in list(record.moving):
             self._move_on(record, record.nodes[node_id])
-        leaving = any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving)
-        if record.pool.allocation_state == "steady" or leaving:
+        if record.pool.allocation_state == "steady":
             return
-        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record))
+        is_late = False
+        if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving):
+            is_late = self._is_late(record)
+            if not is_late:
+                return
+            self._keep_waiting(record)
+        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record, is_late=is_late))
         if record.pool.state == "deleting":
             self._machinery.store.pools.remove(record.pool.id)
 
     # What users ask for
 
-    def remove_nodes(self, record: PoolRecord, node_ids: list[str], option: str) -> None:
+    def remove_nodes(
+        self, record: PoolRecord, node_ids: list[str], option: str, timeout: str = "PT15M"
+    ) -> None:
         """Take certain nodes out of a pool, which shrinks by as many. Raises BatchError."""
         found = [self._machinery.store.node(record.pool.id, node_id)[1] for node_id in node_ids]
         leaving = {node.id: node for node in found}
@@ -85,6 +99,7 @@ class Fleet:
             "targetLowPriorityNodes": max(
                 record.pool.target(dedicated=False) - (len(leaving) - dedicated), 0
             ),
+            "resizeTimeout": timeout,
         }
         record.pool = pools.resized(record.pool, targets, ticks.now(), option)
         for node in leaving.values():
@@ -94,11 +109,7 @@ class Fleet:
     def stop_resize(self, record: PoolRecord) -> None:
         """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
         record.pool = pools.stopped(record.pool, ticks.now())
-        for node_id in list(record.moving):
-            node = record.nodes[node_id]
-            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
-                record.moving.discard(node_id)
-                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+        self._keep_waiting(record)
         self._machinery.wake()
 
     def send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
@@ -111,7 +122,7 @@ class Fleet:
         """Start a node that was deallocated. Raises BatchError."""
         if node.phase != "deallocated":
             raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
-        self._boot(record, node)
+        self._startups.boot(record, node)
         self._machinery.wake()
 
     def set_scheduling(self, record: PoolRecord, node: Node, *, enabled: bool, option: str = "") -> None:
@@ -138,7 +149,7 @@ class Fleet:
         """Give a pool all its preempted nodes back, as new machines. Returns their ids."""
         lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
         for node in lost:
-            self._boot(record, node, is_new=True)
+            self._startups.boot(record, node, is_new=True)
         self._machinery.wake()
         return [node.id for node in lost]
 
@@ -161,14 +172,39 @@ class Fleet:
             for node in by_loss[: max(excess, 0)]:
                 self._send(record, node, "leavingpool", record.pool.deallocation)
 
-    def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
+    def _is_late(self, record: PoolRecord) -> bool:
+        """Whether a resize has to end as it is; if not, the engine wakes when it has."""
+        if record.pool.state == "deleting":
+            return False
+        timeout = durations.parse(record.pool.spec["resizeTimeout"])
+        left = (record.pool.allocation_since + timeout - ticks.now()) / ticks.PER_SECOND
+        if left <= 0:
+            return True
+        timer = self._timers.get(record.pool.id)
+        if timer is not None:
+            timer.cancel()
+        self._timers[record.pool.id] = asyncio.get_running_loop().call_later(left, self._machinery.wake)
+        return False
+
+    def _keep_waiting(self, record: PoolRecord) -> None:
+        """Keep the nodes that would leave once their tasks have ended."""
+        for node_id in list(record.moving):
+            node = record.nodes[node_id]
+            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
+                record.moving.discard(node_id)
+                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+
+    def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
         capacity = self.capacity(record.pool.id)
         if record.pool.allocation_state == "stopping":
-            code, reason = "ResizeStopped", " due to a stop resize operation"
+            code = "ResizeStopped"
+        elif is_late:
+            code = "AllocationTimedout"
         elif capacity is not None:
-            code, reason = capacity.code, ""
+            code = capacity.code
         else:
             return ()
+        reason = _REASONS.get(code, "")
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
@@ -193,7 +229,7 @@ class Fleet:
             booted_at=now,
         )
         record.nodes.put(node.id, node)
-        self._boot(record, node)
+        self._startups.boot(record, node)
 
     # Where a node is going
 
@@ -217,7 +253,7 @@ class Fleet:
         self._preparations.forget(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
         match node.phase:
             case "rebooting" | "reimaging":
-                self._boot(record, node, is_new=node.phase == "reimaging")
+                self._startups.boot(record, node, is_new=node.phase == "reimaging")
             case "deallocating":
                 record.nodes.put(node.id, nodes.moved(node, "deallocated", ticks.now()))
             case "leavingpool":
@@ -227,51 +263,3 @@ class Fleet:
                 self._machinery.work(order, removal)
             case _:
                 pass
-
-    # Starting up
-
-    def _boot(self, record: PoolRecord, node: Node, *, is_new: bool = False) -> None:
-        spec = record.pool.spec
-        if spec.get("mountConfiguration"):
-            # On this machine nothing can be mounted; a node of the service is unusable when that fails.
-            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, ticks.now()))
-            return
-        booted = nodes.booted(node, spec.get("startTask"), ticks.now(), is_new=is_new)
-        has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
-        if not has_work:
-            record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
-            return
-        record.nodes.put(node.id, booted)
-        order = start_order(self._machinery.applications, record, booted)
-        self._machinery.work(order, self._start_up(record, order, is_new=is_new))
-
-    async def _start_up(self, record: PoolRecord, order: Order, *, is_new: bool) -> None:
-        if is_new:
-            await self._machinery.executor.remove_node(order.pool_id, order.node_id)
-        error = None
-        if order.packages:
-            error = await self._machinery.executor.install(order.pool_id, order.node_id, order.packages)
-        if error is not None:
-            node = record.nodes[order.node_id]
-            record.nodes.put(node.id, nodes.broken(node, error, ticks.now()))
-            return
-        start_spec = record.nodes[order.node_id].start_spec
-        if start_spec is None:
-            self._bring_to(record, order.node_id, "ready")
-            return
-        waits = start_spec["waitForSuccess"]
-        self._bring_to(record, order.node_id, "waitingforstarttask" if waits else "ready")
-
-        def keep(run: NodeRun) -> None:
-            record.nodes.put(order.node_id, replace(record.nodes[order.node_id], start_run=run))
-
-        run = await carry_out(self._machinery.executor, order, keep)
-        if waits:
-            self._bring_to(record, order.node_id, "ready" if run.succeeded else "starttaskfailed")
-
-    def _bring_to(self, record: PoolRecord, node_id: str, phase: Phase) -> None:
-        node = record.nodes[node_id]
-        # A node that was sent elsewhere meanwhile stays on its way.
-        if node.phase in ("starting", "waitingforstarttask"):
-            record.nodes.put(node_id, nodes.moved(node, phase, ticks.now()))
-        self._machinery.wake()

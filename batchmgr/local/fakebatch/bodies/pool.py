@@ -34,7 +34,7 @@ from batchmgr.local.fakebatch.wire.odata_filter import Field
 _NODES = integer(0)
 _SLOTS = integer(1, 256)
 _SECRETS: Final = frozenset({"accountKey", "sasKey", "password"})
-_RESIZE_TIMEOUT = at_least("PT5M")
+_RESIZE_TIMEOUT = optional(at_least("PT5M"), "PT15M")
 _MOST_REMOVED: Final = 100
 _DEALLOCATION = optional(choice("requeue", "terminate", "taskcompletion", "retaineddata"), "requeue")
 
@@ -64,7 +64,7 @@ _CREATE = Record(
     id=required(identifier),
     displayName=string,
     vmSize=required(_vm_size),
-    resizeTimeout=optional(_RESIZE_TIMEOUT, "PT15M"),
+    resizeTimeout=_RESIZE_TIMEOUT,
     targetDedicatedNodes=optional(_NODES, 0),
     targetLowPriorityNodes=optional(_NODES, 0),
     enableAutoScale=FLAG,
@@ -149,6 +149,7 @@ _REPLACE = Record(
 )
 
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
+_RESIZED: Final = (*_TARGETS, "resizeTimeout")
 
 POOL_FIELDS: Final[Mapping[str, Field[Pool]]] = {
     "id": Field("text", lambda pool: pool.id),
@@ -185,21 +186,20 @@ def accept_replacement(body: Any) -> dict[str, Any]:
     return {name: given.get(name) for name in ("startTask", "applicationPackageReferences", "metadata")}
 
 
-def accept_removal(body: Any) -> tuple[list[str], str]:
-    """Return the nodes to remove, and what becomes of their tasks."""
+def accept_removal(body: Any) -> tuple[list[str], str, str]:
+    """Return the nodes to remove, what becomes of their tasks, and how long that may take."""
     given = _REMOVE(body)
     if not 1 <= len(given["nodeList"]) <= _MOST_REMOVED:
         raise invalid_property("nodeList", len(given["nodeList"]), "There must be 1 to 100 nodes.")
-    return given["nodeList"], given["nodeDeallocationOption"]
+    return given["nodeList"], given["nodeDeallocationOption"], given["resizeTimeout"]
 
 
-def accept_resize(body: Any) -> tuple[dict[str, int], str]:
-    """Return the targets to change, and what becomes of tasks on nodes that go."""
+def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
+    """Return the properties to change, and what becomes of tasks on nodes that go."""
     given = _RESIZE(body)
-    targets = {name: shown for name, shown in given.items() if name in _TARGETS}
-    if not targets:
+    if not any(name in given for name in _TARGETS):
         raise BatchError("MissingRequiredProperty", PropertyName="targetDedicatedNodes")
-    return targets, given["nodeDeallocationOption"]
+    return {name: given[name] for name in _RESIZED if name in given}, given["nodeDeallocationOption"]
 
 
 def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
