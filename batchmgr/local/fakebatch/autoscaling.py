@@ -69,17 +69,15 @@ class Autoscaling:
         self._set_timer(now)
 
     def _is_due(self, record: PoolRecord, now: int) -> bool:
-        return self._due.setdefault(record.pool.id.lower(), now + _GRACE) <= now
+        return self._due.setdefault(record.pool.id.lower(), _first_due(record.pool, now)) <= now
 
     def _scale(self, record: PoolRecord) -> None:
-        interval = durations.parse(record.pool.spec["autoScaleEvaluationInterval"])
-        self._due[record.pool.id.lower()] = self._clock() + interval
+        self._due[record.pool.id.lower()] = self._clock() + _interval(record.pool)
         run = self.evaluate(record, record.pool.spec["autoScaleFormula"])
         record.pool = replace(record.pool, auto_scale_run=run.view())
         targets = {"targetDedicatedNodes": run.dedicated, "targetLowPriorityNodes": run.low_priority}
         if any(record.pool.spec[name] != nodes for name, nodes in targets.items()):
-            record.pool = pools.resized(record.pool, targets, self._clock())
-            record.deallocation = run.deallocation
+            record.pool = pools.resized(record.pool, targets, self._clock(), run.deallocation)
             self._engine.wake()
 
     def _history(self, record: PoolRecord) -> History:
@@ -101,6 +99,17 @@ class Autoscaling:
         if moments:
             wait = max(min(moments) - now, 0) / ticks.PER_SECOND
             self._timer = asyncio.get_running_loop().call_later(wait, self.look)
+
+
+def _interval(pool: pools.Pool) -> int:
+    return durations.parse(pool.spec["autoScaleEvaluationInterval"])
+
+
+def _first_due(pool: pools.Pool, now: int) -> int:
+    """Return when a pool is due that was not looked at before, but may have been before a restart."""
+    if pool.auto_scale_run is None:
+        return now + _GRACE
+    return ticks.from_iso(pool.auto_scale_run["timestamp"]) + _interval(pool)
 
 
 def _is_scaled(record: PoolRecord) -> bool:

@@ -10,6 +10,7 @@ from batchmgr.local.fakebatch.auto_pools import AutoPools
 from batchmgr.local.fakebatch.bodies.job_tasks import with_tasks
 from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.fleet import Fleet
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import job as jobs
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model import task as tasks
@@ -39,12 +40,16 @@ class Engine:
         self.applications = applications or Applications()
         self._executor = executor
         self._runs = Runs()
-        preparations = Preparations(store, self._runs, executor, self.applications, self.wake)
-        self._preparations = preparations
-        self.fleet = Fleet(store, self._runs, executor, self.applications, preparations, self.wake)
-        self._task_runs = TaskRuns(
-            store, self._runs, executor, self.applications, preparations, self._complete, self.wake
+        machinery = Machinery(
+            store=store,
+            runs=self._runs,
+            executor=executor,
+            applications=self.applications,
+            wake=self.wake,
         )
+        self._preparations = Preparations(machinery)
+        self.fleet = Fleet(machinery, self._preparations)
+        self._task_runs = TaskRuns(machinery, self._preparations, self._complete)
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = False
@@ -64,9 +69,11 @@ class Engine:
 
     def resume(self) -> None:
         """Go on with what is in the store from the start."""
-        self._auto_pools.resume()
+        self.fleet.resume()
         for record in self.store.jobs:
             self.job_changed(record)
+            for task in record.tasks:
+                self._keep_files(record, task)
         self.wake()
 
     def wake(self) -> None:
@@ -107,9 +114,14 @@ class Engine:
         if task.spec.get("killJobOnCompletion") and not record.job.is_over:
             self.end_job(record, "JMComplete")
         self._end_if_all_complete(record)
+        self._keep_files(record, record.tasks[task.id])
+
+    def _keep_files(self, record: JobRecord, task: tasks.Task) -> None:
+        """Have the files of a completed task removed in good time."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
-        if retention is not None:
-            self._retention.keep(record.job.id, task.id, now, retention)
+        if task.ended_at is not None and retention is not None:
+            left = retention - (ticks.now() - task.ended_at) / ticks.PER_SECOND
+            self._retention.keep(record.job.id, task.id, task.ended_at, left)
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""
@@ -259,10 +271,7 @@ class Engine:
 
     def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
-        pool = self._auto_pools.add(spec["id"], spec)
+        pool = pools.created(spec["id"], spec, ticks.now())
+        self.store.pools.put(pool.id, PoolRecord(pool))
         self.wake()
         return pool
-
-    def preempt(self, record: PoolRecord, number: int) -> list[str]:
-        """Take spot nodes from a pool, as the service does when it needs them. Returns their ids."""
-        return self.fleet.preempt(record, number)

@@ -4,16 +4,12 @@ import asyncio
 import os
 import shlex
 import shutil
-import signal
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from batchmgr.local.fakebatch.execution.guard import Guard
+from batchmgr.local.fakebatch.execution.killing import kill_group, kill_session
 from batchmgr.local.fakebatch.model.outcomes import Failure
-
-# A descendant that starts another while it is being killed is found in the next round.
-_ROUNDS: Final = 5
 
 
 class LaunchError(Exception):
@@ -49,6 +45,7 @@ async def run(
     directory: Path,
     variables: Mapping[str, str],
     task_root: Path,
+    guard: Guard,
     survivors: list[int] | None = None,
 ) -> int:
     """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
@@ -57,12 +54,13 @@ async def run(
     its process group is killed, or else its session is noted in `survivors`, to be killed with `kill`. When
     the call is cancelled, all of its session is killed. Raises LaunchError.
     """
+    guard.start()
     with (task_root / "stdout.txt").open("ab") as out, (task_root / "stderr.txt").open("ab") as err:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=directory,
-                env=variables,
+                env={**variables, **guard.mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -72,52 +70,26 @@ async def run(
             raise _not_found() from error
         except OSError as error:
             raise _launch_failed(str(error)) from error
+    guard.began("session", process.pid)
     try:
         code = await process.wait()
     except asyncio.CancelledError:
-        await asyncio.to_thread(_kill_session, process.pid)
+        await kill([process.pid], guard)
         await process.wait()
         raise
     if survivors is None:
-        _kill_group(process.pid)
+        kill_group(process.pid)
+        guard.over("session", process.pid)
     else:
         survivors.append(process.pid)
     return code if code >= 0 else 128 - code
 
 
-async def kill(sessions: Iterable[int]) -> None:
+async def kill(sessions: Iterable[int], guard: Guard) -> None:
     """Kill all processes of sessions that outlived their commands."""
     for leader in sessions:
-        await asyncio.to_thread(_kill_session, leader)
-
-
-def _kill_group(leader: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _kill_session(leader: int) -> None:
-    """Kill the process group of a command, and the groups that its descendants made for themselves."""
-    _kill_group(leader)
-    for _ in range(_ROUNDS):
-        members = _session_members(leader)
-        if not members:
-            return
-        for member in members:
-            with suppress(ProcessLookupError):
-                os.kill(member, signal.SIGKILL)
-
-
-def _session_members(leader: int) -> list[int]:
-    """Return the live processes of a session; none where the system does not list processes in /proc."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # The name of the program, in parentheses, may hold anything.
-            state, _, _, session, *_ = entry.read_text().rpartition(")")[2].split()
-            if int(session) == leader and state != "Z":
-                found.append(int(entry.parent.name))
-    return found
+        await asyncio.to_thread(kill_session, leader)
+        guard.over("session", leader)
 
 
 def _not_found() -> LaunchError:

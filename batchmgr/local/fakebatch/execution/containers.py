@@ -10,13 +10,14 @@ from typing import Any
 
 from batchmgr.local.fakebatch.execution.commands import LaunchError
 from batchmgr.local.fakebatch.execution.environment import INHERITED
+from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.model.outcomes import Failure
 
 
 class Container:
     """A container to be run once. Raises LaunchError where this machine, as a node, has no containers."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], guard: Guard) -> None:
         runtime = shutil.which("docker") or shutil.which("podman")
         if runtime is None:
             raise LaunchError(
@@ -28,12 +29,15 @@ class Container:
             )
         self._runtime = runtime
         self._settings = settings
+        self._guard = guard
         self._name = f"fakebatch-{uuid.uuid4().hex}"
 
     def command(
         self, command_line: str, node_root: Path, directory: Path, variables: Mapping[str, str]
     ) -> list[str]:
         """Return the command that runs a command line in the container, with the node's directories in it."""
+        self._guard.start()
+        self._guard.began("container", self._runtime, self._name)
         words = [self._runtime, "run", "--rm", "--name", self._name, "-v", f"{node_root}:{node_root}"]
         # The programs of this machine are not those of the container.
         passed = {name: value for name, value in variables.items() if name not in INHERITED}
@@ -55,3 +59,4 @@ class Container:
             stderr=asyncio.subprocess.DEVNULL,
         )
         await process.wait()
+        self._guard.over("container", self._runtime, self._name)

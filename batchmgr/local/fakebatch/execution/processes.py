@@ -10,6 +10,7 @@ from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.blobs import BlobStorage
 from batchmgr.local.fakebatch.execution.containers import Container
 from batchmgr.local.fakebatch.execution.environment import task_environment
+from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.multi_instance import Coordination
 from batchmgr.local.fakebatch.execution.port import Order
@@ -29,6 +30,7 @@ class ProcessExecutor:
         self._account_url = account_url
         self._auto_storage = auto_storage
         self._storage = BlobStorage()
+        self._guard = Guard()
 
     async def run(self, order: Order) -> Outcome:
         """Bring the task's files, run its command line within its time limit, and upload its output files."""
@@ -69,7 +71,7 @@ class ProcessExecutor:
         await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
 
     async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
-        coordination = Coordination(order, self._layout, self._account_url, _make_directories)
+        coordination = Coordination(order, self._layout, self._account_url, _make_directories, self._guard)
         try:
             outcome = await coordination.run()
             if outcome.failure is not None:
@@ -84,12 +86,12 @@ class ProcessExecutor:
         try:
             if settings is None:
                 command = commands.parse(line, directory, variables)
-                return exited(await commands.run(command, directory, variables, root))
-            container = Container(settings)
+                return exited(await commands.run(command, directory, variables, root, self._guard))
+            container = Container(settings, self._guard)
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
-                return exited(await commands.run(command, directory, variables, root))
+                return exited(await commands.run(command, directory, variables, root, self._guard))
             finally:
                 await container.remove()
         except commands.LaunchError as error:
@@ -113,8 +115,9 @@ class ProcessExecutor:
         await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
 
     async def close(self) -> None:
-        """Close the connections to storage."""
+        """Close the connections to storage, and let the guard go."""
         await self._storage.close()
+        await self._guard.close()
 
 
 def _make_directories(node_root: Path, task_root: Path) -> None:

@@ -19,8 +19,7 @@ _COUNT_FIELDS: Final[Mapping[str, Field[PoolRecord]]] = {
 
 
 def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
-    record = service.engine.store.pool(call.ids["poolId"])
-    return record, service.engine.fleet.node(record, call.ids["nodeId"])
+    return service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
 
 
 def _done(call: Call, status: int) -> Answer:
