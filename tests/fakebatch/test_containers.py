@@ -84,6 +84,13 @@ async def test_a_container_is_removed_when_its_task_is_ended(batch: BatchClient,
     assert not [line for line in _lines(calls) if " -w " in line]
 
 
+@pytest.mark.usefixtures("calls")
+async def test_options_of_a_container_that_cannot_be_read_fail_the_task(batch: BatchClient) -> None:
+    await add_job(batch)
+    await add_task(batch, "t", "true", container_settings=_container(container_run_options="--label 'a"))
+    assert await failure_code(batch, "t") == "CommandLaunchFailed"
+
+
 async def test_a_node_without_containers_fails_the_task(
     batch: BatchClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

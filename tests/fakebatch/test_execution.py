@@ -67,11 +67,18 @@ async def test_a_program_that_does_not_exist_leaves_no_exit_code(batch: BatchCli
     assert info.result == "failure"
 
 
-@pytest.mark.parametrize("line", ["echo 'unclosed", "   ", "/"])
+@pytest.mark.parametrize("line", ["echo 'unclosed", "   ", "/", "echo \0"])
 async def test_a_command_line_that_cannot_start_fails_the_task(batch: BatchClient, line: str) -> None:
     await add_job(batch)
     await add_task(batch, "t", line)
     assert await failure_code(batch, "t") in ("CommandLaunchFailed", "CommandProgramNotFound")
+
+
+async def test_a_variable_that_no_process_can_have_fails_the_task(batch: BatchClient) -> None:
+    await add_job(batch)
+    settings = [models.EnvironmentSetting(name="A=B", value="c")]
+    await add_task(batch, "t", environment_settings=settings)
+    assert await failure_code(batch, "t") == "CommandLaunchFailed"
 
 
 async def test_a_program_in_the_working_directory_is_found_by_its_path(

@@ -59,7 +59,8 @@ class JobRecord:
     def add(self, task: Task) -> None:
         """Add a new task with what it depends on."""
         self._tasks_created = max(self._tasks_created, task.number)
-        self.dependencies.add(task.id.lower(), task.spec.get("dependsOn", {}))
+        if "dependsOn" in task.spec:
+            self.dependencies.add(task.id.lower(), task.spec["dependsOn"])
         self.put(task)
 
     def put(self, task: Task) -> None:
@@ -74,10 +75,10 @@ class JobRecord:
         key = task.id.lower()
         if task.state in ("preparing", "running"):
             self.running.add(key)
-        else:
+        elif before is not None:
             self.running.discard(key)
         if task.state == "active" and (before is None or before.state != "active"):
-            self._offer(key)
+            self._offer(key, task)
 
     def remove(self, task: Task) -> None:
         """Take away a task."""
@@ -92,7 +93,8 @@ class JobRecord:
         """Let the tasks that depend on this one go on."""
         self.note("satisfied", self._job.id, task.id.lower())
         for key in self.dependencies.satisfy(task.id.lower()):
-            self._offer(key)
+            if (dependent := self.tasks.get(key)) is not None:
+                self._offer(key, dependent)
 
     def next_ready(self, fits: Callable[[Need], bool]) -> Task | None:
         """Take the oldest task that can run and whose need fits."""
@@ -144,19 +146,20 @@ class JobRecord:
             "taskSlotCounts": {name: self._slot_counts[name] for name in names},
         }
 
-    def _offer(self, key: str) -> None:
-        task = self.tasks.get(key)
-        if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
+    def _offer(self, key: str, task: Task) -> None:
+        if task.state == "active" and not self.dependencies.is_waiting(key):
             self._ready.push(need_of(task), task.number, key)
 
     def _count(self, task: Task, change: int) -> None:
         # The service counts a task that is being prepared as running.
-        names: list[str] = ["running" if task.state == "preparing" else task.state]
-        if task.state == "completed":
-            names.append("succeeded" if task.failure is None else "failed")
-        for name in names:
-            self._counts[name] += change
-            self._slot_counts[name] += change * task.slots
+        state = "running" if task.state == "preparing" else task.state
+        slots = change * task.slots
+        self._counts[state] += change
+        self._slot_counts[state] += slots
+        if state == "completed":
+            result = "succeeded" if task.failure is None else "failed"
+            self._counts[result] += change
+            self._slot_counts[result] += slots
 
 
 class Store:

@@ -79,8 +79,16 @@ _CREATE = Record(
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
     onTaskFailure=optional(choice("noaction", "performexitoptionsjobaction"), "noaction"),
 )
-SPECIFICATION: Final = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
-"""The kind of the `jobSpecification` of a job schedule: a job without an id."""
+_SPECIFICATION = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
+
+
+def specification(value: Any, name: str) -> dict[str, Any]:
+    """Accept the `jobSpecification` of a job schedule: a job without an id."""
+    stored = _SPECIFICATION(value, name)
+    # What its jobs could not be created from is refused now, for then there is no one to tell.
+    with_tasks(dict(stored))
+    return stored
+
 
 _PATCH = Record(
     priority=_PRIORITY,

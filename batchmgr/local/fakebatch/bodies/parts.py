@@ -40,7 +40,7 @@ _RESOURCE_FILE = Record(
     fileMode=string,
     identityReference=IDENTITY,
 )
-_SOURCES: Final = ("autoStorageContainerName", "storageContainerUrl", "httpUrl")
+_SOURCES: Final = frozenset(("autoStorageContainerName", "storageContainerUrl", "httpUrl"))
 OUTPUT_FILES: Final = list_of(
     Record(
         filePattern=required(string),
@@ -114,24 +114,25 @@ CONTAINER: Final = Record(
 def resource_file(value: Any, name: str) -> dict[str, Any]:
     """Accept a resource file: one source, and a path that stays in the working directory of the task."""
     stored = _RESOURCE_FILE(value, name)
-    sources = [key for key in _SOURCES if key in stored]
+    sources = _SOURCES & stored.keys()
     if len(sources) != 1:
-        raise invalid_property(name, sources, f"Exactly one of {', '.join(_SOURCES)} must be given.")
+        raise invalid_property(
+            name, sorted(sources), f"Exactly one of {', '.join(sorted(_SOURCES))} must be given."
+        )
     path = stored.get("filePath")
-    if "httpUrl" in stored and not path:
-        raise BatchError("MissingRequiredProperty", PropertyName="filePath")
-    if "httpUrl" in stored and "blobPrefix" in stored:
-        raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
-    if path is not None and (path.startswith("/") or ".." in path.split("/")):
+    if "httpUrl" in stored:
+        if not path:
+            raise BatchError("MissingRequiredProperty", PropertyName="filePath")
+        if "blobPrefix" in stored:
+            raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
+    if path is not None and (path.startswith("/") or (".." in path and ".." in path.split("/"))):
         raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
-    _check_mode(stored)
+    if "fileMode" in stored:
+        _check_mode(stored["fileMode"])
     return stored
 
 
-def _check_mode(stored: dict[str, Any]) -> None:
-    mode = stored.get("fileMode")
-    if mode is None:
-        return
+def _check_mode(mode: str) -> None:
     try:
         allowed = stat.S_IMODE(int(mode, 8)) == int(mode, 8)
     except ValueError:

@@ -20,6 +20,7 @@ from batchmgr.local.fakebatch.bodies.schema import (
     integer,
     legacy,
     list_of,
+    opaque,
     optional,
     required,
     string,
@@ -54,10 +55,14 @@ _CREATE = Record(
     multiInstanceSettings=_MULTI_INSTANCE,
     authenticationTokenSettings=legacy(Record(access=list_of(unavailable))),
     exitConditions=EXIT_CONDITIONS,
-    constraints=optional(TASK_CONSTRAINTS.changes, {}),
+    constraints=optional(opaque, {}),
     requiredSlots=optional(integer(1), 1),
     dependsOn=DEPENDS_ON,
 )
+_OWN_TASKS: Final = {
+    "jobPreparationTask": "TaskIdSameAsJobPreparationTask",
+    "jobReleaseTask": "TaskIdSameAsJobReleaseTask",
+}
 _MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
 _REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
 
@@ -80,16 +85,18 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises BatchError for what the service refuses.
     """
     spec = _CREATE(body)
-    for kind in ("Preparation", "Release"):
-        if job_spec.get(f"job{kind}Task", {}).get("id", "").lower() == spec["id"].lower():
-            raise BatchError(f"TaskIdSameAsJob{kind}Task")
+    for kind, code in _OWN_TASKS.items():
+        if kind in job_spec and job_spec[kind]["id"].lower() == spec["id"].lower():
+            raise BatchError(code)
     if "multiInstanceSettings" in spec and spec["requiredSlots"] != 1:
         raise invalid_property(
             "requiredSlots", spec["requiredSlots"], "A multi-instance task takes whole nodes."
         )
     # A limit of retries that a task does not set is the job's at the time.
-    retries = {"maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
-    spec["constraints"] = TASK_CONSTRAINTS(retries | spec["constraints"])
+    limits = spec["constraints"]
+    if limits.get("maxTaskRetryCount") is None:
+        limits = {**limits, "maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
+    spec["constraints"] = TASK_CONSTRAINTS(limits)
     if "dependsOn" in spec:
         _check_dependencies(spec["dependsOn"], job_spec)
     if "exitConditions" in spec and job_spec["onTaskFailure"] == "noaction":

@@ -25,10 +25,7 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
 
     A program with a slash in its name is looked for in `directory`, any other on the PATH of the task.
     """
-    try:
-        words = shlex.split(command_line)
-    except ValueError as error:
-        raise _launch_failed(str(error)) from error
+    words = split(command_line)
     if not words:
         raise _launch_failed("The command line is empty")
     program = words[0]
@@ -38,6 +35,14 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
     if found is None:
         raise _not_found()
     return [found, *words[1:]]
+
+
+def split(line: str) -> list[str]:
+    """Return the words of a line, quoted as for a shell. Raises LaunchError."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise _launch_failed(str(error)) from error
 
 
 async def run(
@@ -68,7 +73,8 @@ async def run(
             )
         except FileNotFoundError as error:
             raise _not_found() from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A ValueError is about what no process can be given, such as a null character.
             raise _launch_failed(str(error)) from error
     guard.began("session", process.pid)
     try:

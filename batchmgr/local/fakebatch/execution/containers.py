@@ -1,14 +1,13 @@
 """Tasks in containers, by the docker or podman of this machine."""
 
 import asyncio
-import shlex
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from batchmgr.local.fakebatch.execution.commands import LaunchError
+from batchmgr.local.fakebatch.execution.commands import LaunchError, split
 from batchmgr.local.fakebatch.execution.environment import INHERITED
 from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.model.outcomes import Failure
@@ -35,7 +34,10 @@ class Container:
     def command(
         self, command_line: str, node_root: Path, directory: Path, variables: Mapping[str, str]
     ) -> list[str]:
-        """Return the command that runs a command line in the container, with the node's directories in it."""
+        """Return the command that runs a command line in the container, with the node's directories in it.
+
+        Raises LaunchError.
+        """
         self._guard.start()
         self._guard.began("container", self._runtime, self._name)
         words = [self._runtime, "run", "--rm", "--name", self._name, "-v", f"{node_root}:{node_root}"]
@@ -45,8 +47,8 @@ class Container:
             words += ["-e", f"{name}={value}"]
         if self._settings.get("workingDirectory", "taskWorkingDirectory") == "taskWorkingDirectory":
             words += ["-w", str(directory)]
-        words += shlex.split(self._settings.get("containerRunOptions", ""))
-        return [*words, self._settings["imageName"], *shlex.split(command_line)]
+        words += split(self._settings.get("containerRunOptions", ""))
+        return [*words, self._settings["imageName"], *split(command_line)]
 
     async def remove(self) -> None:
         """Remove the container: it outlives the process that follows it."""

@@ -44,7 +44,7 @@ def from_unix_ns(nanoseconds: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _iso_second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def to_iso(ticks: int) -> str:
