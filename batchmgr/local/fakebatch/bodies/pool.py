@@ -33,7 +33,6 @@ from batchmgr.local.fakebatch.wire.odata_filter import Field
 
 _NODES = integer(0)
 _SLOTS = integer(1, 256)
-_SECRETS: Final = frozenset({"accountKey", "sasKey", "password"})
 _RESIZE_TIMEOUT = optional(at_least("PT5M"), "PT15M")
 _MOST_REMOVED: Final = 100
 _DEALLOCATION = optional(choice("requeue", "terminate", "taskcompletion", "retaineddata"), "requeue")
@@ -51,15 +50,6 @@ def _no_certificates(value: Any, name: str) -> list[Any]:
 
 
 _COMMUNICATION = legacy(choice("default", "classic", "simplified"))
-
-
-def _mount(value: Any, name: str) -> dict[str, Any]:
-    return {
-        kind: {key: kept for key, kept in opaque(settings, kind).items() if key not in _SECRETS}
-        for kind, settings in opaque(value, name).items()
-    }
-
-
 _CREATE = Record(
     id=required(identifier),
     displayName=string,
@@ -72,7 +62,7 @@ _CREATE = Record(
     autoScaleEvaluationInterval=scaling.INTERVAL,
     enableInterNodeCommunication=FLAG,
     startTask=START_TASK,
-    userAccounts=list_of(machine.user_account),
+    userAccounts=list_of(machine.USER_ACCOUNT),
     metadata=METADATA,
     taskSlotsPerNode=optional(_SLOTS, 1),
     taskSchedulingPolicy=optional(TASK_SCHEDULING_POLICY, {}),
@@ -82,10 +72,10 @@ _CREATE = Record(
     applicationPackageReferences=APPLICATION_PACKAGES,
     applicationLicenses=legacy(list_of(string)),
     certificateReferences=legacy(_no_certificates),
-    mountConfiguration=list_of(_mount),
+    mountConfiguration=list_of(machine.MOUNT),
     targetNodeCommunicationMode=_COMMUNICATION,
     resourceTags=legacy(opaque),
-    upgradePolicy=opaque,
+    upgradePolicy=machine.UPGRADES,
 )
 _SPECIFICATION = Record(
     **{
@@ -123,9 +113,9 @@ _PATCH = Record(
     taskSlotsPerNode=_SLOTS,
     taskSchedulingPolicy=TASK_SCHEDULING_POLICY,
     networkConfiguration=machine.NETWORK,
-    userAccounts=list_of(machine.user_account),
-    mountConfiguration=list_of(_mount),
-    upgradePolicy=opaque,
+    userAccounts=list_of(machine.USER_ACCOUNT),
+    mountConfiguration=list_of(machine.MOUNT),
+    upgradePolicy=machine.UPGRADES,
     certificateReferences=legacy(_no_certificates),
     targetNodeCommunicationMode=_COMMUNICATION,
 )
