@@ -75,10 +75,6 @@ KNOWN: Final = (
         "The service timed out.",
     ),
     Known(
-        r"task_create_cmd (1|2|3|4) status changed",
-        "A task that asks for an authentication token is refused: there is no one to issue one.",
-    ),
-    Known(
         r"task_create_cmd 9 body/value\[[12]\]/(taskId|location) changed",
         "The service gives the results of a collection in no certain order.",
     ),

@@ -95,6 +95,9 @@ FLAG: Final = optional(boolean, False)
 APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
 
 
+AUTHENTICATION_TOKEN: Final = Record(access=list_of(choice("job")))
+
+
 def without_secrets(kind: Kind, *secrets: str) -> Kind:
     """Return a kind of objects of which some properties are never shown again, so they are not kept."""
 

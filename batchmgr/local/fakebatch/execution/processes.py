@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +92,8 @@ class ProcessExecutor:
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
-                return exited(await commands.run(command, directory, variables, root, self._guard))
+                code = await commands.run(command, directory, variables, root, self._guard)
+                return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
         except commands.LaunchError as error:
