@@ -1,6 +1,5 @@
 """What moves the pools that size themselves: it samples their load and evaluates their formulas."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -27,7 +26,7 @@ class Autoscaling:
         self._processor = Processor()
         self._histories: dict[str, History] = {}
         self._due: dict[str, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: ticks.Timer | None = None
         engine.follow(self.look)
 
     def stop(self) -> None:
@@ -98,7 +97,13 @@ class Autoscaling:
         moments += [at for at in self._due.values() if at > now]
         if moments:
             wait = max(min(moments) - now, 0) / ticks.PER_SECOND
-            self._timer = asyncio.get_running_loop().call_later(wait, self.look)
+            self._timer = ticks.call_later(wait, self.look, awaited=self._is_awaited())
+
+    def _is_awaited(self) -> bool:
+        """Whether tasks wait for nodes that a formula may give."""
+        jobs = [record for record in self._store.jobs if record.has_ready_tasks]
+        pools = [self._store.pools.get(record.job.pool_id) for record in jobs]
+        return any(pool is not None and _is_scaled(pool) for pool in pools)
 
 
 def _interval(pool: pools.Pool) -> int:

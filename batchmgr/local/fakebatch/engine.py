@@ -38,7 +38,7 @@ class Engine:
     def __init__(self, store: Store, executor: Executor, applications: Applications | None = None) -> None:
         self.store = store
         self.applications = applications or Applications()
-        self._executor = executor
+        self.executor = executor
         self._runs = Runs()
         machinery = Machinery(
             store=store,
@@ -53,7 +53,7 @@ class Engine:
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = False
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, ticks.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[], None]] = []
 
@@ -66,7 +66,7 @@ class Engine:
         self._pass_is_due = True
         await self._runs.stop()
         await asyncio.gather(*self._removals)
-        await self._executor.close()
+        await self.executor.close()
 
     def resume(self) -> None:
         """Go on with what is in the store from the start."""
@@ -86,6 +86,11 @@ class Engine:
     def follow(self, follower: Callable[[], None]) -> None:
         """Have a function called after each look for something to do: by then all that changed is settled."""
         self._followers.append(follower)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is under way but runs that have nothing to do but to wait."""
+        return not self._runs.at_work
 
     def _pass(self) -> None:
         self._pass_is_due = False
@@ -157,7 +162,7 @@ class Engine:
             await asyncio.wait([run])
         if task.id in record.tasks:
             record.remove(record.tasks[task.id])
-        await self._executor.remove_files(record.job.id, task.id)
+        await self.executor.remove_files(record.job.id, task.id)
         self._end_if_all_complete(record)
         self.wake()
 
@@ -191,7 +196,7 @@ class Engine:
         self._watch_time_limit(record)
         self._end_if_all_complete(record)
         if not len(record.tasks):
-            asyncio.get_running_loop().call_later(_EMPTY_JOB_GRACE, self._end_if_all_complete, record, True)
+            ticks.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
         self.wake()
 
     def end_job(self, record: JobRecord, reason: str, *, by_user: bool = False) -> None:
@@ -225,8 +230,7 @@ class Engine:
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
             elapsed = (ticks.now() - record.job.started_at) / ticks.PER_SECOND
-            loop = asyncio.get_running_loop()
-            self._timers[record.job.id] = loop.call_later(limit - elapsed, self._expire, record)
+            self._timers[record.job.id] = ticks.call_later(limit - elapsed, lambda: self._expire(record))
 
     def _unwatch(self, record: JobRecord) -> None:
         timer = self._timers.pop(record.job.id, None)
@@ -252,7 +256,7 @@ class Engine:
 
     async def _remove_job(self, record: JobRecord) -> None:
         self._unwatch(record)
-        await self._executor.remove_files(record.job.id)
+        await self.executor.remove_files(record.job.id)
         self.store.jobs.remove(record.job.id)
         self.wake()
 
@@ -261,7 +265,7 @@ class Engine:
         record = self.store.jobs.get(job_id)
         task = None if record is None else record.tasks.get(task_id)
         if task is not None and task.ended_at == ended_at:
-            self._in_background(self._executor.remove_files(job_id, task_id))
+            self._in_background(self.executor.remove_files(job_id, task_id))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         removal = asyncio.create_task(work)

@@ -1,13 +1,11 @@
 """What all that runs on nodes has in common."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from batchmgr.local.fakebatch.execution.port import Executor, Order
 from batchmgr.local.fakebatch.model.application import Applications
-from batchmgr.local.fakebatch.model.outcomes import Outcome
-from batchmgr.local.fakebatch.runs import Runs, Work
+from batchmgr.local.fakebatch.runs import Handle, Runs, Work
 from batchmgr.local.fakebatch.store import Store
 
 
@@ -21,6 +19,6 @@ class Machinery:
     applications: Applications
     wake: Callable[[], None]
 
-    def work(self, order: Order, work: Work) -> "asyncio.Task[Outcome | None]":
+    def work(self, order: Order, work: Work) -> Handle:
         """Begin what a node has to do besides the tasks of jobs; the engine wakes once it is done."""
         return self.runs.start(order, work, lambda order, outcome, ending: self.wake())

@@ -7,11 +7,10 @@ from typing import Final
 from batchmgr.local.fakebatch.execution.port import Order
 from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model.node_run import NodeRun
-from batchmgr.local.fakebatch.model.outcomes import Outcome
 from batchmgr.local.fakebatch.model.visit import Visit
 from batchmgr.local.fakebatch.node_work import carry_out
 from batchmgr.local.fakebatch.orders import preparation_key, preparation_order, release_order
-from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.runs import Ending, Handle
 from batchmgr.local.fakebatch.store import JobRecord
 
 _COMING_UP: Final = ("starting", "waitingforstarttask", "rebooting", "reimaging")
@@ -79,7 +78,7 @@ class Preparations:
     def _visit(self, record: JobRecord, pool_id: str, node_id: str) -> Visit:
         return record.visits.get(node_id) or Visit(pool_id=pool_id, node_id=node_id)
 
-    def _begin(self, record: JobRecord, pool_id: str, node_id: str) -> "asyncio.Task[Outcome | None] | None":
+    def _begin(self, record: JobRecord, pool_id: str, node_id: str) -> Handle | None:
         visit = self._visit(record, pool_id, node_id)
         if visit.is_prepared:
             return None

@@ -128,6 +128,11 @@ class JobRecord:
         """Whether a task is not completed."""
         return self._counts["active"] + self._counts["running"] > 0
 
+    @property
+    def has_ready_tasks(self) -> bool:
+        """Whether an active job has tasks that perhaps wait for nothing but nodes."""
+        return self.job.state == "active" and not self._ready.is_empty
+
     def ready_tasks(self) -> int:
         """Return how many active tasks wait for nothing but nodes; one counts for each node it needs."""
         waiting = sum(map(self._is_active, self.dependencies.waiting()))

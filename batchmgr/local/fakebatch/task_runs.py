@@ -1,6 +1,5 @@
 """The runs of the tasks of jobs: how they take nodes, and what follows when they end."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Placement, Task
 from batchmgr.local.fakebatch.orders import task_order
 from batchmgr.local.fakebatch.preparations import Preparations
-from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.runs import Ending, Handle
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
 from batchmgr.local.fakebatch.wire import ticks
 
@@ -58,9 +57,10 @@ class TaskRuns:
             ]
             record.put_subtasks(task.id, placed)
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
-        self._machinery.runs.start(order, self._carry_out(record, order), self._ended)
+        begun = self._machinery.executor.begin(order) if _needs_only_its_node(record, order) else None
+        self._machinery.runs.start(order, begun or self._carry_out(record, order), self._ended)
 
-    def end(self, record: JobRecord, task_id: str, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
+    def end(self, record: JobRecord, task_id: str, ending: Ending) -> Handle | None:
         """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
         return self._machinery.runs.end(task_key(record.job.id, task_id), ending)
 
@@ -118,6 +118,12 @@ class TaskRuns:
                 succeeded=succeeded,
             )
             pool.nodes.put(node_id, left)
+
+
+def _needs_only_its_node(record: JobRecord, order: Order) -> bool:
+    """Whether nothing is to be done before a run begins."""
+    has_more = order.instances or "applicationPackageReferences" in order.spec
+    return not has_more and "jobPreparationTask" not in record.job.spec
 
 
 def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome], None]:

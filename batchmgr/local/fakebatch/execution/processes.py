@@ -14,7 +14,7 @@ from batchmgr.local.fakebatch.execution.environment import task_environment
 from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.multi_instance import Coordination
-from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
 from batchmgr.local.fakebatch.wire import durations
@@ -98,6 +98,12 @@ class ProcessExecutor:
                 await container.remove()
         except commands.LaunchError as error:
             return unprepared(error.failure)
+
+    def begin(self, order: Order) -> None:
+        """Leave the order to `run`."""
+
+    def lay_out(self, place: Place) -> None:
+        """Do nothing: tasks have made their files themselves."""
 
     async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> Failure | None:
         """Unpack application packages on a node, and return why that failed, if it did."""
