@@ -65,9 +65,7 @@ async def test_a_container_does_not_outlive_a_service_that_is_killed(
 ) -> None:
     calls, programs = tmp_path / "calls", tmp_path / "bin"
     programs.mkdir()
-    (programs / "docker").write_text(
-        f'#!/bin/sh\necho "$1 $2 $3 $4" >> {calls}\ntest "$1" = run && sleep 600\n'
-    )
+    (programs / "docker").write_text(f'#!/bin/sh\necho "$1 $3" >> {calls}\ntest "$1" = run && sleep 600\n')
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     task = {"id": "t", "commandLine": "true", "containerSettings": {"imageName": "image"}}

@@ -1,6 +1,5 @@
 """What moves the nodes: they join and leave their pools, start up, reboot, and are lost."""
 
-import asyncio
 import itertools
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -46,7 +45,7 @@ class Fleet:
         self._startups = Startups(machinery)
         self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
         self._numbers = itertools.count(1)
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, ticks.Timer] = {}
 
     def stop(self) -> None:
         """End no more resizes."""
@@ -81,6 +80,7 @@ class Fleet:
             if not is_late:
                 return
             self._keep_waiting(record)
+        self._forget_timer(record)
         record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record, is_late=is_late))
         if record.pool.state == "deleting":
             self._machinery.store.pools.remove(record.pool.id)
@@ -180,11 +180,14 @@ class Fleet:
         left = (record.pool.allocation_since + timeout - ticks.now()) / ticks.PER_SECOND
         if left <= 0:
             return True
-        timer = self._timers.get(record.pool.id)
+        self._forget_timer(record)
+        self._timers[record.pool.id] = ticks.call_later(left, self._machinery.wake)
+        return False
+
+    def _forget_timer(self, record: PoolRecord) -> None:
+        timer = self._timers.pop(record.pool.id, None)
         if timer is not None:
             timer.cancel()
-        self._timers[record.pool.id] = asyncio.get_running_loop().call_later(left, self._machinery.wake)
-        return False
 
     def _keep_waiting(self, record: PoolRecord) -> None:
         """Keep the nodes that would leave once their tasks have ended."""
