@@ -54,6 +54,11 @@ class EntryPointsRepository:
         entry_point = self._entry_points.get(task_type.__name__)
         return entry_point is not None and entry_point.task_type is task_type
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all kinds of tasks, sorted."""
+        return tuple(sorted(self._entry_points))
+
     def find(self, name: str) -> EntryPoint:
         """The kind of task of this name. Raises `InvalidInputError` when the workload has none."""
         try:
