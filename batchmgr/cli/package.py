@@ -1,15 +1,19 @@
 """`batchmgr package`: the application package of a workload, built and published."""
 
 import argparse
+import asyncio
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.signals import until_signalled
 from batchmgr.packaging.archive import EARLIEST
 from batchmgr.packaging.building import build_package
 from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.project import read_project
+from batchmgr.packaging.publishing import publish
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--output", type=Path, metavar="DIR", help="default: dist in PATH")
     build.add_argument("--vendor", action="store_true", help="put the package's dependencies into it too")
     build.set_defaults(run=_build)
+    publish = commands.add_parser("publish", help="make it a version of an application in a Batch account")
+    publish.add_argument("zip", type=Path, metavar="ZIP", help="what `batchmgr package build` made")
+    publish.add_argument("--subscription", required=True, metavar="ID", help="the account's subscription")
+    publish.add_argument(
+        "--resource-group", required=True, metavar="NAME", help="the account's resource group"
+    )
+    publish.add_argument("--account", required=True, metavar="NAME", help="the Batch account")
+    publish.add_argument("--default", action="store_true", help="make it the application's default version")
+    publish.set_defaults(run=_publish)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,6 +50,32 @@ def _build(args: argparse.Namespace) -> int:
         needed = ", ".join(project.requirements)
         print(f"Not in it, and needed on the node: {needed} (--vendor puts in what is pure Python)")
     return 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    try:
+        from azure.identity.aio import DefaultAzureCredential
+
+        from batchmgr.packaging.azure_account import open_account
+    except ModuleNotFoundError as error:
+        raise PackageError(
+            f"{error.name} is not installed here; run: pip install 'batchmgr[publish]'"
+        ) from error
+
+    async def publish_it() -> int:
+        async with (
+            DefaultAzureCredential() as credential,
+            open_account(
+                credential,
+                subscription=args.subscription,
+                resource_group=args.resource_group,
+                account=args.account,
+            ) as account,
+        ):
+            await publish(account, args.zip, as_default=args.default, report=print)
+        return 0
+
+    return asyncio.run(until_signalled(publish_it(), interrupted=INTERRUPTED))
 
 
 def _source_date(environment: Mapping[str, str]) -> datetime:
