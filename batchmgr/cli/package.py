@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -61,6 +62,9 @@ def _publish(args: argparse.Namespace) -> int:
         raise PackageError(
             f"{error.name} is not installed here; run: pip install 'batchmgr[publish]'"
         ) from error
+
+    # It logs a page about every way to sign in that was not meant; the error says what matters.
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
     async def publish_it() -> int:
         async with (

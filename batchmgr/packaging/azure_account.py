@@ -175,6 +175,12 @@ def _record(package: ApplicationPackage) -> PackageRecord:
     return PackageRecord(is_active=is_active, storage_url=properties.storage_url)
 
 
+def _sign_in_advice(message: str) -> str:
+    # Each of the many ways to sign in told why it did not; most say no more than that they were not meant.
+    refusals = [line.strip() for line in message.splitlines() if "AADSTS" in line]
+    return f"cannot sign in to Azure: {' '.join(refusals) or 'nobody is signed in here; run: az login'}"
+
+
 @contextmanager
 def _arm_errors() -> Iterator[None]:
     """What the management client raises, as batchmgr's own errors."""
@@ -182,8 +188,8 @@ def _arm_errors() -> Iterator[None]:
         try:
             yield
         except ClientAuthenticationError as error:
-            if error.response is None:  # no credential was found, and each way of looking told its reason
-                raise PackageError("nobody is signed in to Azure here; run: az login") from error
+            if error.response is None:
+                raise PackageError(_sign_in_advice(str(error.message))) from error
             raise
         except HttpResponseError as error:
             code = str(getattr(error.error, "code", "") or "")

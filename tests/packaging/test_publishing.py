@@ -39,11 +39,17 @@ class FakeCredential:
     async def __aexit__(self, *_: object) -> None: ...
 
 
-class NobodySignedIn(FakeCredential):
+class NotSignedIn(FakeCredential):
+    """What the default credential says after it has tried one way to sign in after the other."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        raise ClientAuthenticationError(
-            message="DefaultAzureCredential failed to retrieve a token.\nAttempted: …"
+        message = (
+            f"DefaultAzureCredential failed to retrieve a token.\nAttempted credentials:\n{self._reason}"
         )
+        raise ClientAuthenticationError(message=message)
 
 
 class Storage:
@@ -286,7 +292,16 @@ async def test_an_account_that_is_not_there_is_told_of(
         await published(account, archive)
 
 
-async def test_somebody_who_is_not_signed_in_is_told_to(arm: StandInArm, archive: Path) -> None:
-    async with opened(arm, NobodySignedIn()) as account:
-        with pytest.raises(BatchmgrError, match="nobody is signed in to Azure here; run: az login"):
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("AzureCliCredential: Azure CLI not found on path", "nobody is signed in here; run: az login"),
+        ("EnvironmentCredential: AADSTS7000215: Invalid secret.", "AADSTS7000215: Invalid secret"),
+    ],
+)
+async def test_who_is_not_signed_in_is_told_why(
+    arm: StandInArm, archive: Path, reason: str, told: str
+) -> None:
+    async with opened(arm, NotSignedIn(f"\t{reason}")) as account:
+        with pytest.raises(BatchmgrError, match=f"cannot sign in to Azure: .*{told}"):
             await published(account, archive)
