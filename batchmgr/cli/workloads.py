@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """List them; the exit code is 1 when one of them is broken."""
     settings = Settings.from_environment(os.environ)
     with redirect_stdout(sys.stderr):  # what a workload prints when it is imported is no part of the list
-        workloads = tuple(WorkloadRegistry.installed(settings.workloads).describe())
+        workloads = tuple(WorkloadRegistry(named=settings.workloads).describe())
     if args.json:
         print(json.dumps([_as_json(workload) for workload in workloads], indent=2))
     elif workloads:
@@ -50,7 +50,7 @@ def _print_table(workloads: Sequence[WorkloadDescription]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     for workload in workloads:
         for problem in workload.problems:
-            print(f"\n{workload.name}: {problem}", file=sys.stderr)
+            print(f"\n{problem}", file=sys.stderr)
 
 
 def _row(workload: WorkloadDescription) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ Nothing is imported here. Whatever is wrong with one package concerns its own wo
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions, packages_distributions, version
 
@@ -39,7 +39,7 @@ class WorkloadSource:
         return (owners[0], version(owners[0])) if owners else ("", "")
 
 
-def installed_sources() -> Mapping[str, WorkloadSource]:
+def installed_sources() -> dict[str, WorkloadSource]:
     """The workloads that installed packages declare, by name."""
     declared: dict[str, list[WorkloadSource]] = defaultdict(list)
     seen: set[str] = set()

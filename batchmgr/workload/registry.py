@@ -28,7 +28,8 @@ class WorkloadDescription:
 class WorkloadRegistry:
     """Workloads by name. A broken one is found out when it is loaded, and disturbs no other.
 
-    `loaders` answer the workload's class; `WorkloadRegistry.installed` finds them by itself.
+    `loaders` answer the workload's class; without them, the installed packages' entry points do. `named` adds
+    workloads as `package.module:Class`; each stands before an installed one of the same name.
 
     >>> class EmptyWorkload(WorkloadBase): ...
     >>> registry = WorkloadRegistry({"empty": lambda: EmptyWorkload})
@@ -38,19 +39,17 @@ class WorkloadRegistry:
     'EmptyWorkload'
     """
 
-    def __init__(self, loaders: Mapping[str, Callable[[], object]]) -> None:
-        self._sources = {name: WorkloadSource(load=load) for name, load in loaders.items()}
-
-    @classmethod
-    def installed(cls, named: Mapping[str, str] | None = None) -> "WorkloadRegistry":
-        """The workloads of installed packages, and those `named` here, as `package.module:Class` by name.
-
-        A workload that is named here stands before an installed one of the same name.
-        """
-        registry = cls({})
-        registry._sources |= installed_sources()
-        registry._sources |= {name: named_source(name, target) for name, target in (named or {}).items()}
-        return registry
+    def __init__(
+        self,
+        loaders: Mapping[str, Callable[[], object]] | None = None,
+        *,
+        named: Mapping[str, str] | None = None,
+    ) -> None:
+        if loaders is None:
+            self._sources = installed_sources()
+        else:
+            self._sources = {name: WorkloadSource(load=load) for name, load in loaders.items()}
+        self._sources |= {name: named_source(name, target) for name, target in (named or {}).items()}
 
     def names(self) -> tuple[str, ...]:
         """The names of all workloads, sorted."""

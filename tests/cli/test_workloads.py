@@ -45,7 +45,7 @@ def test_the_table_has_a_line_for_each_workload(site: Path) -> None:
 def test_a_broken_workload_is_told_of_and_makes_the_exit_code_1(site: Path) -> None:
     ended = listed(site, "good=good_workload:W,bad=bad_workload:W")
     assert ended.returncode == 1
-    assert "bad: workload 'bad' cannot be loaded: SystemExit: usage: old_script FILE" in ended.stderr
+    assert "workload 'bad' cannot be loaded: SystemExit: usage: old_script FILE" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "good_workload" in ended.stdout
 

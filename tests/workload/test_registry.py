@@ -50,7 +50,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkloadRegist
     (tmp_path / "registry_script.py").write_text("raise SystemExit('usage: script FILE')\n")
     (tmp_path / "registry_exit.py").write_text("print('bye')\nexit()\n")
     monkeypatch.syspath_prepend(tmp_path)
-    return WorkloadRegistry.installed()
+    return WorkloadRegistry()
 
 
 def test_an_installed_workload_is_found_by_its_entry_point(installed: WorkloadRegistry) -> None:
@@ -84,7 +84,7 @@ def test_a_workload_is_described_with_its_version_its_task_types_and_its_problem
     (package / "__init__.py").write_text(TASKS)
     (package / "__main__.py").touch()
     install(tmp_path, "registry-tasks", b"[batchmgr.workloads]\nregistry_tasks = registry_tasks:W\n", "2.0")
-    found = {one.name: one for one in WorkloadRegistry.installed().describe()}
+    found = {one.name: one for one in WorkloadRegistry().describe()}
     tasks = found["registry_tasks"]
     assert (tasks.distribution, tasks.version, tasks.package) == ("registry-tasks", "2.0", "registry_tasks")
     assert (tasks.task_types, tasks.problems) == (("AddTask", "MulTask"), ())
@@ -99,8 +99,8 @@ def test_a_workload_that_a_setting_names_needs_no_entry_point_and_stands_before_
     installed: WorkloadRegistry, tmp_path: Path
 ) -> None:
     (tmp_path / "registry_other.py").write_text(TASKS)
-    registry = WorkloadRegistry.installed(
-        {"other": "registry_other:W", "registry_broken": "registry_other:W", "gone": "registry_gone:W"}
+    registry = WorkloadRegistry(
+        named={"other": "registry_other:W", "registry_broken": "registry_other:W", "gone": "registry_gone:W"}
     )
     assert registry.load("other").package == registry.load("registry_broken").package == "registry_other"
     assert registry.load("registry_sample").name == "registry_sample"
@@ -113,7 +113,7 @@ def test_a_damaged_installed_package_disturbs_no_other(
     installed: WorkloadRegistry, tmp_path: Path, damage: bytes
 ) -> None:
     install(tmp_path, "registry_damaged", b"[batchmgr.workloads]\n" + damage)
-    registry = WorkloadRegistry.installed()
+    registry = WorkloadRegistry()
     assert registry.load("registry_sample").name == "registry_sample"
     [damaged] = set(registry.names()).difference(installed.names())
     with pytest.raises(InvalidJobError, match="installed package registry_damaged is damaged"):
@@ -125,7 +125,7 @@ def test_two_installed_packages_that_declare_the_same_name_are_both_named(
 ) -> None:
     install(tmp_path, "registry_rival", b"[batchmgr.workloads]\nregistry_sample = registry_rival:W\n")
     with pytest.raises(InvalidJobError, match="registry_rival and registry_sample are installed"):
-        WorkloadRegistry.installed().load("registry_sample")
+        WorkloadRegistry().load("registry_sample")
 
 
 def test_an_unknown_workload_is_refused_with_those_that_are_known() -> None:

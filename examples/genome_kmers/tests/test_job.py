@@ -20,7 +20,7 @@ LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 
 def plan(**inputs: object) -> JobPlan:
     return plan_workload(
-        WorkloadRegistry.installed().load("genome_kmers"),
+        WorkloadRegistry().load("genome_kmers"),
         JobContext(job_id="kmers-001", inputs=inputs),
         pool_id="hpc",
         max_wall_clock_time=None,
