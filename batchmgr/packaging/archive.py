@@ -3,7 +3,6 @@
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +16,11 @@ _FILE = 0o100644
 _PROGRAM = 0o100755
 
 
-@dataclass(frozen=True, kw_only=True)
 class ArchivePlan:
     """The files of an archive to be, by their path in it."""
 
-    _entries: dict[str, Path | bytes] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._entries: dict[str, Path | bytes] = {}
 
     def add(self, path: str, content: Path | bytes) -> None:
         """Add a file, or bytes. Raises `PackageError` when the path is taken."""

@@ -2,14 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.core.credentials import AccessToken
-from azure.core.exceptions import ClientAuthenticationError
-from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
 
 from batchmgr.errors import BatchmgrError, ServiceError, ServiceRefusedError
 from batchmgr.packaging.archive import EARLIEST
@@ -18,94 +14,32 @@ from batchmgr.packaging.building import build_package, file_digest
 from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.project import read_project
 from batchmgr.packaging.publishing import publish
+from tests.packaging.credentials import NotSignedIn, SignedIn
+from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample
 from tests.packaging.stand_in_arm import StandInArm, serving_arm
 
-CONTAINER = "app-packages"
-
-
-class FakeCredential:
-    """Somebody who is signed in."""
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        assert scopes == ("https://management.azure.com/.default",)
-        return AccessToken("token", 4_000_000_000)
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> "FakeCredential":
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
-
-
-class NotSignedIn(FakeCredential):
-    """What the default credential says after it has tried one way to sign in after the other."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        message = (
-            f"DefaultAzureCredential failed to retrieve a token.\nAttempted credentials:\n{self._reason}"
-        )
-        raise ClientAuthenticationError(message=message)
-
-
-class Storage:
-    """The storage account that is linked to the Batch account."""
-
-    def __init__(self, connection_string: str) -> None:
-        self.permission = "rcw"
-        self._service = BlobServiceClient.from_connection_string(connection_string)
-        self._container = self._service.create_container(CONTAINER)
-
-    def url(self, application: str, version: str) -> str:
-        name = f"{application}-{version}"
-        signature = generate_blob_sas(
-            str(self._service.account_name),
-            CONTAINER,
-            name,
-            account_key=self._service.credential.account_key,
-            permission=BlobSasPermissions.from_string(self.permission),
-            expiry=datetime.now(UTC) + timedelta(hours=4),
-        )
-        return f"{self._container.get_blob_client(name).url}?{signature}"
-
-    def holds(self, archive: Path) -> bool:
-        content = self._container.get_blob_client("letter_count-1.2.3").download_blob().readall()
-        return content == archive.read_bytes()
-
-    def put(self, file: Path) -> None:
-        self._container.get_blob_client("letter_count-1.2.3").upload_blob(file.read_bytes())
-
-    def remove(self) -> None:
-        self._container.get_blob_client("letter_count-1.2.3").delete_blob()
-
-    def close(self) -> None:
-        self._service.close()
-
 
 @pytest.fixture
-async def storage(connection_string: str) -> AsyncIterator[Storage]:
-    opened = Storage(connection_string)
+async def storage(connection_string: str) -> AsyncIterator[LinkedStorage]:
+    opened = LinkedStorage(connection_string)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-async def arm(tmp_path: Path, storage: Storage) -> AsyncIterator[StandInArm]:
+async def arm(tmp_path: Path, storage: LinkedStorage) -> AsyncIterator[StandInArm]:
     async with serving_arm(tmp_path / "tls", storage.url) as served:
         yield served
 
 
 @pytest.fixture
 async def account(arm: StandInArm) -> AsyncIterator[AzureBatchAccount]:
-    async with opened(arm, FakeCredential()) as account:
+    async with opened(arm, SignedIn()) as account:
         yield account
 
 
-def opened(arm: StandInArm, credential: FakeCredential) -> Any:
+def opened(arm: StandInArm, credential: SignedIn) -> Any:
     return open_account(
         credential,
         subscription="sub",
@@ -138,7 +72,7 @@ async def published(account: Any, archive: Path, *, as_default: bool = False) ->
 
 
 async def test_a_package_is_created_uploaded_activated_and_made_the_default(
-    account: AzureBatchAccount, arm: StandInArm, storage: Storage, archive: Path
+    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
 ) -> None:
     told = await published(account, archive, as_default=True)
     assert told == [
@@ -171,7 +105,7 @@ async def test_the_same_content_again_changes_nothing(
 
 
 async def test_other_content_under_the_same_version_is_refused(
-    account: AzureBatchAccount, storage: Storage, archive: Path, other_archive: Path
+    account: AzureBatchAccount, storage: LinkedStorage, archive: Path, other_archive: Path
 ) -> None:
     await published(account, archive)
     with pytest.raises(PackageError, match=r"letter_count 1\.2\.3 is there with other content.*raise it"):
@@ -190,7 +124,7 @@ async def test_so_it_is_when_somebody_uploaded_it_and_did_not_come_to_activate_i
 
 
 async def test_content_that_another_tool_uploaded_is_compared_too(
-    account: AzureBatchAccount, arm: StandInArm, storage: Storage, archive: Path, other_archive: Path
+    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path, other_archive: Path
 ) -> None:
     arm.applications["letter_count"] = {}
     arm.versions["letter_count", "1.2.3"] = "Active"
@@ -201,7 +135,7 @@ async def test_content_that_another_tool_uploaded_is_compared_too(
 
 
 async def test_an_empty_blob_that_holds_the_place_of_the_package_is_no_content(
-    account: AzureBatchAccount, arm: StandInArm, storage: Storage, archive: Path
+    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
 ) -> None:
     arm.applications["letter_count"] = {}
     arm.versions["letter_count", "1.2.3"] = "Pending"
@@ -211,7 +145,7 @@ async def test_an_empty_blob_that_holds_the_place_of_the_package_is_no_content(
 
 
 async def test_where_nothing_may_be_read_a_new_version_is_published_and_an_old_one_refused(
-    account: AzureBatchAccount, arm: StandInArm, storage: Storage, archive: Path
+    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
 ) -> None:
     storage.permission = "cw"
     await published(account, archive)
@@ -221,7 +155,7 @@ async def test_where_nothing_may_be_read_a_new_version_is_published_and_an_old_o
 
 
 async def test_an_active_version_whose_content_is_gone_is_told_of(
-    account: AzureBatchAccount, storage: Storage, archive: Path
+    account: AzureBatchAccount, storage: LinkedStorage, archive: Path
 ) -> None:
     await published(account, archive)
     storage.remove()
@@ -259,7 +193,12 @@ class Mortal:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("effect", Mortal.EFFECTS)
 async def test_a_pipeline_that_dies_at_any_step_is_made_good_for_by_the_next(
-    account: AzureBatchAccount, arm: StandInArm, storage: Storage, archive: Path, effect: str, after: bool
+    account: AzureBatchAccount,
+    arm: StandInArm,
+    storage: LinkedStorage,
+    archive: Path,
+    effect: str,
+    after: bool,
 ) -> None:
     with pytest.raises(Crash):
         await published(Mortal(account, effect, after=after), archive, as_default=True)
