@@ -188,13 +188,13 @@ class MemoryBatch:
             self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
         return task
 
-    def end(self, job_id: str, task_id: str, ending: Ending) -> None:
-        """The running task has ended so: it is completed, or active again if it may be retried."""
+    def end(self, job_id: str, task_id: str, ending: Ending) -> bool:
+        """The running task has ended so: it is completed, or active again, to be retried; whether it is."""
         job = self._job(job_id)
         task, limit = job.snapshots[task_id], job.tasks[task_id].max_task_retry_count
         if ending.is_retryable and (limit < 0 or task.retry_count < limit):
             self._change(job, task_id, state="active", start_time=None, retry_count=task.retry_count + 1)
-            return
+            return True
         self._change(
             job,
             task_id,
@@ -205,6 +205,7 @@ class MemoryBatch:
             error=ending.error,
         )
         job.end_if_done()
+        return False
 
     def _change(self, job: Job, task_id: str, **changes: object) -> None:
         now = self._clock.now()

@@ -39,7 +39,9 @@ def dispatch(
         runner.run(_take(ports, job_id, message))
         while (task := batch.start_next(job_id)) is not None:
             runner.run(poll_job(ports, job_id))  # tells of the one before, and that this one runs
-            batch.end(job_id, task.id, run_task(task))
+            if batch.end(job_id, task.id, run_task(task)):
+                # Else the task would run again as if nothing had happened: no count would have changed.
+                runner.run(poll_job(ports, job_id))
         runner.run(finalize(ports, job_id))
     except KeyboardInterrupt:
         runner.run(_cancel(ports, job_id))

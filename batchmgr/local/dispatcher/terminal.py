@@ -38,11 +38,14 @@ class Terminal:
         self._stream = stream
         self._started = time.monotonic()
         self._here = Path.cwd()
+        self._told: set[str] = set()
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Write a line for each event."""
+        """Write a line for each event, once."""
         for event in events:
-            self._write(f"{time.monotonic() - self._started:7.1f} s  {_line(event)}")
+            if event.id not in self._told:
+                self._told.add(event.id)
+                self._write(f"{time.monotonic() - self._started:7.1f} s  {_line(event)}")
 
     def begin(self, job_id: str, directory: RunDirectory, *, is_again: bool) -> None:
         """Tell what is run, and where."""
