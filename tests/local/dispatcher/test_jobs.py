@@ -157,6 +157,14 @@ def test_a_task_may_have_an_event_loop_of_its_own(local: Local) -> None:
     assert local({"does": "use_a_loop"}, {"does": "use_a_loop"}).code == 0
 
 
+def test_an_interrupted_task_cancels_the_job(local: Local) -> None:
+    run = local({}, {"does": "interrupt"}, {})
+    assert (run.code, run.err) == (130, "")
+    assert run.types[-4:] == ["task.running 2", "job.finalizing", "task.failed 2", "job.cancelled"]
+    assert run.outcome["counts"] == {"active": 2, "running": 0, "completed": 2, "succeeded": 1, "failed": 1}
+    assert run.callback["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
+
+
 def test_the_job_is_created_once(local: Local) -> None:
     local({}, {})
     assert planned == ["letters"]

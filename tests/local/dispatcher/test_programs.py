@@ -88,6 +88,14 @@ def test_a_program_that_takes_too_long_is_ended_with_all_it_started(tmp_path: Pa
         until_gone(child)
 
 
+def test_an_interrupted_program_is_ended_and_the_job_cancelled(tmp_path: Path) -> None:
+    heard = "echo heard; until grep heard ../stdout.txt; do sleep 0.01; done"
+    script = task("1", f"echo $$ > self; {heard}; kill -INT $PPID; sleep 60")
+    assert run(tmp_path, script, task("2")).state == "cancelled"
+    with pytest.raises(ProcessLookupError):
+        until_gone(int((tmp_path / "run/tasks/1/wd/self").read_text()))
+
+
 def test_what_a_program_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
     record = run(tmp_path, task("1", "sleep 60 & echo $! > child"))
     assert record.state == "succeeded"
