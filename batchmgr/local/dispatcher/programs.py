@@ -72,12 +72,19 @@ def _followed(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) 
         error = TaskError(type="TaskEnded", category="UserError", message=message)
         return Ending(exit_code=_KILLED, error=error)
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        _kill_group(process)
         for pump in pumps:
             pump.join(_LAST_WORDS_S)
     return Ending.exited(code if code >= 0 else 128 - code)
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    if not hasattr(os, "killpg"):  # Windows has no such groups
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _pump(pipe: IO[bytes], stream: Any) -> None:

@@ -4,7 +4,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from batchmgr.local.dispatcher.run_directory import RunDirectory
 from batchmgr.model.event import Event
@@ -65,7 +66,7 @@ class Terminal:
         if record.results:
             self._write("Results:")
         for result in record.results:
-            self._write(f"  {self._shown(Path(unquote(urlsplit(result.uri).path)))}")
+            self._write(f"  {self._shown(Path(url2pathname(urlsplit(result.uri).path)))}")
         if record.callback is not None:
             self._write(_callback_line(record.callback))
 
@@ -84,7 +85,8 @@ def _line(event: Event) -> str:
         return f"{data['counts']['completed']} of {data['total']} tasks are over."
     words = _WORDS.get(name, name)
     if name.startswith("job."):
-        return words if name in _WORDS else f"The job {_ENDS[JobState(data['state'])]}."
+        end = _ENDS.get(data.get("state", ""))
+        return f"The job {end}." if end else words
     title = data.get("displayName") or data["taskId"]
     reason = f": {data['error']['message']}" if "error" in data else "."
     return f"Task {data['taskId']} ({title}) {words}{reason}"
