@@ -71,7 +71,8 @@ class DispatcherSide:
 
     def __init__(self, root: Path) -> None:
         directory = RunDirectory(root / "run")
-        directory.begin("job", root / "inputs")
+        with directory.begun("job", root / "inputs"):
+            pass  # it is ready
         clock = SystemClock()
         storage = FolderStorage(directory.storage, root / "inputs")
         self._batch = NodeBatch(clock, directory)

@@ -58,7 +58,7 @@ def run(workload: WorkloadBase, args: argparse.Namespace) -> int:
         record = run_job(workload, message, directory, args.storage.absolute(), Terminal(sys.stdout))
     except BatchmgrError as error:
         where = place_of_failure(workload, error)
-        sys.stderr.write(f"{error}{f' ({where})' if where else ''}\n")
+        sys.stderr.write(f"{workload.package} local: {error}{f' ({where})' if where else ''}\n")
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -37,8 +37,7 @@ def dispatch(
     job_id = message.job_id
     try:
         runner.run(_take(ports, job_id, message))
-        while (task := batch.start_next(job_id)) is not None:
-            runner.run(poll_job(ports, job_id))  # tells of the one before, and that this one runs
+        while (task := _next(runner, ports, batch, job_id)) is not None:
             if batch.end(job_id, task.id, run_task(task)):
                 # Else the task would run again as if nothing had happened: no count would have changed.
                 runner.run(poll_job(ports, job_id))
@@ -50,6 +49,16 @@ def dispatch(
     except KeyboardInterrupt:
         note("No more attempts at the callback.")
     return runner.run(ports.jobs.load(job_id)).value
+
+
+def _next(runner: asyncio.Runner, ports: Ports, batch: MemoryBatch, job_id: str) -> TaskPlan | None:
+    """The next task. It is told that it runs, and how the one before it ended.
+
+    Where there is none, the poller has the last word: it may have brought more.
+    """
+    task = batch.start_next(job_id)
+    runner.run(poll_job(ports, job_id))
+    return task or batch.start_next(job_id)
 
 
 async def _take(ports: Ports, job_id: str, message: JobMessage) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,6 @@ import msgspec
 
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.system_clock import SystemClock
-from batchmgr.local.dispatcher.batch import Ending
 from batchmgr.local.dispatcher.dispatch import dispatch
 from batchmgr.local.dispatcher.event_file import EventFile
 from batchmgr.local.dispatcher.memory import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
@@ -24,7 +24,7 @@ from batchmgr.local.dispatcher.sole_workload import SoleWorkload
 from batchmgr.local.dispatcher.storage import FolderStorage
 from batchmgr.local.dispatcher.terminal import Terminal
 from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.planning import plan_job
@@ -56,12 +56,12 @@ def run_job(
     storage = FolderStorage(directory.storage, inputs)
     plan = plan_job(message.job_id, message, workloads=workloads, default_pool_id=POOL_ID)
     require_inputs(plan, storage)
-    callback_key = Settings.from_environment(os.environ).callback_key
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner, _session(runner) as session:
-        callbacks = _callback_sender(session, message.call_back_uri, callback_key)
-        if message.call_back_uri:
-            callbacks.check(message.call_back_uri)
-        terminal.begin(message.job_id, directory, is_again=directory.begin(message.job_id, inputs))
+    with (
+        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+        _callback_sender(runner, message.call_back_uri) as callbacks,
+        directory.begun(message.job_id, inputs) as is_again,
+    ):
+        terminal.begin(message.job_id, directory, is_again=is_again)
         node, batch = Node(directory, storage, workload), NodeBatch(clock, directory)
         _tell_limits(plan, node, terminal)
         ports = Ports(
@@ -77,33 +77,31 @@ def run_job(
             workloads=workloads,
             default_pool_id=POOL_ID,
         )
-
-        def run_task(task: TaskPlan) -> Ending:
-            return node.run(message.job_id, plan.pool_id, task)
-
+        run_task = partial(node.run, message.job_id, plan.pool_id)
         record = dispatch(runner, ports, batch, message, run_task, terminal.note)
-    body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
-    directory.callback.write_bytes(body + b"\n")
+        body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
+        directory.callback.write_bytes(body + b"\n")
     terminal.end(record, directory)
     return record
 
 
 @contextmanager
-def _session(runner: asyncio.Runner) -> Iterator[aiohttp.ClientSession]:
+def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackSender]:
+    """A sender to the one host that was named: whoever names it allows it. InvalidJobError, SettingsError."""
+
     async def opened() -> aiohttp.ClientSession:
         return aiohttp.ClientSession()
 
+    key = Settings.from_environment(os.environ).callback_key
     session = runner.run(opened())
     try:
-        yield session
+        host = urlsplit(uri).hostname or ""
+        sender = HttpCallbackSender(session, hosts=(host,), allow_loopback=True, key=key)
+        if uri:
+            sender.check(uri)
+        yield sender
     finally:
         runner.run(session.close())
-
-
-def _callback_sender(session: aiohttp.ClientSession, uri: str, key: bytes) -> HttpCallbackSender:
-    """A sender to the one host that was named on the command line: whoever names it allows it."""
-    host = urlsplit(uri).hostname or ""
-    return HttpCallbackSender(session, hosts=(host,), allow_loopback=True, key=key)
 
 
 def _tell_limits(plan: JobPlan, node: Node, terminal: Terminal) -> None:

@@ -2,16 +2,23 @@
 
 import json
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from batchmgr.local.dispatcher.errors import LocalRunError
+
+if sys.platform != "win32":
+    import fcntl
 
 MARKER = "batchmgr-run.json"
 """The file by which a directory is known as that of a run."""
 
-PARTS = ("tasks", "storage", "shared", "events.jsonl", "callback.json", MARKER)
-"""All that a run writes, the marker last: an emptying that was cut short goes on the next time."""
+PARTS = ("tasks", "storage", "shared", "events.jsonl", "callback.json")
+"""All else that a run writes."""
 
 
 @dataclass(frozen=True)
@@ -44,37 +51,58 @@ class RunDirectory:
         """A task's own directory."""
         return self.root / "tasks" / task_id
 
-    def begin(self, job_id: str, inputs: Path) -> bool:
-        """Make the directory ready for a new run; whether that meant to empty it of an earlier one.
+    @contextmanager
+    def begun(self, job_id: str, inputs: Path) -> Iterator[bool]:
+        """The directory, ready for a new run and kept from others; whether an earlier run had to go.
 
-        Raises LocalRunError for a directory that holds anything else, or the `inputs` of the run.
+        Raises LocalRunError for a directory that holds anything else, the `inputs` of the run, or a run that
+        goes on.
         """
         if inputs.resolve().is_relative_to(self.root.resolve()):
             raise LocalRunError(
                 f"the storage {inputs} is in {self.root}, which is emptied at the beginning of each run; "
                 "move it, or choose another --directory"
             )
-        try:
-            is_again = self._clear()
-            self.root.mkdir(parents=True, exist_ok=True)
-            (self.root / MARKER).write_text(json.dumps({"jobId": job_id}) + "\n", encoding="utf-8")
-            for folder in (self.storage, self.shared, self.root / "tasks"):
-                folder.mkdir()
-        except OSError as error:
-            raise LocalRunError(f"{self.root} can't be used: {error.strerror or error}") from error
-        return is_again
+        with ExitStack() as stack:
+            try:
+                is_again = self._is_known()
+                self.root.mkdir(parents=True, exist_ok=True)
+                marker = stack.enter_context((self.root / MARKER).open("a", encoding="utf-8"))
+                self._lock(marker)
+                self._clear()
+                marker.truncate(0)
+                marker.write(json.dumps({"jobId": job_id}) + "\n")
+                marker.flush()
+            except OSError as error:
+                raise LocalRunError(f"{self.root} can't be used: {error.strerror or error}") from error
+            yield is_again
 
-    def _clear(self) -> bool:
+    def _is_known(self) -> bool:
         if not self.root.exists() or not any(self.root.iterdir()):
             return False
         if not (self.root / MARKER).is_file():
             raise LocalRunError(
                 f"{self.root} holds other things than a run; choose another --directory, or an empty one"
             )
+        return True
+
+    def _lock(self, marker: TextIO) -> None:
+        """Hold the directory until the marker is closed, or this process ends."""
+        if sys.platform == "win32":  # nothing keeps two runs apart there
+            return
+        try:
+            fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalRunError(
+                f"another run goes on in {self.root}; end it first, or choose another --directory"
+            ) from None
+
+    def _clear(self) -> None:
         for name in PARTS:
             part = self.root / name
             if part.is_dir() and not part.is_symlink():
                 shutil.rmtree(part)
             else:
                 part.unlink(missing_ok=True)
-        return True
+        for folder in (self.storage, self.shared, self.root / "tasks"):
+            folder.mkdir()

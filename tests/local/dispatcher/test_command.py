@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from batchmgr.local.dispatcher.run_directory import RunDirectory
 from tests.local.dispatcher.conftest import Local
 
 STORAGE = Path("batchmgr-local") / "storage"
@@ -65,7 +66,8 @@ def test_a_blob_that_is_not_there_is_told_with_the_place_to_put_it(local: Local,
     place = tmp_path / STORAGE / "letters" / "a.txt"
     assert run.code == 2
     assert run.err == (
-        f"not in local storage: letters/a.txt. Put the file at {place}, or choose another --storage\n"
+        "letters local: not in local storage: letters/a.txt. "
+        f"Put the file at {place}, or choose another --storage\n"
     )
     place.parent.mkdir(parents=True)
     place.write_text("A")
@@ -110,6 +112,15 @@ def test_a_directory_of_other_things_is_not_touched(local: Local, tmp_path: Path
     assert run.code == 2
     assert "mine holds other things than a run; choose another --directory" in run.err
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["tasks"]
+
+
+def test_a_run_that_goes_on_is_not_disturbed(local: Local, tmp_path: Path) -> None:
+    local({})
+    with RunDirectory(tmp_path / "batchmgr-local" / "letters").begun("letters", tmp_path / "inputs"):
+        run = local({})
+    assert run.code == 2
+    assert "another run goes on in" in run.err
+    assert local({}).code == 0
 
 
 def test_what_a_user_adds_to_a_runs_directory_stays(local: Local, tmp_path: Path) -> None:

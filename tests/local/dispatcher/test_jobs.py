@@ -37,8 +37,8 @@ def test_tasks_run_after_those_they_wait_for_and_files_go_from_one_to_the_next(l
         "task.running 2",
         "task.succeeded 2",
         "task.running batchmgr-finalize",
-        "job.finalizing",
         "task.succeeded batchmgr-finalize",
+        "job.finalizing",
         "job.succeeded",
     ]
     assert [int(event["sequence"]) for event in run.events] == list(range(1, len(run.events) + 1))
@@ -52,7 +52,7 @@ def test_a_failure_blocks_what_waits_for_it_and_the_job_is_partial(local: Local)
     assert run.code == 1
     assert run.outcome["state"] == "partial"
     assert run.outcome["counts"]["active"] == 2  # the dependent and the FinalizeTask
-    assert run.types[-3:] == ["job.finalizing", "task.failed 2", "job.partial"]
+    assert run.types[-3:] == ["task.failed 2", "job.finalizing", "job.partial"]
     assert not (run.directory / "tasks" / "3").exists()
     assert "Traceback" in run.err
     assert run.task("2", "stderr.txt") == run.err
