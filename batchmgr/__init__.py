@@ -1,71 +1,147 @@
 """batchmgr: an event-driven control plane for Azure Batch.
 
-What workload authors need is imported from here, lazily, so that a cold start loads only what it uses.
+What workload authors need is imported from here, lazily, so that a task on a node loads only what it uses.
+These names need nothing but the standard library, and Python 3.8 or newer.
 """
+
+from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError
-    from batchmgr.workload import (
-        Application,
-        EntryPointsRepository,
-        FinalizeTask,
-        InputFileSpecification,
-        JobContext,
-        JobManager,
-        JobManagerBuilder,
-        OutputFileSpecification,
-        TaskContext,
-        TaskSpecification,
-        WorkloadBase,
-        WorkloadTask,
-        WorkloadTaskBuilder,
+    from batchmgr.batch_client import BatchClient, BatchClientFactory, BatchClientSettings
+    from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError, RetryableTaskError
+    from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+    from batchmgr.model.job_specification import (
+        AutoPoolSpecification,
+        ImageReference,
+        JobPreparationTask,
+        JobReleaseTask,
+        JobSpecification,
     )
+    from batchmgr.model.task_options import (
+        ApplicationPackageReference,
+        ContainerSettings,
+        ExitCodeMapping,
+        ExitCodeRangeMapping,
+        ExitConditions,
+        ExitOptions,
+        MultiInstanceSettings,
+        UserIdentity,
+    )
+    from batchmgr.workload.application import Application
+    from batchmgr.workload.base import WorkloadBase
+    from batchmgr.workload.entry_points import EntryPointsRepository
+    from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
+    from batchmgr.workload.logging_setup import setup_logging
+    from batchmgr.workload.manifest import FinishedTask, Manifest
+    from batchmgr.workload.specification import TaskSpecification
+    from batchmgr.workload.task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
 
 _HOMES = {
-    "BatchmgrError": "batchmgr.errors",
-    "InvalidInputError": "batchmgr.errors",
-    "InvalidJobError": "batchmgr.errors",
-    "Application": "batchmgr.workload",
-    "EntryPointsRepository": "batchmgr.workload",
-    "FinalizeTask": "batchmgr.workload",
-    "InputFileSpecification": "batchmgr.workload",
-    "JobContext": "batchmgr.workload",
-    "JobManager": "batchmgr.workload",
-    "JobManagerBuilder": "batchmgr.workload",
-    "OutputFileSpecification": "batchmgr.workload",
-    "TaskContext": "batchmgr.workload",
-    "TaskSpecification": "batchmgr.workload",
-    "WorkloadBase": "batchmgr.workload",
-    "WorkloadTask": "batchmgr.workload",
-    "WorkloadTaskBuilder": "batchmgr.workload",
+    "batchmgr.batch_client": (
+        "BatchClient",
+        "BatchClientFactory",
+        "BatchClientSettings",
+    ),
+    "batchmgr.errors": (
+        "BatchmgrError",
+        "InvalidInputError",
+        "InvalidJobError",
+        "RetryableTaskError",
+    ),
+    "batchmgr.model.files": (
+        "InputFileSpecification",
+        "OutputFileSpecification",
+    ),
+    "batchmgr.model.job_specification": (
+        "AutoPoolSpecification",
+        "ImageReference",
+        "JobPreparationTask",
+        "JobReleaseTask",
+        "JobSpecification",
+    ),
+    "batchmgr.model.task_options": (
+        "ApplicationPackageReference",
+        "ContainerSettings",
+        "ExitCodeMapping",
+        "ExitCodeRangeMapping",
+        "ExitConditions",
+        "ExitOptions",
+        "MultiInstanceSettings",
+        "UserIdentity",
+    ),
+    "batchmgr.workload.application": ("Application",),
+    "batchmgr.workload.base": ("WorkloadBase",),
+    "batchmgr.workload.entry_points": ("EntryPointsRepository",),
+    "batchmgr.workload.job_manager": (
+        "JobContext",
+        "JobManager",
+        "JobManagerBuilder",
+    ),
+    "batchmgr.workload.logging_setup": ("setup_logging",),
+    "batchmgr.workload.manifest": (
+        "FinishedTask",
+        "Manifest",
+    ),
+    "batchmgr.workload.specification": ("TaskSpecification",),
+    "batchmgr.workload.task": (
+        "FinalizeTask",
+        "TaskContext",
+        "WorkloadTask",
+        "WorkloadTaskBuilder",
+    ),
 }
+"""Where each public name lives."""
 
 __all__ = [
     "Application",
+    "ApplicationPackageReference",
+    "AutoPoolSpecification",
+    "BatchClient",
+    "BatchClientFactory",
+    "BatchClientSettings",
     "BatchmgrError",
+    "ContainerSettings",
     "EntryPointsRepository",
+    "ExitCodeMapping",
+    "ExitCodeRangeMapping",
+    "ExitConditions",
+    "ExitOptions",
     "FinalizeTask",
+    "FinishedTask",
+    "ImageReference",
     "InputFileSpecification",
     "InvalidInputError",
     "InvalidJobError",
     "JobContext",
     "JobManager",
     "JobManagerBuilder",
+    "JobPreparationTask",
+    "JobReleaseTask",
+    "JobSpecification",
+    "Manifest",
+    "MultiInstanceSettings",
     "OutputFileSpecification",
+    "RetryableTaskError",
     "TaskContext",
     "TaskSpecification",
+    "UserIdentity",
     "WorkloadBase",
     "WorkloadTask",
     "WorkloadTaskBuilder",
+    "setup_logging",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Import a public name from its home on first use (PEP 562)."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

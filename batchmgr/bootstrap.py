@@ -23,7 +23,7 @@ from batchmgr.adapters.service_errors import service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
-from batchmgr.model.plan import FINALIZE_CONTAINER
+from batchmgr.model.files import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.workload.registry import WorkloadRegistry

@@ -3,6 +3,8 @@
     BatchmgrError
     ├── InvalidJobError        a job that cannot be what it says; names the field; repeating it does not help
     ├── InvalidInputError      a task's input is not usable; raised by workload code on the node
+    ├── RetryableTaskError     a task may succeed when it is run again; raised by workload code on the node
+    ├── UnknownTaskTypeError   the node's version of a workload has no such task: planned by another version
     ├── JobConflictError       this job id stands for other content
     ├── JobNotFoundError       no such job
     ├── IllegalTransitionError a job state that cannot follow another
@@ -13,11 +15,15 @@
         ├── ServiceConflictError   the resource is there already, or in a state that forbids this
         └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
 
-SettingsError (settings.py) and StackError (local/errors.py) are BatchmgrErrors of the outer layers.
+ManifestError (workload/manifest.py), SettingsError (settings.py) and StackError (local/errors.py) are
+BatchmgrErrors that have their places nearby.
 
 `retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
 
@@ -42,6 +48,26 @@ class InvalidInputError(BatchmgrError):
 
     The message reaches the job's events and the callback, so say what was found and what was expected.
     """
+
+
+class RetryableTaskError(BatchmgrError):
+    """Workload code raises this when the task may succeed if it is run again: a busy licence server, say.
+
+    Azure Batch runs the task again as often as its `max_task_retry_count` allows.
+    """
+
+    retryable = True
+
+
+class UnknownTaskTypeError(BatchmgrError):
+    """A node was told to run a task that its version of the workload does not have."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"This version of the workload has no task type {name!r}; it has: {', '.join(known) or 'none'}. "
+            "Have the same version on the nodes as in the function."
+        )
+        self.name = name
 
 
 class JobConflictError(BatchmgrError):

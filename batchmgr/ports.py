@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from batchmgr.model.event import Event
+from batchmgr.model.files import ContainerNeed
 from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import ContainerNeed, JobPlan, TaskPlan
+from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.wire.batch_body import ContainerGrant, Grants
+from batchmgr.wire.batch_files import ContainerGrant, Grants
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload.registry import WorkloadRegistry
 
@@ -51,12 +52,16 @@ class BatchService(Protocol):
         """ServiceNotFoundError `PoolNotFound` if there is no such pool."""
         ...
 
-    async def create_job(self, plan: JobPlan, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
         """Add the job, open for tasks. ServiceConflictError `JobExists` if one of this id is there."""
         ...
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        """Add tasks, ⌈N/100⌉ calls, concurrently. Tasks that exist already are kept."""
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+        """Add some of the plan's tasks, ⌈N/100⌉ calls, concurrently. Tasks that exist already are kept."""
+        ...
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Take a task out of the job. Nothing happens if it is not there."""
         ...
 
     async def terminate_when_done(self, job_id: str) -> None:
@@ -99,6 +104,14 @@ class JobStore(Protocol):
 
     async def load_request(self, job_id: str) -> JobMessage:
         """The stored request. JobNotFoundError."""
+        ...
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        """Keep the job's tasks, where its request alone can't tell them, unless they are kept; those kept."""
+        ...
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        """The tasks that `save_tasks` has kept; None while there are none."""
         ...
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
@@ -180,8 +193,17 @@ class FinalizeSignal(Protocol):
 class NodeStorage(Protocol):
     """Storage as the nodes reach it."""
 
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
-        """How nodes reach these containers, for at least `lifetime`. Written containers are made."""
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
+        """How nodes reach these containers, for at least `lifetime`. Written containers are made.
+
+        Nodes of an auto pool have no identity: they are given signatures.
+        """
+        ...
+
+    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
+        """A blob that a node has left in batchmgr's own account; None if it is not there."""
         ...
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:

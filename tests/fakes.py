@@ -1,15 +1,16 @@
 """In-memory stand-ins for the ports, where batchmgr's own are not used. Each passes its contract suite."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.local.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.model.event import Event
+from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_key
-from batchmgr.model.plan import FINALIZE_TASK_ID, ContainerNeed, JobPlan, TaskPlan
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.wire.batch_body import ContainerGrant, Grants
+from batchmgr.wire.batch_files import ContainerGrant, Grants
 
 
 class FakeClock:
@@ -40,19 +41,21 @@ class FakeBatch(MemoryBatch):
         self.pools = {"local"}
         self.created: list[str] = []
         self.finished: list[str] = []
+        self.leaves: dict[str, Callable[[], None]] = {}
+        """What a task leaves behind when it succeeds, by its id."""
 
     async def require_pool(self, pool_id: str) -> None:
         if pool_id not in self.pools:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
 
-    async def create_job(self, plan: JobPlan, digest: str) -> None:
-        await super().create_job(plan, digest)
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
+        await super().create_job(plan, grants, digest)
         self.created.append(plan.job_id)
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
         for need in (file.need for task in tasks for file in task.output_files):
             assert need in grants
-        await super().add_tasks(job_id, tasks, grants)
+        await super().add_tasks(plan, tasks, grants)
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None
@@ -66,7 +69,10 @@ class FakeBatch(MemoryBatch):
         for job in list(self.jobs.values()):
             while (task := self.start_next(job.plan.job_id)) is not None:
                 self._fake_clock.pass_by(timedelta(milliseconds=1))
-                self.end(job.plan.job_id, task.id, Ending.exited(int(task.command_line == "/bin/false")))
+                ending = Ending.exited(int(task.command_line == "/bin/false"))
+                self.end(job.plan.job_id, task.id, ending)
+                if ending.error is None:
+                    self.leaves.get(task.id, lambda: None)()
                 if task.id == FINALIZE_TASK_ID:
                     finalized.append(job.plan.job_id)
         self.finished += finalized
@@ -86,10 +92,18 @@ class FakeEventSink:
 class FakeNodeStorage:
     """Grants everything."""
 
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
         return {
             need: ContainerGrant(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }
+
+    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
+        return self.blobs.get(f"{need.container_name}/{path}")
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"

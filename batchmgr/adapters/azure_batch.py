@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from azure.batch import BatchClient as SyncBatchClient
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
@@ -27,9 +28,11 @@ from batchmgr.errors import (
 )
 from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.wire.batch_body import Grants, collections, job_body
+from batchmgr.wire.batch_collections import collections
+from batchmgr.wire.batch_files import Grants
+from batchmgr.wire.batch_job import job_body
 
-__all__ = ["AzureBatch", "BatchClient", "open_client"]
+__all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
 
 SERVICE = "Azure Batch"
 API_VERSION = "2025-06-01"
@@ -45,6 +48,16 @@ def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenC
     return BatchClient(endpoint, credential, retry_total=3, retry_backoff_max=5)
 
 
+def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:
+    """A client for a workload's own use, by key if there is one, else by the machine's identity."""
+    if key:
+        return SyncBatchClient(endpoint, AzureNamedKeyCredential(account, key))
+    # Imported here: it costs a third of a second, and keys do without it.
+    from azure.identity import DefaultAzureCredential
+
+    return SyncBatchClient(endpoint, DefaultAzureCredential())
+
+
 class AzureBatch:
     """The BatchService port on a Batch account."""
 
@@ -55,23 +68,23 @@ class AzureBatch:
         """Make sure that the pool is there."""
         await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
 
-    async def create_job(self, plan: JobPlan, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
         """Add the job, open for tasks."""
-        await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, digest)))
+        await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, grants, digest)))
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
         """Add tasks in collections of 100, at most 16 at once; the first error ends the rest."""
         gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
 
         async def add(body: bytes) -> None:
             try:
-                await self._add_collection(job_id, body)
+                await self._add_collection(plan.job_id, body)
             finally:
                 gate.release()
 
         try:
             async with asyncio.TaskGroup() as group:
-                for body in collections(tasks, grants):
+                for body in collections(tasks, grants, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
                     group.create_task(add(body))
         except* ServiceError as errors:
@@ -89,6 +102,13 @@ class AzureBatch:
             refused.append(service_error(SERVICE, status=status, code=result.error.code, message=text))
         if refused:
             raise _gravest(ExceptionGroup("tasks were not added", refused))
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Take a task out of the job, if it is there."""
+        try:
+            await self._call("DELETE", f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}")
+        except ServiceNotFoundError:
+            return
 
     async def terminate_when_done(self, job_id: str) -> None:
         """Let the job complete with its tasks. A job that has ended already stays as it is."""

@@ -6,7 +6,7 @@ import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
-from batchmgr.wire.batch_body import DIGEST_NAME
+from batchmgr.wire.batch_job import DIGEST_NAME
 
 
 class Pair(msgspec.Struct, frozen=True):

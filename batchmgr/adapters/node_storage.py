@@ -4,14 +4,14 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.plan import ContainerNeed
-from batchmgr.wire.batch_body import ContainerGrant, Grants
+from batchmgr.model.files import ContainerNeed
+from batchmgr.wire.batch_files import ContainerGrant, Grants
 
 SERVICE = "Blob storage"
 LONGEST_DELEGATION = timedelta(days=7)
@@ -31,24 +31,36 @@ class NodeBlobStorage:
         self._account_key = account_key
         self._identity_reference = identity_reference
 
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
         """A grant for each need. Containers of this account that are written are made."""
+        default = self._identity_reference if nodes_have_identity else ""
+        identities = {need: need.identity_reference or default for need in needs}
         own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
         for name in sorted(own):
             await self._make(name)
         delegation = None
-        if not self._account_key and any(not self._identity(need) for need in needs):
+        if not self._account_key and not all(identities.values()):
             delegation = await self._delegation(lifetime)
-        return {need: self._grant(need, lifetime, delegation) for need in needs}
+        return {need: self._grant(need, identities[need], lifetime, delegation) for need in needs}
+
+    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
+        """A blob of this account, whole."""
+        with service_errors(SERVICE):
+            try:
+                blob = await self._service.get_blob_client(need.container_name, path).download_blob()
+                return await blob.readall()
+            except ResourceNotFoundError:
+                return None
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
 
     def _grant(
-        self, need: ContainerNeed, lifetime: timedelta, delegation: UserDelegationKey | None
+        self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
     ) -> ContainerGrant:
-        identity = self._identity(need)
         if identity:
             return ContainerGrant(url=self._url(need), identity_reference=identity)
         if not self._is_own(need):
@@ -79,9 +91,6 @@ class NodeBlobStorage:
             return await self._service.get_user_delegation_key(
                 key_start_time=now, key_expiry_time=now + min(lifetime, LONGEST_DELEGATION)
             )
-
-    def _identity(self, need: ContainerNeed) -> str:
-        return need.identity_reference or self._identity_reference
 
     def _is_own(self, need: ContainerNeed) -> bool:
         return need.storage_account_name in {"", self._service.account_name}

@@ -1,13 +1,15 @@
 """Ids: what they may be, and how they are derived. The same cause always gives the same id."""
 
+from __future__ import annotations
+
 import hashlib
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CONTAINER_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def is_valid_id(value: str) -> bool:

@@ -91,6 +91,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     retry_at: datetime | None = None
     cancel_requested: bool = False
     in_batch: bool = False
+    awaits_tasks: bool = False
+    finalize_released: bool = False
+    can_report: bool = False
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     error: JobError | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from batchmgr.model.job import FailedTask, JobError
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
+from batchmgr.model.plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 
@@ -55,7 +55,7 @@ def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> bool:
     dead: set[str] = set()
     for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
         task, planned = seen.get(task_id), plans[task_id]
-        blocks = task is not None and task.has_failed and not planned.is_leaf
+        blocks = task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code)
         if blocks or dead.intersection(planned.depends_on):
             dead.add(task_id)
     waiting = [task.task_id for task in tasks if task.state == "active"]
@@ -77,7 +77,7 @@ def decide(
     if job is None:
         lost = JobError(code="JobNotFound", message="The Batch job is gone: it was deleted in Azure Batch.")
         return Outcome(state=JobState.FAILED, error=lost)
-    work = [task for task in tasks if task.task_id != FINALIZE_TASK_ID]
+    work = [task for task in tasks if not task.task_id.startswith(RESERVED_PREFIX)]
     done = sum(task.has_succeeded for task in work)
     final = finalize_task(tasks)
     if work and done == len(work) and final is not None and final.has_succeeded:

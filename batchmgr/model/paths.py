@@ -4,12 +4,14 @@ A path in a job message or plan is somebody else's text, used on a node and in a
 leaves the task's working directory, and nothing is a name that storage would read as another one.
 """
 
+from __future__ import annotations
+
 import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
 from batchmgr.model.ids import CONTAINER_NAME
-from batchmgr.model.plan import InputFile, OutputFile
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
 """When Azure Batch may be told to upload an output file."""
@@ -19,17 +21,21 @@ _STORAGE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_BLOB_NAME = 1024
+_FILE_MODE = re.compile(r"0?[0-7]{3,4}")
 
 
-def check_input_file(file: InputFile, *, field: str) -> None:
+def check_input_file(file: InputFileSpecification, *, field: str) -> None:
     """Refuse an input file that leaves the working directory or names no usable source.
 
     `field` is the JSON path of the file, such as `tasks[0].inputFiles[1]`. Raises `InvalidJobError`.
     """
+    if file.file_mode and not _FILE_MODE.fullmatch(file.file_mode):
+        raise InvalidJobError("must be a mode in octal, such as 0770", field=f"{field}.fileMode")
     if not (file.is_prefix and file.target_file_path == ""):
         check_target_file_path(file.target_file_path, field=f"{field}.targetFilePath")
     if not file.http_url:
-        check_blob_path(file.source_blob_path.removesuffix("/"), field=f"{field}.sourceBlobPath")
+        path = file.source_blob_path[:-1] if file.is_prefix else file.source_blob_path
+        check_blob_path(path, field=f"{field}.sourceBlobPath")
         _check_container(file.container_name, file.storage_account_name, field)
         return
     if file.source_blob_path or file.container_name:
@@ -40,15 +46,14 @@ def check_input_file(file: InputFile, *, field: str) -> None:
         raise InvalidJobError("must be an http or https URL", field=f"{field}.httpUrl")
 
 
-def check_output_file(file: OutputFile, *, field: str) -> None:
+def check_output_file(file: OutputFileSpecification, *, field: str) -> None:
     """Refuse an output file from outside the task's directories, or for no usable blob.
 
     `field` is the JSON path of the file, such as `tasks[0].outputFiles[1]`. Raises `InvalidJobError`.
     """
     check_source_file_path(file.source_file_path, field=f"{field}.sourceFilePath")
-    is_pattern = any(letter in file.source_file_path for letter in "*?[")
-    if file.target_blob_path or not is_pattern:
-        check_blob_path(file.target_blob_path, field=f"{field}.targetBlobPath")
+    if file.blob_path or not file.is_pattern:
+        check_blob_path(file.blob_path, field=f"{field}.targetBlobPath")
     _check_container(file.container_name, file.storage_account_name, field)
     if file.upload_condition not in UPLOAD_CONDITIONS:
         raise InvalidJobError(

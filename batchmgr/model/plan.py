@@ -3,12 +3,35 @@
 Only the standard library is imported here: the programming model, which also runs on nodes, builds on it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
+
+from batchmgr.model.files import (
+    FINALIZE_CONTAINER,
+    ContainerNeed,
+    InputFileSpecification,
+    OutputFileSpecification,
+)
+from batchmgr.model.ids import job_container
+from batchmgr.model.job_specification import JobSpecification
+from batchmgr.model.task_options import (
+    NO_ACTION,
+    ApplicationPackageReference,
+    ContainerSettings,
+    ExitConditions,
+    MultiInstanceSettings,
+    UserIdentity,
+)
+from batchmgr.model.values import value
 
 FINALIZE_TASK_ID = "batchmgr-finalize"
 """Id of the FinalizeTask in every job. Ids that begin with `batchmgr-` are kept for batchmgr."""
+
+RESERVED_PREFIX = "batchmgr-"
+"""Ids that begin so are batchmgr's own."""
 
 FINALIZE_FILE = "batchmgr-finalize.json"
 """The file, in the FinalizeTask's working directory, that becomes the finalize blob."""
@@ -22,80 +45,26 @@ INPUTS_VARIABLE = "BATCHMGR_TASK_INPUTS"
 FINALIZE_VARIABLE = "BATCHMGR_FINALIZE"
 """Environment variable that carries the finalize message, as JSON, to the FinalizeTask."""
 
+JOB_VARIABLE = "BATCHMGR_JOB"
+"""Environment variable that carries a job's id and inputs, as JSON, to its job manager task."""
 
-FINALIZE_CONTAINER = "batchmgr-finalize"
-"""The container whose blobs, `{jobId}.json`, tell that a job has come to its end."""
+JOB_MANAGER_TASK_ID = "batchmgr-job-manager"
+"""Id of the job manager task of a job that is planned on a node."""
 
+PLANNED_TASKS_FILE = "batchmgr-tasks.json"
+"""The file, in the job manager task's working directory, that says what the job's tasks are."""
 
-@dataclass(frozen=True, kw_only=True)
-class ContainerNeed:
-    """A blob container that a job's tasks read or write, and as whom."""
+REPORTS_FOLDER = "batchmgr-reports"
+"""Where tasks report, in the job's container: `batchmgr-reports/<task id>.json`."""
 
-    container_name: str
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    is_written: bool = False
+REPORTS_URL_VARIABLE = "BATCHMGR_REPORTS_URL"
+"""Environment variable of a job's tasks: the URL of the folder, signed unless an identity is used."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class InputFile:
-    """A file that Batch downloads to the node before the task starts.
-
-    Either `http_url` (any URL the node can read), or a blob: `container_name` and `source_blob_path`. A
-    `source_blob_path` that ends with `/` means all blobs under that prefix; they keep their full names, and
-    `target_file_path` is the directory they are put in.
-    """
-
-    target_file_path: str
-    source_blob_path: str = ""
-    container_name: str = ""
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    http_url: str = ""
-
-    @property
-    def is_prefix(self) -> bool:
-        """Whether this stands for all blobs under a prefix."""
-        return not self.http_url and self.source_blob_path.endswith("/")
-
-    @property
-    def need(self) -> ContainerNeed:
-        """The container this file comes from."""
-        return ContainerNeed(
-            container_name=self.container_name,
-            storage_account_name=self.storage_account_name,
-            identity_reference=self.identity_reference,
-        )
+REPORTS_IDENTITY_VARIABLE = "BATCHMGR_REPORTS_IDENTITY"
+"""Environment variable of a job's tasks: the resource id of the managed identity to write with."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class OutputFile:
-    """A file, or a pattern of files, that Batch uploads from the node after the task.
-
-    `source_file_path` is relative to the task's working directory and may hold wildcards; without one,
-    `target_blob_path` is the blob's name, with one it is the prefix under which the files are kept.
-    `upload_condition` is Azure Batch's: `taskSuccess`, `taskFailure` or `taskCompletion`.
-    """
-
-    source_file_path: str
-    target_blob_path: str
-    container_name: str
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    upload_condition: str = "taskSuccess"
-
-    @property
-    def need(self) -> ContainerNeed:
-        """The container this file goes to."""
-        return ContainerNeed(
-            container_name=self.container_name,
-            storage_account_name=self.storage_account_name,
-            identity_reference=self.identity_reference,
-            is_written=True,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
+@value
 class TaskPlan:
     """One Batch task to be. `command_line` is run without a shell, as Azure Batch does."""
 
@@ -103,45 +72,117 @@ class TaskPlan:
     command_line: str
     display_name: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
-    input_files: tuple[InputFile, ...] = ()
-    output_files: tuple[OutputFile, ...] = ()
+    input_files: tuple[InputFileSpecification, ...] = ()
+    output_files: tuple[OutputFileSpecification, ...] = ()
     depends_on: tuple[str, ...] = ()
     max_task_retry_count: int = 0
     max_wall_clock_time: timedelta | None = None
+    retention_time: timedelta | None = None
     required_slots: int = 1
+    exit_conditions: ExitConditions | None = None
+    container_settings: ContainerSettings | None = None
+    user_identity: UserIdentity | None = None
+    application_packages: tuple[ApplicationPackageReference, ...] = ()
+    multi_instance_settings: MultiInstanceSettings | None = None
+    needs_job_access: bool = False
+    """Whether the task is given a token with which it can ask Azure Batch for the tasks of its own job."""
+
     is_leaf: bool = True
     """No other workload task waits for this one: the FinalizeTask does, whatever its outcome."""
 
     @property
-    def result_files(self) -> tuple[OutputFile, ...]:
+    def needs(self) -> tuple[ContainerNeed, ...]:
+        """The containers that this task reads and writes."""
+        common = self.multi_instance_settings.common_input_files if self.multi_instance_settings else ()
+        return (
+            *(file.need for file in (*self.input_files, *common) if not file.http_url),
+            *(file.need for file in self.output_files),
+        )
+
+    @property
+    def result_files(self) -> tuple[OutputFileSpecification, ...]:
         """The output files that are there, under a known name, when the task has succeeded."""
         return tuple(
             file
             for file in self.output_files
             if file.container_name != FINALIZE_CONTAINER
             and file.upload_condition != "taskFailure"
-            and not any(wildcard in file.source_file_path for wildcard in "*?[")
+            and not file.is_pattern
         )
 
+    def blocks_after_failure(self, exit_code: int | None) -> bool:
+        """Whether tasks that wait for this one never start when it has failed so."""
+        if self.is_leaf:
+            return False
+        conditions = self.exit_conditions or ExitConditions()
+        return conditions.options_for(exit_code).dependency_action != "satisfy"
 
-@dataclass(frozen=True, kw_only=True)
-class JobPlan:
-    """A whole job to be: its tasks, and the FinalizeTask that runs after all of them."""
 
-    job_id: str
-    pool_id: str
+@value
+class JobDraft:
+    """What a workload, a message or a job manager task on a node says a job is, before it is completed."""
+
+    job: JobSpecification
     tasks: tuple[TaskPlan, ...]
     finalize_task: TaskPlan
-    max_wall_clock_time: timedelta | None = None
+    job_manager_task: TaskPlan | None = None
+    """What decides on the tasks, on a node; there are none before it has."""
+
+    can_report: bool = False
+    """Whether tasks tell of their progress and results."""
+
+
+@value
+class JobPlan:
+    """A whole job to be: what it says as a whole, its tasks, and the FinalizeTask after all of them."""
+
+    job_id: str
+    job: JobSpecification
+    tasks: tuple[TaskPlan, ...]
+    finalize_task: TaskPlan
+    gathering_tasks: tuple[TaskPlan, ...] = ()
+    """Tasks that only wait, where the FinalizeTask cannot wait for all tasks by itself."""
+
+    job_manager_task: TaskPlan | None = None
+    can_report: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many tasks Azure Batch will count."""
+        return len(self.tasks) + len(self.gathering_tasks) + 1 + (self.job_manager_task is not None)
+
+    @property
+    def awaits_tasks(self) -> bool:
+        """Whether the job manager task has yet to say what the tasks are."""
+        return self.job_manager_task is not None and not self.tasks
+
+    @property
+    def has_job_actions(self) -> bool:
+        """Whether the end of a task may end or stop the job: Azure Batch must be told from the start."""
+        return self.job_manager_task is not None or any(
+            options.job_action != NO_ACTION
+            for task in self.tasks
+            if task.exit_conditions is not None
+            for options in task.exit_conditions.all_options
+        )
+
+    @property
+    def reports_need(self) -> ContainerNeed | None:
+        """The container that tasks report to."""
+        if not self.can_report:
+            return None
+        return ContainerNeed(container_name=job_container(self.job_id), is_written=True)
 
     @property
     def all_tasks(self) -> tuple[TaskPlan, ...]:
-        """The workload's tasks, and the FinalizeTask last."""
-        return (*self.tasks, self.finalize_task)
+        """Every task, each after those it waits for if they are batchmgr's own; the FinalizeTask last."""
+        return (*self.tasks, *self.gathering_tasks, self.finalize_task)
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:
         """Every container that a task of this job reads or writes."""
-        read = (file.need for task in self.all_tasks for file in task.input_files if not file.http_url)
-        written = (file.need for task in self.all_tasks for file in task.output_files)
-        return frozenset((*read, *written))
+        nodes = (self.job.job_preparation_task, self.job.job_release_task)
+        read = (file.need for task in nodes if task for file in task.input_files if not file.http_url)
+        tasks = (*self.all_tasks, *((self.job_manager_task,) if self.job_manager_task else ()))
+        reports = (self.reports_need,) if self.reports_need else ()
+        return frozenset((*read, *reports, *(need for task in tasks for need in task.needs)))

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.job import JobRecord, ResultFile
-from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task, is_stuck
+from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskSnapshot
@@ -46,7 +46,7 @@ async def finalize(ports: Ports, job_id: str) -> None:
         await settle(ports, job)
         return
     batch_job, tasks = await _look(ports, record)
-    if not await is_at_end(ports, record, batch_job, tasks):
+    if not is_at_end(record, batch_job, tasks):
         logger.info("job %s is not at its end yet", job_id)
         return
     if record.state is not JobState.FINALIZING:
@@ -64,9 +64,7 @@ async def finalize(ports: Ports, job_id: str) -> None:
     )
 
 
-async def is_at_end(
-    ports: Ports, record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
-) -> bool:
+def is_at_end(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]) -> bool:
     """Whether nothing more will happen to the job's tasks."""
     if record.cancel_requested:
         return True
@@ -75,10 +73,7 @@ async def is_at_end(
     if batch_job.is_over:
         return True
     final = finalize_task(tasks)
-    if final is not None and final.state == "completed":
-        return True
-    job_plan = await _plan(ports, record)
-    return job_plan is not None and is_stuck(job_plan, tasks)
+    return final is not None and final.state == "completed"
 
 
 async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
@@ -109,7 +104,8 @@ async def _is_ending(ports: Ports, record: JobRecord) -> bool:
     return final.state in {"preparing", "running"}
 
 
-async def _plan(ports: Ports, record: JobRecord) -> JobPlan | None:
+async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
+    """The plan of a job that was planned before; None where its workload has changed too much since."""
     message = await ports.jobs.load_request(record.job_id)
     try:
         return await plan(ports, record.job_id, message, record.pool_id)
@@ -120,7 +116,7 @@ async def _plan(ports: Ports, record: JobRecord) -> JobPlan | None:
 
 async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]) -> tuple[ResultFile, ...]:
     """What the FinalizeTask left, or, if it leaves nothing, the tasks: files named outright, 100 at most."""
-    job_plan = await _plan(ports, record)
+    job_plan = await plan_again(ports, record)
     if job_plan is None:
         return ()
     done = {task.task_id for task in tasks if task.has_succeeded}
@@ -129,6 +125,6 @@ async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot
         if files:
             break
     return tuple(
-        ResultFile(name=file.target_blob_path, uri=ports.storage.blob_uri(file.need, file.target_blob_path))
+        ResultFile(name=file.blob_path, uri=ports.storage.blob_uri(file.need, file.blob_path))
         for file in files[:100]
     )

@@ -1,99 +1,151 @@
-"""Plan: from a job message to the plan of its Batch job. Nothing is run, read or sent."""
+"""Plan: from a job message to the plan of its Batch job. Nothing is run or sent."""
 
 import asyncio
+from dataclasses import replace
+
+import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.completion import complete
+from batchmgr.model.files import OutputFileSpecification
 from batchmgr.model.ids import job_container
-from batchmgr.model.paths import check_input_file, check_output_file
-from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, InputFile, JobPlan, OutputFile, TaskPlan
+from batchmgr.model.job_specification import JobSpecification
+from batchmgr.model.plan import (
+    FINALIZE_FILE,
+    FINALIZE_VARIABLE,
+    JOB_MANAGER_TASK_ID,
+    JOB_VARIABLE,
+    PLANNED_TASKS_FILE,
+    JobDraft,
+    JobPlan,
+    TaskPlan,
+)
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
-from batchmgr.wire.job_message import JobMessage, TaskMessage
-from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
+from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
+from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.planning import plan_workload
+from batchmgr.workload.planning import MAX_INPUTS_BYTES, draft_job
 from batchmgr.workload.registry import WorkloadRegistry
 
-_WRITE_FINALIZE_FILE = f"/bin/sh -c 'printf %s \"${FINALIZE_VARIABLE}\" > {FINALIZE_FILE}'"
+_FINALIZE = TaskPlan(
+    id="",
+    display_name="FinalizeTask",
+    command_line=f"/bin/sh -c 'printf %s \"${FINALIZE_VARIABLE}\" > {FINALIZE_FILE}'",
+)
+"""The FinalizeTask of a job without a workload: it leaves its file, and that is all."""
 
 
 async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
-    """As `plan_job`, off the event loop: the workload's own code runs here, and it may be slow."""
+    """As `plan_job`, with what is kept of the job's tasks, and off the event loop.
+
+    The workload's own code runs here, and it may be slow.
+    """
+    kept = await ports.jobs.load_tasks(job_id) if message.job_manager_task is not None else None
     return await asyncio.to_thread(
-        plan_job, job_id, message, workloads=ports.workloads, default_pool_id=pool_id
+        plan_job,
+        job_id,
+        message,
+        workloads=ports.workloads,
+        default_pool_id=pool_id,
+        known_tasks=decode_tasks(kept) if kept else None,
     )
 
 
 def plan_job(
-    job_id: str, message: JobMessage, *, workloads: WorkloadRegistry, default_pool_id: str
+    job_id: str,
+    message: JobMessage,
+    *,
+    workloads: WorkloadRegistry,
+    default_pool_id: str,
+    known_tasks: JobTasks | None = None,
 ) -> JobPlan:
-    """The plan of a job. Raises InvalidJobError that names the field of the message."""
-    pool_id = message.pool_id or default_pool_id
-    if not pool_id:
-        raise InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
-    content = finalize_message(job_id, written_by="FinalizeTask")
+    """The plan of a job. Raises InvalidJobError that names the field of the message.
+
+    `known_tasks` are those that the job's job manager task has decided on.
+    """
+    job = _job(message, default_pool_id)
     if message.tasks:
-        return _plan_tasks(job_id, message, pool_id, content)
-    context = JobContext(job_id=job_id, inputs=message.inputs)
-    return plan_workload(
-        workloads.load(message.workload),
-        context,
-        pool_id=pool_id,
-        max_wall_clock_time=message.max_wall_clock_time,
-        finalize_message=content,
-    )
+        tasks = tuple(_plan_task(job_id, task) for task in message.tasks)
+        draft = JobDraft(job=job, tasks=tasks, finalize_task=_FINALIZE)
+    elif message.job_manager_task is not None:
+        draft = _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
+    else:
+        context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
+        draft = draft_job(workloads.load(message.workload), context)
+    return complete(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
 
 
-def _plan_tasks(job_id: str, message: JobMessage, pool_id: str, content: str) -> JobPlan:
-    tasks = mark_leaves(
-        [_plan_task(job_id, task, f"tasks[{index}]") for index, task in enumerate(message.tasks)]
-    )
-    draft = TaskPlan(id="", display_name="FinalizeTask", command_line=_WRITE_FINALIZE_FILE)
-    return JobPlan(
-        job_id=job_id,
-        pool_id=pool_id,
-        tasks=tasks,
-        finalize_task=as_finalize_task(draft, job_id=job_id, tasks=tasks, finalize_message=content),
-        max_wall_clock_time=message.max_wall_clock_time,
-    )
+def decode_tasks(body: bytes) -> JobTasks:
+    """The tasks that a job manager task has left. Raises InvalidJobError that names the field."""
+    return decode(body, JobTasks)
 
 
-def _plan_task(job_id: str, task: TaskMessage, field: str) -> TaskPlan:
-    inputs = tuple(
-        InputFile(
-            target_file_path=file.target_file_path,
-            source_blob_path=file.source_blob_path,
-            container_name=file.container_name,
-            storage_account_name=file.storage_account_name,
-            identity_reference=file.identity_reference,
-            http_url=file.http_url,
-        )
-        for file in task.input_files
-    )
+def _job(message: JobMessage, default_pool_id: str) -> JobSpecification:
+    """What the message says of the job as a whole."""
+    job = msgspec.convert(message, JobSpecification, from_attributes=True)
+    if not job.pool_id and job.auto_pool is None:
+        job.pool_id = default_pool_id
+    return job
+
+
+def _plan_task(job_id: str, task: TaskMessage) -> TaskPlan:
     outputs = tuple(
-        OutputFile(
-            source_file_path=file.source_file_path,
-            target_blob_path=file.target_blob_path,
-            container_name=file.container_name or job_container(job_id),
-            storage_account_name=file.storage_account_name,
-            identity_reference=file.identity_reference,
-            upload_condition=file.upload_condition,
-        )
+        file if file.container_name else msgspec.structs.replace(file, container_name=job_container(job_id))
         for file in task.output_files
     )
-    for index, source in enumerate(inputs):
-        check_input_file(source, field=f"{field}.inputFiles[{index}]")
-    for index, target in enumerate(outputs):
-        check_output_file(target, field=f"{field}.outputFiles[{index}]")
-    return TaskPlan(
-        id=task.id,
-        command_line=task.command_line,
-        display_name=task.display_name,
-        environment=task.environment,
-        input_files=inputs,
-        output_files=outputs,
-        depends_on=tuple(dict.fromkeys(task.depends_on)),
-        max_task_retry_count=task.max_task_retry_count,
-        max_wall_clock_time=task.max_wall_clock_time,
-        required_slots=task.required_slots,
+    whole = msgspec.structs.replace(
+        task, output_files=outputs, depends_on=tuple(dict.fromkeys(task.depends_on))
     )
+    return msgspec.convert(whole, TaskPlan, from_attributes=True)
+
+
+def _draft_on_node(
+    job_id: str,
+    job: JobSpecification,
+    message: JobMessage,
+    manager: JobManagerTaskMessage,
+    known: JobTasks | None,
+) -> JobDraft:
+    """The draft of a job that a node plans: without tasks until it has."""
+    finalize = known.finalize_task if known is not None else None
+    return JobDraft(
+        job=job,
+        tasks=tuple(_plan_task(job_id, _like_manager(task, manager)) for task in known.tasks)
+        if known
+        else (),
+        finalize_task=_plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
+        job_manager_task=_plan_manager(job_id, message, manager),
+        can_report=True,
+    )
+
+
+def _like_manager(task: TaskMessage, manager: JobManagerTaskMessage) -> TaskMessage:
+    """The task, in the container and with the packages of the job manager, unless it names its own."""
+    return msgspec.structs.replace(
+        task,
+        container_settings=task.container_settings or manager.container_settings,
+        application_packages=task.application_packages or manager.application_packages,
+    )
+
+
+def _plan_manager(job_id: str, message: JobMessage, manager: JobManagerTaskMessage) -> TaskPlan:
+    job = msgspec.json.encode({"jobId": job_id, "inputs": message.inputs}).decode()
+    if len(job) > MAX_INPUTS_BYTES:
+        raise InvalidJobError(
+            f"take {len(job)} bytes as JSON, more than the {MAX_INPUTS_BYTES} that travel to a job manager "
+            "task: put the data in a blob and name it in jobManagerTask.inputFiles",
+            field="inputs",
+        )
+    planned = OutputFileSpecification(
+        source_file_path=PLANNED_TASKS_FILE,
+        container_name=job_container(job_id),
+        target_blob_path=PLANNED_TASKS_FILE,
+    )
+    task = TaskMessage(
+        id=JOB_MANAGER_TASK_ID,
+        display_name="JobManager",
+        **{name: getattr(manager, name) for name in manager.__struct_fields__},
+    )
+    environment = {**manager.environment, JOB_VARIABLE: job}
+    return replace(_plan_task(job_id, task), environment=environment, output_files=(planned,))

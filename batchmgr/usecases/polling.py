@@ -5,17 +5,21 @@ The poller is also the safety net: whatever a lost message or a killed process l
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.job import JobRecord
+from batchmgr.model.outcome import is_stuck
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.acceptance import restore
 from batchmgr.usecases.announcing import load
-from batchmgr.usecases.finalization import finalize, is_at_end, raise_finalize
+from batchmgr.usecases.finalization import finalize, is_at_end, plan_again, raise_finalize
+from batchmgr.usecases.node_planning import has_planned
 from batchmgr.usecases.observation import observe, read_from
+from batchmgr.usecases.release import release_finalize_task, released
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import settle
 
@@ -70,6 +74,10 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     now = ports.clock.now()
     if job.value.cancel_requested:
         await _end(ports, job.value, "cancelled")
+    elif job.value.awaits_tasks:
+        if await has_planned(ports, job.value):
+            await ports.jobs.save(job.value.change(now, awaits_tasks=False), job.etag)
+            await ports.queue.request_submission(job.value.job_id)
     elif job.value.is_quiet_for(SUBMISSION_PATIENCE, now):
         logger.warning("job %s has been quiet while %s: submitting again", job.value.job_id, job.value.state)
         await ports.jobs.save(job.value.change(now, retry_at=None), job.etag)
@@ -83,20 +91,34 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
         if counts != record.counts:
             tasks = [task async for task in ports.batch.list_tasks(record.job_id, since=read_from(record))]
             job = await observe(ports, job, tasks, counts)
-        if record.cancel_requested or (counts.running == 0 and await _has_ended(ports, record, counts)):
+        if record.cancel_requested or (counts.running == 0 and await _has_ended(ports, job, counts)):
             await _end(ports, job.value, "all tasks are over, or can't run")
     except ServiceNotFoundError:
         await _end(ports, record, "the Batch job is gone")
 
 
-async def _has_ended(ports: Ports, record: JobRecord, counts: TaskCounts) -> bool:
+async def _has_ended(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> bool:
+    record = job.value
     batch_job: BatchJob = await ports.batch.get_job(record.job_id)
     if batch_job.is_over or counts.completed >= record.total:
         return True
     if not (counts.failed and counts.active):
         return False
     tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
-    return await is_at_end(ports, record, batch_job, tasks)
+    if is_at_end(record, batch_job, tasks):
+        return True
+    await _release_if_stuck(ports, job, tasks)
+    return False
+
+
+async def _release_if_stuck(ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot]) -> None:
+    """Let the FinalizeTask run where every other task that has not run waits for a failed one."""
+    job_plan = await plan_again(ports, job.value)
+    if job_plan is None:
+        return
+    known = released(job_plan) if job.value.finalize_released else job_plan
+    if is_stuck(known, tasks):
+        await release_finalize_task(ports, job, job_plan)
 
 
 async def _end(ports: Ports, record: JobRecord, reason: str) -> None:

@@ -10,18 +10,19 @@ from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit, load, transition
 from batchmgr.usecases.finalization import raise_finalize
+from batchmgr.usecases.granting import grant
+from batchmgr.usecases.node_planning import keep_planned_tasks
 from batchmgr.usecases.ownership import find_own_job, terminate_own_job
 from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude
+from batchmgr.wire.batch_files import Grants
 from batchmgr.wire.events import waiting_event
 
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
-SPARE_TIME = timedelta(days=1)
-DEFAULT_LIFETIME = timedelta(days=7)
 
 
 @repeat_when_changed
@@ -43,23 +44,41 @@ async def submit(ports: Ports, job_id: str) -> None:
     try:
         message = await ports.jobs.load_request(job.value.job_id)
         job_plan = await plan(ports, job.value.job_id, message, job.value.pool_id)
-        # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
-        await ports.batch.require_pool(job_plan.pool_id)
-        await _create(ports, job_plan, job.value)
-        await _complete(ports, job_plan, job.value)
+        if job_plan.job.pool_id:
+            # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.
+            await ports.batch.require_pool(job_plan.job.pool_id)
+        grants = await grant(ports, job_plan)
+        await _create(ports, job_plan, grants, job.value)
+        if job_plan.awaits_tasks:
+            if not await keep_planned_tasks(ports, job.value):
+                await _await_tasks(ports, job)
+                return
+            job_plan = await plan(ports, job.value.job_id, message, job.value.pool_id)
+            grants = await grant(ports, job_plan)
+        await _complete(ports, job_plan, grants, job.value)
     except ServiceBusyError as error:
         await _put_off(ports, job, error)
     except (InvalidJobError, ServiceError) as error:
         logger.warning("job %s is rejected: %s", job_id, error)
         await _reject(ports, job, error)
     else:
-        changes = {"in_batch": True, "total": len(job_plan.all_tasks), "attempts": 0, "retry_at": None}
+        changes = {"in_batch": True, "awaits_tasks": False, "attempts": 0, "retry_at": None}
+        changes |= {"total": job_plan.total, "can_report": job_plan.can_report}
         await transition(ports, job, JobState.RUNNING, **changes)
 
 
-async def _create(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
+async def _await_tasks(ports: Ports, job: Versioned[JobRecord]) -> None:
+    """The job is in Batch, and its job manager task is at work: the poller looks after it."""
+    if job.value.awaits_tasks:
+        return
+    waiting = job.value.change(ports.clock.now(), in_batch=True, awaits_tasks=True)
+    reason = "the job manager task plans the job on a node"
+    await commit(ports, job, waiting, [waiting_event(waiting, reason, "JobManagerTask")])
+
+
+async def _create(ports: Ports, job_plan: JobPlan, grants: Grants, record: JobRecord) -> None:
     try:
-        await ports.batch.create_job(job_plan, record.digest)
+        await ports.batch.create_job(job_plan, grants, record.digest)
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
@@ -69,9 +88,9 @@ async def _create(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
             ) from error
 
 
-async def _complete(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
+async def _complete(ports: Ports, job_plan: JobPlan, grants: Grants, record: JobRecord) -> None:
     try:
-        await _add_tasks(ports, job_plan)
+        await _add_tasks(ports, job_plan, grants)
     except ServiceConflictError:
         own_job = await find_own_job(ports, record)
         if own_job is None or not own_job.is_over:
@@ -79,12 +98,12 @@ async def _complete(ports: Ports, job_plan: JobPlan, record: JobRecord) -> None:
         # An earlier attempt brought everything in, or somebody ended the job: finalization will tell.
 
 
-async def _add_tasks(ports: Ports, job_plan: JobPlan) -> None:
-    lifetime = (job_plan.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
-    grants = await ports.storage.grant(job_plan.container_needs, lifetime)
-    await ports.batch.add_tasks(job_plan.job_id, job_plan.tasks, grants)
+async def _add_tasks(ports: Ports, job_plan: JobPlan, grants: Grants) -> None:
+    await ports.batch.add_tasks(job_plan, job_plan.tasks, grants)
     # Last, when all it waits for is there: what Azure Batch does with unknown dependencies is not promised.
-    await ports.batch.add_tasks(job_plan.job_id, [job_plan.finalize_task], grants)
+    if job_plan.gathering_tasks:
+        await ports.batch.add_tasks(job_plan, job_plan.gathering_tasks, grants)
+    await ports.batch.add_tasks(job_plan, [job_plan.finalize_task], grants)
     await ports.batch.terminate_when_done(job_plan.job_id)
 
 

@@ -19,6 +19,9 @@ HIDDEN = (
     "eventsOffset",
     "hasCallback",
     "inBatch",
+    "awaitsTasks",
+    "finalizeReleased",
+    "canReport",
     "results",
     "failedTasks",
 )

@@ -6,74 +6,116 @@ Decoding is strict: unknown fields and wrong types are refused, and the error na
 import hashlib
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-
-PosInt = Annotated[int, msgspec.Meta(ge=1)]
-RetryCount = Annotated[int, msgspec.Meta(ge=-1)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class InputFileMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
-
-    target_file_path: str = ""
-    source_blob_path: str = ""
-    container_name: str = ""
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    http_url: str = ""
+from batchmgr.wire.task_message import (
+    ApplicationPackageMessage,
+    ContainerSettingsMessage,
+    InputFileMessage,
+    Message,
+    PosInt,
+    RetryCount,
+    TaskMessage,
+    Text,
+    UserIdentityMessage,
+)
 
 
-class OutputFileMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """A file or pattern to upload from the node; to the job's own container where none is named."""
+class JobPreparationTaskMessage(Message, frozen=True):
+    """What runs once on each node before the job's first task there."""
 
-    source_file_path: Text
-    target_blob_path: str = ""
-    container_name: str = ""
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    upload_condition: Literal["taskSuccess", "taskFailure", "taskCompletion"] = "taskSuccess"
-
-
-class TaskMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """One task, described without any Python."""
-
-    id: str
     command_line: Text
-    display_name: str = ""
     environment: dict[str, str] = {}
     input_files: tuple[InputFileMessage, ...] = ()
-    output_files: tuple[OutputFileMessage, ...] = ()
-    depends_on: tuple[str, ...] = ()
+    container_settings: ContainerSettingsMessage | None = None
+    user_identity: UserIdentityMessage | None = None
+    max_task_retry_count: RetryCount = 0
+    max_wall_clock_time: timedelta | None = None
+    retention_time: timedelta | None = None
+    wait_for_success: bool = True
+    rerun_on_node_reboot_after_success: bool = True
+
+
+class JobReleaseTaskMessage(Message, frozen=True):
+    """What runs on each of these nodes when the job is over."""
+
+    command_line: Text
+    environment: dict[str, str] = {}
+    input_files: tuple[InputFileMessage, ...] = ()
+    container_settings: ContainerSettingsMessage | None = None
+    user_identity: UserIdentityMessage | None = None
+    max_wall_clock_time: timedelta | None = None
+    retention_time: timedelta | None = None
+
+
+class ImageReferenceMessage(Message, frozen=True):
+    """The image of an auto pool's nodes."""
+
+    publisher: str = ""
+    offer: str = ""
+    sku: str = ""
+    version: str = ""
+    virtual_machine_image_id: str = ""
+
+
+class AutoPoolMessage(Message, frozen=True):
+    """A pool for this job alone."""
+
+    vm_size: Text
+    image: ImageReferenceMessage
+    node_agent_sku_id: Text
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    autoscale_formula: str = ""
+    autoscale_evaluation_interval: timedelta | None = None
+    task_slots_per_node: PosInt = 1
+    enable_inter_node_communication: bool = False
+    start_task_command_line: str = ""
+    application_packages: tuple[ApplicationPackageMessage, ...] = ()
+    container_image_names: tuple[str, ...] = ()
+    subnet_id: str = ""
+    keep_alive: bool = False
+
+
+class JobManagerTaskMessage(Message, frozen=True):
+    """How a node starts a workload that this control plane cannot import: it plans the job there.
+
+    `command_line` is what runs the workload, such as `python3.8 -m my_workload`.
+    """
+
+    command_line: Text
+    environment: dict[str, str] = {}
+    input_files: tuple[InputFileMessage, ...] = ()
+    container_settings: ContainerSettingsMessage | None = None
+    user_identity: UserIdentityMessage | None = None
+    application_packages: tuple[ApplicationPackageMessage, ...] = ()
     max_task_retry_count: RetryCount = 0
     max_wall_clock_time: timedelta | None = None
     required_slots: PosInt = 1
 
 
-class JobMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """A job: either a `workload` with its `inputs`, or `tasks`. See the contract in the README."""
+class JobMessage(Message, frozen=True):
+    """A job: either a `workload` with its `inputs`, or `tasks`. See docs/job-message.md."""
 
     version: Literal[1] = 1
     job_id: str = ""
     workload: str = ""
     inputs: dict[str, Any] = {}
     tasks: tuple[TaskMessage, ...] = ()
+    job_manager_task: JobManagerTaskMessage | None = None
     pool_id: str = ""
+    auto_pool: AutoPoolMessage | None = None
+    priority: int = 0
+    max_parallel_tasks: int = -1
+    max_wall_clock_time: timedelta | None = None
+    environment: dict[str, str] = {}
+    job_preparation_task: JobPreparationTaskMessage | None = None
+    job_release_task: JobReleaseTaskMessage | None = None
     call_back_uri: str = ""
     notify: tuple[str, ...] = ()
-    max_wall_clock_time: timedelta | None = None
     metadata: dict[str, str] = {}
 
     @property
@@ -83,7 +125,7 @@ class JobMessage(
         return hashlib.sha256(content).hexdigest()
 
 
-class JobReference(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class JobReference(Message, frozen=True):
     """A queue message that stands for a request already stored in a blob (claim check)."""
 
     stored_job_id: str

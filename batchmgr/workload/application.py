@@ -1,4 +1,6 @@
-"""The command line of a workload package: what a Batch task starts on its node."""
+"""The command line of a workload package: what a Batch task starts on its node, and what its author types."""
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -7,8 +9,12 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from batchmgr.errors import BatchmgrError
 from batchmgr.workload.base import WorkloadBase
 from batchmgr.workload.execution import run_finalize, run_task
+
+INVALID = 2
+"""Exit code for a command line, inputs or a job that can't be used."""
 
 LOCAL_COMMAND = "batchmgr.local.dispatcher.command"
 """The module behind `local`, imported by name: it stands on the control plane, which no node has.
@@ -18,16 +24,14 @@ It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.
 
 
 class Application:
-    """Runs a workload's tasks. A workload package's `__main__.py` ends with it.
+    """Runs a workload. A workload package's `__main__.py` ends with it.
 
-    >>> import os
-    >>> from tempfile import TemporaryDirectory
-    >>> from batchmgr.workload import BatchClient, WorkloadTask
+    >>> from batchmgr import WorkloadTask
     >>> class GreetTask(WorkloadTask):
     ...     def run(self) -> None:
     ...         print("Hello from a task")
     >>> class GreetWorkload(WorkloadBase):
-    ...     def __init__(self, batch_client: BatchClient | None = None) -> None:
+    ...     def __init__(self, batch_client=None) -> None:
     ...         super().__init__(batch_client)
     ...         self._entry_points_repository.register_entry_point(GreetTask)
     >>> try:
@@ -44,43 +48,85 @@ class Application:
     def run(self, argv: Sequence[str] | None = None) -> NoReturn:
         """Do what the arguments (those of the process by default) say, and end the process.
 
-        `task NAME` runs a task, `finalize` the FinalizeTask, `local` a whole job in this process. Exit codes:
-        0 for success, 1 for an error, 2 when the task's input or the command line is unusable.
+        `task NAME` runs a task, `finalize` the FinalizeTask, `job-manager` plans the job on a node; `plan`
+        shows what a job would be, `local` runs it here, `submit` sends it to batchmgr. Exit codes: 0 for
+        success, 1 for an error, 2 when the input or the command line is unusable, 70 for trouble of the node,
+        75 for a task that may succeed when run again.
         """
         argv = sys.argv[1:] if argv is None else argv
         parser, local_parser = self._parsers()
-        if argv and argv[0] == "local":
-            command = _load_local(local_parser)
-            command.add_arguments(local_parser)
-            sys.exit(command.run(self._workload, parser.parse_args(argv)))
+        local = _load_local(local_parser) if list(argv[:1]) == ["local"] else None
         arguments = parser.parse_args(argv)
-        repository = self._workload.entry_points
+        try:
+            sys.exit(local.run(self._workload, arguments) if local else self._dispatch(arguments))
+        except BatchmgrError as error:
+            sys.stderr.write(f"{self._workload.package} {arguments.command}: {error}\n")
+            sys.exit(INVALID)
+
+    def _dispatch(self, arguments: argparse.Namespace) -> int:
+        # Each command's module is imported when it is asked for: a task on a node starts at once.
         if arguments.command == "task":
-            sys.exit(run_task(repository, arguments.name, os.environ))
-        sys.exit(run_finalize(repository, os.environ))
+            return run_task(self._workload.entry_points, arguments.name, os.environ)
+        if arguments.command == "finalize":
+            return run_finalize(self._workload.entry_points, os.environ)
+        if arguments.command == "job-manager":
+            from batchmgr.workload.node_planning import run_job_manager
+
+            return run_job_manager(self._workload, os.environ)
+        if arguments.command == "plan":
+            from batchmgr.workload.preview import show_plan
+
+            return show_plan(self._workload, arguments)
+        from batchmgr.workload.sending import submit
+
+        return submit(self._workload, arguments)
 
     def _parsers(self) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
         """The parser, and that of the `local` command, whose options are not in it yet."""
         parser = argparse.ArgumentParser(
-            prog=f"python3 -m {self._workload.package}",
-            description=f"Tasks of the workload {self._workload.name}.",
+            prog=f"python3 -m {self._workload.package}", description=f"The workload {self._workload.name}."
         )
-        commands = parser.add_subparsers(dest="command", required=True)
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
         task = commands.add_parser("task", help="run one task, in its working directory")
         task.add_argument("name", metavar="NAME", help="the task type")
         commands.add_parser("finalize", help="run the FinalizeTask, after all other tasks")
-        text = "run a whole job here, in this process, in the order of its dependencies"
+        commands.add_parser("job-manager", help="plan the job on a node, as its job manager task")
+        plan = commands.add_parser("plan", help="show what a job would be; nothing is run or sent")
+        submit = commands.add_parser("submit", help="send a job to batchmgr over HTTP")
+        for command in (plan, submit):
+            _add_job_arguments(command)
+        submit.add_argument("--callback", metavar="URI", default="", help="where to POST the outcome")
+        submit.add_argument(
+            "--url",
+            metavar="URL",
+            default="",
+            help="batchmgr's address, such as https://my-app.azurewebsites.net;"
+            " by default that in BATCHMGR_URL",
+        )
+        text = "run the whole job here, in this process, in the order of its dependencies"
         return parser, commands.add_parser("local", help=text, description=text)
+
+
+def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--inputs", metavar="JSON", default="{}", help="the workload's inputs, as JSON, or @FILE with them"
+    )
+    parser.add_argument("--job-id", metavar="ID", default="", help="the job's id; a new one by default")
+    parser.add_argument(
+        "--pool", metavar="ID", default="", help="the pool; batchmgr's default one by default"
+    )
 
 
 def _load_local(parser: argparse.ArgumentParser) -> Any:
     """The module of the `local` command; the process ends with a message where it can't be had."""
     needs = "needs Python 3.11 or newer and batchmgr's control plane: pip install 'batchmgr[app,local]'"
-    if sys.version_info < (3, 11):  # noqa: UP036  # nodes may have an older one
+    if sys.version_info < (3, 11):  # nodes may have an older one
         parser.error(needs)
     try:
-        return import_module(LOCAL_COMMAND)
+        command = import_module(LOCAL_COMMAND)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("batchmgr"):
             raise
         parser.error(f"{needs} ({error.name} is missing)")
+    command.add_arguments(parser)
+    return command

@@ -1,16 +1,19 @@
 """Which tasks a workload has, by the name under which the node starts them."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-from batchmgr.errors import InvalidInputError
+from typing import Any
+
+from batchmgr.errors import UnknownTaskTypeError
+from batchmgr.model.values import value
 from batchmgr.workload.task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class EntryPoint:
     """A kind of task, and what builds it."""
 
-    task_type: type[WorkloadTask]
+    task_type: type[WorkloadTask[Any]]
     builder_type: type[WorkloadTaskBuilder]
 
 
@@ -31,7 +34,9 @@ class EntryPointsRepository:
         """The FinalizeTask and its builder: the default one until another is registered."""
 
     def register_entry_point(
-        self, task_type: type[WorkloadTask], builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder
+        self,
+        task_type: type[WorkloadTask[Any]],
+        builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder,
     ) -> None:
         """Make a kind of task known. Raises `ValueError` when its name is taken."""
         name = task_type.__name__
@@ -44,22 +49,25 @@ class EntryPointsRepository:
         self._entry_points[name] = EntryPoint(task_type=task_type, builder_type=builder_type)
 
     def register_finalize_task(
-        self, task_type: type[FinalizeTask], builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder
+        self,
+        task_type: type[FinalizeTask[Any]],
+        builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder,
     ) -> None:
         """Let this FinalizeTask run at the end of every job, in place of the one that does nothing."""
         self.finalize_entry_point = EntryPoint(task_type=task_type, builder_type=builder_type)
 
-    def is_registered(self, task_type: type[WorkloadTask]) -> bool:
+    def names(self) -> tuple[str, ...]:
+        """The names of all kinds of tasks, sorted."""
+        return tuple(sorted(self._entry_points))
+
+    def is_registered(self, task_type: type[WorkloadTask[Any]]) -> bool:
         """Whether a node can start this very class by its name."""
         entry_point = self._entry_points.get(task_type.__name__)
         return entry_point is not None and entry_point.task_type is task_type
 
     def find(self, name: str) -> EntryPoint:
-        """The kind of task of this name. Raises `InvalidInputError` when the workload has none."""
+        """The kind of task of this name. Raises `UnknownTaskTypeError` when the workload has none."""
         try:
             return self._entry_points[name]
         except KeyError:
-            known = ", ".join(sorted(self._entry_points)) or "none"
-            raise InvalidInputError(
-                f"This version of the workload has no task type {name!r}; it has: {known}."
-            ) from None
+            raise UnknownTaskTypeError(name, self.names()) from None

@@ -1,5 +1,8 @@
 """Running one task on a node: inputs in, an exit code and a description of any error out."""
 
+from __future__ import annotations
+
+import errno
 import json
 import os
 import sys
@@ -8,15 +11,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from batchmgr.errors import InvalidInputError
+from batchmgr.errors import InvalidInputError, InvalidJobError, RetryableTaskError, UnknownTaskTypeError
 from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, INPUTS_VARIABLE, TASK_ERROR_FILE
 from batchmgr.workload.entry_points import EntryPoint, EntryPointsRepository
+from batchmgr.workload.manifest import ManifestError
 from batchmgr.workload.task import TaskContext
 
 EXIT_SUCCESS = 0
-EXIT_ERROR = 1
-EXIT_INVALID_INPUT = 2
+EXIT_CODES = {"error": 1, "input": 2, "infrastructure": 70, "retryable": 75}
+"""Exit code for each kind of failure: the task's own error, unusable input, the node or its version of the
+workload, and what may pass by running again (the last two as in sysexits.h)."""
 
+_MACHINE_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM})
 _MAX_MESSAGE = 2_000
 _MAX_TRACEBACK_LINES = 20
 _KILLED = {"type": "Killed", "message": "The FinalizeTask was killed.", "traceback": "", "kind": "error"}
@@ -25,8 +31,8 @@ _KILLED = {"type": "Killed", "message": "The FinalizeTask was killed.", "traceba
 def run_task(repository: EntryPointsRepository, name: str, environment: Mapping[str, str]) -> int:
     """Run the task type of this name; answers the exit code for the process."""
     context = TaskContext.from_environment(environment)
-    error = _attempt(context, lambda: _run(repository.find(name), environment, context))
-    return _exit_code(error)
+    error = attempt(context, lambda: _run(repository.find(name), environment, context))
+    return exit_code(error)
 
 
 def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, str]) -> int:
@@ -35,10 +41,47 @@ def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, st
     message = json.loads(environment.get(FINALIZE_VARIABLE, "{}"))
     path = context.working_directory / FINALIZE_FILE
     # Written beforehand too: Azure Batch uploads it also when this process is killed.
-    _write_json(path, message | {"finalizeTask": {"succeeded": False, "error": _KILLED}})
-    error = _attempt(context, lambda: _run(repository.finalize_entry_point, environment, context))
-    _write_json(path, message | {"finalizeTask": {"succeeded": error is None, "error": error}})
-    return _exit_code(error)
+    write_json(path, {**message, "finalizeTask": {"succeeded": False, "error": _KILLED}})
+    error = attempt(context, lambda: _run(repository.finalize_entry_point, environment, context))
+    write_json(path, {**message, "finalizeTask": {"succeeded": error is None, "error": error}})
+    return exit_code(error)
+
+
+def attempt(context: TaskContext, run: Callable[[], None]) -> dict[str, str] | None:
+    """Run it; an exception goes to stderr and to the error file, and is answered as that file's content."""
+    error_file = context.working_directory / TASK_ERROR_FILE
+    if error_file.exists():  # of an earlier try in the same directory
+        error_file.unlink()
+    try:
+        run()
+    except SystemExit as stop:  # a task that is an old program may end so, even when all is well
+        if not stop.code:
+            return None
+        error = _describe(stop)
+    except Exception as exception:
+        error = _describe(exception)
+    else:
+        return None
+    finally:
+        context.reporter.close()
+    if error["kind"] == "error":
+        sys.stderr.write(error["traceback"])
+    else:
+        sys.stderr.write(f"{_WORDS[error['kind']]}: {error['message']}\n")
+    write_json(error_file, error)
+    return error
+
+
+def exit_code(error: Mapping[str, str] | None) -> int:
+    """The exit code that tells what kind of error it was."""
+    return EXIT_SUCCESS if error is None else EXIT_CODES[error["kind"]]
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file, replaced as a whole, so that no half of it is ever uploaded."""
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(str(unfinished), str(path))
 
 
 def _run(entry_point: EntryPoint, environment: Mapping[str, str], context: TaskContext) -> None:
@@ -56,46 +99,26 @@ def _read_inputs(environment: Mapping[str, str]) -> dict[str, Any]:
     return inputs
 
 
-def _attempt(context: TaskContext, run: Callable[[], None]) -> dict[str, str] | None:
-    """Run it; an exception goes to stderr and to the error file, and is answered as that file's content."""
-    error_file = context.working_directory / TASK_ERROR_FILE
-    error_file.unlink(missing_ok=True)  # of an earlier try in the same directory
-    try:
-        run()
-    except SystemExit as stop:  # a task that is an old program may end so, even when all is well
-        if not stop.code:
-            return None
-        error = _describe(stop)
-    except Exception as exception:
-        error = _describe(exception)
-    else:
-        return None
-    if error["kind"] == "input":
-        sys.stderr.write(f"Invalid input: {error['message']}\n")
-    else:
-        sys.stderr.write(error["traceback"])
-    _write_json(error_file, error)
-    return error
+_WORDS = {"input": "Invalid input", "retryable": "Try again", "infrastructure": "The node failed"}
 
 
 def _describe(error: BaseException) -> dict[str, str]:
-    lines = "".join(traceback.format_exception(error)).splitlines(keepends=True)
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines(True)
     return {
         "type": type(error).__name__,
         "message": str(error)[:_MAX_MESSAGE],
         "traceback": "".join(lines[-_MAX_TRACEBACK_LINES:]),
-        "kind": "input" if isinstance(error, InvalidInputError) else "error",
+        "kind": _kind(error),
     }
 
 
-def _exit_code(error: dict[str, str] | None) -> int:
-    if error is None:
-        return EXIT_SUCCESS
-    return EXIT_INVALID_INPUT if error["kind"] == "input" else EXIT_ERROR
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    # Replaced as a whole, so that no half of it is ever uploaded.
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(json.dumps(value), encoding="utf-8")
-    os.replace(unfinished, path)
+def _kind(error: BaseException) -> str:
+    if isinstance(error, (InvalidInputError, InvalidJobError)):
+        return "input"
+    if isinstance(error, RetryableTaskError):
+        return "retryable"
+    if isinstance(error, (UnknownTaskTypeError, ManifestError, MemoryError)):
+        return "infrastructure"
+    if isinstance(error, OSError) and error.errno in _MACHINE_TROUBLE:
+        return "infrastructure"
+    return "error"

@@ -1,18 +1,22 @@
 """What a job is made of: the author's decision, taken when the job is planned."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import field, replace
+from typing import Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import job_container
+from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import FINALIZE_TASK_ID
+from batchmgr.model.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.specification import JSON, TaskSpecification
-from batchmgr.workload.task import WorkloadTask
+from batchmgr.workload.specification import TaskSpecification
+from batchmgr.workload.task import InputsT, WorkloadTask
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class JobContext:
     """The job that is being planned: its id and the `inputs` of its message, not checked by anybody yet.
 
@@ -20,11 +24,13 @@ class JobContext:
     >>> context.container_name
     'job-kmers-001'
 
-    An empty `storage_account_name` means batchmgr's own storage account.
+    `job` is what the message says of the job as a whole. An empty `storage_account_name` means batchmgr's own
+    storage account.
     """
 
     job_id: str
-    inputs: Mapping[str, object]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    job: JobSpecification = field(default_factory=JobSpecification)
     storage_account_name: str = ""
 
     @property
@@ -44,20 +50,22 @@ class JobManager:
     ...         self.add_workload_task(CountTask, {"file": "b.txt"}, [first])
     >>> repository = EntryPointsRepository()
     >>> repository.register_entry_point(CountTask)
-    >>> manager = CountJobManager(JobContext(job_id="count-001", inputs={}), repository)
+    >>> manager = CountJobManager(JobContext(job_id="count-001"), repository)
     >>> manager.create_job()
     >>> [(task.id, [other.id for other in task.depends_on]) for task in manager.tasks]
     [('1', []), ('2', ['1'])]
 
-    `create_job` runs in the control plane, not on a node: it should read no data and return soon.
-    `context` describes the job, and `inputs` are what its message says: check them, and raise
-    `InvalidJobError` with the `field` that is wrong. `finalize_task` is the specification of the
-    FinalizeTask: append the files it needs, and set its inputs.
+    `create_job` runs in the control plane, or on a node as a Batch job manager task: it should read no data
+    and return soon. `context` describes the job, and `inputs` are what its message says: check them, and
+    raise `InvalidJobError` with the `field` that is wrong. `job` is the job as a whole: its priority, its
+    pool, what its nodes do before the first task. `finalize_task` is the specification of the FinalizeTask:
+    append the files it needs, and set its inputs.
     """
 
     def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
         self.context = context
         self.inputs = context.inputs
+        self.job = replace(context.job, environment=dict(context.job.environment))
         self.finalize_task = TaskSpecification(
             id=FINALIZE_TASK_ID, task_type=repository.finalize_entry_point.task_type.__name__
         )
@@ -75,8 +83,8 @@ class JobManager:
 
     def add_workload_task(
         self,
-        task_type: type[WorkloadTask],
-        inputs: Mapping[str, JSON],
+        task_type: type[WorkloadTask[InputsT]],
+        inputs: InputsT,
         depends_on: Sequence[TaskSpecification] = (),
     ) -> TaskSpecification:
         """Add a task that starts when those it depends on have succeeded; change the answer for more.
@@ -89,14 +97,25 @@ class JobManager:
                 f"task type {name} is not registered; add "
                 f"self._entry_points_repository.register_entry_point({name}) to the workload's __init__"
             )
-        task = TaskSpecification(
-            # Integers, so that Azure Batch can be told of dependencies as ranges of ids.
-            id=str(len(self._tasks) + 1),
-            task_type=name,
-            display_name=name,
-            inputs=dict(inputs),
-            depends_on=list(depends_on),
-        )
+        task = self._add(depends_on)
+        task.task_type = task.display_name = name
+        task.inputs = dict(inputs)
+        return task
+
+    def add_command_task(
+        self, command_line: str, depends_on: Sequence[TaskSpecification] = ()
+    ) -> TaskSpecification:
+        """Add a task that runs a program, without any Python; otherwise as `add_workload_task`.
+
+        Azure Batch runs the command without a shell: where you need one, say `/bin/sh -c '…'`.
+        """
+        task = self._add(depends_on)
+        task.command_line = command_line
+        return task
+
+    def _add(self, depends_on: Sequence[TaskSpecification]) -> TaskSpecification:
+        # Integers, so that Azure Batch can be told of dependencies as ranges of ids.
+        task = TaskSpecification(id=str(len(self._tasks) + 1), depends_on=list(depends_on))
         self._tasks.append(task)
         return task
 
@@ -108,7 +127,7 @@ class JobManagerBuilder:
     ...     def create_job(self) -> None: ...
     >>> class CountJobManagerBuilder(JobManagerBuilder):
     ...     job_manager_type = CountJobManager
-    >>> manager = CountJobManagerBuilder().build(JobContext(job_id="j", inputs={}), EntryPointsRepository())
+    >>> manager = CountJobManagerBuilder().build(JobContext(job_id="j"), EntryPointsRepository())
     >>> type(manager).__name__
     'CountJobManager'
     """

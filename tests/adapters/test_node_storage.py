@@ -8,7 +8,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.node_storage import NodeBlobStorage
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.plan import ContainerNeed
+from batchmgr.model.files import ContainerNeed
 
 READ = ContainerNeed(container_name="data")
 WRITE = ContainerNeed(container_name="data", is_written=True)
@@ -27,7 +27,7 @@ async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work
         BlobServiceClient.from_connection_string(connection_string) as client,
         aiohttp.ClientSession() as http,
     ):
-        grants = await storage(client).grant([READ, WRITE], HOUR)
+        grants = await storage(client).grant([READ, WRITE], HOUR, nodes_have_identity=True)
         read, write = (grants[need].blob_url("a b/c#1.txt") for need in (READ, WRITE))
         async with http.put(write, data=b"text", headers=BLOCK) as response:
             assert response.status == 201
@@ -44,7 +44,9 @@ async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work
 async def test_containers_that_are_written_are_made_and_may_be_there(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         for _ in range(2):
-            await storage(client).grant([WRITE, ContainerNeed(container_name="only-read")], HOUR)
+            await storage(client).grant(
+                [WRITE, ContainerNeed(container_name="only-read")], HOUR, nodes_have_identity=True
+            )
         names = [container.name async for container in client.list_containers()]
         assert names == ["data"]
 
@@ -52,18 +54,34 @@ async def test_containers_that_are_written_are_made_and_may_be_there(connection_
 async def test_an_identity_is_used_in_place_of_a_signature(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere", identity_reference="/id/2")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        grants = await storage(client, "/id/1").grant([READ, other], HOUR)
+        grants = await storage(client, "/id/1").grant([READ, other], HOUR, nodes_have_identity=True)
     assert grants[READ].query == ""
     assert grants[READ].identity == {"identityReference": {"resourceId": "/id/1"}}
     assert grants[other].url == "https://elsewhere.blob.core.windows.net/data"
     assert grants[other].identity == {"identityReference": {"resourceId": "/id/2"}}
 
 
+async def test_nodes_without_an_identity_are_given_signatures(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        grants = await storage(client, "/id/1").grant([READ], HOUR, nodes_have_identity=False)
+    assert grants[READ].identity == {}
+    assert "sig=" in grants[READ].query
+
+
+async def test_a_blob_that_a_node_has_left_is_read_and_a_missing_one_is_none(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        assert await storage(client).read_blob(READ, "a/b.json") is None
+        await storage(client).grant([WRITE], HOUR, nodes_have_identity=True)
+        assert await storage(client).read_blob(READ, "a/b.json") is None
+        await client.get_blob_client("data", "a/b.json").upload_blob(b"text")
+        assert await storage(client).read_blob(READ, "a/b.json") == b"text"
+
+
 async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
-            await storage(client).grant([other], HOUR)
+            await storage(client).grant([other], HOUR, nodes_have_identity=True)
 
 
 async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:

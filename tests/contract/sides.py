@@ -17,6 +17,7 @@ from batchmgr.local.dispatcher.node import Node
 from batchmgr.local.dispatcher.node_batch import NodeBatch
 from batchmgr.local.dispatcher.run_directory import RunDirectory
 from batchmgr.local.dispatcher.storage import FolderStorage
+from batchmgr.model.ids import job_key
 from batchmgr.ports import Ports
 from batchmgr.workload.base import WorkloadBase
 from tests.world import World
@@ -85,7 +86,7 @@ class DispatcherSide:
 
     async def run_tasks(self, job_id: str) -> None:
         while (task := self._batch.start_next(job_id)) is not None:
-            self._batch.end(job_id, task.id, self._node.run(job_id, "local", task))
+            self._batch.end(job_id, task.id, self._node.run(self._batch.jobs[job_key(job_id)].plan, task))
 
     async def finalize_blob(self, job_id: str) -> str | None:
         return await self._behind.finalize_blob(job_id)

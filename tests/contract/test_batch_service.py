@@ -6,6 +6,7 @@ import pytest
 
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.local.dispatcher.node_batch import NodeBatch
+from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.model.task import TaskCounts
 from batchmgr.ports import Ports
@@ -13,13 +14,14 @@ from tests.contract.sides import Side
 
 FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
 TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))
-PLAN = JobPlan(job_id="Job-1", pool_id="local", tasks=TASKS, finalize_task=FINALIZE)
+JOB = JobSpecification(pool_id="local")
+PLAN = JobPlan(job_id="Job-1", job=JOB, tasks=TASKS, finalize_task=FINALIZE)
 
 
 async def submit(ports: Ports, plan: JobPlan = PLAN) -> None:
-    await ports.batch.create_job(plan, "digest")
-    await ports.batch.add_tasks(plan.job_id, plan.tasks, {})
-    await ports.batch.add_tasks(plan.job_id, [plan.finalize_task], {})
+    await ports.batch.create_job(plan, {}, "digest")
+    await ports.batch.add_tasks(plan, plan.tasks, {})
+    await ports.batch.add_tasks(plan, [plan.finalize_task], {})
 
 
 async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> None:
@@ -33,11 +35,11 @@ async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> Non
 
 
 async def test_a_job_remembers_its_digest_and_exists_only_once(ports: Ports) -> None:
-    await ports.batch.create_job(PLAN, "digest")
+    await ports.batch.create_job(PLAN, {}, "digest")
     assert (await ports.batch.get_job("job-1")).digest == "digest"
     assert not (await ports.batch.get_job("job-1")).is_over
     with pytest.raises(ServiceConflictError) as caught:
-        await ports.batch.create_job(PLAN, "other")
+        await ports.batch.create_job(PLAN, {}, "other")
     assert caught.value.code == "JobExists"
 
 
@@ -71,8 +73,20 @@ async def test_tasks_that_exist_are_kept_when_they_are_added_again(side: Side) -
     await submit(ports)
     await side.run_tasks("Job-1")
     before = [task async for task in ports.batch.list_tasks("Job-1")]
-    await ports.batch.add_tasks("Job-1", (*TASKS, FINALIZE), {})
+    await ports.batch.add_tasks(PLAN, (*TASKS, FINALIZE), {})
     assert [task async for task in ports.batch.list_tasks("Job-1")] == before
+
+
+async def test_a_task_that_was_taken_out_is_gone_and_may_be_added_anew(side: Side) -> None:
+    ports = side.ports
+    await submit(ports)
+    for _ in range(2):
+        await ports.batch.delete_task("Job-1", FINALIZE_TASK_ID)
+    with pytest.raises(ServiceNotFoundError):
+        await ports.batch.get_task("Job-1", FINALIZE_TASK_ID)
+    await ports.batch.add_tasks(PLAN, [FINALIZE], {})
+    await side.run_tasks("Job-1")
+    assert (await ports.batch.get_task("Job-1", FINALIZE_TASK_ID)).has_succeeded
 
 
 async def test_a_job_ends_with_its_tasks_once_it_was_told_to_and_takes_no_more(side: Side) -> None:
@@ -84,11 +98,11 @@ async def test_a_job_ends_with_its_tasks_once_it_was_told_to_and_takes_no_more(s
     job = await ports.batch.get_job("Job-1")
     assert job.is_over
     with pytest.raises(ServiceConflictError):
-        await ports.batch.add_tasks("Job-1", [TaskPlan(id="late", command_line="/bin/true")], {})
+        await ports.batch.add_tasks(PLAN, [TaskPlan(id="late", command_line="/bin/true")], {})
 
 
 async def test_a_terminated_job_is_over_with_its_reason_and_may_be_terminated_again(ports: Ports) -> None:
-    await ports.batch.create_job(PLAN, "digest")
+    await ports.batch.create_job(PLAN, {}, "digest")
     await ports.batch.terminate_job("Job-1", "enough")
     await ports.batch.terminate_job("Job-1", "again")
     job = await ports.batch.get_job("Job-1")
@@ -121,7 +135,7 @@ async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> N
 async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(side: Side) -> None:
     ports = side.ports
     words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
-    await submit(ports, JobPlan(job_id="Job-1", pool_id="local", tasks=(words,), finalize_task=FINALIZE))
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(words,), finalize_task=FINALIZE))
     await side.run_tasks("Job-1")
     assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 6) == b"tderr\n"
     assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 4096) == b"words\non stderr\n"

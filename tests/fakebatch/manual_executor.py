@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.local.fakebatch.execution.port import Order, RunKey
+from batchmgr.local.fakebatch.execution.port import Order, Place, RunKey
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
 
@@ -24,6 +24,12 @@ class ManualExecutor:
             return await ended
         finally:
             del self.pending[order.key]
+
+    def begin(self, order: Order) -> None:
+        pass
+
+    def lay_out(self, place: Place) -> None:
+        pass
 
     def finish(self, key: RunKey, outcome: Outcome) -> None:
         order, ended = self.pending[key]

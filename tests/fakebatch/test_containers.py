@@ -31,6 +31,7 @@ from tests.fakebatch.driving import (
 # Shows its arguments, then runs what comes after the image as the container would.
 _RUNTIME = """#!/bin/sh
 echo "$@" >> {log}
+test "$1" = inspect && echo "c0ffee exited"
 test "$1" = run || exit 0
 echo "$@"
 while test "$1" != image:1; do shift; done
@@ -64,7 +65,10 @@ async def test_a_task_runs_in_its_container(batch: BatchClient, calls: Path) -> 
     mine = [models.EnvironmentSetting(name="MINE", value="a b")]
     settings = _container(container_run_options="--network none")
     await add_task(batch, "t", "echo done", container_settings=settings, environment_settings=mine)
-    assert (await ended(batch, "t")).exit_code == 0
+    info = await ended(batch, "t")
+    assert info.exit_code == 0
+    assert info.container_info is not None
+    assert info.container_info.as_dict() == {"containerId": "c0ffee", "state": "exited"}
     shown, done = (await text_of(batch, "t")).splitlines()
     assert done == "done"
     assert "-e MINE=a b" in shown
@@ -82,6 +86,13 @@ async def test_a_container_is_removed_when_its_task_is_ended(batch: BatchClient,
     await job_in_state(batch, "completed")
     assert _lines(calls)[-1].startswith("rm --force fakebatch-")
     assert not [line for line in _lines(calls) if " -w " in line]
+
+
+@pytest.mark.usefixtures("calls")
+async def test_options_of_a_container_that_cannot_be_read_fail_the_task(batch: BatchClient) -> None:
+    await add_job(batch)
+    await add_task(batch, "t", "true", container_settings=_container(container_run_options="--label 'a"))
+    assert await failure_code(batch, "t") == "CommandLaunchFailed"
 
 
 async def test_a_node_without_containers_fails_the_task(

@@ -67,11 +67,18 @@ async def test_a_program_that_does_not_exist_leaves_no_exit_code(batch: BatchCli
     assert info.result == "failure"
 
 
-@pytest.mark.parametrize("line", ["echo 'unclosed", "   ", "/"])
+@pytest.mark.parametrize("line", ["echo 'unclosed", "   ", "/", "echo \0"])
 async def test_a_command_line_that_cannot_start_fails_the_task(batch: BatchClient, line: str) -> None:
     await add_job(batch)
     await add_task(batch, "t", line)
     assert await failure_code(batch, "t") in ("CommandLaunchFailed", "CommandProgramNotFound")
+
+
+async def test_a_variable_that_no_process_can_have_fails_the_task(batch: BatchClient) -> None:
+    await add_job(batch)
+    settings = [models.EnvironmentSetting(name="A=B", value="c")]
+    await add_task(batch, "t", environment_settings=settings)
+    assert await failure_code(batch, "t") == "CommandLaunchFailed"
 
 
 async def test_a_program_in_the_working_directory_is_found_by_its_path(
@@ -109,7 +116,8 @@ async def test_the_environment_holds_what_the_service_sets_and_no_more(
     assert seen["HOME"] == seen["AZ_BATCH_TASK_WORKING_DIR"] == f"{seen['AZ_BATCH_TASK_DIR']}/wd"
     assert seen["AZ_BATCH_TASK_DIR"] == f"{seen['AZ_BATCH_NODE_ROOT_DIR']}/workitems/job/job-1/Env"
     assert seen["PATH"] == os.environ["PATH"]
-    assert set(seen) <= {"A", "B", "HOME", "PATH", "LANG", "TMPDIR"} | {
+    # The last is by what the guard knows its processes.
+    assert set(seen) <= {"A", "B", "HOME", "PATH", "LANG", "TMPDIR", "FAKEBATCH_INSTANCE"} | {
         n for n in seen if n.startswith("AZ_BATCH_")
     }
 

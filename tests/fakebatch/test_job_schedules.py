@@ -329,3 +329,15 @@ async def test_jobs_and_schedules_share_their_ids_and_their_quota(batch: BatchCl
 async def test_a_schedule_the_service_cannot_accept_is_refused(endpoint: str, body: Any, code: str) -> None:
     reply = await request(endpoint, "POST", "/jobschedules", body)
     assert (reply.status, reply.code) == (400, code)
+
+
+async def test_a_specification_of_which_no_job_can_be_made_is_refused(endpoint: str) -> None:
+    body = _body()
+    body["jobSpecification"]["jobReleaseTask"] = {"commandLine": "true"}
+    reply = await request(endpoint, "POST", "/jobschedules", body)
+    assert (reply.status, reply.code) == (400, "InvalidPropertyValue")
+    await request(endpoint, "POST", "/jobschedules", _body())
+    reply = await request(
+        endpoint, "PATCH", "/jobschedules/nightly", {"jobSpecification": body["jobSpecification"]}
+    )
+    assert (reply.status, reply.values["PropertyName"]) == (400, "jobReleaseTask")

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from batchmgr.local.fakebatch.persistence import journal
 from batchmgr.local.fakebatch.persistence.codec import decode, encode
 from batchmgr.local.fakebatch.persistence.home import StateInUseError, kept
 from batchmgr.local.fakebatch.persistence.reading import JournalError, restore
+from batchmgr.local.fakebatch.persistence.telling import FORMAT
 from batchmgr.local.fakebatch.store import Store
 from batchmgr.local.fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import (
@@ -200,7 +203,7 @@ class _Idle:
 
 def _reread(directory: Path) -> Store:
     store = Store()
-    restore(directory, store, 0)
+    restore(directory, store)
     return store
 
 
@@ -238,11 +241,25 @@ async def test_a_journal_that_grew_is_compacted_while_it_is_written(
 
 def test_a_line_cut_short_is_not_counted_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / journal.NAME
-    path.write_text('["schedule","s",')
-    assert len(_reread(tmp_path).schedules) == 0
-    path.write_text('["nonsense"]\n')
-    with pytest.raises(JournalError, match="line 1"):
+    beginning = f'["format",{FORMAT}]\n'
+    for whole in ("", beginning):
+        path.write_text(whole + '["schedule","s",')
+        assert len(_reread(tmp_path).schedules) == 0
+    path.write_text(beginning + '["nonsense"]\n')
+    with pytest.raises(JournalError, match="line 2"):
         _reread(tmp_path)
+
+
+@pytest.mark.parametrize("first", ['["format",999]', '["pool","p",{}]'])
+def test_a_journal_of_another_format_is_refused_with_what_to_do(tmp_path: Path, first: str) -> None:
+    (tmp_path / journal.NAME).write_text(first + "\n")
+    with pytest.raises(JournalError, match=r"begin anew\.$"):
+        _reread(tmp_path)
+    command = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0", "--state", str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert refused.returncode == 1
+    [message] = refused.stderr.splitlines()
+    assert message.endswith("Go on with the version that wrote it, or move the directory away to begin anew.")
 
 
 async def test_a_directory_serves_one_process(tmp_path: Path) -> None:

@@ -174,8 +174,7 @@ class EngineMachine(RuleBasedStateMachine):
         targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
 
         def act() -> None:
-            record.pool = pools.resized(record.pool, targets, ticks.now())
-            record.deallocation = option
+            record.pool = pools.resized(record.pool, targets, ticks.now(), option)
             self.engine.wake()
 
         self.turn(act)
@@ -215,7 +214,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))
     def preempt(self, pool: str, number: int) -> None:
-        self.turn(lambda: self.engine.preempt(self.store.pools[pool], number))
+        self.turn(lambda: self.engine.fleet.preempt(self.store.pools[pool], number))
 
     @rule(pool=st.sampled_from(_POOLS))
     def restore(self, pool: str) -> None:

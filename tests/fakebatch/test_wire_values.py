@@ -47,6 +47,7 @@ def test_the_entity_tag_is_the_ticks_of_the_last_modification(modified: str, tag
         ("2026-02-03T01:14:18.9590860Z", "2026-02-03T01:14:18.959086Z"),
         ("2026-02-03T01:14:18.0000000Z", "2026-02-03T01:14:18Z"),
         ("2026-02-03T03:14:18+02:00", "2026-02-03T01:14:18Z"),
+        ("0049-11-01T04:24:17Z", "0049-11-01T04:24:17Z"),
     ],
 )
 def test_times_drop_trailing_zeros_and_offsets(text: str, trimmed: str) -> None:

@@ -28,9 +28,9 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
 
 @pytest.fixture
 def dependencies() -> dict[str, Requirement]:
-    """What pyproject.toml says that batchmgr needs."""
+    """What pyproject.toml says that the control plane needs."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return requirements(project["dependencies"])
+    return requirements([*project["dependencies"], *project["optional-dependencies"]["app"]])
 
 
 @pytest.fixture

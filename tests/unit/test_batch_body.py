@@ -9,13 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.plan import ContainerNeed, InputFile, JobPlan, OutputFile, TaskPlan
-from batchmgr.wire.batch_body import ContainerGrant, collections, dependencies, duration, job_body, task_body
+from batchmgr.model.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.model.job_specification import JobSpecification
+from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.wire.batch_collections import collections
+from batchmgr.wire.batch_files import ContainerGrant
+from batchmgr.wire.batch_job import job_body
+from batchmgr.wire.batch_task import dependencies, duration, task_body
 
-INPUT = InputFile(container_name="in", source_blob_path="a b/g#1.fa", target_file_path="g.fa")
-PREFIX = InputFile(container_name="in", source_blob_path="counts/", target_file_path="windows")
-URL = InputFile(http_url="https://host/x?y=1", target_file_path="x")
-OUTPUT = OutputFile(container_name="out", source_file_path="*.tsv", target_blob_path="t")
+INPUT = InputFileSpecification(container_name="in", source_blob_path="a b/g#1.fa", target_file_path="g.fa")
+PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/", target_file_path="windows")
+URL = InputFileSpecification(http_url="https://host/x?y=1", target_file_path="x")
+OUTPUT = OutputFileSpecification(container_name="out", source_file_path="*.tsv", target_blob_path="t")
 GRANTS = {
     ContainerNeed(container_name="in"): ContainerGrant(url="https://blob/in", query="sig=1"),
     ContainerNeed(container_name="out", is_written=True): ContainerGrant(
@@ -84,12 +89,11 @@ def test_only_leaves_let_their_dependents_run_after_a_failure() -> None:
 def test_a_job_stays_open_until_its_tasks_are_in() -> None:
     plan = JobPlan(
         job_id="j",
-        pool_id="p",
+        job=JobSpecification(pool_id="p", max_wall_clock_time=timedelta(hours=6)),
         tasks=(),
         finalize_task=TaskPlan(id="f", command_line="x"),
-        max_wall_clock_time=timedelta(hours=6),
     )
-    assert job_body(plan, "d" * 64) == {
+    assert job_body(plan, {}, "d" * 64) == {
         "id": "j",
         "poolInfo": {"poolId": "p"},
         "usesTaskDependencies": True,

@@ -5,12 +5,13 @@ from typing import Literal
 
 import pytest
 
+from batchmgr.model.completion import complete
 from batchmgr.model.job import FailedTask
+from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.outcome import Outcome, count, decide, is_stuck
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
-from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = BatchJob(state="completed", terminate_reason="AllTasksComplete")
@@ -114,11 +115,11 @@ def test_counts_are_by_state() -> None:
 
 
 def plan(**parents: tuple[str, ...]) -> JobPlan:
-    tasks = mark_leaves([TaskPlan(id=i, command_line="x", depends_on=on) for i, on in parents.items()])
-    final = as_finalize_task(
-        TaskPlan(id="", command_line="x"), job_id="j", tasks=tasks, finalize_message="{}"
+    tasks = tuple(TaskPlan(id=i, command_line="x", depends_on=on) for i, on in parents.items())
+    draft = JobDraft(
+        job=JobSpecification(pool_id="p"), tasks=tasks, finalize_task=TaskPlan(id="", command_line="x")
     )
-    return JobPlan(job_id="j", pool_id="p", tasks=tasks, finalize_task=final)
+    return complete("j", draft, "{}")
 
 
 CHAIN = plan(a=(), b=("a",), c=("b",), d=())

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
-from batchmgr.model.plan import TaskPlan
+from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskCounts
-from batchmgr.wire.batch_body import Grants
+from batchmgr.wire.batch_files import Grants
 from tests.fakes import FakeBatch
 from tests.world import World, job_message
 
@@ -28,13 +27,13 @@ class Difficult(FakeBatch):
             self.errors = tuple(rest)
             raise first
 
-    async def create_job(self, plan: Any, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
         self._raise("create_job")
-        await super().create_job(plan, digest)
+        await super().create_job(plan, grants, digest)
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
         self._raise("add_tasks")
-        await super().add_tasks(job_id, tasks, grants)
+        await super().add_tasks(plan, tasks, grants)
 
 
 def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:

@@ -153,8 +153,9 @@ def test_inputs_that_are_no_json_object_are_unusable_input(node: Node, inputs: s
 
 def test_a_task_type_that_this_version_lacks_is_named_with_those_it_has(node: Node) -> None:
     done = node.run("task", "NewTask")
-    assert done.returncode == 2
+    assert done.returncode == 70
     assert "'NewTask'; it has: BuggyTask, GreetTask, LegacyTask, PickyTask." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["dance"], ["task"], ["finalize", "now"]])

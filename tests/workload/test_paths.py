@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.files import InputFileSpecification as InputFile
+from batchmgr.model.files import OutputFileSpecification as OutputFile
 from batchmgr.model.paths import (
     check_blob_path,
     check_input_file,
@@ -12,7 +14,6 @@ from batchmgr.model.paths import (
     check_source_file_path,
     check_target_file_path,
 )
-from batchmgr.model.plan import InputFile, OutputFile
 
 LEAVING = ["", "/etc/passwd", "..", "../wd/a", "a/../../b", "a/..", ".", "./a", "a//b", "a/", "C:/a", "c:a"]
 UNPRINTABLE = ["a\\b", "a\x00b", "a\nb", "a\x7f"]

@@ -15,12 +15,14 @@ from batchmgr import (
     JobContext,
     JobManager,
     JobManagerBuilder,
+    JobSpecification,
     OutputFileSpecification,
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.model.plan import InputFile, JobPlan, OutputFile
-from batchmgr.workload.planning import plan_workload
+from batchmgr.model.completion import complete
+from batchmgr.model.plan import JobPlan
+from batchmgr.workload.planning import draft_job
 
 
 class CountTask(WorkloadTask):
@@ -46,13 +48,9 @@ def plan(create_job: Callable[[JobManager], object], inputs: dict[str, object] |
             super().__init__(job_manager_builder_type=Builder)
             self._entry_points_repository.register_entry_point(CountTask)
 
-    return plan_workload(
-        CountWorkload(),
-        JobContext(job_id="count-001", inputs=inputs or {}),
-        pool_id="hpc",
-        max_wall_clock_time=timedelta(hours=6),
-        finalize_message='{"jobId":"count-001"}',
-    )
+    job = JobSpecification(pool_id="hpc", max_wall_clock_time=timedelta(hours=6))
+    draft = draft_job(CountWorkload(), JobContext(job_id="count-001", inputs=inputs or {}, job=job))
+    return complete("count-001", draft, '{"jobId":"count-001"}')
 
 
 def test_a_specification_becomes_a_batch_task() -> None:
@@ -65,7 +63,11 @@ def test_a_specification_becomes_a_batch_task() -> None:
         task.required_slots = 3
 
     job = plan(create_job)
-    assert (job.job_id, job.pool_id, job.max_wall_clock_time) == ("count-001", "hpc", timedelta(hours=6))
+    assert (job.job_id, job.job.pool_id, job.job.max_wall_clock_time) == (
+        "count-001",
+        "hpc",
+        timedelta(hours=6),
+    )
     (task,) = job.tasks
     assert task.command_line == "python3 -m counting task CountTask"
     assert task.environment["LEGACY_HOME"] == "/opt/legacy"
@@ -99,24 +101,9 @@ def test_the_files_of_a_specification_become_those_of_the_batch_task() -> None:
         task.output_files.append(target)
 
     (task,) = plan(create_job).tasks
-    assert task.input_files == (
-        InputFile(
-            target_file_path="genome.fa",
-            source_blob_path="lambda.fa",
-            container_name="public",
-            storage_account_name="genomes",
-            identity_reference="/identities/reader",
-        ),
-    )
-    assert task.output_files == (
-        OutputFile(
-            source_file_path="counts.tsv",
-            target_blob_path="1/counts.tsv",
-            container_name="job-count-001",
-            storage_account_name="results",
-            identity_reference="/identities/writer",
-        ),
-    )
+    assert task.input_files == (source,)
+    assert task.output_files == (target,)
+    assert target.blob_path == "1/counts.tsv"
 
 
 def test_the_finalize_task_comes_last_and_leaves_the_finalize_blob() -> None:
@@ -145,7 +132,7 @@ def test_the_finalize_task_comes_last_and_leaves_the_finalize_blob() -> None:
     assert finalize.environment["BATCHMGR_FINALIZE"] == '{"jobId":"count-001"}'
     assert finalize.input_files[0].is_prefix
     assert [file.source_file_path for file in finalize.output_files] == ["sum.tsv", "batchmgr-finalize.json"]
-    assert finalize.output_files[-1] == OutputFile(
+    assert finalize.output_files[-1] == OutputFileSpecification(
         source_file_path="batchmgr-finalize.json",
         target_blob_path="count-001.json",
         container_name="batchmgr-finalize",
@@ -202,21 +189,24 @@ def test_a_job_without_tasks_is_refused() -> None:
         plan(lambda manager: None)
 
 
-def test_a_task_cannot_wait_for_itself_a_later_one_or_one_of_another_job() -> None:
+def test_a_task_cannot_wait_for_itself_in_a_circle_or_for_one_of_another_job() -> None:
     def itself(manager: JobManager) -> None:
         task = manager.add_workload_task(CountTask, {})
         task.depends_on.append(task)
 
-    def later(manager: JobManager) -> None:
+    def circle(manager: JobManager) -> None:
         first = manager.add_workload_task(CountTask, {})
-        first.depends_on.append(manager.add_workload_task(CountTask, {}))
+        first.depends_on.append(manager.add_workload_task(CountTask, {}, [first]))
 
     def finalize(manager: JobManager) -> None:
         manager.add_workload_task(CountTask, {}, [manager.finalize_task])
 
-    for create_job in (itself, later, finalize):
-        with pytest.raises(InvalidJobError, match="was not added before it"):
-            plan(create_job)
+    with pytest.raises(InvalidJobError, match="tasks wait for each other: 1 → 1"):
+        plan(itself)
+    with pytest.raises(InvalidJobError, match="tasks wait for each other: 1 → 2 → 1"):
+        plan(circle)
+    with pytest.raises(InvalidJobError, match="was not added to this job"):
+        plan(finalize)
 
 
 @pytest.mark.parametrize("task_id", ["", "a b", "batchmgr-finalize", "x" * 65])
@@ -234,7 +224,7 @@ def test_two_tasks_of_one_id_are_refused() -> None:
         manager.add_workload_task(CountTask, {}).id = "a"
         manager.add_workload_task(CountTask, {}).id = "A"
 
-    with pytest.raises(InvalidJobError, match="two tasks have the id"):
+    with pytest.raises(InvalidJobError, match="'A' is taken by 'a': Azure Batch ignores case"):
         plan(create_job)
 
 
@@ -292,13 +282,7 @@ def test_a_workload_without_a_job_manager_says_so() -> None:
     class BareWorkload(WorkloadBase): ...
 
     with pytest.raises(InvalidJobError, match="no create_job"):
-        plan_workload(
-            BareWorkload(),
-            JobContext(job_id="j", inputs={}),
-            pool_id="p",
-            max_wall_clock_time=None,
-            finalize_message="{}",
-        )
+        draft_job(BareWorkload(), JobContext(job_id="j"))
 
 
 def test_two_task_types_of_one_name_are_refused() -> None:

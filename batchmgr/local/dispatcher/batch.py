@@ -15,7 +15,7 @@ from batchmgr.model.ids import job_key
 from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.ports import Clock
-from batchmgr.wire.batch_body import Grants
+from batchmgr.wire.batch_files import Grants
 
 NODE_ID = "local"
 """What events call the node: this machine."""
@@ -61,6 +61,23 @@ class Job:
     waiting: dict[str, TaskPlan] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
 
+    def add(self, task: TaskPlan, now: datetime) -> None:
+        """Take a task, which waits for its start."""
+        self.tasks[task.id] = task
+        self.set(
+            TaskSnapshot(
+                task_id=task.id, state="active", state_transition_time=now, display_name=task.display_name
+            )
+        )
+
+    def remove(self, task_id: str) -> None:
+        """Forget a task."""
+        self.tasks.pop(task_id, None)
+        self.waiting.pop(task_id, None)
+        snapshot = self.snapshots.pop(task_id, None)
+        if snapshot is not None:
+            self.kinds[_kind(snapshot)] -= 1
+
     def set(self, task: TaskSnapshot) -> None:
         """Put a task into this state."""
         old = self.snapshots.get(task.task_id)
@@ -77,7 +94,9 @@ class Job:
         """Whether everything the task waits for has succeeded, or has failed and lets others go on."""
         for parent in task.depends_on:
             done = self.snapshots.get(parent)
-            if done is None or not (done.has_succeeded or (done.has_failed and self.tasks[parent].is_leaf)):
+            if done is None or done.state != "completed":
+                return False
+            if done.has_failed and self.tasks[parent].blocks_after_failure(done.exit_code):
                 return False
         return True
 
@@ -98,29 +117,26 @@ class MemoryBatch:
     async def require_pool(self, pool_id: str) -> None:
         """Any pool will do."""
 
-    async def create_job(self, plan: JobPlan, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
         """Add the job. ServiceConflictError `JobExists` if one of this id is there."""
         if job_key(plan.job_id) in self.jobs:
             raise ServiceConflictError("exists", code="JobExists", status=409)
-        self.jobs[job_key(plan.job_id)] = Job(plan=plan, digest=digest)
+        job = self.jobs[job_key(plan.job_id)] = Job(plan=plan, digest=digest)
+        if plan.job_manager_task is not None:
+            job.add(plan.job_manager_task, self._clock.now())
 
-    async def add_tasks(self, job_id: str, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
         """Add tasks. Tasks that exist already are kept."""
-        job = self._job(job_id)
+        job = self._job(plan.job_id)
         if job.state != "active":
             raise ServiceConflictError("over", code="JobCompleted", status=409)
         for task in tasks:
             if task.id not in job.tasks:
-                job.tasks[task.id] = task
-                now = self._clock.now()
-                job.set(
-                    TaskSnapshot(
-                        task_id=task.id,
-                        state="active",
-                        state_transition_time=now,
-                        display_name=task.display_name,
-                    )
-                )
+                job.add(task, self._clock.now())
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Take a task out of the job, if it is there."""
+        self._job(job_id).remove(task_id)
 
     async def terminate_when_done(self, job_id: str) -> None:
         """Let the job complete when all its tasks have."""
@@ -204,8 +220,20 @@ class MemoryBatch:
             exit_code=ending.exit_code,
             error=ending.error,
         )
+        self._act(job, task_id, ending)
         job.end_if_done()
         return False
+
+    def _act(self, job: Job, task_id: str, ending: Ending) -> None:
+        """Do with the job what the task's exit conditions say."""
+        conditions = job.tasks[task_id].exit_conditions
+        if ending.error is None or conditions is None or job.state != "active":
+            return
+        action = conditions.options_for(ending.exit_code).job_action
+        if action == "terminate":
+            job.state, job.terminate_reason = "completed", "TaskFailed"
+        elif action == "disable":
+            job.state = "disabled"
 
     def _change(self, job: Job, task_id: str, **changes: object) -> None:
         now = self._clock.now()

@@ -17,6 +17,7 @@ from batchmgr.model.ids import is_valid_id
 from batchmgr.model.states import JobState
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.job_arguments import read_inputs
 
 HOME = Path("batchmgr-local")
 """Where runs and their storage are by default, below the current directory."""
@@ -71,24 +72,4 @@ def _message(workload: WorkloadBase, args: argparse.Namespace) -> JobMessage:
     if not is_valid_id(job_id):
         raise InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ -", field="--job-id")
     fields = {"jobId": job_id, "workload": workload.name, "notify": args.notify, "callBackUri": args.callback}
-    return decode_job(msgspec.json.encode(fields | {"inputs": _inputs(args.inputs)}))
-
-
-def _inputs(text: str) -> msgspec.Raw:
-    """The JSON of `--inputs`, or of the file that it names. InvalidJobError unless it is an object."""
-    try:
-        content = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-        value = msgspec.json.decode(content)
-    except OSError as error:
-        raise InvalidJobError(f"{text[1:]} can't be read: {error.strerror}", field="--inputs") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidJobError(
-            f'not valid JSON: {error}; write --inputs \'{{"name": "value"}}\' or --inputs @FILE',
-            field="--inputs",
-        ) from None
-    if not isinstance(value, dict):
-        raise InvalidJobError(
-            f'must be a JSON object such as {{"name": "value"}}, not {content[:60].decode()}',
-            field="--inputs",
-        )
-    return msgspec.Raw(content)
+    return decode_job(msgspec.json.encode(fields | {"inputs": read_inputs(args.inputs)}))

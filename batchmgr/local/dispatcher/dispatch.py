@@ -54,11 +54,16 @@ def dispatch(
 def _next(runner: asyncio.Runner, ports: Ports, batch: MemoryBatch, job_id: str) -> TaskPlan | None:
     """The next task. It is told that it runs, and how the one before it ended.
 
-    Where there is none, the poller has the last word: it may have brought more.
+    Where there is none, the poller has the last word: it may bring more tasks, or release the FinalizeTask.
     """
     task = batch.start_next(job_id)
-    runner.run(poll_job(ports, job_id))
+    runner.run(_look(ports, job_id))
     return task or batch.start_next(job_id)
+
+
+async def _look(ports: Ports, job_id: str) -> None:
+    await poll_job(ports, job_id)
+    await submit(ports, job_id)  # if its job manager task has planned it by now
 
 
 async def _take(ports: Ports, job_id: str, message: JobMessage) -> None:

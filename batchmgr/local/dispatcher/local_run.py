@@ -77,7 +77,7 @@ def run_job(
             workloads=workloads,
             default_pool_id=POOL_ID,
         )
-        run_task = partial(node.run, message.job_id, plan.pool_id)
+        run_task = partial(node.run, plan)
         record = dispatch(runner, ports, batch, message, run_task, terminal.note)
         body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
         directory.callback.write_bytes(body + b"\n")

@@ -22,6 +22,7 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
+        self.tasks: dict[str, bytes] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
         self._version = 0
@@ -35,6 +36,14 @@ class MemoryJobStore:
         if job_key(job_id) not in self.requests:
             raise JobNotFoundError(job_id)
         return self.requests[job_key(job_id)]
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        """Keep the job's tasks unless they are kept; those kept."""
+        return self.tasks.setdefault(job_key(job_id), body)
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        """The tasks that were kept; None while there are none."""
+        return self.tasks.get(job_key(job_id))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store a record unless there is one, and mark the job active; the one that is stored."""

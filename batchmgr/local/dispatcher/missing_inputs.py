@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.local.dispatcher.patterns import has_wildcards
 from batchmgr.local.dispatcher.storage import FolderStorage
-from batchmgr.model.plan import ContainerNeed, InputFile, JobPlan, OutputFile
+from batchmgr.model.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.model.plan import JobPlan
 
 _MOST = 5
 
@@ -25,7 +25,7 @@ def require_inputs(plan: JobPlan, storage: FolderStorage) -> None:
     )
 
 
-def _missing(plan: JobPlan, storage: FolderStorage) -> Iterator[InputFile]:
+def _missing(plan: JobPlan, storage: FolderStorage) -> Iterator[InputFileSpecification]:
     outputs = [file for task in plan.all_tasks for file in task.output_files]
     for task in plan.all_tasks:
         for file in task.input_files:
@@ -35,13 +35,13 @@ def _missing(plan: JobPlan, storage: FolderStorage) -> Iterator[InputFile]:
                 yield file
 
 
-def _may_leave(output: OutputFile, file: InputFile) -> bool:
+def _may_leave(output: OutputFileSpecification, file: InputFileSpecification) -> bool:
     """Whether the blob may be one that a task of the job leaves."""
     if _blob(output.need, "") != _blob(file.need, ""):
         return False
-    if has_wildcards(output.source_file_path):
-        return file.source_blob_path.startswith(output.target_blob_path)
-    return file.source_blob_path == output.target_blob_path
+    if output.is_pattern:
+        return file.source_blob_path.startswith(output.blob_path)
+    return file.source_blob_path == output.blob_path
 
 
 def _blob(need: ContainerNeed, path: str) -> str:

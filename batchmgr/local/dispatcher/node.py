@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -17,12 +18,15 @@ from batchmgr.local.dispatcher.programs import run_program, words_of
 from batchmgr.local.dispatcher.run_directory import RunDirectory
 from batchmgr.local.dispatcher.storage import FolderStorage
 from batchmgr.local.dispatcher.streams import kept_streams
-from batchmgr.model.plan import TASK_ERROR_FILE, InputFile, OutputFile, TaskPlan
+from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.plan import TASK_ERROR_FILE, JobPlan, TaskPlan
 from batchmgr.model.task import TaskError
 from batchmgr.workload.base import WorkloadBase
 from batchmgr.workload.execution import run_finalize, run_task
+from batchmgr.workload.node_planning import run_job_manager
 
-_MODE = 0o770
+_MODE = "0770"
+_NAME = "NAME_OF_A_TASK"
 _TIMEOUT_S = 60
 _CONDITIONS = {"taskSuccess": (True,), "taskFailure": (False,), "taskCompletion": (True, False)}
 
@@ -46,15 +50,15 @@ class Node:
         self._storage = storage
         self._workload = workload
 
-    def run(self, job_id: str, pool_id: str, task: TaskPlan) -> Ending:
-        """Run a task from its input files to its output files.
+    def run(self, plan: JobPlan, task: TaskPlan) -> Ending:
+        """Run a task of this job from its input files to its output files.
 
         KeyboardInterrupt passes, and a debugger that is quit raises one.
         """
         root = self._directory.task(task.id)
         working_directory = root / "wd"
         working_directory.mkdir(parents=True, exist_ok=True)  # a retry finds what the first run left
-        variables = self._variables(job_id, pool_id, task, root)
+        variables = self._variables(plan, task, root)
         with kept_streams(root / "stdout.txt", root / "stderr.txt"):
             try:
                 for file in task.input_files:
@@ -72,13 +76,12 @@ class Node:
 
     def is_own(self, task: TaskPlan) -> bool:
         """Whether the task runs in this process."""
-        return self._own_command(words_of(task.command_line)) is not None
+        return self._own_command(task) is not None
 
     def _run_command(self, task: TaskPlan, variables: Mapping[str, str], directory: Path) -> Ending:
-        words = words_of(task.command_line)
-        own = self._own_command(words)
+        own = self._own_command(task)
         if own is None:
-            limit = task.max_wall_clock_time
+            words, limit = words_of(task.command_line), task.max_wall_clock_time
             return run_program(words, variables=variables, directory=directory, time_limit=limit)
         with _at_home(directory, variables):
             ending = Ending.exited(own())
@@ -86,35 +89,38 @@ class Node:
             raise KeyboardInterrupt
         return ending
 
-    def _own_command(self, words: list[str]) -> Callable[[], int] | None:
-        repository = self._workload.entry_points
-        match words[1:]:
-            case ["-m", self._workload.package, "task", name]:
-                return partial(run_task, repository, name, os.environ)
-            case ["-m", self._workload.package, "finalize"]:
-                return partial(run_finalize, repository, os.environ)
-        return None
+    def _own_command(self, task: TaskPlan) -> Callable[[], int] | None:
+        """What the task's command line calls in the workload, if it does."""
+        line, repository = task.command_line, self._workload.entry_points
+        if line == self._workload.command_line("finalize"):
+            return partial(run_finalize, repository, os.environ)
+        if line == self._workload.command_line("job-manager"):
+            return partial(run_job_manager, self._workload, os.environ)
+        any_task = re.escape(self._workload.command_line("task", _NAME)).replace(_NAME, r"(\w+)")
+        found = re.fullmatch(any_task, line)
+        return partial(run_task, repository, found[1], os.environ) if found else None
 
-    def _variables(self, job_id: str, pool_id: str, task: TaskPlan, root: Path) -> dict[str, str]:
+    def _variables(self, plan: JobPlan, task: TaskPlan, root: Path) -> dict[str, str]:
         python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         return {
             **os.environ,
             "PATH": python,  # so that `python3` is the one that runs this
-            "AZ_BATCH_JOB_ID": job_id,
+            "AZ_BATCH_JOB_ID": plan.job_id,
             "AZ_BATCH_TASK_ID": task.id,
-            "AZ_BATCH_POOL_ID": pool_id,
+            "AZ_BATCH_POOL_ID": plan.job.pool_id,
             "AZ_BATCH_NODE_ID": NODE_ID,
             "AZ_BATCH_NODE_SHARED_DIR": str(self._directory.shared),
             "AZ_BATCH_TASK_DIR": str(root),
             "AZ_BATCH_TASK_WORKING_DIR": str(root / "wd"),
+            **plan.job.environment,
             **task.environment,
         }
 
-    def _bring(self, file: InputFile, directory: Path) -> None:
+    def _bring(self, file: InputFileSpecification, directory: Path) -> None:
         if file.http_url:
             target = _target(directory, file.target_file_path)
             _download(file.http_url, target)
-            target.chmod(_MODE)
+            target.chmod(int(file.file_mode or _MODE, 8))
             return
         if file.is_prefix:
             found = self._storage.list(file.need, file.source_blob_path)
@@ -128,7 +134,7 @@ class Node:
         for name, blob_file in wanted.items():
             target = _target(directory, name)
             copyfile(blob_file, target)
-            target.chmod(_MODE)
+            target.chmod(int(file.file_mode or _MODE, 8))
 
     def _keep_outputs(
         self, task: TaskPlan, directory: Path, variables: Mapping[str, str], ending: Ending
@@ -139,15 +145,14 @@ class Node:
             try:
                 self._keep(file, directory, variables)
             except OSError as error:
-                message = f"{file.source_file_path} can't be kept as {file.target_blob_path}: {error}"
+                message = f"{file.source_file_path} can't be kept as {file.blob_path}: {error}"
                 failure = TaskError(type="FileUploadMiscError", category="UserError", message=message)
                 return Ending(exit_code=ending.exit_code, error=failure)
         return ending
 
-    def _keep(self, file: OutputFile, directory: Path, variables: Mapping[str, str]) -> None:
-        several = patterns.has_wildcards(file.source_file_path)
+    def _keep(self, file: OutputFileSpecification, directory: Path, variables: Mapping[str, str]) -> None:
         for name, found in patterns.find(file.source_file_path, directory, variables).items():
-            blob = f"{file.target_blob_path}/{name}".lstrip("/") if several else file.target_blob_path
+            blob = f"{file.blob_path}/{name}".lstrip("/") if file.is_pattern else file.blob_path
             self._storage.keep(found, file.need, blob)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from batchmgr.model.plan import ContainerNeed
-from batchmgr.wire.batch_body import ContainerGrant, Grants
+from batchmgr.model.files import ContainerNeed
+from batchmgr.wire.batch_files import ContainerGrant, Grants
 
 
 class FolderStorage:
@@ -22,9 +22,16 @@ class FolderStorage:
         self._outputs = outputs
         self._inputs = inputs
 
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
         """The folder of each container. No identity is asked for here."""
         return {need: ContainerGrant(url=_folder(self._outputs, need).as_uri()) for need in needs}
+
+    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
+        """A blob that a task has left; None if it is not there."""
+        blob = _folder(self._outputs, need) / path
+        return blob.read_bytes() if blob.is_file() else None
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The `file` URI of a blob."""

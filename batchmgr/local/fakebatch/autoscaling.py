@@ -1,6 +1,5 @@
 """What moves the pools that size themselves: it samples their load and evaluates their formulas."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -27,7 +26,7 @@ class Autoscaling:
         self._processor = Processor()
         self._histories: dict[str, History] = {}
         self._due: dict[str, int] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: ticks.Timer | None = None
         engine.follow(self.look)
 
     def stop(self) -> None:
@@ -69,17 +68,15 @@ class Autoscaling:
         self._set_timer(now)
 
     def _is_due(self, record: PoolRecord, now: int) -> bool:
-        return self._due.setdefault(record.pool.id.lower(), now + _GRACE) <= now
+        return self._due.setdefault(record.pool.id.lower(), _first_due(record.pool, now)) <= now
 
     def _scale(self, record: PoolRecord) -> None:
-        interval = durations.parse(record.pool.spec["autoScaleEvaluationInterval"])
-        self._due[record.pool.id.lower()] = self._clock() + interval
+        self._due[record.pool.id.lower()] = self._clock() + _interval(record.pool)
         run = self.evaluate(record, record.pool.spec["autoScaleFormula"])
         record.pool = replace(record.pool, auto_scale_run=run.view())
         targets = {"targetDedicatedNodes": run.dedicated, "targetLowPriorityNodes": run.low_priority}
         if any(record.pool.spec[name] != nodes for name, nodes in targets.items()):
-            record.pool = pools.resized(record.pool, targets, self._clock())
-            record.deallocation = run.deallocation
+            record.pool = pools.resized(record.pool, targets, self._clock(), run.deallocation)
             self._engine.wake()
 
     def _history(self, record: PoolRecord) -> History:
@@ -100,7 +97,24 @@ class Autoscaling:
         moments += [at for at in self._due.values() if at > now]
         if moments:
             wait = max(min(moments) - now, 0) / ticks.PER_SECOND
-            self._timer = asyncio.get_running_loop().call_later(wait, self.look)
+            self._timer = ticks.call_later(wait, self.look, awaited=self._is_awaited())
+
+    def _is_awaited(self) -> bool:
+        """Whether tasks wait for nodes that a formula may give."""
+        jobs = [record for record in self._store.jobs if record.has_ready_tasks]
+        pools = [self._store.pools.get(record.job.pool_id) for record in jobs]
+        return any(pool is not None and _is_scaled(pool) for pool in pools)
+
+
+def _interval(pool: pools.Pool) -> int:
+    return durations.parse(pool.spec["autoScaleEvaluationInterval"])
+
+
+def _first_due(pool: pools.Pool, now: int) -> int:
+    """Return when a pool is due that was not looked at before, but may have been before a restart."""
+    if pool.auto_scale_run is None:
+        return now + _GRACE
+    return ticks.from_iso(pool.auto_scale_run["timestamp"]) + _interval(pool)
 
 
 def _is_scaled(record: PoolRecord) -> bool:

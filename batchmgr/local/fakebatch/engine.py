@@ -10,6 +10,7 @@ from batchmgr.local.fakebatch.auto_pools import AutoPools
 from batchmgr.local.fakebatch.bodies.job_tasks import with_tasks
 from batchmgr.local.fakebatch.execution.port import Executor
 from batchmgr.local.fakebatch.fleet import Fleet
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import job as jobs
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model import task as tasks
@@ -37,18 +38,22 @@ class Engine:
     def __init__(self, store: Store, executor: Executor, applications: Applications | None = None) -> None:
         self.store = store
         self.applications = applications or Applications()
-        self._executor = executor
+        self.executor = executor
         self._runs = Runs()
-        preparations = Preparations(store, self._runs, executor, self.applications, self.wake)
-        self._preparations = preparations
-        self.fleet = Fleet(store, self._runs, executor, self.applications, preparations, self.wake)
-        self._task_runs = TaskRuns(
-            store, self._runs, executor, self.applications, preparations, self._complete, self.wake
+        machinery = Machinery(
+            store=store,
+            runs=self._runs,
+            executor=executor,
+            applications=self.applications,
+            wake=self.wake,
         )
+        self._preparations = Preparations(machinery)
+        self.fleet = Fleet(machinery, self._preparations)
+        self._task_runs = TaskRuns(machinery, self._preparations, self._complete)
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = False
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, ticks.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[], None]] = []
 
@@ -57,16 +62,19 @@ class Engine:
         for timer in self._timers.values():
             timer.cancel()
         self._retention.stop()
+        self.fleet.stop()
         self._pass_is_due = True
         await self._runs.stop()
         await asyncio.gather(*self._removals)
-        await self._executor.close()
+        await self.executor.close()
 
     def resume(self) -> None:
         """Go on with what is in the store from the start."""
-        self._auto_pools.resume()
+        self.fleet.resume()
         for record in self.store.jobs:
             self.job_changed(record)
+            for task in record.tasks:
+                self._keep_files(record, task)
         self.wake()
 
     def wake(self) -> None:
@@ -78,6 +86,11 @@ class Engine:
     def follow(self, follower: Callable[[], None]) -> None:
         """Have a function called after each look for something to do: by then all that changed is settled."""
         self._followers.append(follower)
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nothing is under way but runs that have nothing to do but to wait."""
+        return not self._runs.at_work
 
     def _pass(self) -> None:
         self._pass_is_due = False
@@ -107,9 +120,14 @@ class Engine:
         if task.spec.get("killJobOnCompletion") and not record.job.is_over:
             self.end_job(record, "JMComplete")
         self._end_if_all_complete(record)
+        self._keep_files(record, record.tasks[task.id])
+
+    def _keep_files(self, record: JobRecord, task: tasks.Task) -> None:
+        """Have the files of a completed task removed in good time."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
-        if retention is not None:
-            self._retention.keep(record.job.id, task.id, now, retention)
+        if task.ended_at is not None and retention is not None:
+            left = retention - (ticks.now() - task.ended_at) / ticks.PER_SECOND
+            self._retention.keep(record.job.id, task.id, task.ended_at, left)
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""
@@ -144,7 +162,7 @@ class Engine:
             await asyncio.wait([run])
         if task.id in record.tasks:
             record.remove(record.tasks[task.id])
-        await self._executor.remove_files(record.job.id, task.id)
+        await self.executor.remove_files(record.job.id, task.id)
         self._end_if_all_complete(record)
         self.wake()
 
@@ -178,7 +196,7 @@ class Engine:
         self._watch_time_limit(record)
         self._end_if_all_complete(record)
         if not len(record.tasks):
-            asyncio.get_running_loop().call_later(_EMPTY_JOB_GRACE, self._end_if_all_complete, record, True)
+            ticks.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
         self.wake()
 
     def end_job(self, record: JobRecord, reason: str, *, by_user: bool = False) -> None:
@@ -212,8 +230,7 @@ class Engine:
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
             elapsed = (ticks.now() - record.job.started_at) / ticks.PER_SECOND
-            loop = asyncio.get_running_loop()
-            self._timers[record.job.id] = loop.call_later(limit - elapsed, self._expire, record)
+            self._timers[record.job.id] = ticks.call_later(limit - elapsed, lambda: self._expire(record))
 
     def _unwatch(self, record: JobRecord) -> None:
         timer = self._timers.pop(record.job.id, None)
@@ -239,7 +256,7 @@ class Engine:
 
     async def _remove_job(self, record: JobRecord) -> None:
         self._unwatch(record)
-        await self._executor.remove_files(record.job.id)
+        await self.executor.remove_files(record.job.id)
         self.store.jobs.remove(record.job.id)
         self.wake()
 
@@ -248,7 +265,7 @@ class Engine:
         record = self.store.jobs.get(job_id)
         task = None if record is None else record.tasks.get(task_id)
         if task is not None and task.ended_at == ended_at:
-            self._in_background(self._executor.remove_files(job_id, task_id))
+            self._in_background(self.executor.remove_files(job_id, task_id))
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         removal = asyncio.create_task(work)
@@ -259,10 +276,7 @@ class Engine:
 
     def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
-        pool = self._auto_pools.add(spec["id"], spec)
+        pool = pools.created(spec["id"], spec, ticks.now())
+        self.store.pools.put(pool.id, PoolRecord(pool))
         self.wake()
         return pool
-
-    def preempt(self, record: PoolRecord, number: int) -> list[str]:
-        """Take spot nodes from a pool, as the service does when it needs them. Returns their ids."""
-        return self.fleet.preempt(record, number)

@@ -2,29 +2,28 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
-from batchmgr.local.fakebatch.execution.port import Executor, Order
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model import pool as pools
-from batchmgr.local.fakebatch.model.application import Applications
 from batchmgr.local.fakebatch.model.node import Node, Phase
-from batchmgr.local.fakebatch.model.node_run import NodeRun
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
-from batchmgr.local.fakebatch.node_work import carry_out
-from batchmgr.local.fakebatch.orders import pool_packages, start_order
+from batchmgr.local.fakebatch.orders import start_order
 from batchmgr.local.fakebatch.preparations import Preparations
-from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import PoolRecord, Store
-from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.startups import Startups
+from batchmgr.local.fakebatch.store import PoolRecord
+from batchmgr.local.fakebatch.wire import durations, ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 _ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
 """What becomes of running tasks; under any other option they may come to their end."""
 
 _KINDS: Final = {True: "dedicated", False: "low priority"}
-_NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
+_REASONS: Final = {
+    "AllocationTimedout": " as the resize timeout was reached",
+    "ResizeStopped": " due to a stop resize operation",
+}
 
 
 class Capacity(NamedTuple):
@@ -35,28 +34,37 @@ class Capacity(NamedTuple):
 
 
 class Fleet:
-    """The nodes of all pools; calls `wake` when one of them is ready for tasks.
+    """The nodes of all pools.
 
     `capacity` tells how many nodes the pool of an id can get; None: as many as it wants.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        runs: Runs,
-        executor: Executor,
-        applications: Applications,
-        preparations: Preparations,
-        wake: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._runs = runs
-        self._executor = executor
-        self._applications = applications
+    def __init__(self, machinery: Machinery, preparations: Preparations) -> None:
+        self._machinery = machinery
         self._preparations = preparations
-        self._wake = wake
+        self._startups = Startups(machinery)
         self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
         self._numbers = itertools.count(1)
+        self._timers: dict[str, ticks.Timer] = {}
+
+    def stop(self) -> None:
+        """End no more resizes."""
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def resume(self) -> None:
+        """Go on with the nodes that are there from the start; those that were starting up begin anew."""
+        numbers = [
+            nodes.number_of(node.address) for record in self._machinery.store.pools for node in record.nodes
+        ]
+        self._numbers = itertools.count(max(numbers, default=0) + 1)
+        for record in self._machinery.store.pools:
+            for node in record.nodes:
+                run = node.start_run
+                if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
+                    self._startups.boot(record, node)
+                elif node.is_leaving_phase:
+                    record.moving.add(node.id)
 
     def advance(self, record: PoolRecord) -> None:
         """Bring the nodes of a pool to where they should be, as far as what runs on them allows."""
@@ -64,59 +72,64 @@ class Fleet:
             self._resize(record)
         for node_id in list(record.moving):
             self._move_on(record, record.nodes[node_id])
-        leaving = any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving)
-        if record.pool.allocation_state == "steady" or leaving:
+        if record.pool.allocation_state == "steady":
             return
-        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record))
+        is_late = False
+        if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving):
+            is_late = self._is_late(record)
+            if not is_late:
+                return
+            self._keep_waiting(record)
+        self._forget_timer(record)
+        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record, is_late=is_late))
         if record.pool.state == "deleting":
-            self._store.pools.remove(record.pool.id)
+            self._machinery.store.pools.remove(record.pool.id)
 
     # What users ask for
 
-    def remove_nodes(self, record: PoolRecord, node_ids: list[str], option: str) -> None:
+    def remove_nodes(
+        self, record: PoolRecord, node_ids: list[str], option: str, timeout: str = "PT15M"
+    ) -> None:
         """Take certain nodes out of a pool, which shrinks by as many. Raises BatchError."""
-        leaving = {node.id: node for node in (self.node(record, node_id) for node_id in node_ids)}
+        found = [self._machinery.store.node(record.pool.id, node_id)[1] for node_id in node_ids]
+        leaving = {node.id: node for node in found}
         dedicated = sum(node.dedicated for node in leaving.values())
         targets = {
             "targetDedicatedNodes": max(record.pool.target(dedicated=True) - dedicated, 0),
             "targetLowPriorityNodes": max(
                 record.pool.target(dedicated=False) - (len(leaving) - dedicated), 0
             ),
+            "resizeTimeout": timeout,
         }
-        record.pool = pools.resized(record.pool, targets, ticks.now())
-        record.deallocation = option
+        record.pool = pools.resized(record.pool, targets, ticks.now(), option)
         for node in leaving.values():
             self._send(record, node, "leavingpool", option)
-        self._wake()
+        self._machinery.wake()
 
     def stop_resize(self, record: PoolRecord) -> None:
         """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
         record.pool = pools.stopped(record.pool, ticks.now())
-        for node_id in list(record.moving):
-            node = record.nodes[node_id]
-            if node.phase == "leavingpool" and record.deallocation not in _ENDINGS:
-                record.moving.discard(node_id)
-                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
-        self._wake()
+        self._keep_waiting(record)
+        self._machinery.wake()
 
     def send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
         """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
         nodes.sent(node, phase, ticks.now())
         self._send(record, node, phase, option)
-        self._wake()
+        self._machinery.wake()
 
     def start(self, record: PoolRecord, node: Node) -> None:
         """Start a node that was deallocated. Raises BatchError."""
         if node.phase != "deallocated":
             raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
-        self._boot(record, node)
-        self._wake()
+        self._startups.boot(record, node)
+        self._machinery.wake()
 
     def set_scheduling(self, record: PoolRecord, node: Node, *, enabled: bool, option: str = "") -> None:
         """Let a node take tasks again, or no more. Raises BatchError where it is so already."""
         record.nodes.put(node.id, nodes.rescheduled(node, ticks.now(), schedules=enabled))
         self._end_tasks(node, option)
-        self._wake()
+        self._machinery.wake()
 
     # What happens to spot nodes
 
@@ -129,23 +142,16 @@ class Fleet:
         ]
         for node in kept[:number]:
             self._send(record, node, "preempted", "requeue")
-        self._wake()
+        self._machinery.wake()
         return [node.id for node in kept[:number]]
 
     def restore(self, record: PoolRecord) -> list[str]:
         """Give a pool all its preempted nodes back, as new machines. Returns their ids."""
         lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
         for node in lost:
-            self._boot(record, node, is_new=True)
-        self._wake()
+            self._startups.boot(record, node, is_new=True)
+        self._machinery.wake()
         return [node.id for node in lost]
-
-    def node(self, record: PoolRecord, node_id: str) -> Node:
-        """Return a node of a pool. Raises BatchError(NodeNotFound)."""
-        node = record.nodes.get(node_id)
-        if node is None:
-            raise BatchError("NodeNotFound")
-        return node
 
     # The number of nodes
 
@@ -164,16 +170,44 @@ class Fleet:
                 staying, key=lambda node: (node.phase == "ready", node.exclusive, node.running_tasks)
             )
             for node in by_loss[: max(excess, 0)]:
-                self._send(record, node, "leavingpool", record.deallocation)
+                self._send(record, node, "leavingpool", record.pool.deallocation)
 
-    def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
+    def _is_late(self, record: PoolRecord) -> bool:
+        """Whether a resize has to end as it is; if not, the engine wakes when it has."""
+        if record.pool.state == "deleting":
+            return False
+        timeout = durations.parse(record.pool.spec["resizeTimeout"])
+        left = (record.pool.allocation_since + timeout - ticks.now()) / ticks.PER_SECOND
+        if left <= 0:
+            return True
+        self._forget_timer(record)
+        self._timers[record.pool.id] = ticks.call_later(left, self._machinery.wake)
+        return False
+
+    def _forget_timer(self, record: PoolRecord) -> None:
+        timer = self._timers.pop(record.pool.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _keep_waiting(self, record: PoolRecord) -> None:
+        """Keep the nodes that would leave once their tasks have ended."""
+        for node_id in list(record.moving):
+            node = record.nodes[node_id]
+            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
+                record.moving.discard(node_id)
+                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+
+    def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
         capacity = self.capacity(record.pool.id)
         if record.pool.allocation_state == "stopping":
-            code, reason = "ResizeStopped", " due to a stop resize operation"
+            code = "ResizeStopped"
+        elif is_late:
+            code = "AllocationTimedout"
         elif capacity is not None:
-            code, reason = capacity.code, ""
+            code = capacity.code
         else:
             return ()
+        reason = _REASONS.get(code, "")
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
@@ -185,9 +219,11 @@ class Fleet:
 
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
         now = ticks.now()
-        record.nodes_created += 1
+        record.pool = pools.with_node(record.pool)
+        number = record.pool.nodes_created
         node = Node(
-            id=nodes.node_id(record.pool.id, record.nodes_created, dedicated=dedicated),
+            id=nodes.node_id(record.pool.id, number, dedicated=dedicated),
+            number=number,
             address=nodes.address(next(self._numbers)),
             dedicated=dedicated,
             slots=record.pool.slots_per_node,
@@ -196,7 +232,7 @@ class Fleet:
             booted_at=now,
         )
         record.nodes.put(node.id, node)
-        self._boot(record, node)
+        self._startups.boot(record, node)
 
     # Where a node is going
 
@@ -207,76 +243,26 @@ class Fleet:
 
     def _end_tasks(self, node: Node, option: str) -> None:
         if option in _ENDINGS:
-            self._runs.end_tasks_on(node.id, _ENDINGS[option])
+            self._machinery.runs.end_tasks_on(node.id, _ENDINGS[option])
 
     def _move_on(self, record: PoolRecord, node: Node) -> None:
         """Take a node to where it is going, once nothing runs on it; what is no task of a job is killed."""
         if node.running_tasks:
             return
-        if self._runs.is_busy(node.id):
-            self._runs.end_all_on(node.id, Ending.DISCARDED)
+        if self._machinery.runs.is_busy(node.id):
+            self._machinery.runs.end_all_on(node.id, Ending.DISCARDED)
             return
         record.moving.discard(node.id)
         self._preparations.forget(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
         match node.phase:
             case "rebooting" | "reimaging":
-                self._boot(record, node, is_new=node.phase == "reimaging")
+                self._startups.boot(record, node, is_new=node.phase == "reimaging")
             case "deallocating":
                 record.nodes.put(node.id, nodes.moved(node, "deallocated", ticks.now()))
             case "leavingpool":
                 record.nodes.remove(node.id)
-                order = start_order(self._applications, record, node)
-                removal = self._executor.remove_node(order.pool_id, order.node_id)
-                self._runs.start(order, removal, self._started)
+                order = start_order(self._machinery.applications, record, node)
+                removal = self._machinery.executor.remove_node(order.pool_id, order.node_id)
+                self._machinery.work(order, removal)
             case _:
                 pass
-
-    # Starting up
-
-    def _boot(self, record: PoolRecord, node: Node, *, is_new: bool = False) -> None:
-        spec = record.pool.spec
-        if spec.get("mountConfiguration"):
-            # On this machine nothing can be mounted; a node of the service is unusable when that fails.
-            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, ticks.now()))
-            return
-        booted = nodes.booted(node, spec.get("startTask"), ticks.now())
-        has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
-        if not has_work:
-            record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
-            return
-        record.nodes.put(node.id, booted)
-        order = start_order(self._applications, record, booted)
-        self._runs.start(order, self._start_up(record, order, is_new=is_new), self._started)
-
-    async def _start_up(self, record: PoolRecord, order: Order, *, is_new: bool) -> None:
-        if is_new:
-            await self._executor.remove_node(order.pool_id, order.node_id)
-        packages = pool_packages(self._applications, record)
-        error = await self._executor.install(order.pool_id, order.node_id, packages) if packages else None
-        if error is not None:
-            node = record.nodes[order.node_id]
-            record.nodes.put(node.id, nodes.broken(node, error, ticks.now()))
-            return
-        start_spec = record.nodes[order.node_id].start_spec
-        if start_spec is None:
-            self._bring_to(record, order.node_id, "ready")
-            return
-        waits = start_spec["waitForSuccess"]
-        self._bring_to(record, order.node_id, "waitingforstarttask" if waits else "ready")
-
-        def keep(run: NodeRun) -> None:
-            record.nodes.put(order.node_id, replace(record.nodes[order.node_id], start_run=run))
-
-        run = await carry_out(self._executor, order, keep)
-        if waits:
-            self._bring_to(record, order.node_id, "ready" if run.succeeded else "starttaskfailed")
-
-    def _bring_to(self, record: PoolRecord, node_id: str, phase: Phase) -> None:
-        node = record.nodes[node_id]
-        # A node that was sent elsewhere meanwhile stays on its way.
-        if node.phase in ("starting", "waitingforstarttask"):
-            record.nodes.put(node_id, nodes.moved(node, phase, ticks.now()))
-        self._wake()
-
-    def _started(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
-        self._wake()

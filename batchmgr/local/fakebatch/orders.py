@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import UNLIMITED
-from batchmgr.local.fakebatch.execution.port import Instance, Order, RunKey
+from batchmgr.local.fakebatch.execution.port import Instance, Order, RunKey, RunKind
 from batchmgr.local.fakebatch.model.application import Applications, Package
+from batchmgr.local.fakebatch.model.job import Job
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
@@ -52,32 +53,13 @@ def start_order(applications: Applications, pool: PoolRecord, node: Node) -> Ord
         "maxWallClockTime": UNLIMITED,
         "maxTaskRetryCount": spec.get("maxTaskRetryCount", 0),
     }
-    return Order(
-        kind="start",
-        job_id="",
-        task_id=START_TASK_ID,
-        pool_id=pool.pool.id,
-        node_id=node.id,
-        dedicated=node.dedicated,
-        spec=spec,
-        job_spec={},
-        packages=pool_packages(applications, pool),
-    )
+    return _node_order("start", applications, pool, node, {"id": START_TASK_ID, **spec})
 
 
 def preparation_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: Node) -> Order:
     """Return the order to prepare a node for a job."""
-    spec = record.job.spec["jobPreparationTask"]
-    return Order(
-        kind="preparation",
-        job_id=record.job.id,
-        task_id=spec["id"],
-        pool_id=pool.pool.id,
-        node_id=node.id,
-        dedicated=node.dedicated,
-        spec=spec,
-        job_spec=record.job.spec,
-        packages=pool_packages(applications, pool),
+    return _node_order(
+        "preparation", applications, pool, node, record.job.spec["jobPreparationTask"], record.job
     )
 
 
@@ -85,15 +67,26 @@ def release_order(applications: Applications, record: JobRecord, pool: PoolRecor
     """Return the order to release a node from a job. It is not retried."""
     spec = record.job.spec["jobReleaseTask"]
     constraints = {"maxWallClockTime": spec["maxWallClockTime"], "maxTaskRetryCount": 0}
+    return _node_order("release", applications, pool, node, {**spec, "constraints": constraints}, record.job)
+
+
+def _node_order(
+    kind: RunKind,
+    applications: Applications,
+    pool: PoolRecord,
+    node: Node,
+    spec: Mapping[str, Any],
+    job: Job | None = None,
+) -> Order:
     return Order(
-        kind="release",
-        job_id=record.job.id,
+        kind=kind,
+        job_id="" if job is None else job.id,
         task_id=spec["id"],
         pool_id=pool.pool.id,
         node_id=node.id,
         dedicated=node.dedicated,
-        spec={**spec, "constraints": constraints},
-        job_spec=record.job.spec,
+        spec=spec,
+        job_spec={} if job is None else job.spec,
         packages=pool_packages(applications, pool),
     )
 

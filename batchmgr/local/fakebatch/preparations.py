@@ -1,39 +1,26 @@
 """The preparation of nodes for jobs, and their release at the end of the jobs."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from batchmgr.local.fakebatch.execution.port import Executor, Order
-from batchmgr.local.fakebatch.model.application import Applications
+from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model.node_run import NodeRun
-from batchmgr.local.fakebatch.model.outcomes import Outcome
 from batchmgr.local.fakebatch.model.visit import Visit
 from batchmgr.local.fakebatch.node_work import carry_out
 from batchmgr.local.fakebatch.orders import preparation_key, preparation_order, release_order
-from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import JobRecord, Store
+from batchmgr.local.fakebatch.runs import Ending, Handle
+from batchmgr.local.fakebatch.store import JobRecord
 
 _COMING_UP: Final = ("starting", "waitingforstarttask", "rebooting", "reimaging")
 
 
 class Preparations:
-    """Runs the preparation and release tasks of jobs; calls `wake` when one is over."""
+    """Runs the preparation and release tasks of jobs."""
 
-    def __init__(
-        self,
-        store: Store,
-        runs: Runs,
-        executor: Executor,
-        applications: Applications,
-        wake: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._runs = runs
-        self._executor = executor
-        self._applications = applications
-        self._wake = wake
+    def __init__(self, machinery: Machinery) -> None:
+        self._machinery = machinery
 
     def are_needed(self, record: JobRecord, node_ids: list[str]) -> bool:
         """Whether a task of the job has to wait for the preparation of a node."""
@@ -69,14 +56,14 @@ class Preparations:
         return not any(waiting)
 
     def _has_work(self, record: JobRecord, visit: Visit) -> bool:
-        preparation = self._runs.end(preparation_key(record, visit.node_id), Ending.DISCARDED)
+        preparation = self._machinery.runs.end(preparation_key(record, visit.node_id), Ending.DISCARDED)
         return preparation is not None or (
             "jobReleaseTask" in record.job.spec and self._release(record, visit)
         )
 
     def forget(self, node_id: str, *, reimaged: bool) -> None:
         """Note that a node was rebooted, or that it lost its files too."""
-        for record in self._store.jobs:
+        for record in self._machinery.store.jobs:
             visit = record.visits.get(node_id)
             if visit is None:
                 continue
@@ -91,24 +78,24 @@ class Preparations:
     def _visit(self, record: JobRecord, pool_id: str, node_id: str) -> Visit:
         return record.visits.get(node_id) or Visit(pool_id=pool_id, node_id=node_id)
 
-    def _begin(self, record: JobRecord, pool_id: str, node_id: str) -> "asyncio.Task[Outcome | None] | None":
+    def _begin(self, record: JobRecord, pool_id: str, node_id: str) -> Handle | None:
         visit = self._visit(record, pool_id, node_id)
         if visit.is_prepared:
             return None
         record.put_visit(visit)
-        running = self._runs.get(preparation_key(record, node_id))
+        running = self._machinery.runs.get(preparation_key(record, node_id))
         if running is not None:
             return running
-        pool = self._store.pools[pool_id]
-        order = preparation_order(self._applications, record, pool, pool.nodes[node_id])
-        return self._runs.start(order, self._prepare(record, order), self._ended)
+        pool = self._machinery.store.pools[pool_id]
+        order = preparation_order(self._machinery.applications, record, pool, pool.nodes[node_id])
+        return self._machinery.work(order, self._prepare(record, order))
 
     async def _prepare(self, record: JobRecord, order: Order) -> None:
         def keep(run: NodeRun) -> None:
             before = record.visits[order.node_id]
             record.put_visit(replace(before, preparation=run, is_prepared=run.is_over))
 
-        await carry_out(self._executor, order, keep)
+        await carry_out(self._machinery.executor, order, keep)
 
     def _release(self, record: JobRecord, visit: Visit) -> bool:
         """Release a node if that is still to be done, and return whether it has to be waited for."""
@@ -116,20 +103,17 @@ class Preparations:
             return False
         if visit.release is not None and visit.release.is_over:
             return False
-        pool = self._store.pools.get(visit.pool_id)
+        pool = self._machinery.store.pools.get(visit.pool_id)
         node = None if pool is None else pool.nodes.get(visit.node_id)
         if pool is None or node is None or node.phase not in ("ready", *_COMING_UP):
             return False
-        order = release_order(self._applications, record, pool, node)
-        if node.phase == "ready" and self._runs.get(order.key) is None:
-            self._runs.start(order, self._carry_out_release(record, order), self._ended)
+        order = release_order(self._machinery.applications, record, pool, node)
+        if node.phase == "ready" and self._machinery.runs.get(order.key) is None:
+            self._machinery.work(order, self._carry_out_release(record, order))
         return True
 
     async def _carry_out_release(self, record: JobRecord, order: Order) -> None:
         def keep(run: NodeRun) -> None:
             record.put_visit(replace(record.visits[order.node_id], release=run))
 
-        await carry_out(self._executor, order, keep)
-
-    def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
-        self._wake()
+        await carry_out(self._machinery.executor, order, keep)

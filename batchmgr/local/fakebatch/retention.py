@@ -1,8 +1,9 @@
 """How long the files of completed tasks are kept."""
 
-import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
+
+from batchmgr.local.fakebatch.wire import ticks
 
 
 class Retention:
@@ -10,15 +11,16 @@ class Retention:
 
     def __init__(self, expire: Callable[[str, str, int], None]) -> None:
         self._expire = expire
-        self._due: list[tuple[float, str, str, int]] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._due: list[tuple[int, str, str, int]] = []
+        self._timer: ticks.Timer | None = None
+        self._timer_at = 0
 
     def keep(self, job_id: str, task_id: str, ended_at: int, seconds: float) -> None:
         """Keep the files of a task, which ended at that time in ticks, for so many seconds from now."""
-        loop = asyncio.get_running_loop()
-        heappush(self._due, (loop.time() + seconds, job_id, task_id, ended_at))
+        due = ticks.now() + int(seconds * ticks.PER_SECOND)
+        heappush(self._due, (due, job_id, task_id, ended_at))
         # One timer is enough for all: it is set for the first that is due.
-        if self._due[0][0] < (self._timer.when() if self._timer else float("inf")):
+        if self._timer is None or self._due[0][0] < self._timer_at:
             self._set_timer()
 
     def stop(self) -> None:
@@ -28,11 +30,13 @@ class Retention:
 
     def _set_timer(self) -> None:
         self.stop()
-        self._timer = asyncio.get_running_loop().call_at(self._due[0][0], self._expire_due)
+        self._timer_at = self._due[0][0]
+        left = max(self._timer_at - ticks.now(), 0)
+        self._timer = ticks.call_later(left / ticks.PER_SECOND, self._expire_due)
 
     def _expire_due(self) -> None:
         self._timer = None
-        now = asyncio.get_running_loop().time()
+        now = ticks.now()
         while self._due and self._due[0][0] <= now:
             _, job_id, task_id, ended_at = heappop(self._due)
             self._expire(job_id, task_id, ended_at)

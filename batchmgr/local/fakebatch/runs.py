@@ -22,14 +22,15 @@ class Ending(IntEnum):
     DISCARDED = 3
 
 
-Work = Coroutine[Any, Any, Outcome | None]
+Work = Coroutine[Any, Any, Outcome | None] | asyncio.Future[Outcome]
+Handle = asyncio.Future[Outcome | None] | asyncio.Future[Outcome]
 OnEnd = Callable[[Order, Outcome | None, Ending | None], None]
 
 
 @dataclass(slots=True)
 class _Run:
     order: Order
-    handle: "asyncio.Task[Outcome | None]"
+    handle: Handle
     on_end: OnEnd
     ending: Ending | None = None
 
@@ -38,29 +39,31 @@ class Runs:
     """Starts runs, knows those of each node, and reports the end of each to `on_end(order, outcome, ending)`.
 
     The outcome is None where the run was killed or came to nothing, the ending None where nobody asked for
-    it.
+    it. `at_work` counts those that are coroutines, and not only futures.
     """
 
     def __init__(self) -> None:
         self._runs: dict[RunKey, _Run] = {}
+        self.at_work = 0
         self._by_node: defaultdict[str, set[RunKey]] = defaultdict(set)
 
-    def start(self, order: Order, work: Work, on_end: OnEnd) -> "asyncio.Task[Outcome | None]":
-        """Start a run. The task returned is done once the run is over and its end was reported."""
-        handle = asyncio.create_task(work)
+    def start(self, order: Order, work: Work, on_end: OnEnd) -> Handle:
+        """Start a run. What is returned is done once the run is over and its end was reported."""
+        handle = asyncio.ensure_future(work)
+        self.at_work += isinstance(handle, asyncio.Task)
         self._runs[order.key] = _Run(order, handle, on_end)
         for node_id in order.node_ids:
             self._by_node[node_id].add(order.key)
         handle.add_done_callback(lambda _: self._ended(order.key))
         return handle
 
-    def get(self, key: RunKey) -> "asyncio.Task[Outcome | None] | None":
+    def get(self, key: RunKey) -> Handle | None:
         """Return the run of a key, if it is under way."""
         run = self._runs.get(key)
         return None if run is None else run.handle
 
-    def end(self, key: RunKey, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
-        """Kill a run; the task returned is done once it is over."""
+    def end(self, key: RunKey, ending: Ending) -> Handle | None:
+        """Kill a run; what is returned is done once it is over."""
         run = self._runs.get(key)
         if run is None:
             return None
@@ -91,6 +94,7 @@ class Runs:
 
     def _ended(self, key: RunKey) -> None:
         run = self._runs.pop(key)
+        self.at_work -= isinstance(run.handle, asyncio.Task)
         for node_id in run.order.node_ids:
             self._by_node[node_id].discard(key)
             if not self._by_node[node_id]:
@@ -98,7 +102,7 @@ class Runs:
         run.on_end(run.order, _outcome(key, run.handle), run.ending)
 
 
-def _outcome(key: RunKey, handle: "asyncio.Task[Outcome | None]") -> Outcome | None:
+def _outcome(key: RunKey, handle: Handle) -> Outcome | None:
     if handle.cancelled():
         return None
     error = handle.exception()

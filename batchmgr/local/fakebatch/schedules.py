@@ -1,6 +1,5 @@
 """What moves the job schedules: it creates their jobs when they are due, and follows the ends of those."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,13 +20,15 @@ class JobSchedules:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: ticks.Timer | None = None
+        self._timer_at: int | None = None
         engine.follow(self.look)
 
     def stop(self) -> None:
         """Create no more jobs."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def add(self, spec: Mapping[str, Any]) -> Schedule:
         """Add a job schedule; its id is free. Its first job is created at once if it may be."""
@@ -83,10 +84,22 @@ class JobSchedules:
         return self._engine.add_job({"id": schedule.recent_job_id} | schedule.spec["jobSpecification"])
 
     def _set_timer(self) -> None:
-        self.stop()
         now = self._clock()
-        moments = [schedules.next_moment(schedule, now) for schedule in self._store.schedules]
-        next_at = min((at for at in moments if at is not None), default=None)
-        if next_at is not None:
-            wait = min((next_at - now) / ticks.PER_SECOND, _LONGEST_WAIT)
-            self._timer = asyncio.get_running_loop().call_later(wait, self.look)
+        moments = {
+            at: schedule.spec["schedule"]
+            for schedule in self._store.schedules
+            if (at := schedules.next_moment(schedule, now)) is not None
+        }
+        if self._timer is not None and self._timer_at == min(moments, default=None):
+            return
+        self.stop()
+        if moments:
+            self._timer_at = min(moments)
+            wait = min((self._timer_at - now) / ticks.PER_SECOND, _LONGEST_WAIT)
+            # On a clock that can jump, a schedule without an end would never let it rest.
+            has_end = any("doNotRunAfter" in timing for timing in moments.values())
+            self._timer = ticks.call_later(wait, self._ring, awaited=has_end)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.look()

@@ -83,7 +83,8 @@ async def serving(options: Options) -> AsyncIterator[str]:
     scheme = "http" if context is None else "https"
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    executor, clock = _machines(options, layout, endpoint)
+    clock = ticks.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    executor = _executor(options, layout, endpoint)
     engine = Engine(Store(), executor, Applications(options.applications))
     service = _service(options, engine, layout)
     with ticks.running_on(clock):
@@ -91,6 +92,8 @@ async def serving(options: Options) -> AsyncIterator[str]:
             # What is kept is what holds before the tasks are killed, for they are to run again.
             with _kept(options, engine.store) as keep:
                 engine.follow(keep)
+                if isinstance(clock, VirtualClock):
+                    engine.follow(lambda: clock.settled() if engine.only_waits else None)
                 engine.resume()
                 _add_pools(service, options)
                 faults = Faults(engine)
@@ -104,6 +107,8 @@ async def serving(options: Options) -> AsyncIterator[str]:
             service.autoscaling.stop()
             await service.logs.stop()
             await engine.stop()
+            if isinstance(clock, VirtualClock):
+                clock.stop()
             listener.close()
 
 
@@ -149,12 +154,10 @@ def _kept(options: Options, store: Store) -> Iterator[Callable[[], None]]:
         yield journal.flush
 
 
-def _machines(options: Options, layout: Layout, endpoint: str) -> tuple[Executor, Callable[[], int]]:
-    """Return what runs the tasks, and the clock that their times are read from."""
+def _executor(options: Options, layout: Layout, endpoint: str) -> Executor:
     if options.simulation is None:
-        return ProcessExecutor(layout, endpoint, options.auto_storage), ticks.real_now
-    clock = VirtualClock(options.simulation.speed)
-    return SimulatedExecutor(options.simulation, clock), clock.now
+        return ProcessExecutor(layout, endpoint, options.auto_storage)
+    return SimulatedExecutor(options.simulation, layout)
 
 
 def _application(service: Service, faults: Faults, keep: Callable[[], None]) -> web.Application:

@@ -3,29 +3,23 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from batchmgr.local.fakebatch.model.dependencies import Dependencies
 from batchmgr.local.fakebatch.model.job import Job
 from batchmgr.local.fakebatch.model.need import Need, need_of
 from batchmgr.local.fakebatch.model.node import Node
-from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.model.ready import ReadyTasks
 from batchmgr.local.fakebatch.model.schedule import Schedule
 from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.model.visit import Visit
+from batchmgr.local.fakebatch.pool_record import PoolRecord
 from batchmgr.local.fakebatch.shelf import Shelf
+from batchmgr.local.fakebatch.watching import Note, RecordShelf, WatchedShelf, unheeded
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
-Note: TypeAlias = Callable[..., None]
-"""Told of each change of a job: `job` and its id, `new task`, `task` or `satisfied` and the ids of job and
-task, or `gone`, then `job` or `task`, and the ids."""
-
-
-def unheeded(*change: str) -> None:
-    """Take no note of a change."""
+__all__ = ("JobRecord", "PoolRecord", "Store")
 
 
 class JobRecord:
@@ -65,7 +59,8 @@ class JobRecord:
     def add(self, task: Task) -> None:
         """Add a new task with what it depends on."""
         self._tasks_created = max(self._tasks_created, task.number)
-        self.dependencies.add(task.id.lower(), task.spec.get("dependsOn", {}))
+        if "dependsOn" in task.spec:
+            self.dependencies.add(task.id.lower(), task.spec["dependsOn"])
         self.put(task)
 
     def put(self, task: Task) -> None:
@@ -80,10 +75,10 @@ class JobRecord:
         key = task.id.lower()
         if task.state in ("preparing", "running"):
             self.running.add(key)
-        else:
+        elif before is not None:
             self.running.discard(key)
         if task.state == "active" and (before is None or before.state != "active"):
-            self._offer(key)
+            self._offer(key, task)
 
     def remove(self, task: Task) -> None:
         """Take away a task."""
@@ -98,7 +93,8 @@ class JobRecord:
         """Let the tasks that depend on this one go on."""
         self.note("satisfied", self._job.id, task.id.lower())
         for key in self.dependencies.satisfy(task.id.lower()):
-            self._offer(key)
+            if (dependent := self.tasks.get(key)) is not None:
+                self._offer(key, dependent)
 
     def next_ready(self, fits: Callable[[Need], bool]) -> Task | None:
         """Take the oldest task that can run and whose need fits."""
@@ -115,16 +111,27 @@ class JobRecord:
     def put_visit(self, visit: Visit) -> None:
         """Keep the new value of a visit. A node where the preparation failed for good is shunned."""
         self.visits[visit.node_id] = visit
+        self.note("visit", self._job.id, visit.node_id)
         self.shunned.discard(visit.node_id)
         run = visit.preparation
         failed = visit.is_prepared and run is not None and run.failure is not None
         if failed and self.job.spec["jobPreparationTask"]["waitForSuccess"]:
             self.shunned.add(visit.node_id)
 
+    def put_subtasks(self, task_id: str, subtasks: list[Subtask]) -> None:
+        """Keep the new values of the subtasks of a task."""
+        self.subtasks[task_id.lower()] = subtasks
+        self.note("subtasks", self._job.id, task_id)
+
     @property
     def has_unfinished_tasks(self) -> bool:
         """Whether a task is not completed."""
         return self._counts["active"] + self._counts["running"] > 0
+
+    @property
+    def has_ready_tasks(self) -> bool:
+        """Whether an active job has tasks that perhaps wait for nothing but nodes."""
+        return self.job.state == "active" and not self._ready.is_empty
 
     def ready_tasks(self) -> int:
         """Return how many active tasks wait for nothing but nodes; one counts for each node it needs."""
@@ -144,71 +151,36 @@ class JobRecord:
             "taskSlotCounts": {name: self._slot_counts[name] for name in names},
         }
 
-    def _offer(self, key: str) -> None:
-        task = self.tasks.get(key)
-        if task is not None and task.state == "active" and not self.dependencies.is_waiting(key):
+    def _offer(self, key: str, task: Task) -> None:
+        if task.state == "active" and not self.dependencies.is_waiting(key):
             self._ready.push(need_of(task), task.number, key)
 
     def _count(self, task: Task, change: int) -> None:
         # The service counts a task that is being prepared as running.
-        names: list[str] = ["running" if task.state == "preparing" else task.state]
-        if task.state == "completed":
-            names.append("succeeded" if task.failure is None else "failed")
-        for name in names:
-            self._counts[name] += change
-            self._slot_counts[name] += change * task.slots
-
-
-@dataclass
-class PoolRecord:
-    """A pool with its nodes, and the ids of those that are on their way from one phase to another.
-
-    `deallocation` tells what becomes of the tasks of nodes that go; `users` are the names, in lower case, of
-    the users added to each node.
-    """
-
-    pool: Pool
-    nodes: Shelf[Node] = field(default_factory=Shelf)
-    moving: set[str] = field(default_factory=set)
-    nodes_created: int = 0
-    deallocation: str = "requeue"
-    users: dict[str, set[str]] = field(default_factory=dict)
-
-
-class JobShelf(Shelf[JobRecord]):
-    """The jobs; whoever watches is told of all that changes in them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._note: Note = unheeded
-
-    def watch(self, note: Note) -> None:
-        """Have a function told of each change from now on."""
-        self._note = note
-        for record in self:
-            record.note = note
-
-    def put(self, item_id: str, item: JobRecord) -> None:
-        """Add a job."""
-        super().put(item_id, item)
-        item.note = self._note
-        item.note("job", item_id)
-
-    def remove(self, item_id: str) -> None:
-        """Take away a job; `item_id` is in its own case."""
-        self[item_id].note = unheeded
-        super().remove(item_id)
-        self._note("gone", "job", item_id)
+        state = "running" if task.state == "preparing" else task.state
+        slots = change * task.slots
+        self._counts[state] += change
+        self._slot_counts[state] += slots
+        if state == "completed":
+            result = "succeeded" if task.failure is None else "failed"
+            self._counts[result] += change
+            self._slot_counts[result] += slots
 
 
 class Store:
     """The pools and jobs of the account."""
 
     def __init__(self) -> None:
-        self.jobs = JobShelf()
-        self.pools: Shelf[PoolRecord] = Shelf()
-        self.schedules: Shelf[Schedule] = Shelf()
+        self.jobs: RecordShelf[JobRecord] = RecordShelf("job")
+        self.pools: RecordShelf[PoolRecord] = RecordShelf("pool")
+        self.schedules: WatchedShelf[Schedule] = WatchedShelf("schedule")
         self._jobs_created = 0
+
+    def watch(self, note: Note) -> None:
+        """Have a function told of each change from now on."""
+        self.jobs.watch(note)
+        self.pools.watch(note)
+        self.schedules.note = note
 
     def restore_numbers(self) -> None:
         """Count on from the jobs that are there."""

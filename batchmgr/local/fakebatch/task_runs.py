@@ -1,14 +1,13 @@
 """The runs of the tasks of jobs: how they take nodes, and what follows when they end."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from batchmgr.local.fakebatch.execution.port import Executor, Order, task_key
+from batchmgr.local.fakebatch.execution.port import Order, task_key
+from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model import subtask as subtasks
 from batchmgr.local.fakebatch.model import task as tasks
-from batchmgr.local.fakebatch.model.application import Applications
 from batchmgr.local.fakebatch.model.need import need_of
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, ended, unprepared
@@ -16,8 +15,8 @@ from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task import Placement, Task
 from batchmgr.local.fakebatch.orders import task_order
 from batchmgr.local.fakebatch.preparations import Preparations
-from batchmgr.local.fakebatch.runs import Ending, Runs
-from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
+from batchmgr.local.fakebatch.runs import Ending, Handle
+from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
 from batchmgr.local.fakebatch.wire import ticks
 
 
@@ -26,36 +25,29 @@ class TaskRuns:
 
     def __init__(
         self,
-        store: Store,
-        runs: Runs,
-        executor: Executor,
-        applications: Applications,
+        machinery: Machinery,
         preparations: Preparations,
         complete: Callable[[JobRecord, Task, Outcome], None],
-        wake: Callable[[], None],
     ) -> None:
-        self._store = store
-        self._runs = runs
-        self._executor = executor
-        self._applications = applications
+        self._machinery = machinery
         self._preparations = preparations
         self._complete = complete
-        self._wake = wake
 
     def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
         now = ticks.now()
-        order = task_order(self._applications, record, task, pool, chosen)
+        order = task_order(self._machinery.applications, record, task, pool, chosen)
         where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
         if self._preparations.are_needed(record, order.node_ids):
             record.put(tasks.placed(task, where, now))
         else:
             record.put(tasks.started(task, where, now))
         need = need_of(task)
-        for node in chosen:
-            pool.nodes.put(node.id, nodes.occupied(node, need.slots, now, exclusive=need.exclusive))
+        for number, node in enumerate(chosen):
+            here = (record.job.id, task.id, number)
+            pool.nodes.put(node.id, nodes.occupied(node, here, need.slots, now, exclusive=need.exclusive))
         if order.instances:
-            record.subtasks[task.id.lower()] = [
+            placed = [
                 Subtask(
                     number=number,
                     placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
@@ -63,12 +55,14 @@ class TaskRuns:
                 )
                 for number, instance in enumerate(order.instances[1:], start=1)
             ]
+            record.put_subtasks(task.id, placed)
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
-        self._runs.start(order, self._carry_out(record, order), self._ended)
+        begun = self._machinery.executor.begin(order) if _needs_only_its_node(record, order) else None
+        self._machinery.runs.start(order, begun or self._carry_out(record, order), self._ended)
 
-    def end(self, record: JobRecord, task_id: str, ending: Ending) -> "asyncio.Task[Outcome | None] | None":
+    def end(self, record: JobRecord, task_id: str, ending: Ending) -> Handle | None:
         """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
-        return self._runs.end(task_key(record.job.id, task_id), ending)
+        return self._machinery.runs.end(task_key(record.job.id, task_id), ending)
 
     def end_all(self, record: JobRecord, ending: Ending) -> None:
         """Kill all runs of the tasks of a job."""
@@ -84,38 +78,52 @@ class TaskRuns:
             record.put(tasks.started(task, task.placement, now))
         if order.instances:
             placed = record.subtasks[task.id.lower()]
-            record.subtasks[task.id.lower()] = [subtasks.started(subtask, now) for subtask in placed]
+            record.put_subtasks(task.id, [subtasks.started(subtask, now) for subtask in placed])
         for reference in order.spec.get("applicationPackageReferences", ()):
-            if self._applications.find(reference) is None:
+            if self._machinery.applications.find(reference) is None:
                 return unprepared(_no_default(reference["applicationId"]))
-        return await self._executor.run(order)
+        return await self._machinery.executor.run(order)
 
     def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
-        record = self._store.jobs[order.job_id]
+        record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
         now = ticks.now()
-        self._leave_nodes(order, task, outcome)
+        retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
+        completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
+        self._leave_nodes(order, task, outcome, completes=completes)
         for subtask in record.subtasks.get(order.task_id.lower(), ()):
             _finish(record, task, subtask.number, outcome or ended())
         if ending is Ending.DISCARDED:
             record.remove(task)
-        elif outcome is None and ending is Ending.REQUEUED:
-            record.put(tasks.requeued(task, now))
-        elif outcome is None and ending is None:
-            record.put(tasks.returned(task, now))
-        elif outcome is not None and outcome.is_retryable and task.retries_left and ending is None:
-            record.put(tasks.awaiting_retry(task, now))
-        else:
+        elif completes:
             self._complete(record, task, outcome or ended())
-        self._wake()
+        elif retries:
+            record.put(tasks.awaiting_retry(task, now))
+        elif ending is Ending.REQUEUED:
+            record.put(tasks.requeued(task, now))
+        else:
+            record.put(tasks.returned(task, now))
+        self._machinery.wake()
 
-    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None) -> None:
-        pool = self._store.pools[order.pool_id]
+    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None, *, completes: bool) -> None:
+        pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
-        for node_id in order.node_ids:
-            node = pool.nodes[node_id]
-            left = nodes.released(node, task.slots, ticks.now(), ran=outcome is not None, succeeded=succeeded)
+        for number, node_id in enumerate(order.node_ids):
+            left = nodes.released(
+                pool.nodes[node_id],
+                (order.job_id, task.id, number),
+                task.slots,
+                ticks.now(),
+                completed=completes,
+                succeeded=succeeded,
+            )
             pool.nodes.put(node_id, left)
+
+
+def _needs_only_its_node(record: JobRecord, order: Order) -> bool:
+    """Whether nothing is to be done before a run begins."""
+    has_more = order.instances or "applicationPackageReferences" in order.spec
+    return not has_more and "jobPreparationTask" not in record.job.spec
 
 
 def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome], None]:
@@ -123,8 +131,9 @@ def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome],
 
 
 def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
-    found = record.subtasks[task.id.lower()]
+    found = list(record.subtasks[task.id.lower()])
     found[number - 1] = subtasks.finished(found[number - 1], outcome, ticks.now())
+    record.put_subtasks(task.id, found)
 
 
 def _no_default(application_id: str) -> Failure:

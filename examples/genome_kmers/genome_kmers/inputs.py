@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from batchmgr import InputFileSpecification, InvalidJobError
+from batchmgr.model.paths import check_input_file
 
 GENOME_FILE = "genome.fa"
 """The genome's name in a task's working directory."""
@@ -61,5 +62,5 @@ def _genome(value: object) -> InputFileSpecification:
         genome = InputFileSpecification(
             container_name=container, source_blob_path=path, target_file_path=GENOME_FILE
         )
-    genome.to_input_file(field=field)
+    check_input_file(genome, field=field)
     return genome

@@ -1,13 +1,13 @@
 """The workload: one counting task a window of the genome, and a FinalizeTask that merges them."""
 
 from batchmgr import (
+    BatchClient,
     InputFileSpecification,
     JobManager,
     JobManagerBuilder,
     OutputFileSpecification,
     WorkloadBase,
 )
-from batchmgr.workload import BatchClient
 from genome_kmers.inputs import JobInputs
 from genome_kmers.tasks import RESULT_FILES, WINDOW_FILES, WINDOWS_DIRECTORY, CountKmersTask, MergeTask
 

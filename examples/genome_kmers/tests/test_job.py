@@ -10,22 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr import InvalidJobError, JobContext
+from batchmgr import InvalidJobError, JobContext, JobSpecification
+from batchmgr.model.completion import complete
 from batchmgr.model.plan import JobPlan, TaskPlan
-from batchmgr.workload.planning import plan_workload
+from batchmgr.workload.planning import draft_job
 from batchmgr.workload.registry import WorkloadRegistry
 
 LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 
 
 def plan(**inputs: object) -> JobPlan:
-    return plan_workload(
-        WorkloadRegistry().load("genome_kmers"),
-        JobContext(job_id="kmers-001", inputs=inputs),
-        pool_id="hpc",
-        max_wall_clock_time=None,
-        finalize_message='{"jobId":"kmers-001"}',
-    )
+    context = JobContext(job_id="kmers-001", inputs=inputs, job=JobSpecification(pool_id="hpc"))
+    draft = draft_job(WorkloadRegistry().load("genome_kmers"), context)
+    return complete("kmers-001", draft, '{"jobId":"kmers-001"}')
 
 
 class Job:

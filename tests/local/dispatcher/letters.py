@@ -20,7 +20,6 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.workload import BatchClient
 
 planned: list[str] = []
 """The ids of the jobs that were created."""
@@ -117,12 +116,12 @@ class LettersJobManager(JobManager):
             raise KeyError("letters")
         tasks: Any = self.inputs.get("tasks", [])
         for one in tasks:
-            self._add(one)
+            self._act(one)
         end: Any = self.inputs.get("end", {})
         self.finalize_task.inputs = {"does": end.get("does", "succeed")}
         self._add_files(self.finalize_task, end)
 
-    def _add(self, one: dict[str, Any]) -> None:
+    def _act(self, one: dict[str, Any]) -> None:
         inputs = {"does": "succeed", **{k: v for k, v in one.items() if k in ("does", "files", "code")}}
         task = self.add_workload_task(ActTask, inputs, [self.tasks[n - 1] for n in one.get("after", [])])
         task.display_name = one.get("name", "")
@@ -168,7 +167,7 @@ class LettersWorkload(WorkloadBase):
     name = "letters"
     package = "letters"
 
-    def __init__(self, batch_client: BatchClient | None = None) -> None:
+    def __init__(self, batch_client: Any = None) -> None:
         super().__init__(batch_client, LettersJobManagerBuilder)
         self._entry_points_repository.register_entry_point(ActTask)
         self._entry_points_repository.register_finalize_task(EndTask)

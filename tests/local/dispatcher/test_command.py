@@ -20,9 +20,9 @@ STORAGE = Path("batchmgr-local") / "storage"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--inputs", "{"), "--inputs: not valid JSON"),
-        (("--inputs", "[1]"), "--inputs: must be a JSON object"),
-        (("--inputs", "@none.json"), "--inputs: none.json can't be read: No such file or directory"),
+        (("--inputs", "{"), "--inputs is not JSON"),
+        (("--inputs", "[1]"), "--inputs must be a JSON object"),
+        (("--inputs", "@none.json"), "none.json cannot be read"),
         (("--job-id", "a/b"), "--job-id: must be 1 to 64 of"),
         (("--callback", "ftp://x"), "callBackUri: must be an absolute http or https URL"),
         (("--callback", "http://example.com/"), "callBackUri: must be https"),

@@ -51,8 +51,8 @@ def test_a_failure_blocks_what_waits_for_it_and_the_job_is_partial(local: Local)
     run = local({}, {"does": "fail", "name": "Divider"}, {"after": [2]})
     assert run.code == 1
     assert run.outcome["state"] == "partial"
-    assert run.outcome["counts"]["active"] == 2  # the dependent and the FinalizeTask
-    assert run.types[-3:] == ["task.failed 2", "job.finalizing", "job.partial"]
+    assert run.outcome["counts"]["active"] == 1
+    assert run.types[-3:] == ["task.succeeded batchmgr-finalize", "job.finalizing", "job.partial"]
     assert not (run.directory / "tasks" / "3").exists()
     assert "Traceback" in run.err
     assert run.task("2", "stderr.txt") == run.err

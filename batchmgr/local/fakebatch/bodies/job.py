@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies import machine
 from batchmgr.local.fakebatch.bodies.job_tasks import MANAGER, PREPARATION, RELEASE, with_tasks
 from batchmgr.local.fakebatch.bodies.parts import ENVIRONMENT, FLAG, METADATA, UNLIMITED
 from batchmgr.local.fakebatch.bodies.pool import specification as pool_specification
@@ -13,7 +14,6 @@ from batchmgr.local.fakebatch.bodies.schema import (
     duration,
     identifier,
     integer,
-    opaque,
     optional,
     required,
     string,
@@ -73,14 +73,22 @@ _CREATE = Record(
     jobPreparationTask=PREPARATION,
     jobReleaseTask=RELEASE,
     commonEnvironmentSettings=ENVIRONMENT,
-    networkConfiguration=opaque,
+    networkConfiguration=machine.JOB_NETWORK,
     poolInfo=required(_pool_info),
     metadata=METADATA,
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
     onTaskFailure=optional(choice("noaction", "performexitoptionsjobaction"), "noaction"),
 )
-SPECIFICATION: Final = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
-"""The kind of the `jobSpecification` of a job schedule: a job without an id."""
+_SPECIFICATION = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
+
+
+def specification(value: Any, name: str) -> dict[str, Any]:
+    """Accept the `jobSpecification` of a job schedule: a job without an id."""
+    stored = _SPECIFICATION(value, name)
+    # What its jobs could not be created from is refused now, for then there is no one to tell.
+    with_tasks(dict(stored))
+    return stored
+
 
 _PATCH = Record(
     priority=_PRIORITY,
@@ -90,7 +98,7 @@ _PATCH = Record(
     poolInfo=_pool_info,
     onAllTasksComplete=choice("noaction", "terminatejob"),
     metadata=METADATA,
-    networkConfiguration=opaque,
+    networkConfiguration=machine.JOB_NETWORK,
 )
 # A PUT carries a whole job as a client got it: what cannot be changed is accepted and left alone.
 _READ_ONLY: Final = frozenset(

@@ -4,13 +4,13 @@ import stat
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.schema import (
+    Kind,
     Record,
     boolean,
     choice,
     duration,
     integer,
     list_of,
-    opaque,
     optional,
     required,
     string,
@@ -40,7 +40,7 @@ _RESOURCE_FILE = Record(
     fileMode=string,
     identityReference=IDENTITY,
 )
-_SOURCES: Final = ("autoStorageContainerName", "storageContainerUrl", "httpUrl")
+_SOURCES: Final = frozenset(("autoStorageContainerName", "storageContainerUrl", "httpUrl"))
 OUTPUT_FILES: Final = list_of(
     Record(
         filePattern=required(string),
@@ -95,43 +95,59 @@ FLAG: Final = optional(boolean, False)
 APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
 
 
-def _registry(value: Any, name: str) -> dict[str, Any]:
-    # Passwords are never shown again, so they are not kept.
-    return {key: kept for key, kept in opaque(value, name).items() if key != "password"}
+AUTHENTICATION_TOKEN: Final = Record(access=list_of(choice("job")))
 
 
+def without_secrets(kind: Kind, *secrets: str) -> Kind:
+    """Return a kind of objects of which some properties are never shown again, so they are not kept."""
+
+    def without(value: Any, name: str) -> dict[str, Any]:
+        return {key: kept for key, kept in kind(value, name).items() if key not in secrets}
+
+    return without
+
+
+REGISTRY: Final = without_secrets(
+    Record(username=string, password=string, registryServer=string, identityReference=IDENTITY), "password"
+)
 CONTAINER: Final = Record(
     containerRunOptions=string,
     imageName=required(string),
-    registry=_registry,
+    registry=REGISTRY,
     workingDirectory=optional(
         choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
     ),
-    containerHostBatchBindMounts=list_of(Record(source=string, isReadOnly=boolean)),
+    containerHostBatchBindMounts=list_of(
+        Record(
+            source=choice("Shared", "Startup", "VfsMounts", "Task", "JobPrep", "Applications"),
+            isReadOnly=boolean,
+        )
+    ),
 )
 
 
 def resource_file(value: Any, name: str) -> dict[str, Any]:
     """Accept a resource file: one source, and a path that stays in the working directory of the task."""
     stored = _RESOURCE_FILE(value, name)
-    sources = [key for key in _SOURCES if key in stored]
+    sources = _SOURCES & stored.keys()
     if len(sources) != 1:
-        raise invalid_property(name, sources, f"Exactly one of {', '.join(_SOURCES)} must be given.")
+        raise invalid_property(
+            name, sorted(sources), f"Exactly one of {', '.join(sorted(_SOURCES))} must be given."
+        )
     path = stored.get("filePath")
-    if "httpUrl" in stored and not path:
-        raise BatchError("MissingRequiredProperty", PropertyName="filePath")
-    if "httpUrl" in stored and "blobPrefix" in stored:
-        raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
-    if path is not None and (path.startswith("/") or ".." in path.split("/")):
+    if "httpUrl" in stored:
+        if not path:
+            raise BatchError("MissingRequiredProperty", PropertyName="filePath")
+        if "blobPrefix" in stored:
+            raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
+    if path is not None and (path.startswith("/") or (".." in path and ".." in path.split("/"))):
         raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
-    _check_mode(stored)
+    if "fileMode" in stored:
+        _check_mode(stored["fileMode"])
     return stored
 
 
-def _check_mode(stored: dict[str, Any]) -> None:
-    mode = stored.get("fileMode")
-    if mode is None:
-        return
+def _check_mode(mode: str) -> None:
     try:
         allowed = stat.S_IMODE(int(mode, 8)) == int(mode, 8)
     except ValueError:

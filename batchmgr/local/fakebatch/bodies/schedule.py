@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from batchmgr.local.fakebatch.bodies.job import SPECIFICATION
+from batchmgr.local.fakebatch.bodies.job import specification
 from batchmgr.local.fakebatch.bodies.parts import METADATA
 from batchmgr.local.fakebatch.bodies.schema import (
     Record,
@@ -25,10 +25,10 @@ _CREATE = Record(
     id=required(identifier),
     displayName=string,
     schedule=optional(_TIMING, {}),
-    jobSpecification=required(SPECIFICATION),
+    jobSpecification=required(specification),
     metadata=METADATA,
 )
-_PATCH = Record(schedule=_TIMING, jobSpecification=SPECIFICATION, metadata=METADATA)
+_PATCH = Record(schedule=_TIMING, jobSpecification=specification, metadata=METADATA)
 # A PUT carries a whole schedule as a client got it: what cannot be changed is accepted and left alone.
 _READ_ONLY: Final = frozenset(
     (

@@ -24,6 +24,7 @@ UNKNOWN_PASSES: Final = ContextVar("UNKNOWN_PASSES", default=False)
 
 _WITHOUT_LEGACY: Final = "2024-07-01"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_MOST_PLANS: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,35 +36,74 @@ class Property:
     default: Any = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """How to read objects that name the same properties.
+
+    `defaults` has all properties to be stored in their order, `texts` and `others` are those that are given.
+    """
+
+    defaults: dict[str, Any]
+    texts: tuple[str, ...]
+    others: tuple[tuple[str, Kind], ...]
+
+
 class Record:
-    """The kind of an object with the given properties, which are stored in this order."""
+    """The kind of an object with the given properties, which are stored in this order.
+
+    Bodies are read by the hundred thousand, and most name the same properties: what there is to do for each
+    set of names is worked out once.
+    """
 
     def __init__(self, **properties: Property | Kind) -> None:
         self.properties = {
             name: given if isinstance(given, Property) else Property(kind=given)
             for name, given in properties.items()
         }
-        # Bodies are read by the hundred thousand: tuples are unpacked faster than attributes are read.
-        self._rules = [(key, rule.kind, rule.required, rule.default) for key, rule in self.properties.items()]
+        self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def __call__(self, value: Any, name: str = "") -> dict[str, Any]:
         """Return the object as stored: checked, ordered, with the defaults filled in."""
         if not isinstance(value, dict):
             _mistyped(name, "an object")
-        stored: dict[str, Any] = {}
-        found = 0
-        for key, kind, is_required, default in self._rules:
-            shown = value.get(key)
-            if shown is not None:
-                stored[key] = kind(shown, key)
-                found += 1
-            elif is_required:
-                raise BatchError("MissingRequiredProperty", PropertyName=key)
-            elif default is not None:
-                stored[key] = default
-        if found < len(value):
-            self._check_names(value)
+        plan = self._plans.get(tuple(value))
+        if plan is None:
+            plan = self._planned(value)
+        stored = plan.defaults.copy()
+        for key in plan.texts:
+            shown = value[key]
+            if type(shown) is not str:
+                if shown is not None:
+                    _mistyped(key, "a string")
+                return self(_without_nulls(value), name)
+            stored[key] = shown
+        for key, kind in plan.others:
+            shown = value[key]
+            if shown is None:
+                return self(_without_nulls(value), name)
+            stored[key] = kind(shown, key)
         return stored
+
+    def _planned(self, value: dict[str, Any]) -> "_Plan":
+        """Return what to do for an object with these names. Raises BatchError where they are wrong."""
+        self._check_names(value)
+        defaults: dict[str, Any] = {}
+        for key, rule in self.properties.items():
+            if key in value:
+                defaults[key] = None
+            elif rule.required:
+                raise BatchError("MissingRequiredProperty", PropertyName=key)
+            elif rule.default is not None:
+                defaults[key] = rule.default
+        given = [(key, rule.kind) for key, rule in self.properties.items() if key in value]
+        plan = _Plan(
+            defaults=defaults,
+            texts=tuple(key for key, kind in given if kind is string),
+            others=tuple((key, kind) for key, kind in given if kind is not string),
+        )
+        if len(self._plans) < _MOST_PLANS and value.keys() <= self.properties.keys():
+            self._plans[tuple(value)] = plan
+        return plan
 
     def changes(self, value: Any, name: str = "") -> dict[str, Any]:
         """Return only the properties that were given, checked: the body of a PATCH. A null is not given."""
@@ -83,6 +123,11 @@ class Record:
             # Clients that send back what they got send its annotations too.
             if key not in self.properties and not key.startswith("odata."):
                 raise _unknown(key)
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without its nulls: a property that is null is as not given."""
+    return {key: shown for key, shown in value.items() if shown is not None}
 
 
 def required(kind: Kind) -> Property:
@@ -206,16 +251,6 @@ def legacy(kind: Kind) -> Kind:
         return kind(value, name)
 
     return check
-
-
-def unavailable(value: Any, name: str) -> list[Any]:
-    """Refuse a property whose effect the local service cannot give, instead of ignoring it.
-
-    An empty list asks for nothing and is accepted.
-    """
-    if value == []:
-        return []
-    raise invalid_property(name, value, "The local Batch service does not provide this.")
 
 
 def _unknown(name: str) -> BatchError:

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import (
     APPLICATION_PACKAGES,
+    AUTHENTICATION_TOKEN,
     CONTAINER,
     DEPENDS_ON,
     ENVIRONMENT,
@@ -20,10 +21,10 @@ from batchmgr.local.fakebatch.bodies.schema import (
     integer,
     legacy,
     list_of,
+    opaque,
     optional,
     required,
     string,
-    unavailable,
 )
 from batchmgr.local.fakebatch.model.job import directory
 from batchmgr.local.fakebatch.model.subtask import Subtask
@@ -52,12 +53,16 @@ _CREATE = Record(
     affinityInfo=Record(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
     multiInstanceSettings=_MULTI_INSTANCE,
-    authenticationTokenSettings=legacy(Record(access=list_of(unavailable))),
+    authenticationTokenSettings=legacy(AUTHENTICATION_TOKEN),
     exitConditions=EXIT_CONDITIONS,
-    constraints=optional(TASK_CONSTRAINTS.changes, {}),
+    constraints=optional(opaque, {}),
     requiredSlots=optional(integer(1), 1),
     dependsOn=DEPENDS_ON,
 )
+_OWN_TASKS: Final = {
+    "jobPreparationTask": "TaskIdSameAsJobPreparationTask",
+    "jobReleaseTask": "TaskIdSameAsJobReleaseTask",
+}
 _MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
 _REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
 
@@ -80,16 +85,18 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
     Raises BatchError for what the service refuses.
     """
     spec = _CREATE(body)
-    for kind in ("Preparation", "Release"):
-        if job_spec.get(f"job{kind}Task", {}).get("id", "").lower() == spec["id"].lower():
-            raise BatchError(f"TaskIdSameAsJob{kind}Task")
+    for kind, code in _OWN_TASKS.items():
+        if kind in job_spec and job_spec[kind]["id"].lower() == spec["id"].lower():
+            raise BatchError(code)
     if "multiInstanceSettings" in spec and spec["requiredSlots"] != 1:
         raise invalid_property(
             "requiredSlots", spec["requiredSlots"], "A multi-instance task takes whole nodes."
         )
     # A limit of retries that a task does not set is the job's at the time.
-    retries = {"maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
-    spec["constraints"] = TASK_CONSTRAINTS(retries | spec["constraints"])
+    limits = spec["constraints"]
+    if limits.get("maxTaskRetryCount") is None:
+        limits = {**limits, "maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
+    spec["constraints"] = TASK_CONSTRAINTS(limits)
     if "dependsOn" in spec:
         _check_dependencies(spec["dependsOn"], job_spec)
     if "exitConditions" in spec and job_spec["onTaskFailure"] == "noaction":
@@ -173,6 +180,7 @@ def _execution_view(task: Task) -> dict[str, Any]:
         "startTime": _time(task.started_at),
         "endTime": _time(task.ended_at),
         "exitCode": task.exit_code,
+        "containerInfo": None if task.container is None else task.container.view(),
         "failureInfo": None if task.failure is None else task.failure.view(),
         "result": task.result,
         "retryCount": task.retries,

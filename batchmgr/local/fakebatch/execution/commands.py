@@ -4,16 +4,12 @@ import asyncio
 import os
 import shlex
 import shutil
-import signal
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
+from batchmgr.local.fakebatch.execution.guard import Guard
+from batchmgr.local.fakebatch.execution.killing import kill_group, kill_session
 from batchmgr.local.fakebatch.model.outcomes import Failure
-
-# A descendant that starts another while it is being killed is found in the next round.
-_ROUNDS: Final = 5
 
 
 class LaunchError(Exception):
@@ -29,10 +25,7 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
 
     A program with a slash in its name is looked for in `directory`, any other on the PATH of the task.
     """
-    try:
-        words = shlex.split(command_line)
-    except ValueError as error:
-        raise _launch_failed(str(error)) from error
+    words = split(command_line)
     if not words:
         raise _launch_failed("The command line is empty")
     program = words[0]
@@ -44,11 +37,20 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
     return [found, *words[1:]]
 
 
+def split(line: str) -> list[str]:
+    """Return the words of a line, quoted as for a shell. Raises LaunchError."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise _launch_failed(str(error)) from error
+
+
 async def run(
     command: list[str],
     directory: Path,
     variables: Mapping[str, str],
     task_root: Path,
+    guard: Guard,
     survivors: list[int] | None = None,
 ) -> int:
     """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
@@ -57,12 +59,13 @@ async def run(
     its process group is killed, or else its session is noted in `survivors`, to be killed with `kill`. When
     the call is cancelled, all of its session is killed. Raises LaunchError.
     """
+    guard.start()
     with (task_root / "stdout.txt").open("ab") as out, (task_root / "stderr.txt").open("ab") as err:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=directory,
-                env=variables,
+                env={**variables, **guard.mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -70,54 +73,29 @@ async def run(
             )
         except FileNotFoundError as error:
             raise _not_found() from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # A ValueError is about what no process can be given, such as a null character.
             raise _launch_failed(str(error)) from error
+    guard.began("session", process.pid)
     try:
         code = await process.wait()
     except asyncio.CancelledError:
-        await asyncio.to_thread(_kill_session, process.pid)
+        await kill([process.pid], guard)
         await process.wait()
         raise
     if survivors is None:
-        _kill_group(process.pid)
+        kill_group(process.pid)
+        guard.over("session", process.pid)
     else:
         survivors.append(process.pid)
     return code if code >= 0 else 128 - code
 
 
-async def kill(sessions: Iterable[int]) -> None:
+async def kill(sessions: Iterable[int], guard: Guard) -> None:
     """Kill all processes of sessions that outlived their commands."""
     for leader in sessions:
-        await asyncio.to_thread(_kill_session, leader)
-
-
-def _kill_group(leader: int) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-
-
-def _kill_session(leader: int) -> None:
-    """Kill the process group of a command, and the groups that its descendants made for themselves."""
-    _kill_group(leader)
-    for _ in range(_ROUNDS):
-        members = _session_members(leader)
-        if not members:
-            return
-        for member in members:
-            with suppress(ProcessLookupError):
-                os.kill(member, signal.SIGKILL)
-
-
-def _session_members(leader: int) -> list[int]:
-    """Return the live processes of a session; none where the system does not list processes in /proc."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # The name of the program, in parentheses, may hold anything.
-            state, _, _, session, *_ = entry.read_text().rpartition(")")[2].split()
-            if int(session) == leader and state != "Z":
-                found.append(int(entry.parent.name))
-    return found
+        await asyncio.to_thread(kill_session, leader)
+        guard.over("session", leader)
 
 
 def _not_found() -> LaunchError:

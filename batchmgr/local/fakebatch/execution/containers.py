@@ -1,22 +1,22 @@
 """Tasks in containers, by the docker or podman of this machine."""
 
 import asyncio
-import shlex
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from batchmgr.local.fakebatch.execution.commands import LaunchError
+from batchmgr.local.fakebatch.execution.commands import LaunchError, split
 from batchmgr.local.fakebatch.execution.environment import INHERITED
-from batchmgr.local.fakebatch.model.outcomes import Failure
+from batchmgr.local.fakebatch.execution.guard import Guard
+from batchmgr.local.fakebatch.model.outcomes import ContainerEnd, Failure
 
 
 class Container:
     """A container to be run once. Raises LaunchError where this machine, as a node, has no containers."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], guard: Guard) -> None:
         runtime = shutil.which("docker") or shutil.which("podman")
         if runtime is None:
             raise LaunchError(
@@ -28,21 +28,43 @@ class Container:
             )
         self._runtime = runtime
         self._settings = settings
+        self._guard = guard
         self._name = f"fakebatch-{uuid.uuid4().hex}"
 
     def command(
         self, command_line: str, node_root: Path, directory: Path, variables: Mapping[str, str]
     ) -> list[str]:
-        """Return the command that runs a command line in the container, with the node's directories in it."""
-        words = [self._runtime, "run", "--rm", "--name", self._name, "-v", f"{node_root}:{node_root}"]
+        """Return the command that runs a command line in the container, with the node's directories in it.
+
+        Raises LaunchError.
+        """
+        self._guard.start()
+        self._guard.began("container", self._runtime, self._name)
+        words = [self._runtime, "run", "--name", self._name, "-v", f"{node_root}:{node_root}"]
         # The programs of this machine are not those of the container.
         passed = {name: value for name, value in variables.items() if name not in INHERITED}
         for name, value in passed.items():
             words += ["-e", f"{name}={value}"]
         if self._settings.get("workingDirectory", "taskWorkingDirectory") == "taskWorkingDirectory":
             words += ["-w", str(directory)]
-        words += shlex.split(self._settings.get("containerRunOptions", ""))
-        return [*words, self._settings["imageName"], *shlex.split(command_line)]
+        words += split(self._settings.get("containerRunOptions", ""))
+        return [*words, self._settings["imageName"], *split(command_line)]
+
+    async def end(self) -> ContainerEnd | None:
+        """Return how the container ended; None where the runtime does not know it."""
+        process = await asyncio.create_subprocess_exec(
+            self._runtime,
+            "inspect",
+            "--format",
+            "{{.Id}} {{.State.Status}} {{.State.Error}}",
+            self._name,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        told, _ = await process.communicate()
+        container_id, _, rest = told.decode(errors="replace").strip().partition(" ")
+        state, _, error = rest.partition(" ")
+        return ContainerEnd(container_id=container_id, state=state, error=error) if container_id else None
 
     async def remove(self) -> None:
         """Remove the container: it outlives the process that follows it."""
@@ -55,3 +77,4 @@ class Container:
             stderr=asyncio.subprocess.DEVNULL,
         )
         await process.wait()
+        self._guard.over("container", self._runtime, self._name)

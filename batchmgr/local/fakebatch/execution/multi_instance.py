@@ -7,6 +7,7 @@ from pathlib import Path
 
 from batchmgr.local.fakebatch.execution import commands
 from batchmgr.local.fakebatch.execution.environment import instance_variables, task_environment
+from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Instance, Order
 from batchmgr.local.fakebatch.model.outcomes import Outcome, exited, unprepared
@@ -21,12 +22,18 @@ class Coordination:
     """
 
     def __init__(
-        self, order: Order, layout: Layout, account_url: str, make_directories: MakeDirectories
+        self,
+        order: Order,
+        layout: Layout,
+        account_url: str,
+        make_directories: MakeDirectories,
+        guard: Guard,
     ) -> None:
         self._order = order
         self._layout = layout
         self._account_url = account_url
         self._make_directories = make_directories
+        self._guard = guard
         self._survivors: list[int] = []
 
     async def run(self) -> Outcome:
@@ -48,7 +55,7 @@ class Coordination:
 
     async def end(self) -> None:
         """Kill what the commands have left running."""
-        await commands.kill(self._survivors)
+        await commands.kill(self._survivors, self._guard)
 
     async def _run_one(self, number: int, instance: Instance) -> Outcome:
         order = self._order
@@ -64,7 +71,8 @@ class Coordination:
         variables = self._variables(instance)
         try:
             command = commands.parse(line, root / "wd", variables)
-            return exited(await commands.run(command, root / "wd", variables, root, self._survivors))
+            code = await commands.run(command, root / "wd", variables, root, self._guard, self._survivors)
+            return exited(code)
         except commands.LaunchError as error:
             return unprepared(error.failure)
 

@@ -1,5 +1,6 @@
 """What the engine needs from whatever runs the tasks."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -18,6 +19,15 @@ class RunKey(NamedTuple):
     job_id: str
     task_id: str
     node_id: str
+
+
+class Place(NamedTuple):
+    """Where a task ran."""
+
+    pool_id: str
+    node_id: str
+    job_id: str
+    task_id: str
 
 
 class Instance(NamedTuple):
@@ -74,6 +84,14 @@ class Executor(Protocol):
 
     async def run(self, order: Order) -> Outcome:
         """Run a task to its end. To cancel the call is to kill all of the task before it returns."""
+        ...
+
+    def begin(self, order: Order) -> "asyncio.Future[Outcome] | None":
+        """Begin a run that has nothing to do but to wait; None where it has, and `run` is to be called."""
+        ...
+
+    def lay_out(self, place: Place) -> None:
+        """Have the files of a task that ran be where they are looked for."""
         ...
 
     async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> Failure | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,10 @@ from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.execution.blobs import BlobStorage
 from batchmgr.local.fakebatch.execution.containers import Container
 from batchmgr.local.fakebatch.execution.environment import task_environment
+from batchmgr.local.fakebatch.execution.guard import Guard
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.multi_instance import Coordination
-from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
 from batchmgr.local.fakebatch.wire import durations
@@ -29,6 +31,7 @@ class ProcessExecutor:
         self._account_url = account_url
         self._auto_storage = auto_storage
         self._storage = BlobStorage()
+        self._guard = Guard()
 
     async def run(self, order: Order) -> Outcome:
         """Bring the task's files, run its command line within its time limit, and upload its output files."""
@@ -69,7 +72,7 @@ class ProcessExecutor:
         await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
 
     async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
-        coordination = Coordination(order, self._layout, self._account_url, _make_directories)
+        coordination = Coordination(order, self._layout, self._account_url, _make_directories, self._guard)
         try:
             outcome = await coordination.run()
             if outcome.failure is not None:
@@ -84,16 +87,23 @@ class ProcessExecutor:
         try:
             if settings is None:
                 command = commands.parse(line, directory, variables)
-                return exited(await commands.run(command, directory, variables, root))
-            container = Container(settings)
+                return exited(await commands.run(command, directory, variables, root, self._guard))
+            container = Container(settings, self._guard)
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
-                return exited(await commands.run(command, directory, variables, root))
+                code = await commands.run(command, directory, variables, root, self._guard)
+                return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
         except commands.LaunchError as error:
             return unprepared(error.failure)
+
+    def begin(self, order: Order) -> None:
+        """Leave the order to `run`."""
+
+    def lay_out(self, place: Place) -> None:
+        """Do nothing: tasks have made their files themselves."""
 
     async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> Failure | None:
         """Unpack application packages on a node, and return why that failed, if it did."""
@@ -113,8 +123,9 @@ class ProcessExecutor:
         await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
 
     async def close(self) -> None:
-        """Close the connections to storage."""
+        """Close the connections to storage, and let the guard go."""
         await self._storage.close()
+        await self._guard.close()
 
 
 def _make_directories(node_root: Path, task_root: Path) -> None:

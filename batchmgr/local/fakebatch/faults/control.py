@@ -63,7 +63,7 @@ class Faults:
     def preempt(self, body: Any) -> list[str]:
         """Take spot nodes from a pool and return their ids. Raises BatchError."""
         wanted = _PREEMPTION(body)
-        return self._engine.preempt(self._engine.store.pool(wanted["poolId"]), wanted["nodes"])
+        return self._engine.fleet.preempt(self._engine.store.pool(wanted["poolId"]), wanted["nodes"])
 
     def restore(self, body: Any) -> list[str]:
         """Give a pool the nodes back that were preempted and return their ids. Raises BatchError."""

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import Any, Final, Literal, TypeAlias
 
 from batchmgr.local.fakebatch.model.node_run import NodeRun
@@ -28,18 +29,28 @@ _BUSY: Final[Mapping[Phase, str]] = {
     "rebooting": "NodeBeingRebooted",
     "reimaging": "NodeBeingReimaged",
 }
+_PASSING: Final = frozenset({"rebooting", "reimaging", "deallocating", "leavingpool", "preempted"})
+_FIRST_ADDRESS: Final = int(IPv4Address("127.64.0.0"))
+_ADDRESSES: Final = 2**22
+_MOST_RECENT: Final = 10
+
+TaskOnNode: TypeAlias = tuple[str, str, int]
+"""The ids of a job and its task, and the number of the subtask, which is 0 for the task itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A node; times are in ticks.
 
+    `number` tells the how many-eth node of its pool it is, of all the pool was ever given.
     `phase` tells whether it is ready for tasks or why it is not, `schedules` whether it may be given any.
     `start_spec` holds the properties of the start task it was booted with and `start_run` its latest run. A
-    node that runs an `exclusive` task takes no other.
+    node that runs an `exclusive` task takes no other. `recent_tasks` are those that began or ended here last,
+    the latest first, and `users` the names, in lower case, of those who may log in.
     """
 
     id: str
+    number: int
     address: str
     dedicated: bool
     slots: int
@@ -56,6 +67,8 @@ class Node:
     start_spec: Mapping[str, Any] | None = None
     start_run: NodeRun | None = None
     errors: tuple[Failure, ...] = ()
+    recent_tasks: tuple[TaskOnNode, ...] = ()
+    users: tuple[str, ...] = ()
 
     @property
     def state(self) -> str:
@@ -65,6 +78,16 @@ class Node:
         if self.running_tasks:
             return "running"
         return "idle" if self.schedules else "offline"
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether the agent of the service is there: all the time but while there is no machine."""
+        return self.phase not in ("deallocated", "preempted")
+
+    @property
+    def is_leaving_phase(self) -> bool:
+        """Whether the node is on its way to another phase, once nothing runs on it."""
+        return self.phase in _PASSING
 
     @property
     def free_slots(self) -> int:
@@ -82,7 +105,12 @@ def node_id(pool_id: str, number: int, *, dedicated: bool) -> str:
 
 def address(number: int) -> str:
     """Return the address of the n-th node of all: one of this machine, so that all can listen on one port."""
-    return f"127.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}"
+    return str(IPv4Address(_FIRST_ADDRESS + number % _ADDRESSES))
+
+
+def number_of(address: str) -> int:
+    """Return the number that an address was made of."""
+    return int(IPv4Address(address)) - _FIRST_ADDRESS
 
 
 def _changed(before: Node, after: Node, now: int) -> Node:
@@ -94,30 +122,53 @@ def moved(node: Node, phase: Phase, now: int) -> Node:
     return _changed(node, replace(node, phase=phase), now)
 
 
-def occupied(node: Node, slots: int, now: int, *, exclusive: bool = False) -> Node:
+def occupied(node: Node, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False) -> Node:
     """Return the node as it takes a task."""
     after = replace(
-        node, used_slots=node.used_slots + slots, running_tasks=node.running_tasks + 1, exclusive=exclusive
+        node,
+        used_slots=node.used_slots + slots,
+        running_tasks=node.running_tasks + 1,
+        exclusive=exclusive,
+        recent_tasks=_latest(task, node),
     )
     return _changed(node, after, now)
 
 
-def released(node: Node, slots: int, now: int, *, ran: bool, succeeded: bool) -> Node:
-    """Return the node as a task on it ends; `ran` tells whether the task came to its end."""
+def _latest(task: TaskOnNode, node: Node) -> tuple[TaskOnNode, ...]:
+    others = [known for known in node.recent_tasks if known != task]
+    return (task, *others[: _MOST_RECENT - 1])
+
+
+def released(node: Node, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool) -> Node:
+    """Return the node as a run of a task on it ends; `completed` tells whether the task did with it."""
     after = replace(
         node,
         used_slots=node.used_slots - slots,
         running_tasks=node.running_tasks - 1,
         exclusive=False,
-        tasks_run=node.tasks_run + ran,
+        tasks_run=node.tasks_run + completed,
         tasks_succeeded=node.tasks_succeeded + succeeded,
+        recent_tasks=_latest(task, node),
     )
     return _changed(node, after, now)
 
 
-def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int) -> Node:
-    """Return the node as it begins to start up."""
-    after = replace(node, booted_at=now, start_spec=start_spec, start_run=None, errors=(), phase="starting")
+def stopped(node: Node, now: int) -> Node:
+    """Return the node as all that runs on it is lost at once."""
+    return _changed(node, replace(node, used_slots=0, running_tasks=0, exclusive=False), now)
+
+
+def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> Node:
+    """Return the node as it begins to start up, a new one without its users."""
+    after = replace(
+        node,
+        booted_at=now,
+        start_spec=start_spec,
+        start_run=None,
+        errors=(),
+        phase="starting",
+        users=() if is_new else node.users,
+    )
     return _changed(node, after, now)
 
 
@@ -131,6 +182,25 @@ def rescheduled(node: Node, now: int, *, schedules: bool) -> Node:
     if node.schedules == schedules:
         raise BatchError("NodeAlreadyInTargetSchedulingState")
     return _changed(node, replace(node, schedules=schedules), now)
+
+
+def with_user(node: Node, name: str) -> Node:
+    """Return the node with a user added. Raises BatchError(NodeUserExists)."""
+    if name.lower() in node.users:
+        raise BatchError("NodeUserExists")
+    return replace(node, users=(*node.users, name.lower()))
+
+
+def refuse_unknown_user(node: Node, name: str) -> None:
+    """Raise BatchError(NodeUserNotFound) unless the node has a user of this name."""
+    if name.lower() not in node.users:
+        raise BatchError("NodeUserNotFound")
+
+
+def without_user(node: Node, name: str) -> Node:
+    """Return the node with a user removed. Raises BatchError(NodeUserNotFound)."""
+    refuse_unknown_user(node, name)
+    return replace(node, users=tuple(user for user in node.users if user != name.lower()))
 
 
 def sent(node: Node, phase: Phase, now: int) -> Node:

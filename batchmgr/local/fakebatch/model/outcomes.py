@@ -30,12 +30,30 @@ TASK_ENDED: Final = Failure("TaskEnded", "Task Was Ended by User Request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEnd:
+    """The container of a run at its end, as the container runtime tells it."""
+
+    container_id: str
+    state: str
+    error: str = ""
+
+    def view(self) -> dict[str, Any]:
+        """Return it as it appears in `containerInfo`."""
+        view = {"containerId": self.container_id, "state": self.state}
+        return view | {"error": self.error} if self.error else view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed."""
+    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed.
+
+    What ran in a container has that too.
+    """
 
     exit_code: int | None = None
     failure: Failure | None = None
     stage: Stage = "command"
+    container: ContainerEnd | None = None
 
     @property
     def is_retryable(self) -> bool:

@@ -15,6 +15,8 @@ class Pool:
 
     `spec` is its properties as the service stores them, defaults filled in, `resize_errors` the codes and
     messages of the last resize, and `auto_scale_run` the last evaluation of its formula as it is shown.
+    `deallocation` tells what becomes of the tasks of nodes that go. An auto pool has an `owner`, a job or a
+    schedule and its id, and goes with it unless `keep_alive`.
     """
 
     id: str
@@ -28,6 +30,10 @@ class Pool:
     resize_errors: tuple[tuple[str, str], ...] = ()
     auto_scale_run: Mapping[str, Any] | None = None
     auto_scale_enabled_at: int | None = None
+    nodes_created: int = 0
+    deallocation: str = "requeue"
+    owner: tuple[str, str] | None = None
+    keep_alive: bool = False
 
     @property
     def slots_per_node(self) -> int:
@@ -49,8 +55,15 @@ class Pool:
         return nodes
 
 
-def resized(pool: Pool, targets: Mapping[str, int], now: int) -> Pool:
-    """Return the pool as it begins to grow or shrink.
+def created(pool_id: str, spec: Mapping[str, Any], now: int) -> Pool:
+    """Return a new pool, which has no nodes yet."""
+    return Pool(
+        id=pool_id, spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
+    )
+
+
+def resized(pool: Pool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue") -> Pool:
+    """Return the pool as it begins to grow or shrink; `targets` are properties of its `spec`.
 
     Raises BatchError(PoolBeingResized, PoolBeingDeleted).
     """
@@ -64,6 +77,7 @@ def resized(pool: Pool, targets: Mapping[str, int], now: int) -> Pool:
         allocation_state="resizing",
         allocation_since=now,
         resize_errors=(),
+        deallocation=deallocation,
     )
 
 
@@ -83,10 +97,22 @@ def allocated(pool: Pool, now: int, errors: tuple[tuple[str, str], ...] = ()) ->
     return replace(pool, allocation_state="steady", allocation_since=now, resize_errors=errors)
 
 
+def with_node(pool: Pool) -> Pool:
+    """Return the pool as it is given one more node."""
+    return replace(pool, nodes_created=pool.nodes_created + 1)
+
+
 def deleted(pool: Pool, now: int) -> Pool:
     """Return the pool as a user asks to delete it. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
-    return replace(pool, state="deleting", state_since=now, allocation_state="resizing", allocation_since=now)
+    return replace(
+        pool,
+        state="deleting",
+        state_since=now,
+        allocation_state="resizing",
+        allocation_since=now,
+        deallocation="requeue",
+    )
 
 
 def respecified(pool: Pool, changes: Mapping[str, Any], now: int) -> Pool:

@@ -20,6 +20,11 @@ class ReadyTasks:
         """Add a task."""
         heappush(self._by_need[need], (number, key))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no task; one that was deleted may still be counted."""
+        return not any(self._by_need.values())
+
     def on_several_nodes(self) -> list[tuple[str, int]]:
         """Return the tasks that need more than one node, each with how many it needs."""
         several = [(need, heap) for need, heap in self._by_need.items() if need.nodes > 1]

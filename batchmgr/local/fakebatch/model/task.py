@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.model.outcomes import ContainerEnd, Failure, Outcome
 
 TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
@@ -38,6 +38,7 @@ class Task:
     ended_at: int | None = None
     exit_code: int | None = None
     failure: Failure | None = None
+    container: ContainerEnd | None = None
     retries: int = 0
     last_retry_at: int | None = None
     requeues: int = 0
@@ -64,62 +65,68 @@ class Task:
         return limit < 0 or self.retries < limit
 
 
-def _moved(task: Task, state: TaskState, now: int) -> Task:
+def _moved(task: Task, state: TaskState, now: int, **changes: Any) -> Task:
     return replace(
         task,
         state=state,
         state_since=now,
         previous_state=task.state,
         previous_state_since=task.state_since,
+        **changes,
     )
 
 
 def placed(task: Task, placement: Placement, now: int) -> Task:
     """Return the task as it waits on a node for the preparation of its job."""
-    return replace(_moved(task, "preparing", now), placement=placement)
+    return _moved(task, "preparing", now, placement=placement)
 
 
 def started(task: Task, placement: Placement, now: int) -> Task:
     """Return the task as it begins to run on a node."""
     retried_at = now if task.retries else task.last_retry_at
-    return replace(
-        _moved(task, "running", now), placement=placement, started_at=now, last_retry_at=retried_at
-    )
+    return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
 
 
 def returned(task: Task, now: int) -> Task:
     """Return the task after its node could not be prepared for it: that is not counted."""
-    return replace(_moved(task, "active", now), started_at=None, placement=None)
+    return _moved(task, "active", now, started_at=None, placement=None)
 
 
 def completed(task: Task, outcome: Outcome, now: int) -> Task:
     """Return the task at the end of its last run."""
-    return replace(
-        _moved(task, "completed", now), ended_at=now, exit_code=outcome.exit_code, failure=outcome.failure
+    return _moved(
+        task,
+        "completed",
+        now,
+        ended_at=now,
+        exit_code=outcome.exit_code,
+        failure=outcome.failure,
+        container=outcome.container,
     )
 
 
 def awaiting_retry(task: Task, now: int) -> Task:
     """Return the task after a failed run that will be repeated."""
-    return replace(_moved(task, "active", now), started_at=None, retries=task.retries + 1)
+    return _moved(task, "active", now, started_at=None, retries=task.retries + 1)
 
 
 def requeued(task: Task, now: int) -> Task:
     """Return the task after a run that its job or its pool took from it."""
-    return replace(
-        _moved(task, "active", now), started_at=None, requeues=task.requeues + 1, last_requeue_at=now
-    )
+    return _moved(task, "active", now, started_at=None, requeues=task.requeues + 1, last_requeue_at=now)
 
 
 def reactivated(task: Task, now: int) -> Task:
     """Return a failed task made ready to run again at a user's request."""
-    return replace(
-        _moved(task, "active", now),
+    return _moved(
+        task,
+        "active",
+        now,
         last_modified=now,
         started_at=None,
         ended_at=None,
         exit_code=None,
         failure=None,
+        container=None,
         retries=0,
         last_retry_at=None,
     )

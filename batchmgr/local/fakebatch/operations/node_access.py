@@ -4,6 +4,8 @@ from typing import Final
 from urllib.parse import quote
 
 from batchmgr.local.fakebatch.bodies import node as bodies
+from batchmgr.local.fakebatch.bodies.endpoints import ssh_port
+from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.operations.table import Operation, Service
 from batchmgr.local.fakebatch.store import PoolRecord
@@ -12,8 +14,6 @@ from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
-
-_SSH_PORT: Final = 50_000
 
 
 def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
@@ -24,39 +24,30 @@ async def add_user(service: Service, call: Call) -> Answer:
     """Add a user to a node."""
     record, node = _found(service, call)
     name = bodies.accept_user(call.json())
-    users = record.users.setdefault(node.id, set())
-    if name.lower() in users:
-        raise BatchError("NodeUserExists")
-    users.add(name.lower())
+    record.nodes.put(node.id, nodes.with_user(node, name))
     location = f"{call.base}/pools/{record.pool.id}/nodes/{node.id}/users/{quote(name)}"
     return Answer(status=201, headers={"DataServiceId": location, "Location": location})
 
 
 async def change_user(service: Service, call: Call) -> Answer:
     """Change the password, the key or the end of a user."""
-    _users_with(service, call)
+    _, node = _found(service, call)
+    nodes.refuse_unknown_user(node, call.ids["userName"])
     bodies.check_user_changes(call.json())
     return Answer(status=200, headers={"DataServiceId": f"{call.base}{call.path}"})
 
 
 async def delete_user(service: Service, call: Call) -> Answer:
     """Remove a user from a node."""
-    _users_with(service, call).remove(call.ids["userName"].lower())
-    return Answer(status=200)
-
-
-def _users_with(service: Service, call: Call) -> set[str]:
     record, node = _found(service, call)
-    users = record.users.get(node.id, set())
-    if call.ids["userName"].lower() not in users:
-        raise BatchError("NodeUserNotFound")
-    return users
+    record.nodes.put(node.id, nodes.without_user(node, call.ids["userName"]))
+    return Answer(status=200)
 
 
 async def remote_login(service: Service, call: Call) -> Answer:
     """Tell the address of a node for remote login; nothing listens there."""
-    _found(service, call)
-    view = {"remoteLoginIPAddress": "127.0.0.1", "remoteLoginPort": _SSH_PORT}
+    _, node = _found(service, call)
+    view = {"remoteLoginIPAddress": node.address, "remoteLoginPort": ssh_port(node)}
     return answers.value(call, f"{answers.ENTITIES}.RemoteLoginSettings", view)
 
 

@@ -88,8 +88,7 @@ async def resize(service: Service, call: Call) -> Answer:
     if record.pool.spec["enableAutoScale"]:
         reason = "The pool cannot be resized while automatic scaling is enabled."
         raise BatchError("OperationNotValidOnPool", Reason=reason)
-    record.pool = pools.resized(record.pool, targets, ticks.now())
-    record.deallocation = deallocation
+    record.pool = pools.resized(record.pool, targets, ticks.now(), deallocation)
     service.engine.wake()
     return answers.changed(call, 202, record.pool.last_modified)
 
@@ -112,7 +111,6 @@ async def delete(service: Service, call: Call) -> Answer:
     """Remove a pool; the tasks that run on it are queued again."""
     record = _found(service, call)
     record.pool = pools.deleted(record.pool, ticks.now())
-    record.deallocation = "requeue"
     service.engine.wake()
     return Answer(status=202)
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from batchmgr.local.fakebatch.execution.port import Place
 from batchmgr.local.fakebatch.operations import files
 from batchmgr.local.fakebatch.operations.files import Directory
 from batchmgr.local.fakebatch.operations.table import Service
@@ -15,7 +16,9 @@ def _directory(service: Service, call: Call) -> Directory:
         raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run on a node yet.")
     where = task.placement
     service.engine.store.node(where.pool_id, where.node_id)
-    root = service.layout.task_root(where.pool_id, where.node_id, record.job.id, task.id)
+    place = Place(where.pool_id, where.node_id, record.job.id, task.id)
+    service.engine.executor.lay_out(place)
+    root = service.layout.task_root(*place)
     if task.ended_at is not None and task.started_at is not None and not root.exists():
         raise BatchError("TaskFilesCleanedup")
     return Directory(root, f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}")

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from batchmgr.local.fakebatch.execution.killing import kill_marked
 from batchmgr.local.fakebatch.persistence.journal import Journal
-from batchmgr.local.fakebatch.persistence.orphans import kill_orphans
+from batchmgr.local.fakebatch.persistence.outage import lose_runs
 from batchmgr.local.fakebatch.persistence.reading import restore
-from batchmgr.local.fakebatch.store import Store, unheeded
+from batchmgr.local.fakebatch.store import Store
+from batchmgr.local.fakebatch.watching import unheeded
 from batchmgr.local.fakebatch.wire import ticks
 
 
@@ -28,12 +30,14 @@ def kept(store: Store, directory: Path, root: Path) -> Iterator[Journal]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StateInUseError(f"the state in {directory} is in use by another process") from error
-        kill_orphans(root)
-        restore(directory, store, ticks.now())
+        # None are left unless the guard of the service that started them was killed too.
+        kill_marked(f"AZ_BATCH_NODE_ROOT_DIR={root}/")
+        restore(directory, store)
+        lose_runs(store, ticks.now())
         journal = Journal(directory, store)
-        store.jobs.watch(journal.note)
+        store.watch(journal.note)
         try:
             yield journal
         finally:
-            store.jobs.watch(unheeded)
+            store.watch(unheeded)
             journal.close()

@@ -1,22 +1,13 @@
-"""The journal: a file of lines that only grows, from which what the service knows can be told again.
-
-A line is a JSON array: `["pool", id, value]`, `["schedule", id, value]`, `["job", id, value]`,
-`["task", job id, task id, value]`, `["satisfied", job id, [task ids]]`, or `["gone", kind, id, ...]`. The
-last line about a thing holds. A task whose properties are as they were is written without its `spec`.
-"""
+"""The journal: a file of lines that only grows, from which what the service knows can be told again."""
 
 import asyncio
-import json
 import os
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from batchmgr.local.fakebatch.model.pool import Pool
-from batchmgr.local.fakebatch.model.schedule import Schedule
-from batchmgr.local.fakebatch.model.task_spec import as_dict
-from batchmgr.local.fakebatch.persistence.codec import encode
+from batchmgr.local.fakebatch.persistence.telling import FORMAT, Change, few, line, many, telling
 from batchmgr.local.fakebatch.store import Store
 
 NAME: Final = "journal.jsonl"
@@ -24,10 +15,6 @@ _NEW: Final = "journal.new"
 _SYNC_EVERY_S: Final = 1.0
 _SMALLEST_COMPACTION: Final = 64 * 2**20
 _COPIED_AT_ONCE: Final = 500
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-
-Change = tuple[str, ...]
-"""A kind and ids: of a pool, a schedule, a job, a task and its job, or a task that satisfied and its job."""
 
 
 class Journal:
@@ -42,7 +29,6 @@ class Journal:
         self._directory = directory
         self._store = store
         self._noted: dict[Change, bool] = {}
-        self._kept = self._few()
         self._lines: list[str] = []
         self._sync_timer: asyncio.TimerHandle | None = None
         self._new: int | None = None
@@ -56,7 +42,7 @@ class Journal:
         if kind == "gone":
             # Whatever comes under the same id later is another thing.
             self._tell()
-            self._lines.append(_ENCODE(["gone", *ids]))
+            self._lines.append(line(["gone", *ids]))
         elif kind == "new task":
             self._noted["task", *ids] = True
         else:
@@ -64,7 +50,6 @@ class Journal:
 
     def flush(self) -> None:
         """Write what was noted."""
-        self._compare()
         if not self._noted and not self._lines and self._new is None:
             return
         self._tell()
@@ -85,26 +70,11 @@ class Journal:
         if self._new is not None:
             os.close(self._new)
 
-    def _few(self) -> dict[Change, Pool | Schedule]:
-        """Return what there is little of: it is compared with what was written instead of noted."""
-        found: dict[Change, Pool | Schedule] = {
-            ("pool", pool.pool.id): pool.pool for pool in self._store.pools
-        }
-        return found | {("schedule", schedule.id): schedule for schedule in self._store.schedules}
-
-    def _compare(self) -> None:
-        before, self._kept = self._kept, self._few()
-        for change in before.keys() - self._kept.keys():
-            self._lines.append(_ENCODE(["gone", *change]))
-        for change, value in self._kept.items():
-            if before.get(change) is not value:
-                self._noted[change] = False
-
     def _tell(self) -> None:
         for change, with_spec in self._noted.items():
-            line = _line(self._store, change, with_spec=with_spec)
-            if line is not None:
-                self._lines.append(line)
+            told = telling(self._store, change, with_spec=with_spec)
+            if told is not None:
+                self._lines.append(told)
         self._noted.clear()
 
     def _write(self) -> None:
@@ -121,20 +91,17 @@ class Journal:
     # once it tells everything. What changes meanwhile goes to both.
 
     def _begin(self) -> int:
-        """Open a new journal, which begins with all jobs: what changes in them can be told from then on."""
+        """Open a new journal with what comes before all else; the rest is yet to be copied."""
         file = os.open(self._directory / _NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-        jobs = list(self._store.jobs)
-        _write_lines(file, self._told([*self._few(), *(("job", record.job.id) for record in jobs)]))
-        rest: list[Change] = []
-        for record in jobs:
-            rest += [("satisfied", record.job.id, key) for key in record.dependencies.satisfied]
-            rest += [("task", record.job.id, task_id) for task_id in record.tasks.ids]
+        _write_lines(file, [line(["format", FORMAT])])
+        _write_lines(file, self._told(few(self._store)))
+        rest = [change for record in self._store.jobs for change in many(record)]
         self._copying = self._told(rest)
         return file
 
-    def _told(self, changes: list[Change]) -> Iterator[str]:
-        lines = (_line(self._store, change, with_spec=True) for change in changes)
-        return (line for line in lines if line is not None)
+    def _told(self, changes: Iterable[Change]) -> Iterator[str]:
+        lines = (telling(self._store, change, with_spec=True) for change in changes)
+        return (told for told in lines if told is not None)
 
     def _copy(self) -> None:
         if self._new is None:
@@ -152,36 +119,8 @@ class Journal:
         (self._directory / _NEW).rename(self._directory / NAME)
 
 
-def _line(store: Store, change: Change, *, with_spec: bool) -> str | None:
-    """Return the line that tells of a change; None where the thing is gone, as another line tells."""
-    kind, first, *others = change
-    value: Any
-    if kind == "pool":
-        pool = store.pools.get(first)
-        value = None if pool is None else encode(pool.pool)
-    elif kind == "schedule":
-        schedule = store.schedules.get(first)
-        value = None if schedule is None else encode(schedule)
-    else:
-        record = store.jobs.get(first)
-        if record is None:
-            return None
-        if kind == "job":
-            value = encode(record.job)
-        elif kind == "satisfied":
-            return _ENCODE(["satisfied", first, others])
-        else:
-            task = record.tasks.get(others[0])
-            value = None if task is None else encode(task)
-            if value is not None and task is not None:
-                value["spec"] = as_dict(task.spec)
-            if value is not None and not with_spec:
-                del value["spec"]
-    return None if value is None else _ENCODE([*change, value])
-
-
 def _write_lines(file: int, lines: Iterable[str]) -> None:
-    left = memoryview("".join([f"{line}\n" for line in lines]).encode())
+    left = memoryview("".join([f"{text}\n" for text in lines]).encode())
     while left:
         left = left[os.write(file, left) :]
 

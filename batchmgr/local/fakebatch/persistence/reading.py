@@ -2,17 +2,21 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from batchmgr.local.fakebatch.model import task as tasks
 from batchmgr.local.fakebatch.model.job import Job
+from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.model.schedule import Schedule
+from batchmgr.local.fakebatch.model.subtask import Subtask
 from batchmgr.local.fakebatch.model.task_spec import TaskSpec
+from batchmgr.local.fakebatch.model.visit import Visit
 from batchmgr.local.fakebatch.persistence.codec import decode
 from batchmgr.local.fakebatch.persistence.journal import NAME
+from batchmgr.local.fakebatch.persistence.telling import FORMAT
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 
 
@@ -21,78 +25,127 @@ class JournalError(Exception):
 
 
 @dataclass
+class _Pool:
+    value: dict[str, Any]
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
 class _Job:
     value: dict[str, Any]
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     satisfied: list[str] = field(default_factory=list)
+    subtasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    visits: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
 class _State:
-    pools: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pools: dict[str, _Pool] = field(default_factory=dict)
     schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, _Job] = field(default_factory=dict)
 
 
-def restore(directory: Path, store: Store, now: int) -> None:
-    """Fill an empty store with what the journal in a directory tells, if there is one. Raises JournalError.
+def restore(directory: Path, store: Store) -> None:
+    """Fill an empty store with what the journal in a directory tells, if there is one.
 
-    The machines have been off meanwhile: pools find their nodes anew, and tasks that were running are queued
-    again.
+    Raises JournalError.
     """
     path = directory / NAME
     if not path.exists():
         return
     state = _read(path)
-    for value in state.pools.values():
-        pool = replace(decode(Pool, value), allocation_state="resizing", allocation_since=now)
-        store.pools.put(pool.id, PoolRecord(pool))
+    for pool in state.pools.values():
+        _restore_pool(store, pool)
     for value in state.schedules.values():
         schedule = decode(Schedule, value)
         store.schedules.put(schedule.id, schedule)
-    for told in state.jobs.values():
-        job = decode(Job, told.value)
-        record = JobRecord(job)
-        store.jobs.put(job.id, record)
-        _restore_tasks(record, told, now)
+    for job in state.jobs.values():
+        _restore_job(store, job)
     store.restore_numbers()
 
 
-def _restore_tasks(record: JobRecord, told: _Job, now: int) -> None:
+def _restore_pool(store: Store, told: _Pool) -> None:
+    record = PoolRecord(decode(Pool, told.value))
+    for value in told.nodes.values():
+        node = decode(Node, value)
+        record.nodes.put(node.id, node)
+    store.pools.put(record.pool.id, record)
+
+
+def _restore_job(store: Store, told: _Job) -> None:
+    record = JobRecord(decode(Job, told.value))
     for key in told.satisfied:
         record.dependencies.satisfy(key)
     for value in sorted(told.tasks.values(), key=lambda value: int(value["number"])):
-        task = decode(tasks.Task, {**value, "spec": TaskSpec(value["spec"])})
-        record.add(task if task.state in ("active", "completed") else tasks.requeued(task, now))
+        record.add(decode(tasks.Task, {**value, "spec": TaskSpec(value["spec"])}))
+    for task_id, values in told.subtasks.items():
+        record.put_subtasks(task_id, [decode(Subtask, value) for value in values])
+    for value in told.visits.values():
+        record.put_visit(decode(Visit, value))
+    store.jobs.put(record.job.id, record)
 
 
 def _read(path: Path) -> _State:
     state = _State()
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
+        for number, text in enumerate(file, 1):
+            if not text.endswith(b"\n"):
                 break  # the process was killed while it wrote: this was never answered
             try:
-                _take(state, json.loads(line))
+                line = json.loads(text)
+                if number == 1:
+                    _check_format(path, line)
+                else:
+                    _take(state, line)
             except (ValueError, LookupError, TypeError) as error:
                 raise JournalError(f"{path}, line {number}: {error!r}") from error
     return state
 
 
+def _check_format(path: Path, line: list[Any]) -> None:
+    """Raise JournalError for a journal of a format that is not read here."""
+    match line:
+        case ["format", int(found)] if found == FORMAT:
+            return
+        case ["format", found]:
+            written = f"in format {found}"
+        case _:
+            written = "before formats had numbers"
+    raise JournalError(
+        f"{path} was written {written}, and this version of the fake Azure Batch reads format {FORMAT}. "
+        "Go on with the version that wrote it, or move the directory away to begin anew."
+    )
+
+
 def _take(state: _State, line: list[Any]) -> None:
     match line:
         case ["pool", str(pool_id), dict(value)]:
-            state.pools[pool_id] = value
+            state.pools.setdefault(pool_id, _Pool(value)).value = value
+        case ["node", str(pool_id), str(node_id), dict(value)]:
+            state.pools[pool_id].nodes[node_id] = value
         case ["schedule", str(schedule_id), dict(value)]:
             state.schedules[schedule_id] = value
         case ["job", str(job_id), dict(value)]:
             state.jobs.setdefault(job_id, _Job(value)).value = value
-        case ["task", str(job_id), str(task_id), dict(value)]:
-            _take_task(state.jobs[job_id], task_id, value)
-        case ["satisfied", str(job_id), list(task_ids)]:
-            state.jobs[job_id].satisfied += task_ids
         case ["gone", *ids]:
             _forget(state, ids)
+        case [str(kind), str(job_id), *rest]:
+            _take_part(state.jobs[job_id], kind, rest)
+        case _:
+            raise ValueError("not a line of a journal")
+
+
+def _take_part(job: _Job, kind: str, rest: list[Any]) -> None:
+    match [kind, *rest]:
+        case ["task", str(task_id), dict(value)]:
+            _take_task(job, task_id, value)
+        case ["subtasks", str(task_id), list(values)]:
+            job.subtasks[task_id.lower()] = values
+        case ["visit", str(node_id), dict(value)]:
+            job.visits[node_id] = value
+        case ["satisfied", list(task_ids)]:
+            job.satisfied += task_ids
         case _:
             raise ValueError("not a line of a journal")
 
@@ -110,11 +163,14 @@ def _forget(state: _State, ids: Iterable[str]) -> None:
     match ids:
         case ["pool", str(pool_id)]:
             state.pools.pop(pool_id, None)
+        case ["node", str(pool_id), str(node_id)]:
+            state.pools[pool_id].nodes.pop(node_id, None)
         case ["schedule", str(schedule_id)]:
             state.schedules.pop(schedule_id, None)
         case ["job", str(job_id)]:
             state.jobs.pop(job_id, None)
         case ["task", str(job_id), str(task_id)]:
             state.jobs[job_id].tasks.pop(task_id, None)
+            state.jobs[job_id].subtasks.pop(task_id.lower(), None)
         case _:
             raise ValueError("not a line of a journal")

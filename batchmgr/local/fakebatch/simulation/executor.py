@@ -1,16 +1,17 @@
 """The executor that runs no processes: tasks last as long, and end, as they are told to."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Final
 
-from batchmgr.local.fakebatch.execution.port import Order
+from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
-from batchmgr.local.fakebatch.simulation.clock import VirtualClock
 from batchmgr.local.fakebatch.simulation.plan import Plan, seconds
-from batchmgr.local.fakebatch.wire import durations
+from batchmgr.local.fakebatch.wire import durations, ticks
 
 DURATION: Final = "FAKEBATCH_DURATION"
 EXIT_CODE: Final = "FAKEBATCH_EXIT_CODE"
@@ -19,33 +20,50 @@ _OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWall
 
 
 class SimulatedExecutor:
-    """Lets tasks pass their time on a virtual clock. They have no files.
+    """Lets tasks pass their time on the clock of the process. Their output is empty.
 
     How long a run lasts and how it exits is drawn as the plan says, from its seed and the ids of job and
     task: in whatever order they run, the same tasks fare alike. A task, or its job for all of its tasks, may
     decide by its environment settings FAKEBATCH_DURATION, such as `2s`, and FAKEBATCH_EXIT_CODE.
     """
 
-    def __init__(self, plan: Plan, clock: VirtualClock) -> None:
+    def __init__(self, plan: Plan, layout: Layout) -> None:
         self._plan = plan
-        self._clock = clock
+        self._layout = layout
         self._runs: Counter[tuple[str, str]] = Counter()
 
     async def run(self, order: Order) -> Outcome:
         """Wait until the time of the run is over."""
+        return await self.begin(order)
+
+    def begin(self, order: Order) -> asyncio.Future[Outcome]:
+        """Begin a run, whose outcome is there when its time is over."""
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
-            lasts, exit_code = self._fate(order)
+            lasts, outcome = self._fate(order)
         except ValueError as error:
-            return unprepared(Failure("CommandLaunchFailed", str(error)))
-        limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
-        if limit is not None and lasts > limit:
-            await self._clock.sleep(limit)
-            return Outcome(exit_code=_KILLED, failure=_OUT_OF_TIME)
-        await self._clock.sleep(lasts)
-        return exited(exit_code)
+            ended.set_result(unprepared(Failure("CommandLaunchFailed", str(error))))
+            return ended
+
+        def end() -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        timer = ticks.call_later(lasts, end, awaited=True)
+        ended.add_done_callback(lambda _: timer.cancel())
+        return ended
+
+    def lay_out(self, place: Place) -> None:
+        """Make the empty files of a task: to make them while so many run would take longer than all else."""
+        root = self._layout.task_root(*place)
+        if self._runs[(place.job_id, place.task_id)] and not root.exists():
+            (root / "wd").mkdir(parents=True)
+            for name in ("stdout.txt", "stderr.txt"):
+                (root / name).touch()
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
-        """Forget how often the tasks ran."""
+        """Forget how often the tasks ran, and remove what files they have."""
+        await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
         if task_id is not None:
             self._runs.pop((job_id, task_id), None)
             return
@@ -56,13 +74,14 @@ class SimulatedExecutor:
         """Install nothing."""
 
     async def remove_node(self, pool_id: str, node_id: str) -> None:
-        """Remove nothing: nodes have no files."""
+        """Remove the files of a node."""
+        await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
 
     async def close(self) -> None:
         """Release nothing: nothing is held."""
 
-    def _fate(self, order: Order) -> tuple[float, int]:
-        """Return the seconds of a run and its exit code. Raises ValueError for settings that say neither."""
+    def _fate(self, order: Order) -> tuple[float, Outcome]:
+        """Return the seconds of a run and its end. Raises ValueError for settings that say neither."""
         key = (order.job_id, order.task_id)
         self._runs[key] += 1
         random = Random(f"{self._plan.seed}/{order.job_id}/{order.task_id}/{self._runs[key]}")  # noqa: S311
@@ -72,7 +91,10 @@ class SimulatedExecutor:
             lasts = seconds(settings[DURATION])
         if EXIT_CODE in settings:
             exit_code = int(settings[EXIT_CODE])
-        return lasts, exit_code
+        limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
+        if limit is not None and lasts > limit:
+            return limit, Outcome(exit_code=_KILLED, failure=_OUT_OF_TIME)
+        return lasts, exited(exit_code)
 
 
 def _settings(order: Order) -> Mapping[str, str]:

@@ -1,0 +1,99 @@
+"""A workload's client of Azure Batch, by the article's names: settings from the environment, and a factory.
+
+Planning a job and running a task never call Azure Batch, and many nodes have no client installed: so the
+client is opened when it is first used.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from batchmgr.errors import BatchmgrError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENDPOINT_VARIABLE = "BATCHMGR_BATCH_ENDPOINT"
+ACCOUNT_VARIABLE = "BATCHMGR_BATCH_ACCOUNT"
+KEY_VARIABLE = "BATCHMGR_BATCH_KEY"
+
+
+class BatchClientSettings:
+    """Where Azure Batch is, and who asks: from `BATCHMGR_BATCH_ENDPOINT`, `_ACCOUNT` and `_KEY`.
+
+    >>> settings = BatchClientSettings({"BATCHMGR_BATCH_ENDPOINT": "https://hpc.westeurope.batch.azure.com"})
+    >>> settings.endpoint, settings.has_key
+    ('https://hpc.westeurope.batch.azure.com', False)
+
+    Without a key, the identity of the machine is used (DefaultAzureCredential). Nothing need be set as long
+    as the client is not used.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        source = os.environ if environment is None else environment
+        self.endpoint = source.get(ENDPOINT_VARIABLE, "").rstrip("/")
+        self.account = source.get(ACCOUNT_VARIABLE, "")
+        self.key = source.get(KEY_VARIABLE, "")
+
+    @property
+    def has_key(self) -> bool:
+        """Whether a shared key is used."""
+        return bool(self.key)
+
+    def __repr__(self) -> str:
+        return f"BatchClientSettings(endpoint={self.endpoint!r}, account={self.account!r})"
+
+
+class BatchClientError(BatchmgrError):
+    """The client of Azure Batch cannot be opened: something is not set, or not installed."""
+
+
+class BatchClient:
+    """`azure.batch.BatchClient`, opened when it is first used. Made by `BatchClientFactory`."""
+
+    def __init__(self, settings: BatchClientSettings) -> None:
+        self._settings = settings
+        self._opened: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._opened is None:
+            self._opened = _open(self._settings)
+        return getattr(self._opened, name)
+
+    def close(self) -> None:
+        """Release its connections, if there are any."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+class BatchClientFactory:
+    """Makes the client that a workload is given.
+
+    >>> client = BatchClientFactory.create(BatchClientSettings({}))
+    >>> client.close()
+    """
+
+    @staticmethod
+    def create(settings: BatchClientSettings) -> BatchClient:
+        """A client for these settings; it costs nothing until it is used."""
+        return BatchClient(settings)
+
+
+def _open(settings: BatchClientSettings) -> object:
+    if not settings.endpoint:
+        raise BatchClientError(f"set {ENDPOINT_VARIABLE}, such as https://hpc.westeurope.batch.azure.com")
+    if settings.has_key and not settings.account:
+        raise BatchClientError(f"{KEY_VARIABLE} is set: set {ACCOUNT_VARIABLE} too")
+    try:
+        from batchmgr.adapters.azure_batch import open_own_client
+    except (ImportError, SyntaxError) as error:
+        raise BatchClientError(
+            "the client of Azure Batch needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
+        ) from error
+    return open_own_client(settings.endpoint, settings.account, settings.key)
+
+
+__all__ = ["BatchClient", "BatchClientError", "BatchClientFactory", "BatchClientSettings"]

@@ -1,0 +1,97 @@
+"""What the lines of a journal tell.
+
+A line is a JSON array: `["format", number]`, which is the first, and then `["pool", id, value]`,
+`["node", pool id, id, value]`, `["schedule", id, value]`, `["job", id, value]`,
+`["task", job id, id, value]`, `["subtasks", job id, task id, [values]]`, `["visit", job id, node id, value]`,
+`["satisfied", job id, [task ids]]`, or `["gone", kind, id, ...]`. The last line about a thing holds. A task
+whose properties are as they were is written without its `spec`.
+"""
+
+from collections.abc import Iterator
+from json import JSONEncoder
+from typing import Any, Final
+
+from batchmgr.local.fakebatch.model.task import Task
+from batchmgr.local.fakebatch.model.task_spec import as_dict
+from batchmgr.local.fakebatch.persistence.codec import encode
+from batchmgr.local.fakebatch.store import JobRecord, Store
+
+FORMAT: Final = 2
+"""The format of the journals that this module describes."""
+
+Change = tuple[str, ...]
+"""A kind and ids: those of a line without its value; of `satisfied`, the id of one task."""
+
+line: Final = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+"""Returns the text of a line."""
+
+
+def telling(store: Store, change: Change, *, with_spec: bool) -> str | None:
+    """Return the line that tells of a change; None where the thing is gone, as another line tells."""
+    kind, *ids = change
+    if kind == "satisfied":
+        return line([kind, ids[0], ids[1:]])
+    value = _value(store, kind, ids, with_spec=with_spec)
+    return None if value is None else line([*change, value])
+
+
+def _value(store: Store, kind: str, ids: list[str], *, with_spec: bool) -> Any:
+    first = ids[0]
+    match kind:
+        case "schedule":
+            return encode(store.schedules.get(first))
+        case "pool" | "node":
+            pool = store.pools.get(first)
+            if pool is None:
+                return None
+            return encode(pool.pool if kind == "pool" else pool.nodes.get(ids[1]))
+        case _:
+            job = store.jobs.get(first)
+            return None if job is None else _value_of_job(job, kind, ids[-1], with_spec=with_spec)
+
+
+def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -> Any:
+    match kind:
+        case "job":
+            return encode(record.job)
+        case "subtasks":
+            found = record.subtasks.get(name.lower())
+            return None if found is None else encode(tuple(found))
+        case "visit":
+            return encode(record.visits.get(name))
+        case _:
+            task = record.tasks.get(name)
+            return None if task is None else _task_value(task, with_spec=with_spec)
+
+
+def _task_value(task: Task, *, with_spec: bool) -> dict[str, Any]:
+    value: dict[str, Any] = encode(task)
+    value["spec"] = as_dict(task.spec)
+    if not with_spec:
+        del value["spec"]
+    return value
+
+
+def few(store: Store) -> Iterator[Change]:
+    """Yield what a journal begins with: what changes in it can be told from then on."""
+    for pool in store.pools:
+        yield "pool", pool.pool.id
+        for node in pool.nodes:
+            yield "node", pool.pool.id, node.id
+    for schedule in store.schedules:
+        yield "schedule", schedule.id
+    for job in store.jobs:
+        yield "job", job.job.id
+
+
+def many(record: JobRecord) -> Iterator[Change]:
+    """Yield what there is to tell of a job besides itself."""
+    job_id = record.job.id
+    for key in record.dependencies.satisfied:
+        yield "satisfied", job_id, key
+    for task_id in record.tasks.ids:
+        yield "task", job_id, task_id
+    for task_id in record.subtasks:
+        yield "subtasks", job_id, task_id
+    for node_id in record.visits:
+        yield "visit", job_id, node_id

@@ -1,0 +1,105 @@
+"""From a draft to a plan: the FinalizeTask takes its place, last, waiting for all, leaving the finalize blob.
+
+Every job gets it here, whether a workload, a list of tasks or a job manager task described the job.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from batchmgr.model.files import FINALIZE_CONTAINER, OutputFileSpecification
+from batchmgr.model.plan import (
+    FINALIZE_FILE,
+    FINALIZE_TASK_ID,
+    FINALIZE_VARIABLE,
+    RESERVED_PREFIX,
+    JobDraft,
+    JobPlan,
+    TaskPlan,
+)
+from batchmgr.model.plan_rules import check_plan
+
+MAX_DEPENDENCY_CHARACTERS = 64_000
+"""How many characters all ids in one task's dependencies may have. Ranges of integer ids cost nothing."""
+
+INTEGER_ID = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+"""Ids that Azure Batch takes as ranges."""
+
+
+def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
+    """The plan of the job. `finalize_message` is the JSON object that comes back in the finalize blob.
+
+    Raises `InvalidJobError` for what Azure Batch cannot do.
+    """
+    plan = lay_out(job_id, draft, finalize_message)
+    check_plan(plan)
+    return plan
+
+
+def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
+    """The plan of the job, unchecked."""
+    tasks = mark_leaves(draft.tasks)
+    gathering, awaited = gather([task.id for task in tasks if task.is_leaf])
+    finalize_blob = OutputFileSpecification(
+        source_file_path=FINALIZE_FILE,
+        target_blob_path=f"{job_id}.json",
+        container_name=FINALIZE_CONTAINER,
+        upload_condition="taskCompletion",
+    )
+    finalize_task = replace(
+        draft.finalize_task,
+        id=FINALIZE_TASK_ID,
+        environment={**draft.finalize_task.environment, FINALIZE_VARIABLE: finalize_message},
+        output_files=(*draft.finalize_task.output_files, finalize_blob),
+        depends_on=awaited,
+    )
+    return JobPlan(
+        job_id=job_id,
+        job=draft.job,
+        tasks=tasks,
+        gathering_tasks=gathering,
+        finalize_task=finalize_task,
+        job_manager_task=draft.job_manager_task,
+        can_report=draft.can_report,
+    )
+
+
+def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:
+    """The same tasks, each knowing whether another one waits for it."""
+    awaited = {task_id for task in tasks for task_id in task.depends_on}
+    return tuple(replace(task, is_leaf=task.id not in awaited) for task in tasks)
+
+
+def gather(ids: Sequence[str]) -> tuple[tuple[TaskPlan, ...], tuple[str, ...]]:
+    """Tasks that do nothing but wait for some of `ids` each, and what there is to wait for in their stead.
+
+    There are none unless the ids have more characters than one task can wait for.
+    """
+    named = [task_id for task_id in ids if not INTEGER_ID.fullmatch(task_id)]
+    if sum(map(len, named)) <= MAX_DEPENDENCY_CHARACTERS:
+        return (), tuple(ids)
+    tasks = tuple(
+        TaskPlan(
+            id=f"{RESERVED_PREFIX}gather-{number}",
+            display_name="waits for some of the tasks",
+            command_line="/bin/sh -c :",
+            depends_on=tuple(group),
+        )
+        for number, group in enumerate(_groups(named), 1)
+    )
+    rest = [task_id for task_id in ids if INTEGER_ID.fullmatch(task_id)]
+    return tasks, (*rest, *(task.id for task in tasks))
+
+
+def _groups(ids: Iterable[str]) -> Iterator[list[str]]:
+    group: list[str] = []
+    size = 0
+    for task_id in ids:
+        if size + len(task_id) > MAX_DEPENDENCY_CHARACTERS:
+            yield group
+            group, size = [], 0
+        group.append(task_id)
+        size += len(task_id)
+    yield group

@@ -1,0 +1,213 @@
+"""What Azure Batch cannot do is found here, while a job is planned: the one list of rules for every plan.
+
+A broken rule is an `InvalidJobError` that names the field, as a path in the job message, and says what to
+change. Rules on the tasks' own options are in `task_rules`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from typing import Iterator, Sequence, Union
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.job_specification import AutoPoolSpecification, JobSpecification
+from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.task_rules import (
+    environment_problems,
+    package_problems,
+    positive,
+    run_problems,
+    task_problems,
+)
+
+PRIORITIES = range(-1000, 1001)
+SHORTEST_AUTOSCALE_INTERVAL = timedelta(minutes=5)
+_NO_IDENTITY = (
+    "Azure Batch gives no managed identity to an autoPool: use a pool that has it (poolId), or leave the "
+    "identity out where the file is in batchmgr's own storage account"
+)
+Files = Sequence[Union[InputFileSpecification, OutputFileSpecification]]
+
+
+def check_plan(plan: JobPlan) -> None:
+    """Raise `InvalidJobError` for the first rule that the plan breaks."""
+    for problem in plan_problems(plan):
+        raise problem
+
+
+def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
+    """Every rule that the plan breaks."""
+    yield from _job_problems(plan.job)
+    if plan.job_manager_task is not None:
+        yield from task_problems(plan.job_manager_task, "jobManagerTask", is_own=True)
+    elif not plan.tasks:
+        yield InvalidJobError("a job needs at least one task", field="tasks")
+    for index, task in enumerate(plan.tasks):
+        yield from task_problems(task, f"tasks[{index}]")
+    yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
+    yield from _id_problems(plan.tasks)
+    if plan.job.auto_pool is not None:
+        yield from _auto_pool_problems(plan.job.auto_pool)
+        for field, files in _files(plan):
+            yield from _identity_problems(field, files)
+        for index, task in enumerate(plan.tasks):
+            yield from _capability_problems(task, plan.job.auto_pool, f"tasks[{index}]")
+
+
+def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
+    seen: dict[str, str] = {}
+    for index, task in enumerate(tasks):
+        twin = seen.get(task.id.lower())
+        if twin is not None:
+            yield InvalidJobError(
+                f"{task.id!r} is taken by {twin!r}: Azure Batch ignores case in ids",
+                field=f"tasks[{index}].id",
+            )
+        seen[task.id.lower()] = task.id
+    ids = {task.id for task in tasks}
+    is_complete = True
+    for index, task in enumerate(tasks):
+        for place, parent in enumerate(task.depends_on):
+            if parent not in ids:
+                is_complete = False
+                yield InvalidJobError(
+                    f"there is no task {parent!r}", field=f"tasks[{index}].dependsOn[{place}]"
+                )
+    if is_complete and len(ids) == len(tasks):
+        circle = _circle(tasks)
+        if circle:
+            yield InvalidJobError(f"tasks wait for each other: {' → '.join(circle)}", field="tasks")
+
+
+def _circle(tasks: Sequence[TaskPlan]) -> list[str]:
+    """Ids of tasks that wait for each other, the first one repeated at the end; empty if there are none."""
+    # Kahn's way, since graphlib is younger than the Pythons of some nodes.
+    waiting = {task.id: len(set(task.depends_on)) for task in tasks}
+    followers: dict[str, list[str]] = {}
+    for task in tasks:
+        for parent in set(task.depends_on):
+            followers.setdefault(parent, []).append(task.id)
+    ready = deque(name for name, count in waiting.items() if not count)
+    while ready:
+        name = ready.popleft()
+        del waiting[name]
+        for follower in followers.get(name, ()):
+            waiting[follower] -= 1
+            if not waiting[follower]:
+                ready.append(follower)
+    if not waiting:
+        return []
+    parents = {task.id: task.depends_on for task in tasks if task.id in waiting}
+    path = [next(iter(parents))]
+    while path[-1] not in path[:-1]:
+        path.append(next(parent for parent in parents[path[-1]] if parent in waiting))
+    return path[path.index(path[-1]) :]
+
+
+def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:
+    if job.pool_id and job.auto_pool is not None:
+        yield InvalidJobError("give either poolId or autoPool", field="autoPool")
+    if not job.pool_id and job.auto_pool is None:
+        yield InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
+    if job.priority not in PRIORITIES:
+        yield InvalidJobError(f"must be from -1000 to 1000, not {job.priority}", field="priority")
+    if job.max_parallel_tasks < 1 and job.max_parallel_tasks != -1:
+        yield InvalidJobError("must be 1 or more, or -1 for no limit", field="maxParallelTasks")
+    yield from positive(job.max_wall_clock_time, "maxWallClockTime")
+    yield from environment_problems(job.environment, "environment")
+    if job.job_preparation_task is not None:
+        yield from run_problems(job.job_preparation_task, "jobPreparationTask")
+    if job.job_release_task is not None:
+        yield from run_problems(job.job_release_task, "jobReleaseTask")
+        if job.job_preparation_task is None:
+            yield InvalidJobError(
+                "Azure Batch runs it only where a jobPreparationTask has run: give one too",
+                field="jobReleaseTask",
+            )
+
+
+def _auto_pool_problems(pool: AutoPoolSpecification) -> Iterator[InvalidJobError]:
+    field = "autoPool"
+    has_targets = bool(pool.target_dedicated_nodes or pool.target_low_priority_nodes)
+    if min(pool.target_dedicated_nodes, pool.target_low_priority_nodes) < 0:
+        yield InvalidJobError("must be 0 or more", field=f"{field}.targetDedicatedNodes")
+    if has_targets and pool.autoscale_formula:
+        yield InvalidJobError(
+            "give either targetDedicatedNodes and targetLowPriorityNodes, or an autoscaleFormula",
+            field=f"{field}.autoscaleFormula",
+        )
+    if not has_targets and not pool.autoscale_formula:
+        yield InvalidJobError(
+            "the pool would have no nodes: give targetDedicatedNodes, targetLowPriorityNodes or an "
+            "autoscaleFormula",
+            field=f"{field}.targetDedicatedNodes",
+        )
+    interval = pool.autoscale_evaluation_interval
+    if interval is not None and interval < SHORTEST_AUTOSCALE_INTERVAL:
+        yield InvalidJobError("must be PT5M or longer", field=f"{field}.autoscaleEvaluationInterval")
+    if not 1 <= pool.task_slots_per_node <= 256:
+        yield InvalidJobError("must be from 1 to 256", field=f"{field}.taskSlotsPerNode")
+    image = pool.image
+    named = bool(image.publisher and image.offer and image.sku)
+    if named == bool(image.virtual_machine_image_id):
+        yield InvalidJobError(
+            "give publisher, offer and sku, or virtualMachineImageId", field=f"{field}.image"
+        )
+    yield from package_problems(pool.application_packages, f"{field}.applicationPackages")
+
+
+def _files(plan: JobPlan) -> Iterator[tuple[str, Files]]:
+    nodes = {"jobPreparationTask": plan.job.job_preparation_task, "jobReleaseTask": plan.job.job_release_task}
+    for name, node_task in nodes.items():
+        if node_task is not None:
+            yield f"{name}.inputFiles", node_task.input_files
+    for index, task in enumerate((*plan.tasks, plan.finalize_task)):
+        field = "finalizeTask" if task is plan.finalize_task else f"tasks[{index}]"
+        yield f"{field}.inputFiles", task.input_files
+        yield f"{field}.outputFiles", task.output_files
+        if task.multi_instance_settings is not None:
+            yield (
+                f"{field}.multiInstanceSettings.commonInputFiles",
+                task.multi_instance_settings.common_input_files,
+            )
+
+
+def _identity_problems(field: str, files: Files) -> Iterator[InvalidJobError]:
+    for index, file in enumerate(files):
+        if file.identity_reference:
+            yield InvalidJobError(_NO_IDENTITY, field=f"{field}[{index}].identityReference")
+
+
+def _capability_problems(
+    task: TaskPlan, pool: AutoPoolSpecification, field: str
+) -> Iterator[InvalidJobError]:
+    if task.required_slots > pool.task_slots_per_node:
+        yield InvalidJobError(
+            f"{task.required_slots} slots never fit a node of this autoPool, which has "
+            f"{pool.task_slots_per_node} (taskSlotsPerNode)",
+            field=f"{field}.requiredSlots",
+        )
+    container = task.container_settings
+    if container is not None and container.registry_identity_reference:
+        yield InvalidJobError(_NO_IDENTITY, field=f"{field}.containerSettings.registryIdentityReference")
+    if container is not None and not pool.container_image_names:
+        yield InvalidJobError(
+            "nodes of this autoPool can't run containers: give it containerImageNames",
+            field=f"{field}.containerSettings",
+        )
+    settings = task.multi_instance_settings
+    if settings is None:
+        return
+    if not pool.enable_inter_node_communication or pool.task_slots_per_node != 1:
+        yield InvalidJobError(
+            "a multi-instance task needs an autoPool with enableInterNodeCommunication and one slot a node",
+            field=f"{field}.multiInstanceSettings",
+        )
+    nodes = pool.target_dedicated_nodes + pool.target_low_priority_nodes
+    if not pool.autoscale_formula and settings.number_of_instances > nodes:
+        yield InvalidJobError(
+            f"{settings.number_of_instances} instances never fit the {nodes} nodes of this autoPool",
+            field=f"{field}.multiInstanceSettings.numberOfInstances",
+        )

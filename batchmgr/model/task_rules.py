@@ -1,0 +1,151 @@
+"""The rules on one task: what Azure Batch would refuse, or never run. See `plan_rules`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.ids import is_valid_id
+from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
+from batchmgr.model.paths import check_input_file, check_output_file
+from batchmgr.model.plan import RESERVED_PREFIX, TaskPlan
+from batchmgr.model.task_options import (
+    ApplicationPackageReference,
+    ContainerSettings,
+    ExitConditions,
+    MultiInstanceSettings,
+    UserIdentity,
+)
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_APPLICATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_APPLICATION_VERSION = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 _ -"
+
+
+def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterator[InvalidJobError]:
+    """Every rule that one task breaks by itself. `is_own` allows an id that batchmgr keeps for itself."""
+    if not is_valid_id(task.id):
+        yield InvalidJobError(f"{ID_RULE}, not {task.id!r}", field=f"{field}.id")
+    elif not is_own and task.id.lower().startswith(RESERVED_PREFIX):
+        yield InvalidJobError(f"ids that begin with {RESERVED_PREFIX} are reserved", field=f"{field}.id")
+    yield from run_problems(task, field)
+    for index, file in enumerate(task.output_files):
+        yield from _checked(check_output_file, file, f"{field}.outputFiles[{index}]")
+    if task.max_task_retry_count < -1:
+        yield InvalidJobError("must be -1 or more", field=f"{field}.maxTaskRetryCount")
+    if task.required_slots < 1:
+        yield InvalidJobError("must be 1 or more", field=f"{field}.requiredSlots")
+    if task.exit_conditions is not None:
+        yield from _exit_problems(task.exit_conditions, f"{field}.exitConditions")
+    yield from package_problems(task.application_packages, f"{field}.applicationPackages")
+    if task.multi_instance_settings is not None:
+        yield from _multi_instance_problems(task, task.multi_instance_settings, field)
+
+
+def run_problems(
+    task: TaskPlan | JobPreparationTask | JobReleaseTask, field: str
+) -> Iterator[InvalidJobError]:
+    """What is wrong with a command and its surroundings, of whatever kind of task."""
+    yield from _command_problems(task.command_line, f"{field}.commandLine")
+    yield from environment_problems(task.environment, f"{field}.environment")
+    yield from file_problems(task.input_files, f"{field}.inputFiles")
+    yield from positive(task.max_wall_clock_time, f"{field}.maxWallClockTime")
+    yield from positive(task.retention_time, f"{field}.retentionTime")
+    if task.container_settings is not None:
+        yield from _container_problems(task.container_settings, f"{field}.containerSettings")
+    if task.user_identity is not None:
+        yield from _user_problems(task.user_identity, f"{field}.userIdentity")
+
+
+def file_problems(files: Sequence[InputFileSpecification], field: str) -> Iterator[InvalidJobError]:
+    """What is wrong with input files."""
+    for index, file in enumerate(files):
+        yield from _checked(check_input_file, file, f"{field}[{index}]")
+
+
+def environment_problems(environment: Mapping[str, str], field: str) -> Iterator[InvalidJobError]:
+    """What is wrong with environment variables."""
+    for name, value in environment.items():
+        if not _ENVIRONMENT_NAME.fullmatch(name) or "\0" in value:
+            yield InvalidJobError("not an environment variable", field=f"{field}.{name}")
+        elif name.upper().startswith("AZ_BATCH_"):
+            yield InvalidJobError("AZ_BATCH_ variables are set by Azure Batch", field=f"{field}.{name}")
+
+
+def package_problems(
+    packages: Iterable[ApplicationPackageReference], field: str
+) -> Iterator[InvalidJobError]:
+    """What is wrong with references to application packages."""
+    for index, package in enumerate(packages):
+        if not _APPLICATION_ID.fullmatch(package.application_id):
+            yield InvalidJobError(ID_RULE, field=f"{field}[{index}].applicationId")
+        if not _APPLICATION_VERSION.fullmatch(package.version):
+            yield InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ - .", field=f"{field}[{index}].version")
+
+
+def positive(time: timedelta | None, field: str) -> Iterator[InvalidJobError]:
+    """What is wrong with a limit of time."""
+    if time is not None and time <= timedelta(0):
+        yield InvalidJobError("must be longer than zero, such as PT6H", field=field)
+
+
+def _command_problems(command_line: str, field: str) -> Iterator[InvalidJobError]:
+    if "\0" in command_line or not command_line.strip():
+        yield InvalidJobError("must be a command", field=field)
+
+
+def _exit_problems(conditions: ExitConditions, field: str) -> Iterator[InvalidJobError]:
+    for options in conditions.all_options:
+        yield from _one_of(options.job_action, ("none", "disable", "terminate"), f"{field}.jobAction")
+        yield from _one_of(options.dependency_action, ("", "satisfy", "block"), f"{field}.dependencyAction")
+    for index, span in enumerate(conditions.exit_code_ranges):
+        if span.start > span.end:
+            yield InvalidJobError("start must not be above end", field=f"{field}.exitCodeRanges[{index}]")
+
+
+def _container_problems(settings: ContainerSettings, field: str) -> Iterator[InvalidJobError]:
+    if not settings.image_name.strip():
+        yield InvalidJobError("must name a container image", field=f"{field}.imageName")
+    places = ("", "taskWorkingDirectory", "containerImageDefault")
+    yield from _one_of(settings.working_directory, places, f"{field}.workingDirectory")
+    if bool(settings.registry_server) != bool(settings.registry_identity_reference):
+        yield InvalidJobError(
+            "give registryServer and registryIdentityReference together", field=f"{field}.registryServer"
+        )
+
+
+def _user_problems(user: UserIdentity, field: str) -> Iterator[InvalidJobError]:
+    if user.user_name and (user.scope or user.elevation_level):
+        yield InvalidJobError("give either a userName, or a scope and an elevationLevel", field=field)
+    yield from _one_of(user.scope, ("", "task", "pool"), f"{field}.scope")
+    yield from _one_of(user.elevation_level, ("", "nonAdmin", "admin"), f"{field}.elevationLevel")
+
+
+def _multi_instance_problems(
+    task: TaskPlan, settings: MultiInstanceSettings, field: str
+) -> Iterator[InvalidJobError]:
+    own = f"{field}.multiInstanceSettings"
+    if settings.number_of_instances < 1:
+        yield InvalidJobError("must be 1 or more", field=f"{own}.numberOfInstances")
+    yield from _command_problems(settings.coordination_command_line, f"{own}.coordinationCommandLine")
+    yield from file_problems(settings.common_input_files, f"{own}.commonInputFiles")
+    if task.required_slots != 1:
+        yield InvalidJobError("a multi-instance task takes one slot a node", field=f"{field}.requiredSlots")
+
+
+def _one_of(value: str, allowed: Sequence[str], field: str) -> Iterator[InvalidJobError]:
+    if value not in allowed:
+        yield InvalidJobError(f"must be one of {', '.join(a for a in allowed if a)}", field=field)
+
+
+def _checked(
+    check: Callable[..., None], file: InputFileSpecification | OutputFileSpecification, field: str
+) -> Iterator[InvalidJobError]:
+    try:
+        check(file, field=field)
+    except InvalidJobError as problem:
+        yield problem

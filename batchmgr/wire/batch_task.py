@@ -1,0 +1,184 @@
+"""The bodies of Azure Batch tasks, as JSON values, built once from the plan (api-version 2025-06-01)."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+
+import msgspec
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.completion import INTEGER_ID, MAX_DEPENDENCY_CHARACTERS
+from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
+from batchmgr.model.plan import TaskPlan
+from batchmgr.model.task_options import (
+    ApplicationPackageReference,
+    ContainerSettings,
+    ExitConditions,
+    ExitOptions,
+    MultiInstanceSettings,
+    UserIdentity,
+)
+from batchmgr.wire.batch_files import Grants, Json, identity, output_file, resource_file
+
+
+def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) -> Json:
+    """The body that adds one task. `has_job_actions`: some task of the job may end or stop the job."""
+    body: Json = {"id": task.id, **run_body(task, grants)}
+    body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
+    if task.display_name:
+        body["displayName"] = task.display_name
+    if task.output_files:
+        body["outputFiles"] = [output_file(file, grants) for file in task.output_files]
+    if task.depends_on:
+        body["dependsOn"] = dependencies(task.id, task.depends_on)
+    if task.required_slots != 1:
+        body["requiredSlots"] = task.required_slots
+    if task.application_packages:
+        body["applicationPackageReferences"] = packages(task.application_packages)
+    if task.multi_instance_settings is not None:
+        body["multiInstanceSettings"] = _multi_instance(task.multi_instance_settings, grants)
+    if task.needs_job_access:
+        body["authenticationTokenSettings"] = {"access": ["job"]}
+    conditions = _exit_conditions(task, has_job_actions)
+    if conditions:
+        body["exitConditions"] = conditions
+    return body
+
+
+def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, grants: Grants) -> Json:
+    """What is common to all kinds of tasks: the command and its surroundings."""
+    body: Json = {"commandLine": task.command_line}
+    if task.environment:
+        body["environmentSettings"] = environment(task.environment)
+    if task.input_files:
+        body["resourceFiles"] = [resource_file(file, grants) for file in task.input_files]
+    if task.container_settings is not None:
+        body["containerSettings"] = _container(task.container_settings)
+    if task.user_identity is not None:
+        body["userIdentity"] = _user(task.user_identity)
+    return body
+
+
+def limits(task: TaskPlan | JobPreparationTask | JobReleaseTask) -> Json:
+    """How long a task may run, and how long its directory is kept."""
+    times = {"maxWallClockTime": task.max_wall_clock_time, "retentionTime": task.retention_time}
+    return {name: duration(time) for name, time in times.items() if time is not None}
+
+
+def environment(variables: Mapping[str, str]) -> list[Json]:
+    """Environment variables as Azure Batch takes them."""
+    return [{"name": name, "value": value} for name, value in variables.items()]
+
+
+def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
+    """Application packages as Azure Batch takes them."""
+    return [
+        {"applicationId": one.application_id, **({"version": one.version} if one.version else {})}
+        for one in references
+    ]
+
+
+def dependencies(task_id: str, parents: Iterable[str]) -> Json:
+    """The `dependsOn` property: runs of integer ids as ranges, the rest by id.
+
+    Raises InvalidJobError where the ids are longer than Azure Batch takes.
+    """
+    ids = list(dict.fromkeys(parents))
+    numbers = sorted(int(task) for task in ids if INTEGER_ID.fullmatch(task))
+    named = [task for task in ids if not INTEGER_ID.fullmatch(task)]
+    if sum(map(len, named)) > MAX_DEPENDENCY_CHARACTERS:
+        raise InvalidJobError(
+            f"{len(named)} tasks are waited for by {task_id!r}, with more than {MAX_DEPENDENCY_CHARACTERS} "
+            "characters of ids: use integer ids (1, 2, 3, …), which become ranges",
+            field="tasks",
+        )
+    body: Json = {}
+    if named:
+        body["taskIds"] = named
+    if numbers:
+        body["taskIdRanges"] = [{"start": start, "end": end} for start, end in _runs(numbers)]
+    return body
+
+
+def duration(value: timedelta) -> str:
+    """An ISO 8601 duration as Azure Batch reads it: `P1DT2H`, `PT0.5S`."""
+    return str(msgspec.to_builtins(value))
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    start = end = numbers[0]
+    for number in numbers[1:]:
+        if number != end + 1:
+            yield start, end
+            start = number
+        end = number
+    yield start, end
+
+
+def _exit_conditions(task: TaskPlan, has_job_actions: bool) -> Json:
+    """What follows from each way to end.
+
+    Only the FinalizeTask waits for leaves, and it runs whatever becomes of them. Where any task acts on the
+    job, Azure Batch would end the job for every failure that does not say otherwise: so each says it.
+    """
+    given = task.exit_conditions or ExitConditions()
+    body: Json = {}
+    if given.exit_codes:
+        body["exitCodes"] = [
+            {"code": one.code, "exitOptions": _options(one.exit_options, task, has_job_actions)}
+            for one in given.exit_codes
+        ]
+    if given.exit_code_ranges:
+        body["exitCodeRanges"] = [
+            {
+                "start": one.start,
+                "end": one.end,
+                "exitOptions": _options(one.exit_options, task, has_job_actions),
+            }
+            for one in given.exit_code_ranges
+        ]
+    fallback = given.default
+    for name, options in (
+        ("default", fallback),
+        ("preProcessingError", given.pre_processing_error or fallback),
+        ("fileUploadError", given.file_upload_error or fallback),
+    ):
+        if options is not None or task.is_leaf or has_job_actions:
+            body[name] = _options(options or ExitOptions(), task, has_job_actions)
+    return body
+
+
+def _options(options: ExitOptions, task: TaskPlan, has_job_actions: bool) -> Json:
+    body: Json = {"jobAction": options.job_action} if has_job_actions else {}
+    action = "satisfy" if task.is_leaf else options.dependency_action
+    return {**body, "dependencyAction": action} if action else body
+
+
+def _container(settings: ContainerSettings) -> Json:
+    body: Json = {"imageName": settings.image_name}
+    if settings.container_run_options:
+        body["containerRunOptions"] = settings.container_run_options
+    if settings.working_directory:
+        body["workingDirectory"] = settings.working_directory
+    if settings.registry_server:
+        registry = {"registryServer": settings.registry_server}
+        body["registry"] = {**registry, **identity(settings.registry_identity_reference)}
+    return body
+
+
+def _user(user: UserIdentity) -> Json:
+    if user.user_name:
+        return {"username": user.user_name}
+    auto_user: Json = {"scope": user.scope} if user.scope else {}
+    if user.elevation_level:
+        auto_user["elevationLevel"] = user.elevation_level.lower()
+    return {"autoUser": auto_user}
+
+
+def _multi_instance(settings: MultiInstanceSettings, grants: Grants) -> Json:
+    body: Json = {
+        "numberOfInstances": settings.number_of_instances,
+        "coordinationCommandLine": settings.coordination_command_line,
+    }
+    if settings.common_input_files:
+        body["commonResourceFiles"] = [resource_file(file, grants) for file in settings.common_input_files]
+    return body

@@ -1,0 +1,70 @@
+"""The job manager task: on a node, it decides what the job's tasks are, and leaves them in a file.
+
+Azure Batch keeps the file as a blob; the control plane reads it, checks it and adds the tasks. The node needs
+no access to Azure Batch, and the workload no Python that the control plane could run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from typing import Any
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.job_specification import JobSpecification
+from batchmgr.model.plan import JOB_VARIABLE, PLANNED_TASKS_FILE
+from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.execution import attempt, exit_code, write_json
+from batchmgr.workload.job_manager import JobContext
+from batchmgr.workload.planning import draft_job
+from batchmgr.workload.task import TaskContext
+
+_NOT_IN_MESSAGES = frozenset({"is_leaf"})
+
+
+def run_job_manager(workload: WorkloadBase, environment: Mapping[str, str]) -> int:
+    """Plan the job that `BATCHMGR_JOB` describes; answers the exit code for the process."""
+    context = TaskContext.from_environment(environment)
+    error = attempt(context, lambda: _plan(workload, environment, context))
+    return exit_code(error)
+
+
+def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskContext) -> None:
+    try:
+        job = json.loads(environment[JOB_VARIABLE])
+    except KeyError:
+        raise InvalidJobError(
+            f"{JOB_VARIABLE} is not set: this command is what batchmgr starts as a job manager task"
+        ) from None
+    draft = draft_job(workload, JobContext(job_id=job["jobId"], inputs=job["inputs"]))
+    if draft.job != JobSpecification():
+        raise InvalidJobError(
+            "a job manager on a node comes too late to change the job as a whole (self.job): put its pool, "
+            "priority and such in the job message"
+        )
+    tasks = [to_message(task) for task in draft.tasks]
+    content = {"tasks": tasks, "finalizeTask": to_message(draft.finalize_task)}
+    write_json(context.working_directory / PLANNED_TASKS_FILE, content)
+
+
+def to_message(content: Any) -> Any:
+    """A value as it is written in a job message: names in camelCase, without what is not said."""
+    if is_dataclass(content):
+        given = ((item, getattr(content, item.name)) for item in fields(content))
+        return {
+            _camel(item.name): to_message(one)
+            for item, one in given
+            if item.name not in _NOT_IN_MESSAGES and one not in (None, "", (), {})
+        }
+    if isinstance(content, timedelta):
+        return f"PT{content.total_seconds():.6f}S"
+    if isinstance(content, (tuple, list)):
+        return [to_message(one) for one in content]
+    return content
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)

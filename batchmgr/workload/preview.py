@@ -1,0 +1,50 @@
+"""`plan`: what a job would be, shown before anything runs."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from itertools import islice
+
+from batchmgr.model.completion import lay_out
+from batchmgr.model.job_specification import JobSpecification
+from batchmgr.model.plan import INPUTS_VARIABLE, JobPlan, TaskPlan
+from batchmgr.model.plan_rules import plan_problems
+from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.job_arguments import read_inputs
+from batchmgr.workload.job_manager import JobContext
+from batchmgr.workload.planning import draft_job
+
+_SHOWN = 10
+_DEFAULT_POOL = "batchmgr's default pool"
+
+
+def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
+    """Print the plan and its problems; exit code 2 if there are any. Raises `InvalidJobError`."""
+    job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
+    context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
+    plan = lay_out(context.job_id, draft_job(workload, context), "{}")
+    problems = list(islice(plan_problems(plan), _SHOWN))
+    sys.stdout.write("\n".join(_lines(workload, plan)) + "\n")
+    for problem in problems:
+        sys.stdout.write(f"problem: {problem}\n")
+    return 2 if problems else 0
+
+
+def _lines(workload: WorkloadBase, plan: JobPlan) -> list[str]:
+    pool = "an auto pool" if plan.job.auto_pool else plan.job.pool_id
+    count = len(plan.tasks)
+    lines = [f"{workload.name}: {count} task{'s' * (count != 1)} and a FinalizeTask, on {pool}"]
+    lines += [_line(task) for task in plan.tasks[:_SHOWN]]
+    if count > _SHOWN:
+        lines.append(f"  … and {count - _SHOWN} more")
+    return [*lines, _line(plan.finalize_task, "after all")]
+
+
+def _line(task: TaskPlan, waits: str = "") -> str:
+    if not waits and task.depends_on:
+        waits = f"after {', '.join(task.depends_on[:5])}{', …' * (len(task.depends_on) > 5)}"
+    files = f"{len(task.input_files)} in, {len(task.output_files)} out"
+    what = task.environment.get(INPUTS_VARIABLE) or task.command_line
+    parts = (task.display_name, what if len(what) <= 60 else f"{what[:59]}…", files, waits)
+    return f"  {task.id:>4}  " + "  ".join(part for part in parts if part)

@@ -1,0 +1,65 @@
+"""`submit`: a job for this workload, sent to batchmgr over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from batchmgr.errors import BatchmgrError, InvalidJobError
+from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.job_arguments import read_inputs
+
+URL_VARIABLE = "BATCHMGR_URL"
+KEY_VARIABLE = "BATCHMGR_FUNCTION_KEY"
+_TIMEOUT = 60
+
+
+def submit(workload: WorkloadBase, arguments: Namespace) -> int:
+    """Send the job and print where to follow it. Raises `BatchmgrError` when it was not taken."""
+    url = arguments.url or os.environ.get(URL_VARIABLE, "")
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise InvalidJobError(
+            f"say where batchmgr is: --url https://my-app.azurewebsites.net, or set {URL_VARIABLE} "
+            f"(and {KEY_VARIABLE} to its function key)",
+            field="--url",
+        )
+    message = {
+        "workload": workload.name,
+        "inputs": read_inputs(arguments.inputs),
+        "jobId": arguments.job_id,
+        "poolId": arguments.pool,
+        "callBackUri": arguments.callback,
+    }
+    answer = _post(
+        f"{url.rstrip('/')}/api/jobs", {name: text for name, text in message.items() if text != ""}
+    )
+    sys.stdout.write(f"job {answer['jobId']} is {answer['state']}\n")
+    sys.stdout.write(f"{answer['statusUri']}\n" if "statusUri" in answer else "")
+    return 0
+
+
+def _post(url: str, message: object) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "x-functions-key": os.environ.get(KEY_VARIABLE, "")}
+    request = Request(url, data=json.dumps(message).encode(), headers=headers)  # noqa: S310
+    try:
+        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+            answer: dict[str, str] = json.load(response)
+            return answer
+    except HTTPError as error:
+        raise BatchmgrError(f"batchmgr refused the job ({error.code}): {_reason(error)}") from error
+    except (URLError, ValueError) as error:
+        raise BatchmgrError(f"batchmgr did not answer at {url}: {error}") from error
+
+
+def _reason(error: HTTPError) -> str:
+    try:
+        problem = json.loads(error.read())
+        return str(problem.get("detail") or problem.get("title") or error.reason)
+    except (ValueError, AttributeError):
+        hint = f"; is {KEY_VARIABLE} set?" if error.code == 401 else ""
+        return f"{error.reason}{hint}"

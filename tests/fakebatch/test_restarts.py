@@ -1,0 +1,86 @@
+"""Whatever happened before the service is killed, it is as it was afterwards, and goes on."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis.stateful import invariant, rule
+
+from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.persistence.journal import Journal
+from batchmgr.local.fakebatch.persistence.outage import lose_runs
+from batchmgr.local.fakebatch.persistence.reading import restore
+from batchmgr.local.fakebatch.store import Store
+from batchmgr.local.fakebatch.watching import unheeded
+from batchmgr.local.fakebatch.wire import ticks
+from tests.fakebatch.manual_executor import ManualExecutor
+from tests.fakebatch.test_state_machine import EngineMachine
+
+
+class KilledEngineMachine(EngineMachine):
+    """The engine, kept in a journal, and killed now and then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = tempfile.TemporaryDirectory()
+        self.path = Path(self.directory.name)
+        self._keep()
+
+    def _keep(self) -> None:
+        self.journal = self.turn(lambda: Journal(self.path, self.store))
+        self.store.watch(self.journal.note)
+
+    def teardown(self) -> None:
+        self.store.watch(unheeded)
+        self.turn(self.journal.close)
+        super().teardown()
+        self.directory.cleanup()
+
+    def _reread(self) -> Store:
+        self.turn(self.journal.flush)
+        store = Store()
+        restore(self.path, store)
+        return store
+
+    @rule()
+    def kill(self) -> None:
+        store = self._reread()
+        self.store.watch(unheeded)
+        self.turn(self.journal.close)
+        self.turn(self.engine.stop)
+        lose_runs(store, ticks.now())
+        self.store, self.executor = store, ManualExecutor(self._check_start)
+        self._keep()
+        self.turn(self._resume)
+
+    def _resume(self) -> None:
+        self.engine = Engine(self.store, self.executor)
+        self.engine.resume()
+
+    @invariant()
+    def the_journal_tells_all(self) -> None:
+        assert _told(self._reread()) == _told(self.store)
+
+
+def _told(store: Store) -> dict[str, Any]:
+    pools = {pool.pool.id: (pool.pool, {node.id: node for node in pool.nodes}) for pool in store.pools}
+    jobs = {
+        record.job.id: (
+            record.job,
+            {task.id: task for task in record.tasks},
+            record.counts(),
+            record.ready_tasks(),
+            record.running,
+            record.subtasks,
+            record.visits,
+            record.shunned,
+            set(record.dependencies.satisfied),
+        )
+        for record in store.jobs
+    }
+    return {"pools": pools, "jobs": jobs}
+
+
+KilledEngineMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestKilledEngine = KilledEngineMachine.TestCase
