@@ -16,6 +16,7 @@ from batchmgr.adapters import blob_events, blob_state, storage_queues
 from batchmgr.adapters.azure_batch import AzureBatch, BatchClient, open_client
 from batchmgr.adapters.blob_events import BlobEventLog
 from batchmgr.adapters.blob_finalize import BlobFinalizeSignal
+from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_state import BlobJobStore
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.node_storage import NodeBlobStorage
@@ -52,6 +53,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             sink=StorageEventSink(queues),
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
+            files=BlobJobFiles(blobs),
             storage=NodeBlobStorage(blobs, account_key, settings.node_identity),
             callbacks=HttpCallbackSender(
                 session,

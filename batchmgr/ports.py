@@ -12,6 +12,7 @@ from batchmgr.model.event import Event
 from batchmgr.model.files import ContainerNeed
 from batchmgr.model.job import JobRecord
 from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.report import TaskReport
 from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_files import ContainerGrant, Grants
@@ -202,12 +203,24 @@ class NodeStorage(Protocol):
         """
         ...
 
-    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
-        """A blob that a node has left in batchmgr's own account; None if it is not there."""
-        ...
-
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob, without a signature."""
+        ...
+
+
+class JobFiles(Protocol):
+    """What a job's tasks and batchmgr leave for each other in the job's own container."""
+
+    async def read(self, job_id: str, path: str) -> bytes | None:
+        """A blob; None if it is not there."""
+        ...
+
+    async def write(self, job_id: str, path: str, content: bytes) -> None:
+        """Leave a blob unless it is there. The container is."""
+        ...
+
+    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+        """The newest report of each task that has reported, in one call for 5,000 tasks."""
         ...
 
 
@@ -235,6 +248,7 @@ class Ports:
     queue: JobQueue
     finalize: FinalizeSignal
     storage: NodeStorage
+    files: JobFiles
     callbacks: CallbackSender
     workloads: WorkloadRegistry
     default_pool_id: str
@@ -248,6 +262,7 @@ __all__ = [
     "EventLog",
     "EventSink",
     "FinalizeSignal",
+    "JobFiles",
     "JobQueue",
     "JobStore",
     "NodeStorage",

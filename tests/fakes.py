@@ -9,6 +9,7 @@ from batchmgr.model.event import Event
 from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_key
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.report import TaskReport
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_files import ContainerGrant, Grants
 
@@ -92,9 +93,6 @@ class FakeEventSink:
 class FakeNodeStorage:
     """Grants everything."""
 
-    def __init__(self) -> None:
-        self.blobs: dict[str, bytes] = {}
-
     async def grant(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> Grants:
@@ -102,11 +100,25 @@ class FakeNodeStorage:
             need: ContainerGrant(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }
 
-    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
-        return self.blobs.get(f"{need.container_name}/{path}")
-
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"
+
+
+class FakeJobFiles:
+    """Blobs in a dictionary, and reports that a test has put there."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+        self.reported: dict[str, list[TaskReport]] = {}
+
+    async def read(self, job_id: str, path: str) -> bytes | None:
+        return self.blobs.get(f"{job_key(job_id)}/{path}")
+
+    async def write(self, job_id: str, path: str, content: bytes) -> None:
+        self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
+
+    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+        return self.reported.get(job_key(job_id), [])
 
 
 class FakeCallbackSender:

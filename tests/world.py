@@ -16,7 +16,6 @@ from batchmgr.local.dispatcher.memory import (
     Waiting,
 )
 from batchmgr.model.event import Event
-from batchmgr.model.ids import job_container
 from batchmgr.model.job import JobRecord
 from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.ports import Ports
@@ -26,7 +25,7 @@ from batchmgr.usecases.polling import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.registry import WorkloadRegistry
-from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeNodeStorage
+from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 
 CALLBACK = "https://allowed/callback?secret=1"
 
@@ -61,7 +60,7 @@ class World:
         self.queue = MemoryJobQueue(self.clock)
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
-        self.storage = FakeNodeStorage()
+        self.files = FakeJobFiles()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
@@ -73,7 +72,8 @@ class World:
             sink=self.sink,
             queue=self.queue,
             finalize=self.finalize,
-            storage=self.storage,
+            storage=FakeNodeStorage(),
+            files=self.files,
             callbacks=self.callbacks,
             workloads=WorkloadRegistry({}),
             default_pool_id="local",
@@ -87,8 +87,8 @@ class World:
     def plan_on_node(self, *tasks: TaskMessage, job_id: str = "job-1") -> JobMessage:
         """A job message whose tasks are decided by its job manager task."""
         body = encode(JobTasks(tasks=tasks))
-        blob = f"{job_container(job_id)}/{PLANNED_TASKS_FILE}"
-        self.batch.leaves[JOB_MANAGER_TASK_ID] = lambda: self.storage.blobs.update({blob: body})
+        blob = f"{job_id}/{PLANNED_TASKS_FILE}"
+        self.batch.leaves[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
         manager = JobManagerTaskMessage(command_line="python3.8 -m legacy job-manager")
         return JobMessage(job_id=job_id, workload="legacy", job_manager_task=manager, call_back_uri=CALLBACK)
 

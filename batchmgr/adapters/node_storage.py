@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient
 
@@ -44,15 +44,6 @@ class NodeBlobStorage:
         if not self._account_key and not all(identities.values()):
             delegation = await self._delegation(lifetime)
         return {need: self._grant(need, identities[need], lifetime, delegation) for need in needs}
-
-    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
-        """A blob of this account, whole."""
-        with service_errors(SERVICE):
-            try:
-                blob = await self._service.get_blob_client(need.container_name, path).download_blob()
-                return await blob.readall()
-            except ResourceNotFoundError:
-                return None
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob, without a signature."""

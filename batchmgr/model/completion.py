@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from batchmgr.model.files import FINALIZE_CONTAINER, OutputFileSpecification
+from batchmgr.model.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
+from batchmgr.model.ids import job_container
 from batchmgr.model.plan import (
     FINALIZE_FILE,
     FINALIZE_TASK_ID,
@@ -48,12 +49,16 @@ def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
         container_name=FINALIZE_CONTAINER,
         upload_condition="taskCompletion",
     )
+    own_container = ContainerNeed(container_name=job_container(job_id))
     finalize_task = replace(
         draft.finalize_task,
         id=FINALIZE_TASK_ID,
         environment={**draft.finalize_task.environment, FINALIZE_VARIABLE: finalize_message},
         output_files=(*draft.finalize_task.output_files, finalize_blob),
         depends_on=awaited,
+        manifest_need=ContainerNeed(container_name=job_container(job_id))
+        if draft.asks_for_manifest
+        else None,
     )
     return JobPlan(
         job_id=job_id,

@@ -9,6 +9,7 @@ import msgspec
 
 from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.event import Event
+from batchmgr.model.report import TaskResult
 from batchmgr.model.states import JobState, may_follow
 from batchmgr.model.task import TaskCounts, TaskError
 
@@ -71,6 +72,19 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     completed: int = 0
 
 
+class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """How far the poller has read the tasks' reports.
+
+    `seen` holds, for the tasks that reported (at `times`) inside the overlap before `until`, the sequence of
+    the report that was told; `results` a key for the result of each task that has published one.
+    """
+
+    until: datetime | None = None
+    times: dict[str, datetime] = {}
+    seen: dict[str, str] = {}
+    results: dict[str, str] = {}
+
+
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Everything batchmgr keeps about one job. Truth about its tasks stays in Azure Batch."""
 
@@ -87,6 +101,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     total: int = 0
     counts: TaskCounts = TaskCounts()
     cursor: PollCursor = PollCursor()
+    reported: ReportCursor = ReportCursor()
     attempts: int = 0
     retry_at: datetime | None = None
     cancel_requested: bool = False
@@ -94,11 +109,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     awaits_tasks: bool = False
     finalize_released: bool = False
     can_report: bool = False
+    owes_manifest: bool = False
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     error: JobError | None = None
     failed_tasks: tuple[FailedTask, ...] = ()
     results: tuple[ResultFile, ...] = ()
+    task_results: tuple[TaskResult, ...] = ()
     callback: CallbackStatus | None = None
 
     def is_quiet_for(self, pause: timedelta, now: datetime) -> bool:

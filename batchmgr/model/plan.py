@@ -63,6 +63,12 @@ REPORTS_URL_VARIABLE = "BATCHMGR_REPORTS_URL"
 REPORTS_IDENTITY_VARIABLE = "BATCHMGR_REPORTS_IDENTITY"
 """Environment variable of a job's tasks: the resource id of the managed identity to write with."""
 
+MANIFEST_BLOB = "batchmgr-manifest.json"
+"""The blob, in the job's container, that tells the FinalizeTask how the other tasks ended."""
+
+MANIFEST_URL_VARIABLE = "BATCHMGR_MANIFEST_URL"
+"""Environment variable of a FinalizeTask: where the manifest is, signed unless an identity is used."""
+
 
 @value
 class TaskPlan:
@@ -84,8 +90,8 @@ class TaskPlan:
     user_identity: UserIdentity | None = None
     application_packages: tuple[ApplicationPackageReference, ...] = ()
     multi_instance_settings: MultiInstanceSettings | None = None
-    needs_job_access: bool = False
-    """Whether the task is given a token with which it can ask Azure Batch for the tasks of its own job."""
+    manifest_need: ContainerNeed | None = None
+    """Where the task is told how the others ended, if it is a FinalizeTask that may ask."""
 
     is_leaf: bool = True
     """No other workload task waits for this one: the FinalizeTask does, whatever its outcome."""
@@ -97,6 +103,7 @@ class TaskPlan:
         return (
             *(file.need for file in (*self.input_files, *common) if not file.http_url),
             *(file.need for file in self.output_files),
+            *((self.manifest_need,) if self.manifest_need else ()),
         )
 
     @property
@@ -130,6 +137,9 @@ class JobDraft:
 
     can_report: bool = False
     """Whether tasks tell of their progress and results."""
+
+    asks_for_manifest: bool = False
+    """Whether the FinalizeTask may ask how the other tasks ended."""
 
 
 @value

@@ -19,6 +19,7 @@ from batchmgr.usecases.observation import observe_end
 from batchmgr.usecases.ownership import find_own_job
 from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.usecases.reporting import observe_reports, task_results
 from batchmgr.usecases.settling import conclude, settle
 from batchmgr.wire.finalize_message import finalize_message
 
@@ -55,12 +56,19 @@ async def finalize(ports: Ports, job_id: str) -> None:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
     if tasks:
         job = await observe_end(ports, job, tasks, count(tasks))
+    job = await observe_reports(ports, job)
     failed_now = {task.task_id for task in tasks if task.has_failed}
     details = {task.task_id: task for task in job.value.failed_tasks if task.task_id in failed_now}
     end = decide(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=details)
     results = await _results(ports, record, tasks)
     await conclude(
-        ports, job, end.state, error=end.error, failed_tasks=tuple(details.values()), results=results
+        ports,
+        job,
+        end.state,
+        error=end.error,
+        failed_tasks=tuple(details.values()),
+        results=results,
+        task_results=await task_results(ports, job.value),
     )
 
 

@@ -1,8 +1,6 @@
 """Planning on a node: the job manager task decides on the tasks; what it has decided is fetched and kept."""
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
-from batchmgr.model.files import ContainerNeed
-from batchmgr.model.ids import job_container
 from batchmgr.model.job import JobRecord
 from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.model.task import TaskSnapshot
@@ -40,8 +38,7 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
         failed = await diagnose(ports, record.job_id, task)
         reason = failed.error.message if failed.error else f"exit code {task.exit_code}"
         raise InvalidJobError(f"the job manager task failed: {reason}", field="jobManagerTask")
-    container = ContainerNeed(container_name=job_container(record.job_id))
-    body = await ports.storage.read_blob(container, PLANNED_TASKS_FILE)
+    body = await ports.files.read(record.job_id, PLANNED_TASKS_FILE)
     if body is None:
         raise InvalidJobError(
             f"the job manager task left no {PLANNED_TASKS_FILE} in its working directory: its command must "

@@ -117,6 +117,7 @@ def _draft_on_node(
         finalize_task=_plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
         job_manager_task=_plan_manager(job_id, message, manager),
         can_report=True,
+        asks_for_manifest=finalize is not None,
     )
 
 

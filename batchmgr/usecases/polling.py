@@ -17,10 +17,12 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.acceptance import restore
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.finalization import finalize, is_at_end, plan_again, raise_finalize
+from batchmgr.usecases.manifest import write_manifest
 from batchmgr.usecases.node_planning import has_planned
 from batchmgr.usecases.observation import observe, read_from
 from batchmgr.usecases.release import release_finalize_task, released
 from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.usecases.reporting import observe_reports
 from batchmgr.usecases.settling import settle
 
 logger = logging.getLogger(__name__)
@@ -91,10 +93,23 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
         if counts != record.counts:
             tasks = [task async for task in ports.batch.list_tasks(record.job_id, since=read_from(record))]
             job = await observe(ports, job, tasks, counts)
+        if counts.running:
+            job = await observe_reports(ports, job)
+        if job.value.owes_manifest and counts.completed >= record.total - 1:
+            job = await _tell_finalize_task(ports, job)
         if record.cancel_requested or (counts.running == 0 and await _has_ended(ports, job, counts)):
             await _end(ports, job.value, "all tasks are over, or can't run")
     except ServiceNotFoundError:
         await _end(ports, record, "the Batch job is gone")
+
+
+async def _tell_finalize_task(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Leave the manifest for the FinalizeTask, the only task that is left."""
+    job_plan = await plan_again(ports, job.value)
+    if job_plan is not None:
+        tasks = [task async for task in ports.batch.list_tasks(job.value.job_id)]
+        await write_manifest(ports, job.value, job_plan, tasks)
+    return await ports.jobs.save(job.value.change(ports.clock.now(), owes_manifest=False), job.etag)
 
 
 async def _has_ended(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> bool:
@@ -118,6 +133,8 @@ async def _release_if_stuck(ports: Ports, job: Versioned[JobRecord], tasks: Sequ
         return
     known = released(job_plan) if job.value.finalize_released else job_plan
     if is_stuck(known, tasks):
+        if job.value.owes_manifest:
+            await write_manifest(ports, job.value, job_plan, tasks)
         await release_finalize_task(ports, job, job_plan)
 
 

@@ -64,6 +64,7 @@ async def submit(ports: Ports, job_id: str) -> None:
     else:
         changes = {"in_batch": True, "awaits_tasks": False, "attempts": 0, "retry_at": None}
         changes |= {"total": job_plan.total, "can_report": job_plan.can_report}
+        changes["owes_manifest"] = job_plan.finalize_task.manifest_need is not None
         await transition(ports, job, JobState.RUNNING, **changes)
 
 

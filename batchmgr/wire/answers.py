@@ -22,6 +22,9 @@ HIDDEN = (
     "awaitsTasks",
     "finalizeReleased",
     "canReport",
+    "owesManifest",
+    "reported",
+    "taskResults",
     "results",
     "failedTasks",
 )
@@ -73,6 +76,7 @@ def outcome(record: JobRecord) -> Json:
         "error": msgspec.to_builtins(record.error) if record.error else None,
         "failedTasks": [_failed_task(task) for task in record.failed_tasks],
         "results": msgspec.to_builtins(record.results),
+        "taskResults": msgspec.to_builtins(record.task_results),
         "metadata": dict(record.metadata),
     }
 

@@ -8,7 +8,7 @@ import msgspec
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.completion import INTEGER_ID, MAX_DEPENDENCY_CHARACTERS
 from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
-from batchmgr.model.plan import TaskPlan
+from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
 from batchmgr.model.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
@@ -24,6 +24,9 @@ def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) 
     """The body that adds one task. `has_job_actions`: some task of the job may end or stop the job."""
     body: Json = {"id": task.id, **run_body(task, grants)}
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
+    if task.manifest_need is not None:
+        url = grants[task.manifest_need].blob_url(MANIFEST_BLOB)
+        body["environmentSettings"] = environment({**task.environment, MANIFEST_URL_VARIABLE: url})
     if task.display_name:
         body["displayName"] = task.display_name
     if task.output_files:
@@ -36,8 +39,6 @@ def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) 
         body["applicationPackageReferences"] = packages(task.application_packages)
     if task.multi_instance_settings is not None:
         body["multiInstanceSettings"] = _multi_instance(task.multi_instance_settings, grants)
-    if task.needs_job_access:
-        body["authenticationTokenSettings"] = {"access": ["job"]}
     conditions = _exit_conditions(task, has_job_actions)
     if conditions:
         body["exitConditions"] = conditions

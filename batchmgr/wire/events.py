@@ -8,6 +8,7 @@ import msgspec
 
 from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
+from batchmgr.model.report import TaskReport
 from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskSnapshot
 
@@ -18,6 +19,8 @@ TASK_SUCCEEDED = "batchmgr.task.succeeded"
 TASK_FAILED = "batchmgr.task.failed"
 TASK_RETRIED = "batchmgr.task.retried"
 TASK_PREEMPTED = "batchmgr.task.preempted"
+TASK_PROGRESS = "batchmgr.task.progress"
+TASK_RESULT = "batchmgr.task.result"
 JOB_STATES = {state: f"batchmgr.job.{state.value}" for state in JobState}
 
 EVENT_TYPES = frozenset(
@@ -30,6 +33,8 @@ EVENT_TYPES = frozenset(
         TASK_FAILED,
         TASK_RETRIED,
         TASK_PREEMPTED,
+        TASK_PROGRESS,
+        TASK_RESULT,
     }
 )
 """Every type of event there is."""
@@ -79,6 +84,23 @@ def task_events(job_id: str, task: TaskSnapshot) -> list[Event]:
     data = {"jobId": job_id, **msgspec.to_builtins(task)}
     when = task.state_transition_time
     return [_event(job_id, kind, str(number), when, data, task.task_id) for kind, number in kinds]
+
+
+def report_event(job_id: str, report: TaskReport) -> Event:
+    """A task tells how far it is. Once per report."""
+    data = {
+        "jobId": job_id,
+        "taskId": report.task_id,
+        "fraction": report.fraction,
+        "message": report.message,
+    }
+    return _event(job_id, TASK_PROGRESS, report.sequence, report.time, data, report.task_id)
+
+
+def result_event(job_id: str, report: TaskReport, result: Mapping[str, object]) -> Event:
+    """A task has published a result. Once per result and task."""
+    data = {"jobId": job_id, "taskId": report.task_id, "result": dict(result)}
+    return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)
 
 
 def wanted(event: Event, notify: Iterable[str]) -> bool:

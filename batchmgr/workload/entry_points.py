@@ -56,6 +56,11 @@ class EntryPointsRepository:
         """Let this FinalizeTask run at the end of every job, in place of the one that does nothing."""
         self.finalize_entry_point = EntryPoint(task_type=task_type, builder_type=builder_type)
 
+    @property
+    def has_own_finalize_task(self) -> bool:
+        """Whether one was registered in place of the default one."""
+        return self.finalize_entry_point.task_type is not FinalizeTask
+
     def names(self) -> tuple[str, ...]:
         """The names of all kinds of tasks, sorted."""
         return tuple(sorted(self._entry_points))

@@ -1,33 +1,29 @@
 """What the FinalizeTask is told of the other tasks: how each ended, and what it left in storage.
 
-On a node it asks Azure Batch itself, with the token that a task is given for its own job, and with nothing
-but the standard library. A file in the working directory, where there is one, takes the place of Azure Batch:
-a local run writes it.
+batchmgr leaves it as a blob in the job's container as soon as nothing but the FinalizeTask is left to run: a
+FinalizeTask that asks for it may wait as long as batchmgr's timer takes. A file in the working directory,
+where there is one, takes the blob's place: a local run writes it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.model.plan import RESERVED_PREFIX
+from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
 from batchmgr.model.values import value
+from batchmgr.workload.node_storage import get_blob
 
-MANIFEST_FILE = "batchmgr-manifest.json"
-"""The file that a local run leaves in the FinalizeTask's working directory."""
-
-API_VERSION = "2025-06-01"
-_FIELDS = "id,displayName,state,executionInfo,outputFiles"
-_TIMEOUT = 60
+PATIENCE_SECONDS = 600
+_PAUSE = 0.5
 
 
 class ManifestError(BatchmgrError):
-    """The other tasks of the job cannot be told: the node has no way to Azure Batch."""
+    """The other tasks of the job cannot be told."""
 
 
 @value
@@ -66,6 +62,11 @@ class Manifest:
 
     tasks: tuple[FinishedTask, ...]
 
+    @classmethod
+    def of(cls, tasks: Iterable[FinishedTask]) -> Manifest:
+        """The manifest of these tasks, put in order."""
+        return cls(tasks=tuple(sorted(tasks, key=_order)))
+
     def to_json(self) -> str:
         """The content of a manifest file."""
         return json.dumps({"tasks": [asdict(task) for task in self.tasks]})
@@ -82,61 +83,32 @@ class Manifest:
 
 
 def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
-    """The manifest, from its file or from Azure Batch. Raises `ManifestError`."""
-    file = directory / MANIFEST_FILE
+    """The manifest, from its file or from storage. Raises `ManifestError`."""
+    file = directory / MANIFEST_BLOB
     if file.exists():
         return Manifest.from_json(file.read_text(encoding="utf-8"))
-    try:
-        account, job_id = environment["AZ_BATCH_ACCOUNT_URL"], environment["AZ_BATCH_JOB_ID"]
-        token = environment["AZ_BATCH_AUTHENTICATION_TOKEN"]
-    except KeyError as error:
+    url = environment.get(MANIFEST_URL_VARIABLE, "")
+    if not url:
         raise ManifestError(
-            f"the manifest cannot be read: {error.args[0]} is not set. It is there only in a FinalizeTask "
-            "that Azure Batch or `local` has started."
-        ) from None
-    first = f"{account.rstrip('/')}/jobs/{quote(job_id)}/tasks?api-version={API_VERSION}&$select={_FIELDS}"
-    tasks = [_task(answer) for answer in _pages(first, token) if not answer["id"].startswith(RESERVED_PREFIX)]
-    return Manifest(tasks=tuple(sorted(tasks, key=_order)))
+            f"the manifest cannot be read: {MANIFEST_URL_VARIABLE} is not set. It is there only in a "
+            "FinalizeTask that batchmgr has started."
+        )
+    identity = environment.get(REPORTS_IDENTITY_VARIABLE, "")
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            content = get_blob(url, identity)
+        except OSError as error:
+            raise ManifestError(f"the manifest cannot be read: {error}") from error
+        if content is not None:
+            return Manifest.from_json(content.decode())
+        if time.monotonic() > deadline:
+            raise ManifestError(
+                f"batchmgr left no manifest within {PATIENCE_SECONDS} s: is its timer (poll_jobs) running?"
+            )
+        time.sleep(_PAUSE)
 
 
-def _order(task: FinishedTask) -> tuple[int, int, str]:
+def _order(task: FinishedTask) -> tuple[bool, int, str]:
     is_number = task.id.isdigit()
     return (not is_number, int(task.id) if is_number else 0, task.id)
-
-
-def _pages(url: str, token: str) -> Iterator[dict[str, Any]]:
-    # Imported here: a task that never asks does not pay for it.
-    from urllib.error import URLError
-    from urllib.request import Request, urlopen
-
-    while url:
-        request = Request(url, headers={"Authorization": f"Bearer {token}", "Accept": "application/json"})  # noqa: S310
-        try:
-            with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-                page = json.load(response)
-        except URLError as error:
-            raise ManifestError(f"Azure Batch does not tell the job's tasks: {error}") from error
-        yield from page["value"]
-        url = page.get("odata.nextLink", "")
-
-
-def _task(answer: Mapping[str, Any]) -> FinishedTask:
-    execution = answer.get("executionInfo", {})
-    failure = execution.get("failureInfo")
-    return FinishedTask(
-        id=answer["id"],
-        state=answer["state"],
-        display_name=answer.get("displayName", ""),
-        result=execution.get("result", "").lower(),
-        exit_code=execution.get("exitCode"),
-        error=f"{failure['code']}: {failure.get('message', '')}" if failure else "",
-        outputs=tuple(_output(file) for file in answer.get("outputFiles", ())),
-    )
-
-
-def _output(file: Mapping[str, Any]) -> TaskOutput:
-    container = file["destination"]["container"]
-    # Without its query, which is a secret.
-    url = container["containerUrl"].partition("?")[0]
-    path = container.get("path", "")
-    return TaskOutput(source_file_path=file["filePattern"], url=f"{url}/{quote(path)}" if path else url)

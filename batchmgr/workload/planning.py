@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.model.plan import INPUTS_VARIABLE, JobDraft, TaskPlan
@@ -40,11 +39,9 @@ def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
             )
             for index, task in enumerate(manager.tasks)
         ),
-        finalize_task=replace(
-            _plan_task(manager.finalize_task, "finalizeTask", workload.command_line("finalize")),
-            needs_job_access=True,
-        ),
+        finalize_task=_plan_task(manager.finalize_task, "finalizeTask", workload.command_line("finalize")),
         can_report=True,
+        asks_for_manifest=workload.entry_points.has_own_finalize_task,
     )
 
 

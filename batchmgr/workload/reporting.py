@@ -7,6 +7,7 @@ managed identity of its pool. Nothing that goes wrong here disturbs the task.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -14,19 +15,13 @@ from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
 from batchmgr.model.plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
+from batchmgr.workload.node_storage import put_blob
 
 SECONDS_BETWEEN_REPORTS = 5.0
 SECONDS_AFTER_FAILURE = 60.0
 MAX_MESSAGE = 400
 MAX_RESULT_BYTES = 32 * 1024
-_TIMEOUT = 10
 _LAST_TRIES = 3
-_STORAGE_VERSION = "2021-08-06"
-_IDENTITY_SERVICE = (
-    "http://169.254.169.254/metadata/identity/oauth2/token"
-    "?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F&msi_res_id="
-)
-
 logger = logging.getLogger(__name__)
 Send = Callable[[bytes, Mapping[str, str]], None]
 
@@ -48,6 +43,7 @@ class Reporter:
         self._clock = clock
         self._next_time = 0.0
         self._is_unsent = False
+        self._result_key = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Reporter:
@@ -58,7 +54,8 @@ class Reporter:
         folder, _, query = url.partition("?")
         blob = f"{folder}/{quote(environment.get('AZ_BATCH_TASK_ID', ''))}.json"
         identity = environment.get(REPORTS_IDENTITY_VARIABLE, "")
-        return cls(lambda body, facts: _put(f"{blob}?{query}" if query else blob, identity, body, facts))
+        target = f"{blob}?{query}" if query else blob
+        return cls(lambda body, facts: put_blob(target, identity, body, facts))
 
     def report_progress(self, fraction: float, message: str) -> None:
         """Keep it, and send it if the last one was sent long enough ago."""
@@ -73,7 +70,7 @@ class Reporter:
         if not isinstance(result, Mapping):
             raise ValueError(f"a result must be a mapping, not {type(result).__name__}")
         try:
-            encoded = json.dumps(dict(result), allow_nan=False)
+            encoded = json.dumps(dict(result), allow_nan=False, sort_keys=True)
         except (TypeError, ValueError) as error:
             raise ValueError(f"the result is not JSON: {error}") from error
         if len(encoded) > MAX_RESULT_BYTES:
@@ -82,6 +79,7 @@ class Reporter:
                 "output file and publish the file's name"
             )
         self.result = json.loads(encoded)
+        self._result_key = hashlib.sha256(encoded.encode()).hexdigest()[:16]
         self._is_unsent = True
         self._try_to_send()
 
@@ -101,7 +99,7 @@ class Reporter:
         facts = {
             "sequence": str(time.time_ns() // 1_000_000),
             "message": quote(self.message),
-            "hasresult": str(int(self.result is not None)),
+            "result": self._result_key,
         }
         if self.fraction is not None:
             facts["fraction"] = f"{self.fraction:.4f}"
@@ -113,21 +111,3 @@ class Reporter:
         else:
             self._is_unsent = False
             self._next_time = self._clock() + SECONDS_BETWEEN_REPORTS
-
-
-def _put(url: str, identity: str, body: bytes, facts: Mapping[str, str]) -> None:
-    # Imported here: a task that reports nothing does not pay for it.
-    from urllib.request import Request, urlopen
-
-    headers = {
-        "x-ms-blob-type": "BlockBlob",
-        "x-ms-version": _STORAGE_VERSION,
-        "Content-Type": "application/json",
-        **{f"x-ms-meta-{name}": text for name, text in facts.items()},
-    }
-    if identity:
-        request = Request(_IDENTITY_SERVICE + quote(identity, safe=""), headers={"Metadata": "true"})  # noqa: S310
-        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-            headers["Authorization"] = f"Bearer {json.load(response)['access_token']}"
-    with urlopen(Request(url, data=body, headers=headers, method="PUT"), timeout=_TIMEOUT):  # noqa: S310
-        pass

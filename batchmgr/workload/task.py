@@ -120,9 +120,9 @@ class FinalizeTask(WorkloadTask[InputsT]):
 
     @property
     def manifest(self) -> Manifest:
-        """All other tasks of the job: how they ended, and what they left. Read from Azure Batch once.
+        """All other tasks of the job: how they ended, and what they left. Read once.
 
-        Raises `ManifestError` where the node cannot ask Azure Batch.
+        Raises `ManifestError` where it cannot be had.
         """
         if self._manifest is None:
             self._manifest = load_manifest(self.context.environment, self.context.working_directory)

@@ -68,15 +68,6 @@ async def test_nodes_without_an_identity_are_given_signatures(connection_string:
     assert "sig=" in grants[READ].query
 
 
-async def test_a_blob_that_a_node_has_left_is_read_and_a_missing_one_is_none(connection_string: str) -> None:
-    async with BlobServiceClient.from_connection_string(connection_string) as client:
-        assert await storage(client).read_blob(READ, "a/b.json") is None
-        await storage(client).grant([WRITE], HOUR, nodes_have_identity=True)
-        assert await storage(client).read_blob(READ, "a/b.json") is None
-        await client.get_blob_client("data", "a/b.json").upload_blob(b"text")
-        assert await storage(client).read_blob(READ, "a/b.json") == b"text"
-
-
 async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:

@@ -6,7 +6,7 @@ from typing import Any
 
 from batchmgr.ports import Ports
 
-PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "callbacks")
+PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks")
 """The ports with effects."""
 
 PURE = frozenset({"check", "blob_uri"})

@@ -40,7 +40,7 @@ async def test_a_job_is_the_same_in_one_process(
         called_by_azure, called_from_here = await azure.call(), await here.call()
     await client.settled(job_id)
     assert (code, "Traceback" in errors) == (exit_code, False)
-    assert called_by_azure.body["Output"]["state"] == state
+    assert called_by_azure.body["Output"]["state"] == state, called_by_azure.body
     assert same(called_from_here.body) == same(called_by_azure.body)
     assert called_from_here.headers["webhook-id"] == called_by_azure.headers["webhook-id"]
     lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()

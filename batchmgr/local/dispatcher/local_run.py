@@ -15,6 +15,7 @@ from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.local.dispatcher.dispatch import dispatch
 from batchmgr.local.dispatcher.event_file import EventFile
+from batchmgr.local.dispatcher.job_files import FolderJobFiles
 from batchmgr.local.dispatcher.memory import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
 from batchmgr.local.dispatcher.missing_inputs import require_inputs
 from batchmgr.local.dispatcher.node import Node
@@ -72,6 +73,7 @@ def run_job(
             sink=terminal,
             queue=MemoryJobQueue(clock),
             finalize=MemoryFinalizeSignal(),
+            files=FolderJobFiles(directory.storage),
             storage=storage,
             callbacks=callbacks,
             workloads=workloads,

@@ -19,7 +19,15 @@ from batchmgr.local.dispatcher.run_directory import RunDirectory
 from batchmgr.local.dispatcher.storage import FolderStorage
 from batchmgr.local.dispatcher.streams import kept_streams
 from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
-from batchmgr.model.plan import TASK_ERROR_FILE, JobPlan, TaskPlan
+from batchmgr.model.plan import (
+    MANIFEST_BLOB,
+    MANIFEST_URL_VARIABLE,
+    REPORTS_FOLDER,
+    REPORTS_URL_VARIABLE,
+    TASK_ERROR_FILE,
+    JobPlan,
+    TaskPlan,
+)
 from batchmgr.model.task import TaskError
 from batchmgr.workload.base import WorkloadBase
 from batchmgr.workload.execution import run_finalize, run_task
@@ -101,6 +109,11 @@ class Node:
         return partial(run_task, repository, found[1], os.environ) if found else None
 
     def _variables(self, plan: JobPlan, task: TaskPlan, root: Path) -> dict[str, str]:
+        told = {}
+        if plan.reports_need is not None:
+            told[REPORTS_URL_VARIABLE] = self._storage.blob_uri(plan.reports_need, REPORTS_FOLDER)
+        if task.manifest_need is not None:
+            told[MANIFEST_URL_VARIABLE] = self._storage.blob_uri(task.manifest_need, MANIFEST_BLOB)
         python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         return {
             **os.environ,
@@ -113,6 +126,7 @@ class Node:
             "AZ_BATCH_TASK_DIR": str(root),
             "AZ_BATCH_TASK_WORKING_DIR": str(root / "wd"),
             **plan.job.environment,
+            **told,
             **task.environment,
         }
 

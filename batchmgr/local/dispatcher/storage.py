@@ -28,11 +28,6 @@ class FolderStorage:
         """The folder of each container. No identity is asked for here."""
         return {need: ContainerGrant(url=_folder(self._outputs, need).as_uri()) for need in needs}
 
-    async def read_blob(self, need: ContainerNeed, path: str) -> bytes | None:
-        """A blob that a task has left; None if it is not there."""
-        blob = _folder(self._outputs, need) / path
-        return blob.read_bytes() if blob.is_file() else None
-
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The `file` URI of a blob."""
         return (_folder(self._outputs, need) / path).as_uri()

@@ -84,6 +84,8 @@ def _line(event: Event) -> str:
     if name == "job.progress":
         return f"{data['counts']['completed']} of {data['total']} tasks are over."
     words = _WORDS.get(name, name)
+    if name == "task.progress":
+        words = f"is at {data['fraction']:.0%}"
     if name.startswith("job."):
         end = _ENDS.get(data.get("state", ""))
         return f"The job {end}." if end else words

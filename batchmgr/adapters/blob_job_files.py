@@ -1,0 +1,68 @@
+"""What a job's tasks and batchmgr leave for each other in the job's own container."""
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobProperties
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from batchmgr.adapters.service_errors import service_errors
+from batchmgr.model.ids import job_container
+from batchmgr.model.plan import REPORTS_FOLDER
+from batchmgr.model.report import TaskReport
+
+SERVICE = "Blob storage"
+
+
+class BlobJobFiles:
+    """The JobFiles port on batchmgr's own storage account."""
+
+    def __init__(self, service: BlobServiceClient) -> None:
+        self._service = service
+
+    async def read(self, job_id: str, path: str) -> bytes | None:
+        """A blob of the job, whole."""
+        with service_errors(SERVICE):
+            try:
+                blob = await self._container(job_id).get_blob_client(path).download_blob()
+                return await blob.readall()
+            except ResourceNotFoundError:
+                return None
+
+    async def write(self, job_id: str, path: str, content: bytes) -> None:
+        """Leave a blob in the job's container, unless it is there."""
+        with service_errors(SERVICE):
+            try:
+                await self._container(job_id).get_blob_client(path).upload_blob(content)
+            except ResourceExistsError:
+                return
+
+    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+        """The newest report of each task: what is in the metadata, so that a listing tells all."""
+        with service_errors(SERVICE):
+            try:
+                listing = self._container(job_id).list_blobs(f"{REPORTS_FOLDER}/", include=["metadata"])
+                return [_report(blob) async for blob in listing]
+            except ResourceNotFoundError:
+                return []
+
+    def _container(self, job_id: str) -> ContainerClient:
+        return self._service.get_container_client(job_container(job_id))
+
+
+def _report(blob: BlobProperties) -> TaskReport:
+    # Whatever a task may have written there: what can't be read is not told.
+    facts = {name.lower(): text for name, text in (blob.metadata or {}).items()}
+    try:
+        fraction = float(facts["fraction"])
+    except (KeyError, ValueError):
+        fraction = None
+    return TaskReport(
+        task_id=blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json"),
+        sequence=facts.get("sequence", ""),
+        time=blob.last_modified,
+        fraction=fraction,
+        message=unquote(facts.get("message", "")),
+        result_key=facts.get("result", ""),
+    )

@@ -1,0 +1,105 @@
+"""Report: what tasks tell of themselves while they run becomes events, and their results the job's output.
+
+A task writes one small blob over and over. One listing tells of all of them, and a cursor in the record of
+what was told already.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from batchmgr.errors import ServiceError
+from batchmgr.model.event import Event
+from batchmgr.model.job import JobRecord, ReportCursor
+from batchmgr.model.plan import REPORTS_FOLDER
+from batchmgr.model.report import TaskReport, TaskResult
+from batchmgr.ports import Ports, Versioned
+from batchmgr.usecases.announcing import commit
+from batchmgr.wire.events import report_event, result_event
+
+OVERLAP = timedelta(seconds=5)
+"""How far before the newest known report the next reading begins: the service counts in seconds."""
+
+REPORTS_AT_ONCE = 250
+"""How many reports one change of the record tells of: the events travel in the record."""
+
+MAX_RESULTS = 100
+MAX_RESULT_BYTES = 64 * 1024
+"""How many results, and how much of them, a job's output holds; tasks keep the rest in files."""
+
+
+async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Tell what the tasks have reported and was not told yet."""
+    if not job.value.can_report:
+        return job
+    cursor = job.value.reported
+    fresh = [
+        report
+        for report in await ports.files.reports(job.value.job_id)
+        if (cursor.until is None or report.time >= cursor.until - OVERLAP)
+        and cursor.seen.get(report.task_id) != report.sequence
+    ]
+    fresh.sort(key=lambda report: report.time)
+    for start in range(0, len(fresh), REPORTS_AT_ONCE):
+        some = fresh[start : start + REPORTS_AT_ONCE]
+        events = await _events(ports, job.value, some)
+        record = job.value.change(ports.clock.now(), reported=_advanced(job.value.reported, some))
+        job = await commit(ports, job, record, events)
+    return job
+
+
+async def task_results(ports: Ports, record: JobRecord) -> tuple[TaskResult, ...]:
+    """The results that tasks have published, in order of their ids, as many as the job's output holds."""
+    if not record.can_report:
+        return ()
+    told = sorted(record.reported.results, key=lambda task_id: (len(task_id), task_id))
+    results = await asyncio.gather(*(_result(ports, record.job_id, task_id) for task_id in told))
+    room = MAX_RESULT_BYTES
+    kept = []
+    for result in results:
+        size = len(msgspec.json.encode(result)) if result is not None else 0
+        if result is not None and size <= room:
+            kept.append(result)
+            room -= size
+    return tuple(kept)
+
+
+async def _events(ports: Ports, record: JobRecord, reports: Sequence[TaskReport]) -> list[Event]:
+    events = []
+    known = dict(record.reported.results)
+    for report in reports:
+        if report.fraction is not None:
+            events.append(report_event(record.job_id, report))
+        is_new = report.result_key and known.get(report.task_id) != report.result_key
+        if is_new and (report.task_id in known or len(known) < MAX_RESULTS):
+            known[report.task_id] = report.result_key
+            result = await _result(ports, record.job_id, report.task_id)
+            if result is not None:
+                events.append(result_event(record.job_id, report, result.result))
+    return events
+
+
+async def _result(ports: Ports, job_id: str, task_id: str) -> TaskResult | None:
+    try:
+        body = await ports.files.read(job_id, f"{REPORTS_FOLDER}/{task_id}.json")
+        content = msgspec.json.decode(body) if body else None
+    except (ServiceError, msgspec.DecodeError):
+        return None
+    result = content.get("result") if isinstance(content, dict) else None
+    return TaskResult(task_id=task_id, result=result) if isinstance(result, dict) else None
+
+
+def _advanced(cursor: ReportCursor, reports: Sequence[TaskReport]) -> ReportCursor:
+    until = max(report.time for report in reports)
+    times = cursor.times | {report.task_id: report.time for report in reports}
+    recent = {task_id: time for task_id, time in times.items() if time >= until - OVERLAP}
+    seen = cursor.seen | {report.task_id: report.sequence for report in reports}
+    results = dict(cursor.results)
+    for report in reports:
+        if report.result_key and (report.task_id in results or len(results) < MAX_RESULTS):
+            results[report.task_id] = report.result_key
+    return ReportCursor(
+        until=until, times=recent, seen={task_id: seen[task_id] for task_id in recent}, results=results
+    )
