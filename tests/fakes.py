@@ -1,31 +1,17 @@
-"""In-memory stand-ins for the ports. Each passes the contract suite that its real adapter passes."""
+"""In-memory stand-ins for the ports, where batchmgr's own are not used. Each passes its contract suite."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
-from batchmgr.errors import (
-    InvalidJobError,
-    JobNotFoundError,
-    RecordChangedError,
-    ServiceBusyError,
-    ServiceConflictError,
-    ServiceNotFoundError,
-)
+from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
+from batchmgr.local.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.model.event import Event
 from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_key
-from batchmgr.model.job import JobRecord
-from batchmgr.model.outcome import count
-from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.model.report import TaskReport
-from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
-from batchmgr.ports import Versioned
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.batch_files import ContainerGrant, Grants
-from batchmgr.wire.job_message import JobMessage
 
 
 class FakeClock:
@@ -41,26 +27,18 @@ class FakeClock:
         return 42
 
     async def sleep(self, delay: timedelta) -> None:
+        self.pass_by(delay)
+
+    def pass_by(self, delay: timedelta) -> None:
         self._now += delay
 
 
-@dataclass
-class _Job:
-    plan: JobPlan
-    digest: str
-    state: str = "active"
-    terminate_reason: str = ""
-    ends_when_done: bool = False
-    tasks: dict[str, TaskPlan] = field(default_factory=dict)
-    snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
-
-
-class FakeBatch:
+class FakeBatch(MemoryBatch):
     """Azure Batch whose tasks succeed unless their command is `/bin/false`, and run when `run` is called."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.jobs: dict[str, _Job] = {}
+        super().__init__(clock)
+        self._fake_clock = clock
         self.pools = {"local"}
         self.created: list[str] = []
         self.finished: list[str] = []
@@ -72,54 +50,13 @@ class FakeBatch:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
 
     async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
-        if job_key(plan.job_id) in self.jobs:
-            raise ServiceConflictError("exists", code="JobExists", status=409)
-        job = self.jobs[job_key(plan.job_id)] = _Job(plan=plan, digest=digest)
-        if plan.job_manager_task is not None:
-            job.tasks[plan.job_manager_task.id] = plan.job_manager_task
-            self._set(job, plan.job_manager_task.id, state="active")
+        await super().create_job(plan, grants, digest)
         self.created.append(plan.job_id)
 
     async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        job = self._job(plan.job_id)
-        if job.state != "active":
-            raise ServiceConflictError("over", code="JobCompleted", status=409)
-        for task in tasks:
-            for need in (file.need for file in task.output_files):
-                assert need in grants
-            if task.id not in job.tasks:
-                job.tasks[task.id] = task
-                self._set(job, task.id, state="active")
-
-    async def delete_task(self, job_id: str, task_id: str) -> None:
-        job = self._job(job_id)
-        job.tasks.pop(task_id, None)
-        job.snapshots.pop(task_id, None)
-
-    async def terminate_when_done(self, job_id: str) -> None:
-        self._job(job_id).ends_when_done = True
-        self._end_if_done(self._job(job_id))
-
-    async def get_job(self, job_id: str) -> BatchJob:
-        job = self._job(job_id)
-        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
-
-    async def task_counts(self, job_id: str) -> TaskCounts:
-        return count(self._job(job_id).snapshots.values())
-
-    async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = ""
-    ) -> AsyncIterator[TaskSnapshot]:
-        for task_id in sorted(self._job(job_id).snapshots):
-            task = self._job(job_id).snapshots[task_id]
-            if (since is None or task.state_transition_time >= since) and state in {"", task.state}:
-                yield task
-
-    async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
-        found = self._job(job_id).snapshots.get(task_id)
-        if found is None:
-            raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
-        return found
+        for need in (file.need for task in tasks for file in task.output_files):
+            assert need in grants
+        await super().add_tasks(plan, tasks, grants)
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None
@@ -127,148 +64,20 @@ class FakeBatch:
             return b"words\non stderr\n"[-max_bytes:]
         return b""
 
-    async def terminate_job(self, job_id: str, reason: str) -> None:
-        job = self.jobs.get(job_key(job_id))
-        if job is None or job.state == "completed":
-            return
-        for task_id, task in job.snapshots.items():
-            if task.state == "running":
-                self._set(job, task_id, state="completed", result="failure")
-        job.state, job.terminate_reason = "completed", reason
-
     def run(self) -> list[str]:
         """Run every task that can, in order of dependency; ids of the jobs whose FinalizeTask ran."""
         finalized = []
-        for job in self.jobs.values():
-            progress = job.state == "active"
-            while progress:
-                progress = False
-                for task in list(job.tasks.values()):
-                    if self._is_ready(job, task):
-                        self._run(job, task)
-                        progress = True
-                        if task is job.plan.finalize_task or task.id == job.plan.finalize_task.id:
-                            finalized.append(job.plan.job_id)
-            self._end_if_done(job)
+        for job in list(self.jobs.values()):
+            while (task := self.start_next(job.plan.job_id)) is not None:
+                self._fake_clock.pass_by(timedelta(milliseconds=1))
+                ending = Ending.exited(int(task.command_line == "/bin/false"))
+                self.end(job.plan.job_id, task.id, ending)
+                if ending.error is None:
+                    self.leaves.get(task.id, lambda: None)()
+                if task.id == FINALIZE_TASK_ID:
+                    finalized.append(job.plan.job_id)
         self.finished += finalized
         return finalized
-
-    def _is_ready(self, job: _Job, task: TaskPlan) -> bool:
-        if job.snapshots[task.id].state != "active":
-            return False
-        for parent in task.depends_on:
-            done = job.snapshots.get(parent)
-            if done is None or done.state != "completed":
-                return False
-            if done.has_failed and job.tasks[parent].blocks_after_failure(done.exit_code):
-                return False
-        return True
-
-    def _run(self, job: _Job, task: TaskPlan) -> None:
-        self._clock._now += timedelta(milliseconds=1)
-        if task.command_line == "/bin/false":
-            error = TaskError(type="FailureExitCode", message="The task exited with a failure")
-            self._set(job, task.id, state="completed", result="failure", exit_code=1, error=error)
-        else:
-            self._set(job, task.id, state="completed", result="success", exit_code=0)
-            self.leaves.get(task.id, lambda: None)()
-
-    def _end_if_done(self, job: _Job) -> None:
-        done = all(task.state == "completed" for task in job.snapshots.values())
-        if job.ends_when_done and done and job.state == "active":
-            job.state, job.terminate_reason = "completed", "AllTasksComplete"
-
-    def _set(self, job: _Job, task_id: str, **changes: object) -> None:
-        now = self._clock.now()
-        old = job.snapshots.get(task_id)
-        if old is None:
-            job.snapshots[task_id] = TaskSnapshot(task_id=task_id, state="active", state_transition_time=now)
-        else:
-            job.snapshots[task_id] = msgspec.structs.replace(old, state_transition_time=now, **changes)
-
-    def _job(self, job_id: str) -> _Job:
-        job = self.jobs.get(job_key(job_id))
-        if job is None:
-            raise ServiceNotFoundError("no such job", code="JobNotFound", status=404)
-        return job
-
-
-class FakeJobStore:
-    """Requests, records and the active index in dictionaries."""
-
-    def __init__(self) -> None:
-        self.requests: dict[str, JobMessage] = {}
-        self.tasks: dict[str, bytes] = {}
-        self.records: dict[str, Versioned[JobRecord]] = {}
-        self.active: set[str] = set()
-        self._version = 0
-
-    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        return self.requests.setdefault(job_key(job_id), msgspec.structs.replace(message, job_id=job_id))
-
-    async def load_request(self, job_id: str) -> JobMessage:
-        if job_key(job_id) not in self.requests:
-            raise JobNotFoundError(job_id)
-        return self.requests[job_key(job_id)]
-
-    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
-        return self.tasks.setdefault(job_key(job_id), body)
-
-    async def load_tasks(self, job_id: str) -> bytes | None:
-        return self.tasks.get(job_key(job_id))
-
-    async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        if job_key(record.job_id) not in self.records:
-            self.active.add(job_key(record.job_id))
-            self._store(record)
-        return self.records[job_key(record.job_id)]
-
-    async def load(self, job_id: str) -> Versioned[JobRecord]:
-        if job_key(job_id) not in self.records:
-            raise JobNotFoundError(job_id)
-        return self.records[job_key(job_id)]
-
-    async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
-        if self.records[job_key(record.job_id)].etag != etag:
-            raise RecordChangedError("changed")
-        return self._store(record)
-
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        keys = [key for key in sorted(self.records) if key > after]
-        page = [self.records[key].value for key in keys[:limit]]
-        return page, keys[limit - 1] if len(keys) > limit else ""
-
-    async def active_ids(self) -> AsyncIterator[str]:
-        for key in sorted(self.active):
-            yield key
-
-    async def retire(self, job_id: str) -> None:
-        self.active.discard(job_key(job_id))
-
-    def _store(self, record: JobRecord) -> Versioned[JobRecord]:
-        self._version += 1
-        stored = Versioned(value=record, etag=str(self._version))
-        self.records[job_key(record.job_id)] = stored
-        return stored
-
-
-class FakeEventLog:
-    """Each job's events in a list; the offset is their number."""
-
-    def __init__(self) -> None:
-        self.logs: dict[str, list[Event]] = {}
-
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        log = self.logs.setdefault(job_key(job_id), [])
-        known = {event.id: event for event in log[offset:]}
-        for event in events:
-            if event.id not in known:
-                known[event.id] = event.numbered(len(log) + 1)
-                log.append(known[event.id])
-        return [known[event.id] for event in events], len(log)
-
-    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        return self.logs.get(job_key(job_id), [])[after : after + limit]
 
 
 class FakeEventSink:
@@ -279,47 +88,6 @@ class FakeEventSink:
 
     async def send(self, events: Sequence[Event]) -> None:
         self.sent += events
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """A message on one of batchmgr's queues."""
-
-    queue: str
-    body: str
-    visible_at: datetime
-
-
-class FakeJobQueue:
-    """Queues whose messages stay until they are taken off after their handling."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
-        self.messages: list[Waiting] = []
-        self.poison: list[bytes] = []
-        self.buried: list[str] = []
-
-    async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        self.messages.append(Waiting("submit", job_id, self._clock.now() + delay))
-
-    async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        self.messages.append(Waiting("callback", job_id, self._clock.now() + delay))
-
-    async def keep_poison(self, body: bytes) -> None:
-        self.poison.append(body)
-
-    async def bury_callback(self, job_id: str) -> None:
-        self.buried.append(job_id)
-
-
-class FakeFinalizeSignal:
-    """Finalize blobs in a dictionary."""
-
-    def __init__(self) -> None:
-        self.blobs: dict[str, str] = {}
-
-    async def raise_for(self, job_id: str, content: str) -> None:
-        self.blobs.setdefault(job_id, content)
 
 
 class FakeNodeStorage:

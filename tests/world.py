@@ -8,6 +8,13 @@ from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.submission import take
+from batchmgr.local.dispatcher.memory import (
+    MemoryEventLog,
+    MemoryFinalizeSignal,
+    MemoryJobQueue,
+    MemoryJobStore,
+    Waiting,
+)
 from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
@@ -18,19 +25,7 @@ from batchmgr.usecases.polling import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.registry import WorkloadRegistry
-from tests.fakes import (
-    FakeBatch,
-    FakeCallbackSender,
-    FakeClock,
-    FakeEventLog,
-    FakeEventSink,
-    FakeFinalizeSignal,
-    FakeJobFiles,
-    FakeJobQueue,
-    FakeJobStore,
-    FakeNodeStorage,
-    Waiting,
-)
+from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 
 CALLBACK = "https://allowed/callback?secret=1"
 
@@ -59,11 +54,11 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.batch = FakeBatch(self.clock)
-        self.jobs = FakeJobStore()
-        self.events = FakeEventLog()
+        self.jobs = MemoryJobStore()
+        self.events = MemoryEventLog()
         self.sink = FakeEventSink()
-        self.queue = FakeJobQueue(self.clock)
-        self.finalize = FakeFinalizeSignal()
+        self.queue = MemoryJobQueue(self.clock)
+        self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.files = FakeJobFiles()
         self.incoming: list[Incoming] = []

@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from importlib import import_module
+from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
 from batchmgr.workload.base import WorkloadBase
@@ -14,6 +15,12 @@ from batchmgr.workload.execution import run_finalize, run_task
 
 INVALID = 2
 """Exit code for a command line, inputs or a job that can't be used."""
+
+LOCAL_COMMAND = "batchmgr.local.dispatcher.command"
+"""The module behind `local`, imported by name: it stands on the control plane, which no node has.
+
+It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.
+"""
 
 
 class Application:
@@ -46,9 +53,12 @@ class Application:
         success, 1 for an error, 2 when the input or the command line is unusable, 70 for trouble of the node,
         75 for a task that may succeed when run again.
         """
-        arguments = self._parser().parse_args(argv)
+        argv = sys.argv[1:] if argv is None else argv
+        parser, local_parser = self._parsers()
+        local = _load_local(local_parser) if list(argv[:1]) == ["local"] else None
+        arguments = parser.parse_args(argv)
         try:
-            sys.exit(self._dispatch(arguments))
+            sys.exit(local.run(self._workload, arguments) if local else self._dispatch(arguments))
         except BatchmgrError as error:
             sys.stderr.write(f"{self._workload.package} {arguments.command}: {error}\n")
             sys.exit(INVALID)
@@ -71,7 +81,8 @@ class Application:
 
         return submit(self._workload, arguments)
 
-    def _parser(self) -> argparse.ArgumentParser:
+    def _parsers(self) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+        """The parser, and that of the `local` command, whose options are not in it yet."""
         parser = argparse.ArgumentParser(
             prog=f"python3 -m {self._workload.package}", description=f"The workload {self._workload.name}."
         )
@@ -92,7 +103,8 @@ class Application:
             help="batchmgr's address, such as https://my-app.azurewebsites.net;"
             " by default that in BATCHMGR_URL",
         )
-        return parser
+        text = "run the whole job here, in this process, in the order of its dependencies"
+        return parser, commands.add_parser("local", help=text, description=text)
 
 
 def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,3 +115,18 @@ def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pool", metavar="ID", default="", help="the pool; batchmgr's default one by default"
     )
+
+
+def _load_local(parser: argparse.ArgumentParser) -> Any:
+    """The module of the `local` command; the process ends with a message where it can't be had."""
+    needs = "needs Python 3.11 or newer and batchmgr's control plane: pip install 'batchmgr[app,local]'"
+    if sys.version_info < (3, 11):  # nodes may have an older one
+        parser.error(needs)
+    try:
+        command = import_module(LOCAL_COMMAND)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("batchmgr"):
+            raise
+        parser.error(f"{needs} ({error.name} is missing)")
+    command.add_arguments(parser)
+    return command

@@ -1,4 +1,4 @@
-"""Each port twice: the fake, and the real adapter on the real protocol."""
+"""Each port three times: the fake, the dispatcher's, and the real adapter on the real protocol."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,16 +10,19 @@ from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from tests.contract.sides import FakeSide, RealSide, Side
+from tests.contract.sides import DispatcherSide, FakeSide, RealSide, Side
 from tests.world import World
 
 
-@pytest.fixture(params=["fake", "real"])
+@pytest.fixture(params=["fake", "dispatcher", "real"])
 async def side(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Side]:
     if request.param == "fake":
         yield FakeSide(World())
+        return
+    if request.param == "dispatcher":
+        yield DispatcherSide(tmp_path_factory.mktemp("dispatcher"))
         return
     async with AsyncExitStack() as stack:
         pools: tuple[dict[str, object], ...] = (

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -9,7 +11,15 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from batchmgr.adapters.system_clock import SystemClock
+from batchmgr.local.dispatcher.event_file import EventFile
+from batchmgr.local.dispatcher.node import Node
+from batchmgr.local.dispatcher.node_batch import NodeBatch
+from batchmgr.local.dispatcher.run_directory import RunDirectory
+from batchmgr.local.dispatcher.storage import FolderStorage
+from batchmgr.model.ids import job_key
 from batchmgr.ports import Ports
+from batchmgr.workload.base import WorkloadBase
 from tests.world import World
 
 
@@ -55,6 +65,34 @@ class FakeSide:
         if queue == "batchmgr-callbacks-poison":
             return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
         return [body.decode() for body in self._world.queue.poison]
+
+
+class DispatcherSide:
+    """The ports of a job that runs in one process, with real files."""
+
+    def __init__(self, root: Path) -> None:
+        directory = RunDirectory(root / "run")
+        with directory.begun("job", root / "inputs"):
+            pass  # it is ready
+        clock = SystemClock()
+        storage = FolderStorage(directory.storage, root / "inputs")
+        self._batch = NodeBatch(clock, directory)
+        self._node = Node(directory, storage, WorkloadBase())
+        self._world = World()
+        self._behind = FakeSide(self._world)
+        self.ports = replace(
+            self._world.ports, batch=self._batch, events=EventFile(directory.events), storage=storage
+        )
+
+    async def run_tasks(self, job_id: str) -> None:
+        while (task := self._batch.start_next(job_id)) is not None:
+            self._batch.end(job_id, task.id, self._node.run(self._batch.jobs[job_key(job_id)].plan, task))
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        return await self._behind.finalize_blob(job_id)
+
+    async def messages(self, queue: str) -> list[str]:
+        return await self._behind.messages(queue)
 
 
 class RealSide:

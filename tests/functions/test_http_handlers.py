@@ -11,9 +11,9 @@ import pytest
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import jobs
+from batchmgr.local.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job import JobRecord
 from batchmgr.settings import Settings
-from tests.fakes import FakeJobStore
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World
 
@@ -143,7 +143,7 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler],
     problem(await app["cancel_job"](request(method="POST", jobId="job-1")), 409)
 
 
-class BrokenStore(FakeJobStore):
+class BrokenStore(MemoryJobStore):
     """A job store that can't list its records."""
 
     def __init__(self, error: Exception) -> None:

@@ -168,6 +168,7 @@ async def test_failed_tasks_are_told_with_the_end_of_their_stderr() -> None:
     assert failed.data["error"] == {
         "type": "FailureExitCode",
         "message": "exit code 1: on stderr",
+        "category": "UserError",
         "stderr": "words\non stderr\n",
     }
     [(_, body, _)] = world.callbacks.received

@@ -1,0 +1,253 @@
+"""Azure Batch's bookkeeping in memory: jobs, their tasks, and which of them may start next.
+
+Running them is left to whoever asks for the next one.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
+from batchmgr.model.ids import job_key
+from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.ports import Clock
+from batchmgr.wire.batch_files import Grants
+
+NODE_ID = "local"
+"""What events call the node: this machine."""
+
+FAILURE_EXIT_CODE = TaskError(
+    type="FailureExitCode",
+    category="UserError",
+    message="The task exited with an exit code representing a failure (Message: The task process exited with "
+    "an unexpected exit code; AdditionalErrorCode: FailureExitCode)",
+)
+TASK_ENDED = TaskError(type="TaskEnded", category="UserError", message="Task Was Ended by User Request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How one run of a task ended: `exit_code` is None if its command never came to an end."""
+
+    exit_code: int | None = None
+    error: TaskError | None = None
+
+    @classmethod
+    def exited(cls, exit_code: int) -> "Ending":
+        """The end of a command by itself."""
+        return cls(exit_code=exit_code, error=FAILURE_EXIT_CODE if exit_code else None)
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether Azure Batch runs such a task again: for nothing but a non-zero exit code."""
+        return self.error is not None and self.error.type == FAILURE_EXIT_CODE.type
+
+
+@dataclass(kw_only=True)
+class Job:
+    """A Batch job. `waiting` are the tasks that are active, in the order they were added."""
+
+    plan: JobPlan
+    digest: str
+    state: str = "active"
+    terminate_reason: str = ""
+    ends_when_done: bool = False
+    tasks: dict[str, TaskPlan] = field(default_factory=dict)
+    snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
+    waiting: dict[str, TaskPlan] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, task: TaskPlan, now: datetime) -> None:
+        """Take a task, which waits for its start."""
+        self.tasks[task.id] = task
+        self.set(
+            TaskSnapshot(
+                task_id=task.id, state="active", state_transition_time=now, display_name=task.display_name
+            )
+        )
+
+    def remove(self, task_id: str) -> None:
+        """Forget a task."""
+        self.tasks.pop(task_id, None)
+        self.waiting.pop(task_id, None)
+        snapshot = self.snapshots.pop(task_id, None)
+        if snapshot is not None:
+            self.kinds[_kind(snapshot)] -= 1
+
+    def set(self, task: TaskSnapshot) -> None:
+        """Put a task into this state."""
+        old = self.snapshots.get(task.task_id)
+        if old is not None:
+            self.kinds[_kind(old)] -= 1
+        self.kinds[_kind(task)] += 1
+        self.snapshots[task.task_id] = task
+        if task.state == "active":
+            self.waiting[task.task_id] = self.tasks[task.task_id]
+        else:
+            self.waiting.pop(task.task_id, None)
+
+    def is_ready(self, task: TaskPlan) -> bool:
+        """Whether everything the task waits for has succeeded, or has failed and lets others go on."""
+        for parent in task.depends_on:
+            done = self.snapshots.get(parent)
+            if done is None or done.state != "completed":
+                return False
+            if done.has_failed and self.tasks[parent].blocks_after_failure(done.exit_code):
+                return False
+        return True
+
+    def end_if_done(self) -> None:
+        """Complete the job with its last task, if it was told to."""
+        is_done = self.kinds["succeeded"] + self.kinds["failed"] == len(self.snapshots)
+        if self.ends_when_done and is_done and self.state == "active":
+            self.state, self.terminate_reason = "completed", "AllTasksComplete"
+
+
+class MemoryBatch:
+    """The BatchService port, without nodes: there are no pools, and no task leaves files."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.jobs: dict[str, Job] = {}
+
+    async def require_pool(self, pool_id: str) -> None:
+        """Any pool will do."""
+
+    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
+        """Add the job. ServiceConflictError `JobExists` if one of this id is there."""
+        if job_key(plan.job_id) in self.jobs:
+            raise ServiceConflictError("exists", code="JobExists", status=409)
+        job = self.jobs[job_key(plan.job_id)] = Job(plan=plan, digest=digest)
+        if plan.job_manager_task is not None:
+            job.add(plan.job_manager_task, self._clock.now())
+
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+        """Add tasks. Tasks that exist already are kept."""
+        job = self._job(plan.job_id)
+        if job.state != "active":
+            raise ServiceConflictError("over", code="JobCompleted", status=409)
+        for task in tasks:
+            if task.id not in job.tasks:
+                job.add(task, self._clock.now())
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Take a task out of the job, if it is there."""
+        self._job(job_id).remove(task_id)
+
+    async def terminate_when_done(self, job_id: str) -> None:
+        """Let the job complete when all its tasks have."""
+        job = self._job(job_id)
+        job.ends_when_done = True
+        job.end_if_done()
+
+    async def get_job(self, job_id: str) -> BatchJob:
+        """The job. ServiceNotFoundError if it is not there."""
+        job = self._job(job_id)
+        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
+
+    async def task_counts(self, job_id: str) -> TaskCounts:
+        """The tasks' counts, without any lag."""
+        kinds = self._job(job_id).kinds
+        return TaskCounts(
+            active=kinds["active"],
+            running=kinds["running"],
+            completed=kinds["succeeded"] + kinds["failed"],
+            succeeded=kinds["succeeded"],
+            failed=kinds["failed"],
+        )
+
+    async def list_tasks(
+        self, job_id: str, *, since: datetime | None = None, state: str = ""
+    ) -> AsyncIterator[TaskSnapshot]:
+        """The job's tasks in order of id; only those that changed at `since` or later, or are in `state`."""
+        found = [
+            task
+            for task in self._job(job_id).snapshots.values()
+            if (since is None or task.state_transition_time >= since) and state in {"", task.state}
+        ]
+        for task in sorted(found, key=lambda task: task.task_id):
+            yield task
+
+    async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
+        """One task. ServiceNotFoundError if it is not there."""
+        found = self._job(job_id).snapshots.get(task_id)
+        if found is None:
+            raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
+        return found
+
+    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+        """The last `max_bytes` of a task's file: none."""
+        return b""
+
+    async def terminate_job(self, job_id: str, reason: str) -> None:
+        """End the job and what runs of it. Nothing happens if it has ended or is not there."""
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state == "completed":
+            return
+        for task in list(job.snapshots.values()):
+            if task.state == "running":
+                self.end(job_id, task.task_id, Ending(error=TASK_ENDED))
+        job.state, job.terminate_reason = "completed", reason
+
+    def start_next(self, job_id: str) -> TaskPlan | None:
+        """The next task that may start, which is running from now on; None if there is none."""
+        job = self._job(job_id)
+        if job.state != "active":
+            return None
+        task = next((task for task in job.waiting.values() if job.is_ready(task)), None)
+        if task is not None:
+            now = self._clock.now()
+            self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
+        return task
+
+    def end(self, job_id: str, task_id: str, ending: Ending) -> bool:
+        """The running task has ended so: it is completed, or active again, to be retried; whether it is."""
+        job = self._job(job_id)
+        task, limit = job.snapshots[task_id], job.tasks[task_id].max_task_retry_count
+        if ending.is_retryable and (limit < 0 or task.retry_count < limit):
+            self._change(job, task_id, state="active", start_time=None, retry_count=task.retry_count + 1)
+            return True
+        self._change(
+            job,
+            task_id,
+            state="completed",
+            end_time=self._clock.now(),
+            result="failure" if ending.error else "success",
+            exit_code=ending.exit_code,
+            error=ending.error,
+        )
+        self._act(job, task_id, ending)
+        job.end_if_done()
+        return False
+
+    def _act(self, job: Job, task_id: str, ending: Ending) -> None:
+        """Do with the job what the task's exit conditions say."""
+        conditions = job.tasks[task_id].exit_conditions
+        if ending.error is None or conditions is None or job.state != "active":
+            return
+        action = conditions.options_for(ending.exit_code).job_action
+        if action == "terminate":
+            job.state, job.terminate_reason = "completed", "TaskFailed"
+        elif action == "disable":
+            job.state = "disabled"
+
+    def _change(self, job: Job, task_id: str, **changes: object) -> None:
+        now = self._clock.now()
+        job.set(msgspec.structs.replace(job.snapshots[task_id], state_transition_time=now, **changes))
+
+    def _job(self, job_id: str) -> Job:
+        job = self.jobs.get(job_key(job_id))
+        if job is None:
+            raise ServiceNotFoundError("no such job", code="JobNotFound", status=404)
+        return job
+
+
+def _kind(task: TaskSnapshot) -> str:
+    """What the task counts as."""
+    if task.state == "completed":
+        return "succeeded" if task.has_succeeded else "failed"
+    return "running" if task.state == "preparing" else task.state

@@ -1,0 +1,153 @@
+"""Ports in memory, for a batchmgr that lives no longer than its process: records, events, queues, signals.
+
+Each passes the contract suite that its adapter for Azure passes.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.model.event import Event
+from batchmgr.model.ids import job_key
+from batchmgr.model.job import JobRecord
+from batchmgr.ports import Clock, Versioned
+from batchmgr.wire.job_message import JobMessage
+
+
+class MemoryJobStore:
+    """The JobStore port: requests, records and the active index in dictionaries."""
+
+    def __init__(self) -> None:
+        self.requests: dict[str, JobMessage] = {}
+        self.tasks: dict[str, bytes] = {}
+        self.records: dict[str, Versioned[JobRecord]] = {}
+        self.active: set[str] = set()
+        self._version = 0
+
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
+        """Store the request unless there is one; the one that is stored."""
+        return self.requests.setdefault(job_key(job_id), msgspec.structs.replace(message, job_id=job_id))
+
+    async def load_request(self, job_id: str) -> JobMessage:
+        """The stored request. JobNotFoundError."""
+        if job_key(job_id) not in self.requests:
+            raise JobNotFoundError(job_id)
+        return self.requests[job_key(job_id)]
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        """Keep the job's tasks unless they are kept; those kept."""
+        return self.tasks.setdefault(job_key(job_id), body)
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        """The tasks that were kept; None while there are none."""
+        return self.tasks.get(job_key(job_id))
+
+    async def create(self, record: JobRecord) -> Versioned[JobRecord]:
+        """Store a record unless there is one, and mark the job active; the one that is stored."""
+        if job_key(record.job_id) not in self.records:
+            self.active.add(job_key(record.job_id))
+            self._store(record)
+        return self.records[job_key(record.job_id)]
+
+    async def load(self, job_id: str) -> Versioned[JobRecord]:
+        """The record. JobNotFoundError."""
+        if job_key(job_id) not in self.records:
+            raise JobNotFoundError(job_id)
+        return self.records[job_key(job_id)]
+
+    async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
+        """Store a changed record. RecordChangedError if it was changed since `etag`."""
+        if self.records[job_key(record.job_id)].etag != etag:
+            raise RecordChangedError("changed")
+        return self._store(record)
+
+    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
+        """A page of records in order of id, and the token of the next page, empty at the end."""
+        keys = [key for key in sorted(self.records) if key > after]
+        page = [self.records[key].value for key in keys[:limit]]
+        return page, keys[limit - 1] if len(keys) > limit else ""
+
+    async def active_ids(self) -> AsyncIterator[str]:
+        """Ids of jobs whose last step is not done."""
+        for key in sorted(self.active):
+            yield key
+
+    async def retire(self, job_id: str) -> None:
+        """Take a job from the active index."""
+        self.active.discard(job_key(job_id))
+
+    def _store(self, record: JobRecord) -> Versioned[JobRecord]:
+        self._version += 1
+        stored = Versioned(value=record, etag=str(self._version))
+        self.records[job_key(record.job_id)] = stored
+        return stored
+
+
+class MemoryEventLog:
+    """The EventLog port: each job's events in a list; the offset is their number."""
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[Event]] = {}
+
+    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
+        """Add events, numbered, unless the log holds them behind `offset`; they, and the log's end."""
+        log = self.logs.setdefault(job_key(job_id), [])
+        known = {event.id: event for event in log[offset:]}
+        for event in events:
+            if event.id not in known:
+                known[event.id] = event.numbered(len(log) + 1)
+                log.append(known[event.id])
+        return [known[event.id] for event in events], len(log)
+
+    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
+        """Events with a sequence above `after`, oldest first."""
+        return self.logs.get(job_key(job_id), [])[after : after + limit]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message on one of batchmgr's queues."""
+
+    queue: str
+    body: str
+    visible_at: datetime
+
+
+class MemoryJobQueue:
+    """The JobQueue port: messages stay until they are taken off after their handling."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.messages: list[Waiting] = []
+        self.poison: list[bytes] = []
+        self.buried: list[str] = []
+
+    async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have a stored job submitted, after `delay`."""
+        self.messages.append(Waiting("submit", job_id, self._clock.now() + delay))
+
+    async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have a finished job's callback delivered, after `delay`."""
+        self.messages.append(Waiting("callback", job_id, self._clock.now() + delay))
+
+    async def keep_poison(self, body: bytes) -> None:
+        """Keep a job request that can't be read, as it came."""
+        self.poison.append(body)
+
+    async def bury_callback(self, job_id: str) -> None:
+        """Keep an undeliverable callback."""
+        self.buried.append(job_id)
+
+
+class MemoryFinalizeSignal:
+    """The FinalizeSignal port: finalize blobs in a dictionary."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, str] = {}
+
+    async def raise_for(self, job_id: str, content: str) -> None:
+        """Write the job's finalize blob unless it is there."""
+        self.blobs.setdefault(job_id, content)

@@ -1,0 +1,62 @@
+"""Storage accounts as folders: `<container>/<blob>`, or `@<account>/<container>/<blob>` for other accounts.
+
+No container's name begins with `@`, so that no account is taken for one.
+"""
+
+import shutil
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+from batchmgr.model.files import ContainerNeed
+from batchmgr.wire.batch_files import ContainerGrant, Grants
+
+
+class FolderStorage:
+    """The NodeStorage port, and what a node does with it.
+
+    Blobs are written below `outputs` only; they are read there and, if they are not there, below `inputs`.
+    """
+
+    def __init__(self, outputs: Path, inputs: Path) -> None:
+        self._outputs = outputs
+        self._inputs = inputs
+
+    async def grant(
+        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+    ) -> Grants:
+        """The folder of each container. No identity is asked for here."""
+        return {need: ContainerGrant(url=_folder(self._outputs, need).as_uri()) for need in needs}
+
+    def blob_uri(self, need: ContainerNeed, path: str) -> str:
+        """The `file` URI of a blob."""
+        return (_folder(self._outputs, need) / path).as_uri()
+
+    def find(self, need: ContainerNeed, path: str) -> Path | None:
+        """The file of a blob, if it is there."""
+        places = (_folder(root, need) / path for root in (self._outputs, self._inputs))
+        return next((place for place in places if place.is_file()), None)
+
+    def list(self, need: ContainerNeed, prefix: str) -> Mapping[str, Path]:
+        """The files of the blobs under a prefix, which ends with `/`, by their full names."""
+        found: dict[str, Path] = {}
+        for root in (self._inputs, self._outputs):
+            container = _folder(root, need)
+            files = (file for file in (container / prefix).rglob("*") if file.is_file())
+            found |= {file.relative_to(container).as_posix(): file for file in files}
+        return dict(sorted(found.items()))
+
+    def keep(self, file: Path, need: ContainerNeed, path: str) -> None:
+        """Keep a copy of the file as a blob, in place of the one that may be there. OSError."""
+        blob = _folder(self._outputs, need) / path
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, blob)
+
+    def place_for(self, need: ContainerNeed, path: str) -> Path:
+        """Where a user puts a blob for the job to read."""
+        return _folder(self._inputs, need) / path
+
+
+def _folder(root: Path, need: ContainerNeed) -> Path:
+    account = f"@{need.storage_account_name}" if need.storage_account_name else ""
+    return root / account / need.container_name

@@ -1,0 +1,89 @@
+"""The same job on the whole stack and in one process: the same results, events and callback."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.client import Client
+from tests.integration.receiver import receiving
+
+GENOME = Path(__file__).parents[2] / "examples" / "genome_kmers" / "data" / "NC_001416.1.fa"
+DEPENDS_ON_LOOKING = ("task.running", "job.progress")
+"""Events that tell what was seen when somebody looked: how many there are is a matter of time."""
+
+CASES = {
+    "good": (GENOME.read_bytes(), "succeeded", 0),
+    "bad": (b"This is a letter, not a genome.\n", "failed", 1),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_job_is_the_same_in_one_process(
+    client: Client, job_id: str, tmp_path: Path, case: str
+) -> None:
+    genome, state, exit_code = CASES[case]
+    name = await client.upload(f"{job_id}/genome.fa", genome)
+    (tmp_path / "storage" / name).parent.mkdir(parents=True)
+    (tmp_path / "storage" / name).write_bytes(genome)
+    inputs = {"genome": name, "windows": 3, "k": 4}
+    message = {"jobId": job_id, "workload": "genome_kmers", "inputs": inputs}
+    async with receiving() as azure, receiving() as here:
+        await client.submit(message | {"callBackUri": azure.uri})
+        arguments = ("--job-id", job_id, "--inputs", json.dumps(inputs), "--callback", here.uri)
+        code, errors = await run_here(tmp_path, *arguments, "--storage", "storage", "--directory", "run")
+        called_by_azure, called_from_here = await azure.call(), await here.call()
+    await client.settled(job_id)
+    assert (code, "Traceback" in errors) == (exit_code, False)
+    assert called_by_azure.body["Output"]["state"] == state, called_by_azure.body
+    assert same(called_from_here.body) == same(called_by_azure.body)
+    assert called_from_here.headers["webhook-id"] == called_by_azure.headers["webhook-id"]
+    lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
+    assert lasting(map(json.loads, lines)) == lasting(await client.events(job_id))
+    container = client.blobs.get_container_client(f"job-{job_id}")
+    folder = tmp_path / "run" / "storage" / f"job-{job_id}"
+    blobs = {blob: await client.read(job_id, blob) async for blob in container.list_blob_names()}
+    assert bool(blobs) == (state == "succeeded")
+    assert blobs == {
+        file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
+    }
+
+
+async def run_here(directory: Path, *arguments: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "genome_kmers", "local", *arguments),
+        cwd=directory,
+        env=os.environ,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, errors.decode()
+
+
+def lasting(events: Any) -> list[dict[str, Any]]:
+    """The events that don't depend on when somebody looked, in an order that is not one of time."""
+    told = {event["id"]: event for event in events}
+    names = {key: event["type"].removeprefix("batchmgr.") for key, event in told.items()}
+    for key, event in told.items():
+        if names[key] == "job.finalizing":  # the counts are those of the last look
+            event["data"].pop("counts")
+    return [same(told[key]) for key in sorted(told) if names[key] not in DEPENDS_ON_LOOKING]
+
+
+def same(value: Any) -> Any:
+    """A value without what no two runs have in common: times, places, and the node."""
+    passing = {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri"}
+    if isinstance(value, Mapping):
+        return {name: same(item) for name, item in value.items() if name not in passing}
+    if isinstance(value, list):
+        return sorted((same(item) for item in value), key=json.dumps)
+    if isinstance(value, str) and value.startswith("Traceback"):
+        return value.strip().rpartition("\n")[2]  # the frames are in the files of whoever ran it
+    return value
