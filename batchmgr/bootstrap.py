@@ -61,7 +61,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 allow_loopback=settings.allow_loopback_callbacks,
                 key=settings.callback_key,
             ),
-            workloads=WorkloadRegistry(),
+            workloads=WorkloadRegistry(named=settings.workloads),
             default_pool_id=settings.default_pool_id,
         )
 

@@ -15,8 +15,8 @@
         ├── ServiceConflictError   the resource is there already, or in a state that forbids this
         └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
 
-ManifestError (workload/manifest.py), SettingsError (settings.py) and StackError (local/errors.py) are
-BatchmgrErrors that have their places nearby.
+ManifestError (workload/manifest.py), SettingsError (settings.py), PackageError (packaging/errors.py) and
+StackError (local/errors.py) are BatchmgrErrors that have their places nearby.
 
 `retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
 """

@@ -5,6 +5,7 @@ Each setting is listed in `docs/settings.md`; a test compares.
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,8 @@ DEVELOPMENT_STORAGE = (
     "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
 )
 """What `UseDevelopmentStorage=true` stands for: Azurite on its default ports, with its published key."""
+
+_WORKLOAD = re.compile(r"(?P<name>[\w-]+)\s*=\s*(?P<target>[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*)")
 
 
 class SettingsError(BatchmgrError):
@@ -47,6 +50,8 @@ class Settings:
     allow_loopback_callbacks: bool = False
     callback_key: bytes = field(default=b"", repr=False)
     telemetry_connection_string: str = field(default="", repr=False)
+    workloads: Mapping[str, str] = field(default_factory=dict)
+    """Workloads besides the installed packages' own: `package.module:Class` by name."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -81,6 +86,7 @@ class Settings:
             telemetry_connection_string=""
             if worker_exports
             else environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
+            workloads=_workloads(environment.get("BATCHMGR_WORKLOADS", "")),
         )
 
     def check(self) -> None:
@@ -103,6 +109,21 @@ def _endpoint(text: str) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _workloads(text: str) -> Mapping[str, str]:
+    """Workloads by name, from `name=package.module:Class` separated by commas."""
+    found: dict[str, str] = {}
+    for word in _words(text):
+        match = _WORKLOAD.fullmatch(word)
+        if match is None:
+            raise SettingsError(f"BATCHMGR_WORKLOADS has {word!r}; each must be name=package.module:Class")
+        if match["name"] in found:
+            raise SettingsError(
+                f"BATCHMGR_WORKLOADS has two workloads named {match['name']!r}; name each once"
+            )
+        found[match["name"]] = match["target"]
+    return found
 
 
 def _is_true(text: str) -> bool:

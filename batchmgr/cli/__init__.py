@@ -15,6 +15,9 @@ COMMANDS = {
     "start": "run the whole stack on this machine, to work against",
     "fakebatch": "run only the fake Azure Batch",
     "host": "run only the Functions host",
+    "init": "write a workload package of your own, to start from",
+    "package": "build the application package of a workload, and publish it",
+    "workloads": "list the workloads that are known here",
 }
 """Each command's name, which is also its module's, and what `batchmgr --help` says of it.
 

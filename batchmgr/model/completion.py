@@ -56,9 +56,7 @@ def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
         environment={**draft.finalize_task.environment, FINALIZE_VARIABLE: finalize_message},
         output_files=(*draft.finalize_task.output_files, finalize_blob),
         depends_on=awaited,
-        manifest_need=ContainerNeed(container_name=job_container(job_id))
-        if draft.asks_for_manifest
-        else None,
+        manifest_need=own_container if draft.asks_for_manifest else None,
     )
     return JobPlan(
         job_id=job_id,

@@ -61,18 +61,19 @@ class EntryPointsRepository:
         """Whether one was registered in place of the default one."""
         return self.finalize_entry_point.task_type is not FinalizeTask
 
-    def names(self) -> tuple[str, ...]:
-        """The names of all kinds of tasks, sorted."""
-        return tuple(sorted(self._entry_points))
-
     def is_registered(self, task_type: type[WorkloadTask[Any]]) -> bool:
         """Whether a node can start this very class by its name."""
         entry_point = self._entry_points.get(task_type.__name__)
         return entry_point is not None and entry_point.task_type is task_type
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all kinds of tasks, sorted."""
+        return tuple(sorted(self._entry_points))
 
     def find(self, name: str) -> EntryPoint:
         """The kind of task of this name. Raises `UnknownTaskTypeError` when the workload has none."""
         try:
             return self._entry_points[name]
         except KeyError:
-            raise UnknownTaskTypeError(name, self.names()) from None
+            raise UnknownTaskTypeError(name, self.names) from None

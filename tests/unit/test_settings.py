@@ -38,6 +38,8 @@ def test_an_account_name_stands_for_its_service_uris() -> None:
         ({"AzureWebJobsStorage": "x"}, "BATCHMGR_BATCH_ENDPOINT"),
         ({**COMPLETE, "BATCHMGR_BATCH_KEY": "k"}, "BATCHMGR_BATCH_ACCOUNT"),
         ({**COMPLETE, "BATCHMGR_BLOB_SOURCE": "Scan"}, "BATCHMGR_BLOB_SOURCE"),
+        ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b"}, "BATCHMGR_WORKLOADS"),
+        ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b:C, a=d:E"}, "two workloads named 'a'"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
     ],
 )
@@ -50,6 +52,11 @@ def test_callbacks_go_to_data_factory_only_and_never_to_loopback_unless_told() -
     settings = Settings.from_environment(COMPLETE)
     assert settings.callback_hosts == ("*.datafactory.azure.com",)
     assert not settings.allow_loopback_callbacks
+
+
+def test_workloads_are_named_with_their_classes() -> None:
+    settings = Settings.from_environment({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b.c:D, e-f = g:H,"})
+    assert settings.workloads == {"a": "b.c:D", "e-f": "g:H"}
 
 
 def test_telemetry_is_left_to_a_worker_that_exports_it_itself() -> None:

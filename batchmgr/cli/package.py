@@ -1,0 +1,91 @@
+"""`batchmgr package`: the application package of a workload, built and published."""
+
+import argparse
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.signals import until_signalled
+from batchmgr.packaging.archive import EARLIEST
+from batchmgr.packaging.building import build_package
+from batchmgr.packaging.errors import PackageError
+from batchmgr.packaging.project import read_project
+from batchmgr.packaging.publishing import publish
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The commands below this one, and their options."""
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    build = commands.add_parser("build", help="make the zip file that Azure Batch puts on nodes")
+    build.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="default: here")
+    build.add_argument("--output", type=Path, metavar="DIR", help="default: dist in PATH")
+    build.add_argument("--vendor", action="store_true", help="put the package's dependencies into it too")
+    build.set_defaults(run=_build)
+    publish = commands.add_parser("publish", help="make it a version of an application in a Batch account")
+    publish.add_argument("zip", type=Path, metavar="ZIP", help="what `batchmgr package build` made")
+    publish.add_argument("--subscription", required=True, metavar="ID", help="the account's subscription")
+    publish.add_argument(
+        "--resource-group", required=True, metavar="NAME", help="the account's resource group"
+    )
+    publish.add_argument("--account", required=True, metavar="NAME", help="the Batch account")
+    publish.add_argument("--default", action="store_true", help="make it the application's default version")
+    publish.set_defaults(run=_publish)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the command below this one says; the exit code."""
+    exit_code: int = args.run(args)
+    return exit_code
+
+
+def _build(args: argparse.Namespace) -> int:
+    project = read_project(args.path)
+    output = args.output or args.path / "dist"
+    package = build_package(project, output, time=_source_date(os.environ), vendor=args.vendor)
+    print(f"{package.archive}\nsha256 {package.sha256}")
+    if project.requirements and not args.vendor:
+        needed = ", ".join(project.requirements)
+        print(f"Not in it, and needed on the node: {needed} (--vendor puts in what is pure Python)")
+    return 0
+
+
+def _publish(args: argparse.Namespace) -> int:
+    try:
+        from azure.identity.aio import DefaultAzureCredential
+
+        from batchmgr.packaging.azure_account import open_account
+    except ModuleNotFoundError as error:
+        raise PackageError(
+            f"{error.name} is not installed here; run: pip install 'batchmgr[publish]'"
+        ) from error
+
+    # It logs a page about every way to sign in that was not meant; the error says what matters.
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)
+
+    async def publish_it() -> int:
+        async with (
+            DefaultAzureCredential() as credential,
+            open_account(
+                credential,
+                subscription=args.subscription,
+                resource_group=args.resource_group,
+                account=args.account,
+            ) as account,
+        ):
+            await publish(account, args.zip, as_default=args.default, report=print)
+        return 0
+
+    return asyncio.run(until_signalled(publish_it(), interrupted=INTERRUPTED))
+
+
+def _source_date(environment: Mapping[str, str]) -> datetime:
+    """The time that the files shall have: https://reproducible-builds.org/specs/source-date-epoch."""
+    seconds = environment.get("SOURCE_DATE_EPOCH")
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC) if seconds else EARLIEST
+    except (ValueError, OverflowError, OSError) as error:
+        raise PackageError(f"SOURCE_DATE_EPOCH must be seconds since 1970, not {seconds!r}") from error

@@ -1,0 +1,73 @@
+"""A zip file that is the same, byte for byte, wherever and whenever it is made of the same content."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from batchmgr.packaging.errors import PackageError
+
+EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+"""The first time that a zip file can tell."""
+
+_LATEST = datetime(2107, 12, 31, tzinfo=UTC)
+_FILE = 0o100644
+_PROGRAM = 0o100755
+
+
+class ArchivePlan:
+    """The files of an archive to be, by their path in it."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Path | bytes] = {}
+
+    def add(self, path: str, content: Path | bytes) -> None:
+        """Add a file, or bytes. Raises `PackageError` when the path is taken."""
+        if path in self._entries:
+            raise PackageError(f"two parts of the package bring a file {path}; leave one of them out")
+        self._entries[path] = content
+
+    def add_all(self, files: Mapping[str, Path]) -> None:
+        """Add these files."""
+        for path, file in files.items():
+            self.add(path, file)
+
+    def write(self, target: Path, *, time: datetime) -> None:
+        """Write the zip file; every entry is of this time, or the nearest that a zip file can tell."""
+        moment = min(max(time, EARLIEST), _LATEST).astimezone(UTC)
+        unfinished = target.with_name(f".{target.name}.part")
+        try:
+            with zipfile.ZipFile(unfinished, "w") as archive:
+                for path in sorted(self._entries):
+                    _write(archive, path, self._entries[path], moment)
+            os.replace(unfinished, target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def files_below(directory: Path) -> Iterator[tuple[str, Path]]:
+    """The files in a directory that belong in a package, with their relative paths.
+
+    Left out is what Python and other tools leave behind: bytecode, and names that begin with a dot. Raises
+    `PackageError` for a link to a directory, which would bring files from elsewhere.
+    """
+    for file in sorted(directory.iterdir()):
+        if file.name.startswith(".") or file.name == "__pycache__" or file.suffix in (".pyc", ".pyo"):
+            continue
+        if not file.is_dir():
+            yield file.name, file
+        elif file.is_symlink():
+            raise PackageError(f"{file} is a link to a directory; put the files themselves there")
+        else:
+            yield from ((f"{file.name}/{path}", below) for path, below in files_below(file))
+
+
+def _write(archive: zipfile.ZipFile, path: str, content: Path | bytes, moment: datetime) -> None:
+    entry = zipfile.ZipInfo(path, moment.timetuple()[:6])
+    entry.create_system = 3  # modes are Unix's, whatever system this is
+    # Not compressed: another version of zlib would make other bytes of the same content.
+    entry.compress_type = zipfile.ZIP_STORED
+    is_program = isinstance(content, Path) and content.stat().st_mode & 0o100
+    entry.external_attr = (_PROGRAM if is_program else _FILE) << 16
+    archive.writestr(entry, content.read_bytes() if isinstance(content, Path) else content)
