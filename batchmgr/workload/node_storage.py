@@ -20,12 +20,26 @@ _IDENTITY_SERVICE = (
 
 def put_blob(url: str, identity: str, body: bytes, facts: Mapping[str, str]) -> None:
     """Write a blob, with `facts` as its metadata. Raises `OSError`."""
+    if url.startswith("file:"):
+        _put_file(url, body)
+        return
     headers = {
         "x-ms-blob-type": "BlockBlob",
         "Content-Type": "application/json",
         **{f"x-ms-meta-{name}": text for name, text in facts.items()},
     }
     _send("PUT", url, identity, headers, body)
+
+
+def _put_file(url: str, body: bytes) -> None:
+    """Write a blob of a local run, whose storage is a folder."""
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    path = Path(url2pathname(urlsplit(url).path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
 
 
 def get_blob(url: str, identity: str) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from batchmgr.model.plan import MANIFEST_BLOB
 from tests.integration.client import Client
 from tests.integration.receiver import receiving
 
@@ -47,11 +48,12 @@ async def test_a_job_is_the_same_in_one_process(
     assert lasting(map(json.loads, lines)) == lasting(await client.events(job_id))
     container = client.blobs.get_container_client(f"job-{job_id}")
     folder = tmp_path / "run" / "storage" / f"job-{job_id}"
-    blobs = {blob: await client.read(job_id, blob) async for blob in container.list_blob_names()}
+    there = {blob: await client.read(job_id, blob) async for blob in container.list_blob_names()}
+    left = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    blobs = {name: path.read_bytes() for name, path in left.items()}
+    assert same(json.loads(blobs.pop(MANIFEST_BLOB))) == same(json.loads(there.pop(MANIFEST_BLOB)))
     assert bool(blobs) == (state == "succeeded")
-    assert blobs == {
-        file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
-    }
+    assert blobs == there
 
 
 async def run_here(directory: Path, *arguments: str) -> tuple[int, str]:
@@ -79,7 +81,7 @@ def lasting(events: Any) -> list[dict[str, Any]]:
 
 def same(value: Any) -> Any:
     """A value without what no two runs have in common: times, places, and the node."""
-    passing = {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri"}
+    passing = {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri", "url"}
     if isinstance(value, Mapping):
         return {name: same(item) for name, item in value.items() if name not in passing}
     if isinstance(value, list):

@@ -195,8 +195,8 @@ class MemoryBatch:
 
     def start_next(self, job_id: str) -> TaskPlan | None:
         """The next task that may start, which is running from now on; None if there is none."""
-        job = self._job(job_id)
-        if job.state != "active":
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state != "active":
             return None
         task = next((task for task in job.waiting.values() if job.is_ready(task)), None)
         if task is not None:

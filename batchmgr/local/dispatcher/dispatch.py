@@ -41,6 +41,9 @@ def dispatch(
             if batch.end(job_id, task.id, run_task(task)):
                 # Else the task would run again as if nothing had happened: no count would have changed.
                 runner.run(poll_job(ports, job_id))
+        if batch.jobs and runner.run(batch.get_job(job_id)).state == "disabled":
+            note("A task's exit conditions have stopped the job; here, nobody can start it again.")
+            runner.run(_cancel(ports, job_id))
         runner.run(finalize(ports, job_id))
     except KeyboardInterrupt:
         runner.run(_cancel(ports, job_id))

@@ -108,5 +108,18 @@ def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackS
 
 def _tell_limits(plan: JobPlan, node: Node, terminal: Terminal) -> None:
     """Say what of the plan means nothing here."""
-    if any(task.max_wall_clock_time is not None and node.is_own(task) for task in plan.all_tasks):
+    tasks = plan.all_tasks
+    if any(task.max_wall_clock_time is not None and node.is_own(task) for task in tasks):
         terminal.note("Time limits hold on nodes: here, the workload's own tasks run as long as they like.")
+    ignored = {
+        "the job's time limit": plan.job.max_wall_clock_time,
+        "the job preparation task": plan.job.job_preparation_task,
+        "the job release task": plan.job.job_release_task,
+        "containers": any(task.container_settings for task in tasks),
+        "user identities": any(task.user_identity for task in tasks),
+        "application packages": any(task.application_packages for task in tasks),
+        "several instances of a task": any(task.multi_instance_settings for task in tasks),
+    }
+    given = [name for name, is_given in ignored.items() if is_given]
+    if given:
+        terminal.note(f"Left out here, where there are no nodes: {', '.join(given)}.")

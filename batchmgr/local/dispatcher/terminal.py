@@ -21,6 +21,7 @@ _WORDS = {
     "task.succeeded": "has succeeded",
     "task.failed": "has failed",
     "task.retried": "runs again",
+    "task.result": "has published a result",
 }
 _ENDS = {
     JobState.SUCCEEDED: "succeeded",
@@ -85,13 +86,13 @@ def _line(event: Event) -> str:
         return f"{data['counts']['completed']} of {data['total']} tasks are over."
     words = _WORDS.get(name, name)
     if name == "task.progress":
-        words = f"is at {data['fraction']:.0%}"
+        words = f"is at {data['fraction']:.0%}: {data['message']}"
     if name.startswith("job."):
         end = _ENDS.get(data.get("state", ""))
         return f"The job {end}." if end else words
-    title = data.get("displayName") or data["taskId"]
+    title = f" ({data['displayName']})" if "displayName" in data else ""
     reason = f": {data['error']['message']}" if "error" in data else "."
-    return f"Task {data['taskId']} ({title}) {words}{reason}"
+    return f"Task {data['taskId']}{title} {words}{reason}"
 
 
 def _callback_line(status: CallbackStatus) -> str:

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from batchmgr import (
+    ContainerSettings,
+    ExitConditions,
+    ExitOptions,
     FinalizeTask,
     InputFileSpecification,
     InvalidInputError,
     JobManager,
     JobManagerBuilder,
+    JobPreparationTask,
     OutputFileSpecification,
     WorkloadBase,
     WorkloadTask,
@@ -78,6 +82,17 @@ def use_a_loop(task: WorkloadTask) -> None:
     asyncio.run(asyncio.sleep(0))
 
 
+def report(task: WorkloadTask) -> None:
+    task.report_progress(0.25, "a quarter")
+    task.publish_result({"letters": 26})
+
+
+def tally(task: WorkloadTask) -> None:
+    assert isinstance(task, FinalizeTask)
+    ends = [f"{one.id} {one.state} {one.result} {one.exit_code} {one.error}" for one in task.manifest.tasks]
+    Path("tally").write_text("\n".join(ends))
+
+
 def interrupt(task: WorkloadTask) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     signal.pause()
@@ -86,7 +101,8 @@ def interrupt(task: WorkloadTask) -> None:
 ACTIONS: dict[str, Callable[[WorkloadTask], None]] = {
     action.__name__: action
     for action in (
-        *(succeed, write, join, fail, refuse, leave, fail_once, speak, wander, use_a_loop, interrupt),
+        *(succeed, write, join, fail, refuse, leave, fail_once, speak, wander),
+        *(use_a_loop, report, tally, interrupt),
     )
 }
 
@@ -117,6 +133,9 @@ class LettersJobManager(JobManager):
         tasks: Any = self.inputs.get("tasks", [])
         for one in tasks:
             self._act(one)
+        if "container" in self.inputs:
+            self.job.job_preparation_task = JobPreparationTask(command_line="/bin/true")
+            self.tasks[0].container_settings = ContainerSettings(image_name=self.inputs["container"])
         end: Any = self.inputs.get("end", {})
         self.finalize_task.inputs = {"does": end.get("does", "succeed")}
         self._add_files(self.finalize_task, end)
@@ -128,6 +147,8 @@ class LettersJobManager(JobManager):
         task.environment = one.get("environment", {})
         task.max_task_retry_count = one.get("retries", 0)
         task.max_wall_clock_time = timedelta(seconds=one["limit"]) if "limit" in one else None
+        if "then" in one:
+            task.exit_conditions = ExitConditions(default=ExitOptions(**one["then"]))
         self._add_files(task, one)
 
     def _add_files(self, task: Any, one: dict[str, Any]) -> None:

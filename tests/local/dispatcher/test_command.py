@@ -96,7 +96,7 @@ def test_a_second_run_begins_afresh_and_says_so(local: Local) -> None:
     assert first.blob("old") == "old"
     second = local({})
     assert "Job letters, in batchmgr-local/letters; the earlier run that was there is gone" in second.out
-    assert not (second.directory / "storage" / "job-letters").exists()
+    assert not (second.directory / "storage" / "job-letters" / "old").exists()
     assert second.types[0] == "job.queued"
     assert second.types.count("job.queued") == 1
 

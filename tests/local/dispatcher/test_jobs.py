@@ -157,6 +157,30 @@ def test_a_task_may_have_an_event_loop_of_its_own(local: Local) -> None:
     assert local({"does": "use_a_loop"}, {"does": "use_a_loop"}).code == 0
 
 
+def test_tasks_report_and_the_finalize_task_is_told_of_all(local: Local) -> None:
+    end = {"does": "tally", "out": {"tally": ["tally"]}}
+    run = local({"does": "report"}, {"does": "fail"}, {"after": [2]}, end=end)
+    assert {"task.progress 1", "task.result 1"} <= set(run.types)
+    assert "Task 1 is at 25%: a quarter" in run.out
+    assert run.outcome["taskResults"] == [{"taskId": "1", "result": {"letters": 26}}]
+    assert run.blob("tally").splitlines() == [
+        "1 completed success 0 ",
+        "2 completed failure 1 ZeroDivisionError: nothing goes into nothing",
+        "3 active  None ",
+    ]
+
+
+def test_exit_conditions_let_others_go_on_or_end_the_job(local: Local) -> None:
+    run = local({"does": "fail", "then": {"dependency_action": "satisfy"}}, {"after": [1]})
+    assert "task.succeeded 2" in run.types
+    run = local({"does": "fail", "then": {"job_action": "terminate"}}, {})
+    assert run.code == 1
+    assert not (run.directory / "tasks" / "2").exists()
+    run = local({"does": "fail", "then": {"job_action": "disable"}}, {})
+    assert run.code == 130
+    assert "A task's exit conditions have stopped the job" in run.out
+
+
 def test_an_interrupted_task_cancels_the_job(local: Local) -> None:
     run = local({}, {"does": "interrupt"}, {})
     assert (run.code, run.err) == (130, "")
@@ -176,6 +200,12 @@ def test_only_the_events_that_are_asked_for_are_shown_and_all_are_kept(local: Lo
     assert len(lines) == 1
     assert "The job succeeded." in lines[0]
     assert "task.succeeded 1" in run.types
+
+
+def test_what_only_nodes_have_is_left_out_and_told(local: Local) -> None:
+    run = local({}, container="ubuntu:16.04")
+    assert run.code == 0
+    assert "Left out here, where there are no nodes: the job preparation task, containers." in run.out
 
 
 def test_a_time_limit_that_does_not_hold_here_is_told(local: Local) -> None:

@@ -103,6 +103,18 @@ def test_what_a_program_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
         until_gone(int((tmp_path / "run/tasks/1/wd/child").read_text()))
 
 
+def test_a_job_manager_task_decides_on_the_tasks(tmp_path: Path) -> None:
+    letters = LettersWorkload()
+    manager = {"commandLine": letters.command_line("job-manager")}
+    inputs = {"tasks": [{}, {"after": [1]}]}
+    message = {"jobId": "j", "workload": "letters", "inputs": inputs, "jobManagerTask": manager}
+    decoded = decode_job(json.dumps(message).encode())
+    directory = RunDirectory(tmp_path / "run")
+    record = run_job(letters, decoded, directory, tmp_path / "storage", Terminal(StringIO()))
+    assert (record.state, record.total, record.counts.succeeded) == ("succeeded", 4, 4)
+    assert (tmp_path / "run/tasks/2/stdout.txt").read_text() == "2 is done\n"
+
+
 def test_a_file_that_can_not_be_kept_fails_its_task(tmp_path: Path) -> None:
     files = [output("a", "same"), output("a", "same/below")]
     failed = only_failure(run(tmp_path, task("1", "echo > a", outputFiles=files)))
