@@ -101,6 +101,14 @@ class JobStore(Protocol):
         """The stored request. JobNotFoundError."""
         ...
 
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        """Keep the job's tasks, where its request alone can't tell them, unless they are kept; those kept."""
+        ...
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        """The tasks that `save_tasks` has kept; None while there are none."""
+        ...
+
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store a record unless there is one, and mark the job active; the one that is stored."""
         ...

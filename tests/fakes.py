@@ -183,6 +183,7 @@ class FakeJobStore:
 
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
+        self.tasks: dict[str, bytes] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
         self._version = 0
@@ -194,6 +195,12 @@ class FakeJobStore:
         if job_key(job_id) not in self.requests:
             raise JobNotFoundError(job_id)
         return self.requests[job_key(job_id)]
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        return self.tasks.setdefault(job_key(job_id), body)
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        return self.tasks.get(job_key(job_id))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         if job_key(record.job_id) not in self.records:

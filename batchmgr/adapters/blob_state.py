@@ -1,7 +1,8 @@
 """Requests, records and the active index, as blobs of one container.
 
-`requests/{job}.json` holds the message, with the callback URI; `records/{job}.json` the record, guarded by
-its ETag; `active/{job}` is an empty blob while the job has a step to go.
+`requests/{job}.json` holds the message, with the callback URI; `tasks/{job}.json` its tasks, where they were
+found out and not told; `records/{job}.json` the record, guarded by its ETag; `active/{job}` is an empty blob
+while the job has a step to go.
 """
 
 import asyncio
@@ -48,6 +49,22 @@ class BlobJobStore:
         """The stored request."""
         body, _ = await self._read(self._request(job_id), job_id)
         return msgspec.json.decode(body, type=JobMessage)
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        """Store the tasks of the job, unless they are there."""
+        with service_errors(SERVICE):
+            try:
+                await self._tasks(job_id).upload_blob(body)
+            except ResourceExistsError:
+                return (await self._read(self._tasks(job_id), job_id))[0]
+        return body
+
+    async def load_tasks(self, job_id: str) -> bytes | None:
+        """The stored tasks, if there are any."""
+        try:
+            return (await self._read(self._tasks(job_id), job_id))[0]
+        except JobNotFoundError:
+            return None
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Mark the job active, then store its record, unless there is one."""
@@ -119,6 +136,9 @@ class BlobJobStore:
 
     def _request(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")
+
+    def _tasks(self, job_id: str) -> BlobClient:
+        return self._container.get_blob_client(f"tasks/{job_key(job_id)}.json")
 
     def _record(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"records/{job_key(job_id)}.json")

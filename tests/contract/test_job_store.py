@@ -33,6 +33,22 @@ async def test_a_request_that_was_never_stored_is_not_found(ports: Ports) -> Non
         await ports.jobs.load_request("nope")
 
 
+async def test_of_two_who_keep_a_jobs_tasks_both_are_given_those_that_were_kept(ports: Ports) -> None:
+    assert await ports.jobs.load_tasks("Job-1") is None
+    bodies = [b'{"tasks":[1]}', b'{"tasks":[2]}']
+    one, other = await asyncio.gather(*(ports.jobs.save_tasks("Job-1", body) for body in bodies))
+    assert one == other
+    assert one in bodies
+    assert await ports.jobs.load_tasks("JOB-1") == one
+    assert await ports.jobs.save_tasks("job-1", b"later") == one
+
+
+async def test_tasks_are_no_records_and_make_no_job_active(ports: Ports) -> None:
+    await ports.jobs.save_tasks("job-1", b"{}")
+    assert await ports.jobs.list_records(10, "") == ([], "")
+    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+
+
 async def test_creating_a_record_twice_keeps_the_first_and_marks_the_job_active(ports: Ports) -> None:
     first = await ports.jobs.create(record(ports))
     second = await ports.jobs.create(msgspec.structs.replace(record(ports), workload="other"))
