@@ -196,6 +196,17 @@ class NodeStorage(Protocol):
         """The URI of a blob, without a signature."""
         ...
 
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        """What `grant` would answer, but for the signature. Nothing is made or asked."""
+        ...
+
+    def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+        """The names of a container's blobs under a prefix, sorted; directories are none.
+
+        ServiceNotFoundError without the container; InvalidJobError for one that batchmgr can't look into.
+        """
+        ...
+
 
 class CallbackSender(Protocol):
     """The caller's webhook."""

@@ -62,6 +62,7 @@ class World:
         self.queue = FakeJobQueue(self.clock)
         self.finalize = FakeFinalizeSignal()
         self.callbacks = FakeCallbackSender()
+        self.storage = FakeNodeStorage()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
@@ -73,7 +74,7 @@ class World:
             sink=self.sink,
             queue=self.queue,
             finalize=self.finalize,
-            storage=FakeNodeStorage(),
+            storage=self.storage,
             callbacks=self.callbacks,
             workloads=WorkloadRegistry({}),
             default_pool_id="local",

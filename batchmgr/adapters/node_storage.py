@@ -1,6 +1,7 @@
 """How nodes reach storage: with a managed identity where one is named, else with a SAS on the container."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from batchmgr.wire.batch_body import ContainerGrant, Grants
 
 SERVICE = "Blob storage"
 LONGEST_DELEGATION = timedelta(days=7)
+DIRECTORY = "hdi_isfolder"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
 
@@ -44,6 +46,33 @@ class NodeBlobStorage:
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
+
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        """What `grant` would answer, but for the signature."""
+        return ContainerGrant(url=self._url(need), identity_reference=self._identity(need))
+
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+        """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
+        async with AsyncExitStack() as stack:
+            service = self._service
+            if not self._is_own(need):
+                service = await stack.enter_async_context(self._other_account(need))
+            container = service.get_container_client(need.container_name)
+            with service_errors(SERVICE):
+                # The metadata tell directories, which accounts with a hierarchical namespace list as blobs.
+                async for blob in container.list_blobs(prefix or None, include=["metadata"]):
+                    is_directory = (blob.metadata or {}).get(DIRECTORY) == "true"
+                    if not is_directory and not blob.name.endswith("/"):
+                        yield blob.name
+
+    def _other_account(self, need: ContainerNeed) -> BlobServiceClient:
+        if self._account_key:
+            raise InvalidJobError(
+                f"batchmgr can't look into the storage account {need.storage_account_name!r}: it uses a key, "
+                "which opens its own account alone; with an identity it could"
+            )
+        url = f"https://{need.storage_account_name}.blob.core.windows.net"
+        return BlobServiceClient(url, self._service.credential)
 
     def _grant(
         self, need: ContainerNeed, lifetime: timedelta, delegation: UserDelegationKey | None

@@ -1,6 +1,7 @@
 """Plan: from a job message to the plan of its Batch job. Nothing is run, read or sent."""
 
 import asyncio
+from collections.abc import Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import job_container
@@ -8,7 +9,9 @@ from batchmgr.model.paths import check_input_file, check_output_file
 from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, InputFile, JobPlan, OutputFile, TaskPlan
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
-from batchmgr.wire.job_message import JobMessage, TaskMessage
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.task_expansion import field_of
+from batchmgr.wire.task_message import TaskMessage
 from batchmgr.workload.finalize_plan import as_finalize_task, mark_leaves
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.planning import plan_workload
@@ -27,7 +30,10 @@ async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> 
 def plan_job(
     job_id: str, message: JobMessage, *, workloads: WorkloadRegistry, default_pool_id: str
 ) -> JobPlan:
-    """The plan of a job. Raises InvalidJobError that names the field of the message."""
+    """The plan of a job whose tasks are known: those of a taskFactory were put into the message.
+
+    Raises InvalidJobError that names the field of the message.
+    """
     pool_id = message.pool_id or default_pool_id
     if not pool_id:
         raise InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
@@ -45,9 +51,7 @@ def plan_job(
 
 
 def _plan_tasks(job_id: str, message: JobMessage, pool_id: str, content: str) -> JobPlan:
-    tasks = mark_leaves(
-        [_plan_task(job_id, task, f"tasks[{index}]") for index, task in enumerate(message.tasks)]
-    )
+    tasks = mark_leaves([plan_task(job_id, task, field) for task, field in tasks_by_field(message)])
     draft = TaskPlan(id="", display_name="FinalizeTask", command_line=_WRITE_FINALIZE_FILE)
     return JobPlan(
         job_id=job_id,
@@ -58,7 +62,14 @@ def _plan_tasks(job_id: str, message: JobMessage, pool_id: str, content: str) ->
     )
 
 
-def _plan_task(job_id: str, task: TaskMessage, field: str) -> TaskPlan:
+def tasks_by_field(message: JobMessage) -> Iterator[tuple[TaskMessage, str]]:
+    """The tasks of a message, each with the field that describes it."""
+    for index, task in enumerate(message.tasks):
+        yield task, f"tasks[{index}]" if message.task_factory is None else field_of(task)
+
+
+def plan_task(job_id: str, task: TaskMessage, field: str) -> TaskPlan:
+    """The plan of one task of a message. Raises InvalidJobError for a path that can't be."""
     inputs = tuple(
         InputFile(
             target_file_path=file.target_file_path,

@@ -6,70 +6,39 @@ Decoding is strict: unknown fields and wrong types are refused, and the error na
 import hashlib
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.wire.task_factory import ParametricSweep, TaskFactory
+from batchmgr.wire.task_message import InputFileMessage, OutputFileMessage, TaskMessage
 
-PosInt = Annotated[int, msgspec.Meta(ge=1)]
-RetryCount = Annotated[int, msgspec.Meta(ge=-1)]
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class InputFileMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
-
-    target_file_path: str = ""
-    source_blob_path: str = ""
-    container_name: str = ""
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    http_url: str = ""
-
-
-class OutputFileMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """A file or pattern to upload from the node; to the job's own container where none is named."""
-
-    source_file_path: Text
-    target_blob_path: str = ""
-    container_name: str = ""
-    storage_account_name: str = ""
-    identity_reference: str = ""
-    upload_condition: Literal["taskSuccess", "taskFailure", "taskCompletion"] = "taskSuccess"
-
-
-class TaskMessage(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
-):
-    """One task, described without any Python."""
-
-    id: str
-    command_line: Text
-    display_name: str = ""
-    environment: dict[str, str] = {}
-    input_files: tuple[InputFileMessage, ...] = ()
-    output_files: tuple[OutputFileMessage, ...] = ()
-    depends_on: tuple[str, ...] = ()
-    max_task_retry_count: RetryCount = 0
-    max_wall_clock_time: timedelta | None = None
-    required_slots: PosInt = 1
+__all__ = [
+    "InputFileMessage",
+    "JobMessage",
+    "JobReference",
+    "OutputFileMessage",
+    "TaskMessage",
+    "decode",
+    "decode_job",
+    "decode_queue_message",
+    "encode",
+    "salvage",
+]
 
 
 class JobMessage(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """A job: either a `workload` with its `inputs`, or `tasks`. See the contract in the README."""
+    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`. See docs/job-message.md."""
 
     version: Literal[1] = 1
     job_id: str = ""
     workload: str = ""
     inputs: dict[str, Any] = {}
     tasks: tuple[TaskMessage, ...] = ()
+    task_factory: TaskFactory | None = None
     pool_id: str = ""
     call_back_uri: str = ""
     notify: tuple[str, ...] = ()
@@ -80,6 +49,8 @@ class JobMessage(
     def digest(self) -> str:
         """What the job is, without its id: the same content always gives the same digest."""
         content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")
+        if isinstance(self.task_factory, ParametricSweep):  # the one place where the order of names counts
+            content += msgspec.json.encode(list(self.task_factory.parameters))
         return hashlib.sha256(content).hexdigest()
 
 

@@ -71,3 +71,18 @@ async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None
         uri = storage(client).blob_uri(READ, "results/a b.tsv")
     assert uri.endswith("/data/results/a%20b.tsv")
     assert "sig" not in uri
+
+
+async def test_directories_of_a_hierarchical_account_are_no_blobs(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        container = await client.create_container("data")
+        await container.upload_blob("raw", b"", metadata={"hdi_isfolder": "true"})
+        await container.upload_blob("raw/a.csv", b"", metadata={"other": "true"})
+        assert [name async for name in storage(client).list_blobs(READ, "")] == ["raw/a.csv"]
+
+
+async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connection_string: str) -> None:
+    other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        with pytest.raises(InvalidJobError, match="'elsewhere': it uses a key"):
+            await anext(storage(client).list_blobs(other, ""))

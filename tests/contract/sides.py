@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Collection
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,10 @@ class Side(Protocol):
         """The bodies of visible messages."""
         ...
 
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        """Make a container with blobs of these names."""
+        ...
+
 
 class FakeSide:
     """The fakes."""
@@ -55,6 +60,9 @@ class FakeSide:
         if queue == "batchmgr-callbacks-poison":
             return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
         return [body.decode() for body in self._world.queue.poison]
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        self._world.storage.blobs[container] = set(names)
 
 
 class RealSide:
@@ -86,3 +94,8 @@ class RealSide:
         async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
             found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
             return [base64.b64decode(message.content).decode() for message in found]
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
+            client = await blobs.create_container(container)
+            await asyncio.gather(*(client.upload_blob(name, b"") for name in names))
