@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import InvalidJobError
@@ -59,11 +59,10 @@ class NodeBlobStorage:
                 service = await stack.enter_async_context(self._other_account(need))
             container = service.get_container_client(need.container_name)
             with service_errors(SERVICE):
-                # The metadata tell directories, which accounts with a hierarchical namespace list as blobs.
-                async for blob in container.list_blobs(prefix or None, include=["metadata"]):
-                    is_directory = (blob.metadata or {}).get(DIRECTORY) == "true"
-                    if not is_directory and not blob.name.endswith("/"):
-                        yield blob.name
+                listed = _files if await _has_directories(service) else _names
+                async for name in listed(container, prefix):
+                    if not name.endswith("/"):
+                        yield name
 
     def _other_account(self, need: ContainerNeed) -> BlobServiceClient:
         if self._account_key:
@@ -119,3 +118,25 @@ class NodeBlobStorage:
         if self._is_own(need):
             return f"{self._service.url.rstrip('/')}/{need.container_name}"
         return f"https://{need.storage_account_name}.blob.core.windows.net/{need.container_name}"
+
+
+async def _has_directories(service: BlobServiceClient) -> bool:
+    """Whether the account has, or may have, a hierarchical namespace, which lists directories as blobs."""
+    try:
+        return bool((await service.get_account_information()).get("is_hns_enabled"))
+    except HttpResponseError as error:
+        if error.status_code != 403:
+            raise
+        return True  # it is not for us to know: be slow, but right
+
+
+async def _names(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
+    async for name in container.list_blob_names(name_starts_with=prefix or None):
+        yield name
+
+
+async def _files(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
+    """As `_names`, without directories; ten times slower, since these show in the metadata alone."""
+    async for blob in container.list_blobs(prefix or None, include=["metadata"]):
+        if (blob.metadata or {}).get(DIRECTORY) != "true":
+            yield blob.name
