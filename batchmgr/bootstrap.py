@@ -24,7 +24,7 @@ from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.model.plan import FINALIZE_CONTAINER
-from batchmgr.ports import Ports
+from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import Settings
 from batchmgr.workload.registry import WorkloadRegistry
 
@@ -62,6 +62,15 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             workloads=WorkloadRegistry(),
             default_pool_id=settings.default_pool_id,
         )
+
+
+@asynccontextmanager
+async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView]:
+    """A look at the storage that nodes reach, and nothing else. SettingsError where no storage is set."""
+    settings.check_storage()
+    async with AsyncExitStack() as stack:
+        blobs = await _blob_service(settings, stack)
+        yield NodeBlobStorage(blobs, getattr(blobs.credential, "account_key", ""), settings.node_identity)
 
 
 async def prepare_storage(settings: Settings) -> None:

@@ -185,12 +185,8 @@ class FinalizeSignal(Protocol):
         ...
 
 
-class NodeStorage(Protocol):
-    """Storage as the nodes reach it."""
-
-    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
-        """How nodes reach these containers, for at least `lifetime`. Written containers are made."""
-        ...
+class NodeStorageView(Protocol):
+    """What can be told of the storage that nodes reach, without changing anything."""
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob, without a signature."""
@@ -205,6 +201,14 @@ class NodeStorage(Protocol):
 
         ServiceNotFoundError without the container; InvalidJobError for one that batchmgr can't look into.
         """
+        ...
+
+
+class NodeStorage(NodeStorageView, Protocol):
+    """Storage as the nodes reach it."""
+
+    async def grant(self, needs: Collection[ContainerNeed], lifetime: timedelta) -> Grants:
+        """How nodes reach these containers, for at least `lifetime`. Written containers are made."""
         ...
 
 
@@ -248,6 +252,7 @@ __all__ = [
     "JobQueue",
     "JobStore",
     "NodeStorage",
+    "NodeStorageView",
     "Ports",
     "Versioned",
 ]

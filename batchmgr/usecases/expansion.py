@@ -15,7 +15,7 @@ from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.blob_pattern import matches
 from batchmgr.model.plan import ContainerNeed
 from batchmgr.model.sweep_values import check_number
-from batchmgr.ports import NodeStorage, Ports
+from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_expansion import SOURCE, STAND_IN, SourceBlob, file_tasks, sweep_tasks
 from batchmgr.wire.task_factory import BlobSource, TaskPerFile
@@ -45,7 +45,7 @@ async def expand_kept(ports: Ports, job_id: str, message: JobMessage) -> JobMess
     return None if body is None else await _with_kept(message, body)
 
 
-async def expand_found(storage: NodeStorage, message: JobMessage) -> JobMessage:
+async def expand_found(storage: NodeStorageView, message: JobMessage) -> JobMessage:
     """The message with a task for each blob that is there now. Nothing is kept."""
     factory = message.task_factory
     if not isinstance(factory, TaskPerFile):
@@ -73,7 +73,7 @@ async def _with_kept(message: JobMessage, body: bytes) -> JobMessage:
     return replace(message, tasks=kept.tasks)
 
 
-async def _find(storage: NodeStorage, source: BlobSource) -> list[SourceBlob]:
+async def _find(storage: NodeStorageView, source: BlobSource) -> list[SourceBlob]:
     need = ContainerNeed(
         container_name=source.container_name,
         storage_account_name=source.storage_account_name,

@@ -34,9 +34,7 @@ def plan_job(
 
     Raises InvalidJobError that names the field of the message.
     """
-    pool_id = message.pool_id or default_pool_id
-    if not pool_id:
-        raise InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
+    pool_id = pool_of(message, default_pool_id)
     content = finalize_message(job_id, written_by="FinalizeTask")
     if message.tasks:
         return _plan_tasks(job_id, message, pool_id, content)
@@ -48,6 +46,14 @@ def plan_job(
         max_wall_clock_time=message.max_wall_clock_time,
         finalize_message=content,
     )
+
+
+def pool_of(message: JobMessage, default_pool_id: str) -> str:
+    """The pool that the job is for. Raises InvalidJobError if there is none."""
+    pool_id = message.pool_id or default_pool_id
+    if not pool_id:
+        raise InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
+    return pool_id
 
 
 def _plan_tasks(job_id: str, message: JobMessage, pool_id: str, content: str) -> JobPlan:

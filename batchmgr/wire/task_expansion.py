@@ -87,9 +87,26 @@ def _tasks(
     repeat: RepeatTask, rows: Iterable[Mapping[str, str]], merge: TaskTemplate | None
 ) -> tuple[TaskMessage, ...]:
     tasks = tuple(repeat.task(str(number), values) for number, values in enumerate(rows, 1))
+    _check_outputs(tasks)
     if merge is None:
         return tasks
     return (*tasks, merge.as_task(MERGE_ID, tuple(task.id for task in tasks)))
+
+
+def _check_outputs(tasks: Sequence[TaskMessage]) -> None:
+    """Refuse tasks of which one would write over the file that another one has kept."""
+    for index, file in enumerate(tasks[0].output_files):
+        if any(wildcard in file.source_file_path for wildcard in "*?["):
+            continue
+        writers: dict[str, str] = {}
+        for task in tasks:
+            path = task.output_files[index].target_blob_path
+            if (other := writers.setdefault(path, task.id)) != task.id:
+                raise InvalidJobError(
+                    f"tasks {other} and {task.id} would write the same blob, {path!r}: put placeholders in "
+                    "it to tell them apart",
+                    field=f"{REPEAT_TASK}.outputFiles[{index}].targetBlobPath",
+                )
 
 
 def _values(parameter: SweepParameter, name: str) -> tuple[str, ...]:

@@ -220,6 +220,17 @@ def test_the_name_of_a_blob_brings_no_wildcard_into_an_output_pattern() -> None:
         per_file("*.txt", repeat=repeat)
 
 
+def test_tasks_that_would_write_over_each_others_files_are_refused() -> None:
+    output = {"sourceFilePath": "out.txt", "targetBlobPath": "out/{a}.txt"}
+    parameters = {"a": {"values": [1, 2]}, "b": {"values": [1, 2]}}
+    with pytest.raises(
+        InvalidJobError, match=r"tasks 1 and 2 would write the same blob, 'out/1\.txt'"
+    ) as caught:
+        sweep(parameters, {**ECHO, "outputFiles": [output]})
+    assert caught.value.field == "taskFactory.repeatTask.outputFiles[0].targetBlobPath"
+    assert len(sweep(parameters, {**ECHO, "outputFiles": [{**output, "sourceFilePath": "*.txt"}]})) == 4
+
+
 def test_no_blob_at_all_is_no_job() -> None:
     with pytest.raises(InvalidJobError, match="there is no such blob") as caught:
         per_file()

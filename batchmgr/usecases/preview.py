@@ -1,0 +1,107 @@
+"""Preview: what a job would be, and all that is wrong with it. Nothing is stored, sent or made."""
+
+import asyncio
+import dataclasses
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from msgspec.structs import replace
+
+from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.ports import NodeStorageView
+from batchmgr.usecases.expansion import expand_found
+from batchmgr.usecases.planning import plan_job, plan_task, pool_of, tasks_by_field
+from batchmgr.wire.batch_body import ContainerGrant
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.job_rules import broken_rules
+from batchmgr.wire.plan_answer import PlanAnswer, Problem, plan_answer
+from batchmgr.wire.task_expansion import SOURCE
+from batchmgr.workload.registry import WorkloadRegistry
+
+MAX_PROBLEMS = 20
+UNNAMED = "new-job"
+"""The id that a job is shown under where its own is made up only when it is sent."""
+
+SIGNATURE = "s" * 150
+"""As long as a shared access signature may be."""
+
+
+async def preview(
+    job_id: str,
+    message: JobMessage,
+    *,
+    storage: NodeStorageView,
+    workloads: WorkloadRegistry,
+    default_pool_id: str,
+    check_callback: Callable[[str], None],
+    limit: int,
+) -> PlanAnswer:
+    """What the message would become under this id, with its first `limit` tasks, or what is wrong with it.
+
+    `check_callback` raises InvalidJobError for a callback URI that may not be used. Raises ServiceBusyError
+    where blobs have to be listed and can't be now.
+    """
+    answer = PlanAnswer(job_id=job_id, pool_id=message.pool_id or default_pool_id)
+    problems = _first(_known_at_once(message, default_pool_id, check_callback))
+    if not any(problem.field.startswith("taskFactory") for problem in problems):
+        try:
+            message = await expand_found(storage, message)
+        except InvalidJobError as error:
+            problems.append(error)
+        except ServiceError as error:
+            if error.retryable:
+                raise
+            problems.append(InvalidJobError(str(error), field=SOURCE))
+    problems += await asyncio.to_thread(_first, _broken_by_paths(job_id, message))
+    if not problems:
+        try:
+            return await asyncio.to_thread(_plan, job_id, message, storage, workloads, default_pool_id, limit)
+        except InvalidJobError as error:
+            problems.append(error)
+    found = tuple(Problem.of(error) for error in problems[:MAX_PROBLEMS])
+    return replace(answer, tasks=len(message.tasks), problems=found)
+
+
+def _plan(
+    job_id: str,
+    message: JobMessage,
+    storage: NodeStorageView,
+    workloads: WorkloadRegistry,
+    default_pool_id: str,
+    limit: int,
+) -> PlanAnswer:
+    plan = plan_job(job_id, message, workloads=workloads, default_pool_id=default_pool_id)
+    unsigned = {need: storage.unsigned_grant(need) for need in plan.container_needs}
+    signed = {need: _signed(grant) for need, grant in unsigned.items()}
+    return plan_answer(plan, signed=signed, unsigned=unsigned, limit=limit)
+
+
+def _signed(grant: ContainerGrant) -> ContainerGrant:
+    return grant if grant.identity_reference else dataclasses.replace(grant, query=SIGNATURE)
+
+
+def _known_at_once(
+    message: JobMessage, default_pool_id: str, check_callback: Callable[[str], None]
+) -> Iterator[InvalidJobError]:
+    yield from broken_rules(message)
+    try:
+        pool_of(message, default_pool_id)
+    except InvalidJobError as error:
+        yield error
+    try:
+        if message.call_back_uri:
+            check_callback(message.call_back_uri)
+    except InvalidJobError as error:
+        yield error
+
+
+def _broken_by_paths(job_id: str, message: JobMessage) -> Iterator[InvalidJobError]:
+    for task, field in tasks_by_field(message):
+        try:
+            plan_task(job_id, task, field)
+        except InvalidJobError as error:
+            yield error
+
+
+def _first(problems: Iterator[InvalidJobError]) -> list[InvalidJobError]:
+    return list(islice(problems, MAX_PROBLEMS))

@@ -1,0 +1,76 @@
+"""What a job would be, for people and programs: the answer of `POST /plan` and of `batchmgr plan`."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.plan import JobPlan
+from batchmgr.wire.batch_body import Grants, encoded_tasks, job_body, packed
+
+_SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why the job can't be accepted: what is wrong with which field of the message."""
+
+    field: str
+    reason: str
+
+    @classmethod
+    def of(cls, error: InvalidJobError) -> "Problem":
+        """The problem that an error tells of."""
+        return cls(field=error.field, reason=error.reason)
+
+
+class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a job would be.
+
+    `tasks` counts all, the FinalizeTask too. `calls` are the requests that bring the job into Azure Batch;
+    `bytes` the size of their bodies, and `largest_task_bytes` of the largest task, signatures estimated.
+    `expanded_tasks` are the first tasks as they would be sent, without signatures. With `problems`, the job
+    would not be accepted, and the figures are as far as they can be told.
+    """
+
+    job_id: str
+    pool_id: str
+    tasks: int = 0
+    calls: int = 0
+    bytes: int = 0
+    largest_task_bytes: int = 0
+    expanded_tasks: tuple[dict[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def plan_answer(plan: JobPlan, *, signed: Grants, unsigned: Grants, limit: int) -> PlanAnswer:
+    """The answer for a plan. `signed` grants are as long as those that will be used; `limit` tasks are shown.
+
+    Raises InvalidJobError for what Azure Batch can't be sent.
+    """
+    sizes: list[int] = []
+    # Each as submission sends it: the job, the tasks, the FinalizeTask by itself, the word that all is in.
+    bodies = [
+        len(msgspec.json.encode(job_body(plan, "0" * 64))),
+        *map(len, packed(_noting(encoded_tasks(plan.tasks, signed), sizes))),
+        *map(len, packed(_noting(encoded_tasks([plan.finalize_task], signed), sizes))),
+        len(b'{"onAllTasksComplete":"terminatejob"}'),
+    ]
+    shown = encoded_tasks(islice(plan.all_tasks, limit), unsigned)
+    return PlanAnswer(
+        job_id=plan.job_id,
+        pool_id=plan.pool_id,
+        tasks=len(plan.all_tasks),
+        calls=len(bodies),
+        bytes=sum(bodies),
+        largest_task_bytes=max(sizes),
+        expanded_tasks=tuple(msgspec.json.decode(_SIGNATURE.sub(r"\1=…", body.decode())) for body in shown),
+    )
+
+
+def _noting(parts: Iterable[bytes], sizes: list[int]) -> Iterator[bytes]:
+    for part in parts:
+        sizes.append(len(part))
+        yield part
