@@ -80,7 +80,7 @@ def plan_task(job_id: str, task: TaskMessage, field: str) -> TaskPlan:
         InputFile(
             target_file_path=file.target_file_path,
             source_blob_path=file.source_blob_path,
-            container_name=file.container_name,
+            container_name=file.container_name or ("" if file.http_url else job_container(job_id)),
             storage_account_name=file.storage_account_name,
             identity_reference=file.identity_reference,
             http_url=file.http_url,

@@ -13,7 +13,10 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 class InputFileMessage(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
+    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL.
+
+    Blobs come from the job's own container where none is named.
+    """
 
     target_file_path: str = ""
     source_blob_path: str = ""

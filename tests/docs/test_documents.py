@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import azure.functions as func
@@ -12,6 +14,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.model.states import JobState
 from batchmgr.settings import Settings
+from batchmgr.usecases.expansion import expand_sweep
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_message import (
@@ -22,6 +25,8 @@ from batchmgr.wire.job_message import (
     decode_job,
 )
 from batchmgr.wire.job_rules import check_job
+from batchmgr.wire.plan_answer import PlanAnswer
+from batchmgr.wire.task_factory import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
 from batchmgr.workload.registry import WorkloadRegistry
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +43,19 @@ def test_every_job_state_is_named() -> None:
     assert all(f"batchmgr.job.{state}" in document("events") for state in JobState)
 
 
-@pytest.mark.parametrize("message", [JobMessage, TaskMessage, InputFileMessage, OutputFileMessage])
+MESSAGES = [
+    JobMessage,
+    TaskMessage,
+    InputFileMessage,
+    OutputFileMessage,
+    ParametricSweep,
+    SweepParameter,
+    TaskPerFile,
+    BlobSource,
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
 def test_every_field_of_the_job_message_is_documented(message: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(message):
         assert f"`{field.encode_name}`" in document("job-message"), field.encode_name
@@ -78,6 +95,34 @@ def test_the_job_that_the_readme_posts_is_a_job() -> None:
     check_job(message)
     plan = plan_job("hello-001", message, workloads=WorkloadRegistry({}), default_pool_id="local")
     assert [task.id for task in plan.tasks] == ["make", "after"]
+
+
+def test_every_field_of_a_plan_is_documented() -> None:
+    for field in msgspec.structs.fields(PlanAnswer):
+        assert field.encode_name in document("http-api"), field.encode_name
+
+
+def test_the_sweep_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
+    body = next(text for language, text in BLOCKS if language == "json" and "taskFactory" in text)
+    message = decode_job(body.encode())
+    check_job(message)
+    plan = plan_job("sweep-001", expand_sweep(message), workloads=WorkloadRegistry({}), default_pool_id="p")
+    *tasks, merge = plan.tasks
+    assert (len(tasks), merge.depends_on) == (10, tuple(map(str, range(1, 11))))
+    (tmp_path / "powers").mkdir()
+    for task in tasks:
+        said = subprocess.run(shlex.split(task.command_line), capture_output=True, check=True).stdout
+        (tmp_path / task.output_files[0].target_blob_path).write_bytes(said)
+    subprocess.run(shlex.split(merge.command_line), cwd=tmp_path, check=True)
+    lines = (tmp_path / "powers.txt").read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("2 0.5 1.41421", "10 2.5 316.228")
+
+
+def test_the_sweep_of_the_documents_is_a_job() -> None:
+    body = re.findall(r"```json\n(.*?)```", document("job-message"), re.DOTALL)[0]
+    message = expand_sweep(decode_job(body.encode()))
+    plan = plan_job("scan-001", message, workloads=WorkloadRegistry({}), default_pool_id="p")
+    assert plan.tasks[-2].command_line == "./solver --alpha 0.5 fine.msh"
 
 
 def test_the_body_that_the_readme_gives_data_factory_is_a_job() -> None:
