@@ -193,7 +193,10 @@ class NodeStorageView(Protocol):
         ...
 
     def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
-        """What `grant` would answer, but for the signature. Nothing is made or asked."""
+        """What `grant` would answer, but for the signature. Nothing is made or asked.
+
+        InvalidJobError for a container that nodes can't be let into.
+        """
         ...
 
     def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -49,7 +50,13 @@ class NodeBlobStorage:
 
     def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
         """What `grant` would answer, but for the signature."""
-        return ContainerGrant(url=self._url(need), identity_reference=self._identity(need))
+        identity = self._identity(need)
+        if not identity and not self._is_own(need):
+            raise InvalidJobError(
+                f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
+                "batchmgr can only sign for its own account"
+            )
+        return ContainerGrant(url=self._url(need), identity_reference=identity)
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
         """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
@@ -76,14 +83,9 @@ class NodeBlobStorage:
     def _grant(
         self, need: ContainerNeed, lifetime: timedelta, delegation: UserDelegationKey | None
     ) -> ContainerGrant:
-        identity = self._identity(need)
-        if identity:
-            return ContainerGrant(url=self._url(need), identity_reference=identity)
-        if not self._is_own(need):
-            raise InvalidJobError(
-                f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
-                "batchmgr can only sign for its own account"
-            )
+        grant = self.unsigned_grant(need)
+        if grant.identity_reference:
+            return grant
         sas = generate_container_sas(
             str(self._service.account_name),
             need.container_name,
@@ -92,7 +94,7 @@ class NodeBlobStorage:
             permission=WRITE if need.is_written else READ,
             expiry=datetime.now(UTC) + (min(lifetime, LONGEST_DELEGATION) if delegation else lifetime),
         )
-        return ContainerGrant(url=self._url(need), query=sas)
+        return replace(grant, query=sas)
 
     async def _make(self, container: str) -> None:
         with service_errors(SERVICE):

@@ -7,7 +7,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions.http_answers import answer, answering, number, problem_answer
 from batchmgr.functions.jobs import MAX_BODY
 from batchmgr.model.ids import id_from_key
-from batchmgr.usecases.preview import UNNAMED, preview
+from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
 from batchmgr.wire.job_message import decode_job
 
 
@@ -27,15 +27,13 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         ports = await runtime.ports()
         message = decode_job(body)
         key = req.headers.get("idempotency-key", "")
-        found = await preview(
-            message.job_id or (id_from_key(key) if key else UNNAMED),
-            message,
+        job_id = message.job_id or (id_from_key(key) if key else UNNAMED)
+        around = Surroundings(
             storage=ports.storage,
             workloads=ports.workloads,
             default_pool_id=ports.default_pool_id,
             check_callback=ports.callbacks.check,
-            limit=limit,
         )
-        return answer(msgspec.to_builtins(found))
+        return answer(msgspec.to_builtins(await preview(around, job_id, message, limit)))
 
     return functions

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from msgspec.structs import replace
@@ -26,26 +27,29 @@ SIGNATURE = "s" * 150
 """As long as a shared access signature may be."""
 
 
-async def preview(
-    job_id: str,
-    message: JobMessage,
-    *,
-    storage: NodeStorageView,
-    workloads: WorkloadRegistry,
-    default_pool_id: str,
-    check_callback: Callable[[str], None],
-    limit: int,
-) -> PlanAnswer:
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a job is planned for: none of it can be used to change anything.
+
+    `check_callback` raises InvalidJobError for a callback URI that may not be used.
+    """
+
+    storage: NodeStorageView
+    workloads: WorkloadRegistry
+    default_pool_id: str
+    check_callback: Callable[[str], None]
+
+
+async def preview(around: Surroundings, job_id: str, message: JobMessage, limit: int) -> PlanAnswer:
     """What the message would become under this id, with its first `limit` tasks, or what is wrong with it.
 
-    `check_callback` raises InvalidJobError for a callback URI that may not be used. Raises ServiceBusyError
-    where blobs have to be listed and can't be now.
+    Raises ServiceBusyError where blobs have to be listed and can't be now.
     """
-    answer = PlanAnswer(job_id=job_id, pool_id=message.pool_id or default_pool_id)
-    problems = _first(_known_at_once(message, default_pool_id, check_callback))
+    answer = PlanAnswer(job_id=job_id, pool_id=message.pool_id or around.default_pool_id)
+    problems = _first(_known_at_once(around, message))
     if not any(problem.field.startswith("taskFactory") for problem in problems):
         try:
-            message = await expand_found(storage, message)
+            message = await expand_found(around.storage, message)
         except InvalidJobError as error:
             problems.append(error)
         except ServiceError as error:
@@ -55,23 +59,16 @@ async def preview(
     problems += await asyncio.to_thread(_first, _broken_by_paths(job_id, message))
     if not problems:
         try:
-            return await asyncio.to_thread(_plan, job_id, message, storage, workloads, default_pool_id, limit)
+            return await asyncio.to_thread(_plan, around, job_id, message, limit)
         except InvalidJobError as error:
             problems.append(error)
     found = tuple(Problem.of(error) for error in problems[:MAX_PROBLEMS])
     return replace(answer, tasks=len(message.tasks), problems=found)
 
 
-def _plan(
-    job_id: str,
-    message: JobMessage,
-    storage: NodeStorageView,
-    workloads: WorkloadRegistry,
-    default_pool_id: str,
-    limit: int,
-) -> PlanAnswer:
-    plan = plan_job(job_id, message, workloads=workloads, default_pool_id=default_pool_id)
-    unsigned = {need: storage.unsigned_grant(need) for need in plan.container_needs}
+def _plan(around: Surroundings, job_id: str, message: JobMessage, limit: int) -> PlanAnswer:
+    plan = plan_job(job_id, message, workloads=around.workloads, default_pool_id=around.default_pool_id)
+    unsigned = {need: around.storage.unsigned_grant(need) for need in plan.container_needs}
     signed = {need: _signed(grant) for need, grant in unsigned.items()}
     return plan_answer(plan, signed=signed, unsigned=unsigned, limit=limit)
 
@@ -80,17 +77,15 @@ def _signed(grant: ContainerGrant) -> ContainerGrant:
     return grant if grant.identity_reference else dataclasses.replace(grant, query=SIGNATURE)
 
 
-def _known_at_once(
-    message: JobMessage, default_pool_id: str, check_callback: Callable[[str], None]
-) -> Iterator[InvalidJobError]:
+def _known_at_once(around: Surroundings, message: JobMessage) -> Iterator[InvalidJobError]:
     yield from broken_rules(message)
     try:
-        pool_of(message, default_pool_id)
+        pool_of(message, around.default_pool_id)
     except InvalidJobError as error:
         yield error
     try:
         if message.call_back_uri:
-            check_callback(message.call_back_uri)
+            around.check_callback(message.call_back_uri)
     except InvalidJobError as error:
         yield error
 

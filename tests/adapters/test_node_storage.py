@@ -66,6 +66,8 @@ async def test_another_account_without_an_identity_is_refused(connection_string:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
             await storage(client).grant([other], HOUR)
+        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+            storage(client).unsigned_grant(other)
 
 
 async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:

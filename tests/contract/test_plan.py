@@ -8,7 +8,7 @@ import pytest
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.ports import Ports
 from batchmgr.usecases.acceptance import accept
-from batchmgr.usecases.preview import preview
+from batchmgr.usecases.preview import Surroundings, preview
 from batchmgr.usecases.submission import submit
 from batchmgr.wire.job_message import decode_job
 
@@ -22,15 +22,13 @@ async def test_a_plan_counts_the_requests_that_a_submission_makes(
     repeat = {"commandLine": "true {n} " + "x" * padding, "outputFiles": [output]}
     sweep = {"type": "parametricSweep", "parameters": {"n": {"start": 1, "end": count}}, "repeatTask": repeat}
     message = decode_job(json.dumps({"jobId": "job-1", "taskFactory": sweep}).encode())
-    answer = await preview(
-        "job-1",
-        message,
+    around = Surroundings(
         storage=ports.storage,
         workloads=ports.workloads,
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
-        limit=0,
     )
+    answer = await preview(around, "job-1", message, limit=0)
     sizes: list[int] = []
     assert isinstance(ports.batch, AzureBatch)
     original = ports.batch._call

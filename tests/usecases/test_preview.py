@@ -9,7 +9,7 @@ import pytest
 
 from batchmgr.errors import ServiceBusyError
 from batchmgr.model.plan import ContainerNeed
-from batchmgr.usecases.preview import preview
+from batchmgr.usecases.preview import Surroundings, preview
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_answer import PlanAnswer
 from tests.fakes import FakeNodeStorage
@@ -30,15 +30,13 @@ FILES = {"type": "taskPerFile", "source": {"containerName": "files"}, "repeatTas
 
 async def previewed(world: World, body: dict[str, Any], limit: int = 10) -> PlanAnswer:
     message = decode_job(json.dumps(body).encode())
-    return await preview(
-        message.job_id or "job-1",
-        message,
+    around = Surroundings(
         storage=world.storage,
         workloads=world.ports.workloads,
         default_pool_id=world.ports.default_pool_id,
         check_callback=world.callbacks.check,
-        limit=limit,
     )
+    return await preview(around, message.job_id or "job-1", message, limit)
 
 
 async def test_a_plan_shows_the_tasks_as_they_would_be_sent_but_for_signatures() -> None:

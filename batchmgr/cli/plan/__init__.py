@@ -19,7 +19,7 @@ from batchmgr.cli.plan.view import told
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings, SettingsError
-from batchmgr.usecases.preview import UNNAMED, preview
+from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.plan_answer import PlanAnswer
 from batchmgr.wire.task_factory import TaskPerFile
@@ -55,15 +55,13 @@ def run(args: argparse.Namespace) -> int:
 async def _preview(message: JobMessage, environment: Mapping[str, str], limit: int) -> PlanAnswer:
     settings = Settings.from_environment(environment)
     async with _storage(message, settings) as storage:
-        return await preview(
-            message.job_id or UNNAMED,
-            message,
+        around = Surroundings(
             storage=storage,
             workloads=WorkloadRegistry(),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
             check_callback=lambda uri: None,  # which hosts may be called is the app's affair
-            limit=limit,
         )
+        return await preview(around, message.job_id or UNNAMED, message, limit)
 
 
 def _storage(message: JobMessage, settings: Settings) -> AbstractAsyncContextManager[NodeStorageView]:
