@@ -19,11 +19,12 @@ from batchmgr.wire.job_rules import broken_rules, check_job
 from batchmgr.workload.registry import WorkloadRegistry
 
 TEXT = st.sampled_from(["{0}", "{x}", "{{", "{", "}", "a b", "'", '"{0}"', "sh -c {0}", "\0", "..", "*", ""])
-TEXTS = st.lists(TEXT | st.text(max_size=5), max_size=4).map(" ".join)
+GOOD = st.sampled_from(["a", "{0}", "a-{0}", "b/{0}.txt"])
+TEXTS = GOOD | GOOD | GOOD | st.lists(TEXT | st.text(max_size=5), max_size=4).map(" ".join)
 NUMBER = st.integers(-3, 40) | st.decimals(-2, 2, places=2).map(float) | st.sampled_from([1e300, 1e-300])
 PARAMETER = st.fixed_dictionaries(
     {}, optional={"start": NUMBER, "end": NUMBER, "step": NUMBER}
-) | st.fixed_dictionaries({"values": st.lists(NUMBER | TEXTS, max_size=4)})
+) | st.fixed_dictionaries({"values": st.lists(NUMBER | TEXTS, min_size=1, max_size=4)})
 FILE = st.fixed_dictionaries({"targetFilePath": TEXTS}, optional={"sourceBlobPath": TEXTS, "httpUrl": TEXTS})
 TASK = st.fixed_dictionaries(
     {"commandLine": TEXTS.filter(bool)},
@@ -39,7 +40,7 @@ TASK = st.fixed_dictionaries(
 SWEEP = st.fixed_dictionaries(
     {
         "type": st.just("parametricSweep"),
-        "parameters": st.dictionaries(st.sampled_from(["x", "y", "0", ""]), PARAMETER, max_size=3),
+        "parameters": st.dictionaries(st.sampled_from(["x", "y", "z", "0"]), PARAMETER, max_size=2),
         "repeatTask": TASK,
     },
     optional={"combine": st.sampled_from(["product", "zip"]), "mergeTask": TASK},
