@@ -25,7 +25,7 @@ from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.model.plan import FINALIZE_CONTAINER
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.settings import Settings
+from batchmgr.settings import STORAGE, Settings, SettingsError
 from batchmgr.workload.registry import WorkloadRegistry
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
@@ -125,7 +125,10 @@ async def _batch_client(settings: Settings, stack: AsyncExitStack) -> BatchClien
 async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = BlobServiceClient.from_connection_string(text, **RETRIES)
+        try:
+            client = BlobServiceClient.from_connection_string(text, **RETRIES)
+        except ValueError as error:  # whose text may hold the key
+            raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
     return await stack.enter_async_context(client)

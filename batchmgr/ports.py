@@ -3,7 +3,7 @@
 Every method may raise ServiceBusyError (call again later, unchanged); other errors are named.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -199,7 +199,7 @@ class NodeStorageView(Protocol):
         """
         ...
 
-    def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """The names of a container's blobs under a prefix, sorted; directories are none.
 
         ServiceNotFoundError without the container; InvalidJobError for one that batchmgr can't look into.

@@ -1,6 +1,6 @@
 """In-memory stand-ins for the ports. Each passes the contract suite that its real adapter passes."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -328,7 +328,7 @@ class FakeNodeStorage:
             url=f"https://blob/{need.container_name}", identity_reference=need.identity_reference
         )
 
-    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         if need.container_name not in self.blobs:
             raise ServiceNotFoundError("no such container", code="ContainerNotFound", status=404)
         for name in sorted(self.blobs[need.container_name]):

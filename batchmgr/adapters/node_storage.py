@@ -1,6 +1,6 @@
 """How nodes reach storage: with a managed identity where one is named, else with a SAS on the container."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -58,7 +58,7 @@ class NodeBlobStorage:
             )
         return ContainerGrant(url=self._url(need), identity_reference=identity)
 
-    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
         async with AsyncExitStack() as stack:
             service = self._service

@@ -7,6 +7,7 @@ find different blobs both go on with what was kept first.
 """
 
 import asyncio
+from contextlib import aclosing
 
 import msgspec
 from msgspec.structs import replace
@@ -81,10 +82,11 @@ async def _find(storage: NodeStorageView, source: BlobSource) -> list[SourceBlob
     )
     blobs = []
     try:
-        async for name in storage.list_blobs(need, source.prefix):
-            if not source.pattern or matches(source.pattern, name):
-                blobs.append(SourceBlob(name=name, url=storage.blob_uri(need, name)))
-                check_number(len(blobs), field=SOURCE)
+        async with aclosing(storage.list_blobs(need, source.prefix)) as names:
+            async for name in names:
+                if not source.pattern or matches(source.pattern, name):
+                    blobs.append(SourceBlob(name=name, url=storage.blob_uri(need, name)))
+                    check_number(len(blobs), field=SOURCE)
     except InvalidJobError as error:
         raise InvalidJobError(error.reason, field=error.field or f"{SOURCE}.storageAccountName") from error
     except ServiceNotFoundError as error:

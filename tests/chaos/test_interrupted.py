@@ -1,6 +1,6 @@
 """A process that dies between any two side effects loses nothing, and does nothing twice that counts."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -110,7 +110,7 @@ async def test_a_death_at_any_side_effect_is_made_good(after: bool) -> None:
 class RestlessStorage(FakeNodeStorage):
     """Storage that has two other blobs whenever it is looked into."""
 
-    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         number = len(self.blobs)
         self.blobs[f"look {number}"] = set()
         for name in "ab":

@@ -125,3 +125,11 @@ def test_the_blobs_of_a_task_per_file_are_listed_in_the_storage_of_the_environme
     assert "wc 'a;b.txt'" in capsys.readouterr().out
     with BlobServiceClient.from_connection_string(connection_string) as blobs:
         assert [container.name for container in blobs.list_containers()] == ["files"]
+
+
+def test_a_storage_setting_that_is_none_is_named(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AzureWebJobsStorage", "AccountKey=secret")
+    assert main(["plan", write(file, {"taskFactory": FILES})]) == 1
+    assert capsys.readouterr().err == "batchmgr plan: AzureWebJobsStorage is not a connection string\n"

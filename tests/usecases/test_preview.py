@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -152,7 +152,7 @@ async def test_blobs_with_names_that_cannot_be_are_named_one_by_one() -> None:
 class BusyStorage(FakeNodeStorage):
     """Storage that has no time to list anything."""
 
-    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         if need.container_name:
             raise ServiceBusyError("slow down")
         yield ""

@@ -1,6 +1,6 @@
 """Storage that nobody looks into: for plans that can be made without it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from batchmgr.model.plan import ContainerNeed
 from batchmgr.wire.batch_body import ContainerGrant
@@ -21,7 +21,7 @@ class Offline:
             identity_reference=need.identity_reference,
         )
 
-    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncIterator[str]:
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """No blob: only factories of tasks per file list any, and they are not planned offline."""
         nothing: tuple[str, ...] = ()
         for name in nothing:
