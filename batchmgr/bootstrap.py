@@ -25,8 +25,8 @@ from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.model.files import FINALIZE_CONTAINER
-from batchmgr.ports import Ports
-from batchmgr.settings import Settings
+from batchmgr.ports import NodeStorageView, Ports
+from batchmgr.settings import STORAGE, Settings, SettingsError
 from batchmgr.workload.registry import WorkloadRegistry
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
@@ -64,6 +64,15 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             workloads=WorkloadRegistry(named=settings.workloads),
             default_pool_id=settings.default_pool_id,
         )
+
+
+@asynccontextmanager
+async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView]:
+    """A look at the storage that nodes reach, and nothing else. SettingsError where no storage is set."""
+    settings.check_storage()
+    async with AsyncExitStack() as stack:
+        blobs = await _blob_service(settings, stack)
+        yield NodeBlobStorage(blobs, getattr(blobs.credential, "account_key", ""), settings.node_identity)
 
 
 async def prepare_storage(settings: Settings) -> None:
@@ -118,7 +127,10 @@ async def _batch_client(settings: Settings, stack: AsyncExitStack) -> BatchClien
 async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = BlobServiceClient.from_connection_string(text, **RETRIES)
+        try:
+            client = BlobServiceClient.from_connection_string(text, **RETRIES)
+        except ValueError as error:  # whose text may hold the key
+            raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
     return await stack.enter_async_context(client)

@@ -3,7 +3,7 @@
 Every method may raise ServiceBusyError (call again later, unchanged); other errors are named.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -191,7 +191,29 @@ class FinalizeSignal(Protocol):
         ...
 
 
-class NodeStorage(Protocol):
+class NodeStorageView(Protocol):
+    """What can be told of the storage that nodes reach, without changing anything."""
+
+    def blob_uri(self, need: ContainerNeed, path: str) -> str:
+        """The URI of a blob, without a signature."""
+        ...
+
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        """What `grant` would answer, but for the signature. Nothing is made or asked.
+
+        InvalidJobError for a container that nodes can't be let into.
+        """
+        ...
+
+    def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        """The names of a container's blobs under a prefix, sorted; directories are none.
+
+        ServiceNotFoundError without the container; InvalidJobError for one that batchmgr can't look into.
+        """
+        ...
+
+
+class NodeStorage(NodeStorageView, Protocol):
     """Storage as the nodes reach it."""
 
     async def grant(
@@ -201,10 +223,6 @@ class NodeStorage(Protocol):
 
         Nodes of an auto pool have no identity: they are given signatures.
         """
-        ...
-
-    def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """The URI of a blob, without a signature."""
         ...
 
 
@@ -266,6 +284,7 @@ __all__ = [
     "JobQueue",
     "JobStore",
     "NodeStorage",
+    "NodeStorageView",
     "Ports",
     "Versioned",
 ]

@@ -91,12 +91,16 @@ class Settings:
 
     def check(self) -> None:
         """Raise SettingsError that names the first setting without which nothing works."""
-        if not self.storage_connection_string and not (self.blob_service_uri and self.queue_service_uri):
-            raise SettingsError(f"set {STORAGE}, or {STORAGE}__accountName and an identity with access")
+        self.check_storage()
         if not self.batch_endpoint:
             raise SettingsError("set BATCHMGR_BATCH_ENDPOINT to https://<account>.<region>.batch.azure.com")
         if self.batch_key and not self.batch_account:
             raise SettingsError("set BATCHMGR_BATCH_ACCOUNT: BATCHMGR_BATCH_KEY needs the account's name")
+
+    def check_storage(self) -> None:
+        """Raise SettingsError that says what to set if there is no storage."""
+        if not self.storage_connection_string and not (self.blob_service_uri and self.queue_service_uri):
+            raise SettingsError(f"set {STORAGE}, or {STORAGE}__accountName and an identity with access")
 
 
 def _service_uri(account: str, service: str) -> str:

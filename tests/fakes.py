@@ -1,6 +1,6 @@
 """In-memory stand-ins for the ports, where batchmgr's own are not used. Each passes its contract suite."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
@@ -91,17 +91,34 @@ class FakeEventSink:
 
 
 class FakeNodeStorage:
-    """Grants everything."""
+    """Grants everything; its blobs are names by container."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, set[str]] = {}
+        self.granted: list[ContainerNeed] = []
 
     async def grant(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> Grants:
+        self.granted += needs
         return {
             need: ContainerGrant(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"
+
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        return ContainerGrant(
+            url=f"https://blob/{need.container_name}", identity_reference=need.identity_reference
+        )
+
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        if need.container_name not in self.blobs:
+            raise ServiceNotFoundError("no such container", code="ContainerNotFound", status=404)
+        for name in sorted(self.blobs[need.container_name]):
+            if name.startswith(prefix) and not name.endswith("/"):
+                yield name
 
 
 class FakeJobFiles:

@@ -61,6 +61,7 @@ class World:
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.files = FakeJobFiles()
+        self.storage = FakeNodeStorage()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
@@ -72,7 +73,7 @@ class World:
             sink=self.sink,
             queue=self.queue,
             finalize=self.finalize,
-            storage=FakeNodeStorage(),
+            storage=self.storage,
             files=self.files,
             callbacks=self.callbacks,
             workloads=WorkloadRegistry({}),

@@ -1,12 +1,14 @@
 """How nodes reach storage: with a managed identity where one is named, else with a SAS on the container."""
 
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import InvalidJobError
@@ -15,6 +17,7 @@ from batchmgr.wire.batch_files import ContainerGrant, Grants
 
 SERVICE = "Blob storage"
 LONGEST_DELEGATION = timedelta(days=7)
+DIRECTORY = "hdi_isfolder"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
 
@@ -49,16 +52,46 @@ class NodeBlobStorage:
         """The URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
 
-    def _grant(
-        self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
-    ) -> ContainerGrant:
-        if identity:
-            return ContainerGrant(url=self._url(need), identity_reference=identity)
-        if not self._is_own(need):
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        """What `grant` would answer to nodes with an identity, but for the signature."""
+        return self._unsigned(need, need.identity_reference or self._identity_reference)
+
+    def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerGrant:
+        if not identity and not self._is_own(need):
             raise InvalidJobError(
                 f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
                 "batchmgr can only sign for its own account"
             )
+        return ContainerGrant(url=self._url(need), identity_reference=identity)
+
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
+        async with AsyncExitStack() as stack:
+            service = self._service
+            if not self._is_own(need):
+                service = await stack.enter_async_context(self._other_account(need))
+            container = service.get_container_client(need.container_name)
+            with service_errors(SERVICE):
+                listed = _files if await _has_directories(service) else _names
+                async for name in listed(container, prefix):
+                    if not name.endswith("/"):
+                        yield name
+
+    def _other_account(self, need: ContainerNeed) -> BlobServiceClient:
+        if self._account_key:
+            raise InvalidJobError(
+                f"batchmgr can't look into the storage account {need.storage_account_name!r}: it uses a key, "
+                "which opens its own account alone; with an identity it could"
+            )
+        url = f"https://{need.storage_account_name}.blob.core.windows.net"
+        return BlobServiceClient(url, self._service.credential)
+
+    def _grant(
+        self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
+    ) -> ContainerGrant:
+        grant = self._unsigned(need, identity)
+        if grant.identity_reference:
+            return grant
         sas = generate_container_sas(
             str(self._service.account_name),
             need.container_name,
@@ -67,7 +100,7 @@ class NodeBlobStorage:
             permission=WRITE if need.is_written else READ,
             expiry=datetime.now(UTC) + (min(lifetime, LONGEST_DELEGATION) if delegation else lifetime),
         )
-        return ContainerGrant(url=self._url(need), query=sas)
+        return replace(grant, query=sas)
 
     async def _make(self, container: str) -> None:
         with service_errors(SERVICE):
@@ -90,3 +123,25 @@ class NodeBlobStorage:
         if self._is_own(need):
             return f"{self._service.url.rstrip('/')}/{need.container_name}"
         return f"https://{need.storage_account_name}.blob.core.windows.net/{need.container_name}"
+
+
+async def _has_directories(service: BlobServiceClient) -> bool:
+    """Whether the account has, or may have, a hierarchical namespace, which lists directories as blobs."""
+    try:
+        return bool((await service.get_account_information()).get("is_hns_enabled"))
+    except HttpResponseError as error:
+        if error.status_code != 403:
+            raise
+        return True  # it is not for us to know: be slow, but right
+
+
+async def _names(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
+    async for name in container.list_blob_names(name_starts_with=prefix or None):
+        yield name
+
+
+async def _files(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
+    """As `_names`, without directories; ten times slower, since these show in the metadata alone."""
+    async for blob in container.list_blobs(prefix or None, include=["metadata"]):
+        if (blob.metadata or {}).get(DIRECTORY) != "true":
+            yield blob.name

@@ -13,6 +13,7 @@ INTERRUPTED = 130
 COMMANDS = {
     "demo": "run the sample job on a genome, here, from the queue message to the callback",
     "start": "run the whole stack on this machine, to work against",
+    "plan": "show what a job would be, and what is wrong with it; nothing is run or sent",
     "fakebatch": "run only the fake Azure Batch",
     "host": "run only the Functions host",
     "init": "write a workload package of your own, to start from",

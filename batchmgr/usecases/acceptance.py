@@ -1,10 +1,13 @@
 """Accept: a job message becomes a stored request and a record. The same message again changes nothing."""
 
+import asyncio
+
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import tell
+from batchmgr.usecases.expansion import expand_provisionally
 from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.wire.events import job_event
@@ -17,7 +20,9 @@ async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
     check_job(message)
     if message.call_back_uri:
         ports.callbacks.check(message.call_back_uri)
-    await plan(ports, job_id, message, ports.default_pool_id)
+    # What blobs there are is found out when the job is submitted: a job that was taken stays the same job.
+    expanded = await asyncio.to_thread(expand_provisionally, message)
+    await plan(ports, job_id, expanded, ports.default_pool_id)
 
 
 @repeat_when_changed

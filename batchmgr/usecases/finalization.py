@@ -15,6 +15,7 @@ from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import load, transition
+from batchmgr.usecases.expansion import expand_kept
 from batchmgr.usecases.observation import observe_end
 from batchmgr.usecases.ownership import find_own_job
 from batchmgr.usecases.planning import plan
@@ -114,8 +115,11 @@ async def _is_ending(ports: Ports, record: JobRecord) -> bool:
 
 async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
     """The plan of a job that was planned before; None where its workload has changed too much since."""
-    message = await ports.jobs.load_request(record.job_id)
     try:
+        request = await ports.jobs.load_request(record.job_id)
+        message = await expand_kept(ports, record.job_id, request)
+        if message is None:
+            return None
         return await plan(ports, record.job_id, message, record.pool_id)
     except InvalidJobError as error:
         logger.error("job %s can't be planned any more: %s", record.job_id, error)

@@ -1,12 +1,14 @@
 """Plan: from a job message to the plan of its Batch job. Nothing is run or sent."""
 
 import asyncio
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.completion import complete
+from batchmgr.model.completion import lay_out
 from batchmgr.model.files import OutputFileSpecification
 from batchmgr.model.ids import job_container
 from batchmgr.model.job_specification import JobSpecification
@@ -20,14 +22,17 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
+from batchmgr.model.plan_rules import plan_problems
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
+from batchmgr.wire.task_expansion import field_of
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.planning import MAX_INPUTS_BYTES, draft_job
 from batchmgr.workload.registry import WorkloadRegistry
 
+_TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 _FINALIZE = TaskPlan(
     id="",
     display_name="FinalizeTask",
@@ -60,10 +65,39 @@ def plan_job(
     default_pool_id: str,
     known_tasks: JobTasks | None = None,
 ) -> JobPlan:
-    """The plan of a job. Raises InvalidJobError that names the field of the message.
+    """The plan of a job whose tasks are known: those of a taskFactory were put into the message.
 
-    `known_tasks` are those that the job's job manager task has decided on.
+    `known_tasks` are those that the job's job manager task has decided on. Raises InvalidJobError that names
+    the field of the message.
     """
+    plan = lay_out_job(
+        job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
+    )
+    for problem in problems_of(message, plan):
+        raise problem
+    return plan
+
+
+def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:
+    """Every rule that the plan of this message breaks, each with its field of the message."""
+    for problem in plan_problems(plan):
+        match = _TASK_FIELD.match(problem.field)
+        if message.task_factory is None or match is None:
+            yield problem
+        else:
+            origin = field_of(message.tasks[int(match["index"])])
+            yield InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
+
+
+def lay_out_job(
+    job_id: str,
+    message: JobMessage,
+    *,
+    workloads: WorkloadRegistry,
+    default_pool_id: str,
+    known_tasks: JobTasks | None = None,
+) -> JobPlan:
+    """The plan of a job, not checked yet. Raises InvalidJobError where there can be none."""
     job = _job(message, default_pool_id)
     if message.tasks:
         tasks = tuple(_plan_task(job_id, task) for task in message.tasks)
@@ -73,7 +107,7 @@ def plan_job(
     else:
         context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
         draft = draft_job(workloads.load(message.workload), context)
-    return complete(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+    return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
 
 
 def decode_tasks(body: bytes) -> JobTasks:
@@ -90,12 +124,17 @@ def _job(message: JobMessage, default_pool_id: str) -> JobSpecification:
 
 
 def _plan_task(job_id: str, task: TaskMessage) -> TaskPlan:
+    own = job_container(job_id)
+    inputs = tuple(
+        file if file.container_name or file.http_url else msgspec.structs.replace(file, container_name=own)
+        for file in task.input_files
+    )
     outputs = tuple(
-        file if file.container_name else msgspec.structs.replace(file, container_name=job_container(job_id))
+        file if file.container_name else msgspec.structs.replace(file, container_name=own)
         for file in task.output_files
     )
     whole = msgspec.structs.replace(
-        task, output_files=outputs, depends_on=tuple(dict.fromkeys(task.depends_on))
+        task, input_files=inputs, output_files=outputs, depends_on=tuple(dict.fromkeys(task.depends_on))
     )
     return msgspec.convert(whole, TaskPlan, from_attributes=True)
 

@@ -60,7 +60,7 @@ async def _is_free(ports: Ports, job_id: str, digest: str) -> bool:
         stored = await ports.jobs.load_request(job_id)
     except JobNotFoundError:
         return True
-    return not (stored.workload or stored.tasks)
+    return not (stored.workload or stored.tasks or stored.task_factory)
 
 
 def _allowed(ports: Ports, uri: str) -> str:

@@ -9,6 +9,7 @@ from batchmgr.model.plan import JobPlan
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit, load, transition
+from batchmgr.usecases.expansion import expand
 from batchmgr.usecases.finalization import raise_finalize
 from batchmgr.usecases.granting import grant
 from batchmgr.usecases.node_planning import keep_planned_tasks
@@ -43,6 +44,7 @@ async def submit(ports: Ports, job_id: str) -> None:
         job = await transition(ports, job, JobState.SUBMITTING)
     try:
         message = await ports.jobs.load_request(job.value.job_id)
+        message = await expand(ports, job.value.job_id, message)
         job_plan = await plan(ports, job.value.job_id, message, job.value.pool_id)
         if job_plan.job.pool_id:
             # Azure Batch takes a job for a pool that isn't there, and lets it wait without a word.

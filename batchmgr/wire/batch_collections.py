@@ -21,14 +21,27 @@ def collections(
 
     Raises InvalidJobError for a task that is too large by itself.
     """
-    parts: list[bytes] = []
-    size = 0
+    return packed(encoded_tasks(tasks, grants, has_job_actions=has_job_actions))
+
+
+def encoded_tasks(
+    tasks: Iterable[TaskPlan], grants: Grants, *, has_job_actions: bool = False
+) -> Iterator[bytes]:
+    """The JSON of each task. Raises InvalidJobError for one that is larger than a request may be."""
     for task in tasks:
         part = msgspec.json.encode(task_body(task, grants, has_job_actions=has_job_actions))
         if len(part) > _ROOM:
             raise InvalidJobError(
                 f"task {task.id!r} is larger than the 1 MB that Azure Batch takes", field="tasks"
             )
+        yield part
+
+
+def packed(encoded: Iterable[bytes]) -> Iterator[bytes]:
+    """The JSON of requests that hold these tasks, as few as can be without changing the order."""
+    parts: list[bytes] = []
+    size = 0
+    for part in encoded:
         if len(parts) == MAX_TASKS_PER_COLLECTION or size + len(part) > _ROOM:
             yield _collection(parts)
             parts, size = [], 0

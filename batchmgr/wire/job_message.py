@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.wire.task_factory import ParametricSweep, TaskFactory
 from batchmgr.wire.task_message import (
     ApplicationPackageMessage,
     ContainerSettingsMessage,
@@ -98,13 +99,14 @@ class JobManagerTaskMessage(Message, frozen=True):
 
 
 class JobMessage(Message, frozen=True):
-    """A job: either a `workload` with its `inputs`, or `tasks`. See docs/job-message.md."""
+    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`. See docs/job-message.md."""
 
     version: Literal[1] = 1
     job_id: str = ""
     workload: str = ""
     inputs: dict[str, Any] = {}
     tasks: tuple[TaskMessage, ...] = ()
+    task_factory: TaskFactory | None = None
     job_manager_task: JobManagerTaskMessage | None = None
     pool_id: str = ""
     auto_pool: AutoPoolMessage | None = None
@@ -122,6 +124,8 @@ class JobMessage(Message, frozen=True):
     def digest(self) -> str:
         """What the job is, without its id: the same content always gives the same digest."""
         content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")
+        if isinstance(self.task_factory, ParametricSweep):  # the one place where the order of names counts
+            content += msgspec.json.encode(list(self.task_factory.parameters))
         return hashlib.sha256(content).hexdigest()
 
 

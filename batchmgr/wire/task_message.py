@@ -22,7 +22,10 @@ class Message(
 
 
 class InputFileMessage(Message, frozen=True):
-    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL."""
+    """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL.
+
+    Blobs come from the job's own container where none is named.
+    """
 
     target_file_path: str = ""
     source_blob_path: str = ""
@@ -110,16 +113,14 @@ class ExitConditionsMessage(Message, frozen=True):
     default: ExitOptionsMessage | None = None
 
 
-class TaskMessage(Message, frozen=True):
-    """One task, described without any Python."""
+class TaskTemplate(Message, frozen=True):
+    """A task but for its id and what it waits for."""
 
-    id: str
     command_line: Text
     display_name: str = ""
     environment: dict[str, str] = {}
     input_files: tuple[InputFileMessage, ...] = ()
     output_files: tuple[OutputFileMessage, ...] = ()
-    depends_on: tuple[str, ...] = ()
     max_task_retry_count: RetryCount = 0
     max_wall_clock_time: timedelta | None = None
     retention_time: timedelta | None = None
@@ -130,9 +131,21 @@ class TaskMessage(Message, frozen=True):
     application_packages: tuple[ApplicationPackageMessage, ...] = ()
     multi_instance_settings: MultiInstanceSettingsMessage | None = None
 
+    def as_task(self, task_id: str, depends_on: tuple[str, ...] = ()) -> "TaskMessage":
+        """The task that this is, under an id."""
+        fields = {name: getattr(self, name) for name in TaskTemplate.__struct_fields__}
+        return TaskMessage(id=task_id, depends_on=depends_on, **fields)
+
+
+class TaskMessage(TaskTemplate, frozen=True, kw_only=True):
+    """One task, described without any Python."""
+
+    id: str
+    depends_on: tuple[str, ...] = ()
+
 
 class JobTasks(Message, frozen=True):
-    """The tasks of a job that decides on them while it is under way: what its job manager task leaves."""
+    """The tasks of a job that are found out while it is under way: by its job manager task, or from blobs."""
 
     tasks: tuple[TaskMessage, ...]
     finalize_task: TaskMessage | None = None

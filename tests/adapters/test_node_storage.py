@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.node_storage import NodeBlobStorage
@@ -73,6 +75,8 @@ async def test_another_account_without_an_identity_is_refused(connection_string:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
             await storage(client).grant([other], HOUR, nodes_have_identity=True)
+        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+            storage(client).unsigned_grant(other)
 
 
 async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:
@@ -80,3 +84,42 @@ async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None
         uri = storage(client).blob_uri(READ, "results/a b.tsv")
     assert uri.endswith("/data/results/a%20b.tsv")
     assert "sig" not in uri
+
+
+def hierarchical(account_information: int) -> web.Application:
+    """A storage account with a hierarchical namespace, in two pages; Azurite has none."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.query.get("restype") == "account":
+            headers = {"x-ms-is-hns-enabled": "true"}
+            return web.Response(status=account_information, headers=headers)
+        assert request.query["include"] == "metadata"
+        names, marker = (["raw/b.csv"], "") if "marker" in request.query else (["raw", "raw/a.csv"], "next")
+        blobs = "".join(
+            f"<Blob><Name>{name}</Name><Properties><BlobType>BlockBlob</BlobType></Properties><Metadata>"
+            f"<hdi_isfolder>{'true' if name == 'raw' else 'false'}</hdi_isfolder></Metadata></Blob>"
+            for name in names
+        )
+        listing = f"<Blobs>{blobs}</Blobs><NextMarker>{marker}</NextMarker>"
+        text = f"<EnumerationResults>{listing}</EnumerationResults>"
+        return web.Response(text=text, content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    return app
+
+
+@pytest.mark.parametrize("account_information", [200, 403])
+async def test_directories_of_a_hierarchical_account_are_no_blobs(account_information: int) -> None:
+    async with TestServer(hierarchical(account_information)) as server:
+        key = {"account_name": "test", "account_key": "a2V5"}
+        async with BlobServiceClient(str(server.make_url("/test")), key, retry_total=0) as client:
+            names = [name async for name in storage(client).list_blobs(READ, "")]
+    assert names == ["raw/a.csv", "raw/b.csv"]
+
+
+async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connection_string: str) -> None:
+    other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        with pytest.raises(InvalidJobError, match="'elsewhere': it uses a key"):
+            await anext(storage(client).list_blobs(other, ""))

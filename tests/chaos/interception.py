@@ -9,8 +9,8 @@ from batchmgr.ports import Ports
 PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks")
 """The ports with effects."""
 
-PURE = frozenset({"check", "blob_uri"})
-LISTINGS = frozenset({"list_tasks", "active_ids"})
+PURE = frozenset({"check", "blob_uri", "unsigned_grant"})
+LISTINGS = frozenset({"list_tasks", "active_ids", "list_blobs"})
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """What is done with a call: its name, such as `jobs.save`, and what makes it."""

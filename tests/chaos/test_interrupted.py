@@ -1,18 +1,23 @@
 """A process that dies between any two side effects loses nothing, and does nothing twice that counts."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, fields
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.model.files import ContainerNeed
 from batchmgr.model.job import CallbackState, CallbackStatus
 from batchmgr.model.states import JobState
 from batchmgr.ports import Ports
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.task_factory import BlobSource, TaskPerFile
+from batchmgr.wire.task_message import TaskTemplate
 from tests.chaos.interception import PORTS, intercepted
-from tests.world import World, job_message, task
+from tests.fakes import FakeNodeStorage
+from tests.world import CALLBACK, World, job_message, task
 
 DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
 
@@ -134,6 +139,42 @@ async def test_a_death_at_any_side_effect_is_made_good(story: Story, after: bool
         unsure = bool(world.callbacks.received) and not is_noted
         await world.until_settled()
         assert_whole(world, callbacks=2 if unsure else 1, story=story)
+
+
+class RestlessStorage(FakeNodeStorage):
+    """Storage that has two other blobs whenever it is looked into."""
+
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        number = len(self.blobs)
+        self.blobs[f"look {number}"] = set()
+        for name in "ab":
+            yield f"{name}-{number}.txt"
+
+
+PER_FILE = JobMessage(
+    job_id="job-1",
+    call_back_uri=CALLBACK,
+    task_factory=TaskPerFile(
+        source=BlobSource(container_name="files"), repeat_task=TaskTemplate(command_line="wc {0}")
+    ),
+)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_death_at_any_side_effect_mixes_no_tasks_of_blobs_that_were_seen_at_different_times(
+    after: bool,
+) -> None:
+    for calls in range(1, await calls_of_a_whole_life(STORIES["plain"]) + 3):
+        world = World()
+        world.storage = RestlessStorage()
+        world.ports = replace(world.ports, storage=world.storage)
+        world.enqueue(PER_FILE)
+        await live(world, Mortal(world, calls, after=after))
+        await world.until_settled()
+        assert_whole(world, callbacks=2)
+        commands = [planned.command_line for planned in world.batch.jobs["job-1"].tasks.values()]
+        number = commands[0].partition("-")[2]
+        assert commands[:2] == [f"wc a-{number}", f"wc b-{number}"]
 
 
 @given(

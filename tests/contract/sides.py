@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,10 @@ class Side(Protocol):
         """The bodies of visible messages."""
         ...
 
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        """Make a container with blobs of these names."""
+        ...
+
 
 class FakeSide:
     """The fakes."""
@@ -66,6 +71,9 @@ class FakeSide:
             return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
         return [body.decode() for body in self._world.queue.poison]
 
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        self._world.storage.blobs[container] = set(names)
+
 
 class DispatcherSide:
     """The ports of a job that runs in one process, with real files."""
@@ -78,11 +86,20 @@ class DispatcherSide:
         storage = FolderStorage(directory.storage, root / "inputs")
         self._batch = NodeBatch(clock, directory)
         self._node = Node(directory, storage, WorkloadBase())
+        self._inputs = root / "inputs"
         self._world = World()
         self._behind = FakeSide(self._world)
         self.ports = replace(
             self._world.ports, batch=self._batch, events=EventFile(directory.events), storage=storage
         )
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        (self._inputs / container).mkdir(parents=True)
+        for name in names:
+            blob = self._inputs / container / name
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            if not name.endswith("/"):
+                blob.write_bytes(b"")
 
     async def run_tasks(self, job_id: str) -> None:
         while (task := self._batch.start_next(job_id)) is not None:
@@ -124,3 +141,8 @@ class RealSide:
         async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
             found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
             return [base64.b64decode(message.content).decode() for message in found]
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
+            client = await blobs.create_container(container)
+            await asyncio.gather(*(client.upload_blob(name, b"") for name in names))

@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import azure.functions as func
@@ -12,10 +15,12 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.model.states import JobState
 from batchmgr.settings import Settings
+from batchmgr.usecases.expansion import expand_sweep
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_message import JobReference, decode_job
 from batchmgr.wire.job_rules import check_job
+from batchmgr.wire.plan_answer import PlanAnswer
 from batchmgr.wire.task_message import JobTasks, Message
 from batchmgr.workload.registry import WorkloadRegistry
 
@@ -33,9 +38,16 @@ def test_every_job_state_is_named() -> None:
     assert all(f"batchmgr.job.{state}" in document("events") for state in JobState)
 
 
-@pytest.mark.parametrize(
-    "message", [one for one in Message.__subclasses__() if one not in (JobReference, JobTasks)]
-)
+def every_message(kind: type[Message]) -> Iterator[type[Message]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from every_message(one)
+
+
+MESSAGES = [one for one in every_message(Message) if one not in (JobReference, JobTasks)]
+
+
+@pytest.mark.parametrize("message", MESSAGES)
 def test_every_field_of_the_job_message_is_documented(message: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(message):
         assert f"`{field.encode_name}`" in document("job-message"), field.encode_name
@@ -75,6 +87,36 @@ def test_the_job_that_the_readme_posts_is_a_job() -> None:
     check_job(message)
     plan = plan_job("hello-001", message, workloads=WorkloadRegistry({}), default_pool_id="local")
     assert [task.id for task in plan.tasks] == ["make", "after"]
+
+
+def test_every_field_of_a_plan_is_documented() -> None:
+    for field in msgspec.structs.fields(PlanAnswer):
+        assert field.encode_name in document("http-api"), field.encode_name
+
+
+def test_the_sweep_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
+    body = next(text for language, text in BLOCKS if language == "json" and "taskFactory" in text)
+    message = decode_job(body.encode())
+    check_job(message)
+    plan = plan_job("sweep-001", expand_sweep(message), workloads=WorkloadRegistry({}), default_pool_id="p")
+    *tasks, merge = plan.tasks
+    assert (len(tasks), merge.depends_on) == (10, tuple(map(str, range(1, 11))))
+    (tmp_path / "powers").mkdir()
+    for task in tasks:
+        said = subprocess.run(shlex.split(task.command_line), capture_output=True, check=True).stdout
+        (tmp_path / task.output_files[0].target_blob_path).write_bytes(said)
+    subprocess.run(shlex.split(merge.command_line), cwd=tmp_path, check=True)
+    lines = (tmp_path / "powers.txt").read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("2 0.5 1.41421", "10 2.5 316.228")
+
+
+def test_the_sweep_of_the_documents_is_a_job() -> None:
+    body = next(
+        b for b in re.findall(r"```json\n(.*?)```", document("job-message"), re.DOTALL) if "scan-001" in b
+    )
+    message = expand_sweep(decode_job(body.encode()))
+    plan = plan_job("scan-001", message, workloads=WorkloadRegistry({}), default_pool_id="p")
+    assert plan.tasks[-2].command_line == "./solver --alpha 0.5 fine.msh"
 
 
 def test_the_body_that_the_readme_gives_data_factory_is_a_job() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
-from batchmgr.functions import jobs
+from batchmgr.functions import jobs, plans
 from batchmgr.local.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job import JobRecord
 from batchmgr.settings import Settings
@@ -90,8 +90,9 @@ async def test_a_bad_job_is_a_400_that_names_the_field(
 async def test_a_body_that_is_too_large_is_a_413(
     app: dict[str, Handler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MAX_BODY", 10)
-    assert "10 bytes" in problem(await app["create_job"](post(JOB)), 413)["detail"]
+    for name, module in (("create_job", jobs), ("plan_job", plans)):
+        monkeypatch.setattr(module, "MAX_BODY", 10)
+        assert "10 bytes" in problem(await app[name](post(JOB)), 413)["detail"]
 
 
 async def test_a_taken_id_is_a_409(app: dict[str, Handler]) -> None:
@@ -105,6 +106,37 @@ async def test_the_idempotency_key_makes_two_requests_one_job(app: dict[str, Han
     answers = [await app["create_job"](post(body, idempotency_key="order 7")) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [202, 202]
     assert len(world.jobs.records) == 1
+
+
+async def test_a_plan_is_answered_whether_or_not_the_job_would_be_accepted(
+    app: dict[str, Handler], world: World
+) -> None:
+    answer = await app["plan_job"](request("/plan", method="POST", body=JOB, params={"tasks": "1"}))
+    body = json.loads(answer.get_body())
+    assert (answer.status_code, body["jobId"], body["tasks"], body["problems"]) == (200, "job-1", 2, [])
+    assert [task["id"] for task in body["expandedTasks"]] == ["a"]
+    answer = await app["plan_job"](post({"jobId": "a b", "tasks": [{"id": "!", "commandLine": "x"}]}))
+    assert answer.status_code == 200
+    fields = [problem["field"] for problem in json.loads(answer.get_body())["problems"]]
+    assert fields == ["jobId", "tasks[0].id"]
+    assert world.jobs.requests == {}
+    assert world.jobs.records == {}
+
+
+@pytest.mark.parametrize(("headers", "job_id"), [({"idempotency_key": "order 7"}, "k-"), ({}, "new-job")])
+async def test_a_plan_has_the_id_that_the_job_would_have_if_it_can_be_told(
+    app: dict[str, Handler], headers: dict[str, str], job_id: str
+) -> None:
+    body = json.loads((await app["plan_job"](post({"tasks": JOB["tasks"]}, **headers))).get_body())
+    assert body["jobId"].startswith(job_id)
+
+
+@pytest.mark.parametrize(("body", "field"), [(b"{", None), ([], None), ({**JOB, "colour": 1}, "colour")])
+async def test_what_is_no_job_message_can_not_be_planned(
+    app: dict[str, Handler], body: Any, field: str | None
+) -> None:
+    assert problem(await app["plan_job"](post(body)), 400).get("field") == field
+    problem(await app["plan_job"](request(method="POST", body=JOB, params={"tasks": "-1"})), 400)
 
 
 async def test_links_take_the_scheme_that_the_caller_used(app: dict[str, Handler]) -> None:
@@ -192,6 +224,7 @@ async def test_without_settings_every_answer_names_the_one_that_is_missing() -> 
     assert b"AzureWebJobsStorage" in health.get_body()
     for name in (
         "create_job",
+        "plan_job",
         "list_jobs",
         "get_job",
         "get_result",

@@ -24,6 +24,7 @@ def queue(name: str) -> list[Binding]:
 
 INDEX: dict[str, list[Binding]] = {
     "create_job": http("POST", "jobs"),
+    "plan_job": http("POST", "plan"),
     "list_jobs": http("GET", "jobs"),
     "get_job": http("GET", "jobs/{jobId}"),
     "get_result": http("GET", "jobs/{jobId}/result"),

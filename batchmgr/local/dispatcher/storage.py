@@ -4,10 +4,11 @@ No container's name begins with `@`, so that no account is taken for one.
 """
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.files import ContainerNeed
 from batchmgr.wire.batch_files import ContainerGrant, Grants
 
@@ -26,7 +27,22 @@ class FolderStorage:
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> Grants:
         """The folder of each container. No identity is asked for here."""
-        return {need: ContainerGrant(url=_folder(self._outputs, need).as_uri()) for need in needs}
+        return {need: self.unsigned_grant(need) for need in needs}
+
+    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+        """The folder of the container: nothing is signed here."""
+        return ContainerGrant(url=_folder(self._outputs, need).as_uri())
+
+    async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        """The names of the blobs under a prefix. ServiceNotFoundError without the folder of the container."""
+        folders = [_folder(root, need) for root in (self._inputs, self._outputs)]
+        if not any(folder.is_dir() for folder in folders):
+            raise ServiceNotFoundError(
+                f"there is no folder {folders[0]}", code="ContainerNotFound", status=404
+            )
+        for name in self.list(need, ""):
+            if name.startswith(prefix):
+                yield name
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The `file` URI of a blob."""
@@ -38,7 +54,7 @@ class FolderStorage:
         return next((place for place in places if place.is_file()), None)
 
     def list(self, need: ContainerNeed, prefix: str) -> Mapping[str, Path]:
-        """The files of the blobs under a prefix, which ends with `/`, by their full names."""
+        """The files of the blobs under a prefix that is empty or ends with `/`, by their full names."""
         found: dict[str, Path] = {}
         for root in (self._inputs, self._outputs):
             container = _folder(root, need)

@@ -1,0 +1,80 @@
+"""`batchmgr plan FILE`: what a job would be, before anything runs.
+
+Works without Azure, and offline, except for a factory of tasks per file: its blobs are listed, in the storage
+that the environment names, as for the app.
+"""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+
+import msgspec
+
+from batchmgr.bootstrap import open_node_storage
+from batchmgr.cli.plan.offline import Offline
+from batchmgr.cli.plan.view import told
+from batchmgr.errors import BatchmgrError, InvalidJobError
+from batchmgr.ports import NodeStorageView
+from batchmgr.settings import Settings, SettingsError
+from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
+from batchmgr.wire.job_message import JobMessage, decode_job
+from batchmgr.wire.plan_answer import PlanAnswer
+from batchmgr.wire.task_factory import TaskPerFile
+from batchmgr.workload.registry import WorkloadRegistry
+
+DEFAULT_POOL = "(the app's default pool)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a job message, as JSON")
+    parser.add_argument(
+        "--tasks", type=_number, default=3, metavar="N", help="show the first N tasks (default 3)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object, as POST /api/plan does")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the plan; the exit code: 1 if the job would not be accepted."""
+    try:
+        body = args.file.read_bytes()
+    except OSError as error:
+        raise BatchmgrError(f"{error.filename}: {error.strerror}.") from error
+    try:
+        message = decode_job(body)
+    except InvalidJobError as error:
+        raise BatchmgrError(f"{args.file}: {error}") from error
+    answer = asyncio.run(_preview(message, os.environ, args.tasks))
+    print(msgspec.json.encode(answer).decode() if args.json else told(answer))
+    return 1 if answer.problems else 0
+
+
+async def _preview(message: JobMessage, environment: Mapping[str, str], limit: int) -> PlanAnswer:
+    settings = Settings.from_environment(environment)
+    async with _storage(message, settings) as storage:
+        around = Surroundings(
+            storage=storage,
+            workloads=WorkloadRegistry(named=settings.workloads),
+            default_pool_id=settings.default_pool_id or DEFAULT_POOL,
+            check_callback=lambda uri: None,  # which hosts may be called is the app's affair
+        )
+        return await preview(around, message.job_id or UNNAMED, message, limit)
+
+
+def _storage(message: JobMessage, settings: Settings) -> AbstractAsyncContextManager[NodeStorageView]:
+    if not isinstance(message.task_factory, TaskPerFile):
+        return nullcontext(Offline())
+    try:
+        settings.check_storage()
+    except SettingsError as error:
+        raise SettingsError(f"taskFactory.source: the blobs have to be listed for this; {error}") from error
+    return open_node_storage(settings)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError("must be a whole number")
+    return int(text)

@@ -1,0 +1,76 @@
+"""Whatever a factory says, the outcome is a job or an InvalidJobError; the docstrings' examples run."""
+
+import contextlib
+import doctest
+import importlib
+import json
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.usecases.expansion import expand_provisionally
+from batchmgr.usecases.planning import plan_job
+from batchmgr.wire.job_message import decode_job, encode
+from batchmgr.wire.job_rules import broken_rules, check_job
+from batchmgr.workload.registry import WorkloadRegistry
+
+TEXT = st.sampled_from(["{0}", "{x}", "{{", "{", "}", "a b", "'", '"{0}"', "sh -c {0}", "\0", "..", "*", ""])
+GOOD = st.sampled_from(["a", "{0}", "a-{0}", "b/{0}.txt"])
+TEXTS = GOOD | GOOD | GOOD | st.lists(TEXT | st.text(max_size=5), max_size=4).map(" ".join)
+NUMBER = st.integers(-3, 40) | st.decimals(-2, 2, places=2).map(float) | st.sampled_from([1e300, 1e-300])
+PARAMETER = st.fixed_dictionaries(
+    {}, optional={"start": NUMBER, "end": NUMBER, "step": NUMBER}
+) | st.fixed_dictionaries({"values": st.lists(NUMBER | TEXTS, min_size=1, max_size=4)})
+FILE = st.fixed_dictionaries({"targetFilePath": TEXTS}, optional={"sourceBlobPath": TEXTS, "httpUrl": TEXTS})
+TASK = st.fixed_dictionaries(
+    {"commandLine": TEXTS.filter(bool)},
+    optional={
+        "displayName": TEXTS,
+        "environment": st.dictionaries(st.sampled_from(["A", "B C"]), TEXTS),
+        "inputFiles": st.lists(FILE, max_size=2),
+        "outputFiles": st.lists(
+            st.fixed_dictionaries({"sourceFilePath": TEXTS.filter(bool), "targetBlobPath": TEXTS}), max_size=2
+        ),
+    },
+)
+SWEEP = st.fixed_dictionaries(
+    {
+        "type": st.just("parametricSweep"),
+        "parameters": st.dictionaries(st.sampled_from(["x", "y", "z", "0"]), PARAMETER, max_size=2),
+        "repeatTask": TASK,
+    },
+    optional={"combine": st.sampled_from(["product", "zip"]), "mergeTask": TASK},
+)
+PER_FILE = st.fixed_dictionaries(
+    {
+        "type": st.just("taskPerFile"),
+        "source": st.fixed_dictionaries({"containerName": st.sampled_from(["abc", "A"])}),
+        "repeatTask": TASK,
+    }
+)
+
+
+@given(factory=SWEEP | PER_FILE)
+def test_a_factory_is_a_job_or_an_invalid_one(factory: dict[str, Any]) -> None:
+    body = json.dumps({"jobId": "job-1", "taskFactory": factory}).encode()
+    with contextlib.suppress(InvalidJobError):
+        message = decode_job(body)
+        assert decode_job(encode(message)) == message
+        problems = list(broken_rules(message))
+        if not problems:
+            expanded = expand_provisionally(message)
+            plan = plan_job("job-1", expanded, workloads=WorkloadRegistry({}), default_pool_id="p")
+            assert [task.id for task in plan.tasks] == [task.id for task in expanded.tasks]
+            assert all(shlex.split(task.command_line) for task in plan.tasks)
+        check_job(message)
+        assert not problems
+
+
+@pytest.mark.parametrize("name", ["text_template", "command_template", "blob_pattern"])
+def test_the_examples_in_the_docstrings_run(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"batchmgr.model.{name}"))
+    assert (result.failed, result.attempted > 0) == (0, True)

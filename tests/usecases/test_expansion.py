@@ -1,0 +1,204 @@
+"""Jobs whose tasks are made from a sweep, or from blobs that come and go."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from batchmgr.errors import InvalidJobError, ServiceBusyError
+from batchmgr.local.dispatcher.memory import MemoryJobStore
+from batchmgr.model.states import JobState
+from batchmgr.model.sweep_values import MAX_TASKS
+from batchmgr.ports import Ports
+from batchmgr.usecases.acceptance import accept, check
+from batchmgr.usecases.cancellation import cancel
+from batchmgr.usecases.expansion import expand_found
+from batchmgr.usecases.submission import submit
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.task_factory import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
+from batchmgr.wire.task_message import OutputFileMessage, TaskTemplate
+from tests.world import CALLBACK, World
+
+KEEP = OutputFileMessage(source_file_path="out.txt", target_blob_path="out/{name}")
+
+
+def per_file(command: str = "wc {0}", *, merge: bool = False) -> JobMessage:
+    return JobMessage(
+        job_id="job-1",
+        call_back_uri=CALLBACK,
+        task_factory=TaskPerFile(
+            source=BlobSource(container_name="files", prefix="in/", pattern="*.txt"),
+            repeat_task=TaskTemplate(command_line=command, output_files=(KEEP,)),
+            merge_task=TaskTemplate(command_line="cat") if merge else None,
+        ),
+    )
+
+
+def world_with(*names: str) -> World:
+    world = World()
+    world.storage.blobs["files"] = {f"in/{name}" for name in names}
+    return world
+
+
+def commands(world: World) -> list[str]:
+    return [task.command_line for task in world.batch.jobs["job-1"].tasks.values()][:-1]
+
+
+async def test_a_sweep_runs_and_nothing_is_kept_for_it() -> None:
+    world = World()
+    sweep = ParametricSweep(
+        parameters={"x": SweepParameter(values=(1, 2))},
+        repeat_task=TaskTemplate(command_line="solve {x}"),
+        merge_task=TaskTemplate(command_line="cat"),
+    )
+    world.enqueue(JobMessage(job_id="job-1", task_factory=sweep))
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+    assert commands(world) == ["solve 1", "solve 2", "cat"]
+    assert world.batch.jobs["job-1"].tasks["batchmgr-finalize"].depends_on == ("merge",)
+    assert world.jobs.tasks == {}
+
+
+async def test_each_blob_that_the_source_means_has_a_task() -> None:
+    world = world_with("b.txt", "a;b.txt", "c.csv")
+    world.storage.blobs["files"] |= {"in/", "elsewhere.txt"}
+    world.enqueue(per_file(merge=True))
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+    assert commands(world) == ["wc 'in/a;b.txt'", "wc in/b.txt", "cat"]
+
+
+async def test_the_job_stays_what_it_was_when_submitted_although_blobs_come_and_go() -> None:
+    world = world_with("a.txt", "b.txt")
+    world.enqueue(per_file())
+    await world.tick()
+    world.storage.blobs["files"] = {"in/new.txt"}
+    await submit(world.ports, "job-1")
+    await world.until_settled()
+    assert commands(world) == ["wc in/a.txt", "wc in/b.txt"]
+    assert [file.name for file in world.record().results] == ["out/in/a.txt", "out/in/b.txt"]
+
+
+async def test_the_blobs_are_those_of_the_submission_not_of_the_acceptance() -> None:
+    world = World()  # not even the container is there
+    await check(world.ports, "job-1", per_file())
+    assert world.jobs.tasks == {}
+    world.enqueue(per_file())
+    world.storage.blobs["files"] = {"in/late.txt"}
+    await world.until_settled()
+    assert commands(world) == ["wc in/late.txt"]
+
+
+class FailingStore(MemoryJobStore):
+    """A store that fails once, before or after it has kept the tasks."""
+
+    def __init__(self, *, after: bool) -> None:
+        super().__init__()
+        self._after = after
+        self._fails = True
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        fails, self._fails = self._fails, False
+        if fails and not self._after:
+            raise ServiceBusyError("lost the connection")
+        kept = await super().save_tasks(job_id, body)
+        if fails:
+            raise ServiceBusyError("lost the connection")
+        return kept
+
+
+@pytest.mark.parametrize(("after", "expected"), [(False, "wc in/new.txt"), (True, "wc in/old.txt")])
+async def test_who_was_interrupted_looks_again_unless_the_tasks_were_kept(after: bool, expected: str) -> None:
+    world = world_with("old.txt")
+    world.jobs = FailingStore(after=after)
+    world.ports = replace(world.ports, jobs=world.jobs)
+    world.enqueue(per_file())
+    await world.tick()
+    assert world.batch.created == []
+    world.storage.blobs["files"] = {"in/new.txt"}
+    await world.until_settled()
+    assert commands(world) == [expected]
+    assert world.record().state is JobState.SUCCEEDED
+
+
+class HurriedStore(MemoryJobStore):
+    """A store that lets somebody else submit the job between the finding of its blobs and their keeping."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+        self.other: Ports | None = None
+
+    async def save_tasks(self, job_id: str, body: bytes) -> bytes:
+        other, self.other = self.other, None
+        if other is not None:
+            self._world.storage.blobs["files"] = {"in/other.txt"}
+            await submit(other, job_id)
+        return await super().save_tasks(job_id, body)
+
+
+async def test_of_two_who_find_different_blobs_both_submit_the_same_tasks() -> None:
+    world = world_with("one.txt", "two.txt")
+    store = HurriedStore(world)
+    world.jobs = store
+    world.ports = store.other = replace(world.ports, jobs=store)
+    world.enqueue(per_file())
+    await world.until_settled()
+    assert commands(world) == ["wc in/other.txt"]
+    assert world.record().total == 2
+    assert world.record().state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("blobs", "field", "reason"),
+    [
+        (None, "taskFactory.source.containerName", "there is no container 'files'"),
+        (set(), "taskFactory.source", "there is no such blob"),
+        ({"in/../x.txt"}, "taskFactory.repeatTask.inputFiles[0].targetFilePath", "'in/../x.txt'"),
+    ],
+)
+async def test_blobs_that_make_no_job_reject_it_and_the_caller_hears_of_it(
+    blobs: set[str] | None, field: str, reason: str
+) -> None:
+    world = World()
+    if blobs is not None:
+        world.storage.blobs["files"] = blobs
+    world.enqueue(per_file())
+    await world.until_settled()
+    record = world.record()
+    assert record.state is JobState.REJECTED
+    assert record.error is not None
+    assert record.error.field == field
+    assert reason in record.error.message
+    assert world.batch.created == []
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"]
+
+
+async def test_a_job_cancelled_before_its_blobs_are_known_ends_cancelled() -> None:
+    world = World()
+    await accept(world.ports, "job-1", per_file())
+    await cancel(world.ports, "job-1")
+    await world.until_settled()
+    assert world.record().state is JobState.CANCELLED
+    assert world.jobs.tasks == {}
+
+
+async def test_a_broken_message_does_not_take_the_place_of_a_stored_factory() -> None:
+    world = world_with("a.txt")
+    await world.jobs.save_request("job-1", per_file())
+    broken = b'{"jobId": "job-1", "colour": 1}'
+    world.enqueue(broken)
+    await world.tick()
+    assert world.queue.poison == [broken]
+
+
+async def test_a_hundred_thousand_blobs_are_a_job_and_one_more_is_refused() -> None:
+    world = world_with(*(f"{n:06}.txt" for n in range(MAX_TASKS)))
+    await accept(world.ports, "job-1", per_file(merge=True))
+    async with asyncio.timeout(60):
+        await submit(world.ports, "job-1")
+    assert world.record().total == MAX_TASKS + 2
+    world.storage.blobs["files"].add("in/one-more.txt")
+    with pytest.raises(InvalidJobError, match="100,001 tasks are more than a job may have") as caught:
+        await expand_found(world.storage, per_file())
+    assert caught.value.field == "taskFactory.source"
