@@ -229,3 +229,20 @@ async def test_a_pool_that_is_being_resized_is_evaluated_afterwards(
     record.pool = pools.allocated(record.pool, clock())
     autoscaling.look()
     assert record.pool.auto_scale_run is not None
+
+
+async def test_after_a_restart_a_pool_is_evaluated_when_it_would_have_been(
+    scaling: tuple[Autoscaling, PoolRecord, _Clock],
+) -> None:
+    autoscaling, record, clock = scaling
+    autoscaling.look()
+    clock.seconds = 1
+    autoscaling.look()
+    before = record.pool.auto_scale_run
+    assert before is not None
+    record.pool = pools.allocated(record.pool, clock())
+    again = Autoscaling(autoscaling._engine, clock)
+    for clock.seconds, is_due in ((2, False), (900, False), (901, True)):
+        again.look()
+        assert (record.pool.auto_scale_run is not before) == is_due
+    again.stop()

@@ -63,7 +63,7 @@ class Fleet:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
                     self._startups.boot(record, node)
-                elif node.is_leaving_phase:
+                elif node.is_passing:
                     record.moving.add(node.id)
 
     def advance(self, record: PoolRecord) -> None:
