@@ -54,8 +54,10 @@ class Autoscaling:
 
     def look(self) -> None:
         """Do for each pool what is due."""
-        now = self._clock()
         scaled = [record for record in self._store.pools if _is_scaled(record)]
+        if not scaled and not self._due:
+            return
+        now = self._clock()
         keys = {record.pool.id.lower() for record in scaled}
         self._due = {key: at for key, at in self._due.items() if key in keys}
         self._histories = {key: kept for key, kept in self._histories.items() if key in keys}

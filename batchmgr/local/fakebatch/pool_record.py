@@ -5,13 +5,34 @@ from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.watching import Note, WatchedShelf, unheeded
 
 
+class NodeShelf(WatchedShelf[Node]):
+    """The nodes of a pool; `with_room` has those that could take a task, so that none looks at all others."""
+
+    def __init__(self, pool_id: str) -> None:
+        super().__init__("node", pool_id)
+        self.with_room: dict[str, Node] = {}
+
+    def put(self, item_id: str, item: Node) -> None:
+        """Add a node, or replace the one of this id."""
+        super().put(item_id, item)
+        if item.free_slots > 0:
+            self.with_room[item_id] = item
+        else:
+            self.with_room.pop(item_id, None)
+
+    def remove(self, item_id: str) -> None:
+        """Take away a node."""
+        super().remove(item_id)
+        self.with_room.pop(item_id, None)
+
+
 class PoolRecord:
     """A pool, its nodes, and the ids of those that are on their way from one phase to another."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._note: Note = unheeded
-        self.nodes: WatchedShelf[Node] = WatchedShelf("node", pool.id)
+        self.nodes = NodeShelf(pool.id)
         self.moving: set[str] = set()
 
     @property
