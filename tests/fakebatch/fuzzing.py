@@ -20,6 +20,7 @@ from schemathesis import Case, Response
 from schemathesis.core.result import Err, Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME, string_to_sign
 
@@ -217,8 +218,7 @@ def running(directory: Path) -> Iterator[Service]:
     options = Options(
         root=directory,
         pools=({"id": _POOL_ID, **_POOL},),
-        active_job_quota=100_000,
-        pool_quota=100_000,
+        quotas=Quotas(active_jobs=100_000, pools=100_000),
     )
     started: Queue[tuple[str, Callable[[], object]]] = Queue()
 
