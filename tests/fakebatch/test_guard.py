@@ -19,10 +19,21 @@ _COMMANDS = {
     "plain": "/bin/sh {stay} plain",
     "many": shell("/bin/sh {stay} one & /bin/sh {stay} many & wait"),
     "elsewhere": shell("setsid /bin/sh {stay} elsewhere & wait"),
+    "daemon": shell("setsid /bin/sh {stay} daemon & until test -e {there}/daemon; do sleep 0.01; done"),
     "forgetful": "env -i /bin/sh {stay} forgetful",
 }
 _COORDINATION = shell("/bin/sh {stay} master-$AZ_BATCH_IS_CURRENT_NODE_MASTER & true")
-_STAYING = ("plain", "one", "many", "elsewhere", "forgetful", "master-true", "master-false", "primary")
+_STAYING = (
+    "plain",
+    "daemon",
+    "one",
+    "many",
+    "elsewhere",
+    "forgetful",
+    "master-true",
+    "master-false",
+    "primary",
+)
 
 
 async def _add(process: FakeBatchProcess, pool_id: str, tasks: list[dict[str, Any]], **pool: Any) -> None:
@@ -43,10 +54,14 @@ async def _process_ids(directory: Path) -> list[int]:
     return [int((directory / name).read_text()) for name in _STAYING]
 
 
-async def test_no_process_of_a_task_outlives_a_service_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_no_process_of_a_task_outlives_the_service(tmp_path: Path, end: str) -> None:
     script = tmp_path / "stay.sh"
     script.write_text(f'cd "$(dirname "$0")"; {_STAY}')
-    tasks = [{"id": name, "commandLine": line.format(stay=script)} for name, line in _COMMANDS.items()]
+    tasks = [
+        {"id": name, "commandLine": line.format(stay=script, there=tmp_path)}
+        for name, line in _COMMANDS.items()
+    ]
     primary = {
         "id": "m",
         "commandLine": f"/bin/sh {script} primary",
@@ -56,11 +71,11 @@ async def test_no_process_of_a_task_outlives_a_service_that_is_killed(tmp_path: 
         },
     }
     with FakeBatchProcess() as process:
-        await _add(process, "hpc", tasks, targetDedicatedNodes=1, taskSlotsPerNode=4)
+        await _add(process, "hpc", tasks, targetDedicatedNodes=1, taskSlotsPerNode=5)
         await _add(process, "mpi", [primary], targetDedicatedNodes=2, enableInterNodeCommunication=True)
         processes = await _process_ids(tmp_path)
         assert all(map(is_alive, processes))
-        process.kill()
+        getattr(process, end)()
         await all_dead(processes)
 
 
