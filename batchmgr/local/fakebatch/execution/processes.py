@@ -1,6 +1,7 @@
 """The executor that really runs tasks, as processes of this machine."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -91,7 +92,8 @@ class ProcessExecutor:
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
-                return exited(await commands.run(command, directory, variables, root, self._guard))
+                # The runtime finds its service, and its configuration, by the variables of this process.
+                return exited(await commands.run(command, directory, os.environ, root, self._guard))
             finally:
                 await container.remove()
         except commands.LaunchError as error:
