@@ -63,12 +63,11 @@ class SimulatedExecutor:
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
         """Forget how often the tasks ran, and remove what files they have."""
+        # In this order: files of what did not run are not laid out again.
+        for key in [(job_id, task_id)] if task_id is not None else list(self._runs):
+            if key[0] == job_id:
+                self._runs.pop(key, None)
         await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
-        if task_id is not None:
-            self._runs.pop((job_id, task_id), None)
-            return
-        for key in [key for key in self._runs if key[0] == job_id]:
-            del self._runs[key]
 
     async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> None:
         """Install nothing."""
