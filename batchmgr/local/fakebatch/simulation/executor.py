@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Order, Place
@@ -17,6 +17,24 @@ DURATION: Final = "FAKEBATCH_DURATION"
 EXIT_CODE: Final = "FAKEBATCH_EXIT_CODE"
 _KILLED: Final = 137
 _OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
+
+
+class _Run(asyncio.Future[Outcome]):
+    """A run that ends by itself after some seconds."""
+
+    def __init__(self, lasts: float, outcome: Outcome) -> None:
+        super().__init__()
+        self._outcome = outcome
+        self._timer = ticks.call_later(lasts, self._end, awaited=True)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Kill the run."""
+        self._timer.cancel()
+        return super().cancel(msg)
+
+    def _end(self) -> None:
+        if not self.done():
+            self.set_result(self._outcome)
 
 
 class SimulatedExecutor:
@@ -38,20 +56,11 @@ class SimulatedExecutor:
 
     def begin(self, order: Order) -> asyncio.Future[Outcome]:
         """Begin a run, whose outcome is there when its time is over."""
-        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
             lasts, outcome = self._fate(order)
         except ValueError as error:
-            ended.set_result(unprepared(Failure("CommandLaunchFailed", str(error))))
-            return ended
-
-        def end() -> None:
-            if not ended.done():
-                ended.set_result(outcome)
-
-        timer = ticks.call_later(lasts, end, awaited=True)
-        ended.add_done_callback(lambda _: timer.cancel())
-        return ended
+            lasts, outcome = 0, unprepared(Failure("CommandLaunchFailed", str(error)))
+        return _Run(lasts, outcome)
 
     def lay_out(self, place: Place) -> None:
         """Make the empty files of a task: to make them while so many run would take longer than all else."""
