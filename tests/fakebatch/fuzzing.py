@@ -107,7 +107,8 @@ def answers_schema() -> BaseSchema:
     document = _specification()
     _change(document, _AS_RECORDED)
     # Passwords are never shown again.
-    document["definitions"]["CIFSMountConfiguration"]["required"].remove("password")
+    for name in ("CIFSMountConfiguration", "UserAccount"):
+        document["definitions"][name]["required"].remove("password")
     return _schema(_with_durations(document, _NET_DURATION))
 
 

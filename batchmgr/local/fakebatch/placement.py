@@ -26,7 +26,7 @@ def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list
             continue
         for record in jobs_in_turn(store, pool):
             find = partial(fits, pool.pool, room.values(), record)
-            while (task := record.next_ready(find)) is not None:
+            while room and (task := record.next_ready(find)) is not None:
                 yield record, task, pool, choose_nodes(pool.pool, room.values(), record, task)
 
 

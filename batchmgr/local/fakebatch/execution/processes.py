@@ -1,6 +1,7 @@
 """The executor that really runs tasks, as processes of this machine."""
 
 import asyncio
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,8 @@ class ProcessExecutor:
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
-                code = await commands.run(command, directory, variables, root, self._guard)
+                # The runtime finds its service, and its configuration, by the variables of this process.
+                code = await commands.run(command, directory, os.environ, root, self._guard)
                 return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
