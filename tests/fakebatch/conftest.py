@@ -5,6 +5,7 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.storage.blob.aio import BlobServiceClient
 
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.server import Options, serving
 from tests.fakebatch.driving import credential
 
@@ -16,7 +17,9 @@ async def endpoint(tmp_path: Path) -> AsyncIterator[str]:
         {"id": "hpc", "vmSize": "small", "targetDedicatedNodes": 2, "taskSlotsPerNode": 2},
         {"id": "one", "vmSize": "small", "targetDedicatedNodes": 1, "taskSlotsPerNode": 2},
     )
-    async with serving(Options(root=tmp_path / "nodes", pools=pools, active_job_quota=10)) as address:
+    async with serving(
+        Options(root=tmp_path / "nodes", pools=pools, quotas=Quotas(active_jobs=10))
+    ) as address:
         yield address
 
 

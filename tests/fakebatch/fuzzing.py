@@ -20,6 +20,7 @@ from schemathesis import Case, Response
 from schemathesis.core.result import Err, Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME, string_to_sign
 
@@ -106,7 +107,8 @@ def answers_schema() -> BaseSchema:
     document = _specification()
     _change(document, _AS_RECORDED)
     # Passwords are never shown again.
-    document["definitions"]["CIFSMountConfiguration"]["required"].remove("password")
+    for name in ("CIFSMountConfiguration", "UserAccount"):
+        document["definitions"][name]["required"].remove("password")
     return _schema(_with_durations(document, _NET_DURATION))
 
 
@@ -217,8 +219,7 @@ def running(directory: Path) -> Iterator[Service]:
     options = Options(
         root=directory,
         pools=({"id": _POOL_ID, **_POOL},),
-        active_job_quota=100_000,
-        pool_quota=100_000,
+        quotas=Quotas(active_jobs=100_000, pools=100_000),
     )
     started: Queue[tuple[str, Callable[[], object]]] = Queue()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,10 @@ from azure.batch.aio import BatchClient
 from batchmgr.local.fakebatch.faults.names import name_of
 from batchmgr.local.fakebatch.faults.rules import Rules
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
-from batchmgr.local.fakebatch.testing import FakeBatchProcess, FaultRefusedError
+from batchmgr.local.fakebatch.quotas import Quotas, cores_of
+from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.simulation.plan import parse
+from batchmgr.local.fakebatch.testing import FakeBatchProcess, FaultRefusedError, Faults
 from tests.fakebatch.driving import add_job, add_task, credential, task_in_state, until
 from tests.fakebatch.raw_http import Reply, request
 
@@ -262,3 +266,80 @@ async def test_spot_nodes_are_preempted_and_come_back(fake: FakeBatchProcess) ->
     await until(all_are_back)
     with pytest.raises(FaultRefusedError, match="PoolNotFound"):
         fake.faults.preempt("none")
+
+
+async def test_a_pool_gets_no_more_cores_than_the_account_has(tmp_path: Path) -> None:
+    quotas = Quotas(dedicated_cores=5, low_priority_cores=4)
+    async with serving(Options(root=tmp_path, quotas=quotas)) as endpoint:
+        for pool_id, dedicated, spot in (("a", 1, 0), ("b", 3, 3)):
+            targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
+            body = {"id": pool_id, "vmSize": "Standard_D2s_v3", **targets}
+            assert (await request(endpoint, "POST", "/pools", body)).status == 201
+        shown = (await request(endpoint, "GET", "/pools/b")).json
+    assert (shown["currentDedicatedNodes"], shown["currentLowPriorityNodes"]) == (1, 2)
+    assert [(error["code"], error["message"]) for error in shown["resizeErrors"]] == [
+        ("AccountCoreQuotaReached", "The specified account has reached core quota"),
+        ("AccountLowPriorityCoreQuotaReached", "The specified account has reached low priority core quota"),
+    ]
+
+
+async def test_quotas_are_full_for_as_long_as_asked(fake: FakeBatchProcess) -> None:
+    fake.faults.add("quotas", activeJobs=0, pools=1, dedicatedCores=0)
+    job = {"id": "job", "poolInfo": {"poolId": "hpc"}}
+    assert (await request(fake.endpoint, "POST", "/jobs", job)).code == "ActiveJobAndScheduleQuotaReached"
+    pool = {"id": "more", "vmSize": "Standard_D2s_v3", "targetDedicatedNodes": 1}
+    assert (await request(fake.endpoint, "POST", "/pools", pool)).code == "PoolQuotaReached"
+    fake.faults.clear()
+    assert (await request(fake.endpoint, "POST", "/jobs", job)).status == 201
+    fake.faults.add("quotas", dedicatedCores=0)
+    await _add_pool(fake, "more", targetDedicatedNodes=1)
+    shown = await _steady(fake, "more")
+    assert [error["code"] for error in shown["resizeErrors"]] == ["AccountCoreQuotaReached"]
+
+
+@pytest.mark.parametrize(
+    ("size", "cores"),
+    [
+        ("Standard_D2s_v3", 2),
+        ("STANDARD_D3_V2", 4),
+        ("standard_ds14_v2", 16),
+        ("Standard_D16ads_v5", 16),
+        ("Standard_E4-2s_v3", 2),
+        ("Standard_NC24ads_A100_v4", 24),
+        ("Standard_HB120rs_v3", 120),
+        ("Standard_A4", 8),
+        ("Standard_A4_v2", 4),
+        ("Standard_A1m_v2", 1),
+        ("Standard_G5", 32),
+        ("Standard_M128-32ms", 32),
+        ("Standard_B1s", 1),
+        ("small", 1),
+    ],
+)
+def test_the_name_of_a_size_tells_its_cores(size: str, cores: int) -> None:
+    assert cores_of(size) == cores
+
+
+async def test_preempted_nodes_are_replaced_once_there_is_room(tmp_path: Path) -> None:
+    # An hour passes in a second and a half.
+    plan = parse("speed=2400")
+    pool: dict[str, object] = {"id": "spot", "vmSize": "small", "targetLowPriorityNodes": 2}
+    listener = socket.create_server(("127.0.0.1", 0))
+    faults = Faults(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    async with serving(Options(root=tmp_path, pools=(pool,), simulation=plan, control=listener)) as endpoint:
+
+        async def states() -> list[str]:
+            nodes = (await request(endpoint, "GET", "/pools/spot/nodes")).json["value"]
+            return sorted(node["state"] for node in nodes)
+
+        async def one_is_back() -> bool:
+            return await states() == ["idle", "preempted"]
+
+        async def all_are_back() -> bool:
+            return await states() == ["idle", "idle"]
+
+        await asyncio.to_thread(faults.add, "capacity", pool="spot", nodes=1)
+        assert len(await asyncio.to_thread(faults.preempt, "spot", 2)) == 2
+        await until(one_is_back)
+        await asyncio.to_thread(faults.clear)
+        await until(all_are_back)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.server import Options, serving
 from tests.fakebatch import fuzzing
 from tests.fakebatch.raw_http import request
@@ -115,7 +116,7 @@ def test_answers_are_as_specified(
 @pytest.fixture
 async def address(tmp_path: Path) -> AsyncIterator[str]:
     pool: dict[str, object] = {"id": "hpc", "vmSize": "small", "targetDedicatedNodes": 1}
-    async with serving(Options(root=tmp_path, pools=(pool,), active_job_quota=10_000)) as endpoint:
+    async with serving(Options(root=tmp_path, pools=(pool,), quotas=Quotas(active_jobs=10_000))) as endpoint:
         yield endpoint
 
 

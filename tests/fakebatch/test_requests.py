@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_NAME
 from tests.fakebatch.raw_http import Reply, request
@@ -264,7 +265,7 @@ async def test_the_quota_of_active_jobs_is_kept(endpoint: str) -> None:
 
 async def test_the_quota_of_pools_is_kept(tmp_path: Path) -> None:
     pool: dict[str, object] = {"id": "first", "vmSize": "small", "targetDedicatedNodes": 0}
-    async with serving(Options(root=tmp_path, pools=(pool,), pool_quota=2)) as endpoint:
+    async with serving(Options(root=tmp_path, pools=(pool,), quotas=Quotas(pools=2))) as endpoint:
         body = {"vmSize": "small"}
         assert (await request(endpoint, "POST", "/pools", {"id": "second", **body})).status == 201
         reply = await request(endpoint, "POST", "/pools", {"id": "third", **body})

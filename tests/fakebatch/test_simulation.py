@@ -5,17 +5,27 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
 from azure.batch import models
 from azure.batch.aio import BatchClient
+from azure.core.exceptions import HttpResponseError
 
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.simulation import plan
-from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, until
+from tests.fakebatch.driving import (
+    add_job,
+    add_task,
+    credential,
+    ended,
+    failure_code,
+    job_in_state,
+    text_of,
+    until,
+)
 
 _POOL: dict[str, object] = {
     "id": "hpc",
@@ -168,3 +178,99 @@ def test_parts_of_a_plan_come_in_any_order() -> None:
     parts = ("duration=2s", "failure=0.01", "seed=7", "speed=50")
     plans = [plan.parse(" ".join(order)) for order in itertools.permutations(parts)]
     assert {(read.failure, read.seed, read.speed) for read in plans} == {(0.01, 7, 50.0)}
+
+
+async def test_a_task_has_empty_output(tmp_path: Path) -> None:
+    async with _simulated("duration=1s", tmp_path) as batch:
+        await add_job(batch)
+        await add_task(batch, "t")
+        await ended(batch, "t")
+        files = {file.name async for file in batch.list_task_files("job", "t")}
+        assert files == {"stderr.txt", "stdout.txt", "wd"}
+        assert await text_of(batch, "t") == ""
+
+
+async def test_a_job_ends_at_its_time_limit(tmp_path: Path) -> None:
+    async with _simulated("duration=3h", tmp_path) as batch:
+        limit = models.BatchJobConstraints(max_wall_clock_time=timedelta(hours=1))
+        await add_job(batch, constraints=limit)
+        await add_task(batch, "t")
+        await job_in_state(batch, "completed")
+        info = (await batch.get_job("job")).execution_info
+        assert info is not None
+        assert info.termination_reason == "MaxWallClockTimeExpiry"
+        assert await _lasted(batch, "t") == pytest.approx(3600, abs=2)
+
+
+async def test_files_are_kept_for_as_long_as_asked_on_the_clock_of_the_simulation(tmp_path: Path) -> None:
+    async with _simulated("duration=1s", tmp_path) as batch:
+        await add_job(batch)
+        kept = models.BatchTaskConstraints(retention_time=timedelta(hours=1))
+        await add_task(batch, "short", constraints=kept)
+        await ended(batch, "short")
+        assert await text_of(batch, "short") == ""
+        await add_task(batch, "long", environment_settings=_settings(FAKEBATCH_DURATION="2h"))
+        await ended(batch, "long")
+
+        async def gone() -> bool:
+            try:
+                await text_of(batch, "short")
+            except HttpResponseError as error:
+                return error.status_code == 409
+            return False
+
+        await until(gone)
+
+
+async def test_a_day_of_a_job_schedule_passes_in_a_moment(tmp_path: Path) -> None:
+    async with _simulated("duration=10m", tmp_path) as batch:
+        manager = models.BatchJobManagerTask(id="manager", command_line="true")
+        schedule = models.BatchJobScheduleCreateOptions(
+            id="hourly",
+            schedule=models.BatchJobScheduleConfiguration(
+                recurrence_interval=timedelta(hours=1),
+                do_not_run_after=datetime.now(UTC) + timedelta(hours=24),
+            ),
+            job_specification=models.BatchJobSpecification(
+                pool_info=models.BatchPoolInfo(pool_id="hpc"), job_manager_task=manager
+            ),
+        )
+        await batch.create_job_schedule(schedule)
+
+        async def over() -> bool:
+            return (await batch.get_job_schedule("hourly")).state == "completed"
+
+        await until(over)
+        starts = [job.creation_time async for job in batch.list_jobs_from_schedule("hourly")]
+    assert len(starts) == 24
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sorted(filter(None, starts)))]
+    assert all(gap == pytest.approx(timedelta(hours=1), abs=timedelta(seconds=5)) for gap in gaps)
+
+
+async def test_a_pool_scales_itself_on_the_clock_of_the_simulation(tmp_path: Path) -> None:
+    async with _simulated("duration=1h", tmp_path) as batch:
+        formula = "$TargetDedicatedNodes = min(2, $PendingTasks.GetSample(1));"
+        pool = models.BatchPoolCreateOptions(
+            id="scaled", vm_size="small", enable_auto_scale=True, auto_scale_formula=formula
+        )
+        await batch.create_pool(pool)
+        await add_job(batch, pool_id="scaled")
+        await asyncio.gather(*(add_task(batch, f"t{number}") for number in range(4)))
+        await _all_completed(batch, 4)
+
+
+async def test_time_does_not_run_away_while_nothing_is_awaited(tmp_path: Path) -> None:
+    async with _simulated("duration=1h", tmp_path) as batch:
+        schedule = models.BatchJobScheduleCreateOptions(
+            id="endless",
+            schedule=models.BatchJobScheduleConfiguration(recurrence_interval=timedelta(hours=1)),
+            job_specification=models.BatchJobSpecification(pool_info=models.BatchPoolInfo(pool_id="hpc")),
+        )
+        await batch.create_job_schedule(schedule)
+        await add_job(batch)
+        await add_task(batch, "t")
+        await ended(batch, "t")
+        jobs = [job.creation_time async for job in batch.list_jobs()]
+    # An hour for the task, and no more.
+    latest = max(filter(None, jobs))
+    assert latest - datetime.now(UTC) < timedelta(hours=1, minutes=1)

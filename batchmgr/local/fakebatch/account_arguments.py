@@ -8,6 +8,7 @@ from typing import Final
 
 from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
 from batchmgr.local.fakebatch.model.application import Package
+from batchmgr.local.fakebatch.quotas import Quotas
 
 _APPLICATION: Final = re.compile(
     r"(?P<id>[A-Za-z0-9_-]{1,64})=(?P<version>[A-Za-z0-9_.-]{1,64})=(?P<archive>.+?)(?P<default>,default)?"
@@ -31,11 +32,31 @@ def add_account_arguments(parser: argparse.ArgumentParser) -> None:
         "http://127.0.0.1:10000/devstoreaccount1, with a signature for its containers unless there is a key",
     )
     parser.add_argument("--auto-storage-key", metavar="KEY", help="the key of that storage account")
+    parser.add_argument(
+        "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
+    )
+    parser.add_argument("--pool-quota", type=int, default=100, help="the most pools (default: %(default)s)")
+    parser.add_argument(
+        "--dedicated-core-quota", type=int, help="the most cores of dedicated nodes (default: no limit)"
+    )
+    parser.add_argument(
+        "--low-priority-core-quota", type=int, help="the most cores of spot nodes (default: no limit)"
+    )
 
 
 def auto_storage_of(args: argparse.Namespace) -> AutoStorage | None:
     """Return the storage account that the arguments name, if they name one."""
     return None if args.auto_storage is None else AutoStorage(args.auto_storage, args.auto_storage_key)
+
+
+def quotas_of(args: argparse.Namespace) -> Quotas:
+    """Return the quotas of the account."""
+    return Quotas(
+        active_jobs=args.active_job_quota,
+        pools=args.pool_quota,
+        dedicated_cores=args.dedicated_core_quota,
+        low_priority_cores=args.low_priority_core_quota,
+    )
 
 
 def _package(text: str) -> Package:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from batchmgr.local.fakebatch.account_arguments import add_account_arguments, auto_storage_of
+from batchmgr.local.fakebatch.account_arguments import add_account_arguments, auto_storage_of, quotas_of
 from batchmgr.local.fakebatch.bodies.pool import accept_pool
 from batchmgr.local.fakebatch.persistence.home import StateInUseError
 from batchmgr.local.fakebatch.persistence.reading import JournalError
@@ -85,10 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "'duration=2s failure=0.01 seed=7 speed=max'; a task may say its own by its environment settings "
         f"{DURATION} and {EXIT_CODE}",
     )
-    parser.add_argument(
-        "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
-    )
-    parser.add_argument("--pool-quota", type=int, default=100, help="the most pools (default: %(default)s)")
     add_account_arguments(parser)
 
 
@@ -110,8 +106,7 @@ def run(args: argparse.Namespace) -> int:
             host=args.host,
             port=args.port,
             pools=tuple(args.pool),
-            active_job_quota=args.active_job_quota,
-            pool_quota=args.pool_quota,
+            quotas=quotas_of(args),
             applications=tuple(args.application),
             auto_storage=auto_storage_of(args),
             simulation=args.simulate if args.executor == "simulated" else None,

@@ -26,24 +26,25 @@ _REASONS: Final = {
 }
 
 
-class Capacity(NamedTuple):
-    """How many nodes a pool can get at most, and the code of the error when it should have more."""
+class Limit(NamedTuple):
+    """How many more nodes of a kind a pool can get, and the error of a resize that wants more."""
 
-    nodes: int
+    room: int
     code: str
+    message: str = ""
 
 
 class Fleet:
     """The nodes of all pools.
 
-    `capacity` tells how many nodes the pool of an id can get; None: as many as it wants.
+    `limit` tells how many more nodes a pool can get, dedicated ones or not; None: as many as it wants.
     """
 
     def __init__(self, machinery: Machinery, preparations: Preparations) -> None:
         self._machinery = machinery
         self._preparations = preparations
         self._startups = Startups(machinery)
-        self.capacity: Callable[[str], Capacity | None] = lambda pool_id: None
+        self.limit: Callable[[PoolRecord, bool], Limit | None] = lambda record, dedicated: None
         self._numbers = itertools.count(1)
         self._timers: dict[str, ticks.Timer] = {}
 
@@ -63,7 +64,7 @@ class Fleet:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
                     self._startups.boot(record, node)
-                elif node.is_leaving_phase:
+                elif node.is_passing:
                     record.moving.add(node.id)
 
     def advance(self, record: PoolRecord) -> None:
@@ -145,25 +146,24 @@ class Fleet:
         self._machinery.wake()
         return [node.id for node in kept[:number]]
 
-    def restore(self, record: PoolRecord) -> list[str]:
-        """Give a pool all its preempted nodes back, as new machines. Returns their ids."""
+    def restore(self, record: PoolRecord, most: int | None = None) -> list[str]:
+        """Give a pool its preempted nodes back, or the first of them, as new machines. Returns their ids."""
         lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
-        for node in lost:
+        for node in lost[:most]:
             self._startups.boot(record, node, is_new=True)
         self._machinery.wake()
-        return [node.id for node in lost]
+        return [node.id for node in lost[:most]]
 
     # The number of nodes
 
     def _resize(self, record: PoolRecord) -> None:
-        capacity = self.capacity(record.pool.id)
         for dedicated in (True, False):
             staying = [
                 node for node in record.nodes if node.dedicated == dedicated and node.phase != "leavingpool"
             ]
             excess = len(staying) - record.pool.target(dedicated=dedicated)
-            room = -excess if capacity is None else min(-excess, capacity.nodes - len(record.nodes))
-            for _ in range(room):
+            limit = self.limit(record, dedicated)
+            for _ in range(-excess if limit is None else min(-excess, limit.room)):
                 self._add(record, dedicated=dedicated)
             # The nodes with the least to lose go first, those that run a job manager last.
             by_loss = sorted(
@@ -198,24 +198,23 @@ class Fleet:
                 record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
 
     def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
-        capacity = self.capacity(record.pool.id)
-        if record.pool.allocation_state == "stopping":
-            code = "ResizeStopped"
-        elif is_late:
-            code = "AllocationTimedout"
-        elif capacity is not None:
-            code = capacity.code
-        else:
-            return ()
-        reason = _REASONS.get(code, "")
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
-        return tuple(
-            (code, f"Desired number of {name} nodes could not be allocated{reason}")
-            for dedicated, name in _KINDS.items()
-            if found[dedicated] != record.pool.target(dedicated=dedicated)
-        )
+        errors = []
+        for dedicated, name in _KINDS.items():
+            if found[dedicated] == record.pool.target(dedicated=dedicated):
+                continue
+            limit = self.limit(record, dedicated)
+            if record.pool.allocation_state == "stopping":
+                limit = Limit(0, "ResizeStopped")
+            elif is_late:
+                limit = Limit(0, "AllocationTimedout")
+            if limit is not None:
+                reason = _REASONS.get(limit.code, "")
+                text = f"Desired number of {name} nodes could not be allocated{reason}"
+                errors.append((limit.code, limit.message or text))
+        return tuple(errors)
 
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
         now = ticks.now()

@@ -21,19 +21,13 @@ def jobs_in_turn(store: Store, pool: PoolRecord) -> list[JobRecord]:
 def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list[Node]]]:
     """Yield what can start now, one by one: the caller starts each before it asks for the next."""
     for pool in store.pools:
-        # In a busy pool few nodes have room, and of those only the ones that take a task change meanwhile.
-        room = {node.id: node for node in pool.nodes if node.free_slots}
+        room = pool.nodes.with_room
         if pool.pool.state != "active" or not room:
             continue
         for record in jobs_in_turn(store, pool):
             find = partial(fits, pool.pool, room.values(), record)
-            while (task := record.next_ready(find)) is not None:
-                chosen = choose_nodes(pool.pool, room.values(), record, task)
-                yield record, task, pool, chosen
-                for node in chosen:
-                    room[node.id] = pool.nodes[node.id]
-                    if not room[node.id].free_slots:
-                        del room[node.id]
+            while room and (task := record.next_ready(find)) is not None:
+                yield record, task, pool, choose_nodes(pool.pool, room.values(), record, task)
 
 
 def choose_nodes(pool: Pool, room: Collection[Node], record: JobRecord, task: Task) -> list[Node]:

@@ -59,6 +59,8 @@ class JobSchedules:
 
     def look(self) -> None:
         """Do for each schedule what is due."""
+        if not len(self._store.schedules) and self._timer is None:
+            return
         for schedule in self._store.schedules:
             self._advance(schedule)
         self._set_timer()

@@ -5,7 +5,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,8 @@ from batchmgr.local.fakebatch.operations import pools
 from batchmgr.local.fakebatch.operations.surface import OPERATIONS
 from batchmgr.local.fakebatch.operations.table import Operation, Service
 from batchmgr.local.fakebatch.persistence.home import kept
+from batchmgr.local.fakebatch.quotas import Quotas
+from batchmgr.local.fakebatch.replacements import Replacements
 from batchmgr.local.fakebatch.responses import respond
 from batchmgr.local.fakebatch.schedules import JobSchedules
 from batchmgr.local.fakebatch.service_logs import ServiceLogs
@@ -64,8 +66,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
-    active_job_quota: int = 300
-    pool_quota: int = 100
+    quotas: Quotas = field(default_factory=Quotas)
     applications: tuple[Package, ...] = ()
     auto_storage: AutoStorage | None = None
     simulation: Plan | None = None
@@ -86,7 +87,9 @@ async def serving(options: Options) -> AsyncIterator[str]:
     clock = ticks.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
     executor = _executor(options, layout, endpoint)
     engine = Engine(Store(), executor, Applications(options.applications))
-    service = _service(options, engine, layout)
+    faults = Faults(engine, options.quotas)
+    service = _service(options, engine, layout, faults)
+    replacements = Replacements(engine)
     with ticks.running_on(clock):
         try:
             # What is kept is what holds before the tasks are killed, for they are to run again.
@@ -96,13 +99,13 @@ async def serving(options: Options) -> AsyncIterator[str]:
                     engine.follow(lambda: clock.settled() if engine.only_waits else None)
                 engine.resume()
                 _add_pools(service, options)
-                faults = Faults(engine)
                 async with AsyncExitStack() as sites:
                     await _open(sites, _application(service, faults, keep), listener, context)
                     if options.control is not None:
                         await _open(sites, control.application(faults), options.control)
                     yield endpoint
         finally:
+            replacements.stop()
             service.schedules.stop()
             service.autoscaling.stop()
             await service.logs.stop()
@@ -112,15 +115,14 @@ async def serving(options: Options) -> AsyncIterator[str]:
             listener.close()
 
 
-def _service(options: Options, engine: Engine, layout: Layout) -> Service:
+def _service(options: Options, engine: Engine, layout: Layout, faults: Faults) -> Service:
     return Service(
         engine=engine,
         schedules=JobSchedules(engine),
         autoscaling=Autoscaling(engine),
         logs=ServiceLogs(engine.store),
         layout=layout,
-        active_job_quota=options.active_job_quota,
-        pool_quota=options.pool_quota,
+        quotas=faults.quotas,
         is_loose=options.loose,
     )
 

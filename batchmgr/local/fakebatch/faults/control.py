@@ -19,11 +19,13 @@ choice repeatable. The faults and what they need:
 | `cut` | the connection is closed `when` nothing was done (`before`) or all was (`after`, the default) |
 | `slow` | the answer comes at `bytesPerSecond` |
 | `capacity` | a `pool` (`*`) gets no more than `nodes`: its next resize ends with an error of this `code` |
+| `quotas` | those of the account are `activeJobs`, `pools`, `dedicatedCores` and `lowPriorityCores` |
 | `countsLag` | the task counts of a job are those of `seconds` ago |
 | `countsOff` | they are off by `active`, `running`, `completed`, `succeeded`, `failed` |
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from aiohttp import web
@@ -33,20 +35,29 @@ from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.faults.counts import CountsHistory
 from batchmgr.local.fakebatch.faults.rules import Rules
 from batchmgr.local.fakebatch.faults.strike import Strike
-from batchmgr.local.fakebatch.fleet import Capacity
+from batchmgr.local.fakebatch.fleet import Limit
+from batchmgr.local.fakebatch.quotas import Quotas, core_limit, nodes_there
+from batchmgr.local.fakebatch.store import PoolRecord
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 _PREEMPTION: Final = Record(poolId=required(string), nodes=optional(integer(1), 1))
 _RESTORATION: Final = Record(poolId=required(string))
+_QUOTAS: Final = {
+    "activeJobs": "active_jobs",
+    "pools": "pools",
+    "dedicatedCores": "dedicated_cores",
+    "lowPriorityCores": "low_priority_cores",
+}
 
 
 class Faults:
     """The rules of a service, and what they do to its requests."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, quotas: Quotas) -> None:
         self.rules = Rules()
         self._engine = engine
-        engine.fleet.capacity = self._capacity
+        self._quotas = quotas
+        engine.fleet.limit = self._limit
         self._history = CountsHistory(engine)
 
     def add(self, body: Any) -> dict[str, Any]:
@@ -70,9 +81,15 @@ class Faults:
         wanted = _RESTORATION(body)
         return self._engine.fleet.restore(self._engine.store.pool(wanted["poolId"]))
 
-    def _capacity(self, pool_id: str) -> Capacity | None:
-        rule = self.rules.capacity(pool_id)
-        return None if rule is None else Capacity(rule["nodes"], rule["code"])
+    def quotas(self) -> Quotas:
+        """Return the quotas of the account as they are now."""
+        return replace(self._quotas, **{_QUOTAS[name]: most for name, most in self.rules.quotas().items()})
+
+    def _limit(self, record: PoolRecord, dedicated: bool) -> Limit | None:
+        rule = self.rules.capacity(record.pool.id)
+        if rule is not None:
+            return Limit(rule["nodes"] - nodes_there(record), rule["code"])
+        return core_limit(self.quotas(), self._engine.store, record, dedicated=dedicated)
 
 
 def application(faults: Faults) -> web.Application:

@@ -17,7 +17,7 @@ from batchmgr.local.fakebatch.bodies.schema import (
 from batchmgr.local.fakebatch.wire.errors import ERRORS, BatchError, invalid_property
 
 COUNTS: Final = "get_job_task_counts"
-_OPERATIONS: Final = {"countsLag": COUNTS, "countsOff": COUNTS, "capacity": ""}
+_OPERATIONS: Final = {"countsLag": COUNTS, "countsOff": COUNTS, "capacity": "", "quotas": ""}
 _BY_STATUS: Final = {429: "TooManyRequests", 500: "InternalError", 503: "ServerBusy"}
 
 
@@ -44,6 +44,7 @@ _DETAILS: Final[Mapping[str, Mapping[str, Property | Callable[[Any, str], Any]]]
         "nodes": required(integer(0)),
         "code": optional(string, "AllocationTimedout"),
     },
+    "quotas": dict.fromkeys(("activeJobs", "pools", "dedicatedCores", "lowPriorityCores"), integer(0)),
     "countsOff": dict.fromkeys(("active", "running", "completed", "succeeded", "failed"), _OFFSET),
 }
 _KINDS: Final = {
@@ -119,6 +120,12 @@ class Rules:
         """Return the rule that limits a pool, if there is one."""
         rules = (rule.spec for rule in self._rules.values() if rule.spec["fault"] == "capacity")
         return next((spec for spec in rules if fnmatchcase(pool_id, spec["pool"])), None)
+
+    def quotas(self) -> dict[str, int]:
+        """Return the quotas that rules set, by their names; of several rules the latest counts."""
+        rules = [rule.spec for rule in self._rules.values() if rule.spec["fault"] == "quotas"]
+        names = _DETAILS["quotas"]
+        return {name: spec[name] for spec in rules for name in names if name in spec}
 
     def struck(self, operation: str) -> list[Mapping[str, Any]]:
         """Return what strikes the next request of an operation."""

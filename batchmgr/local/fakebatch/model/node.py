@@ -85,7 +85,7 @@ class Node:
         return self.phase not in ("deallocated", "preempted")
 
     @property
-    def is_leaving_phase(self) -> bool:
+    def is_passing(self) -> bool:
         """Whether the node is on its way to another phase, once nothing runs on it."""
         return self.phase in _PASSING
 

@@ -26,6 +26,8 @@ class Failure:
         return view
 
 
+_KILLED: Final = 137
+_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
 TASK_ENDED: Final = Failure("TaskEnded", "Task Was Ended by User Request")
 
 
@@ -76,6 +78,11 @@ def exited(exit_code: int) -> Outcome:
 def ended(exit_code: int | None = None) -> Outcome:
     """Return the outcome of a task that was ended on request, by a user or with its job."""
     return Outcome(exit_code=exit_code, failure=TASK_ENDED)
+
+
+def out_of_time(*, began: bool = True) -> Outcome:
+    """Return the outcome of a run that took longer than it may; `began` tells whether its command ran."""
+    return Outcome(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
 
 
 def unprepared(failure: Failure) -> Outcome:

@@ -34,6 +34,10 @@ class TaskSpec(Mapping[str, Any]):
             raise KeyError(name)
         return _read(self._packed)[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a property, or the default; without the exception that a mapping would raise and catch."""
+        return self[name] if name in self._names else default
+
     def __contains__(self, name: object) -> bool:
         return name in self._names
 

@@ -28,7 +28,7 @@ async def create(service: Service, call: Call) -> Answer:
         raise BatchError("JobScheduleExists")
     if spec["id"] in store.jobs:
         raise BatchError("JobWithSameIdExists")
-    if store.active_jobs_and_schedules() >= service.active_job_quota:
+    if store.active_jobs_and_schedules() >= service.quotas().active_jobs:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
     schedule = service.schedules.add(spec)
     return answers.created(f"{call.base}/jobschedules/{schedule.id}", schedule.last_modified)

@@ -36,7 +36,7 @@ async def create(service: Service, call: Call) -> Answer:
         raise BatchError("JobExists")
     if spec["id"] in store.schedules:
         raise BatchError("JobScheduleWithSameIdExists")
-    if store.active_jobs_and_schedules() >= service.active_job_quota:
+    if store.active_jobs_and_schedules() >= service.quotas().active_jobs:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
     pool = spec["poolInfo"].get("autoPoolSpecification", {}).get("pool", {})
     service.engine.applications.check(pool.get("applicationPackageReferences", ()))

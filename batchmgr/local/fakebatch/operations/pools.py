@@ -30,7 +30,7 @@ def add_pool(service: Service, body: object) -> pools.Pool:
     spec = bodies.accept_pool(body)
     if spec["id"] in service.engine.store.pools:
         raise BatchError("PoolExists")
-    if len(service.engine.store.pools) >= service.pool_quota:
+    if len(service.engine.store.pools) >= service.quotas().pools:
         raise BatchError("PoolQuotaReached")
     service.engine.applications.check(spec.get("applicationPackageReferences", ()))
     return service.engine.add_pool(spec)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from batchmgr.local.fakebatch.autoscaling import Autoscaling
 from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
+from batchmgr.local.fakebatch.quotas import Quotas
 from batchmgr.local.fakebatch.schedules import JobSchedules
 from batchmgr.local.fakebatch.service_logs import ServiceLogs
 from batchmgr.local.fakebatch.wire.answers import Answer
@@ -15,15 +16,14 @@ from batchmgr.local.fakebatch.wire.calls import Call
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What operations work on: the engine with its store, what the clock moves, files of tasks, limits."""
+    """What operations work on: the engine with its store, what the clock moves, files of tasks, quotas."""
 
     engine: Engine
     schedules: JobSchedules
     autoscaling: Autoscaling
     logs: ServiceLogs
     layout: Layout
-    active_job_quota: int
-    pool_quota: int
+    quotas: Callable[[], Quotas]
     is_loose: bool = False
 
 

@@ -4,19 +4,35 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
 from batchmgr.local.fakebatch.simulation.plan import Plan, seconds
 from batchmgr.local.fakebatch.wire import durations, ticks
 
 DURATION: Final = "FAKEBATCH_DURATION"
 EXIT_CODE: Final = "FAKEBATCH_EXIT_CODE"
-_KILLED: Final = 137
-_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
+
+
+class _Run(asyncio.Future[Outcome]):
+    """A run that ends by itself after some seconds."""
+
+    def __init__(self, lasts: float, outcome: Outcome) -> None:
+        super().__init__()
+        self._outcome = outcome
+        self._timer = ticks.call_later(lasts, self._end, awaited=True)
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Kill the run."""
+        self._timer.cancel()
+        return super().cancel(msg)
+
+    def _end(self) -> None:
+        if not self.done():
+            self.set_result(self._outcome)
 
 
 class SimulatedExecutor:
@@ -38,20 +54,11 @@ class SimulatedExecutor:
 
     def begin(self, order: Order) -> asyncio.Future[Outcome]:
         """Begin a run, whose outcome is there when its time is over."""
-        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
             lasts, outcome = self._fate(order)
         except ValueError as error:
-            ended.set_result(unprepared(Failure("CommandLaunchFailed", str(error))))
-            return ended
-
-        def end() -> None:
-            if not ended.done():
-                ended.set_result(outcome)
-
-        timer = ticks.call_later(lasts, end, awaited=True)
-        ended.add_done_callback(lambda _: timer.cancel())
-        return ended
+            lasts, outcome = 0, unprepared(Failure("CommandLaunchFailed", str(error)))
+        return _Run(lasts, outcome)
 
     def lay_out(self, place: Place) -> None:
         """Make the empty files of a task: to make them while so many run would take longer than all else."""
@@ -63,12 +70,11 @@ class SimulatedExecutor:
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
         """Forget how often the tasks ran, and remove what files they have."""
+        # In this order: files of what did not run are not laid out again.
+        for key in [(job_id, task_id)] if task_id is not None else list(self._runs):
+            if key[0] == job_id:
+                self._runs.pop(key, None)
         await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
-        if task_id is not None:
-            self._runs.pop((job_id, task_id), None)
-            return
-        for key in [key for key in self._runs if key[0] == job_id]:
-            del self._runs[key]
 
     async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> None:
         """Install nothing."""
@@ -93,7 +99,7 @@ class SimulatedExecutor:
             exit_code = int(settings[EXIT_CODE])
         limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
         if limit is not None and lasts > limit:
-            return limit, Outcome(exit_code=_KILLED, failure=_OUT_OF_TIME)
+            return limit, out_of_time()
         return lasts, exited(exit_code)
 
 

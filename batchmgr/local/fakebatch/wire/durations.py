@@ -1,6 +1,7 @@
 """Durations as ticks of 100 ns, read from ISO 8601 and written as .NET writes them."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from batchmgr.local.fakebatch.wire.ticks import PER_SECOND
@@ -47,7 +48,8 @@ def render(ticks: int) -> str:
     return f"P{text}" if text else "PT0S"
 
 
+@lru_cache(maxsize=1024)
 def seconds(text: str) -> float | None:
-    """Return the seconds of an ISO 8601 duration, or None where it stands for no limit."""
+    """Return the seconds of an ISO 8601 duration, or None where it stands for no limit. Raises ValueError."""
     ticks = parse(text)
     return None if ticks == INFINITE else ticks / PER_SECOND
