@@ -66,7 +66,7 @@ async def test_a_plan_leaves_the_world_as_it_was() -> None:
     for name, state in before.items():
         after = vars(getattr(world, name))
         assert {key: value for key, value in after.items() if not key.endswith("_clock")} == {
-            key: value for key, value in state.items() if key != "_clock"
+            key: value for key, value in state.items() if not key.endswith("_clock")
         }
     assert world.storage.granted == []
     assert world.events.logs == {}
