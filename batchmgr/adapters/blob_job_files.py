@@ -53,7 +53,8 @@ class BlobJobFiles:
 
 def _report(blob: BlobProperties) -> TaskReport:
     # Whatever a task may have written there: what can't be read is not told.
-    facts = {name.lower(): text for name, text in (blob.metadata or {}).items()}
+    # (An empty value comes back as None.)
+    facts = {name.lower(): text or "" for name, text in (blob.metadata or {}).items()}
     try:
         fraction = float(facts["fraction"])
     except (KeyError, ValueError):
