@@ -44,6 +44,8 @@ class StackOptions:
     data: Path | None = None
     host: HostKind | None = None
     """None: Core Tools where they are installed, else the embedded host."""
+    applications: tuple[str, ...] = ()
+    """Application packages that tasks can have, each as `ID=VERSION=ZIPFILE[,default]`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +205,7 @@ async def _start_batch(
         *(sys.executable, "-m", "batchmgr.local.fakebatch", "--json"),
         *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
         *("--state" if options.data else "--root", str(root)),
+        *(word for application in options.applications for word in ("--application", application)),
     ]
     child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
     ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)
