@@ -30,8 +30,20 @@ KNOWN: Final = (
         "Nodes are there as soon as they are asked for: they are never seen being created.",
     ),
     Known(
-        r"/(certificateReferences|nodeAgentInfo|endpointConfiguration) missing|/ipAddress changed",
-        "Nodes are processes: they have no certificates, no agent of a version, and no address outside.",
+        r"/certificateReferences missing|/(ipAddress|publicIPAddress|publicFQDN) changed",
+        "Nodes are processes: they have no certificates, and no address outside of this machine.",
+    ),
+    Known(
+        r"compute_node_user 0 .*/endpointConfiguration/inboundEndpoints\[0\]/",
+        "The recorded node is a Windows machine of a cloud service, with an endpoint for remote desktop.",
+    ),
+    Known(
+        r"network_configuration 2 .*/nodeAgentInfo added",
+        "The recorded node had just been created, and its agent was not there yet.",
+    ),
+    Known(
+        r"/virtualMachineInfo added",
+        "Later versions of the service show this property, and the contract requires it.",
     ),
     Known(
         r"/(maxParallelTasks|allowTaskPreemption|deallocated|deallocating|upgradingOS) added",
@@ -61,10 +73,6 @@ KNOWN: Final = (
     Known(
         r"pools_and_nodes 13 status changed: 500 -> 200",
         "The service timed out.",
-    ),
-    Known(
-        r"task_create_cmd (1|2|3|4) status changed",
-        "A task that asks for an authentication token is refused: there is no one to issue one.",
     ),
     Known(
         r"task_create_cmd 9 body/value\[[12]\]/(taskId|location) changed",

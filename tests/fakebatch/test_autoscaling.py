@@ -16,6 +16,8 @@ from batchmgr.local.fakebatch.engine import Engine
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
 from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.persistence.home import kept
+from batchmgr.local.fakebatch.persistence.reading import restore
 from batchmgr.local.fakebatch.store import PoolRecord, Store
 from batchmgr.local.fakebatch.wire import ticks
 from tests.fakebatch.driving import add_job, add_task, until
@@ -229,3 +231,53 @@ async def test_a_pool_that_is_being_resized_is_evaluated_afterwards(
     record.pool = pools.allocated(record.pool, clock())
     autoscaling.look()
     assert record.pool.auto_scale_run is not None
+
+
+async def test_after_a_restart_a_pool_is_evaluated_when_it_would_have_been(
+    scaling: tuple[Autoscaling, PoolRecord, _Clock],
+) -> None:
+    autoscaling, record, clock = scaling
+    autoscaling.look()
+    clock.seconds = 1
+    autoscaling.look()
+    before = record.pool.auto_scale_run
+    assert before is not None
+    record.pool = pools.allocated(record.pool, clock())
+    again = Autoscaling(autoscaling._engine, clock)
+    for clock.seconds, is_due in ((2, False), (900, False), (901, True)):
+        again.look()
+        assert (record.pool.auto_scale_run is not before) == is_due
+    again.stop()
+
+
+async def test_formulas_find_the_samples_from_before_a_restart(
+    scaling: tuple[Autoscaling, PoolRecord, _Clock], tmp_path: Path
+) -> None:
+    autoscaling, record, clock = scaling
+    with kept(autoscaling._engine.store, tmp_path / "state", tmp_path):
+        for _ in range(3):
+            autoscaling.look()
+            clock.seconds += 30
+    store = Store()
+    restore(tmp_path / "state", store)
+    assert store.pools["p"].samples == record.samples
+    assert len(record.samples) == 3
+    engine = Engine(store, ProcessExecutor(Layout(tmp_path), "http://none"))
+    again = Autoscaling(engine, clock)
+    run = again.evaluate(store.pools["p"], "$TargetDedicatedNodes = $ActiveTasks.Count()")
+    assert run.dedicated == 4
+    await engine.stop()
+
+
+async def test_a_pool_that_does_not_scale_itself_any_more_has_no_samples(
+    scaling: tuple[Autoscaling, PoolRecord, _Clock], tmp_path: Path
+) -> None:
+    autoscaling, record, clock = scaling
+    with kept(autoscaling._engine.store, tmp_path / "state", tmp_path):
+        autoscaling.look()
+        assert record.samples
+        record.pool = pools.respecified(record.pool, {"enableAutoScale": False}, clock())
+        autoscaling.look()
+    store = Store()
+    restore(tmp_path / "state", store)
+    assert (store.pools["p"].samples, record.samples) == ({}, {})

@@ -31,6 +31,7 @@ from tests.fakebatch.driving import (
 # Shows its arguments, then runs what comes after the image as the container would.
 _RUNTIME = """#!/bin/sh
 echo "$@" >> {log}
+test "$1" = inspect && echo "c0ffee exited"
 test "$1" = run || exit 0
 echo "$@"
 while test "$1" != image:1; do shift; done
@@ -64,7 +65,10 @@ async def test_a_task_runs_in_its_container(batch: BatchClient, calls: Path) -> 
     mine = [models.EnvironmentSetting(name="MINE", value="a b")]
     settings = _container(container_run_options="--network none")
     await add_task(batch, "t", "echo done", container_settings=settings, environment_settings=mine)
-    assert (await ended(batch, "t")).exit_code == 0
+    info = await ended(batch, "t")
+    assert info.exit_code == 0
+    assert info.container_info is not None
+    assert info.container_info.as_dict() == {"containerId": "c0ffee", "state": "exited"}
     shown, done = (await text_of(batch, "t")).splitlines()
     assert done == "done"
     assert "-e MINE=a b" in shown

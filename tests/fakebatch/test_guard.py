@@ -1,10 +1,14 @@
 """What runs when the local Batch service is killed does not outlive it."""
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from batchmgr.local.fakebatch.execution import killing
 from batchmgr.local.fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import all_dead, is_alive, shell, until
 from tests.fakebatch.raw_http import request
@@ -15,10 +19,21 @@ _COMMANDS = {
     "plain": "/bin/sh {stay} plain",
     "many": shell("/bin/sh {stay} one & /bin/sh {stay} many & wait"),
     "elsewhere": shell("setsid /bin/sh {stay} elsewhere & wait"),
+    "daemon": shell("setsid /bin/sh {stay} daemon & until test -e {there}/daemon; do sleep 0.01; done"),
     "forgetful": "env -i /bin/sh {stay} forgetful",
 }
 _COORDINATION = shell("/bin/sh {stay} master-$AZ_BATCH_IS_CURRENT_NODE_MASTER & true")
-_STAYING = ("plain", "one", "many", "elsewhere", "forgetful", "master-true", "master-false", "primary")
+_STAYING = (
+    "plain",
+    "daemon",
+    "one",
+    "many",
+    "elsewhere",
+    "forgetful",
+    "master-true",
+    "master-false",
+    "primary",
+)
 
 
 async def _add(process: FakeBatchProcess, pool_id: str, tasks: list[dict[str, Any]], **pool: Any) -> None:
@@ -39,10 +54,14 @@ async def _process_ids(directory: Path) -> list[int]:
     return [int((directory / name).read_text()) for name in _STAYING]
 
 
-async def test_no_process_of_a_task_outlives_a_service_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["kill", "stop"])
+async def test_no_process_of_a_task_outlives_the_service(tmp_path: Path, end: str) -> None:
     script = tmp_path / "stay.sh"
     script.write_text(f'cd "$(dirname "$0")"; {_STAY}')
-    tasks = [{"id": name, "commandLine": line.format(stay=script)} for name, line in _COMMANDS.items()]
+    tasks = [
+        {"id": name, "commandLine": line.format(stay=script, there=tmp_path)}
+        for name, line in _COMMANDS.items()
+    ]
     primary = {
         "id": "m",
         "commandLine": f"/bin/sh {script} primary",
@@ -52,11 +71,11 @@ async def test_no_process_of_a_task_outlives_a_service_that_is_killed(tmp_path: 
         },
     }
     with FakeBatchProcess() as process:
-        await _add(process, "hpc", tasks, targetDedicatedNodes=1, taskSlotsPerNode=4)
+        await _add(process, "hpc", tasks, targetDedicatedNodes=1, taskSlotsPerNode=5)
         await _add(process, "mpi", [primary], targetDedicatedNodes=2, enableInterNodeCommunication=True)
         processes = await _process_ids(tmp_path)
         assert all(map(is_alive, processes))
-        process.kill()
+        getattr(process, end)()
         await all_dead(processes)
 
 
@@ -65,9 +84,7 @@ async def test_a_container_does_not_outlive_a_service_that_is_killed(
 ) -> None:
     calls, programs = tmp_path / "calls", tmp_path / "bin"
     programs.mkdir()
-    (programs / "docker").write_text(
-        f'#!/bin/sh\necho "$1 $2 $3 $4" >> {calls}\ntest "$1" = run && sleep 600\n'
-    )
+    (programs / "docker").write_text(f'#!/bin/sh\necho "$1 $3" >> {calls}\ntest "$1" = run && sleep 600\n')
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
     task = {"id": "t", "commandLine": "true", "containerSettings": {"imageName": "image"}}
@@ -82,3 +99,35 @@ async def test_a_container_does_not_outlive_a_service_that_is_killed(
         await until(lambda: logged("rm"))
     started, removed = calls.read_text().splitlines()
     assert started.split()[-1] == removed.split()[-1]
+
+
+def _children(process_id: int) -> dict[int, str]:
+    """Return the children of a process, each with its command line."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == process_id:
+                found[int(entry.parent.name)] = (entry.parent / "cmdline").read_text()
+    return found
+
+
+async def test_what_outlives_the_guard_too_is_killed_at_the_next_start(tmp_path: Path) -> None:
+    script = tmp_path / "stay.sh"
+    script.write_text(f'cd "$(dirname "$0")"; {_STAY}')
+    task = {"id": "t", "commandLine": f"/bin/sh {script} plain"}
+    with FakeBatchProcess("--state", str(tmp_path / "state")) as process:
+        await _add(process, "hpc", [task], targetDedicatedNodes=1)
+
+        async def runs() -> bool:
+            return (tmp_path / "plain").exists()
+
+        await until(runs)
+        running = int((tmp_path / "plain").read_text())
+        service = process._process
+        assert service is not None
+        [guard] = [child for child, line in _children(service.pid).items() if killing.__file__ in line]
+        os.kill(guard, signal.SIGKILL)
+        process.kill()
+        assert is_alive(running)
+        process.start()
+        await all_dead([running])

@@ -171,6 +171,53 @@ async def test_a_resize_that_waits_for_tasks_is_over_once_they_are_lost(tmp_path
         assert (await client.get("/jobs/running/tasks/t"))["state"] == "active"
 
 
+async def test_new_nodes_are_none_that_were_there_before(tmp_path: Path) -> None:
+    with FakeBatchProcess("--state", str(tmp_path), "--pool", "hpc=2x1") as process:
+        client = _Client(process)
+
+        async def resized_to(nodes: int) -> list[dict[str, Any]]:
+            async def is_steady() -> bool:
+                return bool((await client.get("/pools/hpc"))["allocationState"] == "steady")
+
+            await until(is_steady)
+            assert await client.send("POST", "/pools/hpc/resize", {"targetDedicatedNodes": nodes}) == 202
+            await until(is_steady)
+            found: list[dict[str, Any]] = (await client.get("/pools/hpc/nodes"))["value"]
+            assert len(found) == nodes
+            return found
+
+        both = await resized_to(2)
+        [left] = await resized_to(1)
+        process.kill()
+        process.start()
+        nodes = await resized_to(3)
+        assert left["id"] in {node["id"] for node in nodes}
+        assert {node["id"] for node in both} & {node["id"] for node in nodes} == {left["id"]}
+        assert len({node["ipAddress"] for node in nodes}) == 3
+        ports = {node["endpointConfiguration"]["inboundEndpoints"][0]["frontendPort"] for node in nodes}
+        assert len(ports) == 3
+
+
+async def test_an_auto_pool_still_goes_with_its_job(tmp_path: Path) -> None:
+    auto = {"poolLifetimeOption": "job", "pool": {"vmSize": "small", "targetDedicatedNodes": 1}}
+    with FakeBatchProcess("--state", str(tmp_path)) as process:
+        client = _Client(process)
+        for job_id, keep in (("gone", False), ("kept", True)):
+            pool = {"autoPoolSpecification": {**auto, "keepAlive": keep, "autoPoolIdPrefix": job_id}}
+            assert await client.send("POST", "/jobs", {"id": job_id, "poolInfo": pool}) == 201
+        process.kill()
+        process.start()
+        for job_id in ("gone", "kept"):
+            assert await client.send("DELETE", f"/jobs/{job_id}") == 202
+
+        async def only_one_is_kept() -> bool:
+            found = [pool["id"] for pool in (await client.get("/pools"))["value"]]
+            jobs = (await client.get("/jobs"))["value"]
+            return not jobs and len(found) == 1 and found[0].startswith("kept_")
+
+        await until(only_one_is_kept)
+
+
 class _Remembering(ManualExecutor):
     def __init__(self) -> None:
         super().__init__()

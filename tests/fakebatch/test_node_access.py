@@ -38,8 +38,13 @@ async def test_users_are_added_changed_and_removed(batch: BatchClient) -> None:
 
 
 async def test_a_node_has_an_address_for_remote_login(batch: BatchClient) -> None:
-    settings = await batch.get_node_remote_login_settings("one", await _node(batch))
-    assert (settings.remote_login_ip_address, settings.remote_login_port) == ("127.0.0.1", 50000)
+    node_id = await _node(batch)
+    settings = await batch.get_node_remote_login_settings("one", node_id)
+    node = await batch.get_node("one", node_id)
+    assert node.endpoint_configuration is not None
+    [ssh] = node.endpoint_configuration.inbound_endpoints
+    assert (ssh.name, ssh.public_ip_address, ssh.frontend_port) == ("SSHRule.0", node.ip_address, 50000)
+    assert (settings.remote_login_ip_address, settings.remote_login_port) == (node.ip_address, 50000)
 
 
 async def test_the_extensions_of_a_pool_are_on_its_nodes_without_their_secrets(

@@ -289,7 +289,12 @@ async def test_properties_that_are_replaced_are_cleared_where_not_given(
 
 async def test_a_node_that_cannot_mount_is_unusable(endpoint: str, batch: BatchClient) -> None:
     mount = {
-        "azureBlobFileSystemConfiguration": {"accountName": "a", "accountKey": "s3cret", "containerName": "c"}
+        "azureBlobFileSystemConfiguration": {
+            "accountName": "a",
+            "accountKey": "s3cret",
+            "containerName": "c",
+            "relativeMountPath": "m",
+        }
     }
     body = {"id": "p", "vmSize": "small", "targetDedicatedNodes": 1, "mountConfiguration": [mount]}
     assert (await request(endpoint, "POST", "/pools", body)).status == 201

@@ -24,7 +24,6 @@ class Autoscaling:
         self._store = engine.store
         self._clock = clock
         self._processor = Processor()
-        self._histories: dict[str, History] = {}
         self._due: dict[str, int] = {}
         self._timer: ticks.Timer | None = None
         engine.follow(self.look)
@@ -47,27 +46,33 @@ class Autoscaling:
             now=now,
             dedicated=record.pool.spec["targetDedicatedNodes"],
             low_priority=record.pool.spec["targetLowPriorityNodes"],
-            metrics=self._history(record).metrics(values),
+            metrics=History(record).metrics(values),
             constants={"$TaskSlotsPerNode": float(record.pool.slots_per_node)},
         )
         return evaluate(read_formula(formula), situation)
 
     def look(self) -> None:
         """Do for each pool what is due."""
-        scaled = [record for record in self._store.pools if _is_scaled(record)]
+        scaled = []
+        for record in self._store.pools:
+            if _is_scaled(record):
+                scaled.append(record)
+            else:
+                record.forget_samples()
         if not scaled and not self._due:
             return
         now = self._clock()
         keys = {record.pool.id.lower() for record in scaled}
         self._due = {key: at for key, at in self._due.items() if key in keys}
-        self._histories = {key: kept for key, kept in self._histories.items() if key in keys}
         for record in scaled:
-            if self._history(record).is_due(now):
+            if History(record).is_due(now):
                 self._sample(record, now)
+                # All that changed is kept when the engine has looked.
+                self._engine.wake()
             # A pool is left alone while it is being resized; the end of that makes the engine look again.
             if self._is_due(record, now) and record.pool.allocation_state == "steady":
                 self._scale(record)
-        self._set_timer(now)
+        self._set_timer(now, scaled)
 
     def _is_due(self, record: PoolRecord, now: int) -> bool:
         return self._due.setdefault(record.pool.id.lower(), _first_due(record.pool, now)) <= now
@@ -81,20 +86,17 @@ class Autoscaling:
             record.pool = pools.resized(record.pool, targets, self._clock(), run.deallocation)
             self._engine.wake()
 
-    def _history(self, record: PoolRecord) -> History:
-        return self._histories.setdefault(record.pool.id.lower(), History())
-
     def _sample(self, record: PoolRecord, now: int) -> dict[str, float]:
         """Return the values of a pool's variables now, and keep them if it is time for a sample."""
         name = record.pool.id.lower()
         jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
         values = load(record, jobs, self._processor.percent(now))
-        self._history(record).take(now, values)
+        History(record).take(now, values)
         return values
 
-    def _set_timer(self, now: int) -> None:
+    def _set_timer(self, now: int, scaled: list[PoolRecord]) -> None:
         self.stop()
-        moments = [history.due_at for history in self._histories.values()]
+        moments = [History(record).due_at for record in scaled]
         # Those that are due wait for the end of a resize.
         moments += [at for at in self._due.values() if at > now]
         if moments:

@@ -62,6 +62,7 @@ class Engine:
         for timer in self._timers.values():
             timer.cancel()
         self._retention.stop()
+        self.fleet.stop()
         self._pass_is_due = True
         await self._runs.stop()
         await asyncio.gather(*self._removals)

@@ -2,29 +2,28 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, NamedTuple
 
-from batchmgr.local.fakebatch.execution.port import Order
 from batchmgr.local.fakebatch.machinery import Machinery
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model import pool as pools
 from batchmgr.local.fakebatch.model.node import Node, Phase
-from batchmgr.local.fakebatch.model.node_run import NodeRun
-from batchmgr.local.fakebatch.model.outcomes import Failure
-from batchmgr.local.fakebatch.node_work import carry_out
 from batchmgr.local.fakebatch.orders import start_order
 from batchmgr.local.fakebatch.preparations import Preparations
 from batchmgr.local.fakebatch.runs import Ending
+from batchmgr.local.fakebatch.startups import Startups
 from batchmgr.local.fakebatch.store import PoolRecord
-from batchmgr.local.fakebatch.wire import ticks
+from batchmgr.local.fakebatch.wire import durations, ticks
 from batchmgr.local.fakebatch.wire.errors import BatchError
 
 _ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
 """What becomes of running tasks; under any other option they may come to their end."""
 
 _KINDS: Final = {True: "dedicated", False: "low priority"}
-_NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
+_REASONS: Final = {
+    "AllocationTimedout": " as the resize timeout was reached",
+    "ResizeStopped": " due to a stop resize operation",
+}
 
 
 class Limit(NamedTuple):
@@ -44,8 +43,15 @@ class Fleet:
     def __init__(self, machinery: Machinery, preparations: Preparations) -> None:
         self._machinery = machinery
         self._preparations = preparations
+        self._startups = Startups(machinery)
         self.limit: Callable[[PoolRecord, bool], Limit | None] = lambda record, dedicated: None
         self._numbers = itertools.count(1)
+        self._timers: dict[str, ticks.Timer] = {}
+
+    def stop(self) -> None:
+        """End no more resizes."""
+        for timer in self._timers.values():
+            timer.cancel()
 
     def resume(self) -> None:
         """Go on with the nodes that are there from the start; those that were starting up begin anew."""
@@ -57,8 +63,8 @@ class Fleet:
             for node in record.nodes:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
-                    self._boot(record, node)
-                elif node.is_leaving_phase:
+                    self._startups.boot(record, node)
+                elif node.is_passing:
                     record.moving.add(node.id)
 
     def advance(self, record: PoolRecord) -> None:
@@ -67,16 +73,24 @@ class Fleet:
             self._resize(record)
         for node_id in list(record.moving):
             self._move_on(record, record.nodes[node_id])
-        leaving = any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving)
-        if record.pool.allocation_state == "steady" or leaving:
+        if record.pool.allocation_state == "steady":
             return
-        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record))
+        is_late = False
+        if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving):
+            is_late = self._is_late(record)
+            if not is_late:
+                return
+            self._keep_waiting(record)
+        self._forget_timer(record)
+        record.pool = pools.allocated(record.pool, ticks.now(), self._shortfalls(record, is_late=is_late))
         if record.pool.state == "deleting":
             self._machinery.store.pools.remove(record.pool.id)
 
     # What users ask for
 
-    def remove_nodes(self, record: PoolRecord, node_ids: list[str], option: str) -> None:
+    def remove_nodes(
+        self, record: PoolRecord, node_ids: list[str], option: str, timeout: str = "PT15M"
+    ) -> None:
         """Take certain nodes out of a pool, which shrinks by as many. Raises BatchError."""
         found = [self._machinery.store.node(record.pool.id, node_id)[1] for node_id in node_ids]
         leaving = {node.id: node for node in found}
@@ -86,6 +100,7 @@ class Fleet:
             "targetLowPriorityNodes": max(
                 record.pool.target(dedicated=False) - (len(leaving) - dedicated), 0
             ),
+            "resizeTimeout": timeout,
         }
         record.pool = pools.resized(record.pool, targets, ticks.now(), option)
         for node in leaving.values():
@@ -95,11 +110,7 @@ class Fleet:
     def stop_resize(self, record: PoolRecord) -> None:
         """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
         record.pool = pools.stopped(record.pool, ticks.now())
-        for node_id in list(record.moving):
-            node = record.nodes[node_id]
-            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
-                record.moving.discard(node_id)
-                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+        self._keep_waiting(record)
         self._machinery.wake()
 
     def send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
@@ -112,7 +123,7 @@ class Fleet:
         """Start a node that was deallocated. Raises BatchError."""
         if node.phase != "deallocated":
             raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
-        self._boot(record, node)
+        self._startups.boot(record, node)
         self._machinery.wake()
 
     def set_scheduling(self, record: PoolRecord, node: Node, *, enabled: bool, option: str = "") -> None:
@@ -139,7 +150,7 @@ class Fleet:
         """Give a pool its preempted nodes back, or the first of them, as new machines. Returns their ids."""
         lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
         for node in lost[:most]:
-            self._boot(record, node, is_new=True)
+            self._startups.boot(record, node, is_new=True)
         self._machinery.wake()
         return [node.id for node in lost[:most]]
 
@@ -161,26 +172,57 @@ class Fleet:
             for node in by_loss[: max(excess, 0)]:
                 self._send(record, node, "leavingpool", record.pool.deallocation)
 
-    def _shortfalls(self, record: PoolRecord) -> tuple[tuple[str, str], ...]:
+    def _is_late(self, record: PoolRecord) -> bool:
+        """Whether a resize has to end as it is; if not, the engine wakes when it has."""
+        if record.pool.state == "deleting":
+            return False
+        timeout = durations.parse(record.pool.spec["resizeTimeout"])
+        left = (record.pool.allocation_since + timeout - ticks.now()) / ticks.PER_SECOND
+        if left <= 0:
+            return True
+        self._forget_timer(record)
+        self._timers[record.pool.id] = ticks.call_later(left, self._machinery.wake)
+        return False
+
+    def _forget_timer(self, record: PoolRecord) -> None:
+        timer = self._timers.pop(record.pool.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _keep_waiting(self, record: PoolRecord) -> None:
+        """Keep the nodes that would leave once their tasks have ended."""
+        for node_id in list(record.moving):
+            node = record.nodes[node_id]
+            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
+                record.moving.discard(node_id)
+                record.nodes.put(node_id, nodes.moved(node, "ready", ticks.now()))
+
+    def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
-        missing = [kind for kind in _KINDS if found[kind] != record.pool.target(dedicated=kind)]
         errors = []
-        for dedicated in missing:
-            text = f"Desired number of {_KINDS[dedicated]} nodes could not be allocated"
+        for dedicated, name in _KINDS.items():
+            if found[dedicated] == record.pool.target(dedicated=dedicated):
+                continue
             limit = self.limit(record, dedicated)
             if record.pool.allocation_state == "stopping":
-                errors.append(("ResizeStopped", f"{text} due to a stop resize operation"))
-            elif limit is not None:
+                limit = Limit(0, "ResizeStopped")
+            elif is_late:
+                limit = Limit(0, "AllocationTimedout")
+            if limit is not None:
+                reason = _REASONS.get(limit.code, "")
+                text = f"Desired number of {name} nodes could not be allocated{reason}"
                 errors.append((limit.code, limit.message or text))
         return tuple(errors)
 
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
         now = ticks.now()
         record.pool = pools.with_node(record.pool)
+        number = record.pool.nodes_created
         node = Node(
-            id=nodes.node_id(record.pool.id, record.pool.nodes_created, dedicated=dedicated),
+            id=nodes.node_id(record.pool.id, number, dedicated=dedicated),
+            number=number,
             address=nodes.address(next(self._numbers)),
             dedicated=dedicated,
             slots=record.pool.slots_per_node,
@@ -189,7 +231,7 @@ class Fleet:
             booted_at=now,
         )
         record.nodes.put(node.id, node)
-        self._boot(record, node)
+        self._startups.boot(record, node)
 
     # Where a node is going
 
@@ -213,7 +255,7 @@ class Fleet:
         self._preparations.forget(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
         match node.phase:
             case "rebooting" | "reimaging":
-                self._boot(record, node, is_new=node.phase == "reimaging")
+                self._startups.boot(record, node, is_new=node.phase == "reimaging")
             case "deallocating":
                 record.nodes.put(node.id, nodes.moved(node, "deallocated", ticks.now()))
             case "leavingpool":
@@ -223,51 +265,3 @@ class Fleet:
                 self._machinery.work(order, removal)
             case _:
                 pass
-
-    # Starting up
-
-    def _boot(self, record: PoolRecord, node: Node, *, is_new: bool = False) -> None:
-        spec = record.pool.spec
-        if spec.get("mountConfiguration"):
-            # On this machine nothing can be mounted; a node of the service is unusable when that fails.
-            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, ticks.now()))
-            return
-        booted = nodes.booted(node, spec.get("startTask"), ticks.now(), is_new=is_new)
-        has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
-        if not has_work:
-            record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
-            return
-        record.nodes.put(node.id, booted)
-        order = start_order(self._machinery.applications, record, booted)
-        self._machinery.work(order, self._start_up(record, order, is_new=is_new))
-
-    async def _start_up(self, record: PoolRecord, order: Order, *, is_new: bool) -> None:
-        if is_new:
-            await self._machinery.executor.remove_node(order.pool_id, order.node_id)
-        error = None
-        if order.packages:
-            error = await self._machinery.executor.install(order.pool_id, order.node_id, order.packages)
-        if error is not None:
-            node = record.nodes[order.node_id]
-            record.nodes.put(node.id, nodes.broken(node, error, ticks.now()))
-            return
-        start_spec = record.nodes[order.node_id].start_spec
-        if start_spec is None:
-            self._bring_to(record, order.node_id, "ready")
-            return
-        waits = start_spec["waitForSuccess"]
-        self._bring_to(record, order.node_id, "waitingforstarttask" if waits else "ready")
-
-        def keep(run: NodeRun) -> None:
-            record.nodes.put(order.node_id, replace(record.nodes[order.node_id], start_run=run))
-
-        run = await carry_out(self._machinery.executor, order, keep)
-        if waits:
-            self._bring_to(record, order.node_id, "ready" if run.succeeded else "starttaskfailed")
-
-    def _bring_to(self, record: PoolRecord, node_id: str, phase: Phase) -> None:
-        node = record.nodes[node_id]
-        # A node that was sent elsewhere meanwhile stays on its way.
-        if node.phase in ("starting", "waitingforstarttask"):
-            record.nodes.put(node_id, nodes.moved(node, phase, ticks.now()))
-        self._machinery.wake()

@@ -14,7 +14,7 @@ from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
 START_TASK_ID: Final = "startup"
 
 
-def packages_of(
+def _packages_of(
     applications: Applications, references: Iterable[Mapping[str, Any]] | None
 ) -> tuple[Package, ...]:
     """Return the packages that references name; those that name none are left out."""
@@ -22,9 +22,9 @@ def packages_of(
     return tuple(package for package in found if package is not None)
 
 
-def pool_packages(applications: Applications, pool: PoolRecord) -> tuple[Package, ...]:
+def _pool_packages(applications: Applications, pool: PoolRecord) -> tuple[Package, ...]:
     """Return the packages that each node of a pool has."""
-    return packages_of(applications, pool.pool.spec.get("applicationPackageReferences"))
+    return _packages_of(applications, pool.pool.spec.get("applicationPackageReferences"))
 
 
 def task_order(
@@ -41,7 +41,7 @@ def task_order(
         dedicated=nodes[0].dedicated,
         spec=task.spec,
         job_spec=record.job.spec,
-        packages=pool_packages(applications, pool) + packages_of(applications, references),
+        packages=_pool_packages(applications, pool) + _packages_of(applications, references),
         instances=tuple(Instance(node.id, node.address) for node in nodes) if is_multi else (),
     )
 
@@ -87,7 +87,7 @@ def _node_order(
         dedicated=node.dedicated,
         spec=spec,
         job_spec={} if job is None else job.spec,
-        packages=pool_packages(applications, pool),
+        packages=_pool_packages(applications, pool),
     )
 
 

@@ -1,5 +1,8 @@
 """A pool with its nodes."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.pool import Pool
 from batchmgr.local.fakebatch.watching import Note, WatchedShelf, unheeded
@@ -26,14 +29,22 @@ class NodeShelf(WatchedShelf[Node]):
         self.with_room.pop(item_id, None)
 
 
+_MOST_SAMPLES: Final = 24 * 60 * 2
+"""Those of a day, as one is taken every thirty seconds."""
+
+
 class PoolRecord:
-    """A pool, its nodes, and the ids of those that are on their way from one phase to another."""
+    """A pool, its nodes, and the ids of those that are on their way from one phase to another.
+
+    `samples` are the values of its load, by the time in ticks, the oldest first.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._note: Note = unheeded
         self.nodes = NodeShelf(pool.id)
         self.moving: set[str] = set()
+        self.samples: dict[int, Mapping[str, float]] = {}
 
     @property
     def note(self) -> Note:
@@ -54,3 +65,16 @@ class PoolRecord:
         if pool is not self._pool:
             self._pool = pool
             self._note("pool", pool.id)
+
+    def add_sample(self, at: int, values: Mapping[str, float]) -> None:
+        """Keep a sample of the load, for a day."""
+        self.samples[at] = values
+        if len(self.samples) > _MOST_SAMPLES:
+            del self.samples[next(iter(self.samples))]
+        self._note("sample", self._pool.id, str(at))
+
+    def forget_samples(self) -> None:
+        """Drop the samples of a pool that does not scale itself any more."""
+        if self.samples:
+            self.samples.clear()
+            self._note("gone", "samples", self._pool.id)

@@ -6,8 +6,9 @@ from typing import Protocol, TypeAlias, TypeVar
 from batchmgr.local.fakebatch.shelf import Shelf
 
 Note: TypeAlias = Callable[..., None]
-"""Told of each change: its kind (`pool`, `node`, `schedule`, `job`, `new task`, `task`, `satisfied`,
-`subtasks` or `visit`) and the ids of what changed, from the outermost; or `gone`, and then kind and ids."""
+"""Told of each change: its kind (`pool`, `node`, `sample`, `schedule`, `job`, `new task`, `task`,
+`satisfied`, `subtasks` or `visit`) and the ids of what changed, from the outermost; or `gone`, and then kind
+and ids."""
 
 
 def unheeded(*change: str) -> None:

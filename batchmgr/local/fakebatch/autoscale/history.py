@@ -1,15 +1,11 @@
 """What is known of the load of a pool: its samples, taken every thirty seconds."""
 
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from batchmgr.local.fakebatch.autoscale.values import PERIOD, Metric
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord
-
-_KEPT: Final = 24 * 60 * 2
-"""Samples: those of a day."""
 
 # Nodes are processes of one machine, so what they use of its memory, disks and network is not known
 # apart; how busy its processors are is known where the system tells.
@@ -30,13 +26,14 @@ _UNKNOWN: Final = (
 class History:
     """The samples of one pool."""
 
-    def __init__(self) -> None:
-        self._samples: deque[tuple[int, dict[str, float]]] = deque(maxlen=_KEPT)
+    def __init__(self, record: PoolRecord) -> None:
+        self._record = record
 
     @property
     def due_at(self) -> int:
         """When the next sample is to be taken, in ticks."""
-        return self._samples[-1][0] + PERIOD if self._samples else 0
+        samples = self._record.samples
+        return next(reversed(samples)) + PERIOD if samples else 0
 
     def is_due(self, now: int) -> bool:
         """Whether it is time for a sample."""
@@ -45,14 +42,14 @@ class History:
     def take(self, now: int, values: Mapping[str, float]) -> None:
         """Keep a sample if it is time for one."""
         if self.is_due(now):
-            self._samples.append((now, dict(values)))
+            self._record.add_sample(now, dict(values))
 
     def metrics(self, values: Mapping[str, float]) -> dict[str, Metric]:
         """Return all service-defined variables with a history; `values` are those of now."""
         known = {
             name: Metric(
                 name=name,
-                samples=[(at, sample[name]) for at, sample in self._samples if name in sample],
+                samples=[(at, sample[name]) for at, sample in self._record.samples.items() if name in sample],
                 current=current,
             )
             for name, current in values.items()

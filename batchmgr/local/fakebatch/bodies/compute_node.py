@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies.endpoints import endpoints_view
 from batchmgr.local.fakebatch.bodies.node_run import run_view
 from batchmgr.local.fakebatch.bodies.schema import Record, choice, optional
+from batchmgr.local.fakebatch.bodies.task import SUMMARY, subtask_view
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.model.outcomes import Failure
 from batchmgr.local.fakebatch.model.pool import Pool
+from batchmgr.local.fakebatch.model.subtask import Subtask
+from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.wire import ticks
 from batchmgr.local.fakebatch.wire.odata_filter import Field
 
@@ -44,6 +48,9 @@ _COUNTED: Final = (
     "upgradingOS",
     "total",
 )
+_EXECUTION: Final = ("startTime", "endTime", "exitCode", "failureInfo", "result")
+_AGENT: Final = "1.8.7"
+_LATEST: Final = "latest"
 
 
 def accept_option(state: str, body: Any) -> str:
@@ -52,8 +59,8 @@ def accept_option(state: str, body: Any) -> str:
     return str(option)
 
 
-def node_view(node: Node, pool: Pool, base: str) -> dict[str, Any]:
-    """Return a node as it appears in answers."""
+def node_view(node: Node, pool: Pool, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a node as it appears in answers; `recent` are the views of its recent tasks."""
     view: dict[str, Any] = {
         "id": node.id,
         "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
@@ -70,13 +77,48 @@ def node_view(node: Node, pool: Pool, base: str) -> dict[str, Any]:
         "runningTasksCount": node.running_tasks,
         "runningTaskSlotsCount": node.used_slots,
     }
+    if recent:
+        view["recentTasks"] = recent
     if node.start_spec is not None:
         view["startTask"] = node.start_spec
     if node.start_run is not None:
         view["startTaskInfo"] = run_view(node.start_run)
     if node.errors:
         view["errors"] = [_error_view(error) for error in node.errors]
-    return view | {"isDedicated": node.dedicated}
+    view |= {"isDedicated": node.dedicated, "endpointConfiguration": endpoints_view(node, pool)}
+    if node.has_agent:
+        # The agent comes with the service, and is as new as the node.
+        view["nodeAgentInfo"] = {"lastUpdateTime": ticks.to_iso(node.booted_at), "version": _AGENT}
+    return view | {"virtualMachineInfo": _machine_view(pool)}
+
+
+def recent_task_view(job_id: str, task: Task, subtask: Subtask | None, base: str) -> dict[str, Any]:
+    """Return a task, or a subtask of it, as it appears among the recent tasks of a node."""
+    view: dict[str, Any] = {
+        "taskUrl": f"{base}/jobs/{job_id}/tasks/{task.id}",
+        "jobId": job_id,
+        "taskId": task.id,
+    }
+    if subtask is None:
+        return view | {"taskState": task.state, "executionInfo": SUMMARY["executionInfo"](task)}
+    shown = subtask_view(subtask, task, job_id, base)
+    execution = {name: shown[name] for name in _EXECUTION if name in shown}
+    counts = {"retryCount": 0, "requeueCount": 0}
+    return view | {
+        "subtaskId": subtask.number,
+        "taskState": subtask.state,
+        "executionInfo": execution | counts,
+    }
+
+
+def _machine_view(pool: Pool) -> dict[str, Any]:
+    machine = pool.spec.get("virtualMachineConfiguration")
+    if machine is None:
+        return {}
+    image = machine["imageReference"]
+    exact = image.get("version", _LATEST)
+    # No image is looked up, so which one is the latest is not known.
+    return {"imageReference": image if exact == _LATEST else {**image, "exactVersion": exact}}
 
 
 def _error_view(error: Failure) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies import machine
 from batchmgr.local.fakebatch.bodies.job_tasks import MANAGER, PREPARATION, RELEASE, with_tasks
 from batchmgr.local.fakebatch.bodies.parts import ENVIRONMENT, FLAG, METADATA, UNLIMITED
 from batchmgr.local.fakebatch.bodies.pool import specification as pool_specification
@@ -13,7 +14,6 @@ from batchmgr.local.fakebatch.bodies.schema import (
     duration,
     identifier,
     integer,
-    opaque,
     optional,
     required,
     string,
@@ -73,7 +73,7 @@ _CREATE = Record(
     jobPreparationTask=PREPARATION,
     jobReleaseTask=RELEASE,
     commonEnvironmentSettings=ENVIRONMENT,
-    networkConfiguration=opaque,
+    networkConfiguration=machine.JOB_NETWORK,
     poolInfo=required(_pool_info),
     metadata=METADATA,
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
@@ -98,7 +98,7 @@ _PATCH = Record(
     poolInfo=_pool_info,
     onAllTasksComplete=choice("noaction", "terminatejob"),
     metadata=METADATA,
-    networkConfiguration=opaque,
+    networkConfiguration=machine.JOB_NETWORK,
 )
 # A PUT carries a whole job as a client got it: what cannot be changed is accepted and left alone.
 _READ_ONLY: Final = frozenset(

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import (
     APPLICATION_PACKAGES,
+    AUTHENTICATION_TOKEN,
     CONTAINER,
     ENVIRONMENT,
     OUTPUT_FILES,
@@ -17,6 +18,7 @@ from batchmgr.local.fakebatch.bodies.schema import (
     duration,
     identifier,
     integer,
+    legacy,
     list_of,
     optional,
     required,
@@ -45,6 +47,7 @@ MANAGER: Final = Record(
     environmentSettings=ENVIRONMENT,
     constraints=optional(TASK_CONSTRAINTS.changes, {}),
     applicationPackageReferences=APPLICATION_PACKAGES,
+    authenticationTokenSettings=legacy(AUTHENTICATION_TOKEN),
     requiredSlots=optional(integer(1), 1),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
     runExclusive=optional(boolean, True),

@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
+from batchmgr.local.fakebatch.bodies.parts import IDENTITY, REGISTRY, without_secrets
 from batchmgr.local.fakebatch.bodies.schema import (
-    Kind,
     Record,
     boolean,
     choice,
+    duration,
     integer,
     list_of,
     opaque,
@@ -33,21 +34,21 @@ def _image_reference(value: Any, name: str) -> dict[str, Any]:
     return stored if "publisher" not in stored or "version" in stored else {**stored, "version": "latest"}
 
 
-def _without(*secrets: str) -> Kind:
-    """Return the kind of any object, of which some properties are secret: never shown, so not kept."""
-
-    def kind(value: Any, name: str) -> dict[str, Any]:
-        return {key: shown for key, shown in opaque(value, name).items() if key not in secrets}
-
-    return kind
-
-
+_CACHING = choice("none", "readonly", "readwrite")
+_STORAGE = choice("standard_lrs", "premium_lrs", "standardssd_lrs")
+_MANAGED_DISK = Record(
+    diskEncryptionSet=Record(id=string),
+    storageAccountType=_STORAGE,
+    securityProfile=Record(
+        securityEncryptionType=choice("DiskWithVMGuestState", "NonPersistedTPM", "VMGuestStateOnly")
+    ),
+)
 _DATA_DISK = Record(
     lun=required(integer(0, 63)),
-    caching=optional(choice("none", "readonly", "readwrite"), "none"),
+    caching=optional(_CACHING, "none"),
     diskSizeGB=required(integer(1)),
-    storageAccountType=string,
-    managedDisk=opaque,
+    storageAccountType=_STORAGE,
+    managedDisk=_MANAGED_DISK,
 )
 
 
@@ -58,23 +59,54 @@ def _data_disk(value: Any, name: str) -> dict[str, Any]:
     return {**stored, "storageAccountType": "standard_lrs"}
 
 
+_OS_DISK = Record(
+    ephemeralOSDiskSettings=Record(placement=choice("cachedisk")),
+    caching=_CACHING,
+    diskSizeGB=integer(1),
+    managedDisk=_MANAGED_DISK,
+    writeAcceleratorEnabled=boolean,
+)
+_HOST_ENDPOINT = Record(inVMAccessControlProfileReferenceId=string, mode=choice("Audit", "Enforce"))
+_SECURITY = Record(
+    encryptionAtHost=boolean,
+    proxyAgentSettings=Record(enabled=boolean, imds=_HOST_ENDPOINT, wireServer=_HOST_ENDPOINT),
+    securityType=choice("trustedLaunch", "confidentialvm"),
+    uefiSettings=Record(secureBootEnabled=boolean, vTpmEnabled=boolean),
+)
+_DISK_ENCRYPTION = Record(
+    customerManagedKey=Record(
+        identityReference=IDENTITY, keyUrl=string, rotationToLatestKeyVersionEnabled=boolean
+    ),
+    targets=list_of(choice("osdisk", "temporarydisk")),
+)
+_EXTENSION = Record(
+    name=required(string),
+    publisher=required(string),
+    type=required(string),
+    typeHandlerVersion=string,
+    autoUpgradeMinorVersion=boolean,
+    enableAutomaticUpgrade=boolean,
+    settings=opaque,
+    protectedSettings=opaque,
+    provisionAfterExtensions=list_of(string),
+)
 MACHINE: Final = Record(
     imageReference=required(_image_reference),
     nodeAgentSKUId=required(string),
-    windowsConfiguration=opaque,
+    windowsConfiguration=Record(enableAutomaticUpdates=boolean),
     dataDisks=list_of(_data_disk),
     licenseType=string,
     containerConfiguration=Record(
         type=required(string),
         containerImageNames=list_of(string),
-        containerRegistries=list_of(_without("password")),
+        containerRegistries=list_of(REGISTRY),
     ),
-    diskEncryptionConfiguration=opaque,
-    nodePlacementConfiguration=opaque,
-    extensions=list_of(opaque),
-    osDisk=opaque,
-    securityProfile=opaque,
-    serviceArtifactReference=opaque,
+    diskEncryptionConfiguration=_DISK_ENCRYPTION,
+    nodePlacementConfiguration=Record(policy=choice("regional", "zonal")),
+    extensions=list_of(without_secrets(_EXTENSION, "protectedSettings")),
+    osDisk=_OS_DISK,
+    securityProfile=_SECURITY,
+    serviceArtifactReference=Record(id=required(string)),
 )
 """The kind of `virtualMachineConfiguration`."""
 
@@ -100,20 +132,83 @@ NETWORK: Final = Record(
     subnetId=string,
     dynamicVNetAssignmentScope=optional(choice("none", "job"), "none"),
     endpointConfiguration=Record(inboundNATPools=required(list_of(_NAT_POOL))),
-    publicIPAddressConfiguration=opaque,
+    publicIPAddressConfiguration=Record(
+        provision=choice("batchmanaged", "usermanaged", "nopublicipaddresses"),
+        ipFamilies=list_of(choice("IPv4", "IPv6")),
+        ipAddressIds=list_of(string),
+        ipTags=list_of(Record(ipTagType=string, tag=string)),
+    ),
     enableAcceleratedNetworking=boolean,
 )
 """The kind of a pool's `networkConfiguration`."""
 
-_ACCOUNT = Record(
-    name=required(string),
-    password=required(string),
-    elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
-    linuxUserConfiguration=_without("sshPrivateKey"),
-    windowsUserConfiguration=Record(loginMode=choice("batch", "interactive")),
+JOB_NETWORK: Final = Record(subnetId=required(string), skipWithdrawFromVNet=boolean)
+"""The kind of a job's `networkConfiguration`."""
+
+_UPGRADES = Record(
+    disableAutomaticRollback=boolean,
+    enableAutomaticOSUpgrade=boolean,
+    useRollingUpgradePolicy=boolean,
+    osRollingUpgradeDeferral=boolean,
 )
+_ROLLING = Record(
+    enableCrossZoneUpgrade=boolean,
+    maxBatchInstancePercent=integer(5, 100),
+    maxUnhealthyInstancePercent=integer(5, 100),
+    maxUnhealthyUpgradedInstancePercent=integer(0, 100),
+    pauseTimeBetweenBatches=duration,
+    prioritizeUnhealthyInstances=boolean,
+    rollbackFailedInstancesOnPolicyBreach=boolean,
+)
+UPGRADES: Final = Record(
+    mode=required(choice("automatic", "manual", "rolling")),
+    automaticOSUpgradePolicy=_UPGRADES,
+    rollingUpgradePolicy=_ROLLING,
+)
+"""The kind of a pool's `upgradePolicy`."""
 
+_BLOB_MOUNT = Record(
+    accountName=required(string),
+    containerName=required(string),
+    accountKey=string,
+    sasKey=string,
+    blobfuseOptions=string,
+    relativeMountPath=required(string),
+    identityReference=IDENTITY,
+)
+_CIFS_MOUNT = Record(
+    username=required(string),
+    source=required(string),
+    relativeMountPath=required(string),
+    mountOptions=string,
+    password=required(string),
+)
+_SHARE_MOUNT = Record(
+    accountName=required(string),
+    azureFileUrl=required(string),
+    accountKey=required(string),
+    relativeMountPath=required(string),
+    mountOptions=string,
+)
+MOUNT: Final = Record(
+    azureBlobFileSystemConfiguration=without_secrets(_BLOB_MOUNT, "accountKey", "sasKey"),
+    nfsMountConfiguration=Record(
+        source=required(string), relativeMountPath=required(string), mountOptions=string
+    ),
+    cifsMountConfiguration=without_secrets(_CIFS_MOUNT, "password"),
+    azureFileShareConfiguration=without_secrets(_SHARE_MOUNT, "accountKey"),
+)
+"""The kind of each of a pool's `mountConfiguration`."""
 
-def user_account(value: Any, name: str) -> dict[str, Any]:
-    """Accept a user of the nodes of a pool. The password is never shown, so it is not kept."""
-    return {key: kept for key, kept in _ACCOUNT(value, name).items() if key != "password"}
+_LINUX_USER = Record(uid=integer(0), gid=integer(0), sshPrivateKey=string)
+USER_ACCOUNT: Final = without_secrets(
+    Record(
+        name=required(string),
+        password=required(string),
+        elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
+        linuxUserConfiguration=without_secrets(_LINUX_USER, "sshPrivateKey"),
+        windowsUserConfiguration=Record(loginMode=choice("batch", "interactive")),
+    ),
+    "password",
+)
+"""The kind of a user of the nodes of a pool."""

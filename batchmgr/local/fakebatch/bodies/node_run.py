@@ -16,6 +16,7 @@ def run_view(run: NodeRun, root: dict[str, Any] | None = None, *, retries: bool 
         "state": "completed" if run.is_over else "running",
         **(root or {}),
         "exitCode": run.exit_code,
+        "containerInfo": None if run.container is None else run.container.view(),
         "failureInfo": None if run.failure is None else run.failure.view(),
     }
     if retries:

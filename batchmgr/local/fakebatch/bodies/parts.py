@@ -4,13 +4,13 @@ import stat
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.schema import (
+    Kind,
     Record,
     boolean,
     choice,
     duration,
     integer,
     list_of,
-    opaque,
     optional,
     required,
     string,
@@ -95,19 +95,34 @@ FLAG: Final = optional(boolean, False)
 APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
 
 
-def _registry(value: Any, name: str) -> dict[str, Any]:
-    # Passwords are never shown again, so they are not kept.
-    return {key: kept for key, kept in opaque(value, name).items() if key != "password"}
+AUTHENTICATION_TOKEN: Final = Record(access=list_of(choice("job")))
 
 
+def without_secrets(kind: Kind, *secrets: str) -> Kind:
+    """Return a kind of objects of which some properties are never shown again, so they are not kept."""
+
+    def without(value: Any, name: str) -> dict[str, Any]:
+        return {key: kept for key, kept in kind(value, name).items() if key not in secrets}
+
+    return without
+
+
+REGISTRY: Final = without_secrets(
+    Record(username=string, password=string, registryServer=string, identityReference=IDENTITY), "password"
+)
 CONTAINER: Final = Record(
     containerRunOptions=string,
     imageName=required(string),
-    registry=_registry,
+    registry=REGISTRY,
     workingDirectory=optional(
         choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
     ),
-    containerHostBatchBindMounts=list_of(Record(source=string, isReadOnly=boolean)),
+    containerHostBatchBindMounts=list_of(
+        Record(
+            source=choice("Shared", "Startup", "VfsMounts", "Task", "JobPrep", "Applications"),
+            isReadOnly=boolean,
+        )
+    ),
 )
 
 

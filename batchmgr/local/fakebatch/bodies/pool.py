@@ -33,8 +33,7 @@ from batchmgr.local.fakebatch.wire.odata_filter import Field
 
 _NODES = integer(0)
 _SLOTS = integer(1, 256)
-_SECRETS: Final = frozenset({"accountKey", "sasKey", "password"})
-_RESIZE_TIMEOUT = at_least("PT5M")
+_RESIZE_TIMEOUT = optional(at_least("PT5M"), "PT15M")
 _MOST_REMOVED: Final = 100
 _DEALLOCATION = optional(choice("requeue", "terminate", "taskcompletion", "retaineddata"), "requeue")
 
@@ -51,20 +50,11 @@ def _no_certificates(value: Any, name: str) -> list[Any]:
 
 
 _COMMUNICATION = legacy(choice("default", "classic", "simplified"))
-
-
-def _mount(value: Any, name: str) -> dict[str, Any]:
-    return {
-        kind: {key: kept for key, kept in opaque(settings, kind).items() if key not in _SECRETS}
-        for kind, settings in opaque(value, name).items()
-    }
-
-
 _CREATE = Record(
     id=required(identifier),
     displayName=string,
     vmSize=required(_vm_size),
-    resizeTimeout=optional(_RESIZE_TIMEOUT, "PT15M"),
+    resizeTimeout=_RESIZE_TIMEOUT,
     targetDedicatedNodes=optional(_NODES, 0),
     targetLowPriorityNodes=optional(_NODES, 0),
     enableAutoScale=FLAG,
@@ -72,7 +62,7 @@ _CREATE = Record(
     autoScaleEvaluationInterval=scaling.INTERVAL,
     enableInterNodeCommunication=FLAG,
     startTask=START_TASK,
-    userAccounts=list_of(machine.user_account),
+    userAccounts=list_of(machine.USER_ACCOUNT),
     metadata=METADATA,
     taskSlotsPerNode=optional(_SLOTS, 1),
     taskSchedulingPolicy=optional(TASK_SCHEDULING_POLICY, {}),
@@ -82,10 +72,10 @@ _CREATE = Record(
     applicationPackageReferences=APPLICATION_PACKAGES,
     applicationLicenses=legacy(list_of(string)),
     certificateReferences=legacy(_no_certificates),
-    mountConfiguration=list_of(_mount),
+    mountConfiguration=list_of(machine.MOUNT),
     targetNodeCommunicationMode=_COMMUNICATION,
     resourceTags=legacy(opaque),
-    upgradePolicy=opaque,
+    upgradePolicy=machine.UPGRADES,
 )
 _SPECIFICATION = Record(
     **{
@@ -123,9 +113,9 @@ _PATCH = Record(
     taskSlotsPerNode=_SLOTS,
     taskSchedulingPolicy=TASK_SCHEDULING_POLICY,
     networkConfiguration=machine.NETWORK,
-    userAccounts=list_of(machine.user_account),
-    mountConfiguration=list_of(_mount),
-    upgradePolicy=opaque,
+    userAccounts=list_of(machine.USER_ACCOUNT),
+    mountConfiguration=list_of(machine.MOUNT),
+    upgradePolicy=machine.UPGRADES,
     certificateReferences=legacy(_no_certificates),
     targetNodeCommunicationMode=_COMMUNICATION,
 )
@@ -149,6 +139,7 @@ _REPLACE = Record(
 )
 
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
+_RESIZED: Final = (*_TARGETS, "resizeTimeout")
 
 POOL_FIELDS: Final[Mapping[str, Field[Pool]]] = {
     "id": Field("text", lambda pool: pool.id),
@@ -185,21 +176,20 @@ def accept_replacement(body: Any) -> dict[str, Any]:
     return {name: given.get(name) for name in ("startTask", "applicationPackageReferences", "metadata")}
 
 
-def accept_removal(body: Any) -> tuple[list[str], str]:
-    """Return the nodes to remove, and what becomes of their tasks."""
+def accept_removal(body: Any) -> tuple[list[str], str, str]:
+    """Return the nodes to remove, what becomes of their tasks, and how long that may take."""
     given = _REMOVE(body)
     if not 1 <= len(given["nodeList"]) <= _MOST_REMOVED:
         raise invalid_property("nodeList", len(given["nodeList"]), "There must be 1 to 100 nodes.")
-    return given["nodeList"], given["nodeDeallocationOption"]
+    return given["nodeList"], given["nodeDeallocationOption"], given["resizeTimeout"]
 
 
-def accept_resize(body: Any) -> tuple[dict[str, int], str]:
-    """Return the targets to change, and what becomes of tasks on nodes that go."""
+def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
+    """Return the properties to change, and what becomes of tasks on nodes that go."""
     given = _RESIZE(body)
-    targets = {name: shown for name, shown in given.items() if name in _TARGETS}
-    if not targets:
+    if not any(name in given for name in _TARGETS):
         raise BatchError("MissingRequiredProperty", PropertyName="targetDedicatedNodes")
-    return targets, given["nodeDeallocationOption"]
+    return {name: given[name] for name in _RESIZED if name in given}, given["nodeDeallocationOption"]
 
 
 def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:

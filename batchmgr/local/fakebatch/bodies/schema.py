@@ -253,16 +253,6 @@ def legacy(kind: Kind) -> Kind:
     return check
 
 
-def unavailable(value: Any, name: str) -> list[Any]:
-    """Refuse a property whose effect the local service cannot give, instead of ignoring it.
-
-    An empty list asks for nothing and is accepted.
-    """
-    if value == []:
-        return []
-    raise invalid_property(name, value, "The local Batch service does not provide this.")
-
-
 def _unknown(name: str) -> BatchError:
     return BatchError("InvalidRequestBody", Reason=f"The property '{name}' does not exist here.")
 

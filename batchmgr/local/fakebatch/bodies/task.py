@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies.parts import (
     APPLICATION_PACKAGES,
+    AUTHENTICATION_TOKEN,
     CONTAINER,
     DEPENDS_ON,
     ENVIRONMENT,
@@ -24,7 +25,6 @@ from batchmgr.local.fakebatch.bodies.schema import (
     optional,
     required,
     string,
-    unavailable,
 )
 from batchmgr.local.fakebatch.model.job import directory
 from batchmgr.local.fakebatch.model.subtask import Subtask
@@ -53,7 +53,7 @@ _CREATE = Record(
     affinityInfo=Record(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
     multiInstanceSettings=_MULTI_INSTANCE,
-    authenticationTokenSettings=legacy(Record(access=list_of(unavailable))),
+    authenticationTokenSettings=legacy(AUTHENTICATION_TOKEN),
     exitConditions=EXIT_CONDITIONS,
     constraints=optional(opaque, {}),
     requiredSlots=optional(integer(1), 1),
@@ -180,6 +180,7 @@ def _execution_view(task: Task) -> dict[str, Any]:
         "startTime": _time(task.started_at),
         "endTime": _time(task.ended_at),
         "exitCode": task.exit_code,
+        "containerInfo": None if task.container is None else task.container.view(),
         "failureInfo": None if task.failure is None else task.failure.view(),
         "result": task.result,
         "retryCount": task.retries,

@@ -10,7 +10,7 @@ from typing import Any
 from batchmgr.local.fakebatch.execution.commands import LaunchError, split
 from batchmgr.local.fakebatch.execution.environment import INHERITED
 from batchmgr.local.fakebatch.execution.guard import Guard
-from batchmgr.local.fakebatch.model.outcomes import Failure
+from batchmgr.local.fakebatch.model.outcomes import ContainerEnd, Failure
 
 
 class Container:
@@ -40,7 +40,7 @@ class Container:
         """
         self._guard.start()
         self._guard.began("container", self._runtime, self._name)
-        words = [self._runtime, "run", "--rm", "--name", self._name, "-v", f"{node_root}:{node_root}"]
+        words = [self._runtime, "run", "--name", self._name, "-v", f"{node_root}:{node_root}"]
         # The programs of this machine are not those of the container.
         passed = {name: value for name, value in variables.items() if name not in INHERITED}
         for name, value in passed.items():
@@ -49,6 +49,22 @@ class Container:
             words += ["-w", str(directory)]
         words += split(self._settings.get("containerRunOptions", ""))
         return [*words, self._settings["imageName"], *split(command_line)]
+
+    async def end(self) -> ContainerEnd | None:
+        """Return how the container ended; None where the runtime does not know it."""
+        process = await asyncio.create_subprocess_exec(
+            self._runtime,
+            "inspect",
+            "--format",
+            "{{.Id}} {{.State.Status}} {{.State.Error}}",
+            self._name,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        told, _ = await process.communicate()
+        container_id, _, rest = told.decode(errors="replace").strip().partition(" ")
+        state, _, error = rest.partition(" ")
+        return ContainerEnd(container_id=container_id, state=state, error=error) if container_id else None
 
     async def remove(self) -> None:
         """Remove the container: it outlives the process that follows it."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Instance, Order
+from batchmgr.local.fakebatch.wire import job_token
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_NAME
 
 INHERITED: Final = ("PATH", "LANG", "TMPDIR")
@@ -29,6 +30,8 @@ def task_environment(order: Order, layout: Layout, account_url: str) -> dict[str
         variables |= dict.fromkeys(package.variables, path)
     for settings in (order.job_spec.get("commonEnvironmentSettings"), order.spec.get("environmentSettings")):
         variables |= {setting["name"]: setting.get("value", "") for setting in settings or ()}
+    if "job" in order.spec.get("authenticationTokenSettings", {}).get("access", ()):
+        variables["AZ_BATCH_AUTHENTICATION_TOKEN"] = job_token.issue(order.job_id)
     if order.instances:
         variables |= instance_variables(order, order.instances[0], layout.run_root(order))
     return variables

@@ -51,7 +51,7 @@ class Guard:
         self._tell("over", *what)
 
     async def close(self) -> None:
-        """Let the guard go: all that was started is over."""
+        """Let the guard go: all that was started is over, but for what has left its session."""
         if self._process is not None:
             self._tell("end")
             await asyncio.to_thread(self._process.communicate)

@@ -67,14 +67,15 @@ def _marked(beginning: bytes) -> Iterator[int]:
 
 
 def guard(mark: str, lines: Iterable[str]) -> None:
-    """Follow what runs: `began WHAT`, `over WHAT`, and `end` where nothing is to be killed any more.
+    """Follow what runs: `began WHAT`, `over WHAT`, and `end` where the service ended all of it by itself.
 
-    WHAT is `session LEADER` or `container RUNTIME NAME`.
+    WHAT is `session LEADER` or `container RUNTIME NAME`. What has left its session is killed in any case.
     """
     running: dict[str, None] = {}
     for line in lines:
         verb, _, what = line.rstrip("\n").partition(" ")
         if verb == "end":
+            kill_marked(mark)
             return
         if verb == "began":
             running[what] = None

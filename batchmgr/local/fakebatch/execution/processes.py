@@ -3,8 +3,8 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from batchmgr.local.fakebatch.execution import commands, output_files, packages, resource_files
 from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
@@ -16,11 +16,8 @@ from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.multi_instance import Coordination
 from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
 from batchmgr.local.fakebatch.wire import durations
-
-_KILLED: Final = 137
-_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
 
 
 class ProcessExecutor:
@@ -59,7 +56,7 @@ class ProcessExecutor:
         except TimeoutError:
             if not clock.expired():
                 raise
-            return Outcome(exit_code=_KILLED if is_prepared else None, failure=_OUT_OF_TIME)
+            return out_of_time(began=is_prepared)
 
     async def _bring_files(self, order: Order, root: Path) -> None:
         failure = await self.install(order.pool_id, order.node_id, order.packages)
@@ -93,7 +90,8 @@ class ProcessExecutor:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
                 # The runtime finds its service, and its configuration, by the variables of this process.
-                return exited(await commands.run(command, directory, os.environ, root, self._guard))
+                code = await commands.run(command, directory, os.environ, root, self._guard)
+                return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
         except commands.LaunchError as error:

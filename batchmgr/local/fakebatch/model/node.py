@@ -42,6 +42,7 @@ TaskOnNode: TypeAlias = tuple[str, str, int]
 class Node:
     """A node; times are in ticks.
 
+    `number` tells the how many-eth node of its pool it is, of all the pool was ever given.
     `phase` tells whether it is ready for tasks or why it is not, `schedules` whether it may be given any.
     `start_spec` holds the properties of the start task it was booted with and `start_run` its latest run. A
     node that runs an `exclusive` task takes no other. `recent_tasks` are those that began or ended here last,
@@ -49,6 +50,7 @@ class Node:
     """
 
     id: str
+    number: int
     address: str
     dedicated: bool
     slots: int
@@ -78,7 +80,12 @@ class Node:
         return "idle" if self.schedules else "offline"
 
     @property
-    def is_leaving_phase(self) -> bool:
+    def has_agent(self) -> bool:
+        """Whether the agent of the service is there: all the time but while there is no machine."""
+        return self.phase not in ("deallocated", "preempted")
+
+    @property
+    def is_passing(self) -> bool:
         """Whether the node is on its way to another phase, once nothing runs on it."""
         return self.phase in _PASSING
 

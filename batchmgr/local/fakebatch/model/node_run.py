@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.model.outcomes import ContainerEnd, Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,7 @@ class NodeRun:
     ended_at: int | None = None
     exit_code: int | None = None
     failure: Failure | None = None
+    container: ContainerEnd | None = None
     retries: int = 0
     last_retry_at: int | None = None
 
@@ -34,4 +35,10 @@ def retried(run: NodeRun, now: int) -> NodeRun:
 
 def finished(run: NodeRun, outcome: Outcome, now: int) -> NodeRun:
     """Return the run at its end."""
-    return replace(run, ended_at=now, exit_code=outcome.exit_code, failure=outcome.failure)
+    return replace(
+        run,
+        ended_at=now,
+        exit_code=outcome.exit_code,
+        failure=outcome.failure,
+        container=outcome.container,
+    )

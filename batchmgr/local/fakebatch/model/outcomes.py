@@ -26,16 +26,36 @@ class Failure:
         return view
 
 
+_KILLED: Final = 137
+_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
 TASK_ENDED: Final = Failure("TaskEnded", "Task Was Ended by User Request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEnd:
+    """The container of a run at its end, as the container runtime tells it."""
+
+    container_id: str
+    state: str
+    error: str = ""
+
+    def view(self) -> dict[str, Any]:
+        """Return it as it appears in `containerInfo`."""
+        view = {"containerId": self.container_id, "state": self.state}
+        return view | {"error": self.error} if self.error else view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed."""
+    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed.
+
+    What ran in a container has that too.
+    """
 
     exit_code: int | None = None
     failure: Failure | None = None
     stage: Stage = "command"
+    container: ContainerEnd | None = None
 
     @property
     def is_retryable(self) -> bool:
@@ -58,6 +78,11 @@ def exited(exit_code: int) -> Outcome:
 def ended(exit_code: int | None = None) -> Outcome:
     """Return the outcome of a task that was ended on request, by a user or with its job."""
     return Outcome(exit_code=exit_code, failure=TASK_ENDED)
+
+
+def out_of_time(*, began: bool = True) -> Outcome:
+    """Return the outcome of a run that took longer than it may; `began` tells whether its command ran."""
+    return Outcome(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
 
 
 def unprepared(failure: Failure) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.model.outcomes import ContainerEnd, Failure, Outcome
 
 TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
@@ -38,6 +38,7 @@ class Task:
     ended_at: int | None = None
     exit_code: int | None = None
     failure: Failure | None = None
+    container: ContainerEnd | None = None
     retries: int = 0
     last_retry_at: int | None = None
     requeues: int = 0
@@ -93,7 +94,15 @@ def returned(task: Task, now: int) -> Task:
 
 def completed(task: Task, outcome: Outcome, now: int) -> Task:
     """Return the task at the end of its last run."""
-    return _moved(task, "completed", now, ended_at=now, exit_code=outcome.exit_code, failure=outcome.failure)
+    return _moved(
+        task,
+        "completed",
+        now,
+        ended_at=now,
+        exit_code=outcome.exit_code,
+        failure=outcome.failure,
+        container=outcome.container,
+    )
 
 
 def awaiting_retry(task: Task, now: int) -> Task:
@@ -117,6 +126,7 @@ def reactivated(task: Task, now: int) -> Task:
         ended_at=None,
         exit_code=None,
         failure=None,
+        container=None,
         retries=0,
         last_retry_at=None,
     )

@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import quote
 
 from batchmgr.local.fakebatch.bodies import node as bodies
+from batchmgr.local.fakebatch.bodies.endpoints import ssh_port
 from batchmgr.local.fakebatch.model import node as nodes
 from batchmgr.local.fakebatch.model.node import Node
 from batchmgr.local.fakebatch.operations.table import Operation, Service
@@ -13,8 +14,6 @@ from batchmgr.local.fakebatch.wire.answers import Answer
 from batchmgr.local.fakebatch.wire.calls import Call
 from batchmgr.local.fakebatch.wire.errors import BatchError
 from batchmgr.local.fakebatch.wire.listing import Listing, answer_list, select
-
-_SSH_PORT: Final = 50_000
 
 
 def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
@@ -47,8 +46,8 @@ async def delete_user(service: Service, call: Call) -> Answer:
 
 async def remote_login(service: Service, call: Call) -> Answer:
     """Tell the address of a node for remote login; nothing listens there."""
-    _found(service, call)
-    view = {"remoteLoginIPAddress": "127.0.0.1", "remoteLoginPort": _SSH_PORT}
+    _, node = _found(service, call)
+    view = {"remoteLoginIPAddress": node.address, "remoteLoginPort": ssh_port(node)}
     return answers.value(call, f"{answers.ENTITIES}.RemoteLoginSettings", view)
 
 

@@ -1,10 +1,10 @@
 """Operations on nodes."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies import compute_node as bodies
-from batchmgr.local.fakebatch.model.node import Node, Phase
+from batchmgr.local.fakebatch.model.node import Node, Phase, TaskOnNode
 from batchmgr.local.fakebatch.operations.table import Handler, Operation, Service
 from batchmgr.local.fakebatch.store import PoolRecord
 from batchmgr.local.fakebatch.wire import answers
@@ -22,6 +22,26 @@ def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
     return service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
 
 
+def _view(service: Service, record: PoolRecord, node: Node, base: str) -> dict[str, Any]:
+    recent = [_recent_view(service, node, ran, base) for ran in node.recent_tasks]
+    return bodies.node_view(node, record.pool, base, [view for view in recent if view is not None])
+
+
+def _recent_view(service: Service, node: Node, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
+    """Return the view of a task a node ran; None if it is gone, or runs elsewhere by now."""
+    job_id, task_id, number = ran
+    record = service.engine.store.jobs.get(job_id)
+    task = None if record is None else record.tasks.get(task_id)
+    if record is None or task is None:
+        return None
+    subtasks = record.subtasks.get(task_id.lower(), [])
+    subtask = subtasks[number - 1] if 0 < number <= len(subtasks) else None
+    placement = task.placement if number == 0 else subtask and subtask.placement
+    if not placement or placement.node_id != node.id:
+        return None
+    return bodies.recent_task_view(job_id, task, subtask, base)
+
+
 def _done(call: Call, status: int) -> Answer:
     return Answer(status=status, headers={"DataServiceId": f"{call.base}{call.path}"})
 
@@ -34,7 +54,7 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=record.nodes.ids,
         fetch=record.nodes.__getitem__,
         fields=bodies.NODE_FIELDS,
-        view=lambda node: bodies.node_view(node, record.pool, call.base),
+        view=lambda node: _view(service, record, node, call.base),
     )
     return answer_list(call, listing)
 
@@ -42,7 +62,7 @@ async def list_all(service: Service, call: Call) -> Answer:
 async def get(service: Service, call: Call) -> Answer:
     """Show a node."""
     record, node = _found(service, call)
-    return answers.value(call, "nodes/@Element", select(call, bodies.node_view(node, record.pool, call.base)))
+    return answers.value(call, "nodes/@Element", select(call, _view(service, record, node, call.base)))
 
 
 def _sending(phase: Phase) -> Handler:

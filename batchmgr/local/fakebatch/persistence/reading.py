@@ -28,6 +28,7 @@ class JournalError(Exception):
 class _Pool:
     value: dict[str, Any]
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samples: dict[int, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -70,6 +71,8 @@ def _restore_pool(store: Store, told: _Pool) -> None:
     for value in told.nodes.values():
         node = decode(Node, value)
         record.nodes.put(node.id, node)
+    for at, values in told.samples.items():
+        record.add_sample(at, values)
     store.pools.put(record.pool.id, record)
 
 
@@ -124,6 +127,8 @@ def _take(state: _State, line: list[Any]) -> None:
             state.pools.setdefault(pool_id, _Pool(value)).value = value
         case ["node", str(pool_id), str(node_id), dict(value)]:
             state.pools[pool_id].nodes[node_id] = value
+        case ["sample", str(pool_id), str(at), dict(values)]:
+            state.pools[pool_id].samples[int(at)] = values
         case ["schedule", str(schedule_id), dict(value)]:
             state.schedules[schedule_id] = value
         case ["job", str(job_id), dict(value)]:
@@ -165,6 +170,8 @@ def _forget(state: _State, ids: Iterable[str]) -> None:
             state.pools.pop(pool_id, None)
         case ["node", str(pool_id), str(node_id)]:
             state.pools[pool_id].nodes.pop(node_id, None)
+        case ["samples", str(pool_id)]:
+            state.pools[pool_id].samples.clear()
         case ["schedule", str(schedule_id)]:
             state.schedules.pop(schedule_id, None)
         case ["job", str(job_id)]:

@@ -1,10 +1,10 @@
 """What the lines of a journal tell.
 
 A line is a JSON array: `["format", number]`, which is the first, and then `["pool", id, value]`,
-`["node", pool id, id, value]`, `["schedule", id, value]`, `["job", id, value]`,
-`["task", job id, id, value]`, `["subtasks", job id, task id, [values]]`, `["visit", job id, node id, value]`,
-`["satisfied", job id, [task ids]]`, or `["gone", kind, id, ...]`. The last line about a thing holds. A task
-whose properties are as they were is written without its `spec`.
+`["node", pool id, id, value]`, `["sample", pool id, time, values]`, `["schedule", id, value]`,
+`["job", id, value]`, `["task", job id, id, value]`, `["subtasks", job id, task id, [values]]`,
+`["visit", job id, node id, value]`, `["satisfied", job id, [task ids]]`, or `["gone", kind, id, ...]`. The
+last line about a thing holds. A task whose properties are as they were is written without its `spec`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from typing import Any, Final
 from batchmgr.local.fakebatch.model.task import Task
 from batchmgr.local.fakebatch.model.task_spec import as_dict
 from batchmgr.local.fakebatch.persistence.codec import encode
-from batchmgr.local.fakebatch.store import JobRecord, Store
+from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 
 FORMAT: Final = 2
 """The format of the journals that this module describes."""
@@ -40,14 +40,22 @@ def _value(store: Store, kind: str, ids: list[str], *, with_spec: bool) -> Any:
     match kind:
         case "schedule":
             return encode(store.schedules.get(first))
-        case "pool" | "node":
+        case "pool" | "node" | "sample":
             pool = store.pools.get(first)
-            if pool is None:
-                return None
-            return encode(pool.pool if kind == "pool" else pool.nodes.get(ids[1]))
+            return None if pool is None else _value_of_pool(pool, kind, ids[-1])
         case _:
             job = store.jobs.get(first)
             return None if job is None else _value_of_job(job, kind, ids[-1], with_spec=with_spec)
+
+
+def _value_of_pool(record: PoolRecord, kind: str, name: str) -> Any:
+    match kind:
+        case "pool":
+            return encode(record.pool)
+        case "node":
+            return encode(record.nodes.get(name))
+        case _:
+            return record.samples.get(int(name))
 
 
 def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -> Any:
@@ -78,6 +86,8 @@ def few(store: Store) -> Iterator[Change]:
         yield "pool", pool.pool.id
         for node in pool.nodes:
             yield "node", pool.pool.id, node.id
+        for at in pool.samples:
+            yield "sample", pool.pool.id, str(at)
     for schedule in store.schedules:
         yield "schedule", schedule.id
     for job in store.jobs:

@@ -9,14 +9,12 @@ from typing import Any, Final
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, unprepared
+from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
 from batchmgr.local.fakebatch.simulation.plan import Plan, seconds
 from batchmgr.local.fakebatch.wire import durations, ticks
 
 DURATION: Final = "FAKEBATCH_DURATION"
 EXIT_CODE: Final = "FAKEBATCH_EXIT_CODE"
-_KILLED: Final = 137
-_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
 
 
 class _Run(asyncio.Future[Outcome]):
@@ -101,7 +99,7 @@ class SimulatedExecutor:
             exit_code = int(settings[EXIT_CODE])
         limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
         if limit is not None and lasts > limit:
-            return limit, Outcome(exit_code=_KILLED, failure=_OUT_OF_TIME)
+            return limit, out_of_time()
         return lasts, exited(exit_code)
 
 

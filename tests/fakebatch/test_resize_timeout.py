@@ -1,0 +1,123 @@
+"""Resizes that take longer than they may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from batchmgr.local.fakebatch.bodies.job import accept_job
+from batchmgr.local.fakebatch.bodies.pool import accept_pool, pool_view
+from batchmgr.local.fakebatch.bodies.task import accept_task
+from batchmgr.local.fakebatch.engine import Engine
+from batchmgr.local.fakebatch.execution.port import task_key
+from batchmgr.local.fakebatch.model import pool as pools
+from batchmgr.local.fakebatch.model.outcomes import exited
+from batchmgr.local.fakebatch.store import PoolRecord, Store
+from batchmgr.local.fakebatch.wire import ticks
+from tests.fakebatch.driving import until
+from tests.fakebatch.manual_executor import ManualExecutor
+from tests.fakebatch.raw_http import request
+
+_TIMED_OUT = {
+    "code": "AllocationTimedout",
+    "message": "Desired number of dedicated nodes could not be allocated as the resize timeout was reached",
+}
+
+
+@pytest.fixture
+async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
+    """A pool of two nodes, of which one runs a task."""
+    executor = ManualExecutor()
+    engine = Engine(Store(), executor)
+    engine.add_pool(accept_pool({"id": "p", "vmSize": "s", "targetDedicatedNodes": 2}))
+    job = engine.add_job(accept_job({"id": "j", "poolInfo": {"poolId": "p"}}))
+    engine.add_task(job, accept_task({"id": "t", "commandLine": "true"}, job.job.spec))
+
+    async def runs() -> bool:
+        return bool(executor.pending)
+
+    await until(runs)
+    yield engine, executor, engine.store.pools["p"]
+    await engine.stop()
+
+
+def _shrink(record: PoolRecord, **changes: Any) -> None:
+    targets = {"targetDedicatedNodes": 0, **changes}
+    record.pool = pools.resized(record.pool, targets, ticks.now(), "taskcompletion")
+
+
+def _view(record: PoolRecord) -> dict[str, Any]:
+    return pool_view(record.pool, record.nodes, "http://none")
+
+
+async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
+    busy: tuple[Engine, ManualExecutor, PoolRecord],
+) -> None:
+    engine, executor, record = busy
+    _shrink(record, resizeTimeout="PT0.05S")
+    engine.wake()
+
+    async def is_steady() -> bool:
+        return record.pool.allocation_state == "steady"
+
+    await until(is_steady)
+    view = _view(record)
+    assert view["resizeErrors"] == [_TIMED_OUT]
+    assert (view["currentDedicatedNodes"], view["targetDedicatedNodes"]) == (1, 0)
+    [node] = record.nodes
+    assert node.state == "running"
+    executor.finish(task_key("j", "t"), exited(0))
+
+    async def is_idle() -> bool:
+        return record.nodes[node.id].state == "idle"
+
+    await until(is_idle)
+    # The next resize begins without the errors of the last.
+    _shrink(record)
+    engine.wake()
+
+    async def is_empty() -> bool:
+        return not len(record.nodes) and record.pool.allocation_state == "steady"
+
+    await until(is_empty)
+    assert "resizeErrors" not in _view(record)
+
+
+async def test_a_resize_in_time_has_no_errors(busy: tuple[Engine, ManualExecutor, PoolRecord]) -> None:
+    engine, executor, record = busy
+    _shrink(record, resizeTimeout="PT5M")
+    engine.wake()
+    await asyncio.sleep(0)
+    assert record.pool.allocation_state == "resizing"
+    executor.finish(task_key("j", "t"), exited(0))
+
+    async def is_steady() -> bool:
+        return record.pool.allocation_state == "steady"
+
+    await until(is_steady)
+    assert (len(record.nodes), record.pool.resize_errors) == (0, ())
+
+
+async def test_the_timeout_of_the_last_resize_is_shown(endpoint: str) -> None:
+    async def shown() -> str:
+        return str((await request(endpoint, "GET", "/pools/hpc")).json["resizeTimeout"])
+
+    async def resize(**changes: Any) -> int:
+        body = {"targetDedicatedNodes": 2, **changes}
+        return (await request(endpoint, "POST", "/pools/hpc/resize", body)).status
+
+    assert await shown() == "PT15M"
+
+    async def accepted() -> bool:
+        return await resize(resizeTimeout="PT1H") == 202
+
+    await until(accepted)
+    assert await shown() == "PT1H"
+
+    async def accepted_again() -> bool:
+        return await resize() == 202
+
+    await until(accepted_again)
+    assert await shown() == "PT15M"
+    assert await resize(resizeTimeout="PT4M") == 400
