@@ -19,7 +19,6 @@ from batchmgr.model.task_options import (
 )
 from batchmgr.wire.batch_files import Grants, Json, identity, output_file, resource_file
 
-
 _SATISFY: Json = {
     name: {"dependencyAction": "satisfy"} for name in ("default", "preProcessingError", "fileUploadError")
 }
