@@ -59,6 +59,7 @@ def python(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_app_has_neither_the_workload_nor_its_library() -> None:
+    assert importlib.util.find_spec("legacy_weather") is None
     assert importlib.util.find_spec("astral") is None
 
 
