@@ -9,6 +9,7 @@ import msgspec
 
 from batchmgr.model.event import Event
 from batchmgr.model.job import FailedTask, JobRecord, PollCursor
+from batchmgr.model.plan import FINALIZE_TASK_ID
 from batchmgr.model.task import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit
@@ -106,7 +107,10 @@ def _advanced(cursor: PollCursor, fresh: Sequence[TaskSnapshot]) -> PollCursor:
 async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapshot]) -> dict[str, FailedTask]:
     known = {task.task_id for task in record.failed_tasks}
     room = MAX_DIAGNOSED - len(known)
-    failed = [task for task in fresh if task.has_failed and task.task_id not in known][: max(0, room)]
+    failed = [task for task in fresh if task.has_failed and task.task_id not in known]
+    # The FinalizeTask comes last, and tells of another failure than those of the others.
+    final = [task for task in failed if task.task_id == FINALIZE_TASK_ID]
+    failed = [task for task in failed if task not in final][: max(0, room)] + final
     found = await asyncio.gather(*(diagnose(ports, record.job_id, task) for task in failed))
     return {task.task_id: task for task in found}
 
