@@ -74,16 +74,22 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     reruns: dict[str, Reruns] = {}
 
 
+class ToldReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A report that was told."""
+
+    time: datetime
+    sequence: str
+
+
 class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the poller has read the tasks' reports.
 
-    `seen` holds, for the tasks that reported (at `times`) inside the overlap before `until`, the sequence of
-    the report that was told; `results` a key for the result of each task that has published one.
+    `seen` holds, for the tasks that reported inside the overlap before `until`, the report that was told;
+    `results` a key for the result of each task that has published one.
     """
 
     until: datetime | None = None
-    times: dict[str, datetime] = {}
-    seen: dict[str, str] = {}
+    seen: dict[str, ToldReport] = {}
     results: dict[str, str] = {}
 
 
