@@ -53,7 +53,7 @@ class BlobJobFiles:
 
 def _report(blob: BlobProperties) -> TaskReport:
     # Whatever a task may have written there: what can't be read is not told.
-    facts = {name.lower(): text for name, text in (blob.metadata or {}).items()}
+    facts = {name.lower(): text or "" for name, text in (blob.metadata or {}).items()}  # None stands for ""
     try:
         fraction = float(facts["fraction"])
     except (KeyError, ValueError):

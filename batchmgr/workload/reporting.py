@@ -104,7 +104,8 @@ class Reporter:
         if self.fraction is not None:
             facts["fraction"] = f"{self.fraction:.4f}"
         try:
-            self._send(json.dumps(body).encode(), facts)
+            # Not every proxy passes an empty header on, which would break the signature of the request.
+            self._send(json.dumps(body).encode(), {name: fact for name, fact in facts.items() if fact})
         except Exception as error:  # whatever it is, the task's own work matters more
             logger.warning("the report of this task was not sent: %s", error)
             self._next_time = self._clock() + SECONDS_AFTER_FAILURE
