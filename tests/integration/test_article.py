@@ -1,0 +1,145 @@
+"""The article's own code, in three places: planned in the function, planned on a node, in one process."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from batchmgr.model.plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
+from tests.integration.article import (
+    APPLICATION,
+    Traces,
+    build_application,
+    job_manager,
+    node_programs,
+    run_here,
+    stack_with,
+    traces_of,
+)
+from tests.integration.client import Client, connected
+from tests.integration.comparing import DEPENDS_ON_LOOKING, lasting, same
+from tests.integration.messages import Json
+from tests.integration.receiver import receiving
+
+TEXT = "Grüße"
+RESULTS = {
+    "1/text.txt": "Grüße; hello-world-task-1",
+    "2/text.txt": "Grüße; hello-world-task-1; hello-world-task-2",
+}
+SUMMARY = {
+    number: {
+        "name": "ExampleWorkloadTask",
+        "succeeded": True,
+        "state": "completed",
+        "exitCode": 0,
+        "left": ["text.txt"],
+    }
+    for number in ("1", "2")
+}
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_application(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def node_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return node_programs(tmp_path_factory.mktemp("node") / "bin")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def knowing(azurite: None, archive: Path) -> AsyncIterator[Client]:
+    """A stack whose function has the workload."""
+    async with stack_with(archive, workload_in_function=True) as stack, connected(stack.endpoints) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ignorant(azurite: None, archive: Path) -> AsyncIterator[Client]:
+    """A stack whose function can't import the workload: only its nodes have it."""
+    async with stack_with(archive, workload_in_function=False) as stack, connected(stack.endpoints) as client:
+        yield client
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_job_is_the_same_in_all_three_places(
+    knowing: Client, ignorant: Client, job_id: str, node_path: str, tmp_path: Path
+) -> None:
+    blob = tmp_path / "storage" / "inputs" / "text.txt"
+    blob.parent.mkdir(parents=True)
+    blob.write_text(TEXT)
+    inputs = {"text": "text.txt"}
+    message = {"jobId": job_id, "workload": APPLICATION, "inputs": inputs, "environment": {"PATH": node_path}}
+    in_function, on_node, here = await asyncio.gather(
+        run_there(knowing, message),
+        run_there(ignorant, message | {"jobManagerTask": job_manager()}),
+        run_here(tmp_path, job_id, "--inputs", json.dumps(inputs)),
+    )
+    for traces in (in_function, on_node, here):
+        assert {name: traces.blobs[name].decode() for name in RESULTS} == RESULTS
+        assert json.loads(traces.blobs["summary.json"]) == SUMMARY
+        assert results_in(traces) == [
+            {"taskId": "1", "result": {"characters": 25}},
+            {"taskId": "2", "result": {"characters": 45}},
+            {"taskId": "batchmgr-finalize", "result": {"tasks": 2}},
+        ]
+    assert lasting_blobs(in_function) == lasting_blobs(on_node) == lasting_blobs(here)
+    assert last_progress(in_function) == last_progress(on_node) == last_progress(here)
+    on_node = without_job_manager(on_node)
+    assert told_of_the_job(in_function) == told_of_the_job(on_node) == told_of_the_job(here)
+    assert same(in_function.callback) == same(on_node.callback) == same(here.callback)
+
+
+async def run_there(client: Client, message: Json) -> Traces:
+    await client.upload(message["inputs"]["text"], TEXT.encode())
+    async with receiving() as receiver:
+        await client.submit(message | {"callBackUri": receiver.uri})
+        call = await receiver.call()
+        await client.settled(message["jobId"])
+    assert len(receiver.calls) == 1
+    return await traces_of(client, message["jobId"], call.body)
+
+
+def results_in(traces: Traces) -> Any:
+    return traces.callback["Output"]["taskResults"]
+
+
+def lasting_blobs(traces: Traces) -> dict[str, bytes]:
+    """The blobs, without those that have times or URLs in them, or are the job manager's."""
+    passing = (MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER)
+    return {name: content for name, content in traces.blobs.items() if not name.startswith(passing)}
+
+
+def without_job_manager(traces: Traces) -> Traces:
+    """The traces without the job manager's own task: its events, and its one in the counts."""
+
+    def uncounted(value: Any, *, name: str = "") -> Any:
+        if isinstance(value, dict):
+            return {key: uncounted(item, name=key) for key, item in value.items()}
+        if isinstance(value, list):
+            return [uncounted(item) for item in value]
+        return max(0, value - 1) if name in {"total", "completed", "succeeded"} else value
+
+    events = [
+        event
+        for event in traces.events
+        if event["type"] != "batchmgr.job.waiting" and not event["subject"].endswith(JOB_MANAGER_TASK_ID)
+    ]
+    return replace(traces, events=uncounted(events), callback=uncounted(traces.callback))
+
+
+def told_of_the_job(traces: Traces) -> list[dict[str, Any]]:
+    """The events, but for those of which more or fewer are told as somebody looks more or less often."""
+    return lasting(traces.events, leave_out=(*DEPENDS_ON_LOOKING, "task.progress"))
+
+
+def last_progress(traces: Traces) -> dict[str, tuple[float, str]]:
+    """What each task said last: how much of the rest is told is a matter of time."""
+    told = [event for event in traces.events if event["type"] == "batchmgr.task.progress"]
+    return {event["subject"]: (event["data"]["fraction"], event["data"]["message"]) for event in told}
