@@ -30,6 +30,7 @@ class TaskReport(msgspec.Struct, frozen=True):
     message: str
     traceback: str = ""
     kind: str = "error"
+    field: str = ""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
@@ -73,4 +74,5 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         category="BadInput" if told.kind == "input" else fallback.category,
         traceback=told.traceback[-MAX_TEXT:],
         stderr=stderr,
+        field=told.field,
     )

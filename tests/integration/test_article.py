@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest_asyncio
 from batchmgr.model.plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from tests.integration.article import (
     APPLICATION,
+    WORKLOAD,
     Traces,
     build_application,
     job_manager,
@@ -25,6 +27,7 @@ from tests.integration.client import Client, connected
 from tests.integration.comparing import DEPENDS_ON_LOOKING, lasting, same
 from tests.integration.messages import Json
 from tests.integration.receiver import receiving
+from tests.old_python import oldest_python
 
 TEXT = "Grüße"
 RESULTS = {
@@ -41,6 +44,41 @@ SUMMARY = {
     }
     for number in ("1", "2")
 }
+
+UNRULY = f"PYTHONPATH=$PYTHONPATH:{WORKLOAD}; exec python3 -m unruly_workload job-manager"
+NOT_BY_WORKLOAD: dict[str, Json] = {
+    "nothing": {"script": "true"},
+    "junk": {"script": f"echo junk > {PLANNED_TASKS_FILE}"},
+    "nonsense": {"script": f"echo {{}} > {PLANNED_TASKS_FILE}"},
+    "no package": {"script": "exec python3 -m no_such_workload job-manager"},
+    "too long": {"script": "sleep 600", "maxWallClockTime": "PT1S"},
+}
+PYTHON = oldest_python() or sys.executable
+FAILED = "jobManagerTask: the job manager task failed: "
+FAILURES = {
+    "refuse": "inputs.days: must be 1 to 14, not 99",
+    "stumble": "workload 'unruly_workload' raised RuntimeError: no such station",
+    "leave": "workload 'unruly_workload' raised SystemExit: usage: forecast DAYS",
+    "leave_in_peace": "workload 'unruly_workload' raised SystemExit: 0",
+    "die": f"{FAILED}exit code 137",
+    "add_forgotten": "task type ForgottenTask is not registered; add self._entry_points_repository."
+    "register_entry_point(ForgottenTask) to the workload's __init__",
+    "add_no_json": "tasks[1].inputs: the inputs of task '2' (KnownTask) are not JSON: Object of type set is "
+    "not JSON serializable",
+    "wait_for_stranger": "tasks[0].dependsOn: task '1' depends on '7', which was not added to this job",
+    "take_reserved_id": "tasks[0].id: ids that begin with batchmgr- are reserved",
+    "change_job": "a job manager on a node comes too late to change the job as a whole (self.job): put its "
+    "pool, priority and such in the job message",
+    "nothing": "jobManagerTask: the job manager task left no batchmgr-tasks.json in its working directory: "
+    "its command must be that of a workload, such as python3 -m my_workload job-manager",
+    "junk": "jobManagerTask: the batchmgr-tasks.json that the job manager task left can't be used: not valid "
+    "JSON: JSON is malformed: invalid character (byte 0)",
+    "nonsense": "jobManagerTask: the batchmgr-tasks.json that the job manager task left can't be used: "
+    "tasks: required, but missing",
+    "no package": f"{FAILED}exit code 1: python3: No module named no_such_workload",
+    "too long": f"{FAILED}The task ran longer than its maxWallClockTime and was ended",
+}
+"""How planning on a node goes wrong, and what the rejected job says of it."""
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +132,32 @@ async def test_a_job_is_the_same_in_all_three_places(
     on_node = without_job_manager(on_node)
     assert told_of_the_job(in_function) == told_of_the_job(on_node) == told_of_the_job(here)
     assert same(in_function.callback) == same(on_node.callback) == same(here.callback)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_node_that_plans_badly_has_its_job_rejected_with_one_clear_message(
+    ignorant: Client, job_id: str, node_path: str
+) -> None:
+    ways = {f"{job_id}-{number}": way for number, way in enumerate(FAILURES)}
+    messages = [
+        {
+            "jobId": each,
+            "workload": "unruly_workload",
+            "inputs": {"how": way},
+            "environment": {"PATH": node_path},
+            "jobManagerTask": job_manager(**NOT_BY_WORKLOAD.get(way, {"script": UNRULY})),
+        }
+        for each, way in ways.items()
+    ]
+    await asyncio.gather(*map(ignorant.submit, messages))
+    outcomes = await asyncio.gather(*map(ignorant.outcome, ways))
+    assert {outcome["state"] for outcome in outcomes} == {"rejected"}
+    told = {
+        ways[outcome["jobId"]]: outcome["error"]["message"].replace(str(PYTHON), "python3")
+        for outcome in outcomes
+    }
+    assert told == FAILURES
+    assert {await ignorant.batch_state(each) for each in ways} <= {"completed", "gone"}
 
 
 async def run_there(client: Client, message: Json) -> Traces:
