@@ -25,6 +25,7 @@ from tests.integration.article import (
 )
 from tests.integration.client import Client, connected
 from tests.integration.comparing import DEPENDS_ON_LOOKING, lasting, same
+from tests.integration.endless import ended, pids_of
 from tests.integration.messages import Json
 from tests.integration.receiver import receiving
 from tests.old_python import oldest_python
@@ -51,7 +52,7 @@ NOT_BY_WORKLOAD: dict[str, Json] = {
     "junk": {"script": f"echo junk > {PLANNED_TASKS_FILE}"},
     "nonsense": {"script": f"echo {{}} > {PLANNED_TASKS_FILE}"},
     "no package": {"script": "exec python3 -m no_such_workload job-manager"},
-    "too long": {"script": "sleep 600", "maxWallClockTime": "PT1S"},
+    "too long": {"script": "sleep 600", "maxWallClockTime": "PT2S"},
 }
 PYTHON = oldest_python() or sys.executable
 FAILED = "jobManagerTask: the job manager task failed: "
@@ -79,6 +80,10 @@ FAILURES = {
     "too long": f"{FAILED}The task ran longer than its maxWallClockTime and was ended",
 }
 """How planning on a node goes wrong, and what the rejected job says of it."""
+
+IDENTITY = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+)
 
 
 @pytest.fixture(scope="session")
@@ -158,6 +163,51 @@ async def test_a_node_that_plans_badly_has_its_job_rejected_with_one_clear_messa
     }
     assert told == FAILURES
     assert {await ignorant.batch_state(each) for each in ways} <= {"completed", "gone"}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_job_can_be_cancelled_while_a_node_plans_it(
+    ignorant: Client, job_id: str, tmp_path: Path
+) -> None:
+    script = f"sleep 600 & echo $! > {tmp_path}/child; echo $$ > {tmp_path}/shell; wait"
+    manager = job_manager(script)
+    async with receiving() as receiver:
+        message = {"jobId": job_id, "workload": "slow", "callBackUri": receiver.uri}
+        await ignorant.submit(message | {"jobManagerTask": manager})
+        pids = await pids_of(tmp_path)
+        assert (await ignorant.post(f"/jobs/{job_id}/cancel")).status == 202
+        call = await receiver.call()
+        await ended(pids)
+        await ignorant.settled(job_id)
+    assert call.body["Output"]["state"] == "cancelled"
+    assert call.body["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
+    assert len(receiver.calls) == 1
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_the_function_cannot_import_it_does_not_plan(ignorant: Client, job_id: str) -> None:
+    answer = await ignorant.post("/jobs", {"jobId": job_id, "workload": APPLICATION})
+    assert (answer.status, answer.body["field"]) == (400, "workload")
+    assert "there is no workload 'example_workload'; installed: " in answer.body["detail"]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_files_of_another_account_are_planned_with_their_identity(knowing: Client, job_id: str) -> None:
+    inputs = {"text": "text.txt", "account": "hpcdata", "identity": IDENTITY}
+    answer = await knowing.post("/plan", {"jobId": job_id, "workload": APPLICATION, "inputs": inputs})
+    assert (answer.status, answer.body["problems"]) == (200, [])
+    first, second, _ = answer.body["expandedTasks"]
+    home, identity = "https://hpcdata.blob.core.windows.net", {"resourceId": IDENTITY}
+    for task, source in ((first, "inputs/text.txt"), (second, f"job-{job_id}/1/text.txt")):
+        (file,) = task["resourceFiles"]
+        assert (file["httpUrl"], file["identityReference"]) == (f"{home}/{source}", identity)
+        (kept,) = task["outputFiles"]
+        container = kept["destination"]["container"]
+        assert (container["containerUrl"], container["identityReference"]) == (
+            f"{home}/job-{job_id}",
+            identity,
+        )
+        assert container["path"] == f"{task['id']}/text.txt"
 
 
 async def run_there(client: Client, message: Json) -> Traces:
