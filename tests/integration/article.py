@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,16 @@ def node_programs(directory: Path) -> str:
 @asynccontextmanager
 async def stack_with(archive: Path, *, workload_in_function: bool) -> AsyncIterator[Stack]:
     """A stack whose nodes can have the package; its function can import the workload, or can't."""
-    with pytest.MonkeyPatch.context() as environment:
-        if workload_in_function:
-            environment.setenv("PYTHONPATH", str(WORKLOAD), prepend=os.pathsep)
-            environment.setenv("BATCHMGR_WORKLOADS", f"{APPLICATION}={APPLICATION}.workload:ExampleWorkload")
-        options = StackOptions(host="embedded", applications=(f"{APPLICATION}=1.0.0={archive},default",))
-        async with running_stack(options) as stack:
-            yield stack
+    options = StackOptions(host="embedded", applications=(f"{APPLICATION}=1.0.0={archive},default",))
+    async with AsyncExitStack() as resources:
+        with pytest.MonkeyPatch.context() as environment:
+            if workload_in_function:
+                environment.setenv("PYTHONPATH", str(WORKLOAD), prepend=os.pathsep)
+                environment.setenv(
+                    "BATCHMGR_WORKLOADS", f"{APPLICATION}={APPLICATION}.workload:ExampleWorkload"
+                )
+            stack = await resources.enter_async_context(running_stack(options))
+        yield stack
 
 
 def job_manager(script: str = f"exec python3 -m {APPLICATION} job-manager", **fields: Any) -> Json:

@@ -81,9 +81,7 @@ FAILURES = {
 }
 """How planning on a node goes wrong, and what the rejected job says of it."""
 
-IDENTITY = (
-    "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
-)
+IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n"
 
 
 @pytest.fixture(scope="session")
