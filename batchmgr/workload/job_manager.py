@@ -68,9 +68,9 @@ class JobManager:
 
     def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
         self.context = context
-        self.inputs = context.inputs
-        self.job = replace(context.job, environment=dict(context.job.environment))
-        self.finalize_task = TaskSpecification(
+        self.inputs: Mapping[str, Any] = context.inputs
+        self.job: JobSpecification = replace(context.job, environment=dict(context.job.environment))
+        self.finalize_task: TaskSpecification = TaskSpecification(
             id=FINALIZE_TASK_ID, task_type=repository.finalize_entry_point.task_type.__name__
         )
         self._repository = repository
