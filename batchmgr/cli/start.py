@@ -16,6 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blob-port", type=int, default=10000, metavar="PORT", help="default 10000")
     parser.add_argument("--queue-port", type=int, default=10001, metavar="PORT", help="default 10001; 0: any")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep everything here, for the next start")
+    parser.add_argument(
+        "--application",
+        action="append",
+        default=[],
+        metavar="ID=VERSION=ZIPFILE[,default]",
+        help="an application package for the nodes, perhaps as the default version; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
         "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"
@@ -30,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
         blob_port=args.blob_port,
         queue_port=args.queue_port,
         data=args.data,
+        applications=args.application,
         host=args.host,
     )
     return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
