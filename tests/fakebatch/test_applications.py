@@ -73,6 +73,17 @@ async def test_a_task_finds_its_packages_by_their_variables(batch: BatchClient) 
     assert await text_of(batch, "t") == "one\ntwo\n"
 
 
+def test_a_package_that_tasks_want_at_the_same_time_is_unpacked_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        for number in range(500):
+            archive.writestr(f"folder/{number}", "")
+    package = Package(application_id="large", version="1", archive=tmp_path / "large.zip")
+    with ThreadPoolExecutor(4) as threads:
+        failures = [threads.submit(packages.install, package, tmp_path / "there") for _ in range(4)]
+    assert [failure.result() for failure in failures] == [None] * 4
+    assert len(list((tmp_path / "there" / "folder").iterdir())) == 500
+
+
 async def test_the_packages_of_a_pool_are_there_before_its_start_task(batch: BatchClient) -> None:
     pool = models.BatchPoolCreateOptions(
         id="p",
