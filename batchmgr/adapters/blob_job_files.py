@@ -1,5 +1,6 @@
 """What a job's tasks and batchmgr leave for each other in the job's own container."""
 
+import math
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -8,11 +9,13 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.model.ids import job_container
+from batchmgr.model.ids import is_valid_id, job_container
 from batchmgr.model.plan import REPORTS_FOLDER
 from batchmgr.model.report import TaskReport
+from batchmgr.workload.reporting import MAX_MESSAGE
 
 SERVICE = "Blob storage"
+MAX_KEY = 32
 
 
 class BlobJobFiles:
@@ -43,7 +46,8 @@ class BlobJobFiles:
         with service_errors(SERVICE):
             try:
                 listing = self._container(job_id).list_blobs(f"{REPORTS_FOLDER}/", include=["metadata"])
-                return [_report(blob) async for blob in listing]
+                reports = [_report(blob) async for blob in listing]
+                return [report for report in reports if report is not None]
             except ResourceNotFoundError:
                 return []
 
@@ -51,19 +55,21 @@ class BlobJobFiles:
         return self._service.get_container_client(job_container(job_id))
 
 
-def _report(blob: BlobProperties) -> TaskReport:
-    # Whatever a task may have written there: what can't be read is not told.
-    # (An empty value comes back as None.)
+def _report(blob: BlobProperties) -> TaskReport | None:
+    # Tasks may write whatever they like there: what can't be read is not told, nor more than a task may tell.
+    task_id = blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json")
+    if not is_valid_id(task_id):
+        return None
     facts = {name.lower(): text or "" for name, text in (blob.metadata or {}).items()}
     try:
         fraction = float(facts["fraction"])
     except (KeyError, ValueError):
-        fraction = None
+        fraction = math.nan
     return TaskReport(
-        task_id=blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json"),
-        sequence=facts.get("sequence", ""),
+        task_id=task_id,
+        sequence=facts.get("sequence", "")[:MAX_KEY],
         time=blob.last_modified,
-        fraction=fraction,
-        message=unquote(facts.get("message", "")),
-        result_key=facts.get("result", ""),
+        fraction=fraction if 0 <= fraction <= 1 else None,
+        message=unquote(facts.get("message", ""))[:MAX_MESSAGE],
+        result_key=facts.get("result", "")[:MAX_KEY],
     )

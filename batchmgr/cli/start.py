@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="ID=VERSION=ZIPFILE[,default]",
-        help="an application package that tasks can have, perhaps as the default version; may be repeated",
+        help="an application package for the nodes, perhaps as the default version; may be repeated",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
@@ -39,21 +39,20 @@ def run(args: argparse.Namespace) -> int:
         blob_port=args.blob_port,
         queue_port=args.queue_port,
         data=args.data,
+        applications=args.application,
         host=args.host,
-        applications=tuple(args.application),
     )
     return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
 
 
 def _application(text: str) -> str:
-    """The argument as it can be used in any directory."""
-    name, _, rest = text.partition("=")
-    version, _, archive = rest.partition("=")
+    """The argument, if there is a package as it says."""
+    archive = text.partition("=")[2].partition("=")[2]
     if not archive:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=VERSION=ZIPFILE[,default]")
     if not is_zipfile(archive.removesuffix(",default")):
         raise argparse.ArgumentTypeError(f"{archive.removesuffix(',default')!r} is not a zip file")
-    return f"{name}={version}={Path(archive).absolute()}"
+    return text
 
 
 async def _serve(options: StackOptions, *, as_json: bool) -> int:

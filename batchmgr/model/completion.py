@@ -5,12 +5,11 @@ Every job gets it here, whether a workload, a list of tasks or a job manager tas
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from batchmgr.model.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
-from batchmgr.model.ids import job_container
+from batchmgr.model.ids import INTEGER_ID, job_container
 from batchmgr.model.plan import (
     FINALIZE_FILE,
     FINALIZE_TASK_ID,
@@ -20,13 +19,8 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.model.plan_rules import check_plan
-
-MAX_DEPENDENCY_CHARACTERS = 64_000
-"""How many characters all ids in one task's dependencies may have. Ranges of integer ids cost nothing."""
-
-INTEGER_ID = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
-"""Ids that Azure Batch takes as ranges."""
+from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS, check_plan
+from batchmgr.model.task_options import ContainerSettings
 
 
 def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
@@ -42,7 +36,10 @@ def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
 def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
     """The plan of the job, unchecked."""
     tasks = mark_leaves(draft.tasks)
-    gathering, awaited = gather([task.id for task in tasks if task.is_leaf])
+    container = own_container_settings(
+        tasks if draft.job_manager_task is None else (*tasks, draft.job_manager_task)
+    )
+    gathering, awaited = gather([task.id for task in tasks if task.is_leaf], container)
     finalize_blob = OutputFileSpecification(
         source_file_path=FINALIZE_FILE,
         target_blob_path=f"{job_id}.json",
@@ -56,6 +53,7 @@ def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
         environment={**draft.finalize_task.environment, FINALIZE_VARIABLE: finalize_message},
         output_files=(*draft.finalize_task.output_files, finalize_blob),
         depends_on=awaited,
+        container_settings=draft.finalize_task.container_settings or container,
         manifest_need=own_container if draft.asks_for_manifest else None,
     )
     return JobPlan(
@@ -75,7 +73,18 @@ def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:
     return tuple(replace(task, is_leaf=False) if task.id in awaited else task for task in tasks)
 
 
-def gather(ids: Sequence[str]) -> tuple[tuple[TaskPlan, ...], tuple[str, ...]]:
+def own_container_settings(tasks: Sequence[TaskPlan]) -> ContainerSettings | None:
+    """The container for batchmgr's own tasks: that of the first task, since all have one or none has.
+
+    Nodes of a pool that is made for containers fail every task without one (`ContainerTaskSettingsNotFound`).
+    Source: https://github.com/microsoft/ga4gh-tes/issues/525
+    """
+    return next((task.container_settings for task in tasks if task.container_settings is not None), None)
+
+
+def gather(
+    ids: Sequence[str], container: ContainerSettings | None = None
+) -> tuple[tuple[TaskPlan, ...], tuple[str, ...]]:
     """Tasks that do nothing but wait for some of `ids` each, and what there is to wait for in their stead.
 
     There are none unless the ids have more characters than one task can wait for.
@@ -88,6 +97,7 @@ def gather(ids: Sequence[str]) -> tuple[tuple[TaskPlan, ...], tuple[str, ...]]:
             id=f"{RESERVED_PREFIX}gather-{number}",
             display_name="waits for some of the tasks",
             command_line="/bin/sh -c :",
+            container_settings=container,
             depends_on=tuple(group),
         )
         for number, group in enumerate(_groups(named), 1)

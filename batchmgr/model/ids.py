@@ -7,6 +7,9 @@ import re
 from datetime import datetime, timezone
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+INTEGER_ID = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+"""Ids that Azure Batch takes as ranges."""
+
 CONTAINER_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

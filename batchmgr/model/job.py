@@ -11,7 +11,7 @@ from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.event import Event
 from batchmgr.model.report import TaskResult
 from batchmgr.model.states import JobState, may_follow
-from batchmgr.model.task import TaskCounts, TaskError
+from batchmgr.model.task import Reruns, TaskCounts, TaskError
 
 
 class CallbackState(StrEnum):
@@ -64,24 +64,32 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """How far the poller has read the tasks' state transitions.
 
     `seen` holds, with their times, the fingerprints inside the overlap before `until`, so that a transition
-    that becomes visible late is told, and none is told twice. `completed` counts the completed tasks told.
+    that becomes visible late is told, and none is told twice. `completed` counts the completed tasks told,
+    `reruns` holds what was told of tasks that were run again and are not completed.
     """
 
     until: datetime | None = None
     seen: dict[str, datetime] = {}
     completed: int = 0
+    reruns: dict[str, Reruns] = {}
+
+
+class ToldReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A report that was told."""
+
+    time: datetime
+    sequence: str
 
 
 class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the poller has read the tasks' reports.
 
-    `seen` holds, for the tasks that reported (at `times`) inside the overlap before `until`, the sequence of
-    the report that was told; `results` a key for the result of each task that has published one.
+    `seen` holds, for the tasks that reported inside the overlap before `until`, the report that was told;
+    `results` a key for the result of each task that has published one.
     """
 
     until: datetime | None = None
-    times: dict[str, datetime] = {}
-    seen: dict[str, str] = {}
+    seen: dict[str, ToldReport] = {}
     results: dict[str, str] = {}
 
 

@@ -12,11 +12,12 @@ from batchmgr.model.values import value
 
 @value
 class JobPreparationTask:
-    """Runs once on each node before the job's first task there. `AZ_BATCH_JOB_PREP_DIR` keeps its files.
+    """Runs once on each node before the job's first task there.
 
-    >>> unpack = JobPreparationTask(command_line="/bin/sh -c 'tar -xf mesh.tar -C $AZ_BATCH_JOB_PREP_DIR'")
+    >>> unpack = JobPreparationTask(command_line="tar -xf mesh.tar")
 
-    Without `wait_for_success`, tasks start even where it failed.
+    The job's tasks find its working directory in `AZ_BATCH_JOB_PREP_WORKING_DIR`, which is not set for this
+    task itself. Without `wait_for_success`, tasks start even where it failed.
     """
 
     command_line: str

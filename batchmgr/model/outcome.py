@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
+import msgspec
+
 from batchmgr.model.job import FailedTask, JobError
 from batchmgr.model.plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
 from batchmgr.model.states import JobState
@@ -89,17 +91,31 @@ def decide(
         )
         return Outcome(state=JobState.TIMED_OUT, error=late)
     if work and done == len(work):
-        return Outcome(state=JobState.FAILED, error=_finalize_error(details))
+        return Outcome(state=JobState.FAILED, error=_finalize_error(final, details))
     state = JobState.PARTIAL if done else JobState.FAILED
-    return Outcome(state=state, error=_task_error(work, job, details))
+    error = _task_error(work, job, details)
+    if final is not None and final.has_failed:
+        reason = _why_finalize_failed(final, details)
+        also = f"{error.message.rstrip('.')}. The FinalizeTask failed too: {reason}"
+        error = msgspec.structs.replace(error, message=also)
+    return Outcome(state=state, error=error)
 
 
-def _finalize_error(details: Mapping[str, FailedTask]) -> JobError:
-    failed = details.get(FINALIZE_TASK_ID)
-    reason = failed.error.message if failed and failed.error else "it did not run to its end"
+def _finalize_error(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> JobError:
+    reason = _why_finalize_failed(final, details)
     return JobError(
         code="FinalizeTaskFailed", message=f"All tasks succeeded, but the FinalizeTask failed: {reason}"
     )
+
+
+def _why_finalize_failed(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> str:
+    looked_at = details.get(FINALIZE_TASK_ID)
+    error = looked_at.error if looked_at else final.error if final else None
+    if error is not None:
+        return error.message
+    if final is not None and final.exit_code is not None:
+        return f"exit code {final.exit_code}"
+    return "it did not run to its end"
 
 
 def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask]) -> JobError:

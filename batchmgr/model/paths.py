@@ -31,6 +31,7 @@ def check_input_file(file: InputFileSpecification, *, field: str) -> None:
     """
     if file.file_mode and not _FILE_MODE.fullmatch(file.file_mode):
         raise InvalidJobError("must be a mode in octal, such as 0770", field=f"{field}.fileMode")
+    _check_identity(file.identity_reference, field)
     if not (file.is_prefix and file.target_file_path == ""):
         check_target_file_path(file.target_file_path, field=f"{field}.targetFilePath")
     if not file.http_url:
@@ -38,9 +39,10 @@ def check_input_file(file: InputFileSpecification, *, field: str) -> None:
         check_blob_path(path, field=f"{field}.sourceBlobPath")
         _check_container(file.container_name, file.storage_account_name, field)
         return
-    if file.source_blob_path or file.container_name:
+    if file.source_blob_path or file.container_name or file.storage_account_name:
         raise InvalidJobError(
-            "give either httpUrl or containerName and sourceBlobPath, not both", field=field
+            "give either httpUrl or storageAccountName, containerName and sourceBlobPath, not both",
+            field=field,
         )
     if not is_web_url(file.http_url):
         raise InvalidJobError("must be an http or https URL", field=f"{field}.httpUrl")
@@ -51,6 +53,7 @@ def check_output_file(file: OutputFileSpecification, *, field: str) -> None:
 
     `field` is the JSON path of the file, such as `tasks[0].outputFiles[1]`. Raises `InvalidJobError`.
     """
+    _check_identity(file.identity_reference, field)
     check_source_file_path(file.source_file_path, field=f"{field}.sourceFilePath")
     if file.blob_path or not file.is_pattern:
         check_blob_path(file.blob_path, field=f"{field}.targetBlobPath")
@@ -90,6 +93,20 @@ def _check_relative(path: str, field: str) -> None:
         raise InvalidJobError(f"must be relative: {path!r}", field=field)
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise InvalidJobError(f"must not hold empty parts, '.' or '..': {path!r}", field=field)
+
+
+def is_resource_id(text: str) -> bool:
+    """Whether this can be the id of an Azure resource, which is a path."""
+    return text.startswith("/") and not _CONTROL.search(text) and " " not in text
+
+
+def _check_identity(reference: str, field: str) -> None:
+    if reference and not is_resource_id(reference):
+        raise InvalidJobError(
+            "must be the resource id of a managed identity (/subscriptions/…/userAssignedIdentities/…), "
+            f"not its name or client id: {reference!r}",
+            field=f"{field}.identityReference",
+        )
 
 
 def _check_container(container: str, account: str, field: str) -> None:

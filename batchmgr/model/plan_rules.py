@@ -12,10 +12,16 @@ from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.ids import INTEGER_ID
 from batchmgr.model.job_specification import AutoPoolSpecification, JobSpecification
+from batchmgr.model.paths import is_resource_id
 from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.task_rules import (
+    INT32,
+    LONGEST_RELEASE,
+    MAX_SLOTS,
     environment_problems,
+    in_range,
     package_problems,
     positive,
     run_problems,
@@ -24,6 +30,16 @@ from batchmgr.model.task_rules import (
 
 PRIORITIES = range(-1000, 1001)
 SHORTEST_AUTOSCALE_INTERVAL = timedelta(minutes=5)
+LONGEST_AUTOSCALE_INTERVAL = timedelta(hours=168)
+MAX_POOL_PACKAGES = 10
+"""These three: https://learn.microsoft.com/javascript/api/@azure-rest/batch/batchpoolcreateoptions"""
+
+MAX_DEPENDENCY_CHARACTERS = 64_000
+"""How many characters all ids in one task's dependencies may have. Ranges of integer ids cost nothing.
+
+Source: https://learn.microsoft.com/rest/api/batchservice/task/add, TaskDependencies.taskIds
+"""
+
 _NO_IDENTITY = (
     "Azure Batch gives no managed identity to an autoPool: use a pool that has it (poolId), or leave the "
     "identity out where the file is in batchmgr's own storage account"
@@ -48,12 +64,53 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
         yield from task_problems(task, f"tasks[{index}]")
     yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
     yield from _id_problems(plan.tasks)
+    yield from _dependency_problems(plan.tasks)
+    yield from _container_problems(plan)
     if plan.job.auto_pool is not None:
         yield from _auto_pool_problems(plan.job.auto_pool)
         for field, files in _files(plan):
             yield from _identity_problems(field, files)
-        for index, task in enumerate(plan.tasks):
-            yield from _capability_problems(task, plan.job.auto_pool, f"tasks[{index}]")
+        for field, task in _named_tasks(plan):
+            yield from _capability_problems(task, plan.job.auto_pool, field)
+
+
+def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
+    """The tasks that somebody may have described, each with its field."""
+    for index, task in enumerate(plan.tasks):
+        yield f"tasks[{index}]", task
+    yield "finalizeTask", plan.finalize_task
+    if plan.job_manager_task is not None:
+        yield "jobManagerTask", plan.job_manager_task
+
+
+def _dependency_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
+    for index, task in enumerate(tasks):
+        named = [parent for parent in task.depends_on if not INTEGER_ID.fullmatch(parent)]
+        if sum(map(len, named)) > MAX_DEPENDENCY_CHARACTERS:
+            yield InvalidJobError(
+                f"the ids of {len(named)} tasks have more than {MAX_DEPENDENCY_CHARACTERS} characters: use "
+                "integer ids (1, 2, 3, …), which become ranges, or tasks in between that wait for some each",
+                field=f"tasks[{index}].dependsOn",
+            )
+
+
+def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
+    """A pool runs its tasks in containers, all of them, or none.
+
+    Nodes that are made for containers fail a task without one (`ContainerTaskSettingsNotFound`), other nodes
+    one that has it. Source: https://learn.microsoft.com/rest/api/batchservice/task/add, containerSettings,
+    and https://github.com/microsoft/ga4gh-tes/issues/525
+    """
+    pool = plan.job.auto_pool
+    in_containers = pool is not None and bool(pool.container_image_names)
+    in_containers = in_containers or any(task.container_settings for _, task in _named_tasks(plan))
+    for field, task in _named_tasks(plan):
+        if in_containers and task.container_settings is None:
+            yield InvalidJobError(
+                "required, since this pool runs its tasks in containers, as other tasks of this job or its "
+                "containerImageNames tell: Azure Batch would fail a task without it",
+                field=f"{field}.containerSettings",
+            )
 
 
 def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
@@ -113,14 +170,19 @@ def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:
         yield InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
     if job.priority not in PRIORITIES:
         yield InvalidJobError(f"must be from -1000 to 1000, not {job.priority}", field="priority")
-    if job.max_parallel_tasks < 1 and job.max_parallel_tasks != -1:
+    if job.max_parallel_tasks != -1 and not 1 <= job.max_parallel_tasks <= INT32[-1]:
         yield InvalidJobError("must be 1 or more, or -1 for no limit", field="maxParallelTasks")
     yield from positive(job.max_wall_clock_time, "maxWallClockTime")
     yield from environment_problems(job.environment, "environment")
     if job.job_preparation_task is not None:
-        yield from run_problems(job.job_preparation_task, "jobPreparationTask")
+        task = job.job_preparation_task
+        yield from run_problems(task, "jobPreparationTask")
+        yield from in_range(task.max_task_retry_count, -1, INT32[-1], "jobPreparationTask.maxTaskRetryCount")
     if job.job_release_task is not None:
         yield from run_problems(job.job_release_task, "jobReleaseTask")
+        limit = job.job_release_task.max_wall_clock_time
+        if limit is not None and limit > LONGEST_RELEASE:
+            yield InvalidJobError("must be PT15M or shorter", field="jobReleaseTask.maxWallClockTime")
         if job.job_preparation_task is None:
             yield InvalidJobError(
                 "Azure Batch runs it only where a jobPreparationTask has run: give one too",
@@ -131,8 +193,15 @@ def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:
 def _auto_pool_problems(pool: AutoPoolSpecification) -> Iterator[InvalidJobError]:
     field = "autoPool"
     has_targets = bool(pool.target_dedicated_nodes or pool.target_low_priority_nodes)
-    if min(pool.target_dedicated_nodes, pool.target_low_priority_nodes) < 0:
-        yield InvalidJobError("must be 0 or more", field=f"{field}.targetDedicatedNodes")
+    yield from in_range(pool.target_dedicated_nodes, 0, INT32[-1], f"{field}.targetDedicatedNodes")
+    yield from in_range(pool.target_low_priority_nodes, 0, INT32[-1], f"{field}.targetLowPriorityNodes")
+    for name, text in (("vmSize", pool.vm_size), ("nodeAgentSkuId", pool.node_agent_sku_id)):
+        if not text.strip():
+            yield InvalidJobError("must not be empty", field=f"{field}.{name}")
+    if pool.subnet_id and not is_resource_id(pool.subnet_id):
+        yield InvalidJobError(
+            "must be the resource id of a subnet (/subscriptions/…/subnets/…)", field=f"{field}.subnetId"
+        )
     if has_targets and pool.autoscale_formula:
         yield InvalidJobError(
             "give either targetDedicatedNodes and targetLowPriorityNodes, or an autoscaleFormula",
@@ -145,17 +214,21 @@ def _auto_pool_problems(pool: AutoPoolSpecification) -> Iterator[InvalidJobError
             field=f"{field}.targetDedicatedNodes",
         )
     interval = pool.autoscale_evaluation_interval
-    if interval is not None and interval < SHORTEST_AUTOSCALE_INTERVAL:
-        yield InvalidJobError("must be PT5M or longer", field=f"{field}.autoscaleEvaluationInterval")
-    if not 1 <= pool.task_slots_per_node <= 256:
-        yield InvalidJobError("must be from 1 to 256", field=f"{field}.taskSlotsPerNode")
+    if interval is not None and not SHORTEST_AUTOSCALE_INTERVAL <= interval <= LONGEST_AUTOSCALE_INTERVAL:
+        yield InvalidJobError("must be from PT5M to P7D", field=f"{field}.autoscaleEvaluationInterval")
+    yield from in_range(pool.task_slots_per_node, 1, MAX_SLOTS, f"{field}.taskSlotsPerNode")
     image = pool.image
     named = bool(image.publisher and image.offer and image.sku)
     if named == bool(image.virtual_machine_image_id):
         yield InvalidJobError(
             "give publisher, offer and sku, or virtualMachineImageId", field=f"{field}.image"
         )
-    yield from package_problems(pool.application_packages, f"{field}.applicationPackages")
+    if len(pool.application_packages) > MAX_POOL_PACKAGES:
+        yield InvalidJobError(
+            f"a pool has {MAX_POOL_PACKAGES} at most: give the others to the tasks that need them",
+            field=f"{field}.applicationPackages",
+        )
+    yield from package_problems(pool.application_packages, f"{field}.applicationPackages", of_pool=True)
 
 
 def _files(plan: JobPlan) -> Iterator[tuple[str, Files]]:
@@ -163,8 +236,7 @@ def _files(plan: JobPlan) -> Iterator[tuple[str, Files]]:
     for name, node_task in nodes.items():
         if node_task is not None:
             yield f"{name}.inputFiles", node_task.input_files
-    for index, task in enumerate((*plan.tasks, plan.finalize_task)):
-        field = "finalizeTask" if task is plan.finalize_task else f"tasks[{index}]"
+    for field, task in _named_tasks(plan):
         yield f"{field}.inputFiles", task.input_files
         yield f"{field}.outputFiles", task.output_files
         if task.multi_instance_settings is not None:

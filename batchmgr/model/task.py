@@ -12,7 +12,8 @@ import msgspec
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a task failed: from the task's own report where there is one, else from Azure Batch.
 
-    `type` is the exception's type or Azure Batch's failure code; `stderr` the last lines of stderr.txt.
+    `type` is the exception's type or Azure Batch's failure code; `stderr` the last lines of stderr.txt;
+    `field` the field of the job message that a job manager task found wrong.
     """
 
     type: str
@@ -20,6 +21,17 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     category: str = ""
     traceback: str = ""
     stderr: str = ""
+    field: str = ""
+
+
+class Reruns(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """How often a task was run again: after a failure, and after its node was taken away."""
+
+    retry_count: int = 0
+    requeue_count: int = 0
+
+
+NO_RERUNS = Reruns()
 
 
 class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -49,9 +61,15 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
         return self.state == "completed" and self.result != "success"
 
     @property
+    def reruns(self) -> Reruns:
+        """How often the task was run again."""
+        return Reruns(retry_count=self.retry_count, requeue_count=self.requeue_count)
+
+    @property
     def fingerprint(self) -> str:
         """Equal for two snapshots that tell the same: what was already announced is not announced again."""
-        return f"{self.task_id}|{self.state}|{self.result}|{self.retry_count}|{self.requeue_count}"
+        state = "running" if self.state == "preparing" else self.state  # nobody is told of the difference
+        return f"{self.task_id}|{state}|{self.result}|{self.retry_count}|{self.requeue_count}"
 
 
 class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

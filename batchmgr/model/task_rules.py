@@ -10,12 +10,13 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.model.files import FINALIZE_CONTAINER, InputFileSpecification, OutputFileSpecification
 from batchmgr.model.ids import is_valid_id
 from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
-from batchmgr.model.paths import check_input_file, check_output_file
+from batchmgr.model.paths import check_input_file, check_output_file, is_resource_id
 from batchmgr.model.plan import RESERVED_PREFIX, TaskPlan
 from batchmgr.model.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
     ExitConditions,
+    ExitOptions,
     MultiInstanceSettings,
     UserIdentity,
 )
@@ -23,6 +24,29 @@ from batchmgr.model.task_options import (
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _APPLICATION_VERSION = re.compile(r"[A-Za-z0-9_.-]{0,64}")
+_PACKAGE_RESOURCE_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Batch/batchAccounts/[^/]+"
+    r"/applications/[A-Za-z0-9_-]{1,64}",
+    re.IGNORECASE,
+)
+MAX_DISPLAY_NAME = 1024
+"""Source: https://learn.microsoft.com/python/api/azure-batch/azure.batch.models.batchtaskcreateoptions"""
+
+MAX_SLOTS = 256
+"""No node has more. Source: https://learn.microsoft.com/azure/batch/batch-parallel-node-tasks"""
+
+MAX_VARIABLE_BYTES = 128 * 1024 - 1
+"""Linux starts no program with a longer variable (MAX_ARG_STRLEN). Source: execve(2)"""
+
+LONGEST_RELEASE = timedelta(minutes=15)
+"""Source: https://learn.microsoft.com/rest/api/batchservice/job/add, JobReleaseTask.maxWallClockTime"""
+
+LONGEST_TIME = timedelta(days=10_675_199)
+"""What a .NET TimeSpan holds, by which Azure Batch counts."""
+
+INT32 = range(-(2**31), 2**31)
+"""The numbers of Azure Batch's interface."""
+
 ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 _ -"
 
 
@@ -37,10 +61,13 @@ def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterat
         if is_own and file.container_name == FINALIZE_CONTAINER:
             continue  # the finalize blob
         yield from _checked(check_output_file, file, f"{field}.outputFiles[{index}]")
-    if task.max_task_retry_count < -1:
-        yield InvalidJobError("must be -1 or more", field=f"{field}.maxTaskRetryCount")
-    if task.required_slots < 1:
-        yield InvalidJobError("must be 1 or more", field=f"{field}.requiredSlots")
+    if len(task.display_name) > MAX_DISPLAY_NAME:
+        yield InvalidJobError(
+            f"has {len(task.display_name)} characters; {MAX_DISPLAY_NAME} is the most",
+            field=f"{field}.displayName",
+        )
+    yield from in_range(task.max_task_retry_count, -1, INT32[-1], f"{field}.maxTaskRetryCount")
+    yield from in_range(task.required_slots, 1, MAX_SLOTS, f"{field}.requiredSlots")
     if task.exit_conditions is not None:
         yield from _exit_problems(task.exit_conditions, f"{field}.exitConditions")
     yield from package_problems(task.application_packages, f"{field}.applicationPackages")
@@ -76,14 +103,21 @@ def environment_problems(environment: Mapping[str, str], field: str) -> Iterator
             yield InvalidJobError("not an environment variable", field=f"{field}.{name}")
         elif name.upper().startswith("AZ_BATCH_"):
             yield InvalidJobError("AZ_BATCH_ variables are set by Azure Batch", field=f"{field}.{name}")
+        elif len(f"{name}={value}".encode(errors="replace")) > MAX_VARIABLE_BYTES:
+            yield InvalidJobError(
+                "longer than the 128 KiB that a program can be started with: put it in a file and name that "
+                "in inputFiles",
+                field=f"{field}.{name}",
+            )
 
 
 def package_problems(
-    packages: Iterable[ApplicationPackageReference], field: str
+    packages: Iterable[ApplicationPackageReference], field: str, *, of_pool: bool = False
 ) -> Iterator[InvalidJobError]:
-    """What is wrong with references to application packages."""
+    """What is wrong with references to application packages. Those of a pool may be full resource ids."""
     for index, package in enumerate(packages):
-        if not _APPLICATION_ID.fullmatch(package.application_id):
+        is_id = _APPLICATION_ID.fullmatch(package.application_id)
+        if not is_id and not (of_pool and _PACKAGE_RESOURCE_ID.fullmatch(package.application_id)):
             yield InvalidJobError(ID_RULE, field=f"{field}[{index}].applicationId")
         if not _APPLICATION_VERSION.fullmatch(package.version):
             yield InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ - .", field=f"{field}[{index}].version")
@@ -93,6 +127,15 @@ def positive(time: timedelta | None, field: str) -> Iterator[InvalidJobError]:
     """What is wrong with a limit of time."""
     if time is not None and time <= timedelta(0):
         yield InvalidJobError("must be longer than zero, such as PT6H", field=field)
+    if time is not None and time > LONGEST_TIME:
+        yield InvalidJobError("longer than Azure Batch counts: leave it out for no limit", field=field)
+
+
+def in_range(number: int, least: int, most: int, field: str) -> Iterator[InvalidJobError]:
+    """What is wrong with a number."""
+    if not least <= number <= most:
+        limits = f"{least} or more" if most == INT32[-1] and number < least else f"from {least} to {most}"
+        yield InvalidJobError(f"must be {limits}, not {number}", field=field)
 
 
 def _command_problems(command_line: str, field: str) -> Iterator[InvalidJobError]:
@@ -101,12 +144,31 @@ def _command_problems(command_line: str, field: str) -> Iterator[InvalidJobError
 
 
 def _exit_problems(conditions: ExitConditions, field: str) -> Iterator[InvalidJobError]:
-    for options in conditions.all_options:
-        yield from _one_of(options.job_action, ("none", "disable", "terminate"), f"{field}.jobAction")
-        yield from _one_of(options.dependency_action, ("", "satisfy", "block"), f"{field}.dependencyAction")
+    for place, options in _exit_options(conditions):
+        own = f"{field}.{place}"
+        yield from _one_of(options.job_action, ("none", "disable", "terminate"), f"{own}.jobAction")
+        yield from _one_of(options.dependency_action, ("", "satisfy", "block"), f"{own}.dependencyAction")
+    for index, mapping in enumerate(conditions.exit_codes):
+        yield from in_range(mapping.code, INT32[0], INT32[-1], f"{field}.exitCodes[{index}].code")
     for index, span in enumerate(conditions.exit_code_ranges):
+        own = f"{field}.exitCodeRanges[{index}]"
+        yield from in_range(span.start, INT32[0], INT32[-1], f"{own}.start")
+        yield from in_range(span.end, INT32[0], INT32[-1], f"{own}.end")
         if span.start > span.end:
-            yield InvalidJobError("start must not be above end", field=f"{field}.exitCodeRanges[{index}]")
+            yield InvalidJobError("start must not be above end", field=own)
+
+
+def _exit_options(conditions: ExitConditions) -> Iterator[tuple[str, ExitOptions]]:
+    for index, mapping in enumerate(conditions.exit_codes):
+        yield f"exitCodes[{index}].exitOptions", mapping.exit_options
+    for index, span in enumerate(conditions.exit_code_ranges):
+        yield f"exitCodeRanges[{index}].exitOptions", span.exit_options
+    others = {
+        "preProcessingError": conditions.pre_processing_error,
+        "fileUploadError": conditions.file_upload_error,
+        "default": conditions.default,
+    }
+    yield from ((name, options) for name, options in others.items() if options is not None)
 
 
 def _container_problems(settings: ContainerSettings, field: str) -> Iterator[InvalidJobError]:
@@ -117,6 +179,11 @@ def _container_problems(settings: ContainerSettings, field: str) -> Iterator[Inv
     if bool(settings.registry_server) != bool(settings.registry_identity_reference):
         yield InvalidJobError(
             "give registryServer and registryIdentityReference together", field=f"{field}.registryServer"
+        )
+    if settings.registry_identity_reference and not is_resource_id(settings.registry_identity_reference):
+        yield InvalidJobError(
+            "must be the resource id of a managed identity (/subscriptions/…/userAssignedIdentities/…)",
+            field=f"{field}.registryIdentityReference",
         )
 
 
@@ -131,8 +198,7 @@ def _multi_instance_problems(
     task: TaskPlan, settings: MultiInstanceSettings, field: str
 ) -> Iterator[InvalidJobError]:
     own = f"{field}.multiInstanceSettings"
-    if settings.number_of_instances < 1:
-        yield InvalidJobError("must be 1 or more", field=f"{own}.numberOfInstances")
+    yield from in_range(settings.number_of_instances, 1, INT32[-1], f"{own}.numberOfInstances")
     yield from _command_problems(settings.coordination_command_line, f"{own}.coordinationCommandLine")
     yield from file_problems(settings.common_input_files, f"{own}.commonInputFiles")
     if task.required_slots != 1:

@@ -18,6 +18,9 @@ MAX_DIAGNOSED = 20
 EXIT_CODE = "FailureExitCode"
 """Azure Batch's code for a task that ended with another exit code than 0."""
 
+CATEGORIES = {"input": "BadInput", "retryable": "Retryable", "infrastructure": "Infrastructure"}
+"""What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
+
 MAX_STDERR = 2048
 MAX_REPORT = 16 * 1024
 MAX_TEXT = 2000
@@ -30,6 +33,7 @@ class TaskReport(msgspec.Struct, frozen=True):
     message: str
     traceback: str = ""
     kind: str = "error"
+    field: str = ""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
@@ -55,9 +59,10 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
     if task.exit_code and (said is None or said.type == EXIT_CODE):
         # Azure Batch only says that there was an exit code; the program itself says more.
         message = f"exit code {task.exit_code}" + (f": {last_words}" if last_words else "")
+    again = f" (after {task.retry_count} retries)" if task.retry_count else ""
     fallback = TaskError(
         type=said.type if said else EXIT_CODE,
-        message=message,
+        message=message + again,
         category=said.category if said else "",
         stderr=stderr,
     )
@@ -69,8 +74,9 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         return fallback
     return TaskError(
         type=told.type,
-        message=told.message[:MAX_TEXT],
-        category="BadInput" if told.kind == "input" else fallback.category,
+        message=told.message[:MAX_TEXT] + again,
+        category=CATEGORIES.get(told.kind, fallback.category),
         traceback=told.traceback[-MAX_TEXT:],
         stderr=stderr,
+        field=told.field,
     )

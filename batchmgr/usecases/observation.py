@@ -2,14 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from batchmgr.model.event import Event
 from batchmgr.model.job import FailedTask, JobRecord, PollCursor
-from batchmgr.model.task import TaskCounts, TaskSnapshot
+from batchmgr.model.plan import FINALIZE_TASK_ID
+from batchmgr.model.task import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit
 from batchmgr.usecases.diagnosis import MAX_DIAGNOSED, diagnose
@@ -45,19 +46,25 @@ async def observe_end(
     since = read_from(job.value)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
     rest = _unseen(job.value.cursor, recent)
+    told: set[str] = set()
     if job.value.cursor.completed + sum(task.state == "completed" for task in rest) != counts.completed:
         log = await ports.events.read(job.value.job_id, 0, sys.maxsize)
         told = {event.id for event in log}
         rest = [t for t in tasks if not told.issuperset(e.id for e in task_events(job.value.job_id, t))]
-    return await _tell(ports, job, rest, counts)
+    return await _tell(ports, job, rest, counts, told)
 
 
 async def _tell(
-    ports: Ports, job: Versioned[JobRecord], fresh: Sequence[TaskSnapshot], counts: TaskCounts
+    ports: Ports,
+    job: Versioned[JobRecord],
+    fresh: Sequence[TaskSnapshot],
+    counts: TaskCounts,
+    told: Collection[str] = (),
 ) -> Versioned[JobRecord]:
     """Tell of these tasks, oldest first, some hundreds with each change of the record; then of the counts.
 
-    The counts come last: until they are saved, the next poll begins again where this one was cut off.
+    `told` are ids of events that are known to be in the log. The counts come last: until they are saved, the
+    next poll begins again where this one was cut off.
     """
     in_order = sorted(fresh, key=lambda task: task.state_transition_time)
     for start in range(0, len(in_order), TASKS_AT_ONCE):
@@ -68,7 +75,8 @@ async def _tell(
             failed_tasks=(*job.value.failed_tasks, *failed.values()),
             cursor=_advanced(job.value.cursor, some),
         )
-        job = await commit(ports, job, record, _events(record, some, failed))
+        events = [e for e in _events(job.value, some, failed) if e.id not in told]
+        job = await commit(ports, job, record, events)
     if counts != job.value.counts:
         record = job.value.change(ports.clock.now(), counts=counts)
         job = await commit(ports, job, record, [progress_event(record)])
@@ -82,17 +90,27 @@ def _unseen(cursor: PollCursor, tasks: Sequence[TaskSnapshot]) -> list[TaskSnaps
 def _advanced(cursor: PollCursor, fresh: Sequence[TaskSnapshot]) -> PollCursor:
     seen = cursor.seen | {task.fingerprint: task.state_transition_time for task in fresh}
     until = max(seen.values())
+    reruns = dict(cursor.reruns)
+    for task in fresh:
+        if task.state == "completed":
+            reruns.pop(task.task_id, None)
+        elif task.reruns != NO_RERUNS:
+            reruns[task.task_id] = task.reruns
     return PollCursor(
         until=until,
         seen={fingerprint: time for fingerprint, time in seen.items() if time >= until - OVERLAP},
         completed=cursor.completed + sum(task.state == "completed" for task in fresh),
+        reruns=reruns,
     )
 
 
 async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapshot]) -> dict[str, FailedTask]:
     known = {task.task_id for task in record.failed_tasks}
     room = MAX_DIAGNOSED - len(known)
-    failed = [task for task in fresh if task.has_failed and task.task_id not in known][: max(0, room)]
+    failed = [task for task in fresh if task.has_failed and task.task_id not in known]
+    # The FinalizeTask comes last, and tells of another failure than those of the others.
+    final = [task for task in failed if task.task_id == FINALIZE_TASK_ID]
+    failed = [task for task in failed if task not in final][: max(0, room)] + final
     found = await asyncio.gather(*(diagnose(ports, record.job_id, task) for task in failed))
     return {task.task_id: task for task in found}
 
@@ -102,5 +120,5 @@ def _events(record: JobRecord, fresh: Sequence[TaskSnapshot], failed: dict[str, 
     for task in fresh:
         told = failed.get(task.task_id)
         full = msgspec.structs.replace(task, error=told.error) if told else task
-        events.extend(task_events(record.job_id, full))
+        events.extend(task_events(record.job_id, full, record.cursor.reruns.get(task.task_id, NO_RERUNS)))
     return events

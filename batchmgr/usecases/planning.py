@@ -107,6 +107,8 @@ def lay_out_job(
     else:
         context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
         draft = draft_job(workloads.load(message.workload), context)
+        if draft.job.auto_pool is not None and not message.pool_id:
+            draft.job.pool_id = ""  # which was batchmgr's default: the workload has chosen otherwise
     return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
 
 

@@ -12,12 +12,13 @@ import msgspec
 
 from batchmgr.errors import ServiceError
 from batchmgr.model.event import Event
-from batchmgr.model.job import JobRecord, ReportCursor
+from batchmgr.model.job import JobRecord, ReportCursor, ToldReport
 from batchmgr.model.plan import REPORTS_FOLDER
 from batchmgr.model.report import TaskReport, TaskResult
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit
 from batchmgr.wire.events import report_event, result_event
+from batchmgr.workload.reporting import MAX_RESULT_BYTES as MAX_ONE_RESULT_BYTES
 
 OVERLAP = timedelta(seconds=5)
 """How far before the newest known report the next reading begins: the service counts in seconds."""
@@ -39,7 +40,7 @@ async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[
         report
         for report in await ports.files.reports(job.value.job_id)
         if (cursor.until is None or report.time >= cursor.until - OVERLAP)
-        and cursor.seen.get(report.task_id) != report.sequence
+        and (report.task_id not in cursor.seen or cursor.seen[report.task_id].sequence != report.sequence)
     ]
     fresh.sort(key=lambda report: report.time)
     for start in range(0, len(fresh), REPORTS_AT_ONCE):
@@ -85,21 +86,22 @@ async def _result(ports: Ports, job_id: str, task_id: str) -> TaskResult | None:
     try:
         body = await ports.files.read(job_id, f"{REPORTS_FOLDER}/{task_id}.json")
         content = msgspec.json.decode(body) if body else None
-    except (ServiceError, msgspec.DecodeError):
+    except (ServiceError, msgspec.DecodeError, RecursionError):
         return None
     result = content.get("result") if isinstance(content, dict) else None
-    return TaskResult(task_id=task_id, result=result) if isinstance(result, dict) else None
+    if not isinstance(result, dict) or len(msgspec.json.encode(result)) > MAX_ONE_RESULT_BYTES:
+        return None  # not what a workload's task leaves
+    return TaskResult(task_id=task_id, result=result)
 
 
 def _advanced(cursor: ReportCursor, reports: Sequence[TaskReport]) -> ReportCursor:
-    until = max(report.time for report in reports)
-    times = cursor.times | {report.task_id: report.time for report in reports}
-    recent = {task_id: time for task_id, time in times.items() if time >= until - OVERLAP}
-    seen = cursor.seen | {report.task_id: report.sequence for report in reports}
+    told = {report.task_id: ToldReport(time=report.time, sequence=report.sequence) for report in reports}
+    seen = cursor.seen | told
+    # Time must not go back, whatever the order in which storage shows reports: some would be told again.
+    until = max(*(report.time for report in reports), cursor.until or reports[0].time)
+    recent = {task_id: report for task_id, report in seen.items() if report.time >= until - OVERLAP}
     results = dict(cursor.results)
     for report in reports:
         if report.result_key and (report.task_id in results or len(results) < MAX_RESULTS):
             results[report.task_id] = report.result_key
-    return ReportCursor(
-        until=until, times=recent, seen={task_id: seen[task_id] for task_id in recent}, results=results
-    )
+    return ReportCursor(until=until, seen=recent, results=results)

@@ -47,10 +47,11 @@ def resource_file(file: InputFileSpecification, grants: Grants) -> Json:
     """A file for Azure Batch to download."""
     mode: Json = {"fileMode": file.file_mode} if file.file_mode else {}
     if file.http_url:
-        return {"httpUrl": file.http_url, "filePath": file.target_file_path, **mode}
+        source: Json = {"httpUrl": file.http_url, "filePath": file.target_file_path}
+        return {**source, **mode, **identity(file.identity_reference)}
     grant = grants[file.need]
     if file.is_prefix:
-        source: Json = {"storageContainerUrl": grant.container_url, "blobPrefix": file.source_blob_path}
+        source = {"storageContainerUrl": grant.container_url, "blobPrefix": file.source_blob_path}
     else:
         source = {"httpUrl": grant.blob_url(file.source_blob_path)}
     return {**source, "filePath": file.target_file_path, **mode, **grant.identity}

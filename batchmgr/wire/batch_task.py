@@ -6,9 +6,10 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.completion import INTEGER_ID, MAX_DEPENDENCY_CHARACTERS
+from batchmgr.model.ids import INTEGER_ID
 from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
 from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
+from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS
 from batchmgr.model.task_options import (
     ApplicationPackageReference,
     ContainerSettings,

@@ -10,7 +10,7 @@ from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
 from batchmgr.model.report import TaskReport
 from batchmgr.model.states import JobState
-from batchmgr.model.task import TaskSnapshot
+from batchmgr.model.task import NO_RERUNS, Reruns, TaskSnapshot
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
@@ -64,15 +64,16 @@ def progress_event(record: JobRecord) -> Event:
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 
-def task_events(job_id: str, task: TaskSnapshot) -> list[Event]:
+def task_events(job_id: str, task: TaskSnapshot, told: Reruns = NO_RERUNS) -> list[Event]:
     """What one snapshot of a task tells: a retry, a preemption, that it runs, that it ended.
 
-    `task.running` is told when the poller sees the task running; a task quicker than that has none.
+    `told` are the retries and preemptions that were told before. `task.running` is told when the poller sees
+    the task running; a task quicker than that has none.
     """
     kinds: list[tuple[str, int]] = []
-    if task.requeue_count:
+    if task.requeue_count > told.requeue_count:
         kinds.append((TASK_PREEMPTED, task.requeue_count))
-    if task.retry_count:
+    if task.retry_count > told.retry_count:
         kinds.append((TASK_RETRIED, task.retry_count))
     run = task.retry_count + task.requeue_count
     if task.state in {"preparing", "running"}:

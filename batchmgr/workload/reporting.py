@@ -43,6 +43,7 @@ class Reporter:
         self._clock = clock
         self._next_time = 0.0
         self._is_unsent = False
+        self._has_failed = False
         self._result_key = ""
 
     @classmethod
@@ -60,18 +61,22 @@ class Reporter:
     def report_progress(self, fraction: float, message: str) -> None:
         """Keep it, and send it if the last one was sent long enough ago."""
         self.fraction = min(1.0, max(0.0, float(fraction)))
-        self.message = str(message)[:MAX_MESSAGE]
+        self.message = str(message)[:MAX_MESSAGE].encode(errors="replace").decode()
         self._is_unsent = True
         if self._clock() >= self._next_time:
             self._try_to_send()
 
     def publish_result(self, result: Mapping[str, object]) -> None:
-        """Keep it, and send it now. Raises `ValueError` if it is no JSON object or too large."""
+        """Keep it, and send it now, unless storage has just failed.
+
+        Raises `ValueError` if it is no JSON object or too large.
+        """
         if not isinstance(result, Mapping):
             raise ValueError(f"a result must be a mapping, not {type(result).__name__}")
         try:
             encoded = json.dumps(dict(result), allow_nan=False, sort_keys=True)
-        except (TypeError, ValueError) as error:
+            json.dumps(json.loads(encoded), ensure_ascii=False).encode()  # half characters can't be sent
+        except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the result is not JSON: {error}") from error
         if len(encoded) > MAX_RESULT_BYTES:
             raise ValueError(
@@ -81,7 +86,8 @@ class Reporter:
         self.result = json.loads(encoded)
         self._result_key = hashlib.sha256(encoded.encode()).hexdigest()[:16]
         self._is_unsent = True
-        self._try_to_send()
+        if not self._has_failed or self._clock() >= self._next_time:
+            self._try_to_send()
 
     def close(self) -> None:
         """Send what was not sent yet, a few times if need be; for the end of the task."""
@@ -96,18 +102,21 @@ class Reporter:
         if self._send is None:
             return
         body = {"fraction": self.fraction, "message": self.message, "result": self.result}
-        facts = {"sequence": str(time.time_ns() // 1_000_000)}
-        if self.message:  # metadata has no empty values
-            facts["message"] = quote(self.message)
-        if self._result_key:
-            facts["result"] = self._result_key
+        facts = {
+            "sequence": str(time.time_ns() // 1_000_000),
+            "message": quote(self.message),
+            "result": self._result_key,
+        }
         if self.fraction is not None:
             facts["fraction"] = f"{self.fraction:.4f}"
         try:
-            self._send(json.dumps(body).encode(), facts)
+            # Metadata without a value comes back as none at all, or not at all.
+            given = {name: text for name, text in facts.items() if text}
+            self._send(json.dumps(body).encode(), given)
         except Exception as error:  # whatever it is, the task's own work matters more
             logger.warning("the report of this task was not sent: %s", error)
+            self._has_failed = True
             self._next_time = self._clock() + SECONDS_AFTER_FAILURE
         else:
-            self._is_unsent = False
+            self._is_unsent = self._has_failed = False
             self._next_time = self._clock() + SECONDS_BETWEEN_REPORTS

@@ -14,6 +14,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.local.dispatcher.event_file import EventFile
+from batchmgr.local.dispatcher.job_files import FolderJobFiles
 from batchmgr.local.dispatcher.node import Node
 from batchmgr.local.dispatcher.node_batch import NodeBatch
 from batchmgr.local.dispatcher.run_directory import RunDirectory
@@ -90,7 +91,11 @@ class DispatcherSide:
         self._world = World()
         self._behind = FakeSide(self._world)
         self.ports = replace(
-            self._world.ports, batch=self._batch, events=EventFile(directory.events), storage=storage
+            self._world.ports,
+            batch=self._batch,
+            events=EventFile(directory.events),
+            storage=storage,
+            files=FolderJobFiles(directory.storage),
         )
 
     async def upload(self, container: str, names: Collection[str]) -> None:

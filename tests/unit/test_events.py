@@ -7,7 +7,7 @@ import pytest
 
 from batchmgr.model.job import JobError, JobRecord
 from batchmgr.model.states import JobState
-from batchmgr.model.task import TaskCounts, TaskSnapshot
+from batchmgr.model.task import Reruns, TaskCounts, TaskSnapshot
 from batchmgr.wire.events import EVENT_TYPES, job_event, progress_event, task_events, waiting_event, wanted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,6 +80,17 @@ def test_a_snapshot_of_a_task_tells_what_happened_to_it(changes: dict[str, objec
     assert [event.id for event in told] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
     assert all(event.subject == "jobs/Job-1/tasks/1" for event in told)
     assert {event.type for event in told} <= EVENT_TYPES
+
+
+def test_a_retry_or_preemption_that_was_told_is_not_told_again() -> None:
+    again = msgspec.structs.replace(TASK, retry_count=2, requeue_count=1)
+    told = Reruns(retry_count=2, requeue_count=1)
+    assert [event.type for event in task_events("j", again, told)] == ["batchmgr.task.running"]
+    once = Reruns(retry_count=1, requeue_count=1)
+    assert [event.id for event in task_events("j", again, once)] == [
+        "jobs/j/tasks/1/task.retried/2",
+        "jobs/j/tasks/1/task.running/3",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,14 @@ def test_all_succeeded_is_success_without_an_error() -> None:
             "1 of 2 tasks failed. b: exit code 3",
         ),
         (snapshots(a="F", b="F", z="S"), DONE, "failed", "TaskFailed", "2 of 2 tasks failed. a: exit code 3"),
-        (snapshots(a="S", b="S", z="F"), DONE, "failed", "FinalizeTaskFailed", "the FinalizeTask failed"),
+        (
+            snapshots(a="S", b="F", z="F"),
+            DONE,
+            "partial",
+            "TaskFailed",
+            "1 of 2 tasks failed. b: exit code 3. The FinalizeTask failed too: exit code 3",
+        ),
+        (snapshots(a="S", b="S", z="F"), DONE, "failed", "FinalizeTaskFailed", "failed: exit code 3"),
         (snapshots(a="S", b="S", z="A"), DONE, "failed", "FinalizeTaskFailed", "it did not run to its end"),
         (snapshots(a="F", b="A", z="A"), DONE, "failed", "TaskFailed", "1 did not run. a: exit code 3"),
         (snapshots(a="S", b="F", c="A", z="A"), DONE, "partial", "TaskFailed", "1 of 3 tasks failed"),
@@ -103,7 +110,7 @@ def test_all_done_before_the_wall_clock_expired_is_success() -> None:
 def test_the_first_failure_that_was_looked_at_gives_the_reason() -> None:
     error = TaskError(type="InvalidInputError", message="the file is empty")
     details = {"b": FailedTask(task_id="b", error=error)}
-    end = decide(snapshots(a="F", b="F", z="F"), job=DONE, is_cancelled=False, details=details)
+    end = decide(snapshots(a="F", b="F", z="S"), job=DONE, is_cancelled=False, details=details)
     assert end.error is not None
     assert end.error.code == "InvalidInputError"
     assert end.error.message == "2 of 2 tasks failed. b: the file is empty"

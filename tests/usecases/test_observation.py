@@ -2,10 +2,16 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batchmgr.model.states import JobState
+from batchmgr.model.task import TaskSnapshot
 from batchmgr.usecases import observation
+from batchmgr.usecases.announcing import load
+from batchmgr.usecases.observation import observe
 from batchmgr.usecases.polling import poll
 from tests.world import World, job_message, task
 
@@ -68,3 +74,93 @@ async def test_only_the_first_twenty_failed_tasks_are_looked_at_on_their_nodes()
     [(_, body, _)] = world.callbacks.received
     assert body.error is not None
     assert body.error.message.startswith("30 of 30 tasks failed.")
+
+
+class Retrying:
+    """A running job with one task that is run again and again, as Azure Batch shows it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._job = world.batch.jobs["job-1"]
+
+    @classmethod
+    async def begun(cls) -> "Retrying":
+        world = World()
+        world.batch.run = list  # type: ignore[method-assign]
+        world.enqueue(job_message(task("1", "/bin/false")))
+        await world.tick()
+        return cls(world)
+
+    async def shown(self, **changes: object) -> None:
+        """Azure Batch shows the task so, and the poller looks."""
+        self.world.clock.pass_by(timedelta(minutes=1))
+        now = self.world.clock.now()
+        old = self._job.snapshots["1"]
+        self._job.set(msgspec.structs.replace(old, state_transition_time=now, **changes))
+        ports = self.world.ports
+        counts = await ports.batch.task_counts("job-1")
+        await observe(ports, await load(ports, "job-1"), [self._job.snapshots["1"]], counts)
+
+    async def ended(self) -> None:
+        """The task has failed for good, and the FinalizeTask runs."""
+        now = self.world.clock.now()
+        old: TaskSnapshot = self._job.snapshots["1"]
+        over = {"state": "completed", "result": "failure", "exit_code": 1, "state_transition_time": now}
+        self._job.set(msgspec.structs.replace(old, **over))
+        del self.world.batch.run
+        await self.world.until_settled()
+
+    @property
+    def told(self) -> list[str]:
+        """The events of the task."""
+        events = [event for event in self.world.log() if event.subject == "jobs/job-1/tasks/1"]
+        return [event.id.removeprefix("jobs/job-1/tasks/1/task.") for event in events]
+
+
+async def test_a_retry_is_told_once_however_often_the_poller_sees_it() -> None:
+    retrying = await Retrying.begun()
+    await retrying.shown(state="preparing")
+    await retrying.shown(state="running")
+    await retrying.shown(state="running", retry_count=1)
+    await retrying.shown(state="running", retry_count=1, requeue_count=1)
+    await retrying.shown(state="running", retry_count=2, requeue_count=1)
+    await retrying.ended()
+    assert retrying.told == [
+        "running/0",
+        "retried/1",
+        "running/1",
+        "preempted/1",
+        "running/2",
+        "retried/2",
+        "running/3",
+        "failed/3",
+    ]
+    assert retrying.world.record().cursor.reruns == {}
+
+
+SHOWN = st.tuples(st.sampled_from(["preparing", "running"]), st.integers(0, 1), st.integers(0, 1))
+
+
+@given(st.lists(SHOWN, max_size=8))
+@settings(max_examples=60, deadline=None)
+async def test_nothing_of_a_task_is_ever_logged_twice(steps: list[tuple[str, int, int]]) -> None:
+    retrying = await Retrying.begun()
+    retries = requeues = 0
+    for state, again, lost in steps:
+        retries, requeues = retries + again, requeues + lost
+        await retrying.shown(state=state, retry_count=retries, requeue_count=requeues)
+    await retrying.ended()
+    assert len(retrying.told) == len(set(retrying.told)), retrying.told
+    assert sum(name.startswith("retried") for name in retrying.told) == retries
+    assert sum(name.startswith("preempted") for name in retrying.told) == requeues
+    assert retrying.told[-1] == f"failed/{retries + requeues}"
+
+
+async def test_a_failure_after_retries_says_how_many_there_were() -> None:
+    world = World()
+    failing = msgspec.structs.replace(task("1", "/bin/false"), max_task_retry_count=2)
+    world.enqueue(job_message(failing))
+    await world.until_settled()
+    error = world.record().error
+    assert error is not None
+    assert error.message == "1 of 1 tasks failed. 1: exit code 1: on stderr (after 2 retries)"

@@ -1,81 +1,157 @@
-"""What a task tells of itself: seldom enough, whole at the end, and never to the harm of the task."""
+"""What a task tells of itself: kept, sent now and then, and never in the way of its work."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from batchmgr.workload.reporting import (
-    SECONDS_AFTER_FAILURE,
-    SECONDS_BETWEEN_REPORTS,
-    Reporter,
-)
+from batchmgr.workload.reporting import MAX_MESSAGE, MAX_RESULT_BYTES, Reporter
 
 
-class Line:
-    """A way to send reports, and the time; `failures` are how often it fails yet."""
+class Receiver:
+    """Takes reports, as storage does, on a clock that is told to pass; fails when it is told to."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
-        self.failures = 0
-        self.sent: list[tuple[dict[str, Any], Mapping[str, str]]] = []
-        self.reporter = Reporter(self.send, lambda: self.now)
+        self.now = 100.0
+        self.taken: list[tuple[dict[str, Any], Mapping[str, str]]] = []
+        self.asked = 0
+        self.error: Exception | None = None
+        self.reporter = Reporter(self.take, lambda: self.now)
 
-    def send(self, body: bytes, facts: Mapping[str, str]) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise OSError("no route to host")
-        self.sent.append((json.loads(body), facts))
+    def take(self, body: bytes, facts: Mapping[str, str]) -> None:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        self.taken.append((json.loads(body), facts))
 
     @property
-    def fractions(self) -> list[float]:
-        return [body["fraction"] for body, _ in self.sent]
+    def messages(self) -> list[str]:
+        return [body["message"] for body, _ in self.taken]
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
+    made = Receiver()
+
+    def sleep(seconds: float) -> None:
+        made.now += seconds
+
+    monkeypatch.setattr("batchmgr.workload.reporting.time.sleep", sleep)
+    return made
 
 
-def test_what_there_is_nothing_to_say_of_is_left_out(line: Line) -> None:
-    line.reporter.report_progress(0.5, "")
-    line.now += SECONDS_BETWEEN_REPORTS
-    line.reporter.report_progress(0.75, "nearly ünter way")
-    only_result = Line()
-    only_result.reporter.publish_result({"answer": 42})
-    facts = [{name: text for name, text in facts.items() if name != "sequence"} for _, facts in line.sent]
-    assert facts == [
-        {"fraction": "0.5000"},
-        {"fraction": "0.7500", "message": "nearly%20%C3%BCnter%20way"},
-    ]
-    assert set(only_result.sent[0][1]) == {"sequence", "result"}
-    assert all(facts.values() for facts in (*facts, only_result.sent[0][1]))
+def test_progress_is_sent_every_few_seconds_at_most_and_the_last_one_always(receiver: Receiver) -> None:
+    for number in range(1000):
+        receiver.reporter.report_progress(number / 1000, f"step {number}")
+        receiver.now += 0.011
+    assert receiver.messages == ["step 0", "step 455", "step 910"]
+    receiver.reporter.close()
+    assert receiver.messages[-1] == "step 999"
+    receiver.reporter.close()
+    assert len(receiver.taken) == 4
 
 
-def test_progress_is_sent_every_few_seconds_and_the_last_of_it_at_the_end(line: Line) -> None:
-    for number in range(1, 101):
-        line.now += SECONDS_BETWEEN_REPORTS / 10
-        line.reporter.report_progress(number / 100, "")
-    assert len(line.sent) == 10
-    line.reporter.close()
-    assert line.fractions[-1] == 1
-    line.reporter.close()
-    assert len(line.sent) == 11
+def test_a_report_says_the_same_in_its_body_and_in_its_metadata(receiver: Receiver) -> None:
+    receiver.reporter.report_progress(1 / 3, "fünf von 15")
+    receiver.reporter.publish_result({"b": 1, "a": [None, "é"]})
+    body, facts = receiver.taken[-1]
+    assert body == {"fraction": 1 / 3, "message": "fünf von 15", "result": {"b": 1, "a": [None, "é"]}}
+    assert (facts["fraction"], facts["message"]) == ("0.3333", "f%C3%BCnf%20von%2015")
+    receiver.reporter.publish_result({"a": [None, "é"], "b": 1})
+    assert receiver.taken[-1][1]["result"] == facts["result"] != ""
+    receiver.reporter.publish_result({"a": 2})
+    assert receiver.taken[-1][1]["result"] != facts["result"]
 
 
-def test_a_result_is_sent_at_once(line: Line) -> None:
-    line.reporter.report_progress(0.5, "")
-    line.reporter.publish_result({"answer": 42})
-    assert [body["result"] for body, _ in line.sent] == [None, {"answer": 42}]
+def test_results_are_sent_at_once(receiver: Receiver) -> None:
+    receiver.reporter.report_progress(0.1, "")
+    receiver.reporter.publish_result({"lines": 1})
+    receiver.reporter.publish_result({"lines": 2})
+    assert [body["result"] for body, _ in receiver.taken] == [None, {"lines": 1}, {"lines": 2}]
 
 
-def test_after_a_failure_it_is_quiet_for_a_while(line: Line) -> None:
-    line.failures = 1
-    line.reporter.report_progress(0.1, "")
-    line.now += SECONDS_AFTER_FAILURE - 1
-    line.reporter.report_progress(0.2, "")
-    assert line.sent == []
-    line.now += 1
-    line.reporter.report_progress(0.3, "")
-    assert line.fractions == [0.3]
+def test_without_anybody_to_tell_it_is_kept(receiver: Receiver) -> None:
+    alone = Reporter.from_environment({})
+    alone.report_progress(2, "too much")
+    alone.publish_result({"lines": 1})
+    alone.close()
+    assert (alone.fraction, alone.message, alone.result) == (1.0, "too much", {"lines": 1})
+
+
+@pytest.mark.parametrize("error", [OSError("no route"), ValueError("odd URL"), TimeoutError()])
+def test_storage_that_fails_is_left_alone_for_a_while_and_the_task_goes_on(
+    receiver: Receiver, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.error = error
+    for number in range(590):
+        receiver.reporter.report_progress(number / 590, "")
+        receiver.reporter.publish_result({"number": number})
+        receiver.now += 0.1
+    assert receiver.asked == 1
+    receiver.now += 2
+    receiver.reporter.report_progress(1, "again")
+    assert receiver.asked == 2
+    receiver.reporter.close()
+    assert receiver.asked == 5
+    assert "was not sent" in caplog.text
+    receiver.error = None
+    receiver.now += 60
+    receiver.reporter.publish_result({"number": -1})
+    assert receiver.taken[-1][0]["result"] == {"number": -1}
+
+
+def test_what_was_not_sent_is_tried_again_at_the_end(receiver: Receiver) -> None:
+    receiver.error = OSError("down")
+    receiver.reporter.publish_result({"lines": 1})
+    receiver.error = None
+    receiver.reporter.close()
+    assert [body["result"] for body, _ in receiver.taken] == [{"lines": 1}]
+
+
+@given(st.text(st.characters(), max_size=600), st.floats())
+def test_any_words_and_numbers_are_told(message: str, fraction: float) -> None:
+    receiver = Receiver()
+    receiver.reporter.report_progress(fraction, message)
+    [(body, facts)] = receiver.taken
+    assert 0 <= body["fraction"] <= 1
+    assert len(body["message"]) <= MAX_MESSAGE
+    assert all(text.isascii() and text.isprintable() for text in facts.values())
+    assert sum(map(len, facts.values())) < 8000  # what storage takes
+
+
+def test_half_a_character_is_told_as_a_question_mark(receiver: Receiver) -> None:
+    receiver.reporter.report_progress(0.5, "half \ud83d of it\r\n")
+    assert receiver.messages == ["half ? of it\r\n"]
+
+
+def nested(depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(depth):
+        found = {"in": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (["a"], "must be a mapping, not list"),
+        ({"v": object()}, "not JSON"),
+        ({"v": float("nan")}, "not JSON"),
+        ({"v": "\ud83d"}, "not JSON"),
+        (nested(100_000), "not JSON"),
+        ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: keep it in an output file"),
+    ],
+    ids=["list", "object", "nan", "half", "deep", "large"],
+)
+def test_what_is_no_small_json_object_is_no_result(receiver: Receiver, result: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        receiver.reporter.publish_result(result)
+    assert receiver.asked == 0
+
+
+def test_a_result_may_be_as_large_as_is_said(receiver: Receiver) -> None:
+    receiver.reporter.publish_result({"v": "x" * (MAX_RESULT_BYTES - len('{"v": ""}'))})
+    assert len(receiver.taken) == 1

@@ -5,10 +5,21 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Any
 
-from batchmgr.model.ids import job_container
+import msgspec
+
+from batchmgr.model.ids import is_valid_id, job_container
 from batchmgr.model.plan import REPORTS_FOLDER
 from batchmgr.model.report import TaskReport
+
+
+class _Content(msgspec.Struct, frozen=True):
+    """What a task writes."""
+
+    message: str = ""
+    fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    result: dict[str, Any] | None = None
 
 
 class FolderJobFiles:
@@ -31,23 +42,28 @@ class FolderJobFiles:
 
     async def reports(self, job_id: str) -> Sequence[TaskReport]:
         """The newest report of each task."""
-        return [_report(path) for path in sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))]
+        paths = sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))
+        reports = [_report(path) for path in paths if is_valid_id(path.stem)]
+        return [report for report in reports if report is not None]
 
     def _folder(self, job_id: str) -> Path:
         return self._storage / job_container(job_id)
 
 
-def _report(path: Path) -> TaskReport:
-    """The report in a file, with what a blob has in its metadata told from the content."""
+def _report(path: Path) -> TaskReport | None:
+    """The report in a file: its content tells what a blob has in its metadata. None if it is no report."""
     written = path.stat().st_mtime_ns
-    content = json.loads(path.read_bytes())
-    fraction, result = content["fraction"], content["result"]
+    try:
+        content = msgspec.json.decode(path.read_bytes(), type=_Content)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    fraction, result = content.fraction, content.result
     key = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:16]
     return TaskReport(
         task_id=path.stem,
         sequence=str(written // 1_000_000),
         time=datetime.fromtimestamp(written / 1e9, UTC),
         fraction=None if fraction is None else round(fraction, 4),
-        message=content["message"],
+        message=content.message,
         result_key="" if result is None else key,
     )

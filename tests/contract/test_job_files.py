@@ -1,0 +1,124 @@
+"""What the use cases rely on in the job's own container, and what its tasks do there."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from batchmgr.local.dispatcher.job_files import FolderJobFiles
+from batchmgr.model.files import ContainerNeed
+from batchmgr.model.ids import job_container
+from batchmgr.model.plan import REPORTS_FOLDER
+from batchmgr.ports import Ports
+from batchmgr.workload.node_storage import get_blob, put_blob
+from batchmgr.workload.reporting import Reporter
+from tests.contract.sides import FakeSide, RealSide, Side
+
+JOB = "Job-1"
+NEED = ContainerNeed(container_name=job_container(JOB), is_written=True)
+READ = ContainerNeed(container_name=job_container(JOB))
+
+
+async def reports_url(ports: Ports) -> str:
+    """Where tasks of the job report to."""
+    grants = await ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
+    return grants[NEED].blob_url(REPORTS_FOLDER)
+
+
+@pytest.fixture
+def reached(side: Side) -> Ports:
+    """The ports whose files a task's own code reaches."""
+    if isinstance(side, FakeSide):
+        pytest.skip("no task reaches a dictionary")
+    return side.ports
+
+
+async def test_a_blob_is_left_once_and_read_by_its_name(ports: Ports) -> None:
+    await ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
+    assert await ports.files.read(JOB, "a/b.json") is None
+    await ports.files.write(JOB, "a/b.json", b"first")
+    await ports.files.write("job-1", "a/b.json", b"second")
+    assert await ports.files.read(JOB, "a/b.json") == b"first"
+
+
+async def test_a_job_whose_container_is_not_there_has_no_reports_and_no_blobs(ports: Ports) -> None:
+    assert list(await ports.files.reports("Nothing")) == []
+    assert await ports.files.read("Nothing", "x") is None
+
+
+async def test_what_a_task_reports_is_listed_as_it_said_it(reached: Ports) -> None:
+    url = await reports_url(reached)
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    for task_id in ("1", "Task-2"):
+        environment = {"AZ_BATCH_TASK_ID": task_id, "BATCHMGR_REPORTS_URL": url}
+        reporter = Reporter.from_environment(environment)
+        reporter.report_progress(1 / 3, "fünf ✓ 100%\r\n")
+        reporter.publish_result({"lines": 5})
+    found = {report.task_id: report for report in await reached.files.reports(JOB)}
+    assert set(found) == {"1", "Task-2"}
+    one = found["1"]
+    assert (one.fraction, one.message) == (0.3333, "fünf ✓ 100%\r\n")
+    assert before <= one.time <= datetime.now(UTC) + timedelta(seconds=2)
+    assert one.result_key == found["Task-2"].result_key != ""
+    body = json.loads(await reached.files.read(JOB, f"{REPORTS_FOLDER}/1.json") or b"")
+    assert body["result"] == {"lines": 5}
+
+
+async def test_a_later_report_takes_the_place_of_the_earlier(reached: Ports) -> None:
+    environment = {"AZ_BATCH_TASK_ID": "1", "BATCHMGR_REPORTS_URL": await reports_url(reached)}
+    reporter = Reporter.from_environment(environment)
+    reporter.publish_result({"lines": 5})
+    [first] = await reached.files.reports(JOB)
+    reporter.report_progress(0.5, "half")
+    reporter.close()
+    [second] = await reached.files.reports(JOB)
+    assert (first.fraction, second.fraction, second.message) == (None, 0.5, "half")
+    assert first.result_key == second.result_key
+    assert first.sequence <= second.sequence
+
+
+JUNK: Mapping[str, Mapping[str, str]] = {
+    "1.json": {},
+    "2.json": {"fraction": "half", "sequence": "x" * 500, "message": "%ff%", "result": "y" * 500},
+    "3.json": {"fraction": "nan"},
+    "4.json": {"fraction": "1e999"},
+    "6.json": {"message": "", "result": "", "sequence": ""},
+    "5.json": {"fraction": "-0.1", "message": "m" * 2000},
+    "a b.json": {"fraction": "0.5"},
+    "deep/er.json": {"fraction": "0.5"},
+}
+
+
+async def test_junk_of_a_task_is_cut_or_left_out(side: Side) -> None:
+    if not isinstance(side, RealSide):
+        pytest.skip("metadata and signatures are those of storage")
+    grants = await side.ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
+    for name, facts in JUNK.items():
+        put_blob(grants[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
+    found = {report.task_id: report for report in await side.ports.files.reports(JOB)}
+    assert sorted(found) == ["1", "2", "3", "4", "5", "6"]
+    assert {report.fraction for report in found.values()} == {None}
+    assert all(len(report.sequence) + len(report.result_key) <= 64 for report in found.values())
+    assert len(found["5"].message) == 400
+
+
+async def test_junk_in_a_folder_is_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / job_container(JOB) / REPORTS_FOLDER
+    contents = ["{", "[]", '{"fraction": "x"}', '{"fraction": 2}', "[" * 100_000, '{"result": 5}', "\xff"]
+    for number, content in enumerate(contents):
+        put_blob((folder / f"{number}.json").as_uri(), "", content.encode("latin-1"), {})
+    assert list(await FolderJobFiles(tmp_path).reports(JOB)) == []
+
+
+async def test_a_task_reads_what_is_left_for_it_and_knows_when_nothing_is(side: Side) -> None:
+    if not isinstance(side, RealSide):
+        pytest.skip("metadata and signatures are those of storage")
+    grants = await side.ports.storage.grant([NEED, READ], timedelta(hours=1), nodes_have_identity=False)
+    url = grants[READ].blob_url("left.json")
+    assert get_blob(url, "") is None
+    await side.ports.files.write(JOB, "left.json", b"here")
+    assert get_blob(url, "") == b"here"
+    with pytest.raises(OSError, match="403"):
+        get_blob(grants[NEED].blob_url("left.json"), "")

@@ -1,0 +1,146 @@
+"""Azurite and the fake Azure Batch under the use cases, without the Functions host: one job at a time."""
+
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+from azure.batch.aio import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob.aio import BlobServiceClient
+
+from batchmgr import WorkloadBase
+from batchmgr.bootstrap import open_ports, prepare_storage
+from batchmgr.local.fakebatch.model.application import Package
+from batchmgr.local.fakebatch.server import Options, serving
+from batchmgr.local.fakebatch.simulation.plan import Plan
+from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from batchmgr.model.event import Event
+from batchmgr.model.job import JobRecord
+from batchmgr.model.states import JobState
+from batchmgr.model.task import TaskSnapshot
+from batchmgr.ports import Ports
+from batchmgr.settings import Settings
+from batchmgr.usecases.acceptance import accept, check
+from batchmgr.usecases.finalization import finalize
+from batchmgr.usecases.polling import poll
+from batchmgr.usecases.submission import submit
+from batchmgr.wire.job_message import decode_job
+from batchmgr.workload.registry import WorkloadRegistry
+from tests.integration.messages import Json
+from tests.integration.waiting import until
+
+POOLS: tuple[dict[str, object], ...] = (
+    {"id": "local", "vmSize": "small", "targetDedicatedNodes": 1, "taskSlotsPerNode": 4},
+    {"id": "mpi", "vmSize": "small", "targetDedicatedNodes": 3, "enableInterNodeCommunication": True},
+    {"id": "idle", "vmSize": "small", "targetDedicatedNodes": 0},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The ports of a control plane, and a stranger's view of what is behind them."""
+
+    ports: Ports
+    batch: BatchClient
+    blobs: BlobServiceClient
+
+    async def submitted(self, message: Json) -> JobRecord:
+        """Bring a job into Azure Batch."""
+        decoded = decode_job(msgspec.json.encode(message))
+        await check(self.ports, decoded.job_id, decoded)
+        await accept(self.ports, decoded.job_id, decoded)
+        await submit(self.ports, decoded.job_id)
+        return await self.record(decoded.job_id)
+
+    async def done(self, message: Json) -> JobRecord:
+        """Bring a job into Azure Batch, and wait for its end."""
+        record = await self.submitted(message)
+        return await self.ended(record.job_id)
+
+    async def ended(self, job_id: str) -> JobRecord:
+        """Poll as the timer would, and finalize as the blob trigger would, until the job has ended."""
+
+        async def step() -> JobRecord | None:
+            await poll(self.ports)
+            await finalize(self.ports, job_id)
+            record = await self.record(job_id)
+            return record if record.state.is_final else None
+
+        return await until(step)
+
+    async def record(self, job_id: str) -> JobRecord:
+        """The record of a job."""
+        return (await self.ports.jobs.load(job_id)).value
+
+    async def tasks(self, job_id: str) -> dict[str, TaskSnapshot]:
+        """The tasks of a job by their ids."""
+        return {task.task_id: task async for task in self.ports.batch.list_tasks(job_id)}
+
+    async def text(self, job_id: str, task_id: str, path: str = "stdout.txt") -> str:
+        """A file that a task has left on its node."""
+        return (await self.ports.batch.read_file(job_id, task_id, path, 1 << 20)).decode()
+
+    async def sent_job(self, job_id: str) -> Json:
+        """The job as Azure Batch has it."""
+        return dict((await self.batch.get_job(job_id)).as_dict())
+
+    async def sent_task(self, job_id: str, task_id: str) -> Json:
+        """A task as Azure Batch has it."""
+        return dict((await self.batch.get_task(job_id, task_id)).as_dict())
+
+    async def events(self, job_id: str) -> list[Event]:
+        """All events of a job."""
+        return list(await self.ports.events.read(job_id, 0, 10**6))
+
+    async def upload(self, container: str, name: str, content: bytes) -> None:
+        """Store a blob."""
+        client = self.blobs.get_container_client(container)
+        if not await client.exists():
+            await client.create_container()
+        await client.upload_blob(name, content)
+
+
+@asynccontextmanager
+async def placed(
+    root: Path, connection_string: str, *workloads: type[WorkloadBase], simulation: Plan | None = None
+) -> AsyncIterator[Place]:
+    """Everything started; with a `simulation` tasks only pass their time.
+
+    The application package `tool` is in the account, version 1.0 as its default.
+    """
+    options = Options(root=root / "nodes", pools=POOLS, applications=(_tool(root),), simulation=simulation)
+    async with (
+        serving(options) as endpoint,
+        BatchClient(endpoint, AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY)) as batch,
+        BlobServiceClient.from_connection_string(connection_string) as blobs,
+    ):
+        settings = Settings(
+            storage_connection_string=connection_string,
+            batch_endpoint=endpoint,
+            batch_account=ACCOUNT_NAME,
+            batch_key=ACCOUNT_KEY,
+            default_pool_id="local",
+        )
+        await prepare_storage(settings)
+        async with open_ports(settings) as ports:
+            known = {one.name: (lambda one=one: one) for one in workloads}
+            registry = WorkloadRegistry(known)
+            yield Place(ports=replace(ports, workloads=registry), batch=batch, blobs=blobs)
+
+
+def _tool(root: Path) -> Package:
+    archive = root / "tool.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        entry = zipfile.ZipInfo("bin/tool")
+        entry.external_attr = 0o755 << 16
+        content.writestr(entry, "#!/bin/sh\necho installed\n")
+    return Package(application_id="tool", version="1.0", archive=archive, is_default=True)
+
+
+def succeeded(record: JobRecord) -> bool:
+    """Whether the job has succeeded; the reason, if not, is shown by pytest."""
+    assert record.error is None, record.error
+    return record.state is JobState.SUCCEEDED

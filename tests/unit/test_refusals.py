@@ -1,0 +1,107 @@
+"""What Azure Batch cannot do is refused while a job is planned, from a message as from a workload."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from batchmgr import (
+    ApplicationPackageReference,
+    InvalidJobError,
+    JobContext,
+    JobManager,
+    JobManagerBuilder,
+    JobSpecification,
+    WorkloadBase,
+)
+from batchmgr.model.completion import complete
+from batchmgr.usecases.planning import plan_job
+from batchmgr.wire.job_message import decode_job
+from batchmgr.wire.job_rules import check_job
+from batchmgr.workload.planning import draft_job
+from batchmgr.workload.registry import WorkloadRegistry
+from tests.unit.refusals import Author, Refusal, change, change_job, pool
+from tests.unit.refused_ids_and_files import FILES, IDS
+from tests.unit.refused_jobs import JOBS
+from tests.unit.refused_options import OPTIONS
+
+AUTHORS_ONLY = [
+    Refusal(
+        name="inputs that are too large",
+        author=change(task_type="CountTask", inputs={"v": "x" * 40_000}),
+        field="tasks[0].inputs",
+        words="take 40008 bytes as JSON, more than 32768; put the data in a blob",
+    ),
+    Refusal(
+        name="inputs that are no JSON",
+        author=change(task_type="CountTask", inputs={"v": object()}),
+        field="tasks[0].inputs",
+        words="are not JSON",
+    ),
+]
+
+ALL = [*IDS, *FILES, *OPTIONS, *JOBS]
+
+
+def names(refusals: list[Refusal]) -> list[str]:
+    return [refusal.name for refusal in refusals]
+
+
+def sent(body: bytes, default_pool_id: str) -> None:
+    """Plan the job of a message."""
+    message = decode_job(body)
+    check_job(message)
+    plan_job("j", message, workloads=WorkloadRegistry({}), default_pool_id=default_pool_id)
+
+
+@pytest.mark.parametrize("refusal", ALL, ids=names(ALL))
+def test_a_message_is_refused_with_the_field_and_what_to_change(refusal: Refusal) -> None:
+    given = {"tasks": [{"id": "1", "commandLine": "x", **refusal.task}], **refusal.job}
+    default = "" if "poolId" in refusal.job else "hpc"
+    if "autoPool" in refusal.job:
+        default = ""
+    with pytest.raises(InvalidJobError, match=refusal.words) as caught:
+        sent(json.dumps({"jobId": "j", **given}).encode(), default)
+    assert caught.value.field == refusal.field
+
+
+def planned(author: Author) -> None:
+    """Plan a job of one task, in which an author does this."""
+
+    class Manager(JobManager):
+        def create_job(self) -> None:
+            author(self, self.add_command_task("x"))
+
+    class Builder(JobManagerBuilder):
+        job_manager_type = Manager
+
+    workload = WorkloadBase(job_manager_builder_type=Builder)
+    draft = draft_job(workload, JobContext(job_id="j", job=JobSpecification(pool_id="hpc")))
+    complete("j", draft, "{}")
+
+
+BY_AUTHORS = [refusal for refusal in (*ALL, *AUTHORS_ONLY) if refusal.author is not None]
+
+
+@pytest.mark.parametrize("refusal", BY_AUTHORS, ids=names(BY_AUTHORS))
+def test_a_workload_is_refused_with_the_field_and_what_to_change(refusal: Refusal) -> None:
+    assert refusal.author is not None
+    with pytest.raises(InvalidJobError, match=refusal.words) as caught:
+        planned(refusal.author)
+    assert caught.value.field == refusal.field
+
+
+def test_what_is_at_the_limits_is_not_refused() -> None:
+    planned(change(display_name="x" * 1024, required_slots=256, max_task_retry_count=-1))
+    planned(change(environment={"A": "x" * (128 * 1024 - 3)}, max_wall_clock_time=timedelta(days=10_675_199)))
+    planned(change_job(priority=-1000, max_parallel_tasks=1))
+    packages = tuple(ApplicationPackageReference(application_id=f"a{n}") for n in range(10))
+    planned(change_job(auto_pool=pool(application_packages=packages, task_slots_per_node=256)))
+
+
+def test_a_package_of_a_pool_may_be_named_by_its_resource_id() -> None:
+    account = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Batch/batchAccounts/a"
+    package = ApplicationPackageReference(application_id=f"{account}/applications/solver", version="4.2.0")
+    planned(change_job(auto_pool=pool(application_packages=(package,))))
+    with pytest.raises(InvalidJobError, match="must be 1 to 64 of"):
+        planned(change(application_packages=[package]))

@@ -1,0 +1,204 @@
+"""Reports of tasks become events, each once, and their results the job's output."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchmgr.model.report import TaskReport
+from batchmgr.usecases.announcing import load
+from batchmgr.usecases.reporting import observe_reports, task_results
+from tests.world import World, job_message
+
+START = datetime.fromisoformat("2026-01-01T00:00:00Z")
+
+
+def at(seconds: float) -> datetime:
+    """A moment of the story, in seconds from its start; storage counts whole ones."""
+    return START + timedelta(seconds=int(seconds))
+
+
+def report(task_id: str, number: int, seconds: float, key: str = "", *, fraction: float = 0.5) -> TaskReport:
+    return TaskReport(
+        task_id=task_id,
+        sequence=str(number),
+        time=at(seconds),
+        fraction=fraction,
+        message=f"step {number}",
+        result_key=key,
+    )
+
+
+class Reporting:
+    """A running job whose tasks report."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.listed: dict[str, TaskReport] = {}
+
+    @classmethod
+    async def begun(cls) -> "Reporting":
+        made = cls()
+        made.world.batch.run = list  # type: ignore[method-assign]
+        made.world.enqueue(job_message())
+        await made.world.tick()
+        job = await made.world.ports.jobs.load("job-1")
+        record = job.value.change(START, can_report=True)
+        await made.world.ports.jobs.save(record, job.etag)
+        return made
+
+    def tell(self, *reports: TaskReport) -> None:
+        self.listed |= {one.task_id: one for one in reports}
+
+    def result(self, task_id: str, content: object) -> None:
+        body = content if isinstance(content, bytes) else msgspec.json.encode({"result": content})
+        self.world.files.blobs[f"job-1/batchmgr-reports/{task_id}.json"] = body
+
+    async def look(self) -> None:
+        self.world.files.reported["job-1"] = list(self.listed.values())
+        await observe_reports(self.world.ports, await load(self.world.ports, "job-1"))
+
+    def told(self, kind: str = "task.progress") -> list[str]:
+        ids = [event.id for event in self.world.log() if event.type == f"batchmgr.{kind}"]
+        assert len(ids) == len(set(ids))
+        return [name.removeprefix("jobs/job-1/tasks/").replace(f"/{kind}", "") for name in ids]
+
+
+async def test_each_report_is_told_once_with_what_it_says() -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(report("1", 1, 0), report("2", 1, 0))
+    await reporting.look()
+    await reporting.look()
+    reporting.tell(report("1", 2, 5))
+    await reporting.look()
+    assert reporting.told() == ["1/1", "2/1", "1/2"]
+    event = reporting.world.log()[-1]
+    assert event.data == {"jobId": "job-1", "taskId": "1", "fraction": 0.5, "message": "step 2"}
+    assert (event.subject, event.time) == ("jobs/job-1/tasks/1", at(5))
+
+
+async def test_a_report_that_is_listed_late_is_told_and_tells_no_other_again() -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(report("old", 1, 6), report("1", 1, 10))
+    await reporting.look()
+    reporting.tell(report("late", 1, 7))
+    await reporting.look()
+    reporting.tell(report("1", 2, 10))
+    await reporting.look()
+    assert reporting.told() == ["old/1", "1/1", "late/1", "1/2"]
+
+
+async def test_reports_that_a_listing_misses_are_told_by_the_next() -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(report("1", 1, 0), report("2", 1, 1))
+    everything, reporting.listed = reporting.listed, {}
+    await reporting.look()
+    reporting.listed = everything
+    await reporting.look()
+    assert reporting.told() == ["1/1", "2/1"]
+
+
+STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
+
+
+@given(st.lists(STEP, max_size=25))
+@settings(max_examples=100, deadline=None)
+async def test_no_report_is_told_twice_and_the_last_of_each_task_is_told(
+    steps: list[tuple[str, float, float]],
+) -> None:
+    reporting = await Reporting.begun()
+    now, last = 10.0, {}
+    for number, (task_id, pause, lag) in enumerate(steps):
+        now += pause
+        # Storage's clocks disagree by some seconds.
+        reporting.tell(report(task_id, number, now - lag))
+        last[task_id] = number
+        await reporting.look()
+    told = reporting.told()
+    assert {f"{task_id}/{number}" for task_id, number in last.items()} <= set(told)
+    assert len(reporting.world.record().reported.seen) <= 3
+
+
+async def test_more_reports_than_one_change_of_the_record_carries_are_all_told() -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(*(report(str(number), 1, number % 3) for number in range(777)))
+    await reporting.look()
+    assert len(reporting.told()) == 777
+    await reporting.look()
+    assert len(reporting.told()) == 777
+
+
+async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
+    reporting = await Reporting.begun()
+    before = len(msgspec.json.encode(reporting.world.record()))
+    for number in range(4):
+        reporting.tell(*(report(str(one), 10**12 + number, 5 * number) for one in range(1000)))
+        await reporting.look()
+    grown = len(msgspec.json.encode(reporting.world.record())) - before
+    assert len(reporting.world.record().reported.seen) == 1000
+    assert grown < 64 * 1024
+
+
+async def test_results_are_told_and_the_last_one_of_each_task_is_the_output() -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(report("2", 1, 0, "k1"), report("10", 1, 0, "k1"))
+    reporting.result("2", {"lines": 1})
+    reporting.result("10", {"lines": 10})
+    await reporting.look()
+    reporting.tell(report("2", 2, 5, "k2"))
+    reporting.result("2", {"lines": 2})
+    await reporting.look()
+    reporting.tell(report("2", 3, 10, "k2"))
+    await reporting.look()
+    assert reporting.told("task.result") == ["2/k1", "10/k1", "2/k2"]
+    results = await task_results(reporting.world.ports, reporting.world.record())
+    assert [(one.task_id, one.result) for one in results] == [("2", {"lines": 2}), ("10", {"lines": 10})]
+
+
+async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_64_kib() -> None:
+    reporting = await Reporting.begun()
+    for number in range(150):
+        reporting.tell(report(str(number), 1, number // 10, "k"))
+        reporting.result(str(number), {"text": "x" * 1000})
+    await reporting.look()
+    assert len(reporting.told("task.result")) == 100
+    assert len(reporting.told()) == 150
+    record = reporting.world.record()
+    assert len(record.reported.results) == 100
+    results = await task_results(reporting.world.ports, record)
+    assert 60 <= len(results) < 66
+    assert sum(len(msgspec.json.encode(one)) for one in results) <= 64 * 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'{"result": 5}',
+        b"[" * 100_000,
+        b"\xff",
+        b'{"result": {"v": "%s"}}' % (b"x" * 40_000),
+    ],
+    ids=["empty", "cut", "list", "number", "deep", "bytes", "large"],
+)
+async def test_junk_in_the_place_of_a_result_is_not_told_and_stops_nothing(body: bytes) -> None:
+    reporting = await Reporting.begun()
+    reporting.tell(report("1", 1, 0, "k"))
+    reporting.result("1", body)
+    await reporting.look()
+    assert reporting.told("task.result") == []
+    assert reporting.told() == ["1/1"]
+    assert await task_results(reporting.world.ports, reporting.world.record()) == ()
+
+
+async def test_a_job_that_cannot_report_is_not_listed() -> None:
+    reporting = await Reporting.begun()
+    job = await reporting.world.ports.jobs.load("job-1")
+    await reporting.world.ports.jobs.save(job.value.change(START, can_report=False), job.etag)
+    reporting.tell(report("1", 1, 0))
+    await reporting.look()
+    assert reporting.told() == []
