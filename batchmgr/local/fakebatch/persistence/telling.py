@@ -16,7 +16,7 @@ from batchmgr.local.fakebatch.model.task_spec import as_dict
 from batchmgr.local.fakebatch.persistence.codec import encode
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The format of the journals that this module describes."""
 
 Change = tuple[str, ...]
