@@ -44,7 +44,7 @@ class Runs:
     """Starts runs, knows those of each node, and reports the end of each to `on_end(order, outcome, ending)`.
 
     The outcome is None where the run was killed or came to nothing, the ending None where nobody asked for
-    it. `at_work` counts those that have something to do, and do not only wait.
+    it. `at_work` counts those that do not only wait: they have something to do, or their end to be reported.
     """
 
     def __init__(self) -> None:
@@ -115,8 +115,9 @@ class Runs:
         if run.timer is not None:
             run.timer.cancel()
         handle: Handle = asyncio.get_running_loop().create_future()
-        handle.add_done_callback(lambda _: self._ended(key, None))
+        handle.add_done_callback(partial(self._worked, key))
         handle.cancel()
+        self.at_work += 1
         return handle
 
     def _worked(self, key: RunKey, handle: Handle) -> None:

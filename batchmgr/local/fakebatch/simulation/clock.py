@@ -108,8 +108,10 @@ class VirtualClock:
         """Let the next events happen, all that are due at that time."""
         if not self._drop_forgotten():
             return
-        self._ahead += max(self._events[0][0] - self.now(), 0)
-        now = self.now()
+        now, due = self.now(), self._events[0][0]
+        if due > now:
+            self._ahead += due - now
+            now = due
         while self._events and self._events[0][0] <= now:
             _, _, event = heappop(self._events)
             action = event.action
