@@ -6,6 +6,8 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON_READY := .venv/.installed
+# legacy_weather is not among them: that the app does not have it is what it shows.
+EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
 .PHONY: help demo start test check install format clean
@@ -35,7 +37,7 @@ format: $(PYTHON_READY)
 install: $(PYTHON_READY) $(NODE_READY)
 
 # A python3.x on the PATH need not work (a version manager's shim), nor have venv (Debian packages it apart).
-$(PYTHON_READY): pyproject.toml examples/genome_kmers/pyproject.toml
+$(PYTHON_READY): pyproject.toml $(EXAMPLES:=/pyproject.toml)
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	    for python in python3.13 python3.12 python3.11 python3 none; do \
 	        $$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
@@ -49,7 +51,7 @@ $(PYTHON_READY): pyproject.toml examples/genome_kmers/pyproject.toml
 	    $$python -m venv --clear .venv; \
 	fi
 	@echo "Installing Python packages …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -e examples/genome_kmers
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' $(EXAMPLES:%=-e %)
 	@touch $@
 
 $(NODE_READY): package.json

@@ -32,9 +32,9 @@ class BatchClientSettings:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         source = os.environ if environment is None else environment
-        self.endpoint = source.get(ENDPOINT_VARIABLE, "").rstrip("/")
-        self.account = source.get(ACCOUNT_VARIABLE, "")
-        self.key = source.get(KEY_VARIABLE, "")
+        self.endpoint: str = source.get(ENDPOINT_VARIABLE, "").rstrip("/")
+        self.account: str = source.get(ACCOUNT_VARIABLE, "")
+        self.key: str = source.get(KEY_VARIABLE, "")
 
     @property
     def has_key(self) -> bool:

@@ -12,7 +12,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters import blob_events, blob_state, storage_queues
+from batchmgr.adapters import storage_queues
 from batchmgr.adapters.azure_batch import AzureBatch, BatchClient, open_client
 from batchmgr.adapters.blob_events import BlobEventLog
 from batchmgr.adapters.blob_finalize import BlobFinalizeSignal
@@ -24,15 +24,13 @@ from batchmgr.adapters.service_errors import service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
-from batchmgr.model.files import FINALIZE_CONTAINER
+from batchmgr.model.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings, SettingsError
 from batchmgr.workload.registry import WorkloadRegistry
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""
-
-CONTAINERS = (blob_state.CONTAINER, blob_events.CONTAINER, FINALIZE_CONTAINER)
 
 
 @asynccontextmanager
@@ -48,8 +46,8 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
         yield Ports(
             clock=SystemClock(),
             batch=AzureBatch(batch),
-            jobs=BlobJobStore(blobs.get_container_client(blob_state.CONTAINER)),
-            events=BlobEventLog(blobs.get_container_client(blob_events.CONTAINER)),
+            jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
+            events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             sink=StorageEventSink(queues),
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
@@ -81,7 +79,7 @@ async def prepare_storage(settings: Settings) -> None:
         blobs = await _blob_service(settings, stack)
         queues = await _queue_service(settings, stack)
         await asyncio.gather(
-            *(_make(blobs.create_container, name) for name in CONTAINERS),
+            *(_make(blobs.create_container, name) for name in OWN_CONTAINERS),
             *(_make(queues.create_queue, name) for name in storage_queues.QUEUES),
         )
 

@@ -35,7 +35,12 @@ class BatchmgrError(Exception):
 
 
 class InvalidJobError(BatchmgrError):
-    """A job message or plan that cannot be accepted. `field` is a JSON path such as `tasks[0].id`."""
+    """A job message or plan that cannot be accepted. `field` is a JSON path such as `tasks[0].id`.
+
+    >>> raise InvalidJobError("must be 1 to 100, not 0", field="inputs.chunks")
+    Traceback (most recent call last):
+    batchmgr.errors.InvalidJobError: inputs.chunks: must be 1 to 100, not 0
+    """
 
     def __init__(self, reason: str, *, field: str = "") -> None:
         super().__init__(f"{field}: {reason}" if field else reason)
@@ -47,6 +52,10 @@ class InvalidInputError(BatchmgrError):
     """Workload code raises this when what it was given is unusable: an empty file, a wrong format.
 
     The message reaches the job's events and the callback, so say what was found and what was expected.
+
+    >>> raise InvalidInputError("genome.fa: line 1 must begin with >, not with 'This is'")
+    Traceback (most recent call last):
+    batchmgr.errors.InvalidInputError: genome.fa: line 1 must begin with >, not with 'This is'
     """
 
 
@@ -54,6 +63,10 @@ class RetryableTaskError(BatchmgrError):
     """Workload code raises this when the task may succeed if it is run again: a busy licence server, say.
 
     Azure Batch runs the task again as often as its `max_task_retry_count` allows.
+
+    >>> raise RetryableTaskError("all 4 licences of the solver are taken")
+    Traceback (most recent call last):
+    batchmgr.errors.RetryableTaskError: all 4 licences of the solver are taken
     """
 
     retryable = True

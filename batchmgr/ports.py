@@ -198,7 +198,7 @@ class NodeStorageView(Protocol):
         """The URI of a blob, without a signature."""
         ...
 
-    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
         """What `grant` would answer, but for the signature. Nothing is made or asked.
 
         InvalidJobError for a container that nodes can't be let into.

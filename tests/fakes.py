@@ -108,7 +108,7 @@ class FakeNodeStorage:
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"
 
-    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
         return ContainerGrant(
             url=f"https://blob/{need.container_name}", identity_reference=need.identity_reference
         )

@@ -18,7 +18,6 @@ from batchmgr.adapters.service_errors import service_errors
 from batchmgr.model.event import Event
 from batchmgr.model.ids import job_key
 
-CONTAINER = "batchmgr-events"
 SERVICE = "Blob storage"
 LOOK_BACK = 64 * 1024
 """How far before the offset to read, so that the last event before it is among what is read."""

@@ -25,7 +25,6 @@ from batchmgr.model.job import JobRecord
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
 
-CONTAINER = "batchmgr-jobs"
 SERVICE = "Blob storage"
 
 

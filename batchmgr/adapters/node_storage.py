@@ -52,9 +52,10 @@ class NodeBlobStorage:
         """The URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
 
-    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
-        """What `grant` would answer to nodes with an identity, but for the signature."""
-        return self._unsigned(need, need.identity_reference or self._identity_reference)
+    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
+        """What `grant` would answer, but for the signature."""
+        default = self._identity_reference if nodes_have_identity else ""
+        return self._unsigned(need, need.identity_reference or default)
 
     def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerGrant:
         if not identity and not self._is_own(need):

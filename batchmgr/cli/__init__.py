@@ -1,9 +1,12 @@
 """The command line: one module a command, imported only when it is the chosen one."""
 
+from __future__ import annotations
+
 import argparse
 import sys
-from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
+from typing import Sequence
 
 from batchmgr.errors import BatchmgrError
 
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         if argv and (name := argv[0]) in COMMANDS:
-            command = import_module(f"batchmgr.cli.{name}")
+            command = _load(name)
             command.add_arguments(parsers[name])
         args = parser.parse_args(argv)
         exit_code: int = command.run(args)
@@ -47,4 +50,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except MissingExtraError as error:
+        print(f"batchmgr {argv[0]}: {error}", file=sys.stderr)
+        return 1
     return exit_code
+
+
+class MissingExtraError(Exception):
+    """What a command needs is not installed here."""
+
+
+def _load(name: str) -> ModuleType:
+    """A command's module. `pip install batchmgr` alone brings what workloads need, not what commands do."""
+    if sys.version_info < (3, 11):
+        raise MissingExtraError(f"needs Python 3.11 or newer, not {sys.version.split()[0]}")
+    try:
+        return import_module(f"batchmgr.cli.{name}")
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == "batchmgr":
+            raise
+        extra = "publish" if name == "package" else "local"
+        raise MissingExtraError(
+            f"{error.name} is not installed; it comes with: pip install 'batchmgr[{extra}]'"
+        ) from error

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from zipfile import is_zipfile
 
 from batchmgr.cli.signals import until_signalled
 from batchmgr.local.stack import Endpoints, StackOptions, running_stack
@@ -16,6 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--blob-port", type=int, default=10000, metavar="PORT", help="default 10000")
     parser.add_argument("--queue-port", type=int, default=10001, metavar="PORT", help="default 10001; 0: any")
     parser.add_argument("--data", type=Path, metavar="DIR", help="keep everything here, for the next start")
+    parser.add_argument(
+        "--application",
+        type=_application,
+        action="append",
+        default=[],
+        metavar="ID=VERSION=ZIPFILE[,default]",
+        help="an application package for the nodes, perhaps as the default version; may be repeated",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
         "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"
@@ -30,9 +39,20 @@ def run(args: argparse.Namespace) -> int:
         blob_port=args.blob_port,
         queue_port=args.queue_port,
         data=args.data,
+        applications=args.application,
         host=args.host,
     )
     return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
+
+
+def _application(text: str) -> str:
+    """The argument, if there is a package as it says."""
+    archive = text.partition("=")[2].partition("=")[2]
+    if not archive:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=VERSION=ZIPFILE[,default]")
+    if not is_zipfile(archive.removesuffix(",default")):
+        raise argparse.ArgumentTypeError(f"{archive.removesuffix(',default')!r} is not a zip file")
+    return text
 
 
 async def _serve(options: StackOptions, *, as_json: bool) -> int:

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +35,18 @@ _WATCH_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class StackOptions:
-    """How to run the stack. Port 0 is any free one; without `data` everything is forgotten at the end."""
+    """How to run the stack. Port 0 is any free one; without `data` everything is forgotten at the end.
+
+    `applications` are application packages that nodes can have, as `batchmgr fakebatch --application` has
+    them: `my_workload=1.4.0=dist/my_workload-1.4.0.zip,default`.
+    """
 
     functions_port: int = 0
     batch_port: int = 0
     blob_port: int = 0
     queue_port: int = 0
     data: Path | None = None
+    applications: Sequence[str] = ()
     host: HostKind | None = None
     """None: Core Tools where they are installed, else the embedded host."""
 
@@ -203,11 +208,18 @@ async def _start_batch(
         *(sys.executable, "-m", "batchmgr.local.fakebatch", "--json"),
         *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
         *("--state" if options.data else "--root", str(root)),
+        *(f"--application={_from_anywhere(application)}" for application in options.applications),
     ]
     child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
     ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)
     description: dict[str, str] = json.loads(ready[0])
     return description
+
+
+def _from_anywhere(application: str) -> str:
+    """The application with the whole path of its file: the fake Batch has a directory of its own."""
+    *names, file = application.split("=", 2)
+    return "=".join((*names, str(Path(file).absolute())))
 
 
 def _require_free_ports(options: StackOptions) -> None:

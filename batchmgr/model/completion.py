@@ -70,7 +70,7 @@ def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
 def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:
     """The same tasks, each knowing whether another one waits for it."""
     awaited = {task_id for task in tasks for task_id in task.depends_on}
-    return tuple(replace(task, is_leaf=task.id not in awaited) for task in tasks)
+    return tuple(replace(task, is_leaf=False) if task.id in awaited else task for task in tasks)
 
 
 def own_container_settings(tasks: Sequence[TaskPlan]) -> ContainerSettings | None:

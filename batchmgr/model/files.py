@@ -7,6 +7,15 @@ from batchmgr.model.values import value
 FINALIZE_CONTAINER = "batchmgr-finalize"
 """The container whose blobs, `{jobId}.json`, tell that a job has come to its end."""
 
+JOBS_CONTAINER = "batchmgr-jobs"
+"""The container of requests, with their secrets, and records."""
+
+EVENTS_CONTAINER = "batchmgr-events"
+"""The container of the jobs' event logs."""
+
+OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER})
+"""Containers that no task is let at: who can read or write them can act for every job."""
+
 WILDCARDS = "*?["
 """What makes a `source_file_path` a pattern."""
 

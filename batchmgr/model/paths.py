@@ -10,7 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.files import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
 from batchmgr.model.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
@@ -113,6 +113,11 @@ def _check_container(container: str, account: str, field: str) -> None:
     if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
         raise InvalidJobError(
             f"must be a blob container's name (3-63 of a-z, 0-9 and single dashes), not {container!r}",
+            field=f"{field}.containerName",
+        )
+    if container in OWN_CONTAINERS:
+        raise InvalidJobError(
+            f"{container!r} is batchmgr's own; keep files in another container",
             field=f"{field}.containerName",
         )
     if account and not _STORAGE_ACCOUNT.fullmatch(account):

@@ -12,7 +12,8 @@ import msgspec
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a task failed: from the task's own report where there is one, else from Azure Batch.
 
-    `type` is the exception's type or Azure Batch's failure code; `stderr` the last lines of stderr.txt.
+    `type` is the exception's type or Azure Batch's failure code; `stderr` the last lines of stderr.txt;
+    `field` the field of the job message that a job manager task found wrong.
     """
 
     type: str
@@ -20,6 +21,7 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     category: str = ""
     traceback: str = ""
     stderr: str = ""
+    field: str = ""
 
 
 class Reruns(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

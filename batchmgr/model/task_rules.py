@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.model.files import FINALIZE_CONTAINER, InputFileSpecification, OutputFileSpecification
 from batchmgr.model.ids import is_valid_id
 from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
 from batchmgr.model.paths import check_input_file, check_output_file, is_resource_id
@@ -58,6 +58,8 @@ def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterat
         yield InvalidJobError(f"ids that begin with {RESERVED_PREFIX} are reserved", field=f"{field}.id")
     yield from run_problems(task, field)
     for index, file in enumerate(task.output_files):
+        if is_own and file.container_name == FINALIZE_CONTAINER:
+            continue  # the finalize blob
         yield from _checked(check_output_file, file, f"{field}.outputFiles[{index}]")
     if len(task.display_name) > MAX_DISPLAY_NAME:
         yield InvalidJobError(

@@ -33,6 +33,7 @@ class TaskReport(msgspec.Struct, frozen=True):
     message: str
     traceback: str = ""
     kind: str = "error"
+    field: str = ""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
@@ -77,4 +78,5 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         category=CATEGORIES.get(told.kind, fallback.category),
         traceback=told.traceback[-MAX_TEXT:],
         stderr=stderr,
+        field=told.field,
     )

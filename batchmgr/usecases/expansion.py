@@ -29,7 +29,7 @@ async def expand(ports: Ports, job_id: str, message: JobMessage) -> JobMessage:
     Raises InvalidJobError for a factory that makes none, or none that can be.
     """
     if not isinstance(message.task_factory, TaskPerFile):
-        return await asyncio.to_thread(expand_sweep, message)
+        return await _with_sweep(message)
     kept = await expand_kept(ports, job_id, message)
     if kept is not None:
         return kept
@@ -41,7 +41,7 @@ async def expand(ports: Ports, job_id: str, message: JobMessage) -> JobMessage:
 async def expand_kept(ports: Ports, job_id: str, message: JobMessage) -> JobMessage | None:
     """The message with the tasks that the job has; None if it was never submitted. For finalization."""
     if not isinstance(message.task_factory, TaskPerFile):
-        return await asyncio.to_thread(expand_sweep, message)
+        return await _with_sweep(message)
     body = await ports.jobs.load_tasks(job_id)
     return None if body is None else await _with_kept(message, body)
 
@@ -50,7 +50,7 @@ async def expand_found(storage: NodeStorageView, message: JobMessage) -> JobMess
     """The message with a task for each blob that is there now. Nothing is kept."""
     factory = message.task_factory
     if not isinstance(factory, TaskPerFile):
-        return await asyncio.to_thread(expand_sweep, message)
+        return await _with_sweep(message)
     blobs = await _find(storage, factory.source)
     return replace(message, tasks=await asyncio.to_thread(file_tasks, factory, blobs))
 
@@ -67,6 +67,10 @@ def expand_sweep(message: JobMessage) -> JobMessage:
     if message.task_factory is None or isinstance(message.task_factory, TaskPerFile):
         return message
     return replace(message, tasks=sweep_tasks(message.task_factory))
+
+
+async def _with_sweep(message: JobMessage) -> JobMessage:
+    return message if message.task_factory is None else await asyncio.to_thread(expand_sweep, message)
 
 
 async def _with_kept(message: JobMessage, body: bytes) -> JobMessage:

@@ -9,6 +9,12 @@ from batchmgr.usecases.diagnosis import diagnose
 from batchmgr.usecases.ownership import find_own_job
 from batchmgr.usecases.planning import decode_tasks
 
+FIELD = "jobManagerTask"
+"""The field of the job message behind whatever goes wrong on the node."""
+
+ENDS_BY_TASKS = frozenset({"TaskFailed", "AllTasksComplete"})
+"""Terminate reasons of a job that its own tasks have ended."""
+
 
 async def has_planned(ports: Ports, record: JobRecord) -> bool:
     """Whether the job manager task is over, or will never be."""
@@ -24,31 +30,50 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
 
     Raises InvalidJobError when it failed, or left what can't be used.
     """
+    # The job before its task: where a failed task has ended the job, the task is known to have failed.
+    batch_job = await find_own_job(ports, record)
     task = await _job_manager_task(ports, record)
-    if task is None or task.state != "completed":
-        batch_job = await find_own_job(ports, record)
-        if batch_job is not None and batch_job.is_over:
+    is_done = task is not None and task.state == "completed"
+    if batch_job is not None and batch_job.is_over:
+        reason = batch_job.terminate_reason or batch_job.state
+        if not is_done or reason not in ENDS_BY_TASKS:
             raise InvalidJobError(
-                f"the Batch job ended ({batch_job.terminate_reason or batch_job.state}) before its job "
-                "manager task had planned it",
-                field="jobManagerTask",
+                f"the Batch job ended ({reason}) before its job manager task had planned it", field=FIELD
             )
+    if task is None or not is_done:
         return False
     if task.has_failed:
-        failed = await diagnose(ports, record.job_id, task)
-        reason = failed.error.message if failed.error else f"exit code {task.exit_code}"
-        raise InvalidJobError(f"the job manager task failed: {reason}", field="jobManagerTask")
+        raise await _failure(ports, record, task)
+    await ports.jobs.save_tasks(record.job_id, await _planned_tasks(ports, record))
+    return True
+
+
+async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> InvalidJobError:
+    """Why the job manager task failed: in the workload's own words, where it found the job wrong."""
+    error = (await diagnose(ports, record.job_id, task)).error
+    if error is not None and error.type == InvalidJobError.__name__:
+        return InvalidJobError(error.message.removeprefix(f"{error.field}: "), field=error.field)
+    reason = error.message if error else f"exit code {task.exit_code}"
+    return InvalidJobError(f"the job manager task failed: {reason}", field=FIELD)
+
+
+async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
     body = await ports.files.read(record.job_id, PLANNED_TASKS_FILE)
     if body is None:
         raise InvalidJobError(
             f"the job manager task left no {PLANNED_TASKS_FILE} in its working directory: its command must "
             "be that of a workload, such as python3 -m my_workload job-manager",
-            field="jobManagerTask",
+            field=FIELD,
         )
-    if not decode_tasks(body).tasks:
+    try:
+        tasks = decode_tasks(body).tasks
+    except InvalidJobError as error:
+        raise InvalidJobError(
+            f"the {PLANNED_TASKS_FILE} that the job manager task left can't be used: {error}", field=FIELD
+        ) from error
+    if not tasks:
         raise InvalidJobError("the job manager task made a job without tasks", field="inputs")
-    await ports.jobs.save_tasks(record.job_id, body)
-    return True
+    return body
 
 
 async def _job_manager_task(ports: Ports, record: JobRecord) -> TaskSnapshot | None:

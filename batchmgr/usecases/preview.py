@@ -47,7 +47,7 @@ async def preview(around: Surroundings, job_id: str, message: JobMessage, limit:
 
     Raises ServiceBusyError where blobs have to be listed and can't be now.
     """
-    answer = PlanAnswer(job_id=job_id, pool_id=message.pool_id or around.default_pool_id)
+    answer = PlanAnswer(job_id=job_id, pool_id=_pool_of(message, around))
     problems = _first(_known_at_once(around, message))
     if not any(problem.field.startswith("taskFactory") for problem in problems):
         try:
@@ -67,19 +67,27 @@ def _plan(
     around: Surroundings, job_id: str, message: JobMessage, limit: int, known: list[InvalidJobError]
 ) -> PlanAnswer:
     """The plan, or what is wrong with it beside the `known` problems."""
-    answer = PlanAnswer(job_id=job_id, pool_id=message.pool_id or around.default_pool_id)
+    answer = PlanAnswer(job_id=job_id, pool_id=_pool_of(message, around))
     try:
         plan = lay_out_job(
             job_id, message, workloads=around.workloads, default_pool_id=around.default_pool_id
         )
         problems = _first([*known, *_first(problems_of(message, plan))])
         if not problems:
-            unsigned = {need: around.storage.unsigned_grant(need) for need in plan.container_needs}
+            unsigned = {
+                need: around.storage.unsigned_grant(need, nodes_have_identity=plan.job.auto_pool is None)
+                for need in plan.container_needs
+            }
             signed = {need: _signed(grant) for need, grant in unsigned.items()}
             return plan_answer(plan, signed=signed, unsigned=unsigned, limit=limit)
     except InvalidJobError as error:
         problems = [*known, error]
     return replace(answer, tasks=len(message.tasks), problems=_told(problems))
+
+
+def _pool_of(message: JobMessage, around: Surroundings) -> str:
+    """The pool that the message names, else the default; empty for an auto pool."""
+    return message.pool_id or ("" if message.auto_pool is not None else around.default_pool_id)
 
 
 def _told(problems: Sequence[InvalidJobError]) -> tuple[Problem, ...]:

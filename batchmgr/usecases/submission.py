@@ -33,12 +33,13 @@ async def submit(ports: Ports, job_id: str) -> None:
     What Azure Batch will never take rejects the job, and says why in its events and callback.
     """
     job = await load(ports, job_id)
-    if job.value.state not in {JobState.QUEUED, JobState.SUBMITTING}:
-        if job.value.cancel_requested:  # perhaps while its tasks were being added
-            await terminate_own_job(ports, job.value, "batchmgr: cancelled")
-        return
+    is_under_way = job.value.state in {JobState.QUEUED, JobState.SUBMITTING}
     if job.value.cancel_requested:
-        await raise_finalize(ports, job.value.job_id, "cancelled")
+        # Perhaps while its tasks were being added, after others had looked for it in Azure Batch in vain.
+        await terminate_own_job(ports, job.value, "batchmgr: cancelled")
+        if is_under_way:
+            await raise_finalize(ports, job.value.job_id, "cancelled")
+    if job.value.cancel_requested or not is_under_way:
         return
     if job.value.state is JobState.QUEUED:
         job = await transition(ports, job, JobState.SUBMITTING)

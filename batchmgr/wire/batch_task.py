@@ -20,6 +20,11 @@ from batchmgr.model.task_options import (
 )
 from batchmgr.wire.batch_files import Grants, Json, identity, output_file, resource_file
 
+_SATISFY: Json = {
+    name: {"dependencyAction": "satisfy"} for name in ("default", "preProcessingError", "fileUploadError")
+}
+"""Exit conditions of a leaf that has none of its own."""
+
 
 def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) -> Json:
     """The body that adds one task. `has_job_actions`: some task of the job may end or stop the job."""
@@ -122,6 +127,8 @@ def _exit_conditions(task: TaskPlan, has_job_actions: bool) -> Json:
     Only the FinalizeTask waits for leaves, and it runs whatever becomes of them. Where any task acts on the
     job, Azure Batch would end the job for every failure that does not say otherwise: so each says it.
     """
+    if task.exit_conditions is None and not has_job_actions:
+        return _SATISFY if task.is_leaf else {}
     given = task.exit_conditions or ExitConditions()
     body: Json = {}
     if given.exit_codes:

@@ -30,7 +30,9 @@ class EntryPointsRepository:
 
     def __init__(self) -> None:
         self._entry_points: dict[str, EntryPoint] = {}
-        self.finalize_entry_point = EntryPoint(task_type=FinalizeTask, builder_type=WorkloadTaskBuilder)
+        self.finalize_entry_point: EntryPoint = EntryPoint(
+            task_type=FinalizeTask, builder_type=WorkloadTaskBuilder
+        )
         """The FinalizeTask and its builder: the default one until another is registered."""
 
     def register_entry_point(

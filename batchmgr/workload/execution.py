@@ -109,6 +109,7 @@ def _describe(error: BaseException) -> dict[str, str]:
         "message": str(error)[:_MAX_MESSAGE],
         "traceback": "".join(lines[-_MAX_TRACEBACK_LINES:]),
         "kind": _kind(error),
+        "field": error.field if isinstance(error, InvalidJobError) else "",
     }
 
 

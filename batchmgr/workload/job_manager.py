@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import job_container
@@ -14,6 +14,10 @@ from batchmgr.model.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
 from batchmgr.workload.specification import TaskSpecification
 from batchmgr.workload.task import InputsT, WorkloadTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 
 @value
@@ -64,9 +68,9 @@ class JobManager:
 
     def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
         self.context = context
-        self.inputs = context.inputs
-        self.job = replace(context.job, environment=dict(context.job.environment))
-        self.finalize_task = TaskSpecification(
+        self.inputs: Mapping[str, Any] = context.inputs
+        self.job: JobSpecification = replace(context.job, environment=dict(context.job.environment))
+        self.finalize_task: TaskSpecification = TaskSpecification(
             id=FINALIZE_TASK_ID, task_type=repository.finalize_entry_point.task_type.__name__
         )
         self._repository = repository
@@ -84,14 +88,19 @@ class JobManager:
     def add_workload_task(
         self,
         task_type: type[WorkloadTask[InputsT]],
-        inputs: InputsT,
+        inputs: InputsT | Callable[[InputsT], NoReturn],
         depends_on: Sequence[TaskSpecification] = (),
     ) -> TaskSpecification:
         """Add a task that starts when those it depends on have succeeded; change the answer for more.
 
-        Raises `InvalidJobError` when the workload did not register the task type.
+        `inputs` are a mapping, of the type that the task names. Raises `InvalidJobError` when they are none,
+        or when the workload did not register the task type.
         """
+        # No function is ever taken. But where one might be, mypy looks at the task type first, and so knows
+        # what a dictionary that is written in the call has to hold.
         name = task_type.__name__
+        if not isinstance(inputs, Mapping):
+            raise InvalidJobError(f"the inputs of a {name} must be a mapping, not {type(inputs).__name__}")
         if not self._repository.is_registered(task_type):
             raise InvalidJobError(
                 f"task type {name} is not registered; add "

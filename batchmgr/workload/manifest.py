@@ -58,7 +58,13 @@ class FinishedTask:
 
 @value
 class Manifest:
-    """All tasks of the job but the FinalizeTask, in order of their ids: 1, 2, 10."""
+    """All tasks of the job but the FinalizeTask, in order of their ids: 1, 2, 10.
+
+    >>> done = FinishedTask(id="10", state="completed", result="success", exit_code=0)
+    >>> manifest = Manifest.of([done, FinishedTask(id="2", state="active")])
+    >>> [(task.id, task.has_succeeded) for task in manifest.tasks]
+    [('2', False), ('10', True)]
+    """
 
     tasks: tuple[FinishedTask, ...]
 

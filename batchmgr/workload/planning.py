@@ -34,12 +34,10 @@ def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
     return JobDraft(
         job=manager.job,
         tasks=tuple(
-            _plan_task(
-                task, f"tasks[{index}]", task.command_line or workload.command_line("task", task.task_type)
-            )
+            _plan_task(task, f"tasks[{index}]", workload, "task", task.task_type)
             for index, task in enumerate(manager.tasks)
         ),
-        finalize_task=_plan_task(manager.finalize_task, "finalizeTask", workload.command_line("finalize")),
+        finalize_task=_plan_task(manager.finalize_task, "finalizeTask", workload, "finalize"),
         can_report=True,
         asks_for_manifest=workload.entry_points.has_own_finalize_task,
     )
@@ -56,13 +54,16 @@ def _create_job(workload: WorkloadBase, context: JobContext) -> JobManager:
         raise InvalidJobError(f"workload {workload.name!r} raised {type(error).__name__}: {error}") from error
 
 
-def _plan_task(task: TaskSpecification, field: str, command_line: str) -> TaskPlan:
-    environment = dict(task.environment)
+def _plan_task(task: TaskSpecification, field: str, workload: WorkloadBase, *command: str) -> TaskPlan:
+    """The plan of a task that is a command line, or else this `command` of the workload."""
+    environment, packages = dict(task.environment), list(task.application_packages)
     if task.task_type:
         environment[INPUTS_VARIABLE] = _encode_inputs(task, field)
+        if workload.application_package is not None and workload.application_package not in packages:
+            packages.append(workload.application_package)
     return TaskPlan(
         id=task.id,
-        command_line=command_line,
+        command_line=task.command_line or workload.command_line(*command),
         display_name=task.display_name or task.task_type,
         environment=environment,
         input_files=tuple(task.input_files),
@@ -75,7 +76,7 @@ def _plan_task(task: TaskSpecification, field: str, command_line: str) -> TaskPl
         exit_conditions=task.exit_conditions,
         container_settings=task.container_settings,
         user_identity=task.user_identity,
-        application_packages=tuple(task.application_packages),
+        application_packages=tuple(packages),
         multi_instance_settings=task.multi_instance_settings,
     )
 

@@ -76,7 +76,7 @@ async def test_another_account_without_an_identity_is_refused(connection_string:
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
             await storage(client).grant([other], HOUR, nodes_have_identity=True)
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
-            storage(client).unsigned_grant(other)
+            storage(client).unsigned_grant(other, nodes_have_identity=True)
 
 
 async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:
@@ -123,3 +123,12 @@ async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connectio
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         with pytest.raises(InvalidJobError, match="'elsewhere': it uses a key"):
             await anext(storage(client).list_blobs(other, ""))
+
+
+@pytest.mark.parametrize(("nodes_have_identity", "identity"), [(True, "/id/1"), (False, "")])
+async def test_a_grant_without_its_signature_has_the_identity_that_the_nodes_have(
+    connection_string: str, nodes_have_identity: bool, identity: str
+) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        grant = storage(client, "/id/1").unsigned_grant(READ, nodes_have_identity=nodes_have_identity)
+    assert (grant.identity_reference, grant.query) == (identity, "")

@@ -72,6 +72,11 @@ _AS_RECORDED: Final[dict[str, dict[str, Any]]] = {
     "TaskFailureInformation": _CATEGORY,
     "JobSchedulingError": _CATEGORY,
 }
+_SECRETS: Final = {
+    "CIFSMountConfiguration": "password",
+    "UserAccount": "password",
+    "AzureFileShareConfiguration": "accountKey",
+}
 _NET_DURATION: Final = {"type": "string", "pattern": r"^P(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d{1,7})?S)?)?$"}
 
 
@@ -106,9 +111,9 @@ def answers_schema() -> BaseSchema:
     """Return the specification as far as it tells what is answered, corrected by what was recorded."""
     document = _specification()
     _change(document, _AS_RECORDED)
-    # Passwords are never shown again.
-    for name in ("CIFSMountConfiguration", "UserAccount"):
-        document["definitions"][name]["required"].remove("password")
+    # Secrets are never shown again.
+    for name, secret in _SECRETS.items():
+        document["definitions"][name]["required"].remove(secret)
     return _schema(_with_durations(document, _NET_DURATION))
 
 

@@ -3,6 +3,7 @@
 import argparse
 import zipfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from batchmgr.cli import fakebatch
+from batchmgr.local.fakebatch.execution import packages
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.server import Options, serving
 from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, shell, text_of, until
@@ -29,7 +31,7 @@ def _zip(path: Path, text: str) -> Path:
 async def endpoint(tmp_path: Path) -> AsyncIterator[str]:
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"no zip file")
-    packages = (
+    applications = (
         Package(application_id="Tool", version="1.0", archive=_zip(tmp_path / "1.zip", "one")),
         Package(
             application_id="Tool", version="2.0", archive=_zip(tmp_path / "2.zip", "two"), is_default=True
@@ -38,7 +40,7 @@ async def endpoint(tmp_path: Path) -> AsyncIterator[str]:
         Package(application_id="broken", version="1", archive=broken),
     )
     pool: dict[str, object] = {"id": "one", "vmSize": "small", "targetDedicatedNodes": 1}
-    options = Options(root=tmp_path / "nodes", pools=(pool,), applications=packages)
+    options = Options(root=tmp_path / "nodes", pools=(pool,), applications=applications)
     async with serving(options) as address:
         yield address
 
@@ -69,6 +71,17 @@ async def test_a_task_finds_its_packages_by_their_variables(batch: BatchClient) 
     await add_task(batch, "t", shell(script), application_package_references=references)
     assert (await ended(batch, "t")).exit_code == 0
     assert await text_of(batch, "t") == "one\ntwo\n"
+
+
+def test_a_package_that_tasks_want_at_the_same_time_is_unpacked_once(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        for number in range(500):
+            archive.writestr(f"folder/{number}", "")
+    package = Package(application_id="large", version="1", archive=tmp_path / "large.zip")
+    with ThreadPoolExecutor(4) as threads:
+        failures = [threads.submit(packages.install, package, tmp_path / "there") for _ in range(4)]
+    assert [failure.result() for failure in failures] == [None] * 4
+    assert len(list((tmp_path / "there" / "folder").iterdir())) == 500
 
 
 async def test_the_packages_of_a_pool_are_there_before_its_start_task(batch: BatchClient) -> None:
@@ -154,3 +167,16 @@ def test_applications_are_given_as_arguments(tmp_path: Path) -> None:
     for wrong in ("tool", f"tool={archive}", f"tool=1.0={tmp_path}/none.zip", f"a/b=1={archive}"):
         with pytest.raises(argparse.ArgumentError):
             parser.parse_args(["--application", wrong])
+
+
+def test_a_package_that_others_install_at_the_same_time_is_there_for_all(tmp_path: Path) -> None:
+    content = tmp_path / "many.zip"
+    with zipfile.ZipFile(content, "w") as archive:
+        for number in range(200):
+            archive.writestr(f"lib/{number}.txt", "text")
+    package, target = Package(application_id="many", version="1", archive=content), tmp_path / "node" / "many"
+    with ThreadPoolExecutor(8) as threads:
+        failures = list(threads.map(lambda _: packages.install(package, target), range(8)))
+    assert failures == [None] * 8
+    assert len(list((target / "lib").iterdir())) == 200
+    assert [path.name for path in target.parent.iterdir()] == ["many"]

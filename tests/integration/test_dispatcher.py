@@ -4,20 +4,16 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from batchmgr.model.plan import MANIFEST_BLOB
 from tests.integration.client import Client
+from tests.integration.comparing import lasting, same
 from tests.integration.receiver import receiving
 
 GENOME = Path(__file__).parents[2] / "examples" / "genome_kmers" / "data" / "NC_001416.1.fa"
-DEPENDS_ON_LOOKING = ("task.running", "job.progress")
-"""Events that tell what was seen when somebody looked: how many there are is a matter of time."""
-
 CASES = {
     "good": (GENOME.read_bytes(), "succeeded", 0),
     "bad": (b"This is a letter, not a genome.\n", "failed", 1),
@@ -67,25 +63,3 @@ async def run_here(directory: Path, *arguments: str) -> tuple[int, str]:
     _, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, errors.decode()
-
-
-def lasting(events: Any) -> list[dict[str, Any]]:
-    """The events that don't depend on when somebody looked, in an order that is not one of time."""
-    told = {event["id"]: event for event in events}
-    names = {key: event["type"].removeprefix("batchmgr.") for key, event in told.items()}
-    for key, event in told.items():
-        if names[key] == "job.finalizing":  # the counts are those of the last look
-            event["data"].pop("counts")
-    return [same(told[key]) for key in sorted(told) if names[key] not in DEPENDS_ON_LOOKING]
-
-
-def same(value: Any) -> Any:
-    """A value without what no two runs have in common: times, places, and the node."""
-    passing = {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri", "url"}
-    if isinstance(value, Mapping):
-        return {name: same(item) for name, item in value.items() if name not in passing}
-    if isinstance(value, list):
-        return sorted((same(item) for item in value), key=json.dumps)
-    if isinstance(value, str) and value.startswith("Traceback"):
-        return value.strip().rpartition("\n")[2]  # the frames are in the files of whoever ran it
-    return value

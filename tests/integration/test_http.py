@@ -205,7 +205,7 @@ async def test_health_tells_that_everything_answers_and_which_workloads_there_ar
     assert answer.body == {
         "status": "healthy",
         "checks": {"storage": "ok", "batch": "ok"},
-        "workloads": ["genome_kmers"],
+        "workloads": ["genome_kmers", "heat_rod", "mandelbrot_tiles"],
     }
 
 

@@ -26,11 +26,14 @@ def test_without_a_terminal_every_event_is_one_plain_line() -> None:
     view = DemoView(console)
     with view.live():
         view.say("starting Azurite")
-        failed = event("task.failed", taskId="5", displayName="window 5", failure={"message": "not FASTA"})
+        counting = event("task.progress", taskId="4", fraction=0.25, message="counting")
+        view.show(counting, JobProgress(windows=8).after(counting))
+        failed = event("task.failed", taskId="5", displayName="window 5", error={"message": "not FASTA"})
         view.show(failed, JobProgress(windows=8).after(failed))
     lines = [line.rstrip() for line in printed(console).splitlines()]
     assert [line.partition(" s  ")[2] for line in lines] == [
         "starting Azurite",
+        "task.progress     task 4: 25% counting",
         "task.failed       window 5: not FASTA",
     ]
 

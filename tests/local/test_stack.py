@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from batchmgr.cli import main
 from batchmgr.local.errors import StackError
 from batchmgr.local.ports import free_port
 from batchmgr.local.processes import ChildProcess, Processes
@@ -159,3 +160,13 @@ def stack_of(processes: Processes, host: ChildProcess) -> Stack:
         functions="", batch="", blob="", queue="", connection_string="", batch_account="", batch_key=""
     )
     return Stack(processes=processes, host_kind="embedded", environment={}, host=host, endpoints=nowhere)
+
+
+@pytest.mark.parametrize("argument", ["tool", "tool=1.0", "tool=1.0=missing.zip"])
+def test_an_application_that_is_no_package_is_refused_before_anything_starts(
+    argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["start", "--application", argument])
+    assert end.value.code == 2
+    assert "ID=VERSION=ZIPFILE" in capsys.readouterr().err

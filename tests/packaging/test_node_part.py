@@ -1,7 +1,6 @@
 """An application package runs with a bare Python: nothing else is on its path."""
 
 import ast
-import os
 import subprocess
 import sys
 import tomllib
@@ -15,25 +14,11 @@ from batchmgr.packaging.archive import EARLIEST
 from batchmgr.packaging.building import build_package
 from batchmgr.packaging.node_part import node_part
 from batchmgr.packaging.project import read_project
+from tests.old_python import oldest_python
 from tests.packaging.sample import write_sample
 
 ROOT = Path(__file__).parents[2]
 INPUTS = '{"letter": "a", "text": "banana"}'
-
-
-def oldest_python() -> str:
-    """The Python 3.8 of this machine, on its PATH or of pyenv."""
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    places = [Path(place) / "python3.8" for place in os.environ.get("PATH", "").split(os.pathsep)]
-    places += sorted(pyenv.glob("versions/3.8.*/bin/python3.8"))
-    for place in places:
-        # A version manager may have a command that only says that there is no such version.
-        if (
-            place.is_file()
-            and subprocess.run([place, "-V"], capture_output=True, check=False).returncode == 0
-        ):
-            return str(place)
-    pytest.skip("there is no Python 3.8 here")
 
 
 def python_of_nodes(version: str) -> str:
@@ -42,7 +27,10 @@ def python_of_nodes(version: str) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     if project["requires-python"] != ">=3.8":
         pytest.skip(f"batchmgr needs Python {project['requires-python']}")
-    return oldest_python()
+    oldest = oldest_python()
+    if oldest is None:
+        pytest.skip("there is no Python 3.8 here")
+    return str(oldest)
 
 
 @pytest.fixture

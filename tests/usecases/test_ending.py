@@ -1,14 +1,19 @@
 """How jobs end: callbacks, cancellation, time limits, lost Batch jobs."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job import CallbackState
+from batchmgr.model.plan import JobPlan, TaskPlan
 from batchmgr.model.states import JobState
+from batchmgr.usecases.acceptance import accept
 from batchmgr.usecases.cancellation import cancel
 from batchmgr.usecases.finalization import finalize
+from batchmgr.usecases.submission import submit
+from batchmgr.wire.batch_files import Grants
 from tests.world import World, job_message, task
 
 
@@ -73,8 +78,6 @@ async def test_a_cancelled_job_ends_in_batch_and_calls_back() -> None:
 
 
 async def test_a_job_cancelled_before_it_was_submitted_never_reaches_batch() -> None:
-    from batchmgr.usecases.acceptance import accept
-
     world = World()
     await accept(world.ports, "job-1", job_message())
     await world.ports.queue.request_submission("job-1")
@@ -82,6 +85,24 @@ async def test_a_job_cancelled_before_it_was_submitted_never_reaches_batch() -> 
     await world.until_settled()
     assert world.record().state is JobState.CANCELLED
     assert world.batch.created == []
+
+
+async def test_a_job_cancelled_while_its_tasks_are_added_is_ended_by_whoever_adds_them() -> None:
+    world = World()
+    message = job_message()
+    await accept(world.ports, "job-1", message)
+    add_tasks = world.batch.add_tasks
+
+    async def cancelled_meanwhile(plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+        await add_tasks(plan, tasks, grants)
+        stored = await world.jobs.load("job-1")
+        await world.jobs.save(stored.value.change(world.clock.now(), cancel_requested=True), stored.etag)
+
+    world.batch.add_tasks = cancelled_meanwhile  # type: ignore[method-assign]
+    await submit(world.ports, "job-1")
+    assert world.batch.jobs["job-1"].state == "completed"
+    await world.until_settled()
+    assert world.record().state is JobState.CANCELLED
 
 
 async def test_a_finished_job_cannot_be_cancelled() -> None:
@@ -132,8 +153,6 @@ async def test_a_finalize_blob_before_the_end_is_ignored_and_the_job_still_ends(
 
 
 async def test_a_finalize_blob_does_not_end_a_job_that_is_still_queued() -> None:
-    from batchmgr.usecases.acceptance import accept
-
     world = World()
     await accept(world.ports, "job-1", job_message())
     await finalize(world.ports, "job-1")

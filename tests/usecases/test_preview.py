@@ -163,3 +163,22 @@ async def test_storage_that_is_busy_is_no_problem_of_the_job() -> None:
     world.storage = BusyStorage()
     with pytest.raises(ServiceBusyError):
         await previewed(world, {"taskFactory": FILES})
+
+
+AUTO_POOL = {
+    "vmSize": "s",
+    "nodeAgentSkuId": "agent",
+    "image": {"virtualMachineImageId": "/image"},
+    "targetDedicatedNodes": 1,
+}
+
+
+async def test_what_an_auto_pool_cannot_do_is_a_problem_of_the_field_it_came_from() -> None:
+    world = World()
+    world.storage.blobs["files"] = {"a.txt"}
+    factory = {**FILES, "repeatTask": {"commandLine": "wc {0}", "requiredSlots": 2}}
+    answer = await previewed(world, {"taskFactory": factory, "autoPool": AUTO_POOL})
+    assert [problem.field for problem in answer.problems] == ["taskFactory.repeatTask.requiredSlots"]
+    assert answer.pool_id == ""
+    answer = await previewed(world, {"taskFactory": FILES, "autoPool": AUTO_POOL})
+    assert (answer.pool_id, answer.tasks, answer.problems) == ("", 2, ())

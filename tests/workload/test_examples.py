@@ -15,19 +15,15 @@ MODULES = [
     importlib.import_module(f"{package.__name__}.{module.name}")
     for package in (batchmgr.model, batchmgr.workload)
     for module in pkgutil.iter_modules(package.__path__)
-] + [importlib.import_module("batchmgr.batch_client")]
+] + [importlib.import_module(f"batchmgr.{name}") for name in ("batch_client", "errors")]
 EXPLAINED_ELSEWHERE = {
     "BatchClient": "BatchClientFactory",
-    "BatchmgrError": "errors",
+    "BatchmgrError": "InvalidInputError",
     "ExitCodeMapping": "ExitConditions",
     "ExitCodeRangeMapping": "ExitConditions",
     "ExitOptions": "ExitConditions",
-    "FinishedTask": "FinalizeTask",
+    "FinishedTask": "Manifest",
     "ImageReference": "AutoPoolSpecification",
-    "InvalidInputError": "errors",
-    "InvalidJobError": "errors",
-    "Manifest": "FinalizeTask",
-    "RetryableTaskError": "errors",
 }
 
 

@@ -63,6 +63,10 @@ def test_a_blob_name_longer_than_storage_takes_is_refused() -> None:
         (InputFile(target_file_path="a", source_blob_path="b", container_name="Upper"), "in.containerName"),
         (InputFile(target_file_path="a", source_blob_path="b", container_name="ab"), "in.containerName"),
         (InputFile(target_file_path="a", source_blob_path="b"), "in.containerName"),
+        (
+            InputFile(target_file_path="a", source_blob_path="b", container_name="batchmgr-jobs"),
+            "in.containerName",
+        ),
         (InputFile(target_file_path="a", source_blob_path="/b", container_name="abc"), "in.sourceBlobPath"),
         (InputFile(target_file_path="a", container_name="abc"), "in.sourceBlobPath"),
         (InputFile(target_file_path="", source_blob_path="b", container_name="abc"), "in.targetFilePath"),

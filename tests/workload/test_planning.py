@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr import (
+    ApplicationPackageReference,
     FinalizeTask,
     InputFileSpecification,
     InvalidInputError,
@@ -316,3 +317,33 @@ def test_a_registered_finalize_task_takes_the_place_of_the_default_one() -> None
             self._entry_points_repository.register_finalize_task(MergeTask)
 
     assert MergingWorkload().entry_points.finalize_entry_point.task_type is MergeTask
+
+
+def test_the_workload_s_own_package_is_installed_for_its_tasks_and_for_no_program() -> None:
+    package = ApplicationPackageReference(application_id="counting", version="1.0")
+
+    class Manager(JobManager):
+        def create_job(self) -> None:
+            self.add_workload_task(CountTask, {}).application_packages.append(package)
+            self.add_workload_task(CountTask, {})
+            self.add_command_task("solver --fast")
+
+    class Builder(JobManagerBuilder):
+        job_manager_type = Manager
+
+    class PackagedWorkload(WorkloadBase):
+        application_package = package
+
+        def __init__(self) -> None:
+            super().__init__(job_manager_builder_type=Builder)
+            self._entry_points_repository.register_entry_point(CountTask)
+
+    draft = draft_job(PackagedWorkload(), JobContext(job_id="count-001"))
+    assert [task.application_packages for task in draft.tasks] == [(package,), (package,), ()]
+    assert draft.finalize_task.application_packages == (package,)
+    assert "$AZ_BATCH_APP_PACKAGE_counting_1_0" in draft.finalize_task.command_line
+
+
+def test_inputs_that_are_no_mapping_are_refused_with_what_they_are() -> None:
+    with pytest.raises(InvalidJobError, match="the inputs of a CountTask must be a mapping, not list"):
+        plan(lambda manager: manager.add_workload_task(CountTask, ["a.txt"]))  # type: ignore[arg-type]

@@ -85,9 +85,11 @@ def _cells(states: tuple[TaskState, ...]) -> Text:
 def _detail(data: Mapping[str, Any]) -> str:
     """What a line says beside the event's type: the task and its end, or the tasks' counts."""
     if "taskId" in data:
-        failure = data.get("failure") or {}
         name = data.get("displayName") or f"task {data['taskId']}"
-        return f"{name}: {failure['message']}" if failure.get("message") else str(name)
+        if "fraction" in data:
+            return f"{name}: {data['fraction']:.0%} {data['message']}".rstrip()
+        error = data.get("error") or {}
+        return f"{name}: {error['message']}" if error.get("message") else str(name)
     if error := data.get("error"):
         return str(error["message"])
     if "reason" in data:

@@ -11,9 +11,9 @@ class Offline:
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob."""
-        return f"{self.unsigned_grant(need).url}/{path}"
+        return f"{self.unsigned_grant(need, nodes_have_identity=True).url}/{path}"
 
-    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
         """The container, in its account or in one to be known later."""
         account = need.storage_account_name or "(storage account)"
         return ContainerGrant(

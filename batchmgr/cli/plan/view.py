@@ -17,8 +17,9 @@ def told(answer: PlanAnswer) -> str:
         count = len(answer.problems)
         lines = [f"Job {answer.job_id} would not be accepted: {count} problem{'s'[: count > 1]}.", ""]
         return "\n".join([*lines, *(f"  {p.field or 'message'}: {p.reason}" for p in answer.problems)])
+    pool = f"pool {answer.pool_id}" if answer.pool_id else "an auto pool"
     lines = [
-        f"Job {answer.job_id} on pool {answer.pool_id}",
+        f"Job {answer.job_id} on {pool}",
         "",
         f"  tasks      {answer.tasks:,}, the FinalizeTask included",
         f"  calls      {answer.calls:,} to Azure Batch",

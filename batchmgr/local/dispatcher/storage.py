@@ -27,9 +27,9 @@ class FolderStorage:
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> Grants:
         """The folder of each container. No identity is asked for here."""
-        return {need: self.unsigned_grant(need) for need in needs}
+        return {need: self.unsigned_grant(need, nodes_have_identity=nodes_have_identity) for need in needs}
 
-    def unsigned_grant(self, need: ContainerNeed) -> ContainerGrant:
+    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
         """The folder of the container: nothing is signed here."""
         return ContainerGrant(url=_folder(self._outputs, need).as_uri())
 

@@ -86,12 +86,13 @@ def _line(event: Event) -> str:
         return f"{data['counts']['completed']} of {data['total']} tasks are over."
     words = _WORDS.get(name, name)
     if name == "task.progress":
-        words = f"is at {data['fraction']:.0%}: {data['message']}"
+        words = f"is at {data['fraction']:.0%}"
     if name.startswith("job."):
         end = _ENDS.get(data.get("state", ""))
         return f"The job {end}." if end else words
     title = f" ({data['displayName']})" if "displayName" in data else ""
-    reason = f": {data['error']['message']}" if "error" in data else "."
+    told = data["error"]["message"] if "error" in data else data.get("message", "")
+    reason = f": {told}" if told else "."
     return f"Task {data['taskId']}{title} {words}{reason}"
 
 

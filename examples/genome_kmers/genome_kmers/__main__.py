@@ -1,4 +1,4 @@
-"""What a node starts: `python3 -m genome_kmers task NAME`, or `finalize`."""
+"""The command line: a node starts a task with it, you do whatever --help tells."""
 
 from batchmgr import Application
 from genome_kmers.workload import GenomeKmersWorkload

@@ -1,6 +1,6 @@
 """Counting k-mers: words of k letters, each a number of 2k bits, in the alphabet's order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,25 @@ _CHUNK = 1 << 20
 _BASE_BYTES = np.frombuffer(BASES.encode(), dtype=np.uint8)
 
 
-def count_kmers(codes: NDArray[np.uint8], k: int, *, start: int, end: int) -> NDArray[np.int64]:
+def count_kmers(
+    codes: NDArray[np.uint8],
+    k: int,
+    *,
+    start: int,
+    end: int,
+    progress: Callable[[float], None] = lambda part: None,
+) -> NDArray[np.int64]:
     """How often each k-mer starts at a letter from `start` up to, not with, `end`: 4**k counts.
 
     `codes` is the whole genome, for the last k-mers reach beyond `end`. None spans two records or holds a
-    letter other than A, C, G, T. The work is cut into chunks, so that it takes little more than the counts.
+    letter other than A, C, G, T. The work is cut into chunks, so that it takes little more than the counts;
+    `progress` is told, between them, which part is done.
     """
     counts = np.zeros(4**k, dtype=np.int64)
     end = min(end, len(codes) - k + 1)
     for first in range(start, end, _CHUNK):
+        if first > start:
+            progress((first - start) / (end - start))
         counts += _count_chunk(codes[first : min(first + _CHUNK, end) + k - 1], k)
     return counts
 

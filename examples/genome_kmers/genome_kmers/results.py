@@ -16,6 +16,16 @@ def write_results(merged: MergedGenome, directory: Path, *, top: int) -> None:
     (directory / "summary.json").write_text(summary, encoding="utf-8")
 
 
+def figures(merged: MergedGenome) -> dict[str, object]:
+    """What is known of the genome in a few numbers."""
+    return {
+        "bases": merged.letters,
+        "distinctKmers": len(merged.commonest()),
+        "totalKmers": merged.total_kmers,
+        "gcFraction": merged.gc_fraction,
+    }
+
+
 def _write_kmers(merged: MergedGenome, path: Path) -> None:
     total = merged.total_kmers
     with path.open("w", encoding="ascii") as file:
@@ -38,13 +48,10 @@ def _summary(merged: MergedGenome, top: int) -> dict[str, object]:
     return {
         "names": merged.names,
         "records": merged.records,
-        "bases": merged.letters,
         "k": merged.k,
         "windows": merged.windows,
         "missingWindows": merged.missing_windows,
-        "distinctKmers": len(order),
-        "totalKmers": total,
-        "gcFraction": merged.gc_fraction,
+        **figures(merged),
         "top": [
             {"kmer": name, "count": count, "frequency": count / total}
             for name, count in islice(occurring(merged.counts, order, merged.k), top)

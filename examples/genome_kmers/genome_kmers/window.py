@@ -1,6 +1,7 @@
 """The work of one task: one window of the genome, counted and written down."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,21 @@ def window_bounds(length: int, *, window: int, windows: int) -> tuple[int, int]:
     return length * (window - 1) // windows, length * window // windows
 
 
-def count_window(genome_path: Path, directory: Path, *, window: int, windows: int, k: int) -> None:
+def count_window(
+    genome_path: Path,
+    directory: Path,
+    *,
+    window: int,
+    windows: int,
+    k: int,
+    progress: Callable[[float], None] = lambda part: None,
+) -> None:
     """Write `counts.tsv`, `gc.tsv` and `genome.json` for one window. Raises `InvalidInputError`."""
     genome = read_genome(genome_path)
     codes = np.frombuffer(genome.codes, dtype=np.uint8)
     start, end = window_bounds(len(codes), window=window, windows=windows)
-    write_counts(directory / "counts.tsv", count_kmers(codes, k, start=start, end=end), k)
+    counts = count_kmers(codes, k, start=start, end=end, progress=progress)
+    write_counts(directory / "counts.tsv", counts, k)
     write_gc_profile(directory / "gc.tsv", gc_profile(codes, start=start, end=end))
     facts = {"names": genome.names, "records": genome.records, "letters": len(codes)}
     (directory / "genome.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -9,7 +9,15 @@ from batchmgr import (
     WorkloadBase,
 )
 from genome_kmers.inputs import JobInputs
-from genome_kmers.tasks import RESULT_FILES, WINDOW_FILES, WINDOWS_DIRECTORY, CountKmersTask, MergeTask
+from genome_kmers.tasks import (
+    RESULT_FILES,
+    WINDOW_FILES,
+    WINDOWS_DIRECTORY,
+    CountKmersTask,
+    MergeInputs,
+    MergeTask,
+    WindowInputs,
+)
 
 
 class GenomeJobManager(JobManager):
@@ -24,7 +32,7 @@ class GenomeJobManager(JobManager):
 
     def _add_window(self, window: int, inputs: JobInputs) -> None:
         task = self.add_workload_task(
-            CountKmersTask, {"window": window, "windows": inputs.windows, "k": inputs.k}
+            CountKmersTask, WindowInputs(window=window, windows=inputs.windows, k=inputs.k)
         )
         task.display_name = f"window {window} of {inputs.windows}"
         task.input_files.append(inputs.genome)
@@ -34,7 +42,7 @@ class GenomeJobManager(JobManager):
 
     def _complete_finalize_task(self, inputs: JobInputs) -> None:
         task = self.finalize_task
-        task.inputs = {"windows": inputs.windows, "k": inputs.k, "top": inputs.top}
+        task.inputs = dict(MergeInputs(windows=inputs.windows, k=inputs.k, top=inputs.top))
         for folder in WINDOW_FILES.values():
             task.input_files.append(
                 InputFileSpecification(

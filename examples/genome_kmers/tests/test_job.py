@@ -1,20 +1,20 @@
 import json
-import os
-import shlex
-import shutil
 import struct
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from batchmgr import InvalidJobError, JobContext, JobSpecification
+from batchmgr import Application, InvalidJobError, JobContext, JobSpecification
 from batchmgr.model.completion import complete
-from batchmgr.model.plan import JobPlan, TaskPlan
+from batchmgr.model.plan import JobPlan
 from batchmgr.workload.planning import draft_job
 from batchmgr.workload.registry import WorkloadRegistry
+from genome_kmers import GenomeKmersWorkload
+from genome_kmers.tasks import CountKmersTask
 
 LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 
@@ -25,52 +25,30 @@ def plan(**inputs: object) -> JobPlan:
     return complete("kmers-001", draft, '{"jobId":"kmers-001"}')
 
 
-class Job:
-    """Runs planned tasks as processes, with a folder in place of the storage account."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self.storage = root / "storage"
-
-    def run(self, task: TaskPlan) -> subprocess.CompletedProcess[str]:
-        directory = self._root / task.id
-        directory.mkdir()
-        for file in task.input_files:
-            container = self.storage / file.container_name
-            sources = (
-                container.glob(f"{file.source_blob_path}*")
-                if file.is_prefix
-                else [container / file.source_blob_path]
-            )
-            for source in sources:
-                name = Path(file.target_file_path)
-                target = directory / (name / source.relative_to(container) if file.is_prefix else name)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, target)
-        program, *arguments = shlex.split(task.command_line)
-        assert program == "python3"
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": str(directory), **task.environment},
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for output in task.output_files:
-            if done.returncode == 0 or output.upload_condition == "taskCompletion":
-                blob = self.storage / output.container_name / output.target_blob_path
-                blob.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(directory / output.source_file_path, blob)
-        return done
+Run = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Job:
-    job = Job(tmp_path)
-    (job.storage / "genomes").mkdir(parents=True)
-    shutil.copy(LAMBDA, job.storage / "genomes" / "lambda.fa")
-    return job
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a job here, in this process, on a genome with this content; the callback's output."""
+
+    def run_job(genome: bytes, **inputs: Any) -> dict[str, Any]:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "genomes").mkdir()
+        (tmp_path / "genomes" / "lambda.fa").write_bytes(genome)
+        text = json.dumps({"genome": "genomes/lambda.fa", **inputs})
+        with pytest.raises(SystemExit):
+            Application(GenomeKmersWorkload()).run(
+                ["local", "--storage", ".", "--directory", "run", "--inputs", text]
+            )
+        output: dict[str, Any] = json.loads((tmp_path / "run" / "callback.json").read_text())["Output"]
+        return output
+
+    return run_job
+
+
+def result(tmp_path: Path, name: str) -> Path:
+    return tmp_path / "run" / "storage" / "job-genome-kmers" / "results" / name
 
 
 def test_the_plan_has_a_task_a_window_and_needs_no_genome() -> None:
@@ -127,50 +105,68 @@ def test_a_wrong_input_is_refused_with_its_name(name: str, values: list[object])
         assert caught.value.field in (f"inputs.{name}", "inputs.genome.httpUrl")
 
 
-def test_a_job_runs_from_its_plan_to_its_results(job: Job) -> None:
-    planned = plan(genome="genomes/lambda.fa", windows=3, k=4, top=5)
-    for task in planned.all_tasks:
-        done = job.run(task)
-        assert (done.returncode, done.stderr) == (0, "")
-    results = job.storage / "job-kmers-001" / "results"
-    summary = json.loads((results / "summary.json").read_text())
+def test_a_job_runs_from_its_plan_to_its_results(run: Run, tmp_path: Path) -> None:
+    output = run(LAMBDA.read_bytes(), windows=3, k=4, top=5)
+    assert output["state"] == "succeeded"
+    summary = json.loads(result(tmp_path, "summary.json").read_text())
     sequence = "".join(LAMBDA.read_text().splitlines()[1:])
     assert summary["names"] == ["NC_001416.1 Enterobacteria phage lambda, complete genome"]
     assert (summary["bases"], summary["totalKmers"], summary["k"]) == (48_502, 48_499, 4)
     assert len(summary["top"]) == 5
     occurrences = sum(sequence.startswith(summary["top"][0]["kmer"], i) for i in range(len(sequence)))
     assert summary["top"][0]["count"] == occurrences
-    assert len((results / "kmers.tsv").read_text().splitlines()) == 1 + summary["distinctKmers"]
-    assert len((results / "gc_profile.tsv").read_text().splitlines()) > 100
-    image = (results / "genome_kmers.png").read_bytes()
+    assert len(result(tmp_path, "kmers.tsv").read_text().splitlines()) == 1 + summary["distinctKmers"]
+    assert len(result(tmp_path, "gc_profile.tsv").read_text().splitlines()) > 100
+    image = result(tmp_path, "genome_kmers.png").read_bytes()
     width, height = struct.unpack(">II", image[16:24])
     assert image.startswith(b"\x89PNG")
     assert width > 1000
     assert height > 800
-    finalized = json.loads((job.storage / "batchmgr-finalize" / "kmers-001.json").read_text())
-    assert finalized == {"jobId": "kmers-001", "finalizeTask": {"succeeded": True, "error": None}}
+    published = {
+        "bases": 48_502,
+        "distinctKmers": summary["distinctKmers"],
+        "totalKmers": 48_499,
+        "gcFraction": summary["gcFraction"],
+        "missingWindows": {},
+    }
+    assert output["taskResults"] == [{"taskId": "batchmgr-finalize", "result": published}]
 
 
-def test_a_bad_genome_fails_each_task_in_one_line_and_the_finalize_blob_says_why(job: Job) -> None:
-    (job.storage / "genomes" / "lambda.fa").write_bytes(b"")
-    planned = plan(genome="genomes/lambda.fa", windows=2)
-    for task in planned.tasks:
-        done = job.run(task)
-        assert (done.returncode, done.stderr) == (2, "Invalid input: The genome file is empty.\n")
-    # Only what may be uploaded after a failure is there.
-    finalize = replace(planned.finalize_task, output_files=planned.finalize_task.output_files[-1:])
-    assert job.run(finalize).returncode == 2
-    finalized = json.loads((job.storage / "batchmgr-finalize" / "kmers-001.json").read_text())
-    assert finalized["finalizeTask"]["error"]["kind"] == "input"
-    assert "None of the 2 windows" in finalized["finalizeTask"]["error"]["message"]
+def test_a_bad_genome_fails_each_task_in_one_line_and_nothing_is_merged(run: Run, tmp_path: Path) -> None:
+    output = run(b"", windows=2)
+    assert output["state"] == "failed"
+    reasons = {task["taskId"]: task["error"]["message"] for task in output["failedTasks"]}
+    assert reasons == {
+        "1": "The genome file is empty.",
+        "2": "The genome file is empty.",
+        "batchmgr-finalize": "None of the 2 windows of the genome was counted: nothing to merge.",
+    }
+    told = (tmp_path / "run" / "tasks" / "1" / "stderr.txt").read_text()
+    assert told == "Invalid input: The genome file is empty.\n"
 
 
-def test_the_chart_is_drawn_for_a_genome_without_a_single_kmer(job: Job) -> None:
-    (job.storage / "genomes" / "lambda.fa").write_bytes(b">all $unknown$ _letters^\nNNN\n")
-    for task in plan(genome="genomes/lambda.fa", windows=2).all_tasks:
-        done = job.run(task)
-        assert (done.returncode, done.stderr) == (0, "")
-    assert (job.storage / "job-kmers-001" / "results" / "genome_kmers.png").stat().st_size > 10_000
+def test_windows_that_failed_are_told_with_their_reason_and_the_others_merged(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = CountKmersTask.run
+
+    def fail_once(task: CountKmersTask) -> None:
+        if task.inputs["window"] == 2:
+            raise RuntimeError("struck by a cosmic ray")
+        count(task)
+
+    monkeypatch.setattr(CountKmersTask, "run", fail_once)
+    output = run(LAMBDA.read_bytes(), windows=3, k=4)
+    assert output["state"] == "partial"
+    published = output["taskResults"][0]["result"]
+    assert published["missingWindows"] == {"2": "RuntimeError: struck by a cosmic ray"}
+    assert 0 < published["totalKmers"] < 48_499
+    assert json.loads(result(tmp_path, "summary.json").read_text())["missingWindows"] == [2]
+
+
+def test_the_chart_is_drawn_for_a_genome_without_a_single_kmer(run: Run, tmp_path: Path) -> None:
+    assert run(b">all $unknown$ _letters^\nNNN\n", windows=2)["state"] == "succeeded"
+    assert result(tmp_path, "genome_kmers.png").stat().st_size > 10_000
 
 
 def test_planning_needs_neither_numpy_nor_matplotlib() -> None:

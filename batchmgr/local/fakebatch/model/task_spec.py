@@ -8,7 +8,7 @@ from typing import Any, Final
 _RECENT: Final = 1024
 
 # Tasks of one shape share the names of their properties.
-_shapes: dict[tuple[str, ...], tuple[str, ...]] = {}
+_shapes: dict[tuple[str, ...], dict[str, None]] = {}
 
 
 class TaskSpec(Mapping[str, Any]):
@@ -22,7 +22,7 @@ class TaskSpec(Mapping[str, Any]):
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         names = tuple(spec)
-        self._names = _shapes.setdefault(names, names)
+        self._names = _shapes.get(names) or _shapes.setdefault(names, dict.fromkeys(names))
         self._slots: int = spec["requiredSlots"]
         # Three times as fast as JSON, and read by nothing but this process.
         self._packed = marshal.dumps(dict(spec))
