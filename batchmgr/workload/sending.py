@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from argparse import Namespace
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -52,8 +53,10 @@ def _post(url: str, message: object) -> dict[str, str]:
             return answer
     except HTTPError as error:
         raise BatchmgrError(f"batchmgr refused the job ({error.code}): {_reason(error)}") from error
-    except (URLError, ValueError) as error:
-        raise BatchmgrError(f"batchmgr did not answer at {url}: {error}") from error
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: the answer is no JSON
+        cause = error.reason if isinstance(error, URLError) else error
+        reason = getattr(cause, "strerror", None) or cause
+        raise BatchmgrError(f"batchmgr did not answer at {url}: {reason}") from error
 
 
 def _reason(error: HTTPError) -> str:
