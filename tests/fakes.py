@@ -42,6 +42,9 @@ class FakeBatch(MemoryBatch):
         self.pools = {"local"}
         self.created: list[str] = []
         self.finished: list[str] = []
+        self.fails: set[str] = set()
+        """Tasks that fail whatever their command is."""
+
         self.leaves: dict[str, Callable[[], None]] = {}
         """What a task leaves behind when it succeeds, by its id."""
 
@@ -70,7 +73,7 @@ class FakeBatch(MemoryBatch):
         for job in list(self.jobs.values()):
             while (task := self.start_next(job.plan.job_id)) is not None:
                 self._fake_clock.pass_by(timedelta(milliseconds=1))
-                ending = Ending.exited(int(task.command_line == "/bin/false"))
+                ending = Ending.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
                 self.end(job.plan.job_id, task.id, ending)
                 if ending.error is None:
                     self.leaves.get(task.id, lambda: None)()

@@ -3,6 +3,7 @@
 Triggers are at least once: a message or finalize blob is done with only when its handler has returned.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,8 @@ from batchmgr.local.dispatcher.memory import (
 )
 from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
+from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
+from batchmgr.model.report import TaskReport
 from batchmgr.ports import Ports
 from batchmgr.usecases.delivery import deliver
 from batchmgr.usecases.finalization import finalize
@@ -92,6 +94,22 @@ class World:
         self.batch.leaves[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
         manager = JobManagerTaskMessage(command_line="python3.8 -m legacy job-manager")
         return JobMessage(job_id=job_id, workload="legacy", job_manager_task=manager, call_back_uri=CALLBACK)
+
+    def report(self, task_id: str, *, result: dict[str, int] | None = None, job_id: str = "job-1") -> None:
+        """What a task on a node does to tell that it is done, and what came of it."""
+        told = self.files.reported.setdefault(job_id, [])
+        told.append(
+            TaskReport(
+                task_id=task_id,
+                sequence="1",
+                time=self.clock.now(),
+                fraction=1.0,
+                message="done",
+                result_key="k" if result else "",
+            )
+        )
+        body = json.dumps({"result": result}).encode()
+        self.files.blobs[f"{job_id}/{REPORTS_FOLDER}/{task_id}.json"] = body
 
     async def tick(self, ports: Ports | None = None) -> None:
         """One second: every trigger that has something to do is called once."""

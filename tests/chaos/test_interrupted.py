@@ -1,7 +1,7 @@
 """A process that dies between any two side effects loses nothing, and does nothing twice that counts."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
@@ -47,7 +47,7 @@ class Mortal:
 
 
 def test_every_port_with_effects_is_made_mortal() -> None:
-    assert {field.name for field in fields(Ports)} - set(PORTS) == {"clock", "workloads", "default_pool_id"}
+    assert {one.name for one in fields(Ports)} - set(PORTS) == {"clock", "workloads", "default_pool_id"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Story:
     state: JobState
     tasks: int
     succeeded: int
+    reports: int = 0
+    results: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def plain(world: World) -> None:
@@ -75,10 +77,21 @@ def planned_on_a_node(world: World) -> None:
     world.enqueue(world.plan_on_node(task("1"), task("2", "/bin/true", "1")))
 
 
+def talking(world: World) -> None:
+    """Two tasks that report how far they are, of which one publishes a result."""
+    message = world.plan_on_node(task("1"), task("2", "/bin/true", "1"))
+    world.batch.leaves["1"] = lambda: world.report("1", result={"lines": 5})
+    world.batch.leaves["2"] = lambda: world.report("2")
+    world.enqueue(message)
+
+
 STORIES = {
     "plain": Story(plain, JobState.SUCCEEDED, tasks=3, succeeded=3),
     "blocked": Story(blocked, JobState.PARTIAL, tasks=4, succeeded=2),
     "planned on a node": Story(planned_on_a_node, JobState.SUCCEEDED, tasks=4, succeeded=4),
+    "talking": Story(
+        talking, JobState.SUCCEEDED, tasks=4, succeeded=4, reports=2, results={"1": {"lines": 5}}
+    ),
 }
 
 
@@ -113,6 +126,8 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
     for kind in ("queued", "submitting", "running", "finalizing", story.state.value):
         assert kinds.count(f"job.{kind}") == 1, kind
     assert kinds.count("task.succeeded") == story.succeeded
+    assert kinds.count("task.progress") == story.reports
+    assert kinds.count("task.result") == len(story.results)
     assert {event.id for event in world.sink.sent} == set(ids)
     assert world.batch.created == ["job-1"]
     assert len(world.batch.jobs["job-1"].tasks) == story.tasks
@@ -122,6 +137,9 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
     assert world.jobs.active == set()
     assert {webhook_id for _, _, webhook_id in world.callbacks.received} == {"msg_job-1"}
     assert 1 <= len(world.callbacks.received) <= callbacks
+    for _, body, _ in world.callbacks.received:
+        told = {one["taskId"]: one["result"] for one in body.output.get("taskResults", [])}  # type: ignore[attr-defined]
+        assert told == story.results
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -18,6 +18,7 @@ from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.simulation.plan import Plan
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.model.event import Event
+from batchmgr.model.files import FINALIZE_CONTAINER
 from batchmgr.model.job import JobRecord
 from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskSnapshot
@@ -65,7 +66,9 @@ class Place:
 
         async def step() -> JobRecord | None:
             await poll(self.ports)
-            await finalize(self.ports, job_id)
+            blob = self.blobs.get_blob_client(FINALIZE_CONTAINER, f"{job_id}.json")
+            if await blob.exists():
+                await finalize(self.ports, job_id)
             record = await self.record(job_id)
             return record if record.state.is_final else None
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.model.plan import FINALIZE_TASK_ID
 from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskSnapshot
 from batchmgr.usecases import observation
@@ -164,3 +165,14 @@ async def test_a_failure_after_retries_says_how_many_there_were() -> None:
     error = world.record().error
     assert error is not None
     assert error.message == "1 of 1 tasks failed. 1: exit code 1: on stderr (after 2 retries)"
+
+
+async def test_the_finalize_task_is_looked_at_however_many_tasks_failed_before() -> None:
+    world = World()
+    world.batch.fails.add(FINALIZE_TASK_ID)
+    world.enqueue(job_message(*(task(str(number), "/bin/false") for number in range(1, 31))))
+    await world.until_settled()
+    record = world.record()
+    assert [failed.task_id for failed in record.failed_tasks][-1] == FINALIZE_TASK_ID
+    assert record.error is not None
+    assert record.error.message.endswith("The FinalizeTask failed too: exit code 1: on stderr")
