@@ -103,11 +103,11 @@ class Reporter:
         if self._send is None:
             return
         body = {"fraction": self.fraction, "message": self.message, "result": self.result}
-        facts = {"sequence": str(time.time_ns() // 1_000_000)}
-        if self.message:  # metadata has no empty values
-            facts["message"] = quote(self.message)
-        if self._result_key:
-            facts["result"] = self._result_key
+        facts = {
+            "sequence": str(time.time_ns() // 1_000_000),
+            "message": quote(self.message),
+            "result": self._result_key,
+        }
         if self.fraction is not None:
             facts["fraction"] = f"{self.fraction:.4f}"
         try:

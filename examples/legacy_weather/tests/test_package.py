@@ -1,4 +1,4 @@
-"""The application package on a bare Python, this one and an old one: the old code and its library.
+"""The application package: on a bare Python, this one and an old one, and on the nodes of the whole stack.
 
 Nothing here imports the workload: it is not installed, and its library isn't either.
 """
@@ -10,35 +10,49 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from batchmgr.local.azurite import find_azurite
+from batchmgr.local.errors import StackError
+from batchmgr.local.project import PROJECT
+from batchmgr.local.stack import Stack, StackOptions, running_stack
 from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
+from batchmgr.packaging.building import ApplicationPackage, build_package
 from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.project import read_project
+from tests.integration.client import Client, connected
 from tests.old_python import oldest_python
 
 EXAMPLE = Path(__file__).parents[1]
-STATIONS = json.loads((EXAMPLE / "job.json").read_text())["inputs"]["stations"]
+JOB = json.loads((EXAMPLE / "job.json").read_text())
+STATIONS = JOB["inputs"]["stations"]
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package as it lies on a node."""
-    directory = tmp_path_factory.mktemp("package")
+def package(tmp_path_factory: pytest.TempPathFactory) -> ApplicationPackage:
+    """The application package, with its dependencies."""
+    directory = tmp_path_factory.mktemp("dist")
     try:
-        package = build_package(read_project(EXAMPLE), directory, time=EARLIEST, vendor=True)
+        return build_package(read_project(EXAMPLE), directory, time=EARLIEST, vendor=True)
     except PackageError as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))  # pip found no index
+
+
+@pytest.fixture(scope="module")
+def unpacked(package: ApplicationPackage, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as it lies on a node."""
+    directory = tmp_path_factory.mktemp("node")
     with zipfile.ZipFile(package.archive) as archive:
-        archive.extractall(directory / "node")
-    return directory / "node"
+        archive.extractall(directory)
+    return directory
 
 
 def run(python: str, unpacked: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -64,6 +78,7 @@ def python(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_app_has_neither_the_workload_nor_its_library() -> None:
+    assert importlib.util.find_spec("legacy_weather") is None
     assert importlib.util.find_spec("astral") is None
 
 
@@ -131,3 +146,56 @@ def test_wrong_inputs_are_refused_by_name(
     done = planned(unpacked, sys.executable, tmp_path, inputs)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack(package: ApplicationPackage) -> AsyncIterator[Stack]:
+    """A stack whose nodes can have the package, and whose app has none of it."""
+    try:
+        find_azurite(PROJECT)
+    except StackError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    identity = package.identity
+    application = f"{identity.application_id}={identity.version}={package.archive},default"
+    async with running_stack(StackOptions(host="embedded", applications=(application,))) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(stack: Stack) -> AsyncIterator[Client]:
+    async with connected(stack.endpoints) as connection:
+        yield connection
+
+
+async def test_a_job_is_planned_and_run_on_nodes_that_have_the_package(
+    client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "python3").symlink_to(oldest_python() or sys.executable)
+    path = os.pathsep.join((str(tmp_path), os.defpath))
+    await client.submit({**JOB, "environment": {"PATH": path}})
+    outcome = await client.outcome(JOB["jobId"])
+    assert outcome["state"] == "succeeded", outcome
+    table = (await client.read(JOB["jobId"], "possible_sunshine.tsv")).decode()
+    header, *rows = (line.split("\t") for line in table.splitlines())
+    assert header == ["station", *(f"{month:02}" for month in range(1, 13)), "year"]
+    assert [row[0] for row in rows] == ["Tromsø", "De Bilt", "Nairobi", "Apia", "Ushuaia"]
+    for row in rows:  # over a year, day and night are about equally long anywhere
+        assert 4_380 < float(row[-1]) < 4_700
+    published = {each["taskId"]: each["result"] for each in outcome["taskResults"]}
+    assert published["3"] == {"station": "Nairobi", "hours": float(rows[2][-1])}
+
+
+async def test_the_app_refuses_to_plan_it_itself(client: Client) -> None:
+    alone = {name: value for name, value in JOB.items() if name != "jobManagerTask"}
+    answer = await client.post("/jobs", {**alone, "jobId": "alone"})
+    assert (answer.status, answer.body["field"]) == (400, "workload")
+    assert answer.body["detail"].startswith("there is no workload 'legacy_weather'")
+
+
+async def test_what_the_node_cannot_plan_is_rejected_with_its_reason(client: Client) -> None:
+    await client.submit({**JOB, "jobId": "early", "inputs": {**JOB["inputs"], "year": 1066}})
+    outcome = await client.outcome("early")
+    assert outcome["state"] == "rejected", outcome
+    assert "inputs.year: must be a year from 1901 to 2099, not 1066" in outcome["error"]["message"]
