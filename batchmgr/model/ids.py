@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import datetime, timezone
 
@@ -56,4 +55,6 @@ def job_container(job_id: str) -> str:
 
 
 def _digest(text: str, length: int) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    from hashlib import sha256  # tasks start sooner without it
+
+    return sha256(text.encode()).hexdigest()[:length]

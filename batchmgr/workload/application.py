@@ -22,6 +22,16 @@ LOCAL_COMMAND = "batchmgr.local.dispatcher.command"
 It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.
 """
 
+_COMMANDS = {
+    "plan": "show what a job would be; nothing is run or sent",
+    "local": "run the whole job here, in this process, in the order of its dependencies",
+    "submit": "send a job to batchmgr over HTTP",
+    "task": "run one task, in its working directory (as nodes do)",
+    "finalize": "run the FinalizeTask, after all other tasks (as nodes do)",
+    "job-manager": "plan the job on a node, as its job manager task (as nodes do)",
+}
+"""Each command, and what `--help` says of it: those that authors type come first."""
+
 
 class Application:
     """Runs a workload. A workload package's `__main__.py` ends with it.
@@ -87,12 +97,13 @@ class Application:
             prog=f"python3 -m {self._workload.package}", description=f"The workload {self._workload.name}."
         )
         commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-        task = commands.add_parser("task", help="run one task, in its working directory")
-        task.add_argument("name", metavar="NAME", help="the task type")
-        commands.add_parser("finalize", help="run the FinalizeTask, after all other tasks")
-        commands.add_parser("job-manager", help="plan the job on a node, as its job manager task")
-        plan = commands.add_parser("plan", help="show what a job would be; nothing is run or sent")
-        submit = commands.add_parser("submit", help="send a job to batchmgr over HTTP")
+        parsers = {
+            name: commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+            for name, text in _COMMANDS.items()
+        }
+        plan, submit = parsers["plan"], parsers["submit"]
+        names = ", ".join(self._workload.entry_points.names) or "none is registered"
+        parsers["task"].add_argument("name", metavar="NAME", help=f"the task type: {names}")
         for command in (plan, submit):
             _add_job_arguments(command)
         submit.add_argument("--callback", metavar="URI", default="", help="where to POST the outcome")
@@ -100,11 +111,9 @@ class Application:
             "--url",
             metavar="URL",
             default="",
-            help="batchmgr's address, such as https://my-app.azurewebsites.net;"
-            " by default that in BATCHMGR_URL",
+            help="batchmgr's address, such as https://my-app.azurewebsites.net; without it, BATCHMGR_URL's",
         )
-        text = "run the whole job here, in this process, in the order of its dependencies"
-        return parser, commands.add_parser("local", help=text, description=text)
+        return parser, parsers["local"]
 
 
 def _add_job_arguments(parser: argparse.ArgumentParser) -> None:

@@ -38,7 +38,7 @@ def run_task(repository: EntryPointsRepository, name: str, environment: Mapping[
 def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, str]) -> int:
     """Run the FinalizeTask and leave the finalize file behind, whatever happens; answers the exit code."""
     context = TaskContext.from_environment(environment)
-    message = json.loads(environment.get(FINALIZE_VARIABLE, "{}"))
+    message = _read_object(environment, FINALIZE_VARIABLE)
     path = context.working_directory / FINALIZE_FILE
     # Written beforehand too: Azure Batch uploads it also when this process is killed.
     write_json(path, {**message, "finalizeTask": {"succeeded": False, "error": _KILLED}})
@@ -85,18 +85,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _run(entry_point: EntryPoint, environment: Mapping[str, str], context: TaskContext) -> None:
-    inputs = _read_inputs(environment)
+    inputs = _read_object(environment, INPUTS_VARIABLE)
     entry_point.builder_type().build(entry_point.task_type, inputs, context).run()
 
 
-def _read_inputs(environment: Mapping[str, str]) -> dict[str, Any]:
+def _read_object(environment: Mapping[str, str], variable: str) -> dict[str, Any]:
     try:
-        inputs = json.loads(environment.get(INPUTS_VARIABLE, "{}"))
+        content = json.loads(environment.get(variable, "{}"))
     except ValueError as error:
-        raise InvalidInputError(f"{INPUTS_VARIABLE} is not JSON: {error}") from error
-    if not isinstance(inputs, dict):
-        raise InvalidInputError(f"{INPUTS_VARIABLE} must be a JSON object, not {type(inputs).__name__}")
-    return inputs
+        raise InvalidInputError(f"{variable} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise InvalidInputError(f"{variable} must be a JSON object, not {type(content).__name__}")
+    return content
 
 
 _WORDS = {"input": "Invalid input", "retryable": "Try again", "infrastructure": "The node failed"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import logging.config
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,10 @@ def setup_logging(path: Path) -> None:
         logging.basicConfig(level=logging.INFO)
         logging.getLogger(__name__).warning("PyYAML is not installed: %s is not read", path)
         return
+    from logging.config import dictConfig  # it brings sockets and queues along
+
     try:
-        logging.config.dictConfig(content)
+        dictConfig(content)
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise LoggingFileError(f"{path} is not a logging configuration: {error}") from error
 

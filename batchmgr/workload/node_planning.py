@@ -17,6 +17,7 @@ from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import JOB_VARIABLE, PLANNED_TASKS_FILE
 from batchmgr.workload.base import WorkloadBase
 from batchmgr.workload.execution import attempt, exit_code, write_json
+from batchmgr.workload.field_types import camel
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.planning import draft_job
 from batchmgr.workload.task import TaskContext
@@ -32,13 +33,7 @@ def run_job_manager(workload: WorkloadBase, environment: Mapping[str, str]) -> i
 
 
 def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskContext) -> None:
-    try:
-        job = json.loads(environment[JOB_VARIABLE])
-    except KeyError:
-        raise InvalidJobError(
-            f"{JOB_VARIABLE} is not set: this command is what batchmgr starts as a job manager task"
-        ) from None
-    draft = draft_job(workload, JobContext(job_id=job["jobId"], inputs=job["inputs"]))
+    draft = draft_job(workload, _read_job(environment.get(JOB_VARIABLE, "")))
     if draft.job != JobSpecification():
         raise InvalidJobError(
             "a job manager on a node comes too late to change the job as a whole (self.job): put its pool, "
@@ -49,12 +44,23 @@ def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskC
     write_json(context.working_directory / PLANNED_TASKS_FILE, content)
 
 
+def _read_job(text: str) -> JobContext:
+    try:
+        job = json.loads(text)
+        return JobContext(job_id=job["jobId"], inputs=job["inputs"])
+    except (ValueError, KeyError, TypeError):
+        raise InvalidJobError(
+            f"{JOB_VARIABLE} does not describe a job: this command is what batchmgr starts as a job manager "
+            "task; by hand, use plan or local"
+        ) from None
+
+
 def to_message(content: Any) -> Any:
     """A value as it is written in a job message: names in camelCase, without what is not said."""
     if is_dataclass(content):
         given = ((item, getattr(content, item.name)) for item in fields(content))
         return {
-            _camel(item.name): to_message(one)
+            camel(item.name): to_message(one)
             for item, one in given
             if item.name not in _NOT_IN_MESSAGES and one not in (None, "", (), {})
         }
@@ -63,8 +69,3 @@ def to_message(content: Any) -> Any:
     if isinstance(content, (tuple, list)):
         return [to_message(one) for one in content]
     return content
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.title() for word in others)

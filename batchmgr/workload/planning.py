@@ -7,6 +7,7 @@ import json
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.model.plan import INPUTS_VARIABLE, JobDraft, TaskPlan
 from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.field_types import check_field_types
 from batchmgr.workload.job_manager import JobContext, JobManager
 from batchmgr.workload.specification import TaskSpecification
 
@@ -23,6 +24,7 @@ def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
     manager = _create_job(workload, context)
     if not manager.tasks:
         raise InvalidJobError(f"workload {workload.name!r} made a job without tasks", field="inputs")
+    _check_types(manager)
     known = {id(task) for task in manager.tasks}
     for index, task in enumerate(manager.tasks):
         for dependency in task.depends_on:
@@ -41,6 +43,13 @@ def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
         can_report=True,
         asks_for_manifest=workload.entry_points.has_own_finalize_task,
     )
+
+
+def _check_types(manager: JobManager) -> None:
+    check_field_types(manager.job, "")
+    for index, task in enumerate(manager.tasks):
+        check_field_types(task, f"tasks[{index}]")
+    check_field_types(manager.finalize_task, "finalizeTask")
 
 
 def _create_job(workload: WorkloadBase, context: JobContext) -> JobManager:

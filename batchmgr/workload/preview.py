@@ -6,7 +6,9 @@ import sys
 from argparse import Namespace
 from itertools import islice
 
+from batchmgr.errors import InvalidJobError
 from batchmgr.model.completion import lay_out
+from batchmgr.model.ids import is_valid_id
 from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import INPUTS_VARIABLE, JobPlan, TaskPlan
 from batchmgr.model.plan_rules import plan_problems
@@ -21,6 +23,8 @@ _DEFAULT_POOL = "batchmgr's default pool"
 
 def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
     """Print the plan and its problems; exit code 2 if there are any. Raises `InvalidJobError`."""
+    if arguments.job_id and not is_valid_id(arguments.job_id):
+        raise InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ -", field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
     context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
     plan = lay_out(context.job_id, draft_job(workload, context), "{}")
@@ -35,16 +39,18 @@ def _lines(workload: WorkloadBase, plan: JobPlan) -> list[str]:
     pool = "an auto pool" if plan.job.auto_pool else plan.job.pool_id
     count = len(plan.tasks)
     lines = [f"{workload.name}: {count} task{'s' * (count != 1)} and a FinalizeTask, on {pool}"]
-    lines += [_line(task) for task in plan.tasks[:_SHOWN]]
+    shown = plan.tasks[:_SHOWN]
+    width = max(len(task.id) for task in (*shown, plan.finalize_task))
+    lines += [_line(task, width) for task in shown]
     if count > _SHOWN:
         lines.append(f"  … and {count - _SHOWN} more")
-    return [*lines, _line(plan.finalize_task, "after all")]
+    return [*lines, _line(plan.finalize_task, width, "after all")]
 
 
-def _line(task: TaskPlan, waits: str = "") -> str:
+def _line(task: TaskPlan, width: int, waits: str = "") -> str:
     if not waits and task.depends_on:
         waits = f"after {', '.join(task.depends_on[:5])}{', …' * (len(task.depends_on) > 5)}"
     files = f"{len(task.input_files)} in, {len(task.output_files)} out"
     what = task.environment.get(INPUTS_VARIABLE) or task.command_line
     parts = (task.display_name, what if len(what) <= 60 else f"{what[:59]}…", files, waits)
-    return f"  {task.id:>4}  " + "  ".join(part for part in parts if part)
+    return f"  {task.id:<{width}}  " + "  ".join(part for part in parts if part)

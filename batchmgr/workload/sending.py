@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from argparse import Namespace
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from batchmgr.errors import BatchmgrError, InvalidJobError
@@ -16,13 +17,14 @@ from batchmgr.workload.job_arguments import read_inputs
 
 URL_VARIABLE = "BATCHMGR_URL"
 KEY_VARIABLE = "BATCHMGR_FUNCTION_KEY"
+_ADDRESS = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 _TIMEOUT = 60
 
 
 def submit(workload: WorkloadBase, arguments: Namespace) -> int:
     """Send the job and print where to follow it. Raises `BatchmgrError` when it was not taken."""
     url = arguments.url or os.environ.get(URL_VARIABLE, "")
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not _ADDRESS.fullmatch(url):
         raise InvalidJobError(
             f"say where batchmgr is: --url https://my-app.azurewebsites.net, or set {URL_VARIABLE} "
             f"(and {KEY_VARIABLE} to its function key)",
@@ -48,12 +50,25 @@ def _post(url: str, message: object) -> dict[str, str]:
     request = Request(url, data=json.dumps(message).encode(), headers=headers)  # noqa: S310
     try:
         with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-            answer: dict[str, str] = json.load(response)
-            return answer
+            content = response.read()
     except HTTPError as error:
-        raise BatchmgrError(f"batchmgr refused the job ({error.code}): {_reason(error)}") from error
-    except (URLError, ValueError) as error:
-        raise BatchmgrError(f"batchmgr did not answer at {url}: {error}") from error
+        with error:
+            raise BatchmgrError(f"batchmgr refused the job ({error.code}): {_reason(error)}") from error
+    except (OSError, HTTPException, ValueError) as error:
+        cause = error.reason if isinstance(error, URLError) else error
+        reason = getattr(cause, "strerror", None) or cause
+        raise BatchmgrError(f"batchmgr did not answer at {url}: {reason}") from error
+    return _accepted(url, content)
+
+
+def _accepted(url: str, content: bytes) -> dict[str, str]:
+    try:
+        answer = json.loads(content)
+        if {"jobId", "state"} <= answer.keys():
+            return dict(answer)
+    except (ValueError, AttributeError):  # no JSON, or no object
+        pass
+    raise BatchmgrError(f"what answers at {url} is not batchmgr")
 
 
 def _reason(error: HTTPError) -> str:

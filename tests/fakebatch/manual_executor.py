@@ -25,7 +25,7 @@ class ManualExecutor:
         finally:
             del self.pending[order.key]
 
-    def begin(self, order: Order) -> None:
+    def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
         pass
 
     def lay_out(self, place: Place) -> None:

@@ -136,6 +136,8 @@ async def test_ids_are_the_same_in_any_case(endpoint: str) -> None:
         ({"constraints": {"maxWallClockTime": "1 hour"}}, "InvalidPropertyValue"),
         ({"jobReleaseTask": {"commandLine": "true"}}, "InvalidPropertyValue"),
         ({"jobManagerTask": {"id": "m"}}, "MissingRequiredProperty"),
+        ({"networkConfiguration": {}}, "MissingRequiredProperty"),
+        ({"networkConfiguration": {"skipWithdrawFromVNet": True}}, "MissingRequiredProperty"),
         ({"poolInfo": {}}, "InvalidPropertyValue"),
     ],
 )

@@ -202,6 +202,25 @@ async def test_a_job_ends_at_its_time_limit(tmp_path: Path) -> None:
         assert await _lasted(batch, "t") == pytest.approx(3600, abs=2)
 
 
+async def test_what_is_killed_ends_before_time_goes_on(tmp_path: Path) -> None:
+    async with _simulated("duration=3h", tmp_path) as batch:
+        limit = models.BatchJobConstraints(max_wall_clock_time=timedelta(hours=1))
+        for job_id, options in (("job", {"constraints": limit}), ("other", {})):
+            await add_job(batch, job_id, pool_id="later", **options)
+        await add_task(batch, "t")
+        short = _settings(FAKEBATCH_DURATION="7m")
+        tasks = [
+            models.BatchTaskCreateOptions(id=f"t{n}", command_line="true", environment_settings=short)
+            for n in range(100)
+        ]
+        await batch.create_tasks("other", tasks)
+        pool = models.BatchPoolCreateOptions(
+            id="later", vm_size="small", target_dedicated_nodes=1, task_slots_per_node=4
+        )
+        await batch.create_pool(pool)
+        assert await _lasted(batch, "t") == pytest.approx(3600, abs=2)
+
+
 async def test_files_are_kept_for_as_long_as_asked_on_the_clock_of_the_simulation(tmp_path: Path) -> None:
     async with _simulated("duration=1s", tmp_path) as batch:
         await add_job(batch)

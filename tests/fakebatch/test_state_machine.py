@@ -249,8 +249,9 @@ class EngineMachine(RuleBasedStateMachine):
                     taken[node_id] += task.slots
                     running[node_id] += 1
         for _, node in self._nodes():
-            assert (node.used_slots, node.running_tasks) == (taken.pop(node.id, 0), running[node.id])
-            assert 0 <= node.used_slots <= node.slots
+            load = node.load
+            assert (load.used_slots, load.running_tasks) == (taken.pop(node.id, 0), running[node.id])
+            assert 0 <= load.used_slots <= node.slots
         assert not taken, "tasks run on nodes that are gone"
 
     def _places(self, record: JobRecord, task: Task) -> list[str]:
@@ -315,7 +316,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_exclusive_task_has_its_node_for_itself(self) -> None:
-        assert all(node.running_tasks == 1 for _, node in self._nodes() if node.exclusive)
+        assert all(node.load.running_tasks == 1 for _, node in self._nodes() if node.load.exclusive)
 
     @invariant()
     def no_task_waits_that_could_run(self) -> None:

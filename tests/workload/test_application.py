@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 WORKLOAD = dedent(
     """
     import os, signal, sys
@@ -81,7 +82,7 @@ class Node:
         (package / "__main__.py").write_text(MAIN)
         self._environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(package.parent),
+            "PYTHONPATH": os.pathsep.join((str(package.parent), str(ROOT))),
             "AZ_BATCH_JOB_ID": "greet-001",
             "AZ_BATCH_TASK_ID": "7",
             "AZ_BATCH_TASK_WORKING_DIR": str(self.directory),
@@ -164,6 +165,37 @@ def test_a_wrong_command_line_gets_a_usage_message(node: Node, arguments: list[s
     assert done.returncode == 2
     assert done.stderr.startswith("usage: python3 -m sample_workload")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("plan", ["Show what a job would be", "--inputs JSON", "--job-id ID", "--pool ID"]),
+        ("submit", ["Send a job to batchmgr", "--url URL", "--callback URI", "BATCHMGR_URL"]),
+        ("local", ["Run the whole job here", "--directory DIR", "--storage DIR", "--notify PATTERN"]),
+        ("task", ["Run one task", "BuggyTask, GreetTask, LegacyTask, PickyTask"]),
+        ("finalize", ["Run the FinalizeTask"]),
+        ("job-manager", ["Plan the job on a node"]),
+    ],
+)
+def test_each_command_has_help(node: Node, command: str, words: list[str]) -> None:
+    done = node.run(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = " ".join(done.stdout.split())
+    assert [word for word in words if word not in told] == []
+    assert f"    {command}" in node.run("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "variable"), [("job-manager", "BATCHMGR_JOB"), ("finalize", "BATCHMGR_FINALIZE")]
+)
+@pytest.mark.parametrize("value", ["", "{", "[]", "7"])
+def test_what_batchmgr_starts_says_so_when_it_is_started_otherwise(
+    node: Node, command: str, variable: str, value: str
+) -> None:
+    done = node.run(command, **{variable: value})
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert variable in done.stderr
 
 
 def test_finalize_adds_its_success_to_the_finalize_message(node: Node) -> None:

@@ -1,6 +1,7 @@
 """What moves the service: it starts tasks, follows their ends, and carries out what users ask for."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -28,6 +29,9 @@ from batchmgr.local.fakebatch.wire import durations, ticks
 _EMPTY_JOB_GRACE: Final = 0.5
 """Seconds in which a job without tasks that is to end with its last task may still be given some."""
 
+_LONGEST_TURN: Final = 0.001
+"""Seconds of simulated ends and starts in a row, until requests are looked at again."""
+
 
 class Engine:
     """The running service. Its methods are called from one event loop: none sees a half-made change.
@@ -52,7 +56,7 @@ class Engine:
         self._task_runs = TaskRuns(machinery, self._preparations, self._complete)
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
-        self._pass_is_due = False
+        self._pass_is_due = self._is_turning = self._is_stopped = False
         self._timers: dict[str, ticks.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[], None]] = []
@@ -63,7 +67,7 @@ class Engine:
             timer.cancel()
         self._retention.stop()
         self.fleet.stop()
-        self._pass_is_due = True
+        self._is_stopped, self._pass_is_due = True, False
         await self._runs.stop()
         await asyncio.gather(*self._removals)
         await self.executor.close()
@@ -79,9 +83,12 @@ class Engine:
 
     def wake(self) -> None:
         """Have the engine look for something to do, once the current step of the event loop is over."""
-        if not self._pass_is_due:
-            self._pass_is_due = True
-            asyncio.get_running_loop().call_soon(self._pass)
+        if self._is_stopped:
+            return
+        self._pass_is_due = True
+        if not self._is_turning:
+            self._is_turning = True
+            asyncio.get_running_loop().call_soon(self._turn)
 
     def follow(self, follower: Callable[[], None]) -> None:
         """Have a function called after each look for something to do: by then all that changed is settled."""
@@ -92,8 +99,19 @@ class Engine:
         """Whether nothing is under way but runs that have nothing to do but to wait."""
         return not self._runs.at_work
 
+    def _turn(self) -> None:
+        """Do what there is to do, and what that leads to, without keeping requests waiting."""
+        until = time.perf_counter() + _LONGEST_TURN
+        try:
+            while self._pass_is_due and time.perf_counter() < until:
+                self._pass_is_due = False
+                self._pass()
+        finally:
+            self._is_turning = False
+            if self._pass_is_due:
+                self.wake()
+
     def _pass(self) -> None:
-        self._pass_is_due = False
         for record in self.store.jobs:
             self._settle(record)
         self._auto_pools.remove_expired()
@@ -126,8 +144,7 @@ class Engine:
         """Have the files of a completed task removed in good time."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
         if task.ended_at is not None and retention is not None:
-            left = retention - (ticks.now() - task.ended_at) / ticks.PER_SECOND
-            self._retention.keep(record.job.id, task.id, task.ended_at, left)
+            self._retention.keep(record.job.id, task.id, task.ended_at, retention)
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""

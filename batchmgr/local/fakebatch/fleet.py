@@ -167,7 +167,8 @@ class Fleet:
                 self._add(record, dedicated=dedicated)
             # The nodes with the least to lose go first, those that run a job manager last.
             by_loss = sorted(
-                staying, key=lambda node: (node.phase == "ready", node.exclusive, node.running_tasks)
+                staying,
+                key=lambda node: (node.phase == "ready", node.load.exclusive, node.load.running_tasks),
             )
             for node in by_loss[: max(excess, 0)]:
                 self._send(record, node, "leavingpool", record.pool.deallocation)
@@ -246,7 +247,7 @@ class Fleet:
 
     def _move_on(self, record: PoolRecord, node: Node) -> None:
         """Take a node to where it is going, once nothing runs on it; what is no task of a job is killed."""
-        if node.running_tasks:
+        if node.load.running_tasks:
             return
         if self._machinery.runs.is_busy(node.id):
             self._machinery.runs.end_all_on(node.id, Ending.DISCARDED)

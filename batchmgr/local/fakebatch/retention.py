@@ -16,8 +16,8 @@ class Retention:
         self._timer_at = 0
 
     def keep(self, job_id: str, task_id: str, ended_at: int, seconds: float) -> None:
-        """Keep the files of a task, which ended at that time in ticks, for so many seconds from now."""
-        due = ticks.now() + int(seconds * ticks.PER_SECOND)
+        """Keep the files of a task for so many seconds after the time in ticks when it ended."""
+        due = ended_at + int(seconds * ticks.PER_SECOND)
         heappush(self._due, (due, job_id, task_id, ended_at))
         # One timer is enough for all: it is set for the first that is due.
         if self._timer is None or self._due[0][0] < self._timer_at:

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
-from batchmgr.local.fakebatch.execution.port import Order, RunKey
+from batchmgr.local.fakebatch.execution.port import Executor, Order, RunKey
 from batchmgr.local.fakebatch.model.outcomes import Outcome, broken
+from batchmgr.local.fakebatch.wire.ticks import Timer
 
 _log = logging.getLogger(__name__)
 
@@ -22,16 +24,19 @@ class Ending(IntEnum):
     DISCARDED = 3
 
 
-Work = Coroutine[Any, Any, Outcome | None] | asyncio.Future[Outcome]
-Handle = asyncio.Future[Outcome | None] | asyncio.Future[Outcome]
+Work = Coroutine[Any, Any, Outcome | None]
+Handle = asyncio.Future[Outcome | None]
 OnEnd = Callable[[Order, Outcome | None, Ending | None], None]
 
 
 @dataclass(slots=True)
 class _Run:
+    """A run under way: one that has work to do has a `handle`, one that only waits has a `timer`."""
+
     order: Order
-    handle: Handle
     on_end: OnEnd
+    handle: Handle | None = None
+    timer: Timer | None = None
     ending: Ending | None = None
 
 
@@ -39,7 +44,7 @@ class Runs:
     """Starts runs, knows those of each node, and reports the end of each to `on_end(order, outcome, ending)`.
 
     The outcome is None where the run was killed or came to nothing, the ending None where nobody asked for
-    it. `at_work` counts those that are coroutines, and not only futures.
+    it. `at_work` counts those that do not only wait: they have something to do, or their end to be reported.
     """
 
     def __init__(self) -> None:
@@ -50,15 +55,21 @@ class Runs:
     def start(self, order: Order, work: Work, on_end: OnEnd) -> Handle:
         """Start a run. What is returned is done once the run is over and its end was reported."""
         handle = asyncio.ensure_future(work)
-        self.at_work += isinstance(handle, asyncio.Task)
-        self._runs[order.key] = _Run(order, handle, on_end)
-        for node_id in order.node_ids:
-            self._by_node[node_id].add(order.key)
-        handle.add_done_callback(lambda _: self._ended(order.key))
+        self.at_work += 1
+        self._add(order.key, _Run(order, on_end, handle=handle))
+        handle.add_done_callback(partial(self._worked, order.key))
         return handle
 
+    def begin(self, order: Order, executor: Executor, on_end: OnEnd) -> bool:
+        """Start a run that only waits, if the executor lets it, and tell whether it does."""
+        key = order.key
+        timer = executor.begin(order, partial(self._ended, key))
+        if timer is not None:
+            self._add(key, _Run(order, on_end, timer=timer))
+        return timer is not None
+
     def get(self, key: RunKey) -> Handle | None:
-        """Return the run of a key, if it is under way."""
+        """Return the run of a key, if it is under way and has work to do."""
         run = self._runs.get(key)
         return None if run is None else run.handle
 
@@ -67,7 +78,9 @@ class Runs:
         run = self._runs.get(key)
         if run is None:
             return None
-        if run.ending is None:
+        if run.handle is None:
+            run.handle = self._stopped(key, run)
+        elif run.ending is None:
             run.handle.cancel()
         run.ending = max(ending, run.ending or ending)
         return run.handle
@@ -92,14 +105,32 @@ class Runs:
             handles = [self.end(key, Ending.DISCARDED) for key in list(self._runs)]
             await asyncio.wait([handle for handle in handles if handle is not None])
 
-    def _ended(self, key: RunKey) -> None:
+    def _add(self, key: RunKey, run: _Run) -> None:
+        self._runs[key] = run
+        for node_id in run.order.node_ids:
+            self._by_node[node_id].add(key)
+
+    def _stopped(self, key: RunKey, run: _Run) -> Handle:
+        """Stop a run that only waits: its end is reported later, as that of any other that is killed."""
+        if run.timer is not None:
+            run.timer.cancel()
+        handle: Handle = asyncio.get_running_loop().create_future()
+        handle.add_done_callback(partial(self._worked, key))
+        handle.cancel()
+        self.at_work += 1
+        return handle
+
+    def _worked(self, key: RunKey, handle: Handle) -> None:
+        self.at_work -= 1
+        self._ended(key, _outcome(key, handle))
+
+    def _ended(self, key: RunKey, outcome: Outcome | None) -> None:
         run = self._runs.pop(key)
-        self.at_work -= isinstance(run.handle, asyncio.Task)
         for node_id in run.order.node_ids:
             self._by_node[node_id].discard(key)
             if not self._by_node[node_id]:
                 del self._by_node[node_id]
-        run.on_end(run.order, _outcome(key, run.handle), run.ending)
+        run.on_end(run.order, outcome, run.ending)
 
 
 def _outcome(key: RunKey, handle: Handle) -> Outcome | None:

@@ -57,8 +57,9 @@ class TaskRuns:
             ]
             record.put_subtasks(task.id, placed)
             order = replace(order, subtask_ended=_subtask_reporter(record, task))
-        begun = self._machinery.executor.begin(order) if _needs_only_its_node(record, order) else None
-        self._machinery.runs.start(order, begun or self._carry_out(record, order), self._ended)
+        runs, executor = self._machinery.runs, self._machinery.executor
+        if not (_needs_only_its_node(record, order) and runs.begin(order, executor, self._ended)):
+            runs.start(order, self._carry_out(record, order), self._ended)
 
     def end(self, record: JobRecord, task_id: str, ending: Ending) -> Handle | None:
         """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
@@ -90,7 +91,7 @@ class TaskRuns:
         now = ticks.now()
         retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
         completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
-        self._leave_nodes(order, task, outcome, completes=completes)
+        self._leave_nodes(order, task, outcome, now, completes=completes)
         for subtask in record.subtasks.get(order.task_id.lower(), ()):
             _finish(record, task, subtask.number, outcome or ended())
         if ending is Ending.DISCARDED:
@@ -105,7 +106,9 @@ class TaskRuns:
             record.put(tasks.returned(task, now))
         self._machinery.wake()
 
-    def _leave_nodes(self, order: Order, task: Task, outcome: Outcome | None, *, completes: bool) -> None:
+    def _leave_nodes(
+        self, order: Order, task: Task, outcome: Outcome | None, now: int, *, completes: bool
+    ) -> None:
         pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
         for number, node_id in enumerate(order.node_ids):
@@ -113,7 +116,7 @@ class TaskRuns:
                 pool.nodes[node_id],
                 (order.job_id, task.id, number),
                 task.slots,
-                ticks.now(),
+                now,
                 completed=completes,
                 succeeded=succeeded,
             )

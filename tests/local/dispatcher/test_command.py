@@ -20,8 +20,8 @@ STORAGE = Path("batchmgr-local") / "storage"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--inputs", "{"), "--inputs is not JSON"),
-        (("--inputs", "[1]"), "--inputs must be a JSON object"),
+        (("--inputs", "{"), "--inputs: must be JSON"),
+        (("--inputs", "[1]"), "--inputs: must be a JSON object"),
         (("--inputs", "@none.json"), "none.json cannot be read"),
         (("--job-id", "a/b"), "--job-id: must be 1 to 64 of"),
         (("--callback", "ftp://x"), "callBackUri: must be an absolute http or https URL"),

@@ -72,10 +72,10 @@ def node_view(node: Node, pool: Pool, base: str, recent: list[dict[str, Any]]) -
         "ipAddress": node.address,
         "affinityId": f"TVM:{node.id}",
         "vmSize": pool.spec["vmSize"],
-        "totalTasksRun": node.tasks_run,
-        "totalTasksSucceeded": node.tasks_succeeded,
-        "runningTasksCount": node.running_tasks,
-        "runningTaskSlotsCount": node.used_slots,
+        "totalTasksRun": node.load.tasks_run,
+        "totalTasksSucceeded": node.load.tasks_succeeded,
+        "runningTasksCount": node.load.running_tasks,
+        "runningTaskSlotsCount": node.load.used_slots,
     }
     if recent:
         view["recentTasks"] = recent

@@ -1,12 +1,12 @@
 """What the engine needs from whatever runs the tasks."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from batchmgr.local.fakebatch.wire.ticks import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
 """A task of a job's list, the start task of a node, or one that prepares a node for a job or releases it."""
@@ -86,8 +86,11 @@ class Executor(Protocol):
         """Run a task to its end. To cancel the call is to kill all of the task before it returns."""
         ...
 
-    def begin(self, order: Order) -> "asyncio.Future[Outcome] | None":
-        """Begin a run that has nothing to do but to wait; None where it has, and `run` is to be called."""
+    def begin(self, order: Order, report: Callable[[Outcome], None]) -> Timer | None:
+        """Begin a run that has nothing to do but to wait; None where it has, and `run` is to be called.
+
+        Its outcome is reported later, unless it is killed before: by cancelling what is returned.
+        """
         ...
 
     def lay_out(self, place: Place) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class ProcessExecutor:
         except commands.LaunchError as error:
             return unprepared(error.failure)
 
-    def begin(self, order: Order) -> None:
+    def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
         """Leave the order to `run`."""
 
     def lay_out(self, place: Place) -> None:

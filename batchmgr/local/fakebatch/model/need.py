@@ -19,7 +19,7 @@ class Need(NamedTuple):
         """Whether a node could take the task now."""
         if self.dedicated and not node.dedicated:
             return False
-        return node.free_slots >= self.slots and not (self.exclusive and node.running_tasks)
+        return node.free_slots >= self.slots and not (self.exclusive and node.load.running_tasks)
 
 
 _cached = lru_cache(maxsize=256)(Need)

@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any, Final, Literal, TypeAlias
 
+from batchmgr.local.fakebatch.model.load import Load, TaskOnNode
 from batchmgr.local.fakebatch.model.node_run import NodeRun
 from batchmgr.local.fakebatch.model.outcomes import Failure
 from batchmgr.local.fakebatch.wire.errors import BatchError
@@ -32,10 +33,6 @@ _BUSY: Final[Mapping[Phase, str]] = {
 _PASSING: Final = frozenset({"rebooting", "reimaging", "deallocating", "leavingpool", "preempted"})
 _FIRST_ADDRESS: Final = int(IPv4Address("127.64.0.0"))
 _ADDRESSES: Final = 2**22
-_MOST_RECENT: Final = 10
-
-TaskOnNode: TypeAlias = tuple[str, str, int]
-"""The ids of a job and its task, and the number of the subtask, which is 0 for the task itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +41,8 @@ class Node:
 
     `number` tells the how many-eth node of its pool it is, of all the pool was ever given.
     `phase` tells whether it is ready for tasks or why it is not, `schedules` whether it may be given any.
-    `start_spec` holds the properties of the start task it was booted with and `start_run` its latest run. A
-    node that runs an `exclusive` task takes no other. `recent_tasks` are those that began or ended here last,
-    the latest first, and `users` the names, in lower case, of those who may log in.
+    `start_spec` holds the properties of the start task it was booted with and `start_run` its latest run.
+    `load` is shared by the values of one node. `users` are the names, in lower case, of those who may log in.
     """
 
     id: str
@@ -59,15 +55,10 @@ class Node:
     booted_at: int
     phase: Phase = "ready"
     schedules: bool = True
-    exclusive: bool = False
-    used_slots: int = 0
-    running_tasks: int = 0
-    tasks_run: int = 0
-    tasks_succeeded: int = 0
+    load: Load = field(default_factory=Load)
     start_spec: Mapping[str, Any] | None = None
     start_run: NodeRun | None = None
     errors: tuple[Failure, ...] = ()
-    recent_tasks: tuple[TaskOnNode, ...] = ()
     users: tuple[str, ...] = ()
 
     @property
@@ -75,7 +66,7 @@ class Node:
         """The state that the service shows."""
         if self.phase != "ready":
             return self.phase
-        if self.running_tasks:
+        if self.load.running_tasks:
             return "running"
         return "idle" if self.schedules else "offline"
 
@@ -92,9 +83,9 @@ class Node:
     @property
     def free_slots(self) -> int:
         """The slots a new task could take."""
-        if self.phase != "ready" or not self.schedules or self.exclusive:
+        if self.phase != "ready" or not self.schedules or self.load.exclusive:
             return 0
-        return self.slots - self.used_slots
+        return self.slots - self.load.used_slots
 
 
 def node_id(pool_id: str, number: int, *, dedicated: bool) -> str:
@@ -123,39 +114,28 @@ def moved(node: Node, phase: Phase, now: int) -> Node:
 
 
 def occupied(node: Node, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False) -> Node:
-    """Return the node as it takes a task."""
-    after = replace(
-        node,
-        used_slots=node.used_slots + slots,
-        running_tasks=node.running_tasks + 1,
-        exclusive=exclusive,
-        recent_tasks=_latest(task, node),
-    )
-    return _changed(node, after, now)
-
-
-def _latest(task: TaskOnNode, node: Node) -> tuple[TaskOnNode, ...]:
-    others = [known for known in node.recent_tasks if known != task]
-    return (task, *others[: _MOST_RECENT - 1])
+    """Return the node as it takes a task, which its load counts."""
+    before = node.state
+    node.load.take(task, slots, exclusive=exclusive)
+    return _loaded(node, before, now)
 
 
 def released(node: Node, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool) -> Node:
     """Return the node as a run of a task on it ends; `completed` tells whether the task did with it."""
-    after = replace(
-        node,
-        used_slots=node.used_slots - slots,
-        running_tasks=node.running_tasks - 1,
-        exclusive=False,
-        tasks_run=node.tasks_run + completed,
-        tasks_succeeded=node.tasks_succeeded + succeeded,
-        recent_tasks=_latest(task, node),
-    )
-    return _changed(node, after, now)
+    before = node.state
+    node.load.release(task, slots, completed=completed, succeeded=succeeded)
+    return _loaded(node, before, now)
 
 
 def stopped(node: Node, now: int) -> Node:
     """Return the node as all that runs on it is lost at once."""
-    return _changed(node, replace(node, used_slots=0, running_tasks=0, exclusive=False), now)
+    before = node.state
+    node.load.lose()
+    return _loaded(node, before, now)
+
+
+def _loaded(node: Node, before: str, now: int) -> Node:
+    return node if node.state == before else replace(node, state_since=now)
 
 
 def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> Node:

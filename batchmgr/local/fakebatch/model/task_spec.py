@@ -7,29 +7,34 @@ from typing import Any, Final
 
 _RECENT: Final = 1024
 
-# Tasks of one shape share the names of their properties.
+# Tasks of one shape share the names of their properties, and most tasks have the constraints of others.
 _shapes: dict[tuple[str, ...], dict[str, None]] = {}
+_constraints: dict[tuple[Any, ...], dict[str, Any]] = {}
+_MOST_CONSTRAINTS: Final = 1024
 
 
 class TaskSpec(Mapping[str, Any]):
     """Properties kept as bytes of this process, which take a fifth of the memory of dictionaries.
 
-    They are read when asked for. Which there are, and the slots, are known without reading. What is read must
-    not be changed.
+    They are read when asked for. Which there are, the slots and the constraints are known without reading.
+    What is read must not be changed.
     """
 
-    __slots__ = ("_names", "_packed", "_slots")
+    __slots__ = ("_constraints", "_names", "_packed", "_slots")
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         names = tuple(spec)
         self._names = _shapes.get(names) or _shapes.setdefault(names, dict.fromkeys(names))
         self._slots: int = spec["requiredSlots"]
+        self._constraints = _shared(spec["constraints"])
         # Three times as fast as JSON, and read by nothing but this process.
         self._packed = marshal.dumps(dict(spec))
 
     def __getitem__(self, name: str) -> Any:
         if name == "requiredSlots":
             return self._slots
+        if name == "constraints":
+            return self._constraints
         if name not in self._names:
             raise KeyError(name)
         return _read(self._packed)[name]
@@ -37,6 +42,10 @@ class TaskSpec(Mapping[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         """Return a property, or the default; without the exception that a mapping would raise and catch."""
         return self[name] if name in self._names else default
+
+    def mentions(self, text: str) -> bool:
+        """Whether a text is anywhere in the properties, which need not be read to look for it if not."""
+        return text.encode() in self._packed
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -51,6 +60,13 @@ class TaskSpec(Mapping[str, Any]):
         """Return all properties, in their order."""
         read: dict[str, Any] = marshal.loads(self._packed)  # noqa: S302 - its own bytes
         return read
+
+
+def _shared(constraints: dict[str, Any]) -> dict[str, Any]:
+    """Return constraints that are equal, the same object for as many tasks as possible."""
+    if len(_constraints) >= _MOST_CONSTRAINTS:
+        _constraints.clear()
+    return _constraints.setdefault(tuple(constraints.items()), constraints)
 
 
 @lru_cache(maxsize=_RECENT)

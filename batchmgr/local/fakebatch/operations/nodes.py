@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from batchmgr.local.fakebatch.bodies import compute_node as bodies
-from batchmgr.local.fakebatch.model.node import Node, Phase, TaskOnNode
+from batchmgr.local.fakebatch.model.load import TaskOnNode
+from batchmgr.local.fakebatch.model.node import Node, Phase
 from batchmgr.local.fakebatch.operations.table import Handler, Operation, Service
 from batchmgr.local.fakebatch.store import PoolRecord
 from batchmgr.local.fakebatch.wire import answers
@@ -23,7 +24,7 @@ def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
 
 
 def _view(service: Service, record: PoolRecord, node: Node, base: str) -> dict[str, Any]:
-    recent = [_recent_view(service, node, ran, base) for ran in node.recent_tasks]
+    recent = [_recent_view(service, node, ran, base) for ran in node.load.recent_tasks]
     return bodies.node_view(node, record.pool, base, [view for view in recent if view is not None])
 
 

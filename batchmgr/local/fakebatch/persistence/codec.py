@@ -4,16 +4,24 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
-def encode(value: Any) -> Any:
-    """Return a value as JSON values; of a dataclass only the fields that differ from their defaults."""
+_PLAIN: Final = (str, int, bool, type(None))
+
+
+def encode(value: Any, without: str = "") -> Any:
+    """Return a value as JSON values; of a dataclass only the fields that differ from their defaults.
+
+    The field `without` is left out.
+    """
+    if type(value) in _PLAIN:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
         shown = [(name, getattr(value, name), default) for name, default in _defaults(type(value))]
-        return {name: encode(field) for name, field, default in shown if field != default}
+        return {name: encode(field) for name, field, default in shown if name != without and field != default}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value

@@ -16,7 +16,7 @@ from batchmgr.local.fakebatch.model.task_spec import as_dict
 from batchmgr.local.fakebatch.persistence.codec import encode
 from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The format of the journals that this module describes."""
 
 Change = tuple[str, ...]
@@ -73,11 +73,8 @@ def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -
 
 
 def _task_value(task: Task, *, with_spec: bool) -> dict[str, Any]:
-    value: dict[str, Any] = encode(task)
-    value["spec"] = as_dict(task.spec)
-    if not with_spec:
-        del value["spec"]
-    return value
+    value: dict[str, Any] = encode(task, without="spec")
+    return value | {"spec": as_dict(task.spec)} if with_spec else value
 
 
 def few(store: Store) -> Iterator[Change]:

@@ -40,7 +40,6 @@ class VirtualClock:
         self._awaited = 0
         self._is_turning = False
         self._steps_left = 0
-        self._is_reported = True
         self._real_timer: asyncio.TimerHandle | None = None
 
     def now(self) -> int:
@@ -69,7 +68,7 @@ class VirtualClock:
 
     def settled(self) -> None:
         """Jump at once, if anything is awaited: all that was known of the last event was acted upon."""
-        if self._awaited and self._is_reported and self._speed is None:
+        if self._awaited and self._speed is None:
             self._jump()
 
     def stop(self) -> None:
@@ -109,22 +108,18 @@ class VirtualClock:
         """Let the next events happen, all that are due at that time."""
         if not self._drop_forgotten():
             return
-        self._ahead += max(self._events[0][0] - self.now(), 0)
-        now = self.now()
+        now, due = self.now(), self._events[0][0]
+        if due > now:
+            self._ahead += due - now
+            now = due
         while self._events and self._events[0][0] <= now:
             _, _, event = heappop(self._events)
             action = event.action
             self.forget(event)
             if action is not None:
                 action()
-        # Whoever waits for a future learns of it in the next step of the event loop, before this.
-        self._is_reported = False
-        asyncio.get_running_loop().call_soon(self._report)
         self._steps_left = _STEPS_OF_A_TURN
         self._go_on()
-
-    def _report(self) -> None:
-        self._is_reported = True
 
     def _drop_forgotten(self) -> bool:
         """Drop the cancelled events that come first, and tell whether any is left."""

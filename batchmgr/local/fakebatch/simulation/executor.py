@@ -2,37 +2,23 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from batchmgr.local.fakebatch.execution.layout import Layout
 from batchmgr.local.fakebatch.execution.port import Order, Place
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
+from batchmgr.local.fakebatch.model.task_spec import TaskSpec
 from batchmgr.local.fakebatch.simulation.plan import Plan, seconds
 from batchmgr.local.fakebatch.wire import durations, ticks
+from batchmgr.local.fakebatch.wire.ticks import Timer
 
-DURATION: Final = "FAKEBATCH_DURATION"
-EXIT_CODE: Final = "FAKEBATCH_EXIT_CODE"
-
-
-class _Run(asyncio.Future[Outcome]):
-    """A run that ends by itself after some seconds."""
-
-    def __init__(self, lasts: float, outcome: Outcome) -> None:
-        super().__init__()
-        self._outcome = outcome
-        self._timer = ticks.call_later(lasts, self._end, awaited=True)
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Kill the run."""
-        self._timer.cancel()
-        return super().cancel(msg)
-
-    def _end(self) -> None:
-        if not self.done():
-            self.set_result(self._outcome)
+_PREFIX: Final = "FAKEBATCH_"
+DURATION: Final = f"{_PREFIX}DURATION"
+EXIT_CODE: Final = f"{_PREFIX}EXIT_CODE"
 
 
 class SimulatedExecutor:
@@ -50,15 +36,25 @@ class SimulatedExecutor:
 
     async def run(self, order: Order) -> Outcome:
         """Wait until the time of the run is over."""
-        return await self.begin(order)
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
-    def begin(self, order: Order) -> asyncio.Future[Outcome]:
-        """Begin a run, whose outcome is there when its time is over."""
+        def report(outcome: Outcome) -> None:
+            if not ended.done():
+                ended.set_result(outcome)
+
+        timer = self.begin(order, report)
+        try:
+            return await ended
+        finally:
+            timer.cancel()
+
+    def begin(self, order: Order, report: Callable[[Outcome], None]) -> Timer:
+        """Begin a run, whose outcome is reported when its time is over."""
         try:
             lasts, outcome = self._fate(order)
         except ValueError as error:
             lasts, outcome = 0, unprepared(Failure("CommandLaunchFailed", str(error)))
-        return _Run(lasts, outcome)
+        return ticks.call_later(lasts, partial(report, outcome), awaited=True)
 
     def lay_out(self, place: Place) -> None:
         """Make the empty files of a task: to make them while so many run would take longer than all else."""
@@ -104,7 +100,9 @@ class SimulatedExecutor:
 
 
 def _settings(order: Order) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for settings in (order.job_spec.get("commonEnvironmentSettings"), order.spec.get("environmentSettings")):
-        found |= {setting["name"]: setting.get("value", "") for setting in settings or ()}
-    return found
+    """Return the environment settings of a run, if any of them is about the simulation."""
+    given = [order.job_spec.get("commonEnvironmentSettings", ())]
+    # To read the properties of a task takes longer than all else.
+    if not isinstance(order.spec, TaskSpec) or order.spec.mentions(_PREFIX):
+        given.append(order.spec.get("environmentSettings", ()))
+    return {setting["name"]: setting.get("value", "") for settings in given for setting in settings}

@@ -1,0 +1,88 @@
+"""Whether specifications hold what their fields are declared to hold: not every author has a type checker."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from batchmgr.errors import InvalidJobError
+
+_PLAIN: dict[str, Any] = {
+    "Any": object,
+    "None": type(None),
+    "bool": bool,
+    "dict": dict,
+    "int": int,
+    "list": (list, tuple),
+    "str": str,
+    "timedelta": timedelta,
+    "tuple": (list, tuple),
+}
+_CHECKED_BY_THEMSELVES = "TaskSpecification"
+_LONGEST = 60
+
+
+@lru_cache(maxsize=None)
+def camel(name: str) -> str:
+    """A field's name as a job message has it."""
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)
+
+
+def check_field_types(specification: object, field: str) -> None:
+    """Raise `InvalidJobError` that names the first field, here or further in, that holds another type."""
+    for name, default, annotation in _declared(type(specification)):
+        given = getattr(specification, name)
+        if given is not default:  # most are not set, and jobs have many tasks
+            _check(given, annotation, f"{field}.{camel(name)}" if field else camel(name))
+
+
+_declarations: dict[type, tuple[tuple[str, object, str], ...]] = {}
+
+
+def _declared(owner: type) -> tuple[tuple[str, object, str], ...]:
+    """The fields of a dataclass: name, default, and annotation, which is a text."""
+    if owner not in _declarations:
+        _declarations[owner] = tuple((item.name, item.default, str(item.type)) for item in fields(owner))
+    return _declarations[owner]
+
+
+@lru_cache(maxsize=None)
+def _kinds(annotation: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What an annotation allows: names of types, each with the annotations of what is in it."""
+    parts = (kind.partition("[") for kind in annotation.split(" | "))
+    return tuple((name, tuple(content.rstrip("]").split(", "))) for name, _, content in parts)
+
+
+def _check(given: object, annotation: str, field: str) -> None:
+    kind = next((kind for kind in _kinds(annotation) if _is_a(given, kind[0])), None)
+    if kind is None:
+        raise InvalidJobError(_complaint(given, annotation), field=field)
+    name, content = kind
+    if isinstance(given, str):
+        return
+    if isinstance(given, dict):
+        for key, item in given.items():
+            _check(key, content[0], field)
+            if content[1] != "Any":
+                _check(item, content[1], f"{field}.{key}")
+    elif isinstance(given, (list, tuple)):
+        for index, item in enumerate(given):
+            _check(item, content[0], f"{field}[{index}]")
+    elif is_dataclass(given) and name != _CHECKED_BY_THEMSELVES:
+        check_field_types(given, field)
+
+
+def _is_a(given: object, name: str) -> bool:
+    if name in _PLAIN:
+        return isinstance(given, _PLAIN[name])
+    return any(base.__name__ == name for base in type(given).__mro__)
+
+
+def _complaint(given: object, annotation: str) -> str:
+    wanted = " or ".join(kind for kind in annotation.split(" | ") if kind != "None")
+    shown = repr(given)
+    shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    return f"must be of type {wanted}, not {type(given).__name__}: {shown}"
