@@ -238,7 +238,10 @@ AUTO_POOL: Json = {
     ],
     ids=["targets", "formula"],
 )
-async def test_a_pool_is_made_for_the_job_and_removed_after_it(place: Place, scale: Json) -> None:
+async def test_a_pool_is_made_for_the_job_and_removed_after_it(
+    place: Place, tmp_path: Path, scale: Json
+) -> None:
+    gate = tmp_path / "gate"
     auto = {
         **AUTO_POOL,
         **scale,
@@ -247,16 +250,16 @@ async def test_a_pool_is_made_for_the_job_and_removed_after_it(place: Place, sca
         "applicationPackages": [{"applicationId": "tool"}],
     }
     # With the job its pool and all the files on its nodes are gone: what shall stay is a blob.
-    script = "(cat $AZ_BATCH_NODE_SHARED_DIR/s; $AZ_BATCH_APP_PACKAGE_tool/bin/tool) > out.txt"
+    script = f"until test -e {gate}; do sleep 0.05; done; "
+    script += "(cat $AZ_BATCH_NODE_SHARED_DIR/s; $AZ_BATCH_APP_PACKAGE_tool/bin/tool) > out.txt"
     one = task("1", script, requiredSlots=2, outputFiles=[output("out.txt")])
-    message = job("j", one, autoPool=auto)
-    del message["jobId"]
-    record = await place.submitted({"jobId": "j", **message})
+    await place.submitted(job("j", one, autoPool=auto))
     pool_id = str((await place.sent_job("j"))["executionInfo"]["poolId"])
     made = (await place.batch.get_pool(pool_id)).as_dict()
     assert made["enableAutoScale"] is ("autoscaleFormula" in scale)
     assert made.get("autoScaleFormula") == scale.get("autoscaleFormula")
     assert pool_id.startswith("batchmgr_")
+    gate.touch()
     record = await place.ended("j")
     assert succeeded(record)
     assert await place.ports.files.read("j", "out.txt") == b"started\ninstalled\n"
