@@ -12,8 +12,8 @@ from batchmgr.usecases.planning import decode_tasks
 FIELD = "jobManagerTask"
 """The field of the job message behind whatever goes wrong on the node."""
 
-ENDS_BY_TASKS = frozenset({"TaskFailed", "AllTasksComplete"})
-"""Terminate reasons of a job that its own tasks have ended."""
+ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete"})
+"""Terminate reasons of a job that its own tasks have ended; there is none yet while it is terminating."""
 
 
 async def has_planned(ports: Ports, record: JobRecord) -> bool:
@@ -35,10 +35,11 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
     task = await _job_manager_task(ports, record)
     is_done = task is not None and task.state == "completed"
     if batch_job is not None and batch_job.is_over:
-        reason = batch_job.terminate_reason or batch_job.state
+        reason = batch_job.terminate_reason
         if not is_done or reason not in ENDS_BY_TASKS:
+            how = reason or batch_job.state
             raise InvalidJobError(
-                f"the Batch job ended ({reason}) before its job manager task had planned it", field=FIELD
+                f"the Batch job ended ({how}) before its job manager task had planned it", field=FIELD
             )
     if task is None or not is_done:
         return False

@@ -74,7 +74,8 @@ def _accepted(url: str, content: bytes) -> dict[str, str]:
 def _reason(error: HTTPError) -> str:
     try:
         problem = json.loads(error.read())
-        return str(problem.get("detail") or problem.get("title") or error.reason)
+        reason = str(problem.get("detail") or problem.get("title") or error.reason)
+        return f"{problem['field']}: {reason}" if problem.get("field") else reason
     except (ValueError, AttributeError):
         hint = f"; is {KEY_VARIABLE} set?" if error.code == 401 else ""
         return f"{error.reason}{hint}"

@@ -86,16 +86,9 @@ async def traces_of(client: Client, job_id: str, callback: Mapping[str, Any]) ->
 
 async def run_here(directory: Path, job_id: str, *arguments: str) -> Traces:
     """What a job in one process has left: inputs are in `storage` below the directory."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", APPLICATION, "local", "--job-id", job_id),
-        *("--storage", "storage", "--directory", "run", *arguments),
-        cwd=directory,
-        env=os.environ | {"PYTHONPATH": f"{WORKLOAD}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate()
-    assert process.returncode == 0, said.decode()
+    where = ("--storage", "storage", "--directory", "run")
+    code, said = await run_workload("local", "--job-id", job_id, *where, *arguments, directory=directory)
+    assert code == 0, said
     run = directory / "run"
     folder = run / "storage" / f"job-{job_id}"
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -104,3 +97,16 @@ async def run_here(directory: Path, job_id: str, *arguments: str) -> Traces:
         events=[json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()],
         callback=json.loads((run / "callback.json").read_text()),
     )
+
+
+async def run_workload(*arguments: str, directory: Path | None = None) -> tuple[int | None, str]:
+    """Run the workload's command line; its exit code and what it says."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", APPLICATION, *arguments),
+        cwd=directory,
+        env=os.environ | {"PYTHONPATH": f"{WORKLOAD}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()

@@ -20,6 +20,7 @@ from tests.integration.article import (
     job_manager,
     node_programs,
     run_here,
+    run_workload,
     stack_with,
     traces_of,
 )
@@ -206,6 +207,19 @@ async def test_files_of_another_account_are_planned_with_their_identity(knowing:
             identity,
         )
         assert container["path"] == f"{task['id']}/text.txt"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_job_is_submitted_from_the_command_line(knowing: Client, job_id: str) -> None:
+    arguments = ("submit", "--url", knowing.address, "--job-id", job_id, "--inputs")
+    code, said = await run_workload(*arguments, '{"text": 3}')
+    assert code == 2
+    reason = "tasks[0].inputFiles[0].sourceBlobPath: must be of type str, not int: 3"
+    assert said == f"example_workload submit: batchmgr refused the job (400): {reason}\n"
+    code, said = await run_workload(*arguments, '{"text": "never-uploaded.txt"}')
+    status = f"{knowing.address}/api/jobs/{job_id}"
+    assert (code, said) == (0, f"job {job_id} is queued\n{status}\n")
+    assert (await knowing.outcome(job_id))["state"] == "failed"
 
 
 async def run_there(client: Client, message: Json) -> Traces:

@@ -68,7 +68,7 @@ async def test_what_is_sent_is_a_job_message_and_what_is_said_is_where_to_follow
     assert requests == [("/api/jobs", "secret", message | {"callBackUri": "https://adf/1"})]
 
 
-PROBLEM = '{"title": "The job can\'t be accepted", "status": 400, "detail": "inputs.days: must be 1 to 14"}'
+PROBLEM = '{"title": "Not accepted", "status": 400, "field": "inputs.days", "detail": "must be 1 to 14"}'
 ANSWERS = {
     "a problem": (400, PROBLEM, "batchmgr refused the job (400): inputs.days: must be 1 to 14"),
     "no key": (401, "", "batchmgr refused the job (401): Unauthorized; is BATCHMGR_FUNCTION_KEY set?"),
