@@ -36,7 +36,7 @@ class Reporter:
 
     def __init__(self, send: Send | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.fraction: float | None = None
-        self.message = ""
+        self.message: str = ""
         self.result: dict[str, Any] | None = None
         self._send = send
         self._clock = clock
