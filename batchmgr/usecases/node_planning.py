@@ -2,6 +2,7 @@
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.job import JobRecord
+from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.model.task import TaskSnapshot
 from batchmgr.ports import Ports
@@ -23,6 +24,12 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
         return True
     batch_job = await find_own_job(ports, record)
     return batch_job is None or batch_job.is_over
+
+
+async def is_out_of_time(ports: Ports, record: JobRecord) -> bool:
+    """Whether Azure Batch has ended the job for its `maxWallClockTime`."""
+    batch_job = await find_own_job(ports, record)
+    return batch_job is not None and batch_job.terminate_reason == WALL_CLOCK_EXPIRED
 
 
 async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:

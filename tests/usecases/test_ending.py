@@ -105,6 +105,19 @@ async def test_a_job_cancelled_while_its_tasks_are_added_is_ended_by_whoever_add
     assert world.record().state is JobState.CANCELLED
 
 
+async def test_a_job_whose_time_is_up_while_a_node_plans_it_is_timed_out() -> None:
+    world = World()
+    world.enqueue(world.plan_on_node(task("1")))
+    world.batch.run = list  # type: ignore[method-assign]
+    await world.tick()
+    assert world.record().awaits_tasks
+    batch_job = world.batch.jobs["job-1"]
+    batch_job.state, batch_job.terminate_reason = "completed", "MaxWallClockTimeExpiry"
+    await world.until_settled()
+    assert world.record().state is JobState.TIMED_OUT
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["504"]
+
+
 async def test_a_finished_job_cannot_be_cancelled() -> None:
     world = World()
     world.enqueue(job_message())
