@@ -62,7 +62,8 @@ class InvalidInputError(BatchmgrError):
 class RetryableTaskError(BatchmgrError):
     """Workload code raises this when the task may succeed if it is run again: a busy licence server, say.
 
-    Azure Batch runs the task again as often as its `max_task_retry_count` allows.
+    Azure Batch runs the task again as often as its `max_task_retry_count` allows: not at all, unless the
+    task's class or its specification says how often.
 
     >>> raise RetryableTaskError("all 4 licences of the solver are taken")
     Traceback (most recent call last):

@@ -21,6 +21,9 @@ EXIT_CODE = "FailureExitCode"
 CATEGORIES = {"input": "BadInput", "retryable": "Retryable", "infrastructure": "Infrastructure"}
 """What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
 
+RETRYABLE = "retryable"
+"""The kind of error that a task reports when it wants to be run again."""
+
 MAX_STDERR = 2048
 MAX_REPORT = 16 * 1024
 MAX_TEXT = 2000
@@ -72,6 +75,8 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         told = msgspec.json.decode(report, type=TaskReport)
     except msgspec.DecodeError:
         return fallback
+    if told.kind == RETRYABLE and not task.retry_count:
+        again = " (not tried again: its max_task_retry_count is 0)"
     return TaskError(
         type=told.type,
         message=told.message[:MAX_TEXT] + again,

@@ -70,8 +70,11 @@ class JobManager:
         self.context = context
         self.inputs: Mapping[str, Any] = context.inputs
         self.job: JobSpecification = replace(context.job, environment=dict(context.job.environment))
+        finalize_type = repository.finalize_entry_point.task_type
         self.finalize_task: TaskSpecification = TaskSpecification(
-            id=FINALIZE_TASK_ID, task_type=repository.finalize_entry_point.task_type.__name__
+            id=FINALIZE_TASK_ID,
+            task_type=finalize_type.__name__,
+            max_task_retry_count=finalize_type.max_task_retry_count,
         )
         self._repository = repository
         self._tasks: list[TaskSpecification] = []
@@ -109,6 +112,7 @@ class JobManager:
         task = self._add(depends_on)
         task.task_type = task.display_name = name
         task.inputs = dict(inputs)
+        task.max_task_retry_count = task_type.max_task_retry_count
         return task
 
     def add_command_task(

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from batchmgr.model.values import value
 from batchmgr.workload.manifest import Manifest, load_manifest
@@ -74,6 +74,12 @@ class WorkloadTask(ABC, Generic[InputsT]):
     ...     CountLinesTask({"file": "poem.txt"}, context).run()
     ...     Path(directory, "count.txt").read_text()
     '2'
+    """
+
+    max_task_retry_count: ClassVar[int] = 0
+    """How often Azure Batch runs such a task again, unless its specification says otherwise.
+
+    A task that raises `RetryableTaskError` wants some; whatever else fails it is then tried again, too.
     """
 
     def __init__(self, inputs: InputsT, context: TaskContext) -> None:

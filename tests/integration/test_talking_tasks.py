@@ -73,6 +73,7 @@ async def test_each_kind_of_failure_has_its_exit_code_and_its_category(place: Pl
         assert data["exitCode"] == code
         assert (data["error"]["type"], data["error"]["category"]) == (type_, category)
     output = adf_callback(record).output
+    assert failed["4"]["error"]["message"].endswith("(not tried again: its max_task_retry_count is 0)")
     tasks = {one["taskId"]: one["error"]["category"] for one in output["failedTasks"]}  # type: ignore[attr-defined]
     assert tasks == {str(number): end[3] for number, end in enumerate(ENDS, 1)}
 

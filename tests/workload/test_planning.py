@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from batchmgr import (
     ApplicationPackageReference,
+    EntryPointsRepository,
     FinalizeTask,
     InputFileSpecification,
     InvalidInputError,
@@ -153,6 +154,24 @@ def test_the_finalize_task_waits_for_exactly_the_tasks_that_no_other_waits_for(g
     assert all(int(task_id) < int(task.id) for task in job.tasks for task_id in task.depends_on)
     assert {task.id for task in job.tasks if not task.is_leaf} == awaited
     assert {*job.finalize_task.depends_on} == {task.id for task in job.tasks} - awaited
+
+
+def test_a_task_type_says_how_often_its_tasks_are_tried_again_and_a_specification_may_say_otherwise() -> None:
+    class FetchTask(CountTask):
+        max_task_retry_count = 3
+
+    class ReportTask(FinalizeTask):
+        max_task_retry_count = 1
+
+    repository = EntryPointsRepository()
+    repository.register_entry_point(CountTask)
+    repository.register_entry_point(FetchTask)
+    repository.register_finalize_task(ReportTask)
+    manager = JobManager(JobContext(job_id="count-001"), repository)
+    manager.add_workload_task(CountTask, {})
+    manager.add_workload_task(FetchTask, {})
+    manager.add_workload_task(FetchTask, {}).max_task_retry_count = 5
+    assert [task.max_task_retry_count for task in (*manager.tasks, manager.finalize_task)] == [0, 3, 5, 1]
 
 
 def test_inputs_are_those_given_when_the_task_was_added() -> None:
