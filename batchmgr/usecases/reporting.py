@@ -10,7 +10,6 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.errors import ServiceError
 from batchmgr.model.event import Event
 from batchmgr.model.job import JobRecord, ReportCursor, ToldReport
 from batchmgr.model.plan import REPORTS_FOLDER
@@ -83,10 +82,10 @@ async def _events(ports: Ports, record: JobRecord, reports: Sequence[TaskReport]
 
 
 async def _result(ports: Ports, job_id: str, task_id: str) -> TaskResult | None:
+    body = await ports.files.read(job_id, f"{REPORTS_FOLDER}/{task_id}.json")
     try:
-        body = await ports.files.read(job_id, f"{REPORTS_FOLDER}/{task_id}.json")
         content = msgspec.json.decode(body) if body else None
-    except (ServiceError, msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return None
     result = content.get("result") if isinstance(content, dict) else None
     if not isinstance(result, dict) or len(msgspec.json.encode(result)) > MAX_ONE_RESULT_BYTES:

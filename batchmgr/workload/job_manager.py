@@ -77,12 +77,12 @@ class JobManager:
             max_task_retry_count=finalize_type.max_task_retry_count,
         )
         self._repository = repository
-        self._tasks: list[TaskSpecification] = []
+        self.__tasks: list[TaskSpecification] = []
 
     @property
     def tasks(self) -> Sequence[TaskSpecification]:
         """The tasks added so far, in order."""
-        return tuple(self._tasks)
+        return tuple(self.__tasks)
 
     def create_job(self) -> None:
         """Add the job's tasks, with `add_workload_task`."""
@@ -109,7 +109,7 @@ class JobManager:
                 f"task type {name} is not registered; add "
                 f"self._entry_points_repository.register_entry_point({name}) to the workload's __init__"
             )
-        task = self._add(depends_on)
+        task = self.__add(depends_on)
         task.task_type = task.display_name = name
         task.inputs = dict(inputs)
         task.max_task_retry_count = task_type.max_task_retry_count
@@ -122,14 +122,15 @@ class JobManager:
 
         Azure Batch runs the command without a shell: where you need one, say `/bin/sh -c '…'`.
         """
-        task = self._add(depends_on)
+        task = self.__add(depends_on)
         task.command_line = command_line
         return task
 
-    def _add(self, depends_on: Sequence[TaskSpecification]) -> TaskSpecification:
+    def __add(self, depends_on: Sequence[TaskSpecification]) -> TaskSpecification:
+        # (Two underscores, so that no subclass takes its place by chance.)
         # Integers, so that Azure Batch can be told of dependencies as ranges of ids.
-        task = TaskSpecification(id=str(len(self._tasks) + 1), depends_on=list(depends_on))
-        self._tasks.append(task)
+        task = TaskSpecification(id=str(len(self.__tasks) + 1), depends_on=list(depends_on))
+        self.__tasks.append(task)
         return task
 
 
