@@ -283,6 +283,15 @@ async def test_a_pool_gets_no_more_cores_than_the_account_has(tmp_path: Path) ->
     ]
 
 
+async def test_no_number_of_nodes_is_too_large_to_be_answered(tmp_path: Path) -> None:
+    async with serving(Options(root=tmp_path)) as endpoint:
+        body = {"id": "p", "vmSize": "Standard_D4s_v3", "targetDedicatedNodes": 2**31 - 1}
+        assert (await request(endpoint, "POST", "/pools", body)).status == 201
+        shown = (await request(endpoint, "GET", "/pools/p")).json
+    assert shown["currentDedicatedNodes"] == 2_500
+    assert [error["code"] for error in shown["resizeErrors"]] == ["AccountCoreQuotaReached"]
+
+
 async def test_quotas_are_full_for_as_long_as_asked(fake: FakeBatchProcess) -> None:
     fake.faults.add("quotas", activeJobs=0, pools=1, dedicatedCores=0)
     job = {"id": "job", "poolInfo": {"poolId": "hpc"}}

@@ -37,10 +37,16 @@ def add_account_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--pool-quota", type=int, default=100, help="the most pools (default: %(default)s)")
     parser.add_argument(
-        "--dedicated-core-quota", type=int, help="the most cores of dedicated nodes (default: no limit)"
+        "--dedicated-core-quota",
+        type=int,
+        default=10_000,
+        help="the most cores of dedicated nodes (default: %(default)s)",
     )
     parser.add_argument(
-        "--low-priority-core-quota", type=int, help="the most cores of spot nodes (default: no limit)"
+        "--low-priority-core-quota",
+        type=int,
+        default=10_000,
+        help="the most cores of spot nodes (default: %(default)s)",
     )
 
 

@@ -22,12 +22,12 @@ _NUMBERED: Final[dict[tuple[str, str | None], dict[int, int]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The quotas of an account; cores are not limited where there is no number."""
+    """The quotas of an account. There is none without: a mistyped number of nodes would fill the memory."""
 
     active_jobs: int = 300
     pools: int = 100
-    dedicated_cores: int | None = None
-    low_priority_cores: int | None = None
+    dedicated_cores: int = 10_000
+    low_priority_cores: int = 10_000
 
 
 def cores_of(vm_size: str) -> int:
@@ -48,11 +48,9 @@ def nodes_there(record: PoolRecord, *, dedicated: bool | None = None) -> int:
     )
 
 
-def core_limit(quotas: Quotas, store: Store, record: PoolRecord, *, dedicated: bool) -> Limit | None:
-    """Return how many more nodes of a kind a pool can get within the quotas; None: as many as it wants."""
+def core_limit(quotas: Quotas, store: Store, record: PoolRecord, *, dedicated: bool) -> Limit:
+    """Return how many more nodes of a kind a pool can get within the quotas."""
     quota = quotas.dedicated_cores if dedicated else quotas.low_priority_cores
-    if quota is None:
-        return None
     in_use = sum(
         nodes_there(pool, dedicated=dedicated) * cores_of(pool.pool.spec["vmSize"]) for pool in store.pools
     )
