@@ -26,10 +26,10 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
     return batch_job is None or batch_job.is_over
 
 
-async def is_out_of_time(ports: Ports, record: JobRecord) -> bool:
-    """Whether Azure Batch has ended the job for its `maxWallClockTime`."""
+async def is_lost(ports: Ports, record: JobRecord) -> bool:
+    """Whether there is nothing to plan any more: the Batch job was deleted, or its time is up."""
     batch_job = await find_own_job(ports, record)
-    return batch_job is not None and batch_job.terminate_reason == WALL_CLOCK_EXPIRED
+    return batch_job is None or batch_job.terminate_reason == WALL_CLOCK_EXPIRED
 
 
 async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:

@@ -18,7 +18,7 @@ from batchmgr.usecases.acceptance import restore
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.finalization import finalize, is_at_end, plan_again, raise_finalize
 from batchmgr.usecases.manifest import write_manifest
-from batchmgr.usecases.node_planning import has_planned, is_out_of_time
+from batchmgr.usecases.node_planning import has_planned, is_lost
 from batchmgr.usecases.observation import observe, read_from
 from batchmgr.usecases.release import release_finalize_task, released
 from batchmgr.usecases.repetition import repeat_when_changed
@@ -79,8 +79,8 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     elif job.value.awaits_tasks:
         if not await has_planned(ports, job.value):
             return
-        if await is_out_of_time(ports, job.value):
-            await _end(ports, job.value, "its time was up before it was planned")
+        if await is_lost(ports, job.value):
+            await _end(ports, job.value, "it was lost before it was planned")
         else:
             await ports.jobs.save(job.value.change(now, awaits_tasks=False), job.etag)
             await ports.queue.request_submission(job.value.job_id)

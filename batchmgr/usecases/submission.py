@@ -18,7 +18,7 @@ from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude
 from batchmgr.wire.batch_files import Grants
-from batchmgr.wire.events import waiting_event
+from batchmgr.wire.events import planning_event, waiting_event
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ async def _await_tasks(ports: Ports, job: Versioned[JobRecord]) -> None:
     if job.value.awaits_tasks:
         return
     waiting = job.value.change(ports.clock.now(), in_batch=True, awaits_tasks=True)
-    reason = "the job manager task plans the job on a node"
-    await commit(ports, job, waiting, [waiting_event(waiting, reason, "JobManagerTask")])
+    await commit(ports, job, waiting, [planning_event(waiting)])
 
 
 async def _create(ports: Ports, job_plan: JobPlan, grants: Grants, record: JobRecord) -> None:

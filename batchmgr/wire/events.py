@@ -47,8 +47,17 @@ def job_event(record: JobRecord) -> Event:
 
 def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
     """The job waits for a service or a quota. Once per attempt."""
+    return _waiting(record, reason, code, str(record.attempts))
+
+
+def planning_event(record: JobRecord) -> Event:
+    """The job waits for its job manager task. Once per job."""
+    return _waiting(record, "the job manager task plans the job on a node", "JobManagerTask", "planning")
+
+
+def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
     data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.attempts}
-    return _event(record.job_id, JOB_WAITING, str(record.attempts), record.updated_at, data)
+    return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
 def progress_event(record: JobRecord) -> Event:

@@ -118,6 +118,19 @@ async def test_a_job_whose_time_is_up_while_a_node_plans_it_is_timed_out() -> No
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["504"]
 
 
+async def test_a_batch_job_that_is_deleted_while_a_node_plans_it_is_told_as_gone() -> None:
+    world = World()
+    world.enqueue(world.plan_on_node(task("1")))
+    world.batch.run = list  # type: ignore[method-assign]
+    await world.tick()
+    world.batch.jobs.clear()
+    await world.until_settled()
+    assert world.record().state is JobState.FAILED
+    assert world.record().error is not None
+    assert "deleted in Azure Batch" in world.record().error.message  # type: ignore[union-attr]
+    assert world.batch.created == ["job-1"]
+
+
 async def test_a_finished_job_cannot_be_cancelled() -> None:
     world = World()
     world.enqueue(job_message())

@@ -12,7 +12,7 @@ from batchmgr.model.states import JobState
 from batchmgr.model.task import TaskCounts
 from batchmgr.wire.batch_files import Grants
 from tests.fakes import FakeBatch
-from tests.world import World, job_message
+from tests.world import World, job_message, task
 
 
 class Difficult(FakeBatch):
@@ -56,6 +56,17 @@ async def test_a_busy_service_puts_the_job_off_and_says_so_until_it_goes_through
     assert [event.data["attempt"] for event in waiting] == [1, 2, 3, 4, 5]
     assert {event.data["code"] for event in waiting} == {"ActiveJobAndScheduleQuotaReached"}
     assert world.batch.created == ["job-1"]
+
+
+async def test_waiting_for_the_service_and_for_a_node_are_told_apart() -> None:
+    world = difficult_world(ServiceBusyError("over quota", code="Quota", status=409))
+    world.enqueue(world.plan_on_node(task("1")))
+    await world.until_settled()
+    assert world.record().state is JobState.SUCCEEDED
+    waiting = [event for event in world.log() if event.type == "batchmgr.job.waiting"]
+    assert [event.data["code"] for event in waiting] == ["Quota", "JobManagerTask"]
+    ids = [event.id for event in world.log()]
+    assert len(ids) == len(set(ids))
 
 
 async def test_the_pause_is_at_least_what_the_service_asks_for() -> None:
