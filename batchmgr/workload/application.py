@@ -122,7 +122,7 @@ def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--job-id", metavar="ID", default="", help="the job's id; a new one by default")
     parser.add_argument(
-        "--pool", metavar="ID", default="", help="the pool; batchmgr's default one by default"
+        "--pool", metavar="ID", default="", help="the pool; without it, batchmgr's default one"
     )
 
 

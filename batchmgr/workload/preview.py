@@ -12,6 +12,7 @@ from batchmgr.model.ids import is_valid_id
 from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import INPUTS_VARIABLE, JobPlan, TaskPlan
 from batchmgr.model.plan_rules import plan_problems
+from batchmgr.model.task_rules import ID_RULE
 from batchmgr.workload.base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
 from batchmgr.workload.job_manager import JobContext
@@ -24,7 +25,7 @@ _DEFAULT_POOL = "batchmgr's default pool"
 def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
     """Print the plan and its problems; exit code 2 if there are any. Raises `InvalidJobError`."""
     if arguments.job_id and not is_valid_id(arguments.job_id):
-        raise InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ -", field="--job-id")
+        raise InvalidJobError(ID_RULE, field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
     context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
     plan = lay_out(context.job_id, draft_job(workload, context), "{}")
