@@ -19,22 +19,15 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS, check_plan
+from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS
 from batchmgr.model.task_options import ContainerSettings
 
 
-def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
-    """The plan of the job. `finalize_message` is the JSON object that comes back in the finalize blob.
-
-    Raises `InvalidJobError` for what Azure Batch cannot do.
-    """
-    plan = lay_out(job_id, draft, finalize_message)
-    check_plan(plan)
-    return plan
-
-
 def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
-    """The plan of the job, unchecked."""
+    """The plan of the job, unchecked: `plan_rules` says what is wrong with it.
+
+    `finalize_message` is the JSON object that comes back in the finalize blob.
+    """
     tasks = mark_leaves(draft.tasks)
     container = own_container_settings(
         tasks if draft.job_manager_task is None else (*tasks, draft.job_manager_task)

@@ -47,12 +47,6 @@ _NO_IDENTITY = (
 Files = Sequence[Union[InputFileSpecification, OutputFileSpecification]]
 
 
-def check_plan(plan: JobPlan) -> None:
-    """Raise `InvalidJobError` for the first rule that the plan breaks."""
-    for problem in plan_problems(plan):
-        raise problem
-
-
 def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
     """Every rule that the plan breaks."""
     yield from _job_problems(plan.job)

@@ -5,11 +5,9 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.errors import InvalidJobError
 from batchmgr.model.ids import INTEGER_ID
 from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
 from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
-from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS
 from batchmgr.model.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
@@ -38,7 +36,7 @@ def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) 
     if task.output_files:
         body["outputFiles"] = [output_file(file, grants) for file in task.output_files]
     if task.depends_on:
-        body["dependsOn"] = dependencies(task.id, task.depends_on)
+        body["dependsOn"] = dependencies(task.depends_on)
     if task.required_slots != 1:
         body["requiredSlots"] = task.required_slots
     if task.application_packages:
@@ -84,20 +82,11 @@ def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
     ]
 
 
-def dependencies(task_id: str, parents: Iterable[str]) -> Json:
-    """The `dependsOn` property: runs of integer ids as ranges, the rest by id.
-
-    Raises InvalidJobError where the ids are longer than Azure Batch takes.
-    """
+def dependencies(parents: Iterable[str]) -> Json:
+    """The `dependsOn` property: runs of integer ids as ranges, the rest by id."""
     ids = list(dict.fromkeys(parents))
     numbers = sorted(int(task) for task in ids if INTEGER_ID.fullmatch(task))
     named = [task for task in ids if not INTEGER_ID.fullmatch(task)]
-    if sum(map(len, named)) > MAX_DEPENDENCY_CHARACTERS:
-        raise InvalidJobError(
-            f"{len(named)} tasks are waited for by {task_id!r}, with more than {MAX_DEPENDENCY_CHARACTERS} "
-            "characters of ids: use integer ids (1, 2, 3, …), which become ranges",
-            field="tasks",
-        )
     body: Json = {}
     if named:
         body["taskIds"] = named

@@ -30,7 +30,6 @@ from batchmgr.errors import InvalidJobError, ServiceConflictError
 from batchmgr.local.fakebatch.model.application import Package
 from batchmgr.local.fakebatch.server import Options, serving
 from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from batchmgr.model.completion import complete
 from batchmgr.model.plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.batch_files import ContainerGrant, Grants
@@ -40,6 +39,7 @@ from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.planning import draft_job
 from batchmgr.workload.registry import WorkloadRegistry
+from tests.plans import complete
 
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 JOB_ID = "Job-1"

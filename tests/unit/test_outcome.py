@@ -5,13 +5,13 @@ from typing import Literal
 
 import pytest
 
-from batchmgr.model.completion import complete
 from batchmgr.model.job import FailedTask
 from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.outcome import Outcome, count, decide, is_stuck
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
 from batchmgr.model.states import JobState
 from batchmgr.model.task import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from tests.plans import complete
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DONE = BatchJob(state="completed", terminate_reason="AllTasksComplete")

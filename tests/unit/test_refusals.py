@@ -14,12 +14,12 @@ from batchmgr import (
     JobSpecification,
     WorkloadBase,
 )
-from batchmgr.model.completion import complete
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.planning import draft_job
 from batchmgr.workload.registry import WorkloadRegistry
+from tests.plans import complete
 from tests.unit.refusals import Author, Refusal, change, change_job, pool
 from tests.unit.refused_ids_and_files import FILES, IDS
 from tests.unit.refused_jobs import JOBS

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import msgspec
 
-from batchmgr.model.completion import complete
 from batchmgr.model.files import OutputFileSpecification
 from batchmgr.model.job import FailedTask
 from batchmgr.model.job_specification import JobSpecification
@@ -12,6 +11,7 @@ from batchmgr.model.plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.model.task import TaskError, TaskSnapshot
 from batchmgr.usecases.manifest import write_manifest
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
+from tests.plans import complete
 from tests.world import World, job_message
 
 OUT = OutputFileSpecification(source_file_path="*.txt", container_name="out", target_blob_path="all")

@@ -22,9 +22,9 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.model.completion import complete
 from batchmgr.model.plan import JobPlan
 from batchmgr.workload.planning import draft_job
+from tests.plans import complete
 
 
 class CountTask(WorkloadTask):

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from batchmgr import Application, InvalidJobError, JobContext, JobSpecification
-from batchmgr.model.completion import complete
 from batchmgr.model.plan import JobPlan
 from batchmgr.workload.planning import draft_job
 from batchmgr.workload.registry import WorkloadRegistry
 from genome_kmers import GenomeKmersWorkload
 from genome_kmers.tasks import CountKmersTask
+from tests.plans import complete
 
 LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 

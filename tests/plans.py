@@ -1,0 +1,13 @@
+"""Plans as the control plane makes them: laid out, and checked."""
+
+from batchmgr.model.completion import lay_out
+from batchmgr.model.plan import JobDraft, JobPlan
+from batchmgr.model.plan_rules import plan_problems
+
+
+def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
+    """The plan of the job. Raises InvalidJobError for the first rule that it breaks."""
+    plan = lay_out(job_id, draft, finalize_message)
+    for problem in plan_problems(plan):
+        raise problem
+    return plan
