@@ -2,7 +2,7 @@
 
 import argparse
 
-from batchmgr.local.fakebatch import command
+from fakebatch import command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

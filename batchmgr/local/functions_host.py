@@ -35,7 +35,7 @@ async def start_functions_host(
     if kind == "func":
         return await _start_core_tools(processes, project=project, environment=environment, port=port)
     command = [
-        *(sys.executable, "-m", "batchmgr.local.host", "--script-root", str(project)),
+        *(sys.executable, "-m", "functions_host", "--script-root", str(project)),
         # Azurite is cheap to scan: the ten seconds of the real host would only make people wait.
         *("--port", str(port), "--blob-scan-interval", "1", "--json"),
     ]

@@ -205,7 +205,7 @@ async def _start_batch(
 ) -> Mapping[str, str]:
     """Start the fake Batch; its `endpoint`, `account` and `key`."""
     command = [
-        *(sys.executable, "-m", "batchmgr.local.fakebatch", "--json"),
+        *(sys.executable, "-m", "fakebatch", "--json"),
         *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
         *("--state" if options.data else "--root", str(root)),
         *(f"--application={_from_anywhere(application)}" for application in options.applications),

@@ -52,7 +52,7 @@ class Server:
 @contextmanager
 def serving(arguments: list[str]) -> Iterator[Server]:
     """Run the service while the context lasts."""
-    command = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0", "--json", *arguments]
+    command = [sys.executable, "-m", "fakebatch", "--port", "0", "--json", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         greeting = json.loads(process.stdout.readline() if process.stdout else "")
         try:

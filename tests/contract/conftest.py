@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from batchmgr.bootstrap import open_ports, prepare_storage
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from tests.contract.sides import DispatcherSide, FakeSide, RealSide, Side

@@ -27,9 +27,9 @@ from batchmgr import (
 )
 from batchmgr.adapters.azure_batch import AzureBatch, open_client
 from batchmgr.errors import InvalidJobError, ServiceConflictError
-from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from fakebatch.model.application import Package
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.model.plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.batch_files import ContainerGrant, Grants

@@ -5,8 +5,8 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.local.fakebatch.quotas import Quotas
-from batchmgr.local.fakebatch.server import Options, serving
+from fakebatch.quotas import Quotas
+from fakebatch.server import Options, serving
 from tests.fakebatch.driving import credential
 
 

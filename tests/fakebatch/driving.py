@@ -9,7 +9,7 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
 _PATIENCE_S = 20
 

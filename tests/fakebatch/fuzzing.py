@@ -20,9 +20,9 @@ from schemathesis import Case, Response
 from schemathesis.core.result import Err, Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 
-from batchmgr.local.fakebatch.quotas import Quotas
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME, string_to_sign
+from fakebatch.quotas import Quotas
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME, string_to_sign
 
 Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
 Drawn: TypeAlias = Case[Operation]

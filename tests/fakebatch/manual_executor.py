@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.local.fakebatch.execution.port import Order, Place, RunKey
-from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.model.outcomes import Failure, Outcome
+from fakebatch.execution.port import Order, Place, RunKey
+from fakebatch.model.application import Package
+from fakebatch.model.outcomes import Failure, Outcome
 
 
 class ManualExecutor:

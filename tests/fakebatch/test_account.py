@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from azure.batch.aio import BatchClient
 
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.versions import VERSIONS
+from fakebatch.server import Options, serving
+from fakebatch.wire.versions import VERSIONS
 from tests.fakebatch.raw_http import request
 
 

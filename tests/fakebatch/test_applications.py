@@ -12,9 +12,9 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from batchmgr.cli import fakebatch
-from batchmgr.local.fakebatch.execution import packages
-from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.server import Options, serving
+from fakebatch.execution import packages
+from fakebatch.model.application import Package
+from fakebatch.server import Options, serving
 from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, shell, text_of, until
 from tests.fakebatch.raw_http import request
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.local.fakebatch.autoscale.errors import EvaluationError, FormulaSyntaxError, SampleError
-from batchmgr.local.fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
-from batchmgr.local.fakebatch.autoscale.parser import parse
-from batchmgr.local.fakebatch.autoscale.values import PERIOD, Metric
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.autoscale.errors import EvaluationError, FormulaSyntaxError, SampleError
+from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
+from fakebatch.autoscale.parser import parse
+from fakebatch.autoscale.values import PERIOD, Metric
+from fakebatch.wire import ticks
 
 # A Sunday.
 _NOW = ticks.from_iso("2026-03-01T13:14:15.5Z")

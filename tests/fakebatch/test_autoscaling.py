@@ -10,16 +10,16 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
-from batchmgr.local.fakebatch.autoscaling import Autoscaling
-from batchmgr.local.fakebatch.bodies.pool import accept_pool
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.execution.layout import Layout
-from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
-from batchmgr.local.fakebatch.model import pool as pools
-from batchmgr.local.fakebatch.persistence.home import kept
-from batchmgr.local.fakebatch.persistence.reading import restore
-from batchmgr.local.fakebatch.store import PoolRecord, Store
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.autoscaling import Autoscaling
+from fakebatch.bodies.pool import accept_pool
+from fakebatch.engine import Engine
+from fakebatch.execution.layout import Layout
+from fakebatch.execution.processes import ProcessExecutor
+from fakebatch.model import pool as pools
+from fakebatch.persistence.home import kept
+from fakebatch.persistence.reading import restore
+from fakebatch.store import PoolRecord, Store
+from fakebatch.wire import ticks
 from tests.fakebatch.driving import add_job, add_task, until
 from tests.fakebatch.raw_http import request
 

@@ -13,8 +13,8 @@ from azure.batch.aio import BatchClient
 from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.local.fakebatch.execution.auto_storage import AutoStorage
-from batchmgr.local.fakebatch.server import Options, serving
+from fakebatch.execution.auto_storage import AutoStorage
+from fakebatch.server import Options, serving
 from tests.fakebatch.driving import (
     add_job,
     add_task,

@@ -14,13 +14,13 @@ import aiohttp
 import pytest
 from azure.batch.aio import BatchClient
 
-from batchmgr.local.fakebatch.faults.names import name_of
-from batchmgr.local.fakebatch.faults.rules import Rules
-from batchmgr.local.fakebatch.operations.surface import OPERATIONS
-from batchmgr.local.fakebatch.quotas import Quotas, cores_of
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.simulation.plan import parse
-from batchmgr.local.fakebatch.testing import FakeBatchProcess, FaultRefusedError, Faults
+from fakebatch.faults.names import name_of
+from fakebatch.faults.rules import Rules
+from fakebatch.operations.surface import OPERATIONS
+from fakebatch.quotas import Quotas, cores_of
+from fakebatch.server import Options, serving
+from fakebatch.simulation.plan import parse
+from fakebatch.testing import FakeBatchProcess, FaultRefusedError, Faults
 from tests.fakebatch.driving import add_job, add_task, credential, task_in_state, until
 from tests.fakebatch.raw_http import Reply, request
 
@@ -191,7 +191,7 @@ def test_every_operation_has_a_name() -> None:
 
 
 def test_the_fixture_gives_each_test_a_service_of_its_own(tmp_path: Path) -> None:
-    plugin = 'pytest_plugins = ["batchmgr.local.fakebatch.pytest_plugin"]\n'
+    plugin = 'pytest_plugins = ["fakebatch.pytest_plugin"]\n'
     (tmp_path / "conftest.py").write_text(plugin)
     (tmp_path / "test_it.py").write_text(
         "import pytest\n"

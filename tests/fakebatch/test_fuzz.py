@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from batchmgr.local.fakebatch.operations.surface import OPERATIONS
-from batchmgr.local.fakebatch.quotas import Quotas
-from batchmgr.local.fakebatch.server import Options, serving
+from fakebatch.operations.surface import OPERATIONS
+from fakebatch.quotas import Quotas
+from fakebatch.server import Options, serving
 from tests.fakebatch import fuzzing
 from tests.fakebatch.raw_http import request
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from batchmgr.local.fakebatch.execution import killing
-from batchmgr.local.fakebatch.testing import FakeBatchProcess
+from fakebatch.execution import killing
+from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import all_dead, is_alive, shell, until
 from tests.fakebatch.raw_http import request
 

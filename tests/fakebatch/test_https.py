@@ -17,8 +17,8 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.tls import CertificateError, make_certificate
+from fakebatch.server import Options, serving
+from fakebatch.tls import CertificateError, make_certificate
 from tests.fakebatch.raw_http import request
 
 
@@ -73,7 +73,7 @@ async def test_a_token_is_refused_over_http(endpoint: str) -> None:
 
 @contextmanager
 def _process(root: Path) -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0", "--json", "--https"]
+    command = [sys.executable, "-m", "fakebatch", "--port", "0", "--json", "--https"]
     with subprocess.Popen([*command, "--root", str(root)], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

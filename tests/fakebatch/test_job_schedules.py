@@ -12,15 +12,15 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.local.fakebatch.bodies.schedule import accept_schedule
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.execution.layout import Layout
-from batchmgr.local.fakebatch.execution.processes import ProcessExecutor
-from batchmgr.local.fakebatch.model import schedule as schedules
-from batchmgr.local.fakebatch.model.schedule import Schedule
-from batchmgr.local.fakebatch.schedules import JobSchedules
-from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.bodies.schedule import accept_schedule
+from fakebatch.engine import Engine
+from fakebatch.execution.layout import Layout
+from fakebatch.execution.processes import ProcessExecutor
+from fakebatch.model import schedule as schedules
+from fakebatch.model.schedule import Schedule
+from fakebatch.schedules import JobSchedules
+from fakebatch.store import Store
+from fakebatch.wire import ticks
 from tests.fakebatch.driving import add_task, job_in_state, task_in_state, text_of, until
 from tests.fakebatch.raw_http import request
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.model.outcomes import exited
-from batchmgr.local.fakebatch.model.task import completed
-from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.testing import FakeBatchProcess
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.engine import Engine
+from fakebatch.model.outcomes import exited
+from fakebatch.model.task import completed
+from fakebatch.store import Store
+from fakebatch.testing import FakeBatchProcess
+from fakebatch.wire import ticks
 from tests.fakebatch.driving import shell, until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from batchmgr.local.fakebatch.bodies.pool import accept_pool
-from batchmgr.local.fakebatch.bodies.schema import UNKNOWN_PASSES
-from batchmgr.local.fakebatch.wire.errors import BatchError
+from fakebatch.bodies.pool import accept_pool
+from fakebatch.bodies.schema import UNKNOWN_PASSES
+from fakebatch.wire.errors import BatchError
 
 _IDENTITY = {"resourceId": "/identities/i"}
 _MANAGED = {

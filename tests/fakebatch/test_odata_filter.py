@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.local.fakebatch.wire import ticks
-from batchmgr.local.fakebatch.wire.errors import BatchError
-from batchmgr.local.fakebatch.wire.odata_filter import Field, compile_filter
+from fakebatch.wire import ticks
+from fakebatch.wire.errors import BatchError
+from fakebatch.wire.odata_filter import Field, compile_filter
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from batchmgr.local.fakebatch.testing import FakeBatchProcess
+from fakebatch.testing import FakeBatchProcess
 
 _CLIENTS = Path(__file__).parent / "clients"
 _PYTHON_CLIENT = "azure-batch==14.2.0"

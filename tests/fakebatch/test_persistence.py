@@ -15,16 +15,16 @@ import pytest
 from azure.batch import models
 from azure.batch.aio import BatchClient
 
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.model.pool import Pool
-from batchmgr.local.fakebatch.model.task import Task
-from batchmgr.local.fakebatch.persistence import journal
-from batchmgr.local.fakebatch.persistence.codec import decode, encode
-from batchmgr.local.fakebatch.persistence.home import StateInUseError, kept
-from batchmgr.local.fakebatch.persistence.reading import JournalError, restore
-from batchmgr.local.fakebatch.persistence.telling import FORMAT
-from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.testing import FakeBatchProcess
+from fakebatch.engine import Engine
+from fakebatch.model.pool import Pool
+from fakebatch.model.task import Task
+from fakebatch.persistence import journal
+from fakebatch.persistence.codec import decode, encode
+from fakebatch.persistence.home import StateInUseError, kept
+from fakebatch.persistence.reading import JournalError, restore
+from fakebatch.persistence.telling import FORMAT
+from fakebatch.store import Store
+from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import (
     add_job,
     add_task,
@@ -255,7 +255,7 @@ def test_a_journal_of_another_format_is_refused_with_what_to_do(tmp_path: Path, 
     (tmp_path / journal.NAME).write_text(first + "\n")
     with pytest.raises(JournalError, match=r"begin anew\.$"):
         _reread(tmp_path)
-    command = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0", "--state", str(tmp_path)]
+    command = [sys.executable, "-m", "fakebatch", "--port", "0", "--state", str(tmp_path)]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert refused.returncode == 1
     [message] = refused.stderr.splitlines()

@@ -27,7 +27,7 @@ from tests.fakebatch.driving import (
     until,
 )
 
-_MODULE = [sys.executable, "-m", "batchmgr.local.fakebatch", "--port", "0"]
+_MODULE = [sys.executable, "-m", "fakebatch", "--port", "0"]
 
 
 @contextmanager
@@ -102,10 +102,10 @@ def test_a_pool_that_is_not_understood_is_refused(pool: str) -> None:
 
 
 def test_the_process_knows_nothing_of_the_client_libraries_nor_of_the_rest_of_the_project() -> None:
-    script = "import sys, batchmgr.local.fakebatch.command; print(*sys.modules)"
+    script = "import sys, fakebatch.command; print(*sys.modules)"
     command = [sys.executable, "-c", script]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    own = ("batchmgr.local.fakebatch",)
+    own = ("fakebatch",)
     project = {name for name in loaded if name.startswith("batchmgr") and not name.startswith(own)}
     assert project <= {"batchmgr", "batchmgr.local"}
     assert not [name for name in loaded if name.split(".")[0] in ("azure", "msgspec")]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.versions import VERSIONS
+from fakebatch.server import Options, serving
+from fakebatch.wire.versions import VERSIONS
 from tests.fakebatch.differences import KNOWN, Known
 from tests.fakebatch.raw_http import Reply, request
 

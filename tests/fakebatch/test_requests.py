@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from batchmgr.local.fakebatch.quotas import Quotas
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_NAME
+from fakebatch.quotas import Quotas
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_NAME
 from tests.fakebatch.raw_http import Reply, request
 
 _JOB = {"id": "job", "poolInfo": {"poolId": "later"}}

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from batchmgr.local.fakebatch.bodies.job import accept_job
-from batchmgr.local.fakebatch.bodies.pool import accept_pool, pool_view
-from batchmgr.local.fakebatch.bodies.task import accept_task
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.execution.port import task_key
-from batchmgr.local.fakebatch.model import pool as pools
-from batchmgr.local.fakebatch.model.outcomes import exited
-from batchmgr.local.fakebatch.store import PoolRecord, Store
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.bodies.job import accept_job
+from fakebatch.bodies.pool import accept_pool, pool_view
+from fakebatch.bodies.task import accept_task
+from fakebatch.engine import Engine
+from fakebatch.execution.port import task_key
+from fakebatch.model import pool as pools
+from fakebatch.model.outcomes import exited
+from fakebatch.store import PoolRecord, Store
+from fakebatch.wire import ticks
 from tests.fakebatch.driving import until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request

@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import settings
 from hypothesis.stateful import invariant, rule
 
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.persistence.journal import Journal
-from batchmgr.local.fakebatch.persistence.outage import lose_runs
-from batchmgr.local.fakebatch.persistence.reading import restore
-from batchmgr.local.fakebatch.store import Store
-from batchmgr.local.fakebatch.watching import unheeded
-from batchmgr.local.fakebatch.wire import ticks
+from fakebatch.engine import Engine
+from fakebatch.persistence.journal import Journal
+from fakebatch.persistence.outage import lose_runs
+from fakebatch.persistence.reading import restore
+from fakebatch.store import Store
+from fakebatch.watching import unheeded
+from fakebatch.wire import ticks
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.test_state_machine import EngineMachine
 

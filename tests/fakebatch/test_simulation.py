@@ -14,8 +14,8 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.simulation import plan
+from fakebatch.server import Options, serving
+from fakebatch.simulation import plan
 from tests.fakebatch.driving import (
     add_job,
     add_task,

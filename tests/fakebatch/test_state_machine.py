@@ -10,22 +10,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from batchmgr.local.fakebatch import placement
-from batchmgr.local.fakebatch.bodies.job import accept_job
-from batchmgr.local.fakebatch.bodies.pool import accept_pool
-from batchmgr.local.fakebatch.bodies.task import accept_task
-from batchmgr.local.fakebatch.engine import Engine
-from batchmgr.local.fakebatch.execution.port import Order, task_key
-from batchmgr.local.fakebatch.model import job as jobs
-from batchmgr.local.fakebatch.model import pool as pools
-from batchmgr.local.fakebatch.model import task as tasks
-from batchmgr.local.fakebatch.model.need import need_of
-from batchmgr.local.fakebatch.model.node import Node, Phase
-from batchmgr.local.fakebatch.model.outcomes import Failure, exited, unprepared
-from batchmgr.local.fakebatch.model.task import Task
-from batchmgr.local.fakebatch.store import JobRecord, PoolRecord, Store
-from batchmgr.local.fakebatch.wire import ticks
-from batchmgr.local.fakebatch.wire.errors import BatchError
+from fakebatch import placement
+from fakebatch.bodies.job import accept_job
+from fakebatch.bodies.pool import accept_pool
+from fakebatch.bodies.task import accept_task
+from fakebatch.engine import Engine
+from fakebatch.execution.port import Order, task_key
+from fakebatch.model import job as jobs
+from fakebatch.model import pool as pools
+from fakebatch.model import task as tasks
+from fakebatch.model.need import need_of
+from fakebatch.model.node import Node, Phase
+from fakebatch.model.outcomes import Failure, exited, unprepared
+from fakebatch.model.task import Task
+from fakebatch.store import JobRecord, PoolRecord, Store
+from fakebatch.wire import ticks
+from fakebatch.wire.errors import BatchError
 from tests.fakebatch.manual_executor import ManualExecutor
 
 _POOLS = ("many", "single")

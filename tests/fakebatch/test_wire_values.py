@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.local.fakebatch.wire import durations, ticks
-from batchmgr.local.fakebatch.wire.rendering import render
+from fakebatch.wire import durations, ticks
+from fakebatch.wire.rendering import render
 
 # Pairs of lastModified and eTag that the live service gave.
 _RECORDED_TAGS = [

@@ -13,10 +13,10 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr import WorkloadBase
 from batchmgr.bootstrap import open_ports, prepare_storage
-from batchmgr.local.fakebatch.model.application import Package
-from batchmgr.local.fakebatch.server import Options, serving
-from batchmgr.local.fakebatch.simulation.plan import Plan
-from batchmgr.local.fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from fakebatch.model.application import Package
+from fakebatch.server import Options, serving
+from fakebatch.simulation.plan import Plan
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.model.event import Event
 from batchmgr.model.files import FINALIZE_CONTAINER
 from batchmgr.model.job import JobRecord

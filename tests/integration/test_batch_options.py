@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.local.fakebatch.simulation.plan import parse as simulation
+from fakebatch.simulation.plan import parse as simulation
 from batchmgr.model.plan import FINALIZE_TASK_ID
 from tests.integration.messages import Json, job, output, task
 from tests.integration.place import Place, placed, succeeded

@@ -23,7 +23,7 @@ async def hello(req: func.HttpRequest) -> func.HttpResponse:
 """
 CORE_TOOLS = f"""#!/bin/sh
 [ "$1 $2" = "start --port" ] || {{ echo "unexpected: $*" >&2; exit 9; }}
-exec {sys.executable} -m batchmgr.local.host --port "$3"
+exec {sys.executable} -m functions_host --port "$3"
 """
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from batchmgr.local.fakebatch.tls import make_certificate, server_context
+from fakebatch.tls import make_certificate, server_context
 
 ACCOUNT = "/subscriptions/sub/resourceGroups/group/providers/Microsoft.Batch/batchAccounts/acct"
 APPLICATION = ACCOUNT + "/applications/{application}"

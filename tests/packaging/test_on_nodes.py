@@ -9,7 +9,7 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.batch.models import BatchApplicationPackageReference, EnvironmentSetting
 
-from batchmgr.local.fakebatch.testing import FakeBatchProcess
+from fakebatch.testing import FakeBatchProcess
 from batchmgr.packaging.archive import EARLIEST
 from batchmgr.packaging.building import build_package
 from batchmgr.packaging.project import read_project

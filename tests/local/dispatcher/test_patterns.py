@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchmgr.local.dispatcher import patterns
-from batchmgr.local.fakebatch.execution import patterns as oracle
+from fakebatch.execution import patterns as oracle
 
 FILES = (
     *("a.txt", "b.txt", ".hidden", "a", "ab", "[a]", "-"),

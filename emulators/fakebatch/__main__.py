@@ -1,0 +1,7 @@
+"""`python -m fakebatch`: the local Batch service as a process of its own."""
+
+import sys
+
+from fakebatch.command import main
+
+sys.exit(main())

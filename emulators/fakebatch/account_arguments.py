@@ -1,0 +1,80 @@
+"""Arguments for what belongs to the account and is not made through its protocol."""
+
+import argparse
+import re
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from fakebatch.execution.auto_storage import AutoStorage
+from fakebatch.model.application import Package
+from fakebatch.quotas import Quotas
+
+_APPLICATION: Final = re.compile(
+    r"(?P<id>[A-Za-z0-9_-]{1,64})=(?P<version>[A-Za-z0-9_.-]{1,64})=(?P<archive>.+?)(?P<default>,default)?"
+)
+
+
+def add_account_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments to a parser."""
+    parser.add_argument(
+        "--application",
+        type=_package,
+        action="append",
+        default=[],
+        metavar="ID=VERSION=ZIPFILE[,default]",
+        help="an application package of the account, perhaps as the default version; may be repeated",
+    )
+    parser.add_argument(
+        "--auto-storage",
+        metavar="URL",
+        help="the address of the blob service of the storage account linked to the Batch account, such as "
+        "http://127.0.0.1:10000/devstoreaccount1, with a signature for its containers unless there is a key",
+    )
+    parser.add_argument("--auto-storage-key", metavar="KEY", help="the key of that storage account")
+    parser.add_argument(
+        "--active-job-quota", type=int, default=300, help="the most active jobs (default: %(default)s)"
+    )
+    parser.add_argument("--pool-quota", type=int, default=100, help="the most pools (default: %(default)s)")
+    parser.add_argument(
+        "--dedicated-core-quota",
+        type=int,
+        default=10_000,
+        help="the most cores of dedicated nodes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--low-priority-core-quota",
+        type=int,
+        default=10_000,
+        help="the most cores of spot nodes (default: %(default)s)",
+    )
+
+
+def auto_storage_of(args: argparse.Namespace) -> AutoStorage | None:
+    """Return the storage account that the arguments name, if they name one."""
+    return None if args.auto_storage is None else AutoStorage(args.auto_storage, args.auto_storage_key)
+
+
+def quotas_of(args: argparse.Namespace) -> Quotas:
+    """Return the quotas of the account."""
+    return Quotas(
+        active_jobs=args.active_job_quota,
+        pools=args.pool_quota,
+        dedicated_cores=args.dedicated_core_quota,
+        low_priority_cores=args.low_priority_core_quota,
+    )
+
+
+def _package(text: str) -> Package:
+    match = _APPLICATION.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=VERSION=ZIPFILE[,default]")
+    archive = Path(match["archive"])
+    if not zipfile.is_zipfile(archive):
+        raise argparse.ArgumentTypeError(f"{str(archive)!r} is not a zip file")
+    return Package(
+        application_id=match["id"],
+        version=match["version"],
+        archive=archive.resolve(),
+        is_default=match["default"] is not None,
+    )

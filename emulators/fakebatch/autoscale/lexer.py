@@ -1,0 +1,55 @@
+"""A formula as tokens."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from fakebatch.autoscale.errors import FormulaSyntaxError
+from fakebatch.autoscale.syntax import Place
+
+TokenKind: TypeAlias = Literal["number", "text", "name", "mark", "end"]
+
+_SKIPPED: Final = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_TOKEN: Final = re.compile(
+    r"(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    r'|(?P<text>"[^"\n]*"|\'[^\'\n]*\')'
+    r"|(?P<name>\$?[A-Za-z_]\w*)"
+    r"|(?P<mark>&&|\|\||[<>=!]=|[-+*/<>!?:=;,.()\[\]])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a formula, without the blanks and comments around it."""
+
+    kind: TokenKind
+    text: str
+    place: Place
+
+
+def tokens(formula: str) -> list[Token]:
+    """Return the tokens of a formula, the last of kind `end`. Raises FormulaSyntaxError."""
+    found: list[Token] = []
+    position, line, line_start = 0, 1, 0
+    while True:
+        if skipped := _SKIPPED.match(formula, position):
+            line += skipped[0].count("\n")
+            if "\n" in skipped[0]:
+                line_start = formula.rindex("\n", 0, skipped.end()) + 1
+            position = skipped.end()
+        place = Place(line, position - line_start + 1)
+        if position == len(formula):
+            return [*found, Token("end", "end of formula", place)]
+        match = _TOKEN.match(formula, position)
+        if match is None:
+            raise FormulaSyntaxError(f"Unexpected character '{formula[position]}'", place.line, place.column)
+        found.append(Token(_kind(match), match[0], place))
+        position = match.end()
+
+
+def _kind(match: re.Match[str]) -> TokenKind:
+    match match.lastgroup:
+        case "number" | "text" | "name" | "mark" as kind:
+            return kind
+        case _:
+            raise AssertionError(match.lastgroup)

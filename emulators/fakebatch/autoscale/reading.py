@@ -1,0 +1,24 @@
+"""Formulas as requests bring them."""
+
+from typing import Final
+
+from fakebatch.autoscale.errors import FormulaSyntaxError
+from fakebatch.autoscale.parser import parse
+from fakebatch.autoscale.syntax import Statement
+from fakebatch.wire.errors import BatchError
+
+LONGEST_FORMULA: Final = 8192
+"""Bytes."""
+
+
+def read_formula(formula: str) -> list[Statement]:
+    """Return the statements of a formula.
+
+    Raises BatchError(AutoScalingFormulaTooLong, AutoScalingFormulaSyntaxError).
+    """
+    if len(formula.encode()) > LONGEST_FORMULA:
+        raise BatchError("AutoScalingFormulaTooLong", MaxSize=LONGEST_FORMULA)
+    try:
+        return parse(formula)
+    except FormulaSyntaxError as error:
+        raise BatchError("AutoScalingFormulaSyntaxError", Message=error) from error

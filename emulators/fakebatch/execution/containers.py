@@ -1,0 +1,80 @@
+"""Tasks in containers, by the docker or podman of this machine."""
+
+import asyncio
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fakebatch.execution.commands import LaunchError, split
+from fakebatch.execution.environment import INHERITED
+from fakebatch.execution.guard import Guard
+from fakebatch.model.outcomes import ContainerEnd, Failure
+
+
+class Container:
+    """A container to be run once. Raises LaunchError where this machine, as a node, has no containers."""
+
+    def __init__(self, settings: Mapping[str, Any], guard: Guard) -> None:
+        runtime = shutil.which("docker") or shutil.which("podman")
+        if runtime is None:
+            raise LaunchError(
+                Failure(
+                    "ContainerPoolNotSupported",
+                    "The compute node does not support container tasks",
+                    (("Message", "Neither docker nor podman is on the PATH of the local Batch service"),),
+                )
+            )
+        self._runtime = runtime
+        self._settings = settings
+        self._guard = guard
+        self._name = f"fakebatch-{uuid.uuid4().hex}"
+
+    def command(
+        self, command_line: str, node_root: Path, directory: Path, variables: Mapping[str, str]
+    ) -> list[str]:
+        """Return the command that runs a command line in the container, with the node's directories in it.
+
+        Raises LaunchError.
+        """
+        self._guard.start()
+        self._guard.began("container", self._runtime, self._name)
+        words = [self._runtime, "run", "--name", self._name, "-v", f"{node_root}:{node_root}"]
+        # The programs of this machine are not those of the container.
+        passed = {name: value for name, value in variables.items() if name not in INHERITED}
+        for name, value in passed.items():
+            words += ["-e", f"{name}={value}"]
+        if self._settings.get("workingDirectory", "taskWorkingDirectory") == "taskWorkingDirectory":
+            words += ["-w", str(directory)]
+        words += split(self._settings.get("containerRunOptions", ""))
+        return [*words, self._settings["imageName"], *split(command_line)]
+
+    async def end(self) -> ContainerEnd | None:
+        """Return how the container ended; None where the runtime does not know it."""
+        process = await asyncio.create_subprocess_exec(
+            self._runtime,
+            "inspect",
+            "--format",
+            "{{.Id}} {{.State.Status}} {{.State.Error}}",
+            self._name,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        told, _ = await process.communicate()
+        container_id, _, rest = told.decode(errors="replace").strip().partition(" ")
+        state, _, error = rest.partition(" ")
+        return ContainerEnd(container_id=container_id, state=state, error=error) if container_id else None
+
+    async def remove(self) -> None:
+        """Remove the container: it outlives the process that follows it."""
+        process = await asyncio.create_subprocess_exec(
+            self._runtime,
+            "rm",
+            "--force",
+            self._name,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await process.wait()
+        self._guard.over("container", self._runtime, self._name)

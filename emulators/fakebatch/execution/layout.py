@@ -1,0 +1,43 @@
+"""Where the files of nodes and tasks are on this machine."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from fakebatch.execution.port import Order
+from fakebatch.model.application import Package
+from fakebatch.model.job import directory
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The directories below `root`: one a node, laid out as on a node of the service."""
+
+    root: Path
+
+    def node_root(self, pool_id: str, node_id: str) -> Path:
+        """Return the root directory of a node."""
+        return self.root / pool_id / node_id
+
+    def task_root(self, pool_id: str, node_id: str, job_id: str, task_id: str) -> Path:
+        """Return the directory of a task: stdout.txt, stderr.txt and the working directory wd."""
+        return self.node_root(pool_id, node_id) / directory(job_id) / task_id
+
+    def run_root(self, order: Order) -> Path:
+        """Return the directory of what an order runs; that of a start task is the node's own."""
+        if order.kind == "start":
+            return self.node_root(order.pool_id, order.node_id) / "startup"
+        return self.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
+
+    def package_root(self, pool_id: str, node_id: str, package: Package) -> Path:
+        """Return the directory an application package is installed in."""
+        return self.node_root(pool_id, node_id) / "applications" / package.directory
+
+    def remove_node(self, pool_id: str, node_id: str) -> None:
+        """Remove all files of a node."""
+        shutil.rmtree(self.node_root(pool_id, node_id), ignore_errors=True)
+
+    def remove_files(self, job_id: str, task_id: str | None) -> None:
+        """Remove the files of a task, or of all tasks of a job, on all nodes."""
+        for found in self.root.glob(f"*/*/{directory(job_id)}"):
+            shutil.rmtree(found / (task_id or ""), ignore_errors=True)

@@ -1,0 +1,80 @@
+"""The files a task leaves, uploaded before it counts as completed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from fakebatch.execution import patterns
+from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
+from fakebatch.model.outcomes import Failure, Outcome
+
+_CONDITIONS: Final = {"TaskSuccess": (True,), "TaskFailure": (False,), "TaskCompletion": (True, False)}
+
+
+async def upload(
+    storage: BlobStorage,
+    output_files: Iterable[Mapping[str, Any]],
+    task_root: Path,
+    variables: Mapping[str, str],
+    outcome: Outcome,
+) -> Outcome:
+    """Upload the output files of a task that ended with `outcome`, and return the outcome after that.
+
+    What is done goes to fileuploadout.txt and fileuploaderr.txt in `task_root`.
+    """
+    succeeded = outcome.exit_code == 0
+    wanted = [
+        file for file in output_files if succeeded in _CONDITIONS[file["uploadOptions"]["uploadCondition"]]
+    ]
+    if not wanted:
+        return outcome
+    with (
+        (task_root / "fileuploadout.txt").open("w") as log,
+        (task_root / "fileuploaderr.txt").open("w") as errors,
+    ):
+        for file in wanted:
+            try:
+                await _upload_one(storage, file, task_root / "wd", variables, log)
+            except StorageError as error:
+                errors.write(f"{file['filePattern']}: {error}\n")
+                return replace(outcome, failure=_failure(file, error), stage="upload")
+    return outcome
+
+
+async def _upload_one(
+    storage: BlobStorage, file: Mapping[str, Any], directory: Path, variables: Mapping[str, str], log: TextIO
+) -> None:
+    container = file["destination"]["container"]
+    pattern, path = file["filePattern"], container.get("path", "")
+    headers = {header["name"]: header.get("value", "") for header in container.get("uploadHeaders", ())}
+    matches = patterns.find(pattern, directory, variables)
+    log.write(f"{pattern}: {len(matches)} file(s) found\n")
+    for match in matches:
+        name = _blob_name(path, match.name, several=patterns.has_wildcards(pattern))
+        await storage.upload(blob_url(container["containerUrl"], name), match.path, headers)
+        log.write(f"{match.path} uploaded as {name}\n")
+
+
+def _blob_name(path: str, name: str, *, several: bool) -> str:
+    if not path:
+        return name
+    return f"{path.rstrip('/')}/{name}" if several else path
+
+
+def _failure(file: Mapping[str, Any], error: StorageError) -> Failure:
+    address = file["destination"]["container"]["containerUrl"].partition("?")[0]
+    details = (
+        ("FilePattern", file["filePattern"]),
+        ("ContainerUrl", address),
+        ("Message", str(error)),
+    )
+    while_uploading = "while attempting to upload an output file"
+    if error.status == 404:
+        message = f"One of the specified Azure container(s) was not found {while_uploading}"
+        return Failure("FileUploadContainerNotFound", message, details)
+    if error.is_denied:
+        message = f"Access was denied to one of the specified Azure container(s) {while_uploading}"
+        return Failure("FileUploadAccessDenied", message, details)
+    message = f"A miscellaneous error was encountered {while_uploading}"
+    return Failure("FileUploadMiscError", message, details)

@@ -1,0 +1,37 @@
+"""Application packages on nodes: unpacked once, and shared by all tasks of the node."""
+
+import shutil
+import uuid
+import zipfile
+from pathlib import Path
+
+from fakebatch.model.application import Package
+from fakebatch.model.outcomes import Failure
+
+
+def install(package: Package, target: Path) -> Failure | None:
+    """Unpack a package to the directory `target` unless it is there. Returns the failure, if there is one."""
+    if target.exists():
+        return None
+    # It appears under its name only when it is whole. Several tasks may install it at the same time, and one
+    # that is out of time does so unseen: each has a directory of its own, and the first that is done counts.
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with zipfile.ZipFile(package.archive) as archive:
+            archive.extractall(partial)
+            for entry in archive.infolist():
+                mode = entry.external_attr >> 16 & 0o777
+                if mode:
+                    (partial / entry.filename).chmod(mode | 0o400)
+        partial.replace(target)
+    except (OSError, zipfile.BadZipFile) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        if target.exists():
+            return None
+        details = (
+            ("ApplicationId", package.application_id),
+            ("Version", package.version),
+            ("Message", str(error)),
+        )
+        return Failure("ApplicationPackageError", "An application package could not be installed", details)
+    return None

@@ -1,0 +1,134 @@
+"""The executor that really runs tasks, as processes of this machine."""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from fakebatch.execution import commands, output_files, packages, resource_files
+from fakebatch.execution.auto_storage import AutoStorage
+from fakebatch.execution.blobs import BlobStorage
+from fakebatch.execution.containers import Container
+from fakebatch.execution.environment import task_environment
+from fakebatch.execution.guard import Guard
+from fakebatch.execution.layout import Layout
+from fakebatch.execution.multi_instance import Coordination
+from fakebatch.execution.port import Order, Place
+from fakebatch.model.application import Package
+from fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
+from fakebatch.wire import durations
+
+
+class ProcessExecutor:
+    """Runs each task in a process group of its own, in a directory of its own."""
+
+    def __init__(self, layout: Layout, account_url: str, auto_storage: AutoStorage | None = None) -> None:
+        self._layout = layout
+        self._account_url = account_url
+        self._auto_storage = auto_storage
+        self._storage = BlobStorage()
+        self._guard = Guard()
+
+    async def run(self, order: Order) -> Outcome:
+        """Bring the task's files, run its command line within its time limit, and upload its output files."""
+        root = self._layout.run_root(order)
+        _make_directories(self._layout.node_root(order.pool_id, order.node_id), root)
+        variables = task_environment(order, self._layout, self._account_url)
+        outcome = await self._run_in_time(order, root, variables)
+        if outcome.exit_code is None:
+            return outcome
+        wanted = order.spec.get("outputFiles", ())
+        return await output_files.upload(self._storage, wanted, root, variables, outcome)
+
+    async def _run_in_time(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+        limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
+        is_prepared = False
+        try:
+            async with asyncio.timeout(limit) as clock:
+                await self._bring_files(order, root)
+                is_prepared = True
+                if order.instances:
+                    return await self._run_coordinated(order, root, variables)
+                return await self._run_command(order, root, variables)
+        except resource_files.PreparationError as error:
+            return unprepared(error.failure)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            return out_of_time(began=is_prepared)
+
+    async def _bring_files(self, order: Order, root: Path) -> None:
+        failure = await self.install(order.pool_id, order.node_id, order.packages)
+        if failure is not None:
+            raise resource_files.PreparationError(failure)
+        if order.instances:
+            shared = order.spec["multiInstanceSettings"].get("commonResourceFiles", ())
+            await resource_files.fetch(self._storage, shared, root, self._auto_storage)
+        own = order.spec.get("resourceFiles", ())
+        await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
+
+    async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+        coordination = Coordination(order, self._layout, self._account_url, _make_directories, self._guard)
+        try:
+            outcome = await coordination.run()
+            if outcome.failure is not None:
+                return outcome
+            return await self._run_command(order, root, variables)
+        finally:
+            await coordination.end()
+
+    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+        directory, line = root / "wd", order.spec["commandLine"]
+        settings = order.spec.get("containerSettings")
+        try:
+            if settings is None:
+                command = commands.parse(line, directory, variables)
+                return exited(await commands.run(command, directory, variables, root, self._guard))
+            container = Container(settings, self._guard)
+            try:
+                node = self._layout.node_root(order.pool_id, order.node_id)
+                command = container.command(line, node, directory, variables)
+                # The runtime finds its service, and its configuration, by the variables of this process.
+                code = await commands.run(command, directory, os.environ, root, self._guard)
+                return replace(exited(code), container=await container.end())
+            finally:
+                await container.remove()
+        except commands.LaunchError as error:
+            return unprepared(error.failure)
+
+    def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
+        """Leave the order to `run`."""
+
+    def lay_out(self, place: Place) -> None:
+        """Do nothing: tasks have made their files themselves."""
+
+    async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> Failure | None:
+        """Unpack application packages on a node, and return why that failed, if it did."""
+        for package in wanted:
+            target = self._layout.package_root(pool_id, node_id, package)
+            failure = await asyncio.to_thread(packages.install, package, target)
+            if failure is not None:
+                return failure
+        return None
+
+    async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
+        """Remove the directories of a task, or of all tasks of a job."""
+        await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
+
+    async def remove_node(self, pool_id: str, node_id: str) -> None:
+        """Remove the directory of a node."""
+        await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
+
+    async def close(self) -> None:
+        """Close the connections to storage, and let the guard go."""
+        await self._storage.close()
+        await self._guard.close()
+
+
+def _make_directories(node_root: Path, task_root: Path) -> None:
+    for directory in (task_root / "wd", *(node_root / name for name in ("shared", "startup", "fsmounts"))):
+        directory.mkdir(parents=True, exist_ok=True)
+    # They exist even when the command cannot be started, and begin anew with each run.
+    for name in ("stdout.txt", "stderr.txt"):
+        (task_root / name).write_bytes(b"")

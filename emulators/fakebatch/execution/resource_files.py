@@ -1,0 +1,103 @@
+"""The files a task needs, brought to its working directory before it starts."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fakebatch.execution.auto_storage import AutoStorage
+from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
+from fakebatch.model.outcomes import Failure
+
+_DEFAULT_MODE: Final = "0770"
+
+
+class PreparationError(Exception):
+    """A resource file that cannot be had; `failure` is what the task reports."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+async def fetch(
+    storage: BlobStorage,
+    resource_files: Iterable[Mapping[str, Any]],
+    directory: Path,
+    auto_storage: AutoStorage | None,
+) -> None:
+    """Download the resource files of a task to a directory. Raises PreparationError."""
+    for resource in resource_files:
+        mode = int(resource.get("fileMode", _DEFAULT_MODE), 8)
+        for url, path in await _sources(storage, resource, auto_storage):
+            await _fetch_one(storage, url, _inside(directory, path), mode)
+
+
+async def _sources(
+    storage: BlobStorage, resource: Mapping[str, Any], auto_storage: AutoStorage | None
+) -> list[tuple[str, str]]:
+    """Return the address and the relative path of each file a resource stands for."""
+    if "httpUrl" in resource:
+        return [(resource["httpUrl"], resource["filePath"])]
+    if "storageContainerUrl" in resource:
+        container = resource["storageContainerUrl"]
+    elif auto_storage is not None:
+        container = auto_storage.container_url(resource["autoStorageContainerName"])
+    else:
+        raise PreparationError(_no_auto_storage(resource["autoStorageContainerName"]))
+    folder = resource.get("filePath", "")
+    try:
+        names = await storage.list_blobs(container, resource.get("blobPrefix", ""))
+    except StorageError as error:
+        raise PreparationError(_container_failure(container, error)) from error
+    return [(blob_url(container, name), f"{folder}/{name}".lstrip("/")) for name in names]
+
+
+async def _fetch_one(storage: BlobStorage, url: str, target: Path, mode: int) -> None:
+    try:
+        await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
+        await storage.download(url, target)
+        await asyncio.to_thread(target.chmod, mode)
+    except StorageError as error:
+        raise PreparationError(_blob_failure(url, target, error)) from error
+    except OSError as error:
+        message = "Failed to write one of the specified resource files"
+        details = (("FilePath", str(target)), ("Message", str(error)))
+        raise PreparationError(
+            Failure("ResourceFileWriteFailed", message, details, category="ServerError")
+        ) from error
+
+
+def _inside(directory: Path, path: str) -> Path:
+    target = (directory / path).resolve()
+    if not target.is_relative_to(directory.resolve()):
+        details = (("FilePath", path), ("Message", "The path leaves the working directory of the task"))
+        raise PreparationError(
+            Failure("ResourceFileCreateFailed", "Failed to create one of the resource files", details)
+        )
+    return target
+
+
+def _blob_failure(url: str, target: Path, error: StorageError) -> Failure:
+    # The query of an address is its authorization and stays out of what users are shown.
+    details = (("BlobSource", url.partition("?")[0]), ("FilePath", target.name), ("Message", str(error)))
+    if error.status == 404:
+        return Failure("BlobNotFound", "One of the specified Azure Blob(s) was not found", details)
+    if error.is_denied:
+        return Failure("BlobAccessDenied", "Access for one of the specified Azure Blob(s) is denied", details)
+    message = "Miscellaneous error encountered while downloading one of the specified Azure Blob(s)"
+    return Failure("BlobDownloadMiscError", message, details, category="ServerError")
+
+
+def _container_failure(url: str, error: StorageError) -> Failure:
+    details = (("BlobContainerSource", url.partition("?")[0]), ("Message", str(error)))
+    if error.is_denied:
+        message = "Access for one of the specified Azure Blob container(s) is denied"
+        return Failure("ResourceContainerAccessDenied", message, details)
+    message = "Miscellaneous error encountered while listing one of the specified Azure Blob container(s)"
+    return Failure("ResourceContainerListMiscError", message, details)
+
+
+def _no_auto_storage(container: str) -> Failure:
+    message = "The Batch account has no storage account linked to it"
+    return Failure("ResourceContainerListMiscError", message, (("ContainerName", container),))

@@ -1,0 +1,33 @@
+"""The tasks that belong to nodes: how they run, with their retries."""
+
+import logging
+from collections.abc import Callable
+
+from fakebatch.execution.port import Executor, Order
+from fakebatch.model.node_run import NodeRun, finished, retried
+from fakebatch.model.outcomes import broken
+from fakebatch.wire import ticks
+
+_log = logging.getLogger(__name__)
+
+
+async def carry_out(executor: Executor, order: Order, keep: Callable[[NodeRun], None]) -> NodeRun:
+    """Run a start, preparation or release task until it succeeds or is not to be retried any more.
+
+    `keep` is given the state of it at each step, and its end is returned.
+    """
+    limit: int = order.spec["constraints"]["maxTaskRetryCount"]
+    run = NodeRun(started_at=ticks.now())
+    while True:
+        keep(run)
+        try:
+            outcome = await executor.run(order)
+        except Exception:
+            _log.exception("run of %s broke", order.key)
+            outcome = broken()
+        if not outcome.is_retryable or 0 <= limit <= run.retries:
+            break
+        run = retried(run, ticks.now())
+    run = finished(run, outcome, ticks.now())
+    keep(run)
+    return run

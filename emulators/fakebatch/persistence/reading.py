@@ -1,0 +1,183 @@
+"""What a journal tells, put back into a store."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fakebatch.model import task as tasks
+from fakebatch.model.job import Job
+from fakebatch.model.node import Node
+from fakebatch.model.pool import Pool
+from fakebatch.model.schedule import Schedule
+from fakebatch.model.subtask import Subtask
+from fakebatch.model.task_spec import TaskSpec
+from fakebatch.model.visit import Visit
+from fakebatch.persistence.codec import decode
+from fakebatch.persistence.journal import NAME
+from fakebatch.persistence.telling import FORMAT
+from fakebatch.store import JobRecord, PoolRecord, Store
+
+
+class JournalError(Exception):
+    """A journal that cannot be read; the message tells where."""
+
+
+@dataclass
+class _Pool:
+    value: dict[str, Any]
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    samples: dict[int, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass
+class _Job:
+    value: dict[str, Any]
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    satisfied: list[str] = field(default_factory=list)
+    subtasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    visits: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class _State:
+    pools: dict[str, _Pool] = field(default_factory=dict)
+    schedules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jobs: dict[str, _Job] = field(default_factory=dict)
+
+
+def restore(directory: Path, store: Store) -> None:
+    """Fill an empty store with what the journal in a directory tells, if there is one.
+
+    Raises JournalError.
+    """
+    path = directory / NAME
+    if not path.exists():
+        return
+    state = _read(path)
+    for pool in state.pools.values():
+        _restore_pool(store, pool)
+    for value in state.schedules.values():
+        schedule = decode(Schedule, value)
+        store.schedules.put(schedule.id, schedule)
+    for job in state.jobs.values():
+        _restore_job(store, job)
+    store.restore_numbers()
+
+
+def _restore_pool(store: Store, told: _Pool) -> None:
+    record = PoolRecord(decode(Pool, told.value))
+    for value in told.nodes.values():
+        node = decode(Node, value)
+        record.nodes.put(node.id, node)
+    for at, values in told.samples.items():
+        record.add_sample(at, values)
+    store.pools.put(record.pool.id, record)
+
+
+def _restore_job(store: Store, told: _Job) -> None:
+    record = JobRecord(decode(Job, told.value))
+    for key in told.satisfied:
+        record.dependencies.satisfy(key)
+    for value in sorted(told.tasks.values(), key=lambda value: int(value["number"])):
+        record.add(decode(tasks.Task, {**value, "spec": TaskSpec(value["spec"])}))
+    for task_id, values in told.subtasks.items():
+        record.put_subtasks(task_id, [decode(Subtask, value) for value in values])
+    for value in told.visits.values():
+        record.put_visit(decode(Visit, value))
+    store.jobs.put(record.job.id, record)
+
+
+def _read(path: Path) -> _State:
+    state = _State()
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if not text.endswith(b"\n"):
+                break  # the process was killed while it wrote: this was never answered
+            try:
+                line = json.loads(text)
+                if number == 1:
+                    _check_format(path, line)
+                else:
+                    _take(state, line)
+            except (ValueError, LookupError, TypeError) as error:
+                raise JournalError(f"{path}, line {number}: {error!r}") from error
+    return state
+
+
+def _check_format(path: Path, line: list[Any]) -> None:
+    """Raise JournalError for a journal of a format that is not read here."""
+    match line:
+        case ["format", int(found)] if found == FORMAT:
+            return
+        case ["format", found]:
+            written = f"in format {found}"
+        case _:
+            written = "before formats had numbers"
+    raise JournalError(
+        f"{path} was written {written}, and this version of the fake Azure Batch reads format {FORMAT}. "
+        "Go on with the version that wrote it, or move the directory away to begin anew."
+    )
+
+
+def _take(state: _State, line: list[Any]) -> None:
+    match line:
+        case ["pool", str(pool_id), dict(value)]:
+            state.pools.setdefault(pool_id, _Pool(value)).value = value
+        case ["node", str(pool_id), str(node_id), dict(value)]:
+            state.pools[pool_id].nodes[node_id] = value
+        case ["sample", str(pool_id), str(at), dict(values)]:
+            state.pools[pool_id].samples[int(at)] = values
+        case ["schedule", str(schedule_id), dict(value)]:
+            state.schedules[schedule_id] = value
+        case ["job", str(job_id), dict(value)]:
+            state.jobs.setdefault(job_id, _Job(value)).value = value
+        case ["gone", *ids]:
+            _forget(state, ids)
+        case [str(kind), str(job_id), *rest]:
+            _take_part(state.jobs[job_id], kind, rest)
+        case _:
+            raise ValueError("not a line of a journal")
+
+
+def _take_part(job: _Job, kind: str, rest: list[Any]) -> None:
+    match [kind, *rest]:
+        case ["task", str(task_id), dict(value)]:
+            _take_task(job, task_id, value)
+        case ["subtasks", str(task_id), list(values)]:
+            job.subtasks[task_id.lower()] = values
+        case ["visit", str(node_id), dict(value)]:
+            job.visits[node_id] = value
+        case ["satisfied", list(task_ids)]:
+            job.satisfied += task_ids
+        case _:
+            raise ValueError("not a line of a journal")
+
+
+def _take_task(job: _Job, task_id: str, value: dict[str, Any]) -> None:
+    before = job.tasks.get(task_id)
+    if "spec" in value:
+        job.tasks[task_id] = value
+    elif before is not None:
+        job.tasks[task_id] = {**value, "spec": before["spec"]}
+    # Else a compaction has told of a change before it told of the task, which it will.
+
+
+def _forget(state: _State, ids: Iterable[str]) -> None:
+    match ids:
+        case ["pool", str(pool_id)]:
+            state.pools.pop(pool_id, None)
+        case ["node", str(pool_id), str(node_id)]:
+            state.pools[pool_id].nodes.pop(node_id, None)
+        case ["samples", str(pool_id)]:
+            state.pools[pool_id].samples.clear()
+        case ["schedule", str(schedule_id)]:
+            state.schedules.pop(schedule_id, None)
+        case ["job", str(job_id)]:
+            state.jobs.pop(job_id, None)
+        case ["task", str(job_id), str(task_id)]:
+            state.jobs[job_id].tasks.pop(task_id, None)
+            state.jobs[job_id].subtasks.pop(task_id.lower(), None)
+        case _:
+            raise ValueError("not a line of a journal")

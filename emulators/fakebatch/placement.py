@@ -1,0 +1,56 @@
+"""Which task runs next, and on which nodes."""
+
+from collections.abc import Collection, Iterator
+from functools import partial
+
+from fakebatch.model.need import Need, need_of
+from fakebatch.model.node import Node
+from fakebatch.model.pool import Pool
+from fakebatch.model.task import Task
+from fakebatch.store import JobRecord, PoolRecord, Store
+
+
+def jobs_in_turn(store: Store, pool: PoolRecord) -> list[JobRecord]:
+    """Return the active jobs of a pool, the highest priority first and then the oldest."""
+    name = pool.pool.id.lower()
+    jobs = [record for record in store.jobs if record.job.state == "active"]
+    mine = [record for record in jobs if record.job.pool_id.lower() == name]
+    return sorted(mine, key=lambda record: (-record.job.spec["priority"], record.job.number))
+
+
+def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list[Node]]]:
+    """Yield what can start now, one by one: the caller starts each before it asks for the next."""
+    for pool in store.pools:
+        room = pool.nodes.with_room
+        if pool.pool.state != "active" or not room:
+            continue
+        for record in jobs_in_turn(store, pool):
+            find = partial(fits, pool.pool, room.values(), record)
+            while room and (task := record.next_ready(find)) is not None:
+                yield record, task, pool, choose_nodes(pool.pool, room.values(), record, task)
+
+
+def choose_nodes(pool: Pool, room: Collection[Node], record: JobRecord, task: Task) -> list[Node]:
+    """Return the nodes a task goes to: of those with room, the emptiest (Spread) or the fullest (Pack).
+
+    The node it has an affinity to comes first, if it has room.
+    """
+    need = need_of(task)
+    wanted = None
+    if "affinityInfo" in task.spec:
+        wanted = task.spec["affinityInfo"]["affinityId"].removeprefix("TVM:")
+    direction = 1 if pool.fills == "Pack" else -1
+    nodes = [node for node in room if node.id not in record.shunned and need.suits(node)]
+    if need.nodes == 1:
+        return [min(nodes, key=lambda node: (node.id != wanted, direction * node.free_slots))]
+    return sorted(nodes, key=lambda node: node.id != wanted)[: need.nodes]
+
+
+def fits(pool: Pool, room: Collection[Node], record: JobRecord, need: Need) -> bool:
+    """Whether nodes of a pool have room for a task of a job that needs this."""
+    suiting = (node for node in room if node.id not in record.shunned and need.suits(node))
+    if need.nodes == 1:
+        return next(suiting, None) is not None
+    # The service leaves a multi-instance task waiting for ever on a pool that is not made for it.
+    is_made_for_it = pool.spec["enableInterNodeCommunication"] and pool.slots_per_node == 1
+    return is_made_for_it and sum(1 for _ in suiting) >= need.nodes

@@ -1,0 +1,107 @@
+"""What moves the job schedules: it creates their jobs when they are due, and follows the ends of those."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fakebatch.engine import Engine
+from fakebatch.model import schedule as schedules
+from fakebatch.model.schedule import Schedule
+from fakebatch.store import JobRecord
+from fakebatch.wire import ticks
+
+# The clock may be set while a timer runs, so no timer runs for longer.
+_LONGEST_WAIT = 3600.0
+
+
+class JobSchedules:
+    """The running job schedules. `clock` returns the time in ticks."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], int] = ticks.now) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._clock = clock
+        self._timer: ticks.Timer | None = None
+        self._timer_at: int | None = None
+        engine.follow(self.look)
+
+    def stop(self) -> None:
+        """Create no more jobs."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def add(self, spec: Mapping[str, Any]) -> Schedule:
+        """Add a job schedule; its id is free. Its first job is created at once if it may be."""
+        self.put(schedules.created(spec, self._clock()))
+        self.look()
+        return self._store.schedules[spec["id"]]
+
+    def put(self, schedule: Schedule) -> None:
+        """Keep the new value of a job schedule, and soon act on it."""
+        self._store.schedules.put(schedule.id, schedule)
+        self._engine.wake()
+
+    def terminate(self, schedule: Schedule) -> Schedule:
+        """End a job schedule and its active job."""
+        ended = schedules.terminated(schedule, self._clock())
+        for record in self._store.jobs_of(schedule):
+            if not record.job.is_over:
+                self._engine.end_job(record, "TerminateJobSchedule")
+        self.put(ended)
+        return ended
+
+    def delete(self, schedule: Schedule) -> None:
+        """Remove a job schedule with all of its jobs."""
+        self.put(schedules.deleted(schedule, self._clock()))
+        for record in self._store.jobs_of(schedule):
+            if record.job.state != "deleting":
+                self._engine.delete_job(record)
+
+    def look(self) -> None:
+        """Do for each schedule what is due."""
+        if not len(self._store.schedules) and self._timer is None:
+            return
+        for schedule in self._store.schedules:
+            self._advance(schedule)
+        self._set_timer()
+
+    def _advance(self, before: Schedule) -> None:
+        now = self._clock()
+        schedule = schedules.advanced(before, now)
+        jobs = self._store.jobs_of(schedule)
+        if schedule.state == "deleting":
+            if not jobs:
+                self._store.schedules.remove(schedule.id)
+            return
+        if all(record.job.state == "completed" for record in jobs):
+            if schedules.is_due(schedule):
+                schedule = schedules.job_created(schedule)
+                self._create_job(schedule)
+            else:
+                schedule = schedules.settled(schedule, now)
+        if schedule is not before:
+            self._store.schedules.put(schedule.id, schedule)
+
+    def _create_job(self, schedule: Schedule) -> JobRecord:
+        return self._engine.add_job({"id": schedule.recent_job_id} | schedule.spec["jobSpecification"])
+
+    def _set_timer(self) -> None:
+        now = self._clock()
+        moments = {
+            at: schedule.spec["schedule"]
+            for schedule in self._store.schedules
+            if (at := schedules.next_moment(schedule, now)) is not None
+        }
+        if self._timer is not None and self._timer_at == min(moments, default=None):
+            return
+        self.stop()
+        if moments:
+            self._timer_at = min(moments)
+            wait = min((self._timer_at - now) / ticks.PER_SECOND, _LONGEST_WAIT)
+            # On a clock that can jump, a schedule without an end would never let it rest.
+            has_end = any("doNotRunAfter" in timing for timing in moments.values())
+            self._timer = ticks.call_later(wait, self._ring, awaited=has_end)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.look()

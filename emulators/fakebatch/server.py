@@ -1,0 +1,237 @@
+"""The service on HTTP: routes, authentication, and the headers every answer has."""
+
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from fakebatch.autoscaling import Autoscaling
+from fakebatch.bodies.schema import UNKNOWN_PASSES, VERSION
+from fakebatch.engine import Engine
+from fakebatch.execution.auto_storage import AutoStorage
+from fakebatch.execution.layout import Layout
+from fakebatch.execution.port import Executor
+from fakebatch.execution.processes import ProcessExecutor
+from fakebatch.faults import control
+from fakebatch.faults.control import Faults
+from fakebatch.faults.names import name_of
+from fakebatch.faults.strike import ConnectionCutError
+from fakebatch.model.application import Applications, Package
+from fakebatch.operations import pools
+from fakebatch.operations.surface import OPERATIONS
+from fakebatch.operations.table import Operation, Service
+from fakebatch.persistence.home import kept
+from fakebatch.quotas import Quotas
+from fakebatch.replacements import Replacements
+from fakebatch.responses import respond
+from fakebatch.schedules import JobSchedules
+from fakebatch.service_logs import ServiceLogs
+from fakebatch.simulation.clock import VirtualClock
+from fakebatch.simulation.executor import SimulatedExecutor
+from fakebatch.simulation.plan import Plan
+from fakebatch.store import Store
+from fakebatch.tls import server_context
+from fakebatch.wire import answers, ticks
+from fakebatch.wire.authentication import authorize
+from fakebatch.wire.calls import Call
+from fakebatch.wire.errors import BatchError
+from fakebatch.wire.versions import check_version
+
+_log = logging.getLogger(__name__)
+
+_LARGEST_BODY: Final = 16 * 2**20
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to serve; port 0 stands for any that is free.
+
+    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start,
+    `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
+    `control` is the listening socket of the control address, by which faults are asked for. All but the files
+    of tasks is kept in the directory `state`, if there is one, and found there again.
+    With a `simulation` tasks only pass their time, on a clock of the whole process. With a
+    `certificate`, which `tls.make_certificate` makes, it serves over https. If `loose`, properties that do
+    not exist are left out of bodies instead of refused.
+    """
+
+    root: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    pools: tuple[dict[str, object], ...] = ()
+    quotas: Quotas = field(default_factory=Quotas)
+    applications: tuple[Package, ...] = ()
+    auto_storage: AutoStorage | None = None
+    simulation: Plan | None = None
+    control: socket.socket | None = None
+    state: Path | None = None
+    certificate: Path | None = None
+    loose: bool = False
+
+
+@asynccontextmanager
+async def serving(options: Options) -> AsyncIterator[str]:
+    """Serve while the context lasts, and yield the endpoint. All tasks are killed at the end."""
+    listener = socket.create_server((options.host, options.port))
+    context = None if options.certificate is None else server_context(options.certificate)
+    scheme = "http" if context is None else "https"
+    endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
+    layout = Layout(options.root)
+    clock = ticks.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    executor = _executor(options, layout, endpoint)
+    engine = Engine(Store(), executor, Applications(options.applications))
+    faults = Faults(engine, options.quotas)
+    service = _service(options, engine, layout, faults)
+    replacements = Replacements(engine)
+    with ticks.running_on(clock):
+        try:
+            # What is kept is what holds before the tasks are killed, for they are to run again.
+            with _kept(options, engine.store) as keep:
+                engine.follow(keep)
+                if isinstance(clock, VirtualClock):
+                    engine.follow(lambda: clock.settled() if engine.only_waits else None)
+                engine.resume()
+                _add_pools(service, options)
+                async with AsyncExitStack() as sites:
+                    await _open(sites, _application(service, faults, keep), listener, context)
+                    if options.control is not None:
+                        await _open(sites, control.application(faults), options.control)
+                    yield endpoint
+        finally:
+            replacements.stop()
+            service.schedules.stop()
+            service.autoscaling.stop()
+            await service.logs.stop()
+            await engine.stop()
+            if isinstance(clock, VirtualClock):
+                clock.stop()
+            listener.close()
+
+
+def _service(options: Options, engine: Engine, layout: Layout, faults: Faults) -> Service:
+    return Service(
+        engine=engine,
+        schedules=JobSchedules(engine),
+        autoscaling=Autoscaling(engine),
+        logs=ServiceLogs(engine.store),
+        layout=layout,
+        quotas=faults.quotas,
+        is_loose=options.loose,
+    )
+
+
+def _add_pools(service: Service, options: Options) -> None:
+    for body in options.pools:
+        if str(body["id"]) not in service.engine.store.pools:
+            pools.add_pool(service, body)
+
+
+async def _open(
+    sites: AsyncExitStack,
+    application: web.Application,
+    listener: socket.socket,
+    context: ssl.SSLContext | None = None,
+) -> None:
+    """Serve an application until the stack is left."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+    sites.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.SockSite(runner, listener, ssl_context=context).start()
+
+
+@contextmanager
+def _kept(options: Options, store: Store) -> Iterator[Callable[[], None]]:
+    """Yield a function that puts what has changed in the store where it outlives the process."""
+    if options.state is None:
+        yield lambda: None
+        return
+    with kept(store, options.state, options.root) as journal:
+        yield journal.flush
+
+
+def _executor(options: Options, layout: Layout, endpoint: str) -> Executor:
+    if options.simulation is None:
+        return ProcessExecutor(layout, endpoint, options.auto_storage)
+    return SimulatedExecutor(options.simulation, layout)
+
+
+def _application(service: Service, faults: Faults, keep: Callable[[], None]) -> web.Application:
+    application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
+    for operation in OPERATIONS:
+        handler = _handler(service, faults, operation, keep)
+        application.router.add_route(operation.method, operation.path, handler)
+    return application
+
+
+def _handler(service: Service, faults: Faults, operation: Operation, keep: Callable[[], None]) -> _Handler:
+    name = name_of(operation.method, operation.path)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        body = await _body(request)
+        # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
+        path, _, query = request.raw_path.partition("?")
+        authorize(request.method, path, query, request.headers, is_secure=request.secure)
+        version = check_version(request.query.get("api-version"))
+        if not operation.is_in(version):
+            raise BatchError("InvalidUri")
+        VERSION.set(version)
+        UNKNOWN_PASSES.set(service.is_loose)
+        call = Call(
+            method=request.method,
+            base=_base(request),
+            path=path,
+            ids=request.match_info,
+            query=tuple(request.query.items()),
+            headers=request.headers,
+            body=body,
+        )
+        strike = faults.strike(name)
+        await strike.begin()
+        try:
+            answer = await operation.handle(service, call)
+        finally:
+            keep()
+        answer = strike.end(answer, call.ids.get("jobId"))
+        return await respond(request, answer, bytes_per_second=strike.bytes_per_second)
+
+    return handle
+
+
+async def _body(request: web.Request) -> bytes:
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BatchError("RequestBodyTooLarge", MaxSize=_LARGEST_BODY) from error
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BatchError as error:
+        refusal = error
+    except ConnectionCutError:
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()
+    except web.HTTPMethodNotAllowed:
+        refusal = BatchError("UnsupportedHttpVerb")
+    except web.HTTPNotFound:
+        refusal = BatchError("InvalidUri")
+    except Exception:
+        _log.exception("%s %s failed", request.method, request.rel_url)
+        refusal = BatchError("InternalError")
+    request_id = answers.new_request_id()
+    answer = answers.failure(_base(request), refusal, request_id)
+    return await respond(request, answer, request_id=request_id)
+
+
+def _base(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"

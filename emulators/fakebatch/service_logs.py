@@ -1,0 +1,78 @@
+"""The logs of the service about a node, uploaded to a container on request."""
+
+import asyncio
+import hashlib
+import logging
+import tempfile
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
+from fakebatch.model.node import Node
+from fakebatch.model.pool import Pool
+from fakebatch.store import Store
+from fakebatch.wire import ticks
+from fakebatch.wire.shared_key import ACCOUNT_NAME
+
+_log = logging.getLogger(__name__)
+
+_NAME: Final = "agent-debug.log"
+
+
+class ServiceLogs:
+    """Uploads what the service knows of a node: its state and the tasks it ran, one a line."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._storage: BlobStorage | None = None
+        self._uploads: set[asyncio.Task[None]] = set()
+
+    async def stop(self) -> None:
+        """End all uploads."""
+        for upload in self._uploads:
+            upload.cancel()
+        await asyncio.gather(*self._uploads, return_exceptions=True)
+        if self._storage is not None:
+            await self._storage.close()
+
+    def upload(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> tuple[str, int]:
+        """Begin to upload the logs of a node; return their virtual directory and how many files they are.
+
+        As in the service, whether it succeeds is seen only in the container.
+        """
+        account = hashlib.sha256(ACCOUNT_NAME.encode()).hexdigest()[:16].upper()
+        directory = f"batch-{account}/{pool.id}/{node.id}/{uuid.uuid4()}"
+        text = self._text(pool, node, request)
+        url = blob_url(request["containerUrl"], f"{directory}/{_NAME}")
+        upload = asyncio.create_task(self._send(url, text))
+        self._uploads.add(upload)
+        upload.add_done_callback(self._uploads.discard)
+        return directory, 1
+
+    async def _send(self, url: str, text: str) -> None:
+        self._storage = self._storage or BlobStorage()
+        with tempfile.TemporaryDirectory() as directory:
+            file = Path(directory) / _NAME
+            file.write_text(text)
+            try:
+                await self._storage.upload(url, file, {"Content-Type": "text/plain"})
+            except StorageError as error:
+                _log.warning("the logs of a node could not be uploaded: %s", error)
+
+    def _text(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> str:
+        start = ticks.from_iso(request["startTime"])
+        end = ticks.from_iso(request["endTime"]) if "endTime" in request else ticks.now()
+        lines = [(node.state_since, f"node {node.id} of pool {pool.id} is {node.state}")]
+        for record in self._store.jobs:
+            for task in record.tasks:
+                where = task.placement
+                if where is None or (where.pool_id, where.node_id) != (pool.id, node.id):
+                    continue
+                name = f"task {record.job.id}/{task.id}"
+                if task.started_at is not None and start <= task.started_at <= end:
+                    lines.append((task.started_at, f"{name} started"))
+                if task.ended_at is not None and start <= task.ended_at <= end:
+                    lines.append((task.ended_at, f"{name} ended: {task.result}, exit code {task.exit_code}"))
+        return "".join(f"{ticks.to_iso(at)} {text}\n" for at, text in sorted(lines))

@@ -1,0 +1,128 @@
+"""A clock that runs at a chosen speed, or jumps from event to event."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from fakebatch.wire import ticks
+from fakebatch.wire.ticks import Timer
+
+# Between the end of a run and the start of the next one on its node, the event loop makes this many steps.
+_STEPS_OF_A_TURN = 4
+
+
+@dataclass(slots=True)
+class _Event:
+    """A call that is to come; `action` is None once it came, or was cancelled."""
+
+    clock: "VirtualClock"
+    action: Callable[[], object] | None
+    is_awaited: bool
+
+    def cancel(self) -> None:
+        self.clock.forget(self)
+
+
+class VirtualClock:
+    """The time of a simulation, which begins at the real time.
+
+    With a `speed` of n a second lasts 1/n s. Without one, while anything is awaited, the clock jumps to the
+    next event as soon as nothing else is left to do; otherwise it runs like a real one.
+    """
+
+    def __init__(self, speed: float | None) -> None:
+        self._speed = speed
+        self._started_at = ticks.real_now()
+        self._ahead = 0
+        self._events: list[tuple[int, int, _Event]] = []
+        self._events_ever = 0
+        self._awaited = 0
+        self._is_turning = False
+        self._steps_left = 0
+        self._real_timer: asyncio.TimerHandle | None = None
+
+    def now(self) -> int:
+        """Return the time in ticks."""
+        real = ticks.real_now()
+        if self._speed is None:
+            return real + self._ahead
+        return self._started_at + int((real - self._started_at) * self._speed)
+
+    def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
+        """Have a function called when the time has come."""
+        if self._speed is not None:
+            return asyncio.get_running_loop().call_later(seconds / self._speed, action)
+        event = _Event(self, action, awaited)
+        self._events_ever += 1
+        heappush(self._events, (self.now() + int(seconds * ticks.PER_SECOND), self._events_ever, event))
+        self._awaited += awaited
+        self._go_on()
+        return event
+
+    def forget(self, event: _Event) -> None:
+        """Take an event out of what is to come."""
+        if event.action is not None:
+            event.action = None
+            self._awaited -= event.is_awaited
+
+    def settled(self) -> None:
+        """Jump at once, if anything is awaited: all that was known of the last event was acted upon."""
+        if self._awaited and self._speed is None:
+            self._jump()
+
+    def stop(self) -> None:
+        """Let no more events happen."""
+        self._events.clear()
+        self._awaited = 0
+        self._stop_real_timer()
+
+    def _go_on(self) -> None:
+        """Have the next event happen: after a turn of the loop if any is awaited, else when it is due."""
+        if self._awaited:
+            self._stop_real_timer()
+            if not self._is_turning:
+                self._is_turning = True
+                self._steps_left = _STEPS_OF_A_TURN
+                asyncio.get_running_loop().call_soon(self._turn)
+        elif self._drop_forgotten():
+            self._stop_real_timer()
+            wait = max(self._events[0][0] - self.now(), 0) / ticks.PER_SECOND
+            self._real_timer = asyncio.get_running_loop().call_later(wait, self._jump)
+
+    def _stop_real_timer(self) -> None:
+        if self._real_timer is not None:
+            self._real_timer.cancel()
+            self._real_timer = None
+
+    def _turn(self) -> None:
+        """Let what the last event led to happen, then jump to the next."""
+        if self._steps_left:
+            self._steps_left -= 1
+            asyncio.get_running_loop().call_soon(self._turn)
+            return
+        self._is_turning = False
+        self._jump()
+
+    def _jump(self) -> None:
+        """Let the next events happen, all that are due at that time."""
+        if not self._drop_forgotten():
+            return
+        now, due = self.now(), self._events[0][0]
+        if due > now:
+            self._ahead += due - now
+            now = due
+        while self._events and self._events[0][0] <= now:
+            _, _, event = heappop(self._events)
+            action = event.action
+            self.forget(event)
+            if action is not None:
+                action()
+        self._steps_left = _STEPS_OF_A_TURN
+        self._go_on()
+
+    def _drop_forgotten(self) -> bool:
+        """Drop the cancelled events that come first, and tell whether any is left."""
+        while self._events and self._events[0][2].action is None:
+            heappop(self._events)
+        return bool(self._events)

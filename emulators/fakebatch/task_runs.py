@@ -1,0 +1,144 @@
+"""The runs of the tasks of jobs: how they take nodes, and what follows when they end."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fakebatch.execution.port import Order, task_key
+from fakebatch.machinery import Machinery
+from fakebatch.model import node as nodes
+from fakebatch.model import subtask as subtasks
+from fakebatch.model import task as tasks
+from fakebatch.model.need import need_of
+from fakebatch.model.node import Node
+from fakebatch.model.outcomes import Failure, Outcome, ended, unprepared
+from fakebatch.model.subtask import Subtask
+from fakebatch.model.task import Placement, Task
+from fakebatch.orders import task_order
+from fakebatch.preparations import Preparations
+from fakebatch.runs import Ending, Handle
+from fakebatch.store import JobRecord, PoolRecord
+from fakebatch.wire import ticks
+
+
+class TaskRuns:
+    """Runs tasks on nodes; `complete(record, task, outcome)` is called with each that is not to run again."""
+
+    def __init__(
+        self,
+        machinery: Machinery,
+        preparations: Preparations,
+        complete: Callable[[JobRecord, Task, Outcome], None],
+    ) -> None:
+        self._machinery = machinery
+        self._preparations = preparations
+        self._complete = complete
+
+    def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
+        """Start a task on the nodes chosen for it, the first of which is the primary."""
+        now = ticks.now()
+        order = task_order(self._machinery.applications, record, task, pool, chosen)
+        where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
+        if self._preparations.are_needed(record, order.node_ids):
+            record.put(tasks.placed(task, where, now))
+        else:
+            record.put(tasks.started(task, where, now))
+        need = need_of(task)
+        for number, node in enumerate(chosen):
+            here = (record.job.id, task.id, number)
+            pool.nodes.put(node.id, nodes.occupied(node, here, need.slots, now, exclusive=need.exclusive))
+        if order.instances:
+            placed = [
+                Subtask(
+                    number=number,
+                    placement=Placement(pool_id=order.pool_id, node_id=instance.node_id),
+                    placed_at=now,
+                )
+                for number, instance in enumerate(order.instances[1:], start=1)
+            ]
+            record.put_subtasks(task.id, placed)
+            order = replace(order, subtask_ended=_subtask_reporter(record, task))
+        runs, executor = self._machinery.runs, self._machinery.executor
+        if not (_needs_only_its_node(record, order) and runs.begin(order, executor, self._ended)):
+            runs.start(order, self._carry_out(record, order), self._ended)
+
+    def end(self, record: JobRecord, task_id: str, ending: Ending) -> Handle | None:
+        """Kill the run of a task, if it has one; what is returned is done once nothing of it runs."""
+        return self._machinery.runs.end(task_key(record.job.id, task_id), ending)
+
+    def end_all(self, record: JobRecord, ending: Ending) -> None:
+        """Kill all runs of the tasks of a job."""
+        for task_id in list(record.running):
+            self.end(record, task_id, ending)
+
+    async def _carry_out(self, record: JobRecord, order: Order) -> Outcome | None:
+        if not await self._preparations.ready(record, order):
+            return None
+        task = record.tasks[order.task_id]
+        now = ticks.now()
+        if task.state == "preparing" and task.placement is not None:
+            record.put(tasks.started(task, task.placement, now))
+        if order.instances:
+            placed = record.subtasks[task.id.lower()]
+            record.put_subtasks(task.id, [subtasks.started(subtask, now) for subtask in placed])
+        for reference in order.spec.get("applicationPackageReferences", ()):
+            if self._machinery.applications.find(reference) is None:
+                return unprepared(_no_default(reference["applicationId"]))
+        return await self._machinery.executor.run(order)
+
+    def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
+        record = self._machinery.store.jobs[order.job_id]
+        task = record.tasks[order.task_id]
+        now = ticks.now()
+        retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
+        completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
+        self._leave_nodes(order, task, outcome, now, completes=completes)
+        for subtask in record.subtasks.get(order.task_id.lower(), ()):
+            _finish(record, task, subtask.number, outcome or ended())
+        if ending is Ending.DISCARDED:
+            record.remove(task)
+        elif completes:
+            self._complete(record, task, outcome or ended())
+        elif retries:
+            record.put(tasks.awaiting_retry(task, now))
+        elif ending is Ending.REQUEUED:
+            record.put(tasks.requeued(task, now))
+        else:
+            record.put(tasks.returned(task, now))
+        self._machinery.wake()
+
+    def _leave_nodes(
+        self, order: Order, task: Task, outcome: Outcome | None, now: int, *, completes: bool
+    ) -> None:
+        pool = self._machinery.store.pools[order.pool_id]
+        succeeded = outcome is not None and outcome.failure is None
+        for number, node_id in enumerate(order.node_ids):
+            left = nodes.released(
+                pool.nodes[node_id],
+                (order.job_id, task.id, number),
+                task.slots,
+                now,
+                completed=completes,
+                succeeded=succeeded,
+            )
+            pool.nodes.put(node_id, left)
+
+
+def _needs_only_its_node(record: JobRecord, order: Order) -> bool:
+    """Whether nothing is to be done before a run begins."""
+    has_more = order.instances or "applicationPackageReferences" in order.spec
+    return not has_more and "jobPreparationTask" not in record.job.spec
+
+
+def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome], None]:
+    return lambda number, outcome: _finish(record, task, number, outcome)
+
+
+def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
+    found = list(record.subtasks[task.id.lower()])
+    found[number - 1] = subtasks.finished(found[number - 1], outcome, ticks.now())
+    record.put_subtasks(task.id, found)
+
+
+def _no_default(application_id: str) -> Failure:
+    message = "One of the specified application packages has no default version"
+    return Failure("ApplicationPackageNotFound", message, (("ApplicationId", application_id),))

@@ -1,0 +1,93 @@
+"""The SharedKey signature of requests, and the well-known account of the local service."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import parse_qs, quote, unquote
+
+from fakebatch.wire import ticks
+from fakebatch.wire.errors import BatchError
+
+ACCOUNT_NAME: Final = "devbatchaccount"
+ACCOUNT_KEY: Final = (
+    "ZmFrZS1iYXRjaC1kZXZlbG9wbWVudC1rZXktLXB1YmxpYy1vbi1wdXJwb3NlLS1ndWFyZHMtbm90aGluZy0tLQ=="
+)
+"""Public on purpose: it guards nothing and is the same on every machine, like the storage emulator's."""
+
+_SIGNED_HEADERS: Final = (
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "date",
+    "if-modified-since",
+    "if-match",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
+)
+_WINDOW: Final = 15 * 60 * ticks.PER_SECOND
+
+
+def string_to_sign(
+    method: str, path: str, query: str, headers: Mapping[str, str], absent_length: str = "0"
+) -> str:
+    """Return the canonical text of a request; `path` and `query` are as sent, still percent-encoded.
+
+    `absent_length` stands for the length of a body that is absent, where the method may have one.
+    """
+    sent = {name.lower(): shown for name, shown in headers.items() if shown}
+    length = "" if method in ("GET", "HEAD") else sent.get("content-length", absent_length)
+    lines = [length if name == "content-length" else sent.get(name, "") for name in _SIGNED_HEADERS]
+    lines += [f"{name}:{shown}" for name, shown in sorted(sent.items()) if name.startswith("ocp-")]
+    parameters = sorted((name, shown[0]) for name, shown in parse_qs(query).items())
+    resource = [f"/{ACCOUNT_NAME}{path}", *(f"{name}:{shown}" for name, shown in parameters)]
+    return "\n".join([method, *lines, *resource])
+
+
+def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
+    """Raise BatchError(AuthenticationFailed) unless the request is signed with the account's key, in time."""
+    given = headers.get("Authorization", "")
+    # What sends a request may write its path in another way than what signed it: a colon, as in the ids of
+    # scheduled jobs, as it is instead of percent-encoded. And the JavaScript client signs no length, where
+    # others sign a 0, for a DELETE.
+    texts = (
+        string_to_sign(method, written, query, headers, absent_length)
+        for written in (path, _quoted(path))
+        for absent_length in ("0", "")
+    )
+    if not any(_is_signature(given, text) for text in texts):
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The signature does not match the request."
+        )
+    try:
+        sent_at = _read_date(headers.get("ocp-date") or headers.get("Date") or "")
+    except ValueError as error:
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The request has no readable date."
+        ) from error
+    if abs(ticks.real_now() - sent_at) > _WINDOW:
+        raise BatchError(
+            "AuthenticationFailed", AuthenticationErrorDetail="The date is more than 15 minutes off."
+        )
+
+
+# Most requests come within a second of another.
+_read_date = lru_cache(maxsize=16)(ticks.from_http_date)
+
+
+def _is_signature(given: str, text: str) -> bool:
+    return hmac.compare_digest(given.encode(), f"SharedKey {ACCOUNT_NAME}:{_sign(text)}".encode())
+
+
+def _quoted(path: str) -> str:
+    return "/".join(quote(unquote(part), safe="") for part in path.split("/"))
+
+
+def _sign(text: str) -> str:
+    digest = hmac.digest(base64.b64decode(ACCOUNT_KEY), text.encode(), hashlib.sha256)
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,82 @@
+"""Takes found blobs off the host's queue and runs the functions that they are for."""
+
+import base64
+import logging
+from datetime import timedelta
+
+from azure.storage.queue import QueueMessage
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+
+from functions_host.blob_queue import BlobMessage
+from functions_host.blob_trigger import BlobTrigger
+from functions_host.queue_listener import QueueListener, Wakeups
+from functions_host.settings import BlobSettings, QueueSettings
+
+_POISON_QUEUE = "webjobs-blobtrigger-poison"
+_MAX_BATCH = 32
+
+_log = logging.getLogger(__name__)
+
+
+class BlobDispatcher:
+    """The one listener behind all blob functions of a host."""
+
+    def __init__(
+        self,
+        *,
+        queues: QueueServiceClient,
+        queue_name: str,
+        settings: BlobSettings,
+        max_polling_interval: timedelta,
+        wakeups: Wakeups,
+        receive_visibility: timedelta,
+    ) -> None:
+        self._triggers: dict[str, BlobTrigger] = {}
+        self._queues = queues
+        batch = max(1, min(settings.max_degree_of_parallelism // 2, _MAX_BATCH))
+        self._listener = QueueListener(
+            queue=queues.get_queue_client(queue_name),
+            poison=self._poison_of,
+            settings=QueueSettings(
+                batch_size=batch,
+                new_batch_threshold=max(0, settings.max_degree_of_parallelism - batch),
+                max_dequeue_count=settings.poison_blob_threshold,
+                max_polling_interval=max_polling_interval,
+            ),
+            handler=self._handle,
+            wakeup=wakeups.register(queue_name),
+            receive_visibility=receive_visibility,
+        )
+
+    def add(self, trigger: BlobTrigger) -> None:
+        """Run the blobs of this function too."""
+        self._triggers[trigger.function.id] = trigger
+
+    def find(self, function_id: str) -> BlobTrigger | None:
+        """Return the trigger of a function such as `Host.Functions.on_finalize`."""
+        return self._triggers.get(function_id)
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._listener.start()
+
+    async def stop(self) -> None:
+        """Stop listening, and return when the blobs in work are done."""
+        await self._listener.stop()
+
+    async def _handle(self, message: QueueMessage, body: bytes) -> bool:
+        blob = BlobMessage.from_json(body)
+        trigger = self.find(blob.function_id)
+        if trigger is None:
+            _log.debug("Blob '%s' is for '%s', which is not here", blob.blob, blob.function_id)
+            return True
+        return await trigger.run(blob)
+
+    def _poison_of(self, message: QueueMessage) -> QueueClient:
+        """Choose the poison queue in the storage account of the blob."""
+        try:
+            trigger = self.find(BlobMessage.from_json(base64.b64decode(message.content)).function_id)
+        except (KeyError, ValueError):
+            trigger = None
+        queues = trigger.queues if trigger else self._queues
+        return queues.get_queue_client(_POISON_QUEUE)

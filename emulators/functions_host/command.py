@@ -1,0 +1,93 @@
+"""The command that runs a host: `batchmgr host`, or `python -m functions_host`."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from functions_host.errors import HostError, WorkerLostError
+from functions_host.server import Host, HostOptions
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--script-root", type=Path, default=Path(), metavar="DIR", help="the app's directory")
+    parser.add_argument("--port", type=int, default=7071, help="0 picks a free one")
+    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
+    parser.add_argument("--json", action="store_true", help="print the URL as one line of JSON when ready")
+    parser.add_argument("--enable-auth", action="store_true", help="check access keys as in Azure")
+    parser.add_argument(
+        "--blob-scan-interval", type=float, default=10.0, metavar="SECONDS", help="between two scans"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit code."""
+    _log_to_stderr()
+    options = HostOptions(
+        script_root=args.script_root.resolve(),
+        address=args.host,
+        port=args.port,
+        enable_auth=args.enable_auth,
+        blob_scan_interval=args.blob_scan_interval,
+    )
+    try:
+        asyncio.run(_serve(options, as_json=args.json))
+    except HostError as error:
+        _log.error("%s", error)
+        return 1
+    return 0
+
+
+async def _serve(options: HostOptions, *, as_json: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    host = Host(options)
+    await host.start()
+    port = host.port
+    if as_json:
+        ready = {"functions": host.url}
+        if options.enable_auth:
+            ready |= {"masterKey": host.keys.master, "functionKey": host.keys.function}
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+    try:
+        await host.run(stop)
+    except WorkerLostError as error:
+        _log.error("%s: restarting", error)
+        await host.stop()
+        _replace_process([] if options.port == port else ["--port", str(port)])
+    if not await host.stop():
+        # A thread that does not end would hold up the interpreter for ever.
+        _flush()
+        os._exit(0)
+
+
+def _replace_process(more_arguments: list[str]) -> None:
+    """Start this command over in the same process: what ran too long cannot be stopped otherwise."""
+    _flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more_arguments])  # noqa: S606
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _log_to_stderr() -> None:
+    formatter = logging.Formatter("[%(asctime)s.%(msecs)03dZ] %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # One line for each storage request would bury the functions' own.
+    logging.getLogger("azure").setLevel(logging.WARNING)

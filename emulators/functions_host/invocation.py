@@ -1,0 +1,165 @@
+"""One invocation of a function, from trigger data to written outputs."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, Protocol
+
+import azure.functions as func
+from azure.functions.meta import Datum
+
+from functions_host.context import InvocationContext
+from functions_host.converters import decode, encode
+from functions_host.errors import WorkerLostError
+from functions_host.index import RETURN, Function, Parameter
+from functions_host.trigger_input import TriggerInput
+
+_log = logging.getLogger(__name__)
+
+
+class OutputWriter(Protocol):
+    """Writes one output of a function that succeeded."""
+
+    async def write(self, output: Parameter, value: Datum, parameters: Mapping[str, str]) -> None:
+        """Write `value` where the binding says; `parameters` are the values of `{name}` expressions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How an invocation ended."""
+
+    succeeded: bool
+    outputs: Mapping[str, Datum] = field(default_factory=dict)
+    """By parameter name; the return value is `$return`."""
+
+
+class _Out(func.Out[Any]):
+    def __init__(self) -> None:
+        self._value: Any = None
+
+    def set(self, val: Any) -> None:
+        self._value = val
+
+    def get(self) -> Any:
+        return self._value
+
+
+class Invoker:
+    """Runs functions: async ones on the loop, the others in a pool of threads.
+
+    When one runs out of time every running one fails and `lost` is set, because the worker process that the
+    real host would now restart is this process.
+    """
+
+    def __init__(
+        self, *, timeout: timedelta | None, writer: OutputWriter, threads: int | None = None
+    ) -> None:
+        self._timeout = timeout.total_seconds() if timeout else None
+        self._writer = writer
+        self._threads = ThreadPoolExecutor(threads, "function")
+        self._running: set[asyncio.Task[Outcome]] = set()
+        self.lost = asyncio.Event()
+
+    async def invoke(self, function: Function, trigger: TriggerInput, reason: str) -> Outcome:
+        """Run `function` once. Its failure is logged and told in the outcome, never raised."""
+        context = InvocationContext(
+            name=function.name, directory=str(function.directory), trace_parent=trigger.trace_parent
+        )
+        _log.info(
+            "Executing 'Functions.%s' (Reason='%s', Id=%s)", function.name, reason, context.invocation_id
+        )
+        started = time.monotonic()
+        failure: Exception | None = None
+        outcome = Outcome(succeeded=False)
+        try:
+            outcome = await self._within_time(function, trigger, context)
+        except Exception as error:
+            failure = error
+        _log.log(
+            logging.ERROR if failure else logging.INFO,
+            "Executed 'Functions.%s' (%s, Id=%s, Duration=%dms)",
+            function.name,
+            "Failed" if failure else "Succeeded",
+            context.invocation_id,
+            (time.monotonic() - started) * 1000,
+            exc_info=failure,
+        )
+        return outcome
+
+    def abandon(self) -> int:
+        """Give up what still runs; returns how many invocations that were."""
+        for task in self._running:
+            task.cancel()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        return len(self._running)
+
+    async def _within_time(
+        self, function: Function, trigger: TriggerInput, context: InvocationContext
+    ) -> Outcome:
+        work = asyncio.create_task(self._execute(function, trigger, context))
+        self._running.add(work)
+        work.add_done_callback(self._running.discard)
+        lost = asyncio.create_task(self.lost.wait())
+        try:
+            return await self._first_of(work, lost, function)
+        finally:
+            lost.cancel()
+
+    async def _first_of(
+        self, work: asyncio.Task[Outcome], lost: asyncio.Task[bool], function: Function
+    ) -> Outcome:
+        started = time.monotonic()
+        await asyncio.wait((work, lost), timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+        if work.cancelled():
+            # The worker sends no answer for an escaping CancelledError, so the host waits until the timeout.
+            left = None if self._timeout is None else self._timeout - (time.monotonic() - started)
+            await asyncio.wait((lost,), timeout=left)
+        elif work.done():
+            return work.result()
+        if self.lost.is_set():
+            raise WorkerLostError(f"'{function.name}' was running when the worker was lost")
+        self.lost.set()
+        raise WorkerLostError(f"'{function.name}' exceeded the function timeout of {self._timeout} s")
+
+    async def _execute(
+        self, function: Function, trigger: TriggerInput, context: InvocationContext
+    ) -> Outcome:
+        arguments = {
+            function.trigger.name: decode(function.trigger.converter, trigger.data, trigger.metadata)
+        }
+        outs = {parameter.name: _Out() for parameter in function.outputs}
+        if function.takes_context:
+            arguments["context"] = context
+        returned = await self._call(function, arguments | outs)
+        outputs = _encode_outputs(function, outs, returned)
+        writes = [
+            self._writer.write(parameter, outputs[parameter.name], trigger.parameters)
+            for parameter in function.results
+            if parameter.name in outputs and parameter.binding["type"] != "http"
+        ]
+        await asyncio.gather(*writes)
+        return Outcome(succeeded=True, outputs=outputs)
+
+    async def _call(self, function: Function, arguments: Mapping[str, Any]) -> Any:
+        if function.is_async:
+            return await function.call(**arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(function.call, **arguments))
+
+
+def _encode_outputs(function: Function, outs: Mapping[str, _Out], returned: Any) -> dict[str, Datum]:
+    if returned is not None and function.returns is None:
+        raise RuntimeError(f"function {function.name!r} without a $return binding returned a value")
+    outputs = {
+        parameter.name: encode(parameter.converter, value, parameter.annotation)
+        for parameter in function.outputs
+        if (value := outs[parameter.name].get()) is not None
+    }
+    if function.returns is not None:
+        outputs[RETURN] = encode(function.returns.converter, returned, function.returns.annotation)
+    return outputs

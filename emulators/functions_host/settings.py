@@ -1,0 +1,149 @@
+"""What the host reads before it starts: host.json and local.settings.json."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from functions_host.errors import ConfigurationError
+from functions_host.timespan import parse_timespan
+
+_CORES = os.cpu_count() or 1
+_MAX_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """`extensions.queues` of host.json.
+
+    The defaults are those of the host in Development, which `func start` always is.
+    """
+
+    batch_size: int = 16
+    """Messages fetched at once, at most 32."""
+    new_batch_threshold: int = 8 * _CORES
+    """A new batch is fetched once no more than this many messages are in work."""
+    max_dequeue_count: int = 5
+    """A message that fails this many times is moved to the poison queue."""
+    visibility_timeout: timedelta = timedelta()
+    """How long a message stays hidden after a failure; not while it is in work."""
+    max_polling_interval: timedelta = timedelta(seconds=2)
+    """The longest pause between two looks at an empty queue."""
+    base64: bool = True
+    """Whether message bodies are base64 on the queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlobSettings:
+    """`extensions.blobs` of host.json."""
+
+    max_degree_of_parallelism: int = 8 * _CORES
+    """Blobs in work at once, over all blob-triggered functions."""
+    poison_blob_threshold: int = 5
+    """A blob whose function fails this many times is reported to the poison queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSettings:
+    """A function app's host.json and host settings, with the host's defaults filled in."""
+
+    host_id: str
+    """Names this app's blobs and queues in the host's own storage."""
+    route_prefix: str = "api"
+    """The first path segments of every HTTP function; may be empty."""
+    function_timeout: timedelta | None = timedelta(minutes=30)
+    """How long an invocation may run; None is for ever."""
+    sync_threads: int | None = None
+    """Threads for functions that are not async (PYTHON_THREADPOOL_THREAD_COUNT); None is Python's default."""
+    queues: QueueSettings = QueueSettings()
+    blobs: BlobSettings = BlobSettings()
+
+
+def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> HostSettings:
+    """Read host.json in `script_root`. Raises ConfigurationError when it is missing or cannot be used."""
+    path = script_root / "host.json"
+    document = _read_json(path)
+    if document.get("version") != "2.0":
+        raise ConfigurationError(f'{path}: "version" must be "2.0"')
+    extensions = document.get("extensions", {})
+    timeout = document.get("functionTimeout", "00:30:00")
+    threads = environment.get("PYTHON_THREADPOOL_THREAD_COUNT")
+    try:
+        return HostSettings(
+            host_id=environment.get("AzureFunctionsWebHost__hostid")
+            or document.get("id")
+            or default_host_id(script_root),
+            route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
+            function_timeout=None if timeout == "-1" else parse_timespan(timeout),
+            sync_threads=int(threads) if threads else None,
+            queues=_queue_settings(extensions.get("queues", {})),
+            blobs=_blob_settings(extensions.get("blobs", {})),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def default_host_id(script_root: Path) -> str:
+    """Name an app by the machine and the directory it runs from, so that the name survives a restart."""
+    place = f"{platform.node()}:{script_root.resolve()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:32]
+
+
+def apply_local_settings(script_root: Path, environment: MutableMapping[str, str]) -> None:
+    """Put `Values` of local.settings.json, if there is one, into `environment`; what is already set wins.
+
+    Raises ConfigurationError for an encrypted file; one that does not say `"IsEncrypted": false` counts as
+    encrypted.
+    """
+    path = script_root / "local.settings.json"
+    if not path.exists():
+        return
+    document = _read_json(path)
+    if document.get("IsEncrypted", True):
+        raise ConfigurationError(f'{path} is encrypted, or does not say "IsEncrypted": false')
+    for name, value in (document.get("Values") or {}).items():
+        if value is not None:
+            environment.setdefault(name, str(value))
+
+
+def _queue_settings(section: Mapping[str, Any]) -> QueueSettings:
+    batch_size = int(section.get("batchSize", QueueSettings.batch_size))
+    if not 1 <= batch_size <= _MAX_BATCH_SIZE:
+        raise ValueError(f"queues.batchSize must be between 1 and {_MAX_BATCH_SIZE}")
+    encoding = str(section.get("messageEncoding", "base64")).lower()
+    if encoding not in ("base64", "none"):
+        raise ValueError('queues.messageEncoding must be "base64" or "none"')
+    return QueueSettings(
+        batch_size=batch_size,
+        new_batch_threshold=int(section.get("newBatchThreshold", batch_size // 2 * _CORES)),
+        max_dequeue_count=int(section.get("maxDequeueCount", QueueSettings.max_dequeue_count)),
+        visibility_timeout=parse_timespan(section.get("visibilityTimeout", "00:00:00")),
+        max_polling_interval=parse_timespan(section.get("maxPollingInterval", "00:00:02")),
+        base64=encoding == "base64",
+    )
+
+
+def _blob_settings(section: Mapping[str, Any]) -> BlobSettings:
+    return BlobSettings(
+        max_degree_of_parallelism=int(
+            section.get("maxDegreeOfParallelism", BlobSettings.max_degree_of_parallelism)
+        ),
+        poison_blob_threshold=int(section.get("poisonBlobThreshold", BlobSettings.poison_blob_threshold)),
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(f"{path} is missing") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path} must hold a JSON object")
+    return document

@@ -1,0 +1,82 @@
+"""Azurite, an account of it for each test, and the sample app on an embedded host."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from functions_host.server import Host, HostOptions
+from tests.functions_host.storage import Storage
+
+SAMPLE_APP = Path(__file__).parent / "sample_app"
+
+
+@pytest.fixture
+async def storage(connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Storage]:
+    """An account that no other test uses, and the settings of the sample app that point to it."""
+    settings = {
+        "AzureWebJobsStorage": connection_string,
+        "InQueue": "input",
+        # Once a year: tests of timers say when.
+        "Tick": "0 0 0 1 1 *",
+        "AzureFunctionsWebHost__hostid": "testhost",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    async with (
+        BlobServiceClient.from_connection_string(connection_string) as blobs,
+        QueueServiceClient.from_connection_string(connection_string) as queues,
+    ):
+        for container in ("seen", "results", "events"):
+            await blobs.create_container(container)
+        yield Storage(connection_string=connection_string, blobs=blobs, queues=queues)
+
+
+@pytest.fixture
+def app_directory(tmp_path: Path) -> Path:
+    """A copy of the sample app, for tests that change it."""
+    return Path(shutil.copytree(SAMPLE_APP, tmp_path / "app"))
+
+
+def edit_host_json(directory: Path, **sections: Any) -> None:
+    """Set top-level properties of an app's host.json."""
+    path = directory / "host.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | sections))
+
+
+Hosts = Callable[..., AbstractAsyncContextManager[Host]]
+
+
+@pytest.fixture
+def running_host(storage: Storage) -> Hosts:
+    """Run the sample app, or another, on a host; takes the fields of HostOptions."""
+
+    @asynccontextmanager
+    async def run(**fields: Any) -> AsyncIterator[Host]:
+        options = HostOptions(script_root=SAMPLE_APP, port=0, blob_scan_interval=0.1)
+        async with Host(replace(options, **fields)) as host:
+            yield host
+
+    return run
+
+
+@pytest.fixture
+async def host(running_host: Hosts) -> AsyncIterator[Host]:
+    """The sample app on a host."""
+    async with running_host() as host:
+        yield host
+
+
+@pytest.fixture
+async def http(host: Host) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of the sample app's host."""
+    async with aiohttp.ClientSession(host.url) as session:
+        yield session

@@ -1,0 +1,23 @@
+"""Runs the sample app in a process that a test may kill: `python mortal_host.py VISIBILITY_SECONDS`."""
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from functions_host.server import Host, HostOptions
+
+
+async def main() -> None:
+    """Serve until killed."""
+    options = HostOptions(
+        script_root=Path(__file__).parent / "sample_app",
+        port=0,
+        receive_visibility=timedelta(seconds=int(sys.argv[1])),
+    )
+    async with Host(options) as host:
+        await host.run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,76 @@
+"""One storage account, as the tests of the embedded host see it."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from functions_host.sending import send
+
+PATIENCE_SECONDS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """One storage account of Azurite."""
+
+    connection_string: str
+    blobs: BlobServiceClient
+    queues: QueueServiceClient
+
+    async def send(self, queue: str, body: str) -> None:
+        """Put a message on a queue, as base64, creating the queue if need be."""
+        await self.send_raw(queue, base64.b64encode(body.encode()).decode())
+
+    async def send_raw(self, queue: str, content: str) -> None:
+        await send(self.queues.get_queue_client(queue), content)
+
+    async def peek(self, queue: str) -> list[str]:
+        """Return the contents of the visible messages of a queue, or nothing when there is no such queue."""
+        try:
+            return [str(m.content) for m in await self.queues.get_queue_client(queue).peek_messages(32)]
+        except ResourceNotFoundError:
+            return []
+
+    async def count(self, queue: str) -> int:
+        """Return how many messages a queue holds, hidden ones included."""
+        properties = await self.queues.get_queue_client(queue).get_queue_properties()
+        return int(properties.approximate_message_count or 0)
+
+    async def upload(self, container: str, name: str, body: str) -> None:
+        await self.blobs.get_blob_client(container, name).upload_blob(body.encode(), overwrite=True)
+
+    async def names(self, container: str, prefix: str = "") -> list[str]:
+        blobs = self.blobs.get_container_client(container).list_blobs(name_starts_with=prefix)
+        return [blob.name async for blob in blobs]
+
+    async def seen(self, kind: str) -> list[Any]:
+        """Return what the sample app recorded, in order of time."""
+        container = self.blobs.get_container_client("seen")
+        names = sorted(await self.names("seen", f"{kind}/"))
+        return [json.loads(await (await container.download_blob(name)).readall()) for name in names]
+
+    async def until_seen(self, kind: str, count: int = 1) -> list[Any]:
+        """Wait until the sample app has recorded this many facts."""
+
+        async def enough() -> list[Any]:
+            facts = await self.seen(kind)
+            return facts if len(facts) >= count else []
+
+        facts: list[Any] = await until(enough)
+        return facts
+
+
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask again and again until the answer is true, and return it."""
+    async with asyncio.timeout(seconds):
+        # What is waited for happens in another service, which has no event to wait on.
+        while not (answer := await condition()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        return answer
