@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
-from batchmgr.local.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.model.event import Event
 from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_key

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.submission import take
-from batchmgr.local.dispatcher.memory import (
+from batchmgr.dispatcher.memory import (
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobQueue,

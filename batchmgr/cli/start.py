@@ -7,7 +7,7 @@ from pathlib import Path
 from zipfile import is_zipfile
 
 from batchmgr.cli.signals import until_signalled
-from batchmgr.local.stack import Endpoints, StackOptions, running_stack
+from batchmgr.devstack.stack import Endpoints, StackOptions, running_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from batchmgr.workload.execution import run_finalize, run_task
 INVALID = 2
 """Exit code for a command line, inputs or a job that can't be used."""
 
-LOCAL_COMMAND = "batchmgr.local.dispatcher.command"
+LOCAL_COMMAND = "batchmgr.dispatcher.command"
 """The module behind `local`, imported by name: it stands on the control plane, which no node has.
 
 It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.

@@ -13,12 +13,12 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.system_clock import SystemClock
-from batchmgr.local.dispatcher.event_file import EventFile
-from batchmgr.local.dispatcher.job_files import FolderJobFiles
-from batchmgr.local.dispatcher.node import Node
-from batchmgr.local.dispatcher.node_batch import NodeBatch
-from batchmgr.local.dispatcher.run_directory import RunDirectory
-from batchmgr.local.dispatcher.storage import FolderStorage
+from batchmgr.dispatcher.event_file import EventFile
+from batchmgr.dispatcher.job_files import FolderJobFiles
+from batchmgr.dispatcher.node import Node
+from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.run_directory import RunDirectory
+from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.model.ids import job_key
 from batchmgr.ports import Ports
 from batchmgr.workload.base import WorkloadBase

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
-from batchmgr.local.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.node_batch import NodeBatch
 from batchmgr.model.job_specification import JobSpecification
 from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.model.task import TaskCounts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.local.dispatcher.job_files import FolderJobFiles
+from batchmgr.dispatcher.job_files import FolderJobFiles
 from batchmgr.model.files import ContainerNeed
 from batchmgr.model.ids import job_container
 from batchmgr.model.plan import REPORTS_FOLDER

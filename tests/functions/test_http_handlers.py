@@ -11,7 +11,7 @@ import pytest
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import jobs, plans
-from batchmgr.local.dispatcher.memory import MemoryJobStore
+from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job import JobRecord
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from batchmgr.local.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client
 from tests.integration.messages import Json
 from tests.old_python import oldest_python

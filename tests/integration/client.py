@@ -16,7 +16,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 from yarl import URL
 
-from batchmgr.local.stack import Endpoints
+from batchmgr.devstack.stack import Endpoints
 from tests.integration.messages import Json
 from tests.integration.waiting import until
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from batchmgr.local.azurite import find_azurite
-from batchmgr.local.errors import StackError
-from batchmgr.local.project import PROJECT
-from batchmgr.local.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.azurite import find_azurite
+from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.checkout import PROJECT
+from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client, connected
 from tests.integration.receiver import Receiver, receiving
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.integration.messages import Json, task
 from tests.integration.waiting import until
-from tests.local.liveness import is_alive
+from tests.devstack.liveness import is_alive
 
 
 def endless(directory: Path) -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.local.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client
 from tests.integration.messages import gated, job, task
 from tests.integration.receiver import receiving

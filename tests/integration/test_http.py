@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.local.stack import Stack
+from batchmgr.devstack.stack import Stack
 from tests.integration.client import Answer, Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.local.project import PROJECT
+from batchmgr.devstack.checkout import PROJECT
 from tests.integration.client import Client
 from tests.integration.messages import Json
 

@@ -63,7 +63,7 @@ def test_the_next_three_commands_install_test_and_run_the_workload(
     commands = [line.strip() for line in written.stdout.splitlines() if line.startswith("  ")]
     assert len(commands) == 3
     # One shell, as the user's: the first command changes the directory.
-    if find_spec("batchmgr.local.dispatcher") is None:
+    if find_spec("batchmgr.dispatcher") is None:
         commands.pop()
     script = "\n".join(["set -e", *commands])
     done = subprocess.run(

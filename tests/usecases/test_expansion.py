@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError
-from batchmgr.local.dispatcher.memory import MemoryJobStore
+from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.model.states import JobState
 from batchmgr.model.sweep_values import MAX_TASKS
 from batchmgr.ports import Ports

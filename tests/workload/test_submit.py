@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from batchmgr.local.ports import free_port
+from batchmgr.devstack.tcp_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 WORKLOAD = ROOT / "tests" / "integration" / "article_workload"

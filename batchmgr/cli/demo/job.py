@@ -15,9 +15,9 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from azure.storage.queue.aio import QueueClient
 
 from batchmgr.adapters.storage_queues import JOB_REQUESTS
-from batchmgr.local.azurite import KEY
-from batchmgr.local.errors import StackError
-from batchmgr.local.stack import Endpoints
+from batchmgr.devstack.azurite import KEY
+from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.stack import Endpoints
 
 INPUT_CONTAINER = "batchmgr-inputs"
 RESULT_PREFIX = "results/"

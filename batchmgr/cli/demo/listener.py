@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from batchmgr.local.ports import LOOPBACK
+from batchmgr.devstack.tcp_ports import LOOPBACK
 
 _PATH = "/callback"
 

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from batchmgr.local.azurite import find_azurite
-from batchmgr.local.errors import StackError
-from batchmgr.local.project import PROJECT
-from batchmgr.local.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.azurite import find_azurite
+from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.checkout import PROJECT
+from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from batchmgr.packaging.archive import EARLIEST
 from batchmgr.packaging.building import ApplicationPackage, build_package
 from batchmgr.packaging.errors import PackageError

@@ -1,0 +1,260 @@
+"""The whole of batchmgr on this machine: Azurite, the fake Azure Batch, the Functions host with the app."""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NoReturn, TypeVar
+
+from batchmgr.bootstrap import prepare_storage
+from batchmgr.devstack.azurite import Azurite, start_azurite
+from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.tcp_ports import require_free
+from batchmgr.devstack.child_processes import ChildProcess, Processes
+from batchmgr.devstack.checkout import PROJECT
+from batchmgr.settings import Settings
+
+POOL_ID = "local"
+
+_logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_BATCH_READY = re.compile(r'^\{"endpoint".*\}$', re.MULTILINE)
+_BATCH_TIMEOUT_S = 30
+_WATCH_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOptions:
+    """How to run the stack. Port 0 is any free one; without `data` everything is forgotten at the end.
+
+    `applications` are application packages that nodes can have, as `batchmgr fakebatch --application` has
+    them: `my_workload=1.4.0=dist/my_workload-1.4.0.zip,default`.
+    """
+
+    functions_port: int = 0
+    batch_port: int = 0
+    blob_port: int = 0
+    queue_port: int = 0
+    data: Path | None = None
+    applications: Sequence[str] = ()
+    host: HostKind | None = None
+    """None: Core Tools where they are installed, else the embedded host."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Where the parts of a running stack answer, and the credentials they accept."""
+
+    functions: str
+    batch: str
+    blob: str
+    queue: str
+    connection_string: str
+    batch_account: str
+    batch_key: str
+
+    def to_json(self) -> str:
+        """One line, with the names that `batchmgr start --json` promises."""
+        return json.dumps(
+            {
+                "functions": self.functions,
+                "batch": self.batch,
+                "blob": self.blob,
+                "queue": self.queue,
+                "connectionString": self.connection_string,
+                "batchAccount": self.batch_account,
+                "batchKey": self.batch_key,
+            }
+        )
+
+
+class Stack:
+    """A running stack; made by `running_stack`.
+
+    `host` may be killed and started again with `start_host`, on the same address, while the rest runs on.
+    """
+
+    def __init__(
+        self,
+        *,
+        processes: Processes,
+        host_kind: HostKind,
+        environment: Mapping[str, str],
+        host: ChildProcess,
+        endpoints: Endpoints,
+    ) -> None:
+        self.endpoints = endpoints
+        self.host = host
+        self._processes = processes
+        self._host_kind: HostKind = host_kind
+        self._environment = environment
+
+    async def start_host(self) -> None:
+        """Start the Functions host again, after it was stopped or killed."""
+        self.host, _ = await start_functions_host(
+            self._processes,
+            self._host_kind,
+            project=PROJECT,
+            environment=self._environment,
+            port=int(self.endpoints.functions.rpartition(":")[2]),
+        )
+
+    async def watch(self) -> NoReturn:
+        """Keep the Functions host running: like Azure, start it again when it has died.
+
+        Raises StackError, with the end of its log, when another part ends, or the host does not come back.
+        """
+        while True:
+            if self.host.has_died:
+                _logger.warning("The Functions host died %s; starting it again.", self.host.exit)
+                await self.host.kill()  # and what is left of its group
+                await self.start_host()
+            self._processes.raise_if_gone()
+            await asyncio.sleep(_WATCH_S)
+
+    async def guard(self, work: Coroutine[object, object, T]) -> T:
+        """Do `work`; its result, or StackError as soon as a part of the stack ends by itself."""
+        watching = asyncio.create_task(self.watch())
+        working = asyncio.create_task(work)
+        try:
+            await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
+            self._processes.raise_if_gone()  # it is the cause of whatever else went wrong
+            return await working
+        finally:
+            for task in (watching, working):
+                task.cancel()
+            await asyncio.gather(watching, working, return_exceptions=True)
+
+    @property
+    def log_directory(self) -> Path:
+        """Where the logs are, until the stack stops or, with `data`, for good."""
+        return self._processes.log_directory
+
+    def log_tails(self, lines: int = 20) -> Mapping[str, str]:
+        """The last lines of the log of each part."""
+        return self._processes.log_tails(lines)
+
+
+@asynccontextmanager
+async def running_stack(
+    options: StackOptions, *, report: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Stack]:
+    """Start everything, and stop everything at the end, or as soon as a part fails to start.
+
+        async with running_stack(StackOptions()) as stack:
+            print(stack.endpoints.functions)
+
+    `report` is told what is being started, for people who wait. Raises StackError.
+    """
+    _require_free_ports(options)
+    async with AsyncExitStack() as resources:
+        data = options.data or Path(resources.enter_context(TemporaryDirectory(prefix="batchmgr-")))
+        data = _made(data.resolve())
+        processes = Processes(_made(data / "logs"))
+        resources.push_async_callback(processes.stop)
+        yield await _start(processes, options, data, report)
+
+
+async def _start(
+    processes: Processes, options: StackOptions, data: Path, report: Callable[[str], None]
+) -> Stack:
+    environment = _child_environment()
+    report("Azurite")
+    azurite = await start_azurite(
+        processes,
+        project=PROJECT,
+        data=_made(data / "azurite"),
+        environment=environment,
+        blob_port=options.blob_port,
+        queue_port=options.queue_port,
+    )
+    report("fake Azure Batch")
+    batch = await _start_batch(processes, _made(data / "batch"), environment, options)
+    app_settings = _app_settings(azurite, batch)
+    await prepare_storage(Settings.from_environment(app_settings))
+    report("Functions host")
+    kind = options.host or default_host_kind()
+    environment |= app_settings
+    host, functions = await start_functions_host(
+        processes, kind, project=PROJECT, environment=environment, port=options.functions_port
+    )
+    endpoints = Endpoints(
+        functions=functions,
+        batch=batch["endpoint"],
+        blob=azurite.blob,
+        queue=azurite.queue,
+        connection_string=azurite.connection_string,
+        batch_account=batch["account"],
+        batch_key=batch["key"],
+    )
+    return Stack(processes=processes, host_kind=kind, environment=environment, host=host, endpoints=endpoints)
+
+
+async def _start_batch(
+    processes: Processes, root: Path, environment: Mapping[str, str], options: StackOptions
+) -> Mapping[str, str]:
+    """Start the fake Batch; its `endpoint`, `account` and `key`."""
+    command = [
+        *(sys.executable, "-m", "fakebatch", "--json"),
+        *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
+        *("--state" if options.data else "--root", str(root)),
+        *(f"--application={_from_anywhere(application)}" for application in options.applications),
+    ]
+    child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
+    ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)
+    description: dict[str, str] = json.loads(ready[0])
+    return description
+
+
+def _from_anywhere(application: str) -> str:
+    """The application with the whole path of its file: the fake Batch has a directory of its own."""
+    *names, file = application.split("=", 2)
+    return "=".join((*names, str(Path(file).absolute())))
+
+
+def _require_free_ports(options: StackOptions) -> None:
+    require_free(options.functions_port, what="the Functions host", option="--functions-port")
+    require_free(options.batch_port, what="the fake Azure Batch", option="--batch-port")
+    require_free(options.blob_port, what="Azurite's blobs", option="--blob-port")
+    require_free(options.queue_port, what="Azurite's queues", option="--queue-port")
+
+
+def _made(directory: Path) -> Path:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"Cannot keep data in {directory}: {error.strerror}.") from error
+    return directory
+
+
+def _child_environment() -> dict[str, str]:
+    """The environment of this process, with its own interpreter found first as `python3`.
+
+    So the nodes of the fake Batch, and Core Tools, run the Python that has batchmgr installed.
+    """
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def _app_settings(azurite: Azurite, batch: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "AzureWebJobsStorage": azurite.connection_string,
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "BATCHMGR_BATCH_ENDPOINT": batch["endpoint"],
+        "BATCHMGR_BATCH_ACCOUNT": batch["account"],
+        "BATCHMGR_BATCH_KEY": batch["key"],
+        "BATCHMGR_POOL_ID": POOL_ID,
+        "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
+        "BATCHMGR_BLOB_SOURCE": "LogsAndContainerScan",
+        "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
+        "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
+    }

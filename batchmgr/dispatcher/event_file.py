@@ -1,0 +1,28 @@
+"""The event log of a local run, also as a file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from batchmgr.dispatcher.memory import MemoryEventLog
+from batchmgr.model.event import Event
+from batchmgr.model.ids import job_key
+
+
+class EventFile(MemoryEventLog):
+    """The EventLog port; each event that is new in the log is added to the file, one a line."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
+        """Add events to the log, and those that it did not hold to the file."""
+        before = len(self.logs.get(job_key(job_id), ()))
+        logged, end = await super().append(job_id, events, offset)
+        with self._path.open("ab") as file:
+            file.writelines(
+                msgspec.json.encode(event) + b"\n" for event in self.logs[job_key(job_id)][before:]
+            )
+        return logged, end
