@@ -10,17 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from batchmgr.batch_client import BatchClient, BatchClientFactory, BatchClientSettings
+    from batchmgr.workload.batch_client import BatchClient, BatchClientFactory, BatchClientSettings
     from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError, RetryableTaskError
-    from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
-    from batchmgr.model.job_specification import (
+    from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+    from batchmgr.plan.job_specification import (
         AutoPoolSpecification,
         ImageReference,
         JobPreparationTask,
         JobReleaseTask,
         JobSpecification,
     )
-    from batchmgr.model.task_options import (
+    from batchmgr.plan.task_options import (
         ApplicationPackageReference,
         ContainerSettings,
         ExitCodeMapping,
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
         UserIdentity,
     )
     from batchmgr.workload.application import Application
-    from batchmgr.workload.base import WorkloadBase
+    from batchmgr.workload.workload_base import WorkloadBase
     from batchmgr.workload.entry_points import EntryPointsRepository
     from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
     from batchmgr.workload.logging_setup import setup_logging
     from batchmgr.workload.manifest import FinishedTask, Manifest
-    from batchmgr.workload.specification import TaskSpecification
+    from batchmgr.workload.task_specification import TaskSpecification
     from batchmgr.workload.task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
 
 _HOMES = {
-    "batchmgr.batch_client": (
+    "batchmgr.workload.batch_client": (
         "BatchClient",
         "BatchClientFactory",
         "BatchClientSettings",
@@ -51,18 +51,18 @@ _HOMES = {
         "InvalidJobError",
         "RetryableTaskError",
     ),
-    "batchmgr.model.files": (
+    "batchmgr.plan.files": (
         "InputFileSpecification",
         "OutputFileSpecification",
     ),
-    "batchmgr.model.job_specification": (
+    "batchmgr.plan.job_specification": (
         "AutoPoolSpecification",
         "ImageReference",
         "JobPreparationTask",
         "JobReleaseTask",
         "JobSpecification",
     ),
-    "batchmgr.model.task_options": (
+    "batchmgr.plan.task_options": (
         "ApplicationPackageReference",
         "ContainerSettings",
         "ExitCodeMapping",
@@ -73,7 +73,7 @@ _HOMES = {
         "UserIdentity",
     ),
     "batchmgr.workload.application": ("Application",),
-    "batchmgr.workload.base": ("WorkloadBase",),
+    "batchmgr.workload.workload_base": ("WorkloadBase",),
     "batchmgr.workload.entry_points": ("EntryPointsRepository",),
     "batchmgr.workload.job_manager": (
         "JobContext",
@@ -85,7 +85,7 @@ _HOMES = {
         "FinishedTask",
         "Manifest",
     ),
-    "batchmgr.workload.specification": ("TaskSpecification",),
+    "batchmgr.workload.task_specification": ("TaskSpecification",),
     "batchmgr.workload.task": (
         "FinalizeTask",
         "TaskContext",

@@ -24,10 +24,10 @@ from batchmgr.adapters.service_errors import service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
-from batchmgr.model.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
+from batchmgr.plan.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings, SettingsError
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from batchmgr.model.event import Event
-from batchmgr.model.files import ContainerNeed
-from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JobPlan, TaskPlan
-from batchmgr.model.report import TaskReport
-from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.wire.batch_files import ContainerGrant, Grants
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 T = TypeVar("T")
 

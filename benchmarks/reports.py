@@ -14,11 +14,11 @@ import msgspec
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.bootstrap import open_ports, prepare_storage
-from batchmgr.model.files import EVENTS_CONTAINER
-from batchmgr.model.ids import job_container
-from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import REPORTS_FOLDER
-from batchmgr.model.states import JobState
+from batchmgr.plan.files import EVENTS_CONTAINER
+from batchmgr.plan.ids import job_container
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import REPORTS_FOLDER
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.announcing import load

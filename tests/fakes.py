@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.dispatcher.batch import Ending, MemoryBatch
-from batchmgr.model.event import Event
-from batchmgr.model.files import ContainerNeed
-from batchmgr.model.ids import job_key
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
-from batchmgr.model.report import TaskReport
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.ids import job_key
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.wire.batch_files import ContainerGrant, Grants
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 
 
 class FakeClock:

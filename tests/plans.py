@@ -1,8 +1,8 @@
 """Plans as the control plane makes them: laid out, and checked."""
 
-from batchmgr.model.completion import lay_out
-from batchmgr.model.plan import JobDraft, JobPlan
-from batchmgr.model.plan_rules import plan_problems
+from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.job_plan import JobDraft, JobPlan
+from batchmgr.plan.job_rules import plan_problems
 
 
 def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:

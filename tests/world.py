@@ -16,17 +16,17 @@ from batchmgr.dispatcher.memory import (
     MemoryJobStore,
     Waiting,
 )
-from batchmgr.model.event import Event
-from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
-from batchmgr.model.report import TaskReport
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.ports import Ports
 from batchmgr.usecases.delivery import deliver
 from batchmgr.usecases.finalization import finalize
 from batchmgr.usecases.polling import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 
 CALLBACK = "https://allowed/callback?secret=1"

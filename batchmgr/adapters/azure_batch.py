@@ -26,11 +26,11 @@ from batchmgr.errors import (
     ServiceError,
     ServiceNotFoundError,
 )
-from batchmgr.model.plan import JobPlan, TaskPlan
-from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.wire.batch_collections import collections
-from batchmgr.wire.batch_files import Grants
-from batchmgr.wire.batch_job import job_body
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.batch_bodies.task_collections import collections
+from batchmgr.batch_bodies.files import Grants
+from batchmgr.batch_bodies.job import job_body
 
 __all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
 

@@ -15,8 +15,8 @@ from azure.core.exceptions import (
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.model.event import Event
-from batchmgr.model.ids import job_key
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.ids import job_key
 
 SERVICE = "Blob storage"
 LOOK_BACK = 64 * 1024

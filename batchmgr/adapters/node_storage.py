@@ -12,8 +12,8 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import ContainerNeed
-from batchmgr.wire.batch_files import ContainerGrant, Grants
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 
 SERVICE = "Blob storage"
 LONGEST_DELEGATION = timedelta(days=7)

@@ -9,7 +9,7 @@ from azure.storage.queue import BinaryBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.model.event import Event
+from batchmgr.model.cloud_event import Event
 from batchmgr.wire.job_message import JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"

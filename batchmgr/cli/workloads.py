@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 
 from batchmgr.settings import Settings
-from batchmgr.workload.registry import WorkloadDescription, WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadDescription, WorkloadRegistry
 
 _HEADER = ("NAME", "VERSION", "PACKAGE", "TASK TYPES")
 

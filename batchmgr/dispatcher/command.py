@@ -13,10 +13,10 @@ from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.sole_workload import place_of_failure
 from batchmgr.dispatcher.terminal import Terminal
-from batchmgr.model.ids import is_valid_id
-from batchmgr.model.states import JobState
+from batchmgr.plan.ids import is_valid_id
+from batchmgr.model.job_states import JobState
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
 
 HOME = Path("batchmgr-local")

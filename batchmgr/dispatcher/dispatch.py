@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.dispatcher.batch import Ending, MemoryBatch
-from batchmgr.model.job import CallbackState, JobRecord
-from batchmgr.model.plan import TaskPlan
+from batchmgr.model.job_record import CallbackState, JobRecord
+from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Ports
 from batchmgr.usecases.acceptance import accept, check
 from batchmgr.usecases.cancellation import cancel

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from batchmgr.dispatcher.memory import MemoryEventLog
-from batchmgr.model.event import Event
-from batchmgr.model.ids import job_key
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.ids import job_key
 
 
 class EventFile(MemoryEventLog):

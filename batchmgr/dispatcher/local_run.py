@@ -24,15 +24,15 @@ from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.sole_workload import SoleWorkload
 from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.dispatcher.terminal import Terminal
-from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JobPlan
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import check_job
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.workload_base import WorkloadBase
 
 POOL_ID = "local"
 """The pool of jobs that name none."""

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
-from batchmgr.model.event import Event
-from batchmgr.model.ids import job_key
-from batchmgr.model.job import JobRecord
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.ids import job_key
+from batchmgr.model.job_record import JobRecord
 from batchmgr.ports import Clock, Versioned
 from batchmgr.wire.job_message import JobMessage
 

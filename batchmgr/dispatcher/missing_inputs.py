@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.dispatcher.storage import FolderStorage
-from batchmgr.model.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
-from batchmgr.model.plan import JobPlan
+from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.job_plan import JobPlan
 
 _MOST = 5
 

@@ -15,7 +15,7 @@ from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.dispatcher.streams import kept_streams
 from batchmgr.dispatcher.task_files import PreparationError, TaskFiles
-from batchmgr.model.plan import (
+from batchmgr.plan.job_plan import (
     MANIFEST_BLOB,
     MANIFEST_URL_VARIABLE,
     REPORTS_FOLDER,
@@ -24,9 +24,9 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.workload.base import WorkloadBase
-from batchmgr.workload.execution import run_finalize, run_task
-from batchmgr.workload.node_planning import run_job_manager
+from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.run_task import run_finalize, run_task
+from batchmgr.workload.job_manager_task import run_job_manager
 
 _NAME = "NAME_OF_A_TASK"
 

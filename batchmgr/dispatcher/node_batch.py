@@ -4,7 +4,7 @@ import os
 
 from batchmgr.dispatcher.batch import MemoryBatch
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.model.ids import job_key
+from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock
 
 

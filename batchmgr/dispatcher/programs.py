@@ -14,7 +14,7 @@ from threading import Thread
 from typing import IO, Any
 
 from batchmgr.dispatcher.batch import Ending
-from batchmgr.model.task import TaskError
+from batchmgr.model.batch_snapshots import TaskError
 
 _KILLED = 137
 _LAST_WORDS_S = 1.0

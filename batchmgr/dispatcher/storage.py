@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.files import ContainerNeed
-from batchmgr.wire.batch_files import ContainerGrant, Grants
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 
 
 class FolderStorage:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.model.event import Event
-from batchmgr.model.job import CallbackState, CallbackStatus, JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import CallbackState, CallbackStatus, JobRecord
+from batchmgr.model.job_states import JobState
 
 _WORDS = {
     "job.queued": "The job is accepted.",

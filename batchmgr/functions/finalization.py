@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.model.files import FINALIZE_CONTAINER
+from batchmgr.plan.files import FINALIZE_CONTAINER
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.finalization import finalize
 

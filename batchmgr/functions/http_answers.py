@@ -18,7 +18,7 @@ from batchmgr.errors import (
     ServiceNotFoundError,
 )
 from batchmgr.settings import SettingsError
-from batchmgr.wire.answers import problem
+from batchmgr.wire.job_answers import problem
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import azure.functions as func
 from batchmgr.adapters.storage_queues import JOB_REQUESTS
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
-from batchmgr.model.ids import id_from_message
+from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.acceptance import accept, check

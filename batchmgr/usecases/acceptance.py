@@ -3,8 +3,8 @@
 import asyncio
 
 from batchmgr.errors import JobConflictError, JobNotFoundError
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import tell
 from batchmgr.usecases.expansion import expand_provisionally

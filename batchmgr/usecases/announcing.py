@@ -8,9 +8,9 @@ only if its change was saved, however many processes work on a job, and wherever
 from collections.abc import Sequence
 from typing import Any
 
-from batchmgr.model.event import Event
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.wire.events import job_event, wanted
 

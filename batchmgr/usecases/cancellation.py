@@ -1,8 +1,8 @@
 """Cancel: the job's tasks are ended, and it is finalized as cancelled, with its callback."""
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.finalization import raise_finalize

@@ -4,7 +4,7 @@ import logging
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceError
-from batchmgr.model.job import CallbackState, CallbackStatus
+from batchmgr.model.job_record import CallbackState, CallbackStatus
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.repetition import repeat_when_changed

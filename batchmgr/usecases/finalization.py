@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
-from batchmgr.model.job import JobRecord, ResultFile
+from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan
-from batchmgr.model.states import JobState
-from batchmgr.model.task import BatchJob, TaskSnapshot
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan
+from batchmgr.model.job_states import JobState
+from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.usecases.announcing import load, transition
 from batchmgr.usecases.expansion import expand_kept

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from batchmgr.model.plan import JobPlan
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
-from batchmgr.wire.batch_files import Grants
+from batchmgr.batch_bodies.files import Grants
 
 SPARE_TIME = timedelta(days=1)
 DEFAULT_LIFETIME = timedelta(days=7)

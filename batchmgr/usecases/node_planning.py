@@ -1,10 +1,10 @@
 """Planning on a node: the job manager task decides on the tasks; what it has decided is fetched and kept."""
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
-from batchmgr.model.job import JobRecord
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
-from batchmgr.model.plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
-from batchmgr.model.task import TaskSnapshot
+from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.usecases.diagnosis import diagnose
 from batchmgr.usecases.ownership import find_own_job

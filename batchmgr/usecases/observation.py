@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from batchmgr.model.event import Event
-from batchmgr.model.job import FailedTask, JobRecord, PollCursor
-from batchmgr.model.plan import FINALIZE_TASK_ID
-from batchmgr.model.task import NO_RERUNS, TaskCounts, TaskSnapshot
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import FailedTask, JobRecord, PollCursor
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit
 from batchmgr.usecases.diagnosis import MAX_DIAGNOSED, diagnose

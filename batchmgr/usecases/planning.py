@@ -8,11 +8,11 @@ from dataclasses import replace
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.completion import lay_out
-from batchmgr.model.files import OutputFileSpecification
-from batchmgr.model.ids import job_container
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import (
+from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.ids import job_container
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
     FINALIZE_VARIABLE,
     JOB_MANAGER_TASK_ID,
@@ -22,15 +22,15 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.model.plan_rules import plan_problems
+from batchmgr.plan.job_rules import plan_problems
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
-from batchmgr.wire.task_expansion import field_of
+from batchmgr.factories.make_tasks import field_of
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.planning import MAX_INPUTS_BYTES, draft_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.workload.draft_job import MAX_INPUTS_BYTES, draft_job
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 _FINALIZE = TaskPlan(

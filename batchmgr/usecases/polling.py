@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
-from batchmgr.model.job import JobRecord
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.outcome import is_stuck
-from batchmgr.model.states import JobState
-from batchmgr.model.task import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_states import JobState
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.acceptance import restore
 from batchmgr.usecases.announcing import load

@@ -11,12 +11,12 @@ from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.ports import NodeStorageView
 from batchmgr.usecases.expansion import expand_found
 from batchmgr.usecases.planning import lay_out_job, problems_of
-from batchmgr.wire.batch_files import ContainerGrant
+from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import broken_rules
-from batchmgr.wire.plan_answer import PlanAnswer, Problem, plan_answer
-from batchmgr.wire.task_expansion import SOURCE
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.wire.plan_preview import PlanAnswer, Problem, plan_answer
+from batchmgr.factories.make_tasks import SOURCE
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 MAX_PROBLEMS = 20
 _NO_TASKS = ("workload", "taskFactory")

@@ -7,8 +7,8 @@ nothing else of a job can run any more, its FinalizeTask is put into the job ane
 import logging
 from dataclasses import replace
 
-from batchmgr.model.job import JobRecord
-from batchmgr.model.plan import JobPlan
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.granting import grant
 

@@ -10,14 +10,14 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.model.event import Event
-from batchmgr.model.job import JobRecord, ReportCursor, ToldReport
-from batchmgr.model.plan import REPORTS_FOLDER
-from batchmgr.model.report import TaskReport, TaskResult
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import JobRecord, ReportCursor, ToldReport
+from batchmgr.plan.job_plan import REPORTS_FOLDER
+from batchmgr.model.task_progress import TaskReport, TaskResult
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit
 from batchmgr.wire.events import report_event, result_event
-from batchmgr.workload.reporting import MAX_RESULT_BYTES as MAX_ONE_RESULT_BYTES
+from batchmgr.workload.progress_reporter import MAX_RESULT_BYTES as MAX_ONE_RESULT_BYTES
 
 OVERLAP = timedelta(seconds=5)
 """How far before the newest known report the next reading begins: the service counts in seconds."""

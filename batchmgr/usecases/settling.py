@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from batchmgr.model.job import DUE, CallbackState, JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import DUE, CallbackState, JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import transition
 from batchmgr.usecases.delivery import deliver

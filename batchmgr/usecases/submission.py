@@ -4,9 +4,9 @@ import logging
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
-from batchmgr.model.job import JobError, JobRecord
-from batchmgr.model.plan import JobPlan
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import JobError, JobRecord
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.usecases.announcing import commit, load, transition
 from batchmgr.usecases.expansion import expand
@@ -17,7 +17,7 @@ from batchmgr.usecases.ownership import find_own_job, terminate_own_job
 from batchmgr.usecases.planning import plan
 from batchmgr.usecases.repetition import repeat_when_changed
 from batchmgr.usecases.settling import conclude
-from batchmgr.wire.batch_files import Grants
+from batchmgr.batch_bodies.files import Grants
 from batchmgr.wire.events import planning_event, waiting_event
 
 logger = logging.getLogger(__name__)

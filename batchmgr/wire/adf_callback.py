@@ -5,9 +5,9 @@
 
 import msgspec
 
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
-from batchmgr.wire.answers import outcome
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
+from batchmgr.wire.job_answers import outcome
 
 STATUS_CODES = {
     JobState.SUCCEEDED: "200",

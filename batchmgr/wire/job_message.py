@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.wire.task_factory import ParametricSweep, TaskFactory
+from batchmgr.wire.factory_message import ParametricSweep, TaskFactory
 from batchmgr.wire.task_message import (
     ApplicationPackageMessage,
     ContainerSettingsMessage,

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.workload.base import WorkloadBase
-from batchmgr.workload.execution import run_finalize, run_task
+from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.run_task import run_finalize, run_task
 
 INVALID = 2
 """Exit code for a command line, inputs or a job that can't be used."""
@@ -80,14 +80,14 @@ class Application:
         if arguments.command == "finalize":
             return run_finalize(self._workload.entry_points, os.environ)
         if arguments.command == "job-manager":
-            from batchmgr.workload.node_planning import run_job_manager
+            from batchmgr.workload.job_manager_task import run_job_manager
 
             return run_job_manager(self._workload, os.environ)
         if arguments.command == "plan":
-            from batchmgr.workload.preview import show_plan
+            from batchmgr.workload.plan_command import show_plan
 
             return show_plan(self._workload, arguments)
-        from batchmgr.workload.sending import submit
+        from batchmgr.workload.submit_command import submit
 
         return submit(self._workload, arguments)
 

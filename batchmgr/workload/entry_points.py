@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from batchmgr.errors import UnknownTaskTypeError
-from batchmgr.model.values import value
+from batchmgr.plan.values import value
 from batchmgr.workload.task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
 
 

@@ -7,12 +7,12 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.ids import job_container
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import FINALIZE_TASK_ID
-from batchmgr.model.values import value
+from batchmgr.plan.ids import job_container
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.plan.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.specification import TaskSpecification
+from batchmgr.workload.task_specification import TaskSpecification
 from batchmgr.workload.task import InputsT, WorkloadTask
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
-from batchmgr.model.values import value
-from batchmgr.workload.node_storage import get_blob
+from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
+from batchmgr.plan.values import value
+from batchmgr.workload.blob_http import get_blob
 
 PATIENCE_SECONDS = 600
 _PAUSE = 0.5

@@ -8,9 +8,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from batchmgr.model.values import value
+from batchmgr.plan.values import value
 from batchmgr.workload.manifest import Manifest, load_manifest
-from batchmgr.workload.reporting import Reporter
+from batchmgr.workload.progress_reporter import Reporter
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchmgr.functions.submission import take
-from batchmgr.model.states import JobState
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.cancellation import cancel
 from batchmgr.usecases.finalization import finalize

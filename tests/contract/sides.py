@@ -19,9 +19,9 @@ from batchmgr.dispatcher.node import Node
 from batchmgr.dispatcher.node_batch import NodeBatch
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.storage import FolderStorage
-from batchmgr.model.ids import job_key
+from batchmgr.plan.ids import job_key
 from batchmgr.ports import Ports
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
 
 

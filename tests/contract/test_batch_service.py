@@ -6,9 +6,9 @@ import pytest
 
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.dispatcher.node_batch import NodeBatch
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
-from batchmgr.model.task import TaskCounts
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.ports import Ports
 from tests.contract.sides import Side
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from batchmgr.model.event import Event
+from batchmgr.model.cloud_event import Event
 from batchmgr.ports import Ports
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from batchmgr.dispatcher.job_files import FolderJobFiles
-from batchmgr.model.files import ContainerNeed
-from batchmgr.model.ids import job_container
-from batchmgr.model.plan import REPORTS_FOLDER
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.ids import job_container
+from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.workload.node_storage import get_blob, put_blob
-from batchmgr.workload.reporting import Reporter
+from batchmgr.workload.blob_http import get_blob, put_blob
+from batchmgr.workload.progress_reporter import Reporter
 from tests.contract.sides import FakeSide, RealSide, Side
 
 JOB = "Job-1"

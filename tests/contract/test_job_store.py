@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
 from tests.world import job_message

@@ -30,15 +30,15 @@ from batchmgr.errors import InvalidJobError, ServiceConflictError
 from fakebatch.model.application import Package
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from batchmgr.model.plan import REPORTS_URL_VARIABLE, JobPlan
+from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.usecases.planning import plan_job
-from batchmgr.wire.batch_files import ContainerGrant, Grants
-from batchmgr.wire.batch_job import job_body
-from batchmgr.wire.batch_task import environment, task_body
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
+from batchmgr.batch_bodies.job import job_body
+from batchmgr.batch_bodies.task import environment, task_body
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.workload.planning import draft_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.workload.draft_job import draft_job
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete
 
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"

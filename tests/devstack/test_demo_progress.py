@@ -1,5 +1,5 @@
 from batchmgr.cli.demo.progress import JobProgress
-from batchmgr.model.states import JobState
+from batchmgr.model.job_states import JobState
 from tests.devstack.events import event
 
 

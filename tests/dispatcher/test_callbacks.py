@@ -14,7 +14,7 @@ import pytest
 from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.terminal import Terminal
-from batchmgr.model.job import JobRecord
+from batchmgr.model.job_record import JobRecord
 from batchmgr.wire.job_message import decode_job
 from tests.fakes import FakeClock
 from tests.integration.messages import job, task

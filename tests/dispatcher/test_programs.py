@@ -11,7 +11,7 @@ import pytest
 from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.terminal import Terminal
-from batchmgr.model.job import FailedTask, JobRecord
+from batchmgr.model.job_record import FailedTask, JobRecord
 from batchmgr.wire.job_message import decode_job
 from tests.integration.messages import job, output, task
 from tests.dispatcher.letters import LettersWorkload

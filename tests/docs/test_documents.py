@@ -13,16 +13,16 @@ import pytest
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
-from batchmgr.model.states import JobState
+from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from batchmgr.usecases.expansion import expand_sweep
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_message import JobReference, decode_job
 from batchmgr.wire.job_rules import check_job
-from batchmgr.wire.plan_answer import PlanAnswer
+from batchmgr.wire.plan_preview import PlanAnswer
 from batchmgr.wire.task_message import JobTasks, Message
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ from azure.functions.meta import Datum
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.states import JobState
+from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings, SettingsError
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World

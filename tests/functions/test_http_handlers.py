@@ -12,7 +12,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import jobs, plans
 from batchmgr.dispatcher.memory import MemoryJobStore
-from batchmgr.model.job import JobRecord
+from batchmgr.model.job_record import JobRecord
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World

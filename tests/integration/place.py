@@ -17,11 +17,11 @@ from fakebatch.model.application import Package
 from fakebatch.server import Options, serving
 from fakebatch.simulation.plan import Plan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from batchmgr.model.event import Event
-from batchmgr.model.files import FINALIZE_CONTAINER
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import JobState
-from batchmgr.model.task import TaskSnapshot
+from batchmgr.model.cloud_event import Event
+from batchmgr.plan.files import FINALIZE_CONTAINER
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.acceptance import accept, check
@@ -29,7 +29,7 @@ from batchmgr.usecases.finalization import finalize
 from batchmgr.usecases.polling import poll
 from batchmgr.usecases.submission import submit
 from batchmgr.wire.job_message import decode_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.integration.messages import Json
 from tests.integration.waiting import until
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from batchmgr.model.plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
+from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from tests.integration.article import (
     APPLICATION,
     WORKLOAD,

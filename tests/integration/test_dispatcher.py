@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.model.plan import MANIFEST_BLOB
+from batchmgr.plan.job_plan import MANIFEST_BLOB
 from tests.integration.client import Client
 from tests.integration.comparing import lasting, same
 from tests.integration.receiver import receiving

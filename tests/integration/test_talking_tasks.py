@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchmgr.model.plan import FINALIZE_TASK_ID
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.usecases.cancellation import cancel
 from batchmgr.usecases.polling import poll
 from batchmgr.wire.adf_callback import adf_callback

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchmgr.model.blob_pattern import matches
+from batchmgr.factories.blob_patterns import matches
 
 
 @pytest.mark.parametrize(

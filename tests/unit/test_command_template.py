@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.command_template import CommandTemplate
+from batchmgr.factories.command_template import CommandTemplate
 
 NASTY = (
     "a;touch mark;.txt",

@@ -10,11 +10,11 @@ from batchmgr import (
     JobManagerBuilder,
     WorkloadBase,
 )
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import JobDraft, JobPlan, TaskPlan
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import JobDraft, JobPlan, TaskPlan
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.job_message import decode_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete
 
 IMAGE = ContainerSettings(image_name="ubuntu:16.04", container_run_options="--rm")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.model.ids import (
+from batchmgr.plan.ids import (
     id_from_key,
     id_from_message,
     is_valid_id,

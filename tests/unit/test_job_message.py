@@ -10,7 +10,7 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.job_message import JobReference, decode_job, decode_queue_message, encode, salvage
 from batchmgr.wire.job_rules import check_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 TASK = '{"id": "a", "commandLine": "/bin/true"}'
 

@@ -6,8 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.model import files, job_specification, task_options
-from batchmgr.model.plan import TaskPlan
+from batchmgr.plan import files
+
+from batchmgr.plan import job_specification
+
+from batchmgr.plan import task_options
+from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire import job_message, task_message
 
 PAIRS = [

@@ -17,8 +17,8 @@ from batchmgr import (
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.job_rules import check_job
-from batchmgr.workload.planning import draft_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.workload.draft_job import draft_job
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete
 from tests.unit.refusals import Author, Refusal, change, change_job, pool
 from tests.unit.refused_ids_and_files import FILES, IDS

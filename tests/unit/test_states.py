@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.job import JobRecord
-from batchmgr.model.states import TRANSITIONS, JobState, may_follow
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import TRANSITIONS, JobState, may_follow
 from batchmgr.wire.adf_callback import STATUS_CODES
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

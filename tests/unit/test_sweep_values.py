@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.sweep_values import MAX_TASKS, combinations, range_values
+from batchmgr.factories.sweep_values import MAX_TASKS, combinations, range_values
 
 
 def values(start: str, end: str, step: str = "1") -> list[str]:

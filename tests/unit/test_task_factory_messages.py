@@ -16,7 +16,7 @@ from batchmgr.usecases.expansion import expand_provisionally
 from batchmgr.usecases.planning import plan_job
 from batchmgr.wire.job_message import decode_job, encode
 from batchmgr.wire.job_rules import broken_rules, check_job
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 TEXT = st.sampled_from(["{0}", "{x}", "{{", "{", "}", "a b", "'", '"{0}"', "sh -c {0}", "\0", "..", "*", ""])
 GOOD = st.sampled_from(["a", "{0}", "a-{0}", "b/{0}.txt"])

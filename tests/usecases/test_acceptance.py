@@ -3,7 +3,7 @@
 import pytest
 
 from batchmgr.errors import InvalidJobError, JobConflictError
-from batchmgr.model.states import JobState
+from batchmgr.model.job_states import JobState
 from batchmgr.usecases.acceptance import accept, check
 from tests.world import CALLBACK, World, job_message, task
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
-from batchmgr.model.job import CallbackState
-from batchmgr.model.plan import JobPlan, TaskPlan
-from batchmgr.model.states import JobState
+from batchmgr.model.job_record import CallbackState
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.model.job_states import JobState
 from batchmgr.usecases.acceptance import accept
 from batchmgr.usecases.cancellation import cancel
 from batchmgr.usecases.finalization import finalize
 from batchmgr.usecases.submission import submit
-from batchmgr.wire.batch_files import Grants
+from batchmgr.batch_bodies.files import Grants
 from tests.world import World, job_message, task
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import msgspec
 
-from batchmgr.model.files import OutputFileSpecification
-from batchmgr.model.job import FailedTask
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
-from batchmgr.model.task import TaskError, TaskSnapshot
+from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.model.job_record import FailedTask
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
+from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.usecases.manifest import write_manifest
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 from tests.plans import complete

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.model.plan import FINALIZE_TASK_ID
-from batchmgr.model.states import JobState
-from batchmgr.model.task import TaskSnapshot
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.model.job_states import JobState
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.usecases import observation
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.observation import observe

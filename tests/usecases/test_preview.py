@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from batchmgr.errors import ServiceBusyError
-from batchmgr.model.files import ContainerNeed
+from batchmgr.plan.files import ContainerNeed
 from batchmgr.usecases.preview import Surroundings, preview
 from batchmgr.wire.job_message import decode_job
-from batchmgr.wire.plan_answer import PlanAnswer
+from batchmgr.wire.plan_preview import PlanAnswer
 from tests.fakes import FakeNodeStorage
 from tests.world import World
 

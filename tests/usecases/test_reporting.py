@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.model.report import TaskReport
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.usecases.announcing import load
 from batchmgr.usecases.reporting import observe_reports, task_results
 from tests.world import World, job_message

@@ -20,7 +20,7 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.workload.planning import draft_job
+from batchmgr.workload.draft_job import draft_job
 
 
 class CountTask(WorkloadTask):

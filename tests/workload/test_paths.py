@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import InputFileSpecification as InputFile
-from batchmgr.model.files import OutputFileSpecification as OutputFile
-from batchmgr.model.paths import (
+from batchmgr.plan.files import InputFileSpecification as InputFile
+from batchmgr.plan.files import OutputFileSpecification as OutputFile
+from batchmgr.plan.path_rules import (
     check_blob_path,
     check_input_file,
     check_output_file,

@@ -22,8 +22,8 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.model.plan import JobPlan
-from batchmgr.workload.planning import draft_job
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.workload.draft_job import draft_job
 from tests.plans import complete
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from batchmgr import InvalidJobError, WorkloadBase
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 ENTRY_POINTS = """\
 [batchmgr.workloads]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.workload.reporting import MAX_MESSAGE, MAX_RESULT_BYTES, Reporter
+from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES, Reporter
 
 
 class Receiver:
@@ -39,7 +39,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     def sleep(seconds: float) -> None:
         made.now += seconds
 
-    monkeypatch.setattr("batchmgr.workload.reporting.time.sleep", sleep)
+    monkeypatch.setattr("batchmgr.workload.progress_reporter.time.sleep", sleep)
     return made
 
 

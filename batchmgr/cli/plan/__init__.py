@@ -21,9 +21,9 @@ from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings, SettingsError
 from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.wire.plan_answer import PlanAnswer
-from batchmgr.wire.task_factory import TaskPerFile
-from batchmgr.workload.registry import WorkloadRegistry
+from batchmgr.wire.plan_preview import PlanAnswer
+from batchmgr.wire.factory_message import TaskPerFile
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 DEFAULT_POOL = "(the app's default pool)"
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from batchmgr.wire.plan_answer import PlanAnswer
+from batchmgr.wire.plan_preview import PlanAnswer
 
 Json = Mapping[str, Any]
 NOT_SHOWN = ("id", "exitConditions")

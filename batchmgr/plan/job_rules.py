@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
-from batchmgr.model.ids import INTEGER_ID
-from batchmgr.model.job_specification import AutoPoolSpecification, JobSpecification
-from batchmgr.model.paths import is_resource_id
-from batchmgr.model.plan import JobPlan, TaskPlan
-from batchmgr.model.task_rules import (
+from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.ids import INTEGER_ID
+from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
+from batchmgr.plan.path_rules import is_resource_id
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.plan.task_rules import (
     INT32,
     LONGEST_RELEASE,
     MAX_SLOTS,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.plan import TaskPlan
-from batchmgr.wire.batch_files import Grants
-from batchmgr.wire.batch_task import task_body
+from batchmgr.plan.job_plan import TaskPlan
+from batchmgr.batch_bodies.files import Grants
+from batchmgr.batch_bodies.task import task_body
 
 MAX_TASKS_PER_COLLECTION = 100
 MAX_COLLECTION_BYTES = 1_000_000

@@ -13,8 +13,8 @@ import time
 from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
-from batchmgr.model.plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
-from batchmgr.workload.node_storage import put_blob
+from batchmgr.plan.job_plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
+from batchmgr.workload.blob_http import put_blob
 
 SECONDS_BETWEEN_REPORTS = 5.0
 SECONDS_AFTER_FAILURE = 60.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
-from batchmgr.model.plan import INPUTS_VARIABLE, JobDraft, TaskPlan
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobDraft, TaskPlan
+from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.field_types import check_field_types
 from batchmgr.workload.job_manager import JobContext, JobManager
-from batchmgr.workload.specification import TaskSpecification
+from batchmgr.workload.task_specification import TaskSpecification
 
 MAX_INPUTS_BYTES = 32 * 1024
 """The most that a task's inputs may take as JSON: they travel in an environment variable of the task."""

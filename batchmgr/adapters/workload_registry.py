@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.workload.base import WorkloadBase
-from batchmgr.workload.discovery import WorkloadSource, installed_sources, named_source
+from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.adapters.workload_discovery import WorkloadSource, installed_sources, named_source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.command_template import CommandTemplate
-from batchmgr.model.text_template import TextTemplate
+from batchmgr.factories.command_template import CommandTemplate
+from batchmgr.factories.text_template import TextTemplate
 from batchmgr.wire.task_message import InputFileMessage, OutputFileMessage, TaskMessage, TaskTemplate
 
 FILE_TEXTS = {

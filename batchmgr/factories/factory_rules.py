@@ -6,18 +6,18 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import InputFileSpecification
-from batchmgr.model.paths import check_input_file
-from batchmgr.model.plan import TaskPlan
-from batchmgr.model.task_rules import task_problems
-from batchmgr.wire.task_expansion import (
+from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.path_rules import check_input_file
+from batchmgr.plan.job_plan import TaskPlan
+from batchmgr.plan.task_rules import task_problems
+from batchmgr.factories.make_tasks import (
     MERGE_TASK,
     REPEAT_TASK,
     SOURCE,
     parameter_values,
     repeat_task,
 )
-from batchmgr.wire.task_factory import BlobSource, ParametricSweep, TaskFactory
+from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory
 from batchmgr.wire.task_message import TaskTemplate
 
 

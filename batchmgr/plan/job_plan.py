@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
 
-from batchmgr.model.files import (
+from batchmgr.plan.files import (
     FINALIZE_CONTAINER,
     ContainerNeed,
     InputFileSpecification,
     OutputFileSpecification,
 )
-from batchmgr.model.ids import job_container
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.task_options import (
+from batchmgr.plan.ids import job_container
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.task_options import (
     NO_ACTION,
     ApplicationPackageReference,
     ContainerSettings,
@@ -25,7 +25,7 @@ from batchmgr.model.task_options import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from batchmgr.model.values import value
+from batchmgr.plan.values import value
 
 FINALIZE_TASK_ID = "batchmgr-finalize"
 """Id of the FinalizeTask in every job. Ids that begin with `batchmgr-` are kept for batchmgr."""

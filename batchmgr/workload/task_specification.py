@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchmgr.model.files import InputFileSpecification, OutputFileSpecification
-from batchmgr.model.task_options import (
+from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
     ExitConditions,

@@ -12,7 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from batchmgr.errors import BatchmgrError, InvalidJobError
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
 
 URL_VARIABLE = "BATCHMGR_URL"

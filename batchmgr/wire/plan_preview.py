@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.plan import JobPlan
-from batchmgr.wire.batch_collections import encoded_tasks, packed
-from batchmgr.wire.batch_files import Grants
-from batchmgr.wire.batch_job import job_body
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.batch_bodies.task_collections import encoded_tasks, packed
+from batchmgr.batch_bodies.files import Grants
+from batchmgr.batch_bodies.job import job_body
 
 _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 

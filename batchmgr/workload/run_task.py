@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmgr.errors import InvalidInputError, InvalidJobError, RetryableTaskError, UnknownTaskTypeError
-from batchmgr.model.plan import FINALIZE_FILE, FINALIZE_VARIABLE, INPUTS_VARIABLE, TASK_ERROR_FILE
+from batchmgr.plan.job_plan import FINALIZE_FILE, FINALIZE_VARIABLE, INPUTS_VARIABLE, TASK_ERROR_FILE
 from batchmgr.workload.entry_points import EntryPoint, EntryPointsRepository
 from batchmgr.workload.manifest import ManifestError
 from batchmgr.workload.task import TaskContext

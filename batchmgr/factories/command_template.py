@@ -18,7 +18,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.text_template import Parts, Placeholder, TextTemplate
+from batchmgr.factories.text_template import Parts, Placeholder, TextTemplate
 
 _WORD = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n'"\\])+""", re.DOTALL)
 _PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\]+""", re.DOTALL)

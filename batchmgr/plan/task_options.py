@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from batchmgr.model.files import InputFileSpecification
-from batchmgr.model.values import value
+from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.values import value
 
 NO_ACTION = "none"
 

@@ -7,16 +7,16 @@ from argparse import Namespace
 from itertools import islice
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.completion import lay_out
-from batchmgr.model.ids import is_valid_id
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import INPUTS_VARIABLE, JobPlan, TaskPlan
-from batchmgr.model.plan_rules import plan_problems
-from batchmgr.model.task_rules import ID_RULE
-from batchmgr.workload.base import WorkloadBase
+from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.ids import is_valid_id
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobPlan, TaskPlan
+from batchmgr.plan.job_rules import plan_problems
+from batchmgr.plan.task_rules import ID_RULE
+from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.planning import draft_job
+from batchmgr.workload.draft_job import draft_job
 
 _SHOWN = 10
 _DEFAULT_POOL = "batchmgr's default pool"

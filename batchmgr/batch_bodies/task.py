@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.model.ids import INTEGER_ID
-from batchmgr.model.job_specification import JobPreparationTask, JobReleaseTask
-from batchmgr.model.plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
-from batchmgr.model.task_options import (
+from batchmgr.plan.ids import INTEGER_ID
+from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
+from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
+from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
     ExitConditions,
@@ -16,7 +16,7 @@ from batchmgr.model.task_options import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from batchmgr.wire.batch_files import Grants, Json, identity, output_file, resource_file
+from batchmgr.batch_bodies.files import Grants, Json, identity, output_file, resource_file
 
 _SATISFY: Json = {
     name: {"dependencyAction": "satisfy"} for name in ("default", "preProcessingError", "fileUploadError")

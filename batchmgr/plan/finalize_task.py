@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from batchmgr.model.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
-from batchmgr.model.ids import INTEGER_ID, job_container
-from batchmgr.model.plan import (
+from batchmgr.plan.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
+from batchmgr.plan.ids import INTEGER_ID, job_container
+from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
     FINALIZE_TASK_ID,
     FINALIZE_VARIABLE,
@@ -19,8 +19,8 @@ from batchmgr.model.plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.model.plan_rules import MAX_DEPENDENCY_CHARACTERS
-from batchmgr.model.task_options import ContainerSettings
+from batchmgr.plan.job_rules import MAX_DEPENDENCY_CHARACTERS
+from batchmgr.plan.task_options import ContainerSettings
 
 
 def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:

@@ -1,16 +1,16 @@
 """The body that adds an Azure Batch job, as a JSON value, built from the plan (api-version 2025-06-01)."""
 
-from batchmgr.model.files import ContainerNeed
-from batchmgr.model.job_specification import AutoPoolSpecification, JobPreparationTask
-from batchmgr.model.plan import (
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.job_specification import AutoPoolSpecification, JobPreparationTask
+from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_IDENTITY_VARIABLE,
     REPORTS_URL_VARIABLE,
     JobPlan,
     TaskPlan,
 )
-from batchmgr.wire.batch_files import Grants, Json, output_file
-from batchmgr.wire.batch_task import duration, environment, limits, packages, run_body
+from batchmgr.batch_bodies.files import Grants, Json, output_file
+from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
 
 DIGEST_NAME = "batchmgr:digest"
 """Name of the metadata item by which batchmgr knows the Batch jobs it made."""

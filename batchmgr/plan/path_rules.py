@@ -10,8 +10,8 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.files import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
-from batchmgr.model.ids import CONTAINER_NAME
+from batchmgr.plan.files import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
 """When Azure Batch may be told to upload an output file."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from batchmgr.model.files import InputFileSpecification
-from batchmgr.model.task_options import ApplicationPackageReference, ContainerSettings, UserIdentity
-from batchmgr.model.values import value
+from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.task_options import ApplicationPackageReference, ContainerSettings, UserIdentity
+from batchmgr.plan.values import value
 
 
 @value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from batchmgr.model.task_options import ApplicationPackageReference
+from batchmgr.plan.task_options import ApplicationPackageReference
 from batchmgr.workload.entry_points import EntryPointsRepository
 from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
 

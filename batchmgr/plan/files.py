@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchmgr.model.values import value
+from batchmgr.plan.values import value
 
 FINALIZE_CONTAINER = "batchmgr-finalize"
 """The container whose blobs, `{jobId}.json`, tell that a job has come to its end."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from batchmgr.model.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
 
 Json = dict[str, object]
 

@@ -13,13 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.job_specification import JobSpecification
-from batchmgr.model.plan import JOB_VARIABLE, PLANNED_TASKS_FILE
-from batchmgr.workload.base import WorkloadBase
-from batchmgr.workload.execution import attempt, exit_code, write_json
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_plan import JOB_VARIABLE, PLANNED_TASKS_FILE
+from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.run_task import attempt, exit_code, write_json
 from batchmgr.workload.field_types import camel
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.planning import draft_job
+from batchmgr.workload.draft_job import draft_job
 from batchmgr.workload.task import TaskContext
 
 _NOT_IN_MESSAGES = frozenset({"is_leaf"})

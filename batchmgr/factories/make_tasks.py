@@ -12,9 +12,9 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.sweep_values import check_number, combinations, range_values
-from batchmgr.wire.repeat_task import RepeatTask
-from batchmgr.wire.task_factory import ParametricSweep, SweepParameter, TaskFactory, TaskPerFile
+from batchmgr.factories.sweep_values import check_number, combinations, range_values
+from batchmgr.factories.repeat_task import RepeatTask
+from batchmgr.wire.factory_message import ParametricSweep, SweepParameter, TaskFactory, TaskPerFile
 from batchmgr.wire.task_message import InputFileMessage, TaskMessage, TaskTemplate
 
 MERGE_ID = "merge"
