@@ -14,12 +14,12 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import storage_queues
 from batchmgr.adapters.azure_batch import AzureBatch, BatchClient, open_client
-from batchmgr.adapters.blob_events import BlobEventLog
-from batchmgr.adapters.blob_finalize import BlobFinalizeSignal
+from batchmgr.adapters.blob_event_log import BlobEventLog
+from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
-from batchmgr.adapters.blob_state import BlobJobStore
+from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.http_callback import HttpCallbackSender
-from batchmgr.adapters.node_storage import NodeBlobStorage
+from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.system_clock import SystemClock

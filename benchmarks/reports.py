@@ -21,8 +21,8 @@ from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from batchmgr.usecases.announcing import load
-from batchmgr.usecases.reporting import observe_reports
+from batchmgr.steps.outbox import load
+from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.wire.job_message import JobMessage
 
 TASKS = 5_000

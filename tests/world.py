@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError
-from batchmgr.functions.submission import take
+from batchmgr.functions.queue_job_requests import take
 from batchmgr.dispatcher.memory import (
     MemoryEventLog,
     MemoryFinalizeSignal,
@@ -21,9 +21,9 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.model.task_progress import TaskReport
 from batchmgr.ports import Ports
-from batchmgr.usecases.delivery import deliver
-from batchmgr.usecases.finalization import finalize
-from batchmgr.usecases.polling import poll
+from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.adapters.workload_registry import WorkloadRegistry

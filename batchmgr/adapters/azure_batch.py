@@ -18,7 +18,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from batchmgr.adapters.batch_answers import AddResults, Counts, Job, Task, TaskList
+from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
 from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.errors import (
     ServiceBusyError,

@@ -8,12 +8,12 @@ from batchmgr.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Ports
-from batchmgr.usecases.acceptance import accept, check
-from batchmgr.usecases.cancellation import cancel
-from batchmgr.usecases.delivery import deliver
-from batchmgr.usecases.finalization import finalize
-from batchmgr.usecases.polling import poll_job
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.accept import accept, check
+from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.poll import poll_job
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 
 CALLBACK_ATTEMPTS = 3

@@ -28,7 +28,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import check_job

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.ports import NodeStorageView
-from batchmgr.usecases.expansion import expand_found
-from batchmgr.usecases.planning import lay_out_job, problems_of
+from batchmgr.steps.expand_factory import expand_found
+from batchmgr.steps.plan_job import lay_out_job, problems_of
 from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import broken_rules

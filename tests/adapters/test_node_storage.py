@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.adapters.node_storage import NodeBlobStorage
+from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.files import ContainerNeed
 

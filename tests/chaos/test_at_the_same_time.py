@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.functions.submission import take
+from batchmgr.functions.queue_job_requests import take
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.usecases.cancellation import cancel
-from batchmgr.usecases.finalization import finalize
-from batchmgr.usecases.polling import poll
+from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import encode
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task

@@ -7,9 +7,9 @@ import pytest
 
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.ports import Ports
-from batchmgr.usecases.acceptance import accept
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.preview import Surroundings, preview
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 
 

@@ -31,7 +31,7 @@ from fakebatch.model.application import Package
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import environment, task_body

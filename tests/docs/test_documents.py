@@ -15,8 +15,8 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
-from batchmgr.usecases.expansion import expand_sweep
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.expand_factory import expand_sweep
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_message import JobReference, decode_job
 from batchmgr.wire.job_rules import check_job

@@ -10,7 +10,8 @@ import pytest
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
-from batchmgr.functions import jobs, plans
+from batchmgr.functions import http_jobs as jobs
+from batchmgr.functions import http_plan as plans
 from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job_record import JobRecord
 from batchmgr.settings import Settings

@@ -24,10 +24,10 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from batchmgr.usecases.acceptance import accept, check
-from batchmgr.usecases.finalization import finalize
-from batchmgr.usecases.polling import poll
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.accept import accept, check
+from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.poll import poll
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.integration.messages import Json

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
-from batchmgr.usecases.cancellation import cancel
-from batchmgr.usecases.polling import poll
+from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.poll import poll
 from batchmgr.wire.adf_callback import adf_callback
 from tests.integration.place import Place, placed, succeeded
 from tests.integration.talking import fail, job, talk, workload

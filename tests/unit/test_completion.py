@@ -12,7 +12,7 @@ from batchmgr import (
 )
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import JobDraft, JobPlan, TaskPlan
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete

@@ -14,7 +14,7 @@ from batchmgr import (
     JobSpecification,
     WorkloadBase,
 )
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.draft_job import draft_job

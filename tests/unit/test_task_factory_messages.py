@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.usecases.expansion import expand_provisionally
-from batchmgr.usecases.planning import plan_job
+from batchmgr.steps.expand_factory import expand_provisionally
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job, encode
 from batchmgr.wire.job_rules import broken_rules, check_job
 from batchmgr.adapters.workload_registry import WorkloadRegistry

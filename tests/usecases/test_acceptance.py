@@ -4,7 +4,7 @@ import pytest
 
 from batchmgr.errors import InvalidJobError, JobConflictError
 from batchmgr.model.job_states import JobState
-from batchmgr.usecases.acceptance import accept, check
+from batchmgr.usecases.accept import accept, check
 from tests.world import CALLBACK, World, job_message, task
 
 
@@ -67,7 +67,7 @@ async def test_a_broken_message_without_an_id_is_rejected_under_the_id_of_its_me
 
 @pytest.mark.parametrize("body", [b"not json", b"[1, 2]", b'"text"', b'{"jobId": "not an id", "x": 1}'])
 async def test_a_message_whose_id_cannot_be_told_is_kept_as_it_came(body: bytes) -> None:
-    from batchmgr.functions.submission import take
+    from batchmgr.functions.queue_job_requests import take
 
     world = World()
     await take(world.ports, body, "")

@@ -9,10 +9,10 @@ from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import CallbackState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.model.job_states import JobState
-from batchmgr.usecases.acceptance import accept
-from batchmgr.usecases.cancellation import cancel
-from batchmgr.usecases.finalization import finalize
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.accept import accept
+from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.submit import submit
 from batchmgr.batch_bodies.files import Grants
 from tests.world import World, job_message, task
 

@@ -10,10 +10,10 @@ from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job_states import JobState
 from batchmgr.factories.sweep_values import MAX_TASKS
 from batchmgr.ports import Ports
-from batchmgr.usecases.acceptance import accept, check
-from batchmgr.usecases.cancellation import cancel
-from batchmgr.usecases.expansion import expand_found
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.accept import accept, check
+from batchmgr.usecases.cancel import cancel
+from batchmgr.steps.expand_factory import expand_found
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
 from batchmgr.wire.task_message import OutputFileMessage, TaskTemplate

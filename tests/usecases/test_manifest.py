@@ -9,7 +9,7 @@ from batchmgr.model.job_record import FailedTask
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
-from batchmgr.usecases.manifest import write_manifest
+from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 from tests.plans import complete
 from tests.world import World, job_message

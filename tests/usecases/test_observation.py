@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.usecases import observation
-from batchmgr.usecases.announcing import load
-from batchmgr.usecases.observation import observe
-from batchmgr.usecases.polling import poll
+from batchmgr.steps import observe_tasks as observation
+from batchmgr.steps.outbox import load
+from batchmgr.steps.observe_tasks import observe
+from batchmgr.usecases.poll import poll
 from tests.world import World, job_message, task
 
 MANY = [task(str(number)) for number in range(1, 601)]

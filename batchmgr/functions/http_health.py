@@ -6,7 +6,7 @@ import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError, ServiceNotFoundError
-from batchmgr.functions.http_answers import answer
+from batchmgr.functions.http_responses import answer
 from batchmgr.ports import Ports
 from batchmgr.settings import SettingsError
 

@@ -5,8 +5,8 @@ from typing import Any
 from batchmgr.model.job_record import DUE, CallbackState, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import transition
-from batchmgr.usecases.delivery import deliver
+from batchmgr.steps.outbox import transition
+from batchmgr.usecases.deliver import deliver
 
 
 async def conclude(ports: Ports, job: Versioned[JobRecord], end: JobState, **changes: Any) -> None:

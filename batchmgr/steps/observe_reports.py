@@ -15,7 +15,7 @@ from batchmgr.model.job_record import JobRecord, ReportCursor, ToldReport
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.model.task_progress import TaskReport, TaskResult
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import commit
+from batchmgr.steps.outbox import commit
 from batchmgr.wire.events import report_event, result_event
 from batchmgr.workload.progress_reporter import MAX_RESULT_BYTES as MAX_ONE_RESULT_BYTES
 

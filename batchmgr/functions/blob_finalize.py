@@ -5,7 +5,7 @@ import azure.functions as func
 from batchmgr.bootstrap import Runtime
 from batchmgr.plan.files import FINALIZE_CONTAINER
 from batchmgr.settings import STORAGE
-from batchmgr.usecases.finalization import finalize
+from batchmgr.usecases.finalize import finalize
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:

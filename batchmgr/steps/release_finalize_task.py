@@ -10,7 +10,7 @@ from dataclasses import replace
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.granting import grant
+from batchmgr.steps.granting import grant
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import azure.functions as func
 from batchmgr.adapters.storage_queues import CALLBACKS
 from batchmgr.bootstrap import Runtime
 from batchmgr.settings import STORAGE
-from batchmgr.usecases.delivery import deliver
+from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.job_message import JobReference, decode
 
 

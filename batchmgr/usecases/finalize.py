@@ -14,14 +14,14 @@ from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan
 from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import load, transition
-from batchmgr.usecases.expansion import expand_kept
-from batchmgr.usecases.observation import observe_end
-from batchmgr.usecases.ownership import find_own_job
-from batchmgr.usecases.planning import plan
-from batchmgr.usecases.repetition import repeat_when_changed
-from batchmgr.usecases.reporting import observe_reports, task_results
-from batchmgr.usecases.settling import conclude, settle
+from batchmgr.steps.outbox import load, transition
+from batchmgr.steps.expand_factory import expand_kept
+from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.batch_job import find_own_job
+from batchmgr.steps.plan_job import plan
+from batchmgr.steps.repetition import repeat_when_changed
+from batchmgr.steps.observe_reports import observe_reports, task_results
+from batchmgr.steps.settle import conclude, settle
 from batchmgr.wire.finalize_message import finalize_message
 
 logger = logging.getLogger(__name__)

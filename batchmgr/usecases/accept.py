@@ -6,10 +6,10 @@ from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import tell
-from batchmgr.usecases.expansion import expand_provisionally
-from batchmgr.usecases.planning import plan
-from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.steps.outbox import tell
+from batchmgr.steps.expand_factory import expand_provisionally
+from batchmgr.steps.plan_job import plan
+from batchmgr.steps.repetition import repeat_when_changed
 from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import check_job

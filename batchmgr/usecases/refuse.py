@@ -11,9 +11,9 @@ from batchmgr.plan.ids import is_valid_id
 from batchmgr.model.job_record import DUE, JobError, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import tell
-from batchmgr.usecases.repetition import repeat_when_changed
-from batchmgr.usecases.settling import settle
+from batchmgr.steps.outbox import tell
+from batchmgr.steps.repetition import repeat_when_changed
+from batchmgr.steps.settle import settle
 from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage, salvage
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.model.job_record import CallbackState, CallbackStatus
 from batchmgr.ports import Ports
-from batchmgr.usecases.announcing import load
-from batchmgr.usecases.repetition import repeat_when_changed
+from batchmgr.steps.outbox import load
+from batchmgr.steps.repetition import repeat_when_changed
 from batchmgr.wire.adf_callback import adf_callback
 
 logger = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from batchmgr.model.job_record import FailedTask, JobRecord, PollCursor
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.announcing import commit
-from batchmgr.usecases.diagnosis import MAX_DIAGNOSED, diagnose
+from batchmgr.steps.outbox import commit
+from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
 from batchmgr.wire.events import progress_event, task_events
 
 OVERLAP = timedelta(seconds=10)

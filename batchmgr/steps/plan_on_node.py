@@ -6,9 +6,9 @@ from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
-from batchmgr.usecases.diagnosis import diagnose
-from batchmgr.usecases.ownership import find_own_job
-from batchmgr.usecases.planning import decode_tasks
+from batchmgr.steps.diagnose import diagnose
+from batchmgr.steps.batch_job import find_own_job
+from batchmgr.steps.plan_job import decode_tasks
 
 FIELD = "jobManagerTask"
 """The field of the job message behind whatever goes wrong on the node."""

@@ -10,9 +10,9 @@ from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
-from batchmgr.usecases.acceptance import accept, check
-from batchmgr.usecases.refusal import refuse
-from batchmgr.usecases.submission import submit
+from batchmgr.usecases.accept import accept, check
+from batchmgr.usecases.refuse import refuse
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobReference, decode_queue_message
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.usecases.polling import poll
+from batchmgr.usecases.poll import poll
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
