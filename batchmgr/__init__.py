@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from batchmgr.workload.batch_client import BatchClient, BatchClientFactory, BatchClientSettings
     from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError, RetryableTaskError
     from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
     from batchmgr.plan.job_specification import (
@@ -31,13 +30,14 @@ if TYPE_CHECKING:
         UserIdentity,
     )
     from batchmgr.workload.application import Application
-    from batchmgr.workload.workload_base import WorkloadBase
+    from batchmgr.workload.batch_client import BatchClient, BatchClientFactory, BatchClientSettings
     from batchmgr.workload.entry_points import EntryPointsRepository
     from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
     from batchmgr.workload.logging_setup import setup_logging
     from batchmgr.workload.manifest import FinishedTask, Manifest
-    from batchmgr.workload.task_specification import TaskSpecification
     from batchmgr.workload.task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
+    from batchmgr.workload.task_specification import TaskSpecification
+    from batchmgr.workload.workload_base import WorkloadBase
 
 _HOMES = {
     "batchmgr.workload.batch_client": (

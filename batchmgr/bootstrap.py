@@ -19,15 +19,15 @@ from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.http_callback import HttpCallbackSender
-from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
+from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.plan.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings, SettingsError
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""

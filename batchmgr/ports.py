@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from batchmgr.model.cloud_event import Event
-from batchmgr.plan.files import ContainerNeed
-from batchmgr.model.job_record import JobRecord
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.model.task_progress import TaskReport
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
-from batchmgr.wire.job_message import JobMessage
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.task_progress import TaskReport
+from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.wire.adf_callback import AdfCallback
+from batchmgr.wire.job_message import JobMessage
 
 T = TypeVar("T")
 

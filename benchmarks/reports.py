@@ -14,15 +14,15 @@ import msgspec
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.bootstrap import open_ports, prepare_storage
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.plan.files import EVENTS_CONTAINER
 from batchmgr.plan.ids import job_container
-from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import REPORTS_FOLDER
-from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from batchmgr.steps.outbox import load
 from batchmgr.steps.observe_reports import observe_reports
+from batchmgr.steps.outbox import load
 from batchmgr.wire.job_message import JobMessage
 
 TASKS = 5_000

@@ -3,15 +3,15 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
-from batchmgr.model.task_progress import TaskReport
 from batchmgr.wire.adf_callback import AdfCallback
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 
 
 class FakeClock:

@@ -7,8 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError
-from batchmgr.functions.queue_job_requests import take
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory import (
     MemoryEventLog,
     MemoryFinalizeSignal,
@@ -16,17 +15,18 @@ from batchmgr.dispatcher.memory import (
     MemoryJobStore,
     Waiting,
 )
+from batchmgr.errors import JobNotFoundError
+from batchmgr.functions.queue_job_requests import take
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
-from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.model.task_progress import TaskReport
+from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 
 CALLBACK = "https://allowed/callback?secret=1"

@@ -20,17 +20,17 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
 from batchmgr.adapters.service_errors import service_error, service_errors
+from batchmgr.batch_bodies.files import Grants
+from batchmgr.batch_bodies.job import job_body
+from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import (
     ServiceBusyError,
     ServiceConflictError,
     ServiceError,
     ServiceNotFoundError,
 )
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.batch_bodies.task_collections import collections
-from batchmgr.batch_bodies.files import Grants
-from batchmgr.batch_bodies.job import job_body
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
 
 __all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
 

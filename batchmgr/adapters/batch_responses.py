@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.batch_bodies.job import DIGEST_NAME
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 
 
 class Pair(msgspec.Struct, frozen=True):

@@ -9,9 +9,9 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
-from batchmgr.model.task_progress import TaskReport
 from batchmgr.workload.progress_reporter import MAX_MESSAGE
 
 SERVICE = "Blob storage"

@@ -20,8 +20,8 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import JobNotFoundError, RecordChangedError
-from batchmgr.plan.ids import job_key
 from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from batchmgr.adapters.workload_discovery import WorkloadSource, installed_sources, named_source
 from batchmgr.errors import InvalidJobError
 from batchmgr.workload.workload_base import WorkloadBase
-from batchmgr.adapters.workload_discovery import WorkloadSource, installed_sources, named_source
 
 
 @dataclass(frozen=True, kw_only=True)

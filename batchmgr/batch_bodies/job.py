@@ -1,7 +1,8 @@
 """The body that adds an Azure Batch job, as a JSON value, built from the plan (api-version 2025-06-01)."""
 
+from batchmgr.batch_bodies.files import Grants, Json, output_file
+from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
 from batchmgr.plan.files import ContainerNeed
-from batchmgr.plan.job_specification import AutoPoolSpecification, JobPreparationTask
 from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_IDENTITY_VARIABLE,
@@ -9,8 +10,7 @@ from batchmgr.plan.job_plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.batch_bodies.files import Grants, Json, output_file
-from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
+from batchmgr.plan.job_specification import AutoPoolSpecification, JobPreparationTask
 
 DIGEST_NAME = "batchmgr:digest"
 """Name of the metadata item by which batchmgr knows the Batch jobs it made."""

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import msgspec
 
+from batchmgr.batch_bodies.files import Grants, Json, identity, output_file, resource_file
 from batchmgr.plan.ids import INTEGER_ID
-from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
+from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
@@ -16,7 +17,6 @@ from batchmgr.plan.task_options import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from batchmgr.batch_bodies.files import Grants, Json, identity, output_file, resource_file
 
 _SATISFY: Json = {
     name: {"dependencyAction": "satisfy"} for name in ("default", "preProcessingError", "fileUploadError")

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from batchmgr.errors import InvalidJobError
-from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.batch_bodies.files import Grants
 from batchmgr.batch_bodies.task import task_body
+from batchmgr.errors import InvalidJobError
+from batchmgr.plan.job_plan import TaskPlan
 
 MAX_TASKS_PER_COLLECTION = 100
 MAX_COLLECTION_BYTES = 1_000_000

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 
-from batchmgr.settings import Settings
 from batchmgr.adapters.workload_registry import WorkloadDescription, WorkloadRegistry
+from batchmgr.settings import Settings
 
 _HEADER = ("NAME", "VERSION", "PACKAGE", "TASK TYPES")
 

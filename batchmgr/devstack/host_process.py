@@ -12,9 +12,9 @@ from typing import Literal
 
 import aiohttp
 
+from batchmgr.devstack.child_processes import ChildProcess, Processes
 from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
-from batchmgr.devstack.child_processes import ChildProcess, Processes
 
 HostKind = Literal["embedded", "func"]
 

@@ -10,12 +10,12 @@ from datetime import datetime
 
 import msgspec
 
+from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.ports import Clock
-from batchmgr.batch_bodies.files import Grants
 
 NODE_ID = "local"
 """What events call the node: this machine."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import msgspec
 
-from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.sole_workload import place_of_failure
 from batchmgr.dispatcher.terminal import Terminal
-from batchmgr.plan.ids import is_valid_id
+from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.ids import is_valid_id
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
+from batchmgr.workload.workload_base import WorkloadBase
 
 HOME = Path("batchmgr-local")
 """Where runs and their storage are by default, below the current directory."""

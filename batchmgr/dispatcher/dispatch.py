@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Ports

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from batchmgr.model.task_progress import TaskReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
-from batchmgr.model.task_progress import TaskReport
 
 
 class _Content(msgspec.Struct, frozen=True):

@@ -11,8 +11,8 @@ import msgspec
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.cloud_event import Event
-from batchmgr.plan.ids import job_key
 from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock, Versioned
 from batchmgr.wire.job_message import JobMessage
 

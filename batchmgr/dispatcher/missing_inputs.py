@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from batchmgr.errors import InvalidJobError
 from batchmgr.dispatcher.storage import FolderStorage
+from batchmgr.errors import InvalidJobError
 from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan
 

@@ -5,9 +5,9 @@ import sys
 import traceback
 from pathlib import Path
 
-from batchmgr.workload.workload_base import WorkloadBase
-from batchmgr.workload.job_manager import JobContext, JobManager
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.workload.job_manager import JobContext, JobManager
+from batchmgr.workload.workload_base import WorkloadBase
 
 
 class SoleWorkload(WorkloadRegistry):

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.plan.files import ContainerNeed
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 
 
 class FolderStorage:

@@ -8,9 +8,9 @@ from urllib.error import HTTPError
 
 from batchmgr.dispatcher import patterns
 from batchmgr.dispatcher.storage import FolderStorage
+from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
-from batchmgr.model.batch_snapshots import TaskError
 
 _MODE = "0770"
 _TIMEOUT_S = 60

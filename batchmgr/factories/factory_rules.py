@@ -6,10 +6,6 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import InputFileSpecification
-from batchmgr.plan.path_rules import check_input_file
-from batchmgr.plan.job_plan import TaskPlan
-from batchmgr.plan.task_rules import task_problems
 from batchmgr.factories.make_tasks import (
     MERGE_TASK,
     REPEAT_TASK,
@@ -17,6 +13,10 @@ from batchmgr.factories.make_tasks import (
     parameter_values,
     repeat_task,
 )
+from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.job_plan import TaskPlan
+from batchmgr.plan.path_rules import check_input_file
+from batchmgr.plan.task_rules import task_problems
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory
 from batchmgr.wire.task_message import TaskTemplate
 

@@ -12,8 +12,8 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.sweep_values import check_number, combinations, range_values
 from batchmgr.factories.repeat_task import RepeatTask
+from batchmgr.factories.sweep_values import check_number, combinations, range_values
 from batchmgr.wire.factory_message import ParametricSweep, SweepParameter, TaskFactory, TaskPerFile
 from batchmgr.wire.task_message import InputFileMessage, TaskMessage, TaskTemplate
 

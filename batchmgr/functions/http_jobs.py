@@ -5,8 +5,8 @@ import azure.functions as func
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError
 from batchmgr.functions.http_responses import answer, answering, api_base, number, problem_answer
-from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list

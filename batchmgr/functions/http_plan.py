@@ -4,8 +4,8 @@ import azure.functions as func
 import msgspec
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.functions.http_responses import answer, answering, number, problem_answer
 from batchmgr.functions.http_jobs import MAX_BODY
+from batchmgr.functions.http_responses import answer, answering, number, problem_answer
 from batchmgr.plan.ids import id_from_key
 from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
 from batchmgr.wire.job_message import decode_job

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.cloud_event import Event
-from batchmgr.model.task_progress import TaskResult
-from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_states import JobState, may_follow
+from batchmgr.model.task_progress import TaskResult
 
 
 class CallbackState(StrEnum):

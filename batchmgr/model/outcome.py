@@ -6,10 +6,10 @@ from graphlib import TopologicalSorter
 
 import msgspec
 
-from batchmgr.model.job_record import FailedTask, JobError
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
-from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_record import FailedTask, JobError
+from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
 
 WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
 FINALIZED = "batchmgr: finalized"

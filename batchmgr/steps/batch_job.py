@@ -1,8 +1,8 @@
 """Ownership: a Batch job of the right id is touched only if batchmgr made it, for this very content."""
 
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.job_record import JobRecord
 from batchmgr.model.batch_snapshots import BatchJob
+from batchmgr.model.job_record import JobRecord
 from batchmgr.ports import Ports
 
 

@@ -5,9 +5,9 @@ import logging
 import msgspec
 
 from batchmgr.errors import ServiceError
+from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import FailedTask
 from batchmgr.plan.job_plan import TASK_ERROR_FILE
-from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.ports import Ports
 
 logger = logging.getLogger(__name__)

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from batchmgr.batch_bodies.files import Grants
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
-from batchmgr.batch_bodies.files import Grants
 
 SPARE_TIME = timedelta(days=1)
 DEFAULT_LIFETIME = timedelta(days=7)

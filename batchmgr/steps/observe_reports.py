@@ -12,8 +12,8 @@ import msgspec
 
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord, ReportCursor, ToldReport
-from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.model.task_progress import TaskReport, TaskResult
+from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import commit
 from batchmgr.wire.events import report_event, result_event

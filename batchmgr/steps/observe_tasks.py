@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import FailedTask, JobRecord, PollCursor
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
-from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import commit
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
+from batchmgr.steps.outbox import commit
 from batchmgr.wire.events import progress_event, task_events
 
 OVERLAP = timedelta(seconds=10)

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import msgspec
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.finalize_task import lay_out
+from batchmgr.factories.make_tasks import field_of
 from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.finalize_task import lay_out
 from batchmgr.plan.ids import job_container
-from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
     FINALIZE_VARIABLE,
@@ -23,14 +24,13 @@ from batchmgr.plan.job_plan import (
     TaskPlan,
 )
 from batchmgr.plan.job_rules import plan_problems
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
-from batchmgr.factories.make_tasks import field_of
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.draft_job import MAX_INPUTS_BYTES, draft_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.workload.job_manager import JobContext
 
 _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 _FINALIZE = TaskPlan(

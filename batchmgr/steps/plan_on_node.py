@@ -1,13 +1,13 @@
 """Planning on a node: the job manager task decides on the tasks; what it has decided is fetched and kept."""
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
-from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
-from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.batch_job import find_own_job
+from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.plan_job import decode_tasks
 
 FIELD = "jobManagerTask"

@@ -6,9 +6,9 @@ as nothing but the FinalizeTask is left to run; the FinalizeTask waits for it if
 
 from collections.abc import Sequence
 
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import MANIFEST_BLOB, RESERVED_PREFIX, JobPlan
-from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.ports import Ports
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 

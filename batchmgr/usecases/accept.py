@@ -6,8 +6,8 @@ from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.steps.outbox import tell
 from batchmgr.steps.expand_factory import expand_provisionally
+from batchmgr.steps.outbox import tell
 from batchmgr.steps.plan_job import plan
 from batchmgr.steps.repetition import repeat_when_changed
 from batchmgr.wire.events import job_event

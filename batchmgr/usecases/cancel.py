@@ -4,10 +4,10 @@ from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.steps.outbox import load
-from batchmgr.usecases.finalize import raise_finalize
 from batchmgr.steps.batch_job import terminate_own_job
+from batchmgr.steps.outbox import load
 from batchmgr.steps.repetition import repeat_when_changed
+from batchmgr.usecases.finalize import raise_finalize
 
 
 @repeat_when_changed

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.model.job_record import JobRecord, ResultFile
+from batchmgr.model.job_states import JobState
 from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan
-from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.ports import Ports
-from batchmgr.steps.outbox import load, transition
-from batchmgr.steps.expand_factory import expand_kept
-from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.batch_job import find_own_job
+from batchmgr.steps.expand_factory import expand_kept
+from batchmgr.steps.observe_reports import observe_reports, task_results
+from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.outbox import load, transition
 from batchmgr.steps.plan_job import plan
 from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.settle import conclude, settle
 from batchmgr.wire.finalize_message import finalize_message
 

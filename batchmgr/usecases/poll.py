@@ -9,21 +9,21 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
-from batchmgr.model.job_record import JobRecord
-from batchmgr.model.outcome import is_stuck
-from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
+from batchmgr.model.outcome import is_stuck
 from batchmgr.ports import Ports, Versioned
-from batchmgr.usecases.accept import restore
-from batchmgr.steps.outbox import load
-from batchmgr.usecases.finalize import finalize, is_at_end, plan_again, raise_finalize
-from batchmgr.steps.write_manifest import write_manifest
-from batchmgr.steps.plan_on_node import has_planned, is_lost
+from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
+from batchmgr.steps.outbox import load
+from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_finalize_task, released
 from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.settle import settle
+from batchmgr.steps.write_manifest import write_manifest
+from batchmgr.usecases.accept import restore
+from batchmgr.usecases.finalize import finalize, is_at_end, plan_again, raise_finalize
 
 logger = logging.getLogger(__name__)
 

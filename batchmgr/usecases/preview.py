@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.factories.make_tasks import SOURCE
 from batchmgr.ports import NodeStorageView
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.plan_job import lay_out_job, problems_of
-from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.job_rules import broken_rules
 from batchmgr.wire.plan_preview import PlanAnswer, Problem, plan_answer
-from batchmgr.factories.make_tasks import SOURCE
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 MAX_PROBLEMS = 20
 _NO_TASKS = ("workload", "taskFactory")

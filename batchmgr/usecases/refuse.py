@@ -7,9 +7,9 @@ not, the message is kept as it came in the poison queue. No other job is touched
 import hashlib
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError
-from batchmgr.plan.ids import is_valid_id
 from batchmgr.model.job_record import DUE, JobError, JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.ids import is_valid_id
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import tell
 from batchmgr.steps.repetition import repeat_when_changed

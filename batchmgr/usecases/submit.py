@@ -3,21 +3,21 @@
 import logging
 from datetime import timedelta
 
+from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
 from batchmgr.model.job_record import JobError, JobRecord
-from batchmgr.plan.job_plan import JobPlan
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import commit, load, transition
-from batchmgr.steps.expand_factory import expand
-from batchmgr.usecases.finalize import raise_finalize
-from batchmgr.steps.granting import grant
-from batchmgr.steps.plan_on_node import keep_planned_tasks
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
+from batchmgr.steps.expand_factory import expand
+from batchmgr.steps.granting import grant
+from batchmgr.steps.outbox import commit, load, transition
 from batchmgr.steps.plan_job import plan
+from batchmgr.steps.plan_on_node import keep_planned_tasks
 from batchmgr.steps.repetition import repeat_when_changed
 from batchmgr.steps.settle import conclude
-from batchmgr.batch_bodies.files import Grants
+from batchmgr.usecases.finalize import raise_finalize
 from batchmgr.wire.events import planning_event, waiting_event
 
 logger = logging.getLogger(__name__)

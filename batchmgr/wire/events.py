@@ -6,11 +6,11 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
+from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import TaskReport
 from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
+from batchmgr.model.task_progress import TaskReport
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"

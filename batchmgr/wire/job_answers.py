@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import FailedTask, JobRecord
-from batchmgr.model.batch_snapshots import TaskSnapshot
 
 Json = dict[str, Any]
 HIDDEN = (

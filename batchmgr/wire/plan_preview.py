@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from batchmgr.errors import InvalidJobError
-from batchmgr.plan.job_plan import JobPlan
-from batchmgr.batch_bodies.task_collections import encoded_tasks, packed
 from batchmgr.batch_bodies.files import Grants
 from batchmgr.batch_bodies.job import job_body
+from batchmgr.batch_bodies.task_collections import encoded_tasks, packed
+from batchmgr.errors import InvalidJobError
+from batchmgr.plan.job_plan import JobPlan
 
 _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.run_task import run_finalize, run_task
+from batchmgr.workload.workload_base import WorkloadBase
 
 INVALID = 2
 """Exit code for a command line, inputs or a job that can't be used."""

@@ -6,10 +6,10 @@ import json
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobDraft, TaskPlan
-from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.field_types import check_field_types
 from batchmgr.workload.job_manager import JobContext, JobManager
 from batchmgr.workload.task_specification import TaskSpecification
+from batchmgr.workload.workload_base import WorkloadBase
 
 MAX_INPUTS_BYTES = 32 * 1024
 """The most that a task's inputs may take as JSON: they travel in an environment variable of the task."""

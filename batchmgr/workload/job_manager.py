@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.ids import job_container
-from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.task_specification import TaskSpecification
 from batchmgr.workload.task import InputsT, WorkloadTask
+from batchmgr.workload.task_specification import TaskSpecification
 
 if TYPE_CHECKING:
     from collections.abc import Callable

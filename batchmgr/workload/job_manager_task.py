@@ -13,14 +13,14 @@ from datetime import timedelta
 from typing import Any
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import JOB_VARIABLE, PLANNED_TASKS_FILE
-from batchmgr.workload.workload_base import WorkloadBase
-from batchmgr.workload.run_task import attempt, exit_code, write_json
+from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.workload.draft_job import draft_job
 from batchmgr.workload.field_types import camel
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.run_task import attempt, exit_code, write_json
 from batchmgr.workload.task import TaskContext
+from batchmgr.workload.workload_base import WorkloadBase
 
 _NOT_IN_MESSAGES = frozenset({"is_leaf"})
 

@@ -9,14 +9,14 @@ from itertools import islice
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.finalize_task import lay_out
 from batchmgr.plan.ids import is_valid_id
-from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobPlan, TaskPlan
 from batchmgr.plan.job_rules import plan_problems
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.task_rules import ID_RULE
-from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.draft_job import draft_job
 from batchmgr.workload.job_arguments import read_inputs
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.workload_base import WorkloadBase
 
 _SHOWN = 10
 _DEFAULT_POOL = "batchmgr's default pool"

@@ -12,8 +12,8 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from batchmgr.errors import BatchmgrError, InvalidJobError
-from batchmgr.workload.workload_base import WorkloadBase
 from batchmgr.workload.job_arguments import read_inputs
+from batchmgr.workload.workload_base import WorkloadBase
 
 URL_VARIABLE = "BATCHMGR_URL"
 KEY_VARIABLE = "BATCHMGR_FUNCTION_KEY"

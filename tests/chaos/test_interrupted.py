@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.plan.files import ContainerNeed
 from batchmgr.model.job_record import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.files import ContainerNeed
 from batchmgr.ports import Ports
-from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
+from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import TaskTemplate
 from tests.chaos.interception import PORTS, intercepted
 from tests.fakes import FakeNodeStorage

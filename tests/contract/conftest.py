@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from batchmgr.bootstrap import open_ports, prepare_storage
-from fakebatch.server import Options, serving
-from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.contract.sides import DispatcherSide, FakeSide, RealSide, Side
 from tests.world import World
 

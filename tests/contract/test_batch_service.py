@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.dispatcher.node_batch import NodeBatch
-from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.ports import Ports
 from tests.contract.sides import Side
 

@@ -26,19 +26,19 @@ from batchmgr import (
     WorkloadBase,
 )
 from batchmgr.adapters.azure_batch import AzureBatch, open_client
-from batchmgr.errors import InvalidJobError, ServiceConflictError
-from fakebatch.model.application import Package
-from fakebatch.server import Options, serving
-from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
-from batchmgr.steps.plan_job import plan_job
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import environment, task_body
+from batchmgr.errors import InvalidJobError, ServiceConflictError
+from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
+from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_job import draft_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
+from fakebatch.model.application import Package
+from fakebatch.server import Options, serving
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.plans import complete
 
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"

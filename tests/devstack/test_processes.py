@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.child_processes import Processes
+from batchmgr.devstack.errors import StackError
 from tests.devstack.liveness import is_alive, until
 from tests.devstack.shell import Shell
 

@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 
 from batchmgr.cli import main
-from batchmgr.devstack.errors import StackError
-from batchmgr.devstack.tcp_ports import free_port
 from batchmgr.devstack.child_processes import ChildProcess, Processes
+from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.stack import Endpoints, Stack, StackOptions, running_stack
+from batchmgr.devstack.tcp_ports import free_port
 from tests.devstack.liveness import descendants, is_alive, until
 from tests.devstack.shell import Shell
 

@@ -16,10 +16,10 @@ from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.terminal import Terminal
 from batchmgr.model.job_record import JobRecord
 from batchmgr.wire.job_message import decode_job
-from tests.fakes import FakeClock
-from tests.integration.messages import job, task
 from tests.dispatcher.conftest import Local
 from tests.dispatcher.letters import LettersWorkload
+from tests.fakes import FakeClock
+from tests.integration.messages import job, task
 
 
 @dataclass(kw_only=True)

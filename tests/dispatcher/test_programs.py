@@ -13,8 +13,8 @@ from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.terminal import Terminal
 from batchmgr.model.job_record import FailedTask, JobRecord
 from batchmgr.wire.job_message import decode_job
-from tests.integration.messages import job, output, task
 from tests.dispatcher.letters import LettersWorkload
+from tests.integration.messages import job, output, task
 
 
 def run(tmp_path: Path, *tasks: dict[str, Any]) -> JobRecord:

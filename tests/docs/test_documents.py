@@ -11,6 +11,7 @@ import azure.functions as func
 import msgspec
 import pytest
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.model.job_states import JobState
@@ -22,7 +23,6 @@ from batchmgr.wire.job_message import JobReference, decode_job
 from batchmgr.wire.job_rules import check_job
 from batchmgr.wire.plan_preview import PlanAnswer
 from batchmgr.wire.task_message import JobTasks, Message
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -9,10 +9,10 @@ import azure.functions as func
 import pytest
 
 from batchmgr.bootstrap import Runtime
+from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import http_jobs as jobs
 from batchmgr.functions import http_plan as plans
-from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.model.job_record import JobRecord
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from tests.devstack.liveness import is_alive
 from tests.integration.messages import Json, task
 from tests.integration.waiting import until
-from tests.devstack.liveness import is_alive
 
 
 def endless(directory: Path) -> Json:

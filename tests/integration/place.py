@@ -12,16 +12,13 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr import WorkloadBase
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_ports, prepare_storage
-from fakebatch.model.application import Package
-from fakebatch.server import Options, serving
-from fakebatch.simulation.plan import Plan
-from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.plan.files import FINALIZE_CONTAINER
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.plan.files import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.accept import accept, check
@@ -29,7 +26,10 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
+from fakebatch.model.application import Package
+from fakebatch.server import Options, serving
+from fakebatch.simulation.plan import Plan
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.messages import Json
 from tests.integration.waiting import until
 

@@ -1,7 +1,7 @@
 """A callback that is not taken is sent again, with the same id, until it is."""
 
-from batchmgr.devstack.tcp_ports import free_port
 from batchmgr.devstack.stack import Stack
+from batchmgr.devstack.tcp_ports import free_port
 from tests.integration.client import Client
 from tests.integration.messages import job
 from tests.integration.receiver import receiving

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
-from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import dependencies, duration, task_body
+from batchmgr.batch_bodies.task_collections import collections
+from batchmgr.errors import InvalidJobError
+from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.plan.job_specification import JobSpecification
 
 INPUT = InputFileSpecification(container_name="in", source_blob_path="a b/g#1.fa", target_file_path="g.fa")
 PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/", target_file_path="windows")

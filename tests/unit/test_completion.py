@@ -10,11 +10,11 @@ from batchmgr import (
     JobManagerBuilder,
     WorkloadBase,
 )
-from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.plan.job_plan import JobDraft, JobPlan, TaskPlan
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete
 
 IMAGE = ContainerSettings(image_name="ubuntu:16.04", container_run_options="--rm")

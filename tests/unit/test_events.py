@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import JobError, JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
 from batchmgr.wire.events import EVENT_TYPES, job_event, progress_event, task_events, waiting_event, wanted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

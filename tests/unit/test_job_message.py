@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import JobReference, decode_job, decode_queue_message, encode, salvage
 from batchmgr.wire.job_rules import check_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 TASK = '{"id": "a", "commandLine": "/bin/true"}'
 

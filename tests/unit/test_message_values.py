@@ -6,11 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.plan import files
-
-from batchmgr.plan import job_specification
-
-from batchmgr.plan import task_options
+from batchmgr.plan import files, job_specification, task_options
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire import job_message, task_message
 

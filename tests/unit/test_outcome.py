@@ -5,12 +5,12 @@ from typing import Literal
 
 import pytest
 
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.job_record import FailedTask
-from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.model.job_states import JobState
 from batchmgr.model.outcome import Outcome, count, decide, is_stuck
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
-from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.plan.job_specification import JobSpecification
 from tests.plans import complete
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,11 +14,11 @@ from batchmgr import (
     JobSpecification,
     WorkloadBase,
 )
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.draft_job import draft_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 from tests.plans import complete
 from tests.unit.refusals import Author, Refusal, change, change_job, pool
 from tests.unit.refused_ids_and_files import FILES, IDS

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.factories.make_tasks import SourceBlob, file_tasks, sweep_tasks
 from batchmgr.factories.sweep_values import MAX_TASKS
+from batchmgr.wire.factory_message import ParametricSweep, TaskPerFile
 from batchmgr.wire.job_message import JobMessage, decode_job, encode
 from batchmgr.wire.job_rules import broken_rules, check_job
-from batchmgr.factories.make_tasks import SourceBlob, file_tasks, sweep_tasks
-from batchmgr.wire.factory_message import ParametricSweep, TaskPerFile
 from batchmgr.wire.task_message import InputFileMessage, TaskMessage
 
 ECHO = {"commandLine": "echo {0}"}

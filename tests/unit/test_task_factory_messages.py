@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
 from batchmgr.steps.expand_factory import expand_provisionally
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job, encode
 from batchmgr.wire.job_rules import broken_rules, check_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 TEXT = st.sampled_from(["{0}", "{x}", "{{", "{", "}", "a b", "'", '"{0}"', "sh -c {0}", "\0", "..", "*", ""])
 GOOD = st.sampled_from(["a", "{0}", "a-{0}", "b/{0}.txt"])

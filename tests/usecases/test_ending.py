@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
+from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import CallbackState
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.submit import submit
-from batchmgr.batch_bodies.files import Grants
 from tests.world import World, job_message, task
 
 

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.dispatcher.memory import MemoryJobStore
-from batchmgr.model.job_states import JobState
+from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.factories.sweep_values import MAX_TASKS
+from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.expand_factory import expand_found
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
-from batchmgr.steps.expand_factory import expand_found
 from batchmgr.usecases.submit import submit
-from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
+from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import OutputFileMessage, TaskTemplate
 from tests.world import CALLBACK, World
 

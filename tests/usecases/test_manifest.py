@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import msgspec
 
-from batchmgr.plan.files import OutputFileSpecification
-from batchmgr.model.job_record import FailedTask
-from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
+from batchmgr.model.job_record import FailedTask
+from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
+from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 from tests.plans import complete

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID
-from batchmgr.model.job_states import JobState
 from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.steps import observe_tasks as observation
-from batchmgr.steps.outbox import load
 from batchmgr.steps.observe_tasks import observe
+from batchmgr.steps.outbox import load
 from batchmgr.usecases.poll import poll
 from tests.world import World, job_message, task
 

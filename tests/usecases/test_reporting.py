@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchmgr.model.task_progress import TaskReport
-from batchmgr.steps.outbox import load
 from batchmgr.steps.observe_reports import observe_reports, task_results
+from batchmgr.steps.outbox import load
 from tests.world import World, job_message
 
 START = datetime.fromisoformat("2026-01-01T00:00:00Z")

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.model.job_states import JobState
-from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.batch_bodies.files import Grants
+from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
+from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from tests.fakes import FakeBatch
 from tests.world import World, job_message, task
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from batchmgr.workload import blob_http as node_storage
-from batchmgr.workload.manifest import FinishedTask, Manifest
 from batchmgr.workload.blob_http import get_blob
+from batchmgr.workload.manifest import FinishedTask, Manifest
 from batchmgr.workload.task import FinalizeTask, TaskContext
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"

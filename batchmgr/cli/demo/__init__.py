@@ -20,8 +20,8 @@ from batchmgr.cli.demo.outcome import print_callback, print_results
 from batchmgr.cli.demo.progress import JobProgress
 from batchmgr.cli.demo.view import DemoView
 from batchmgr.cli.signals import until_signalled
-from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.checkout import SAMPLE_GENOME
+from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 
 _ENDS = {

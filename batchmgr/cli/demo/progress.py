@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 
 TaskState = Literal["waiting", "running", "succeeded", "failed"]
 

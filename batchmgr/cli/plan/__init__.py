@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
 from batchmgr.cli.plan.offline import Offline
 from batchmgr.cli.plan.view import told
@@ -20,10 +21,9 @@ from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings, SettingsError
 from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
+from batchmgr.wire.factory_message import TaskPerFile
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.plan_preview import PlanAnswer
-from batchmgr.wire.factory_message import TaskPerFile
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 
 DEFAULT_POOL = "(the app's default pool)"
 

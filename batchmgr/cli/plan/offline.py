@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncGenerator
 
-from batchmgr.plan.files import ContainerNeed
 from batchmgr.batch_bodies.files import ContainerGrant
+from batchmgr.plan.files import ContainerNeed
 
 
 class Offline:

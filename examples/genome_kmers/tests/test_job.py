@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from batchmgr import Application, InvalidJobError, JobContext, JobSpecification
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.workload.draft_job import draft_job
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 from genome_kmers import GenomeKmersWorkload
 from genome_kmers.tasks import CountKmersTask
 from tests.plans import complete
