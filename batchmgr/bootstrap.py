@@ -25,9 +25,10 @@ from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.errors import SettingsError
 from batchmgr.plan.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.settings import STORAGE, Settings, SettingsError
+from batchmgr.settings import STORAGE, Settings
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""

@@ -9,13 +9,14 @@
     ├── JobNotFoundError       no such job
     ├── IllegalTransitionError a job state that cannot follow another
     ├── RecordChangedError     somebody else saved the record first; load it again
+    ├── SettingsError          a setting is missing or wrong; names it
     └── ServiceError           an Azure service refused or failed; code and status as it said
         ├── ServiceRefusedError    it will refuse again: wrong request, missing pool, no access
         ├── ServiceNotFoundError   the resource is not there
         ├── ServiceConflictError   the resource is there already, or in a state that forbids this
         └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
 
-ManifestError (workload/manifest.py), SettingsError (settings.py), PackageError (packaging/errors.py) and
+ManifestError (workload/manifest.py), PackageError (packaging/errors.py) and
 StackError (local/errors.py) are BatchmgrErrors that have their places nearby.
 
 `retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
@@ -116,6 +117,10 @@ class RecordChangedError(BatchmgrError):
     """A record was changed by somebody else since it was loaded: load it and decide again."""
 
     retryable = True
+
+
+class SettingsError(BatchmgrError):
+    """A setting is missing or wrong. The message names it and says what to set."""
 
 
 class ServiceError(BatchmgrError):

@@ -1,6 +1,7 @@
-"""What the use cases need from outside, one small Protocol for each thing, and all of them together.
+"""What use cases and steps need from outside: one small Protocol for each thing, and all of them together.
 
-Every method may raise ServiceBusyError (call again later, unchanged); other errors are named.
+Any method may raise ServiceBusyError: the same call will work later. A method's docstring names its other
+errors.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
@@ -8,150 +9,150 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import TaskReport
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.workload.workload_base import WorkloadBase
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Versioned(Generic[T]):
-    """A stored value with the ETag it was loaded at, by which a later save is guarded."""
+    """A stored value, and the ETag that it was loaded with. A later save fails if the ETag has changed."""
 
     value: T
     etag: str
 
 
 class Clock(Protocol):
-    """Time and chance."""
+    """Time and randomness."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         ...
 
     def randomness(self) -> int:
-        """80 random bits."""
+        """Return 80 random bits."""
         ...
 
     async def sleep(self, delay: timedelta) -> None:
-        """Wait."""
+        """Wait for `delay`."""
         ...
 
 
 class BatchService(Protocol):
-    """Azure Batch. Jobs and tasks have the ids of the plan."""
+    """Azure Batch. Batch jobs and tasks have the ids that the plan gives them."""
 
     async def require_pool(self, pool_id: str) -> None:
-        """ServiceNotFoundError `PoolNotFound` if there is no such pool."""
+        """Raise ServiceNotFoundError `PoolNotFound` if there is no such pool."""
         ...
 
-    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
-        """Add the job, open for tasks. ServiceConflictError `JobExists` if one of this id is there."""
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
+        """Add the Batch job, without tasks. Raise ServiceConflictError `JobExists` if the id is taken."""
         ...
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        """Add some of the plan's tasks, ⌈N/100⌉ calls, concurrently. Tasks that exist already are kept."""
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+        """Add some of the plan's tasks, 100 a call, several calls at a time. Skip tasks that exist."""
         ...
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
-        """Take a task out of the job. Nothing happens if it is not there."""
+        """Delete a task. Do nothing if it does not exist."""
         ...
 
     async def terminate_when_done(self, job_id: str) -> None:
-        """Let the job complete when all its tasks have, which frees its place in the quota."""
+        """Let the Batch job complete when all its tasks have. It then no longer counts for the quota."""
         ...
 
     async def get_job(self, job_id: str) -> BatchJob:
-        """The job. ServiceNotFoundError if it is not there."""
+        """Return the Batch job. Raise ServiceNotFoundError if it does not exist."""
         ...
 
     async def task_counts(self, job_id: str) -> TaskCounts:
-        """The tasks' counts, in one call. They may lag."""
+        """Return how many tasks are in which state, in one call. The counts may lag behind."""
         ...
 
     def list_tasks(
         self, job_id: str, *, since: datetime | None = None, state: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
-        """The job's tasks; only those whose state changed at `since` or later, or that are in `state`."""
+        """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later."""
         ...
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
-        """One task. ServiceNotFoundError if it is not there."""
+        """Return one task. Raise ServiceNotFoundError if it does not exist."""
         ...
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """The last `max_bytes` of a task's file, empty if it is not there (any more)."""
+        """Return the last `max_bytes` of a task's file; nothing if the file, or its node, is gone."""
         ...
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
-        """End the job and its running tasks. Nothing happens if it has ended or is not there."""
+        """End the Batch job and its running tasks. Do nothing if it has ended or does not exist."""
         ...
 
 
 class JobStore(Protocol):
-    """Requests, records and the index of active jobs. Job ids are found without regard to case."""
+    """Requests, records and the index of active jobs. Job ids are case-insensitive."""
 
     async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless there is one; the one that is stored."""
+        """Store the request unless one is stored for this job; return the stored one."""
         ...
 
     async def load_request(self, job_id: str) -> JobMessage:
-        """The stored request. JobNotFoundError."""
+        """Return the stored request. Raise JobNotFoundError if there is none."""
         ...
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
-        """Keep the job's tasks, where its request alone can't tell them, unless they are kept; those kept."""
+        """Store the tasks of a job whose request does not list them, unless some are stored; return those."""
         ...
 
     async def load_tasks(self, job_id: str) -> bytes | None:
-        """The tasks that `save_tasks` has kept; None while there are none."""
+        """Return what `save_tasks` has stored, or None."""
         ...
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Store a record unless there is one, and mark the job active; the one that is stored."""
+        """Mark the job active, and store its record unless one is stored; return the stored one."""
         ...
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
-        """The record. JobNotFoundError."""
+        """Return the record. Raise JobNotFoundError if there is none."""
         ...
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
-        """Store a changed record. RecordChangedError if it was changed since `etag`."""
+        """Store a changed record. Raise RecordChangedError if somebody else has saved it since `etag`."""
         ...
 
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """A page of records in order of id, and the token of the next page, empty at the end."""
+        """Return a page of records in order of their ids, and the token of the next page, if there is one."""
         ...
 
     def active_ids(self) -> AsyncIterator[str]:
-        """Ids of jobs whose last step is not done."""
+        """Yield the ids of the active jobs: those with a step still to do."""
         ...
 
-    async def retire(self, job_id: str) -> None:
-        """Take a job from the active index. Nothing happens if it is not there."""
+    async def deactivate(self, job_id: str) -> None:
+        """Remove a job from the index of active jobs. Do nothing if it is not there."""
         ...
 
 
 class EventLog(Protocol):
-    """The replayable log of each job's events."""
+    """The log of each job's events, from which clients can read them again."""
 
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Add events, numbered; those the log holds behind `offset` (bytes) already are not added again.
+        """Number the events and add them, except those that the log holds after `offset` (in bytes) already.
 
-        Returns the events as the log holds them, and the offset of its end.
+        Return the events as the log holds them, and the length of the log.
         """
         ...
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Events with a sequence above `after`, oldest first."""
+        """Return the events with a sequence above `after`, oldest first."""
         ...
 
 
@@ -159,56 +160,57 @@ class EventSink(Protocol):
     """Where events are sent: the progress queue."""
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Send events, at least once each."""
+        """Send events, each at least once."""
         ...
 
 
 class JobQueue(Protocol):
-    """The queues by which batchmgr calls itself."""
+    """The queues by which batchmgr calls its own functions, and their poison queues."""
 
-    async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have a stored job submitted, after `delay` (at most 7 days)."""
+    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have a stored job submitted after `delay`, which is at most 7 days."""
         ...
 
-    async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have a finished job's callback delivered, after `delay`."""
+    async def enqueue_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have the callback of an ended job delivered after `delay`."""
         ...
 
-    async def keep_poison(self, body: bytes) -> None:
-        """Keep a job request that can't be read, as it came, in the poison queue."""
+    async def dead_letter_request(self, body: bytes) -> None:
+        """Put a job request that can't be used into the poison queue, as it came."""
         ...
 
-    async def bury_callback(self, job_id: str) -> None:
-        """Keep an undeliverable callback in the poison queue."""
+    async def dead_letter_callback(self, job_id: str) -> None:
+        """Put a callback that can't be delivered into the poison queue."""
         ...
 
 
 class FinalizeSignal(Protocol):
-    """The finalize blob: that it is there tells that a job is to be finalized."""
+    """The finalize blob of a job. Its arrival triggers the finalize function."""
 
-    async def raise_for(self, job_id: str, content: str) -> None:
-        """Write the job's finalize blob unless it is there."""
+    async def write(self, job_id: str, content: str) -> None:
+        """Write the job's finalize blob unless it exists."""
         ...
 
 
 class NodeStorageView(Protocol):
-    """What can be told of the storage that nodes reach, without changing anything."""
+    """What can be known about the storage that nodes reach, without changing anything."""
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """The URI of a blob, without a signature."""
+        """Return the URI of a blob, without a signature."""
         ...
 
-    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
-        """What `grant` would answer, but for the signature. Nothing is made or asked.
+    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
+        """Return what `grant_access` would return, but unsigned. Nothing is created, nothing is asked.
 
-        InvalidJobError for a container that nodes can't be let into.
+        Raise InvalidJobError for a container that nodes can't be given access to.
         """
         ...
 
     def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        """The names of a container's blobs under a prefix, sorted; directories are none.
+        """Yield the names of a container's blobs under a prefix, sorted, without directories.
 
-        ServiceNotFoundError without the container; InvalidJobError for one that batchmgr can't look into.
+        Raise ServiceNotFoundError if there is no such container, and InvalidJobError for a container that
+        batchmgr can't list.
         """
         ...
 
@@ -216,29 +218,29 @@ class NodeStorageView(Protocol):
 class NodeStorage(NodeStorageView, Protocol):
     """Storage as the nodes reach it."""
 
-    async def grant(
+    async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
-    ) -> Grants:
-        """How nodes reach these containers, for at least `lifetime`. Written containers are made.
+    ) -> StorageAccess:
+        """Return access to these containers for at least `lifetime`. Create those that are written to.
 
-        Nodes of an auto pool have no identity: they are given signatures.
+        Nodes of an auto pool have no identity: they get signatures.
         """
         ...
 
 
 class JobFiles(Protocol):
-    """What a job's tasks and batchmgr leave for each other in the job's own container."""
+    """The files by which a job's tasks and batchmgr talk to each other, in the job's own container."""
 
     async def read(self, job_id: str, path: str) -> bytes | None:
-        """A blob; None if it is not there."""
+        """Return the content of a blob, or None if it does not exist."""
         ...
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Leave a blob unless it is there. The container is."""
+        """Write a blob unless it exists. The container exists."""
         ...
 
     async def reports(self, job_id: str) -> Sequence[TaskReport]:
-        """The newest report of each task that has reported, in one call for 5,000 tasks."""
+        """Return the newest progress report of each task that has reported. One call lists 5,000 tasks."""
         ...
 
 
@@ -246,17 +248,29 @@ class CallbackSender(Protocol):
     """The caller's webhook."""
 
     def check(self, uri: str) -> None:
-        """Raise InvalidJobError (field callBackUri) if this host may not be called."""
+        """Raise InvalidJobError (field callBackUri) if batchmgr may not call this URI."""
         ...
 
     async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
-        """POST the body once. ServiceError, without the URI in its text, if it was not taken."""
+        """POST the body once. Raise ServiceError if it was not accepted; its text never holds the URI."""
+        ...
+
+
+class Workloads(Protocol):
+    """The workloads that are installed where batchmgr runs."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all workloads, sorted."""
+        ...
+
+    def load(self, name: str) -> WorkloadBase:
+        """Return the workload. Raise InvalidJobError if there is none of this name, or it can't be loaded."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Everything outside, as the use cases see it, and the few choices they need."""
+    """Everything outside, as the use cases see it, and the few settings that they need."""
 
     clock: Clock
     batch: BatchService
@@ -268,23 +282,5 @@ class Ports:
     storage: NodeStorage
     files: JobFiles
     callbacks: CallbackSender
-    workloads: WorkloadRegistry
+    workloads: Workloads
     default_pool_id: str
-
-
-__all__ = [
-    "BatchService",
-    "CallbackSender",
-    "Clock",
-    "ContainerGrant",
-    "EventLog",
-    "EventSink",
-    "FinalizeSignal",
-    "JobFiles",
-    "JobQueue",
-    "JobStore",
-    "NodeStorage",
-    "NodeStorageView",
-    "Ports",
-    "Versioned",
-]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import SettingsError
 
 STORAGE = "AzureWebJobsStorage"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
@@ -22,10 +22,6 @@ DEVELOPMENT_STORAGE = (
 """What `UseDevelopmentStorage=true` stands for: Azurite on its default ports, with its published key."""
 
 _WORKLOAD = re.compile(r"(?P<name>[\w-]+)\s*=\s*(?P<target>[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*)")
-
-
-class SettingsError(BatchmgrError):
-    """A setting is missing or wrong; the message names it."""
 
 
 @dataclass(frozen=True, kw_only=True)

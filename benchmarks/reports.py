@@ -14,7 +14,7 @@ import msgspec
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.bootstrap import open_ports, prepare_storage
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record import JobRecord, Run
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.files import EVENTS_CONTAINER
 from batchmgr.plan.ids import job_container
@@ -85,7 +85,7 @@ async def main(connection_string: str) -> None:
             digest="d",
             created_at=now,
             updated_at=now,
-            can_report=True,
+            run=Run(can_report=True),
         )
         await ports.jobs.create(record)
         container = await service.create_container(job_container(job_id))

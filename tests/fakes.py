@@ -3,10 +3,10 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.task_progress import TaskReport
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.ids import job_key
@@ -52,14 +52,14 @@ class FakeBatch(MemoryBatch):
         if pool_id not in self.pools:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
 
-    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
-        await super().create_job(plan, grants, digest)
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
+        await super().create_job(plan, access, digest)
         self.created.append(plan.job_id)
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
         for need in (file.need for task in tasks for file in task.output_files):
-            assert need in grants
-        await super().add_tasks(plan, tasks, grants)
+            assert need in access
+        await super().add_tasks(plan, tasks, access)
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None
@@ -94,25 +94,25 @@ class FakeEventSink:
 
 
 class FakeNodeStorage:
-    """Grants everything; its blobs are names by container."""
+    """StorageAccess everything; its blobs are names by container."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, set[str]] = {}
         self.granted: list[ContainerNeed] = []
 
-    async def grant(
+    async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
-    ) -> Grants:
+    ) -> StorageAccess:
         self.granted += needs
         return {
-            need: ContainerGrant(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
+            need: ContainerAccess(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         return f"https://blob/{need.container_name}/{path}"
 
-    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
-        return ContainerGrant(
+    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
+        return ContainerAccess(
             url=f"https://blob/{need.container_name}", identity_reference=need.identity_reference
         )
 

@@ -16,7 +16,7 @@ from batchmgr.dispatcher.memory import (
     Waiting,
 )
 from batchmgr.errors import JobNotFoundError
-from batchmgr.functions.queue_job_requests import take
+from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import TaskReport
@@ -116,13 +116,13 @@ class World:
         ports = ports or self.ports
         while self.incoming:
             request = self.incoming[0]
-            await take(ports, request.body, f"q-{request.message_id}")
+            await take_request(ports, request.body, f"q-{request.message_id}")
             self.incoming.remove(request)
         for message in [m for m in self.queue.messages if m.visible_at <= self.clock.now()]:
             await self._handle(ports, message)
             self.queue.messages.remove(message)
         for job_id in self.batch.run():
-            await self.finalize.raise_for(job_id, "{}")
+            await self.finalize.write(job_id, "{}")
         for job_id in list(self.finalize.blobs):
             if job_id not in self.triggered and not self.loses_finalize_triggers:
                 await finalize(ports, job_id)
@@ -151,6 +151,6 @@ class World:
 
     async def _handle(self, ports: Ports, message: Waiting) -> None:
         if message.queue == "submit":
-            await take(ports, encode(JobReference(stored_job_id=message.body)), "")
+            await take_request(ports, encode(JobReference(stored_job_id=message.body)), "")
         else:
             await deliver(ports, message.body)

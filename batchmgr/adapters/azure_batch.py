@@ -20,7 +20,6 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.batch_bodies.files import Grants
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import (
@@ -30,6 +29,7 @@ from batchmgr.errors import (
     ServiceNotFoundError,
 )
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 
 __all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
@@ -68,11 +68,11 @@ class AzureBatch:
         """Make sure that the pool is there."""
         await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
 
-    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         """Add the job, open for tasks."""
-        await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, grants, digest)))
+        await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, access, digest)))
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
         """Add tasks in collections of 100, at most 16 at once; the first error ends the rest."""
         gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
 
@@ -84,7 +84,7 @@ class AzureBatch:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for body in collections(tasks, grants, has_job_actions=plan.has_job_actions):
+                for body in collections(tasks, access, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
                     group.create_task(add(body))
         except* ServiceError as errors:

@@ -12,7 +12,7 @@ class BlobFinalizeSignal:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
-    async def raise_for(self, job_id: str, content: str) -> None:
+    async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob, unless it is there."""
         with service_errors("Blob storage"):
             try:

@@ -117,7 +117,7 @@ class BlobJobStore:
             async for name in self._container.list_blob_names(name_starts_with="active/"):
                 yield name.removeprefix("active/")
 
-    async def retire(self, job_id: str) -> None:
+    async def deactivate(self, job_id: str) -> None:
         """Take the job from the active index."""
         with service_errors(SERVICE):
             try:

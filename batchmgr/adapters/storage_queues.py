@@ -37,19 +37,19 @@ class StorageJobQueue:
         self._callbacks = open_queue(service, CALLBACKS)
         self._callback_poison = open_queue(service, CALLBACKS + POISON)
 
-    async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Put a reference to the stored request on the job request queue."""
         await _send(self._requests, msgspec.json.encode(JobReference(stored_job_id=job_id)), delay)
 
-    async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+    async def enqueue_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Put the job on the callback queue."""
         await _send(self._callbacks, msgspec.json.encode(JobReference(stored_job_id=job_id)), delay)
 
-    async def keep_poison(self, body: bytes) -> None:
+    async def dead_letter_request(self, body: bytes) -> None:
         """Keep a request as it came."""
         await _send(self._request_poison, body)
 
-    async def bury_callback(self, job_id: str) -> None:
+    async def dead_letter_callback(self, job_id: str) -> None:
         """Keep the reference to a job whose callback can't be delivered."""
         await _send(self._callback_poison, msgspec.json.encode(JobReference(stored_job_id=job_id)))
 

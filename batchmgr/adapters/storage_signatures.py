@@ -11,8 +11,8 @@ from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, gener
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.files import ContainerNeed
 
 SERVICE = "Blob storage"
@@ -34,9 +34,9 @@ class NodeBlobStorage:
         self._account_key = account_key
         self._identity_reference = identity_reference
 
-    async def grant(
+    async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
-    ) -> Grants:
+    ) -> StorageAccess:
         """A grant for each need. Containers of this account that are written are made."""
         default = self._identity_reference if nodes_have_identity else ""
         identities = {need: need.identity_reference or default for need in needs}
@@ -52,18 +52,18 @@ class NodeBlobStorage:
         """The URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
 
-    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
+    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
         """What `grant` would answer, but for the signature."""
         default = self._identity_reference if nodes_have_identity else ""
         return self._unsigned(need, need.identity_reference or default)
 
-    def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerGrant:
+    def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerAccess:
         if not identity and not self._is_own(need):
             raise InvalidJobError(
                 f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
                 "batchmgr can only sign for its own account"
             )
-        return ContainerGrant(url=self._url(need), identity_reference=identity)
+        return ContainerAccess(url=self._url(need), identity_reference=identity)
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
@@ -89,10 +89,10 @@ class NodeBlobStorage:
 
     def _grant(
         self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
-    ) -> ContainerGrant:
-        grant = self._unsigned(need, identity)
-        if grant.identity_reference:
-            return grant
+    ) -> ContainerAccess:
+        access = self._unsigned(need, identity)
+        if access.identity_reference:
+            return access
         sas = generate_container_sas(
             str(self._service.account_name),
             need.container_name,
@@ -101,7 +101,7 @@ class NodeBlobStorage:
             permission=WRITE if need.is_written else READ,
             expiry=datetime.now(UTC) + (min(lifetime, LONGEST_DELEGATION) if delegation else lifetime),
         )
-        return replace(grant, query=sas)
+        return replace(access, query=sas)
 
     async def _make(self, container: str) -> None:
         with service_errors(SERVICE):

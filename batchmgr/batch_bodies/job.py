@@ -1,7 +1,8 @@
 """The body that adds an Azure Batch job, as a JSON value, built from the plan (api-version 2025-06-01)."""
 
-from batchmgr.batch_bodies.files import Grants, Json, output_file
+from batchmgr.batch_bodies.files import Json, output_file
 from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
@@ -16,7 +17,7 @@ DIGEST_NAME = "batchmgr:digest"
 """Name of the metadata item by which batchmgr knows the Batch jobs it made."""
 
 
-def job_body(plan: JobPlan, grants: Grants, digest: str) -> Json:
+def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
     """The body that adds the job. It stays open for tasks; completion is set when they are all in."""
     job = plan.job
     body: Json = {
@@ -35,42 +36,42 @@ def job_body(plan: JobPlan, grants: Grants, digest: str) -> Json:
         body["priority"] = job.priority
     if job.max_parallel_tasks != -1:
         body["maxParallelTasks"] = job.max_parallel_tasks
-    variables = {**job.environment, **_reporting(plan.reports_need, grants)}
+    variables = {**job.environment, **_reporting(plan.reports_need, access)}
     if variables:
         body["commonEnvironmentSettings"] = environment(variables)
     if job.job_preparation_task is not None:
-        body["jobPreparationTask"] = _preparation(job.job_preparation_task, grants)
+        body["jobPreparationTask"] = _preparation(job.job_preparation_task, access)
     if job.job_release_task is not None:
         # Its limits are properties of its own, not constraints as those of all other tasks.
-        body["jobReleaseTask"] = {**run_body(job.job_release_task, grants), **limits(job.job_release_task)}
+        body["jobReleaseTask"] = {**run_body(job.job_release_task, access), **limits(job.job_release_task)}
     if plan.job_manager_task is not None:
-        body["jobManagerTask"] = _job_manager(plan.job_manager_task, grants)
+        body["jobManagerTask"] = _job_manager(plan.job_manager_task, access)
     return body
 
 
-def _reporting(need: ContainerNeed | None, grants: Grants) -> dict[str, str]:
+def _reporting(need: ContainerNeed | None, access: StorageAccess) -> dict[str, str]:
     if need is None:
         return {}
-    grant = grants[need]
-    variables = {REPORTS_URL_VARIABLE: grant.blob_url(REPORTS_FOLDER)}
-    return variables | (
-        {REPORTS_IDENTITY_VARIABLE: grant.identity_reference} if grant.identity_reference else {}
-    )
+    container = access[need]
+    variables = {REPORTS_URL_VARIABLE: container.blob_url(REPORTS_FOLDER)}
+    if container.identity_reference:
+        variables[REPORTS_IDENTITY_VARIABLE] = container.identity_reference
+    return variables
 
 
-def _preparation(task: JobPreparationTask, grants: Grants) -> Json:
+def _preparation(task: JobPreparationTask, access: StorageAccess) -> Json:
     return {
-        **run_body(task, grants),
+        **run_body(task, access),
         "constraints": {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)},
         "waitForSuccess": task.wait_for_success,
         "rerunOnNodeRebootAfterSuccess": task.rerun_on_node_reboot_after_success,
     }
 
 
-def _job_manager(task: TaskPlan, grants: Grants) -> Json:
-    body = run_body(task, grants)
+def _job_manager(task: TaskPlan, access: StorageAccess) -> Json:
+    body = run_body(task, access)
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
-    body["outputFiles"] = [output_file(file, grants) for file in task.output_files]
+    body["outputFiles"] = [output_file(file, access) for file in task.output_files]
     if task.application_packages:
         body["applicationPackageReferences"] = packages(task.application_packages)
     return {

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.batch_bodies.files import Grants, Json, identity, output_file, resource_file
+from batchmgr.batch_bodies.files import Json, identity, output_file, resource_file
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
@@ -24,17 +25,17 @@ _SATISFY: Json = {
 """Exit conditions of a leaf that has none of its own."""
 
 
-def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) -> Json:
+def task_body(task: TaskPlan, access: StorageAccess, *, has_job_actions: bool = False) -> Json:
     """The body that adds one task. `has_job_actions`: some task of the job may end or stop the job."""
-    body: Json = {"id": task.id, **run_body(task, grants)}
+    body: Json = {"id": task.id, **run_body(task, access)}
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
     if task.manifest_need is not None:
-        url = grants[task.manifest_need].blob_url(MANIFEST_BLOB)
+        url = access[task.manifest_need].blob_url(MANIFEST_BLOB)
         body["environmentSettings"] = environment({**task.environment, MANIFEST_URL_VARIABLE: url})
     if task.display_name:
         body["displayName"] = task.display_name
     if task.output_files:
-        body["outputFiles"] = [output_file(file, grants) for file in task.output_files]
+        body["outputFiles"] = [output_file(file, access) for file in task.output_files]
     if task.depends_on:
         body["dependsOn"] = dependencies(task.depends_on)
     if task.required_slots != 1:
@@ -42,20 +43,20 @@ def task_body(task: TaskPlan, grants: Grants, *, has_job_actions: bool = False) 
     if task.application_packages:
         body["applicationPackageReferences"] = packages(task.application_packages)
     if task.multi_instance_settings is not None:
-        body["multiInstanceSettings"] = _multi_instance(task.multi_instance_settings, grants)
+        body["multiInstanceSettings"] = _multi_instance(task.multi_instance_settings, access)
     conditions = _exit_conditions(task, has_job_actions)
     if conditions:
         body["exitConditions"] = conditions
     return body
 
 
-def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, grants: Grants) -> Json:
+def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: StorageAccess) -> Json:
     """What is common to all kinds of tasks: the command and its surroundings."""
     body: Json = {"commandLine": task.command_line}
     if task.environment:
         body["environmentSettings"] = environment(task.environment)
     if task.input_files:
-        body["resourceFiles"] = [resource_file(file, grants) for file in task.input_files]
+        body["resourceFiles"] = [resource_file(file, access) for file in task.input_files]
     if task.container_settings is not None:
         body["containerSettings"] = _container(task.container_settings)
     if task.user_identity is not None:
@@ -172,11 +173,11 @@ def _user(user: UserIdentity) -> Json:
     return {"autoUser": auto_user}
 
 
-def _multi_instance(settings: MultiInstanceSettings, grants: Grants) -> Json:
+def _multi_instance(settings: MultiInstanceSettings, access: StorageAccess) -> Json:
     body: Json = {
         "numberOfInstances": settings.number_of_instances,
         "coordinationCommandLine": settings.coordination_command_line,
     }
     if settings.common_input_files:
-        body["commonResourceFiles"] = [resource_file(file, grants) for file in settings.common_input_files]
+        body["commonResourceFiles"] = [resource_file(file, access) for file in settings.common_input_files]
     return body

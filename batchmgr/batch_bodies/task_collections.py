@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from batchmgr.batch_bodies.files import Grants
 from batchmgr.batch_bodies.task import task_body
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import TaskPlan
 
 MAX_TASKS_PER_COLLECTION = 100
@@ -15,21 +15,21 @@ _ROOM = MAX_COLLECTION_BYTES - len(b'{"value":[]}') - 1
 
 
 def collections(
-    tasks: Iterable[TaskPlan], grants: Grants, *, has_job_actions: bool = False
+    tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
 ) -> Iterator[bytes]:
     """The JSON of add-task-collection requests, in the order of the tasks.
 
     Raises InvalidJobError for a task that is too large by itself.
     """
-    return packed(encoded_tasks(tasks, grants, has_job_actions=has_job_actions))
+    return packed(encoded_tasks(tasks, access, has_job_actions=has_job_actions))
 
 
 def encoded_tasks(
-    tasks: Iterable[TaskPlan], grants: Grants, *, has_job_actions: bool = False
+    tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
 ) -> Iterator[bytes]:
     """The JSON of each task. Raises InvalidJobError for one that is larger than a request may be."""
     for task in tasks:
-        part = msgspec.json.encode(task_body(task, grants, has_job_actions=has_job_actions))
+        part = msgspec.json.encode(task_body(task, access, has_job_actions=has_job_actions))
         if len(part) > _ROOM:
             raise InvalidJobError(
                 f"task {task.id!r} is larger than the 1 MB that Azure Batch takes", field="tasks"

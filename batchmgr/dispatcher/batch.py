@@ -10,9 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Clock
@@ -117,7 +117,7 @@ class MemoryBatch:
     async def require_pool(self, pool_id: str) -> None:
         """Any pool will do."""
 
-    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         """Add the job. ServiceConflictError `JobExists` if one of this id is there."""
         if job_key(plan.job_id) in self.jobs:
             raise ServiceConflictError("exists", code="JobExists", status=409)
@@ -125,7 +125,7 @@ class MemoryBatch:
         if plan.job_manager_task is not None:
             job.add(plan.job_manager_task, self._clock.now())
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
         """Add tasks. Tasks that exist already are kept."""
         job = self._job(plan.job_id)
         if job.state != "active":

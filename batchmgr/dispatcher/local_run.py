@@ -28,10 +28,10 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
+from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.workload_base import WorkloadBase
 
 POOL_ID = "local"
@@ -52,7 +52,7 @@ def run_job(
     directories of their own. Nothing is touched before the job is known to be good: InvalidJobError,
     LocalRunError.
     """
-    check_job(message)
+    check_message(message)
     clock, workloads = clock or SystemClock(), SoleWorkload(workload)
     storage = FolderStorage(directory.storage, inputs)
     plan = plan_job(message.job_id, message, workloads=workloads, default_pool_id=POOL_ID)

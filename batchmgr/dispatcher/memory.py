@@ -75,7 +75,7 @@ class MemoryJobStore:
         for key in sorted(self.active):
             yield key
 
-    async def retire(self, job_id: str) -> None:
+    async def deactivate(self, job_id: str) -> None:
         """Take a job from the active index."""
         self.active.discard(job_key(job_id))
 
@@ -125,19 +125,19 @@ class MemoryJobQueue:
         self.poison: list[bytes] = []
         self.buried: list[str] = []
 
-    async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Have a stored job submitted, after `delay`."""
         self.messages.append(Waiting("submit", job_id, self._clock.now() + delay))
 
-    async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+    async def enqueue_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Have a finished job's callback delivered, after `delay`."""
         self.messages.append(Waiting("callback", job_id, self._clock.now() + delay))
 
-    async def keep_poison(self, body: bytes) -> None:
+    async def dead_letter_request(self, body: bytes) -> None:
         """Keep a job request that can't be read, as it came."""
         self.poison.append(body)
 
-    async def bury_callback(self, job_id: str) -> None:
+    async def dead_letter_callback(self, job_id: str) -> None:
         """Keep an undeliverable callback."""
         self.buried.append(job_id)
 
@@ -148,6 +148,6 @@ class MemoryFinalizeSignal:
     def __init__(self) -> None:
         self.blobs: dict[str, str] = {}
 
-    async def raise_for(self, job_id: str, content: str) -> None:
+    async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it is there."""
         self.blobs.setdefault(job_id, content)

@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.errors import ServiceNotFoundError
+from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.files import ContainerNeed
 
 
@@ -23,15 +23,15 @@ class FolderStorage:
         self._outputs = outputs
         self._inputs = inputs
 
-    async def grant(
+    async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
-    ) -> Grants:
+    ) -> StorageAccess:
         """The folder of each container. No identity is asked for here."""
-        return {need: self.unsigned_grant(need, nodes_have_identity=nodes_have_identity) for need in needs}
+        return {need: self.unsigned_access(need, nodes_have_identity=nodes_have_identity) for need in needs}
 
-    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
+    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
         """The folder of the container: nothing is signed here."""
-        return ContainerGrant(url=_folder(self._outputs, need).as_uri())
+        return ContainerAccess(url=_folder(self._outputs, need).as_uri())
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """The names of the blobs under a prefix. ServiceNotFoundError without the folder of the container."""

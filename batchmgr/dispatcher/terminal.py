@@ -62,7 +62,7 @@ class Terminal:
         """Tell how the job ended, and where to look."""
         reason = f": {record.error.message}" if record.error else "."
         self._write(f"\nThe job {_ENDS[record.state]}{reason}")
-        for task in record.failed_tasks:
+        for task in record.run.failed_tasks:
             self._write(f"  see {self._shown(directory.task(task.task_id) / 'stderr.txt')}")
         if record.results:
             self._write("Results:")

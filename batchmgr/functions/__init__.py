@@ -1,20 +1,34 @@
-"""The triggers: decode, call a use case, encode. Nothing is decided here."""
+"""The triggers: each decodes its input, calls one use case, and encodes the answer. Nothing is decided here.
+
+A module is named after the kind of its trigger. Its handlers are plain functions; its `blueprint` binds them.
+"""
 
 from collections.abc import Iterator
 
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.functions import blob_finalize as finalization
-from batchmgr.functions import http_health as health
-from batchmgr.functions import http_jobs as jobs
-from batchmgr.functions import http_plan as plans
-from batchmgr.functions import queue_callbacks as delivery
-from batchmgr.functions import queue_job_requests as submission
-from batchmgr.functions import timer_poll as polling
+from batchmgr.functions import (
+    blob_finalize,
+    http_health,
+    http_jobs,
+    http_plan,
+    queue_callbacks,
+    queue_job_requests,
+    timer_poll,
+)
 
 
 def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
-    """All blueprints of the app."""
-    for module in (jobs, plans, health, submission, polling, finalization, delivery):
+    """Yield all blueprints of the app."""
+    triggers = (
+        http_jobs,
+        http_plan,
+        http_health,
+        queue_job_requests,
+        timer_poll,
+        blob_finalize,
+        queue_callbacks,
+    )
+    for module in triggers:
         yield module.blueprint(runtime)

@@ -1,15 +1,27 @@
-"""Blob trigger: a finalize blob brings its job to its end."""
+"""Blob trigger: finalize the job whose finalize blob has arrived."""
 
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.plan.files import FINALIZE_CONTAINER
+from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.finalize import finalize
 
 
+async def finalize_blob(ports: Ports, blob_name: str) -> None:
+    """Finalize the job that a blob such as `batchmgr-finalize/my-job.json` belongs to.
+
+    Its name says which job, not its content: the content was written on a node.
+    """
+    await finalize(ports, blob_name.rsplit("/", 1)[-1].removesuffix(".json"))
+
+
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The blob trigger. Its source is a setting: Flex Consumption takes Event Grid only, Azurite scans."""
+    """Return the blueprint of the trigger. Its source is a setting.
+
+    Flex Consumption takes blob events from Event Grid only. Azurite raises none, so its blobs are scanned.
+    """
     functions = func.Blueprint()
 
     @functions.blob_trigger(
@@ -19,8 +31,6 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         source=func.BlobSource(runtime.settings.blob_source),
     )
     async def finalize_job(blob: func.InputStream) -> None:
-        # The name, not the content, says which job: the content was written on a node.
-        name = str(blob.name).rsplit("/", 1)[-1]
-        await finalize(await runtime.ports(), name.removesuffix(".json"))
+        await finalize_blob(await runtime.ports(), str(blob.name))
 
     return functions

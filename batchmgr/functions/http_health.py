@@ -1,37 +1,42 @@
-"""HTTP trigger: whether batchmgr can do its work, without a key and without secrets in the answer."""
+"""HTTP trigger for the health check. It needs no key, and its answer holds no secret."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import BatchmgrError, ServiceNotFoundError
-from batchmgr.functions.http_responses import answer
+from batchmgr.errors import BatchmgrError, ServiceNotFoundError, SettingsError
+from batchmgr.functions.http_responses import json_response
 from batchmgr.ports import Ports
-from batchmgr.settings import SettingsError
 
 PROBE = "batchmgr-health-probe"
+"""The id of a Batch job that does not exist. To ask for it shows whether Azure Batch answers."""
+
+
+async def check_health(open_ports: Callable[[], Awaitable[Ports]]) -> func.HttpResponse:
+    """`GET /health`: 200 if settings, storage and Azure Batch are usable, else 503 and what is wrong."""
+    try:
+        ports = await open_ports()
+    except BatchmgrError as error:
+        what = "settings" if isinstance(error, SettingsError) else "storage"
+        return json_response({"status": "unhealthy", "checks": {what: str(error)}}, 503)
+    checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
+    healthy = all(state == "ok" for state in checks.values())
+    body = {
+        "status": "healthy" if healthy else "unhealthy",
+        "checks": checks,
+        "workloads": list(ports.workloads.names()),
+    }
+    return json_response(body, 200 if healthy else 503)
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The health check."""
+    """Return the blueprint of the health check."""
     functions = func.Blueprint()
 
     @functions.route("health", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     async def get_health(req: func.HttpRequest) -> func.HttpResponse:
-        try:
-            ports = await runtime.ports()
-        except BatchmgrError as error:
-            what = "settings" if isinstance(error, SettingsError) else "storage"
-            return answer({"status": "unhealthy", "checks": {what: str(error)}}, 503)
-        checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
-        healthy = all(state == "ok" for state in checks.values())
-        body = {
-            "status": "healthy" if healthy else "unhealthy",
-            "checks": checks,
-            "workloads": list(ports.workloads.names()),
-        }
-        return answer(body, 200 if healthy else 503)
+        return await check_health(runtime.ports)
 
     return functions
 

@@ -1,98 +1,101 @@
-"""HTTP triggers: jobs are taken, followed and cancelled."""
+"""HTTP triggers for jobs: accept, list, follow, cancel."""
 
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError
-from batchmgr.functions.http_responses import answer, answering, api_base, number, problem_answer
+from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number, problem_response
+from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import id_from_key, time_ordered_id
+from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
 from batchmgr.wire.job_message import decode_job
 
 MAX_BODY = 64 * 1024 * 1024
-RETRY_AFTER = {"Retry-After": "5"}
 TASK_STATES = ("active", "preparing", "running", "completed")
 
 
+async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`POST /jobs`: accept a job, and have it submitted."""
+    body = req.get_body()
+    if len(body) > MAX_BODY:
+        return problem_response(413, "The job can't be accepted", f"the body is larger than {MAX_BODY} bytes")
+    message = decode_job(body)
+    key = req.headers.get("idempotency-key", "")
+    job_id = message.job_id or (
+        id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
+    )
+    await check(ports, job_id, message)
+    record = await accept(ports, job_id, message)
+    if record.state is JobState.QUEUED:
+        await ports.queue.enqueue_submission(record.job_id)
+    reply = accepted(record, api_base(req))
+    return json_response(reply, 202, {"Location": reply["statusUri"], **RETRY_AFTER})
+
+
+async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs`: a page of jobs, in order of their ids."""
+    limit = number(req, "limit", 50, least=1, most=500)
+    records, after = await ports.jobs.list_records(limit, req.params.get("after", ""))
+    return json_response(job_list(records, api_base(req), limit, after))
+
+
+async def get_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs/{jobId}`: one job as it is now."""
+    record = (await ports.jobs.load(req.route_params["jobId"])).value
+    headers = None if record.state.is_final else RETRY_AFTER
+    return json_response(job(record, api_base(req)), headers=headers)
+
+
+async def get_result(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs/{jobId}/result`: 202 until the job has ended, then 200 with its outcome."""
+    record = (await ports.jobs.load(req.route_params["jobId"])).value
+    if record.state.is_final:
+        return json_response(outcome(record))
+    location = {"Location": f"{api_base(req)}/jobs/{record.job_id}/result"}
+    return json_response(accepted(record, api_base(req)), 202, {**location, **RETRY_AFTER})
+
+
+async def list_tasks(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs/{jobId}/tasks`: the job's tasks as Azure Batch has them now."""
+    state = req.params.get("state", "")
+    if state and state not in TASK_STATES:
+        raise InvalidJobError(f"must be one of {', '.join(TASK_STATES)}", field="state")
+    record = (await ports.jobs.load(req.route_params["jobId"])).value
+    if not record.in_batch:
+        return json_response(task_list([]))
+    tasks = [task async for task in ports.batch.list_tasks(record.job_id, state=state)]
+    return json_response(task_list(tasks))
+
+
+async def list_events(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs/{jobId}/events`: the job's events after a sequence number."""
+    after = number(req, "after", 0, least=0, most=10**10)
+    limit = number(req, "limit", 1000, least=1, most=10_000)
+    record = (await ports.jobs.load(req.route_params["jobId"])).value
+    return json_response(event_list(await ports.events.read(record.job_id, after, limit), after))
+
+
+async def cancel_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`POST /jobs/{jobId}/cancel`: cancel a job."""
+    record = await cancel(ports, req.route_params["jobId"])
+    return json_response(accepted(record, api_base(req)), 202, RETRY_AFTER)
+
+
+ROUTES = (
+    Route(method="POST", path="jobs", handler=create_job),
+    Route(method="GET", path="jobs", handler=list_jobs),
+    Route(method="GET", path="jobs/{jobId}", handler=get_job),
+    Route(method="GET", path="jobs/{jobId}/result", handler=get_result),
+    Route(method="GET", path="jobs/{jobId}/tasks", handler=list_tasks),
+    Route(method="GET", path="jobs/{jobId}/events", handler=list_events),
+    Route(method="POST", path="jobs/{jobId}/cancel", handler=cancel_job),
+)
+
+
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The HTTP API of jobs, by function key."""
-    functions = func.Blueprint()
-
-    @functions.route("jobs", methods=["POST"])
-    @answering
-    async def create_job(req: func.HttpRequest) -> func.HttpResponse:
-        body = req.get_body()
-        if len(body) > MAX_BODY:
-            return problem_answer(
-                413, "The job can't be accepted", f"the body is larger than {MAX_BODY} bytes"
-            )
-        ports = await runtime.ports()
-        message = decode_job(body)
-        key = req.headers.get("idempotency-key", "")
-        job_id = message.job_id or (
-            id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
-        )
-        await check(ports, job_id, message)
-        record = await accept(ports, job_id, message)
-        if record.state is JobState.QUEUED:
-            await ports.queue.request_submission(record.job_id)
-        reply = accepted(record, api_base(req))
-        return answer(reply, 202, {"Location": reply["statusUri"], **RETRY_AFTER})
-
-    @functions.route("jobs", methods=["GET"])
-    @answering
-    async def list_jobs(req: func.HttpRequest) -> func.HttpResponse:
-        limit = number(req, "limit", 50, least=1, most=500)
-        ports = await runtime.ports()
-        records, after = await ports.jobs.list_records(limit, req.params.get("after", ""))
-        return answer(job_list(records, api_base(req), limit, after))
-
-    @functions.route("jobs/{jobId}", methods=["GET"])
-    @answering
-    async def get_job(req: func.HttpRequest) -> func.HttpResponse:
-        ports = await runtime.ports()
-        found = await ports.jobs.load(req.route_params["jobId"])
-        headers = None if found.value.state.is_final else RETRY_AFTER
-        return answer(job(found.value, api_base(req)), headers=headers)
-
-    @functions.route("jobs/{jobId}/result", methods=["GET"])
-    @answering
-    async def get_result(req: func.HttpRequest) -> func.HttpResponse:
-        ports = await runtime.ports()
-        record = (await ports.jobs.load(req.route_params["jobId"])).value
-        if record.state.is_final:
-            return answer(outcome(record))
-        location = {"Location": f"{api_base(req)}/jobs/{record.job_id}/result"}
-        return answer(accepted(record, api_base(req)), 202, {**location, **RETRY_AFTER})
-
-    @functions.route("jobs/{jobId}/tasks", methods=["GET"])
-    @answering
-    async def list_tasks(req: func.HttpRequest) -> func.HttpResponse:
-        state = req.params.get("state", "")
-        if state and state not in TASK_STATES:
-            raise InvalidJobError(f"must be one of {', '.join(TASK_STATES)}", field="state")
-        ports = await runtime.ports()
-        record = (await ports.jobs.load(req.route_params["jobId"])).value
-        if not record.in_batch:
-            return answer(task_list([]))
-        return answer(task_list([task async for task in ports.batch.list_tasks(record.job_id, state=state)]))
-
-    @functions.route("jobs/{jobId}/events", methods=["GET"])
-    @answering
-    async def list_events(req: func.HttpRequest) -> func.HttpResponse:
-        after = number(req, "after", 0, least=0, most=10**10)
-        limit = number(req, "limit", 1000, least=1, most=10_000)
-        ports = await runtime.ports()
-        record = (await ports.jobs.load(req.route_params["jobId"])).value
-        return answer(event_list(await ports.events.read(record.job_id, after, limit), after))
-
-    @functions.route("jobs/{jobId}/cancel", methods=["POST"])
-    @answering
-    async def cancel_job(req: func.HttpRequest) -> func.HttpResponse:
-        record = await cancel(await runtime.ports(), req.route_params["jobId"])
-        return answer(accepted(record, api_base(req)), 202, RETRY_AFTER)
-
-    return functions
+    """Return the blueprint of these routes. Callers need a function key."""
+    return bind(runtime, ROUTES)

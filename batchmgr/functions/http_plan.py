@@ -1,39 +1,36 @@
-"""HTTP trigger: what a job would be, before anything runs."""
+"""HTTP trigger for previews: what a job would be, before anything runs."""
 
 import azure.functions as func
 import msgspec
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.functions.http_jobs import MAX_BODY
-from batchmgr.functions.http_responses import answer, answering, number, problem_answer
+from batchmgr.functions.http_responses import json_response, number, problem_response
+from batchmgr.functions.http_routes import Route, bind
 from batchmgr.plan.ids import id_from_key
-from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
+from batchmgr.ports import Ports
+from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
 from batchmgr.wire.job_message import decode_job
 
 
+async def plan_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`POST /plan`: preview a job. Nothing is stored, sent or created."""
+    body = req.get_body()
+    if len(body) > MAX_BODY:
+        return problem_response(413, "The job can't be planned", f"the body is larger than {MAX_BODY} bytes")
+    limit = number(req, "tasks", 10, least=0, most=1000)
+    message = decode_job(body)
+    key = req.headers.get("idempotency-key", "")
+    job_id = message.job_id or (id_from_key(key) if key else UNNAMED)
+    view = PreviewPorts(
+        storage=ports.storage,
+        workloads=ports.workloads,
+        default_pool_id=ports.default_pool_id,
+        check_callback=ports.callbacks.check,
+    )
+    return json_response(msgspec.to_builtins(await preview(view, job_id, message, limit)))
+
+
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The preview of jobs, by function key."""
-    functions = func.Blueprint()
-
-    @functions.route("plan", methods=["POST"])
-    @answering
-    async def plan_job(req: func.HttpRequest) -> func.HttpResponse:
-        body = req.get_body()
-        if len(body) > MAX_BODY:
-            return problem_answer(
-                413, "The job can't be planned", f"the body is larger than {MAX_BODY} bytes"
-            )
-        limit = number(req, "tasks", 10, least=0, most=1000)
-        ports = await runtime.ports()
-        message = decode_job(body)
-        key = req.headers.get("idempotency-key", "")
-        job_id = message.job_id or (id_from_key(key) if key else UNNAMED)
-        around = Surroundings(
-            storage=ports.storage,
-            workloads=ports.workloads,
-            default_pool_id=ports.default_pool_id,
-            check_callback=ports.callbacks.check,
-        )
-        return answer(msgspec.to_builtins(await preview(around, job_id, message, limit)))
-
-    return functions
+    """Return the blueprint of the preview. Callers need a function key."""
+    return bind(runtime, [Route(method="POST", path="plan", handler=plan_job)])

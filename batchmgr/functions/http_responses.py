@@ -1,8 +1,7 @@
-"""HTTP answers: JSON out, and every error of batchmgr as a problem document (RFC 9457)."""
+"""HTTP responses: JSON, and problem documents (RFC 9457) for batchmgr's errors."""
 
-import functools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -16,14 +15,15 @@ from batchmgr.errors import (
     JobNotFoundError,
     ServiceBusyError,
     ServiceNotFoundError,
+    SettingsError,
 )
-from batchmgr.settings import SettingsError
-from batchmgr.wire.job_answers import problem
+from batchmgr.wire.problem_document import problem_document
 
 logger = logging.getLogger(__name__)
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "5"}
 STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
     (InvalidJobError, 400, "The job can't be accepted"),
     (JobNotFoundError, 404, "No such job"),
@@ -34,39 +34,35 @@ STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
     (ServiceBusyError, 503, "A service is busy"),
     (BatchmgrError, 502, "A service refused"),
 )
-
-Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
-
-
-def answering(handler: Handler) -> Handler:
-    """Answer errors of batchmgr with a problem document. Others are bugs, and stay a 500."""
-
-    @functools.wraps(handler)
-    async def answered(req: func.HttpRequest) -> func.HttpResponse:
-        try:
-            return await handler(req)
-        except BatchmgrError as error:
-            return _problem(error)
-
-    return answered
+"""The status and title for each type of error. The first type that fits counts."""
 
 
-def answer(
+def json_response(
     body: Mapping[str, object], status: int = 200, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
-    """A JSON answer."""
+    """Return a JSON response."""
     return func.HttpResponse(msgspec.json.encode(body), status_code=status, headers=headers, mimetype=JSON)
 
 
-def problem_answer(status: int, title: str, detail: str, *, field: str = "") -> func.HttpResponse:
-    """A problem document."""
-    headers = {"Retry-After": "5"} if status == 503 else None
-    body = msgspec.json.encode(problem(status, title, detail, field=field))
+def error_response(error: BatchmgrError) -> func.HttpResponse:
+    """Return the problem document of an error, with the status of its type."""
+    status, title = next((s, t) for kind, s, t in STATUSES if isinstance(error, kind))
+    if status >= 500:
+        logger.warning("%s: %s", title, error)
+    if isinstance(error, InvalidJobError):
+        return problem_response(status, title, error.reason, field=error.field)
+    return problem_response(status, title, str(error))
+
+
+def problem_response(status: int, title: str, detail: str, *, field: str = "") -> func.HttpResponse:
+    """Return a problem document. Status 503 comes with a `Retry-After` header."""
+    headers = RETRY_AFTER if status == 503 else None
+    body = msgspec.json.encode(problem_document(status, title, detail, field=field))
     return func.HttpResponse(body, status_code=status, headers=headers, mimetype=PROBLEM)
 
 
 def api_base(req: func.HttpRequest) -> str:
-    """The URL of the API as the caller reached it, such as `https://host/api`."""
+    """Return the URL of the API as the caller has reached it, such as `https://host/api`."""
     parts = urlsplit(req.url)
     scheme = req.headers.get("x-forwarded-proto", parts.scheme).split(",")[0].strip()
     prefix = parts.path.partition("/jobs")[0]
@@ -74,17 +70,8 @@ def api_base(req: func.HttpRequest) -> str:
 
 
 def number(req: func.HttpRequest, name: str, default: int, *, least: int, most: int) -> int:
-    """A whole number from the query. InvalidJobError that names it, if it is none or out of range."""
+    """Return a whole number from the query. Raise InvalidJobError, which names it, if it is out of range."""
     text = req.params.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= most):
         raise InvalidJobError(f"must be a whole number from {least} to {most}", field=name)
     return int(text)
-
-
-def _problem(error: BatchmgrError) -> func.HttpResponse:
-    status, title = next((s, t) for kind, s, t in STATUSES if isinstance(error, kind))
-    if status >= 500:
-        logger.warning("%s: %s", title, error)
-    if isinstance(error, InvalidJobError):
-        return problem_answer(status, title, error.reason, field=error.field)
-    return problem_answer(status, title, str(error))

@@ -1,23 +1,28 @@
-"""Queue trigger: a callback that was put off is tried again."""
+"""Queue trigger for callbacks: try again to deliver one that an earlier attempt could not."""
 
 import azure.functions as func
 
 from batchmgr.adapters.storage_queues import CALLBACKS
 from batchmgr.bootstrap import Runtime
+from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.job_message import JobReference, decode
 
 
+async def retry_callback(ports: Ports, body: bytes) -> None:
+    """Deliver the callback of the job that the message refers to."""
+    await deliver(ports, decode(body, JobReference).stored_job_id)
+
+
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The queue trigger on callbacks."""
+    """Return the blueprint of the queue trigger."""
     functions = func.Blueprint()
 
     @functions.queue_trigger(
         arg_name="message", queue_name=CALLBACKS, connection=STORAGE, data_type=func.DataType.BINARY
     )
     async def deliver_callback(message: func.QueueMessage) -> None:
-        reference = decode(message.get_body(), JobReference)
-        await deliver(await runtime.ports(), reference.stored_job_id)
+        await retry_callback(await runtime.ports(), message.get_body())
 
     return functions

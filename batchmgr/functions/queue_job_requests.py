@@ -1,4 +1,4 @@
-"""Queue trigger: a job request becomes a job, and the job is submitted."""
+"""Queue trigger for job requests: accept the job of a message, and submit it."""
 
 import logging
 
@@ -18,22 +18,11 @@ from batchmgr.wire.job_message import JobReference, decode_queue_message
 logger = logging.getLogger(__name__)
 
 
-def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The queue trigger on job requests."""
-    functions = func.Blueprint()
+async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
+    """Accept and submit the job of one queue message. A message that can't be used is refused, not raised.
 
-    # Binary: of a text, the host would take properties such as `id` for the message's own.
-    @functions.queue_trigger(
-        arg_name="message", queue_name=JOB_REQUESTS, connection=STORAGE, data_type=func.DataType.BINARY
-    )
-    async def submit_job(message: func.QueueMessage) -> None:
-        await take(await runtime.ports(), message.get_body(), id_from_message(str(message.id)))
-
-    return functions
-
-
-async def take(ports: Ports, body: bytes, fallback_id: str) -> None:
-    """Accept and submit what one message of the queue asks for. What can't be is refused, not raised."""
+    `fallback_id` is the job id of a message that has no `jobId`.
+    """
     try:
         message = decode_queue_message(body)
         if isinstance(message, JobReference):
@@ -44,8 +33,23 @@ async def take(ports: Ports, body: bytes, fallback_id: str) -> None:
             job_id = (await accept(ports, job_id, message)).job_id
         await submit(ports, job_id)
     except InvalidJobError as error:
-        told = await refuse(ports, body, error, fallback_id)
-        logger.warning("job request refused (%s): %s", "rejected" if told else "kept as poison", error)
+        is_recorded = await refuse(ports, body, error, fallback_id)
+        where = "rejected" if is_recorded else "sent to the poison queue"
+        logger.warning("job request %s: %s", where, error)
     except (JobConflictError, JobNotFoundError) as error:
-        await ports.queue.keep_poison(body)
-        logger.warning("job request kept as poison: %s", error)
+        await ports.queue.dead_letter_request(body)
+        logger.warning("job request sent to the poison queue: %s", error)
+
+
+def blueprint(runtime: Runtime) -> func.Blueprint:
+    """Return the blueprint of the queue trigger."""
+    functions = func.Blueprint()
+
+    # Binary, because of a text the host would take properties such as `id` for those of the queue message.
+    @functions.queue_trigger(
+        arg_name="message", queue_name=JOB_REQUESTS, connection=STORAGE, data_type=func.DataType.BINARY
+    )
+    async def submit_job(message: func.QueueMessage) -> None:
+        await take_request(await runtime.ports(), message.get_body(), id_from_message(str(message.id)))
+
+    return functions

@@ -1,4 +1,4 @@
-"""Timer trigger: active jobs are polled."""
+"""Timer trigger: poll the active jobs."""
 
 import azure.functions as func
 
@@ -7,7 +7,7 @@ from batchmgr.usecases.poll import poll
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
-    """The timer."""
+    """Return the blueprint of the timer."""
     functions = func.Blueprint()
 
     @functions.timer_trigger(arg_name="timer", schedule="%BATCHMGR_POLL_SCHEDULE%", use_monitor=False)

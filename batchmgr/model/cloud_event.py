@@ -8,10 +8,10 @@ SOURCE = "/batchmgr"
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One CloudEvent. Two events with one `id` are the same event told twice.
+    """One CloudEvent. Two events with the same `id` are the same event, published twice.
 
-    `sequence` follows the CloudEvents sequence extension: a string that sorts as it counts, ten digits, empty
-    until the event is in its job's log.
+    `sequence` follows the CloudEvents sequence extension: ten digits, so that the order of the strings is the
+    order of the numbers. It is empty until the event is in its job's log.
     """
 
     id: str
@@ -25,5 +25,5 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     datacontenttype: str = "application/json"
 
     def numbered(self, number: int) -> "Event":
-        """The event with its place in the job's sequence, counted from 1."""
+        """Return the event with its place in the job's log, counted from 1."""
         return msgspec.structs.replace(self, sequence=f"{number:010d}")

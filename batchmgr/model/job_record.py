@@ -1,11 +1,17 @@
-"""The job record: the one thing batchmgr remembers of a job. Saved as JSON, guarded by its ETag."""
+"""The job record: everything that batchmgr remembers about one job.
 
-from collections.abc import Mapping
+The job store keeps it as JSON and guards it by its ETag. A record never changes: each method below returns a
+changed copy, and says what has happened to the job. A change of state that `job_states` does not allow raises
+IllegalTransitionError.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Self
 
 import msgspec
+from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
@@ -15,7 +21,11 @@ from batchmgr.model.task_progress import TaskResult
 
 
 class CallbackState(StrEnum):
-    """How far the callback of a finished job has come."""
+    """How far the delivery of a job's callback has come.
+
+    `pending`: an attempt is due, now or later. `sending`: an attempt is under way. `delivered`: the receiver
+    has accepted the callback. `dead`: batchmgr has given up.
+    """
 
     PENDING = "pending"
     SENDING = "sending"
@@ -24,7 +34,7 @@ class CallbackState(StrEnum):
 
 
 class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The delivery of the callback. The URI is a secret and stays in the stored request."""
+    """The delivery of the callback. The URI is a secret: it is kept in the stored request only."""
 
     state: CallbackState
     attempts: int
@@ -33,11 +43,14 @@ class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
 
 
 DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
-"""A callback that nobody has tried to deliver yet."""
+"""A callback that has not been attempted yet."""
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why a job did not succeed: one code, and one sentence that says what to do."""
+    """Why a job did not succeed: a code for programs, and a sentence for people.
+
+    `field` is the field of the job message that is wrong, if one is.
+    """
 
     code: str
     message: str
@@ -45,7 +58,7 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
 
 class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """A task that failed, as the outcome lists it."""
+    """A task that failed, and why."""
 
     task_id: str
     display_name: str = ""
@@ -54,18 +67,19 @@ class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A file that the job has left in storage. The URI carries no signature."""
+    """A file that the job left in storage. The URI is not signed."""
 
     name: str
     uri: str
 
 
 class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the tasks' state transitions.
+    """How far the poller has read the state transitions of the job's tasks.
 
-    `seen` holds, with their times, the fingerprints inside the overlap before `until`, so that a transition
-    that becomes visible late is told, and none is told twice. `completed` counts the completed tasks told,
-    `reruns` holds what was told of tasks that were run again and are not completed.
+    `until` is the time of the newest transition that was read. `seen` holds the fingerprints of the snapshots
+    that were read within the overlap before `until`, with their times: a transition that becomes visible late
+    is then still published, and none is published twice. `completed` counts the completed tasks that were
+    published. `reruns` holds the published retries and requeues of tasks that have not completed yet.
     """
 
     until: datetime | None = None
@@ -74,27 +88,63 @@ class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     reruns: dict[str, Reruns] = {}
 
 
-class ToldReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A report that was told."""
+class SeenReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A progress report that was published."""
 
     time: datetime
     sequence: str
 
 
 class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the tasks' reports.
+    """How far the poller has read the progress reports of the job's tasks.
 
-    `seen` holds, for the tasks that reported inside the overlap before `until`, the report that was told;
-    `results` a key for the result of each task that has published one.
+    `seen` holds, by task id, the newest published report of each task that reported within the overlap before
+    `until`. `results` holds, by task id, a key of the result that the task has published.
     """
 
     until: datetime | None = None
-    seen: dict[str, ToldReport] = {}
+    seen: dict[str, SeenReport] = {}
     results: dict[str, str] = {}
 
 
+class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """How far the submission of a job has come. It means nothing once the job is running.
+
+    `attempts` counts how often a busy service has put the submission off; `retry_at` is when the next attempt
+    is due. `awaits_tasks`: the job manager task is on its node, and has not planned the job's tasks yet.
+    """
+
+    attempts: int = 0
+    retry_at: datetime | None = None
+    awaits_tasks: bool = False
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What batchmgr knows about the tasks of a job that is running, or has run.
+
+    `total` counts all Batch tasks of the job, batchmgr's own among them. `can_report`: tasks may report
+    progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not written
+    yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks` are those
+    that were diagnosed.
+    """
+
+    total: int = 0
+    counts: TaskCounts = TaskCounts()
+    cursor: PollCursor = PollCursor()
+    report_cursor: ReportCursor = ReportCursor()
+    can_report: bool = False
+    manifest_due: bool = False
+    finalize_released: bool = False
+    failed_tasks: tuple[FailedTask, ...] = ()
+
+
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Everything batchmgr keeps about one job. Truth about its tasks stays in Azure Batch."""
+    """Everything that batchmgr remembers about one job. What its tasks do is Azure Batch's to say.
+
+    `digest` is the digest of the job message. `in_batch`: the Batch job has been created. `outbox` holds the
+    events that were saved with the last change and are not published yet; `events_offset` is the length in
+    bytes of the event log up to the last event that was published.
+    """
 
     job_id: str
     state: JobState
@@ -106,50 +156,125 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     metadata: dict[str, str] = {}
     notify: tuple[str, ...] = ()
     has_callback: bool = False
-    total: int = 0
-    counts: TaskCounts = TaskCounts()
-    cursor: PollCursor = PollCursor()
-    reported: ReportCursor = ReportCursor()
-    attempts: int = 0
-    retry_at: datetime | None = None
     cancel_requested: bool = False
     in_batch: bool = False
-    awaits_tasks: bool = False
-    finalize_released: bool = False
-    can_report: bool = False
-    owes_manifest: bool = False
+    submission: Submission = Submission()
+    run: Run = Run()
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     error: JobError | None = None
-    failed_tasks: tuple[FailedTask, ...] = ()
     results: tuple[ResultFile, ...] = ()
     task_results: tuple[TaskResult, ...] = ()
     callback: CallbackStatus | None = None
 
-    def is_quiet_for(self, pause: timedelta, now: datetime) -> bool:
-        """Whether nothing has been heard of the job for `pause`, and nothing is due later."""
-        return now - max(self.updated_at, self.retry_at or self.updated_at) > pause
+    def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
+        """Return whether the record has not changed for `pause`, and no retry is due later."""
+        return now - max(self.updated_at, self.submission.retry_at or self.updated_at) > pause
 
-    def advance(self, to: JobState, now: datetime, **changes: Any) -> "JobRecord":
-        """The record in its next state. Raises IllegalTransitionError where the table does not allow it."""
-        if not may_follow(self.state, to):
-            raise IllegalTransitionError(self.job_id, self.state, to)
-        return self.change(now, state=to, **changes)
+    def with_outbox(self, events: Sequence[Event]) -> Self:
+        """Return the record with these events to publish, in place of any others."""
+        return replace(self, outbox=tuple(events))
 
-    def change(self, now: datetime, **changes: Any) -> "JobRecord":
-        """The record with other values, in the same state."""
-        return msgspec.structs.replace(self, updated_at=now, **changes)
+    def published(self, *, events_offset: int) -> Self:
+        """Return the record with an empty outbox: its events are in the log, which is this long."""
+        return replace(self, outbox=(), events_offset=events_offset)
+
+    def submitting(self, now: datetime) -> Self:
+        """Return the record of a job whose submission begins."""
+        return self._in_state(JobState.SUBMITTING, now)
+
+    def put_off(self, now: datetime, *, until: datetime) -> Self:
+        """Return the record of a job whose submission is tried again at `until`."""
+        submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
+        return replace(self, updated_at=now, submission=submission)
+
+    def resubmitted(self, now: datetime) -> Self:
+        """Return the record of a job whose submission is to be tried again now."""
+        return replace(self, updated_at=now, submission=replace(self.submission, retry_at=None))
+
+    def awaiting_tasks(self, now: datetime) -> Self:
+        """Return the record of a job whose job manager task is in Azure Batch, and plans the tasks."""
+        submission = replace(self.submission, awaits_tasks=True)
+        return replace(self, updated_at=now, in_batch=True, submission=submission)
+
+    def planned_on_node(self, now: datetime) -> Self:
+        """Return the record of a job whose job manager task has ended: its submission can continue."""
+        return replace(self, updated_at=now, submission=replace(self.submission, awaits_tasks=False))
+
+    def submitted(self, now: datetime, *, total: int, can_report: bool, manifest_due: bool) -> Self:
+        """Return the record of a job whose tasks are all in Azure Batch: it is running."""
+        run = replace(self.run, total=total, can_report=can_report, manifest_due=manifest_due)
+        running = self._in_state(JobState.RUNNING, now)
+        return replace(running, in_batch=True, submission=Submission(), run=run)
+
+    def tasks_observed(self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask]) -> Self:
+        """Return the record with another cursor, and with these failed tasks besides the known ones."""
+        run = replace(self.run, cursor=cursor, failed_tasks=(*self.run.failed_tasks, *failed))
+        return replace(self, updated_at=now, run=run)
+
+    def counted(self, now: datetime, counts: TaskCounts) -> Self:
+        """Return the record with other task counts."""
+        return replace(self, updated_at=now, run=replace(self.run, counts=counts))
+
+    def reports_observed(self, now: datetime, *, cursor: ReportCursor) -> Self:
+        """Return the record with another cursor in the progress reports."""
+        return replace(self, updated_at=now, run=replace(self.run, report_cursor=cursor))
+
+    def manifest_written(self, now: datetime) -> Self:
+        """Return the record of a job whose manifest is written."""
+        return replace(self, updated_at=now, run=replace(self.run, manifest_due=False))
+
+    def finalize_task_released(self, now: datetime) -> Self:
+        """Return the record of a job whose FinalizeTask was added again, without dependencies."""
+        return replace(self, updated_at=now, run=replace(self.run, finalize_released=True))
+
+    def cancellation_requested(self, now: datetime) -> Self:
+        """Return the record of a job that somebody has asked to cancel."""
+        return replace(self, updated_at=now, cancel_requested=True)
+
+    def finalizing(self, now: datetime) -> Self:
+        """Return the record of a job whose tasks are over, while its outcome is worked out."""
+        return self._in_state(JobState.FINALIZING, now)
+
+    def ended(
+        self,
+        now: datetime,
+        state: JobState,
+        *,
+        error: JobError | None,
+        failed_tasks: Sequence[FailedTask] = (),
+        results: Sequence[ResultFile] = (),
+        task_results: Sequence[TaskResult] = (),
+    ) -> Self:
+        """Return the record of a job that has ended in `state`. Its callback is due, if it has one."""
+        return replace(
+            self._in_state(state, now),
+            error=error,
+            run=replace(self.run, failed_tasks=tuple(failed_tasks)),
+            results=tuple(results),
+            task_results=tuple(task_results),
+            callback=DUE if self.has_callback else None,
+        )
+
+    def with_callback(self, status: CallbackStatus, *, updated_at: datetime) -> Self:
+        """Return the record with another status of its callback."""
+        return replace(self, updated_at=updated_at, callback=status)
 
     def summary(self) -> Mapping[str, object]:
-        """What events say of the job besides its state."""
+        """Return what a job event says about the job, as JSON values."""
         facts: dict[str, object] = {
             "jobId": self.job_id,
             "state": self.state.value,
             "workload": self.workload,
         }
-        if self.total:
-            facts["total"] = self.total
-            facts["counts"] = msgspec.to_builtins(self.counts)
+        if self.run.total:
+            facts["total"] = self.run.total
+            facts["counts"] = msgspec.to_builtins(self.run.counts)
         if self.error is not None:
             facts["error"] = msgspec.to_builtins(self.error)
         return facts
+
+    def _in_state(self, state: JobState, now: datetime) -> Self:
+        if not may_follow(self.state, state):
+            raise IllegalTransitionError(self.job_id, self.state, state)
+        return replace(self, state=state, updated_at=now)

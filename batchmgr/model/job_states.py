@@ -1,10 +1,17 @@
-"""The states of a job in batchmgr, and which may follow which: one table, no I/O, no clock."""
+"""The states of a job, and the table of which state may follow which."""
 
 from enum import StrEnum
 
 
 class JobState(StrEnum):
-    """Where a job is on its way. The last six are ends: nothing follows them."""
+    """The state of a job in batchmgr. The last six are final: no state follows them.
+
+    `queued`: accepted, not in Azure Batch yet. `submitting`: the Batch job and its tasks are being added.
+    `running`: all tasks are in Azure Batch. `finalizing`: the tasks are over, and the outcome is worked out.
+    `succeeded`: every task succeeded. `partial`: some tasks succeeded, not all. `failed`: no task succeeded,
+    the FinalizeTask failed, or the Batch job was lost. `cancelled`: somebody asked for it. `timed_out`: the
+    job took longer than its maxWallClockTime. `rejected`: the job never ran, because it can't.
+    """
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -19,7 +26,7 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the job has come to its end."""
+        """Return whether the job has ended."""
         return not TRANSITIONS[self]
 
 
@@ -40,5 +47,5 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 
 
 def may_follow(source: JobState, target: JobState) -> bool:
-    """Whether a job in `source` may become `target`."""
+    """Return whether a job in `source` may become `target`."""
     return target in TRANSITIONS[source]

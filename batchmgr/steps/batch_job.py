@@ -1,13 +1,25 @@
-"""Ownership: a Batch job of the right id is touched only if batchmgr made it, for this very content."""
+"""The Batch job behind a record: find it, read its end, terminate it.
+
+A Batch job with the right id is used only if batchmgr created it for the same job message: its metadata holds
+the message's digest.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
 
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob
+from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.outcome import finalize_task
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports
+
+END_PAUSES = tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.4, 0.8, 1.6, 3, 5, 9))
+"""Pauses while waiting for a Batch job or a FinalizeTask that is just ending. After them the poller looks."""
 
 
 async def find_own_job(ports: Ports, record: JobRecord) -> BatchJob | None:
-    """The Batch job that was made for this record, or None: it isn't there, or it is somebody else's."""
+    """Return the Batch job that was created for this record; None if it does not exist or is another's."""
     try:
         batch_job = await ports.batch.get_job(record.job_id)
     except ServiceNotFoundError:
@@ -16,6 +28,49 @@ async def find_own_job(ports: Ports, record: JobRecord) -> BatchJob | None:
 
 
 async def terminate_own_job(ports: Ports, record: JobRecord, reason: str) -> None:
-    """End the Batch job that was made for this record, if there is one."""
+    """Terminate the Batch job that was created for this record, if there is one."""
     if await find_own_job(ports, record) is not None:
         await ports.batch.terminate_job(record.job_id, reason)
+
+
+def has_ended(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]) -> bool:
+    """Return whether the job's tasks are all over, so that the job can be finalized."""
+    if record.cancel_requested:
+        return True
+    if batch_job is None:
+        return record.in_batch  # a job that never was in Azure Batch is still to be created there
+    if batch_job.is_over:
+        return True
+    final = finalize_task(tasks)
+    return final is not None and final.state == "completed"
+
+
+async def read_batch_job(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
+    """Return the Batch job and its tasks. If it is just ending, wait up to 20 seconds for its end.
+
+    The job is None if it is not in Azure Batch.
+    """
+    try:
+        for pause in END_PAUSES:
+            if not await _is_ending(ports, record):
+                break
+            await ports.clock.sleep(pause)
+        batch_job = await find_own_job(ports, record)
+        if batch_job is None:
+            return None, []
+        # The tasks are read after the job: once the job is over, they no longer change.
+        return batch_job, [task async for task in ports.batch.list_tasks(record.job_id)]
+    except ServiceNotFoundError:
+        return None, []
+
+
+async def _is_ending(ports: Ports, record: JobRecord) -> bool:
+    """Return whether the job is being terminated, or its FinalizeTask is still uploading its files."""
+    batch_job = await find_own_job(ports, record)
+    if batch_job is None or batch_job.is_over:
+        return batch_job is not None and batch_job.state != "completed"
+    try:
+        final = await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)
+    except ServiceNotFoundError:
+        return False
+    return final.state in {"preparing", "running"}

@@ -1,9 +1,9 @@
-"""Expand: the tasks that a `taskFactory` stands for are put into the message, so that it can be planned.
+"""A taskFactory becomes the tasks of its message, so that the job can be planned.
 
-A sweep always gives the same tasks. Blobs come and go: so the tasks that a job has for its blobs are found
-out once, when it is submitted, and kept; whoever plans the job later plans what is kept. Nothing is in Azure
-Batch before that, so whoever is interrupted between finding and keeping leaves nothing behind, and of two who
-find different blobs both go on with what was kept first.
+A sweep gives the same tasks each time. Blobs come and go: the tasks of a taskPerFile factory are listed once,
+when the job is submitted, and stored. Every later step plans the stored tasks. If two processes list
+different blobs at the same time, both use the tasks that were stored first. Nothing is in Azure Batch before
+that, so a process that dies in between leaves nothing behind.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from batchmgr.wire.task_message import JobTasks
 
 
 async def expand(ports: Ports, job_id: str, message: JobMessage) -> JobMessage:
-    """The message with its tasks, which from now on stay what they are. For submission.
+    """Return the message with its tasks, and store those that come from blobs. For submission.
 
-    Raises InvalidJobError for a factory that makes none, or none that can be.
+    Raise InvalidJobError for a factory that yields no tasks, or tasks that can't be.
     """
     if not isinstance(message.task_factory, TaskPerFile):
         return await _with_sweep(message)
@@ -35,19 +35,19 @@ async def expand(ports: Ports, job_id: str, message: JobMessage) -> JobMessage:
         return kept
     found = await expand_found(ports.storage, message)
     body = await asyncio.to_thread(msgspec.json.encode, JobTasks(tasks=found.tasks))
-    return await _with_kept(message, await ports.jobs.save_tasks(job_id, body))
+    return await _with_stored(message, await ports.jobs.save_tasks(job_id, body))
 
 
 async def expand_kept(ports: Ports, job_id: str, message: JobMessage) -> JobMessage | None:
-    """The message with the tasks that the job has; None if it was never submitted. For finalization."""
+    """Return the message with the tasks that `expand` has stored; None if the job was never submitted."""
     if not isinstance(message.task_factory, TaskPerFile):
         return await _with_sweep(message)
     body = await ports.jobs.load_tasks(job_id)
-    return None if body is None else await _with_kept(message, body)
+    return None if body is None else await _with_stored(message, body)
 
 
 async def expand_found(storage: NodeStorageView, message: JobMessage) -> JobMessage:
-    """The message with a task for each blob that is there now. Nothing is kept."""
+    """Return the message with a task for each blob that exists now. Nothing is stored."""
     factory = message.task_factory
     if not isinstance(factory, TaskPerFile):
         return await _with_sweep(message)
@@ -56,14 +56,17 @@ async def expand_found(storage: NodeStorageView, message: JobMessage) -> JobMess
 
 
 def expand_provisionally(message: JobMessage) -> JobMessage:
-    """The message with its tasks, or with one for a blob made up, to see whether the factory can be used."""
+    """Return the message with its tasks. An invented blob stands for the real ones, which are not listed.
+
+    This shows at acceptance whether the factory can be used at all.
+    """
     if isinstance(message.task_factory, TaskPerFile):
         return replace(message, tasks=file_tasks(message.task_factory, [STAND_IN]))
     return expand_sweep(message)
 
 
 def expand_sweep(message: JobMessage) -> JobMessage:
-    """The message with the tasks of its sweep; any other message as it is."""
+    """Return the message with the tasks of its sweep; any other message unchanged."""
     if message.task_factory is None or isinstance(message.task_factory, TaskPerFile):
         return message
     return replace(message, tasks=sweep_tasks(message.task_factory))
@@ -73,9 +76,9 @@ async def _with_sweep(message: JobMessage) -> JobMessage:
     return message if message.task_factory is None else await asyncio.to_thread(expand_sweep, message)
 
 
-async def _with_kept(message: JobMessage, body: bytes) -> JobMessage:
-    kept = await asyncio.to_thread(msgspec.json.decode, body, type=JobTasks)
-    return replace(message, tasks=kept.tasks)
+async def _with_stored(message: JobMessage, body: bytes) -> JobMessage:
+    stored = await asyncio.to_thread(msgspec.json.decode, body, type=JobTasks)
+    return replace(message, tasks=stored.tasks)
 
 
 async def _find(storage: NodeStorageView, source: BlobSource) -> list[SourceBlob]:

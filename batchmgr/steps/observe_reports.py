@@ -1,7 +1,7 @@
-"""Report: what tasks tell of themselves while they run becomes events, and their results the job's output.
+"""What tasks report while they run becomes events, and their results become part of the job's outcome.
 
-A task writes one small blob over and over. One listing tells of all of them, and a cursor in the record of
-what was told already.
+A task writes one small blob, again and again. One listing reads the reports of all tasks; a cursor in the
+record says which were published.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, ReportCursor, ToldReport
+from batchmgr.model.job_record import JobRecord, ReportCursor, SeenReport
 from batchmgr.model.task_progress import TaskReport, TaskResult
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports, Versioned
@@ -20,21 +20,21 @@ from batchmgr.wire.events import report_event, result_event
 from batchmgr.workload.progress_reporter import MAX_RESULT_BYTES as MAX_ONE_RESULT_BYTES
 
 OVERLAP = timedelta(seconds=5)
-"""How far before the newest known report the next reading begins: the service counts in seconds."""
+"""How far before the newest known report a poll begins to read: storage counts in whole seconds."""
 
 REPORTS_AT_ONCE = 250
-"""How many reports one change of the record tells of: the events travel in the record."""
+"""How many reports one change of the record covers, at most: their events are saved in the record."""
 
 MAX_RESULTS = 100
 MAX_RESULT_BYTES = 64 * 1024
-"""How many results, and how much of them, a job's output holds; tasks keep the rest in files."""
+"""How many results a job's outcome holds, and how many bytes of JSON. Tasks keep more than that in files."""
 
 
 async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
-    """Tell what the tasks have reported and was not told yet."""
-    if not job.value.can_report:
+    """Publish what the tasks have reported and was not published yet."""
+    if not job.value.run.can_report:
         return job
-    cursor = job.value.reported
+    cursor = job.value.run.report_cursor
     fresh = [
         report
         for report in await ports.files.reports(job.value.job_id)
@@ -45,17 +45,18 @@ async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[
     for start in range(0, len(fresh), REPORTS_AT_ONCE):
         some = fresh[start : start + REPORTS_AT_ONCE]
         events = await _events(ports, job.value, some)
-        record = job.value.change(ports.clock.now(), reported=_advanced(job.value.reported, some))
+        advanced = _advanced(job.value.run.report_cursor, some)
+        record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
         job = await commit(ports, job, record, events)
     return job
 
 
 async def task_results(ports: Ports, record: JobRecord) -> tuple[TaskResult, ...]:
-    """The results that tasks have published, in order of their ids, as many as the job's output holds."""
-    if not record.can_report:
+    """Return the results that tasks have published, in order of their ids, as many as the outcome holds."""
+    if not record.run.can_report:
         return ()
-    told = sorted(record.reported.results, key=lambda task_id: (len(task_id), task_id))
-    results = await asyncio.gather(*(_result(ports, record.job_id, task_id) for task_id in told))
+    published = sorted(record.run.report_cursor.results, key=lambda task_id: (len(task_id), task_id))
+    results = await asyncio.gather(*(_result(ports, record.job_id, task_id) for task_id in published))
     room = MAX_RESULT_BYTES
     kept = []
     for result in results:
@@ -68,7 +69,7 @@ async def task_results(ports: Ports, record: JobRecord) -> tuple[TaskResult, ...
 
 async def _events(ports: Ports, record: JobRecord, reports: Sequence[TaskReport]) -> list[Event]:
     events = []
-    known = dict(record.reported.results)
+    known = dict(record.run.report_cursor.results)
     for report in reports:
         if report.fraction is not None:
             events.append(report_event(record.job_id, report))
@@ -89,14 +90,14 @@ async def _result(ports: Ports, job_id: str, task_id: str) -> TaskResult | None:
         return None
     result = content.get("result") if isinstance(content, dict) else None
     if not isinstance(result, dict) or len(msgspec.json.encode(result)) > MAX_ONE_RESULT_BYTES:
-        return None  # not what a workload's task leaves
+        return None  # the programming model has not written this
     return TaskResult(task_id=task_id, result=result)
 
 
 def _advanced(cursor: ReportCursor, reports: Sequence[TaskReport]) -> ReportCursor:
-    told = {report.task_id: ToldReport(time=report.time, sequence=report.sequence) for report in reports}
-    seen = cursor.seen | told
-    # Time must not go back, whatever the order in which storage shows reports: some would be told again.
+    fresh = {report.task_id: SeenReport(time=report.time, sequence=report.sequence) for report in reports}
+    seen = cursor.seen | fresh
+    # The cursor must not go back, in whatever order storage lists the reports: some would be published twice.
     until = max(*(report.time for report in reports), cursor.until or reports[0].time)
     recent = {task_id: report for task_id, report in seen.items() if report.time >= until - OVERLAP}
     results = dict(cursor.results)

@@ -1,4 +1,4 @@
-"""Observe: what Azure Batch says of a job's tasks becomes events, each once, and a cursor in the record."""
+"""What Azure Batch says about a job's tasks becomes events, each once, and a cursor in the record."""
 
 import asyncio
 import sys
@@ -17,68 +17,66 @@ from batchmgr.steps.outbox import commit
 from batchmgr.wire.events import progress_event, task_events
 
 OVERLAP = timedelta(seconds=10)
-"""How far before the newest known transition the next reading begins: some become visible late."""
+"""How far before the newest known transition a poll begins to read: some transitions become visible late."""
 
 TASKS_AT_ONCE = 250
-"""How many tasks one change of the record tells of: the events travel in the record."""
+"""How many tasks one change of the record covers, at most: their events are saved in the record."""
 
 
 def read_from(record: JobRecord) -> datetime | None:
-    """The state transition time from which tasks have to be read again; None for all."""
-    return record.cursor.until - OVERLAP if record.cursor.until else None
+    """Return the state transition time from which tasks have to be read again; None for all tasks."""
+    return record.run.cursor.until - OVERLAP if record.run.cursor.until else None
 
 
 async def observe(
     ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
-    """Tell what these snapshots say and was not told yet."""
-    return await _tell(ports, job, _unseen(job.value.cursor, tasks), counts)
+    """Publish what these snapshots show and was not published yet."""
+    return await _publish(ports, job, _unseen(job.value.run.cursor, tasks), counts)
 
 
 async def observe_end(
     ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
-    """Tell the rest, from all the tasks of a job at its end.
+    """Publish the rest, from all the tasks of a job that has ended.
 
-    Usually that is what came after the cursor. Where the numbers don't agree, a transition became visible too
-    late for it: then the log says what is missing.
+    Usually the rest is what came after the cursor. If the number of completed tasks does not agree, a
+    transition became visible too late for the cursor; then the event log shows which events are missing.
     """
     since = read_from(job.value)
+    cursor = job.value.run.cursor
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
-    rest = _unseen(job.value.cursor, recent)
-    told: set[str] = set()
-    if job.value.cursor.completed + sum(task.state == "completed" for task in rest) != counts.completed:
+    rest = _unseen(cursor, recent)
+    published: set[str] = set()
+    if cursor.completed + sum(task.state == "completed" for task in rest) != counts.completed:
         log = await ports.events.read(job.value.job_id, 0, sys.maxsize)
-        told = {event.id for event in log}
-        rest = [t for t in tasks if not told.issuperset(e.id for e in task_events(job.value.job_id, t))]
-    return await _tell(ports, job, rest, counts, told)
+        published = {event.id for event in log}
+        rest = [t for t in tasks if not published.issuperset(e.id for e in task_events(job.value.job_id, t))]
+    return await _publish(ports, job, rest, counts, published)
 
 
-async def _tell(
+async def _publish(
     ports: Ports,
     job: Versioned[JobRecord],
     fresh: Sequence[TaskSnapshot],
     counts: TaskCounts,
-    told: Collection[str] = (),
+    published: Collection[str] = (),
 ) -> Versioned[JobRecord]:
-    """Tell of these tasks, oldest first, some hundreds with each change of the record; then of the counts.
+    """Publish events for these tasks, oldest first, 250 tasks with each change of the record.
 
-    `told` are ids of events that are known to be in the log. The counts come last: until they are saved, the
-    next poll begins again where this one was cut off.
+    `published` are ids of events that are known to be in the log. The counts are saved last: until then, the
+    next poll continues where this one was interrupted.
     """
     in_order = sorted(fresh, key=lambda task: task.state_transition_time)
     for start in range(0, len(in_order), TASKS_AT_ONCE):
         some = in_order[start : start + TASKS_AT_ONCE]
         failed = await _diagnosed(ports, job.value, some)
-        record = job.value.change(
-            ports.clock.now(),
-            failed_tasks=(*job.value.failed_tasks, *failed.values()),
-            cursor=_advanced(job.value.cursor, some),
-        )
-        events = [e for e in _events(job.value, some, failed) if e.id not in told]
+        cursor = _advanced(job.value.run.cursor, some)
+        record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
+        events = [e for e in _events(job.value, some, failed) if e.id not in published]
         job = await commit(ports, job, record, events)
-    if counts != job.value.counts:
-        record = job.value.change(ports.clock.now(), counts=counts)
+    if counts != job.value.run.counts:
+        record = job.value.counted(ports.clock.now(), counts)
         job = await commit(ports, job, record, [progress_event(record)])
     return job
 
@@ -105,10 +103,10 @@ def _advanced(cursor: PollCursor, fresh: Sequence[TaskSnapshot]) -> PollCursor:
 
 
 async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapshot]) -> dict[str, FailedTask]:
-    known = {task.task_id for task in record.failed_tasks}
+    known = {task.task_id for task in record.run.failed_tasks}
     room = MAX_DIAGNOSED - len(known)
     failed = [task for task in fresh if task.has_failed and task.task_id not in known]
-    # The FinalizeTask comes last, and tells of another failure than those of the others.
+    # The FinalizeTask comes last, and its failure is another one than those of the other tasks.
     final = [task for task in failed if task.task_id == FINALIZE_TASK_ID]
     failed = [task for task in failed if task not in final][: max(0, room)] + final
     found = await asyncio.gather(*(diagnose(ports, record.job_id, task) for task in failed))
@@ -118,7 +116,8 @@ async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapsh
 def _events(record: JobRecord, fresh: Sequence[TaskSnapshot], failed: dict[str, FailedTask]) -> list[Event]:
     events: list[Event] = []
     for task in fresh:
-        told = failed.get(task.task_id)
-        full = msgspec.structs.replace(task, error=told.error) if told else task
-        events.extend(task_events(record.job_id, full, record.cursor.reruns.get(task.task_id, NO_RERUNS)))
+        diagnosed = failed.get(task.task_id)
+        full = msgspec.structs.replace(task, error=diagnosed.error) if diagnosed else task
+        known = record.run.cursor.reruns.get(task.task_id, NO_RERUNS)
+        events.extend(task_events(record.job_id, full, known))
     return events

@@ -1,50 +1,45 @@
-"""Plan: from a job message to the plan of its Batch job. Nothing is run or sent."""
+"""From a job message to the plan of its Batch job. Nothing is run or sent.
+
+One job is planned several times: when it is accepted, when it is submitted, and when its results are listed
+at its end. The same message must give the same plan each time.
+"""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from datetime import timedelta
 
-import msgspec
-
-from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.make_tasks import field_of
-from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.finalize_task import lay_out
-from batchmgr.plan.ids import job_container
-from batchmgr.plan.job_plan import (
-    FINALIZE_FILE,
-    FINALIZE_VARIABLE,
-    JOB_MANAGER_TASK_ID,
-    JOB_VARIABLE,
-    PLANNED_TASKS_FILE,
-    JobDraft,
-    JobPlan,
-    TaskPlan,
-)
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.job_rules import plan_problems
-from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Workloads
+from batchmgr.steps.draft_message import draft_message
+from batchmgr.steps.expand_factory import expand_kept
 from batchmgr.wire.finalize_message import finalize_message
-from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
-from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.workload.draft_job import MAX_INPUTS_BYTES, draft_job
-from batchmgr.workload.job_manager import JobContext
+from batchmgr.wire.job_message import JobMessage, decode
+from batchmgr.wire.task_message import JobTasks
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_LIFETIME = timedelta(days=7)
+"""How long nodes have access to storage if the job has no time limit."""
+
+SPARE_TIME = timedelta(days=1)
+"""How much longer than the job's time limit nodes have access to storage."""
 
 _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
-_FINALIZE = TaskPlan(
-    id="",
-    display_name="FinalizeTask",
-    command_line=f"/bin/sh -c 'printf %s \"${FINALIZE_VARIABLE}\" > {FINALIZE_FILE}'",
-)
-"""The FinalizeTask of a job without a workload: it leaves its file, and that is all."""
 
 
 async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
-    """As `plan_job`, with what is kept of the job's tasks, and off the event loop.
+    """Return the checked plan of a job. Its taskFactory, if any, is expanded already.
 
-    The workload's own code runs here, and it may be slow.
+    The workload's own code runs here, in a thread, because it may be slow. Raise InvalidJobError, which names
+    the field of the message, for whatever is wrong.
     """
     kept = await ports.jobs.load_tasks(job_id) if message.job_manager_task is not None else None
     return await asyncio.to_thread(
@@ -57,20 +52,40 @@ async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> 
     )
 
 
+async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
+    """Return the plan of a job that was submitted; None if its workload has changed too much since."""
+    try:
+        request = await ports.jobs.load_request(record.job_id)
+        message = await expand_kept(ports, record.job_id, request)
+        if message is None:
+            return None
+        return await plan(ports, record.job_id, message, record.pool_id)
+    except InvalidJobError as error:
+        logger.error("job %s can no longer be planned: %s", record.job_id, error)
+        return None
+
+
+async def grant_access(ports: Ports, plan: JobPlan) -> StorageAccess:
+    """Give the job's nodes access to the plan's containers, a day longer than the job may run."""
+    lifetime = (plan.job.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
+    return await ports.storage.grant_access(
+        plan.container_needs, lifetime, nodes_have_identity=plan.job.auto_pool is None
+    )
+
+
 def plan_job(
     job_id: str,
     message: JobMessage,
     *,
-    workloads: WorkloadRegistry,
+    workloads: Workloads,
     default_pool_id: str,
     known_tasks: JobTasks | None = None,
 ) -> JobPlan:
-    """The plan of a job whose tasks are known: those of a taskFactory were put into the message.
+    """Return the checked plan of a job. Raise InvalidJobError for the first rule that it breaks.
 
-    `known_tasks` are those that the job's job manager task has decided on. Raises InvalidJobError that names
-    the field of the message.
+    `known_tasks` are the tasks that the job's job manager task has planned on its node.
     """
-    plan = lay_out_job(
+    plan = plan_unchecked(
         job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
     )
     for problem in problems_of(message, plan):
@@ -78,8 +93,26 @@ def plan_job(
     return plan
 
 
+def plan_unchecked(
+    job_id: str,
+    message: JobMessage,
+    *,
+    workloads: Workloads,
+    default_pool_id: str,
+    known_tasks: JobTasks | None = None,
+) -> JobPlan:
+    """Return the plan of a job before its rules are checked. Raise InvalidJobError if there can be none.
+
+    `known_tasks` are the tasks that the job's job manager task has planned on its node.
+    """
+    draft = draft_message(
+        job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
+    )
+    return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+
+
 def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:
-    """Every rule that the plan of this message breaks, each with its field of the message."""
+    """Yield every rule that the plan of this message breaks, with the field of the message."""
     for problem in plan_problems(plan):
         match = _TASK_FIELD.match(problem.field)
         if message.task_factory is None or match is None:
@@ -89,105 +122,6 @@ def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]
             yield InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
 
 
-def lay_out_job(
-    job_id: str,
-    message: JobMessage,
-    *,
-    workloads: WorkloadRegistry,
-    default_pool_id: str,
-    known_tasks: JobTasks | None = None,
-) -> JobPlan:
-    """The plan of a job, not checked yet. Raises InvalidJobError where there can be none."""
-    job = _job(message, default_pool_id)
-    if message.tasks:
-        tasks = tuple(_plan_task(job_id, task) for task in message.tasks)
-        draft = JobDraft(job=job, tasks=tasks, finalize_task=_FINALIZE)
-    elif message.job_manager_task is not None:
-        draft = _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
-    else:
-        context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
-        draft = draft_job(workloads.load(message.workload), context)
-        if draft.job.auto_pool is not None and not message.pool_id:
-            draft.job.pool_id = ""  # which was batchmgr's default: the workload has chosen otherwise
-    return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
-
-
 def decode_tasks(body: bytes) -> JobTasks:
-    """The tasks that a job manager task has left. Raises InvalidJobError that names the field."""
+    """Return the tasks that a job manager task has planned. Raise InvalidJobError, which names the field."""
     return decode(body, JobTasks)
-
-
-def _job(message: JobMessage, default_pool_id: str) -> JobSpecification:
-    """What the message says of the job as a whole."""
-    job = msgspec.convert(message, JobSpecification, from_attributes=True)
-    if not job.pool_id and job.auto_pool is None:
-        job.pool_id = default_pool_id
-    return job
-
-
-def _plan_task(job_id: str, task: TaskMessage) -> TaskPlan:
-    own = job_container(job_id)
-    inputs = tuple(
-        file if file.container_name or file.http_url else msgspec.structs.replace(file, container_name=own)
-        for file in task.input_files
-    )
-    outputs = tuple(
-        file if file.container_name else msgspec.structs.replace(file, container_name=own)
-        for file in task.output_files
-    )
-    whole = msgspec.structs.replace(
-        task, input_files=inputs, output_files=outputs, depends_on=tuple(dict.fromkeys(task.depends_on))
-    )
-    return msgspec.convert(whole, TaskPlan, from_attributes=True)
-
-
-def _draft_on_node(
-    job_id: str,
-    job: JobSpecification,
-    message: JobMessage,
-    manager: JobManagerTaskMessage,
-    known: JobTasks | None,
-) -> JobDraft:
-    """The draft of a job that a node plans: without tasks until it has."""
-    finalize = known.finalize_task if known is not None else None
-    return JobDraft(
-        job=job,
-        tasks=tuple(_plan_task(job_id, _like_manager(task, manager)) for task in known.tasks)
-        if known
-        else (),
-        finalize_task=_plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
-        job_manager_task=_plan_manager(job_id, message, manager),
-        can_report=True,
-        asks_for_manifest=finalize is not None,
-    )
-
-
-def _like_manager(task: TaskMessage, manager: JobManagerTaskMessage) -> TaskMessage:
-    """The task, in the container and with the packages of the job manager, unless it names its own."""
-    return msgspec.structs.replace(
-        task,
-        container_settings=task.container_settings or manager.container_settings,
-        application_packages=task.application_packages or manager.application_packages,
-    )
-
-
-def _plan_manager(job_id: str, message: JobMessage, manager: JobManagerTaskMessage) -> TaskPlan:
-    job = msgspec.json.encode({"jobId": job_id, "inputs": message.inputs}).decode()
-    if len(job) > MAX_INPUTS_BYTES:
-        raise InvalidJobError(
-            f"take {len(job)} bytes as JSON, more than the {MAX_INPUTS_BYTES} that travel to a job manager "
-            "task: put the data in a blob and name it in jobManagerTask.inputFiles",
-            field="inputs",
-        )
-    planned = OutputFileSpecification(
-        source_file_path=PLANNED_TASKS_FILE,
-        container_name=job_container(job_id),
-        target_blob_path=PLANNED_TASKS_FILE,
-    )
-    task = TaskMessage(
-        id=JOB_MANAGER_TASK_ID,
-        display_name="JobManager",
-        **{name: getattr(manager, name) for name in manager.__struct_fields__},
-    )
-    environment = {**manager.environment, JOB_VARIABLE: job}
-    return replace(_plan_task(job_id, task), environment=environment, output_files=(planned,))

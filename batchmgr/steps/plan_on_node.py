@@ -1,4 +1,4 @@
-"""Planning on a node: the job manager task decides on the tasks; what it has decided is fetched and kept."""
+"""Planning on a node: a job manager task plans the job's tasks, and batchmgr fetches and stores the plan."""
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
@@ -11,14 +11,14 @@ from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.plan_job import decode_tasks
 
 FIELD = "jobManagerTask"
-"""The field of the job message behind whatever goes wrong on the node."""
+"""The field of the job message to which errors on the node are attributed."""
 
 ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete"})
-"""Terminate reasons of a job that its own tasks have ended; there is none yet while it is terminating."""
+"""Terminate reasons of a job that its own tasks have ended. While it is terminating, there is none yet."""
 
 
 async def has_planned(ports: Ports, record: JobRecord) -> bool:
-    """Whether the job manager task is over, or will never be."""
+    """Return whether the job manager task has ended, or can't run any more."""
     task = await _job_manager_task(ports, record)
     if task is not None and task.state == "completed":
         return True
@@ -27,17 +27,17 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
 
 
 async def is_lost(ports: Ports, record: JobRecord) -> bool:
-    """Whether there is nothing to plan any more: the Batch job was deleted, or its time is up."""
+    """Return whether the Batch job was deleted, or has run out of time, before it was planned."""
     batch_job = await find_own_job(ports, record)
     return batch_job is None or batch_job.terminate_reason == WALL_CLOCK_EXPIRED
 
 
 async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
-    """Keep the tasks that the job manager task has left; False while it is at work.
+    """Store the tasks that the job manager task has planned; return False while it is at work.
 
-    Raises InvalidJobError when it failed, or left what can't be used.
+    Raise InvalidJobError if it has failed, or has left something that can't be used.
     """
-    # The job before its task: where a failed task has ended the job, the task is known to have failed.
+    # The job is read before its task: if a failed task has ended the job, the task is known to have failed.
     batch_job = await find_own_job(ports, record)
     task = await _job_manager_task(ports, record)
     is_done = task is not None and task.state == "completed"
@@ -57,7 +57,7 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
 
 
 async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> InvalidJobError:
-    """Why the job manager task failed: in the workload's own words, where it found the job wrong."""
+    """Return why the job manager task failed: the workload's own error, if it found the job wrong."""
     error = (await diagnose(ports, record.job_id, task)).error
     if error is not None and error.type == InvalidJobError.__name__:
         return InvalidJobError(error.message.removeprefix(f"{error.field}: "), field=error.field)
@@ -80,7 +80,7 @@ async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
             f"the {PLANNED_TASKS_FILE} that the job manager task left can't be used: {error}", field=FIELD
         ) from error
     if not tasks:
-        raise InvalidJobError("the job manager task made a job without tasks", field="inputs")
+        raise InvalidJobError("the job manager task planned a job without tasks", field="inputs")
     return body
 
 

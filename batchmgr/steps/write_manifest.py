@@ -1,7 +1,7 @@
-"""Manifest: a FinalizeTask of a workload's own is told how the other tasks ended.
+"""The manifest: it shows the FinalizeTask of a workload how the other tasks have ended.
 
-Azure Batch gives nodes no way to ask it. So the poller writes what it knows into the job's container as soon
-as nothing but the FinalizeTask is left to run; the FinalizeTask waits for it if it wants to know.
+Nodes cannot ask Azure Batch. So the poller writes what it knows into the job's container as soon as only the
+FinalizeTask is left to run. A FinalizeTask that reads the manifest waits for it.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 async def write_manifest(
     ports: Ports, record: JobRecord, plan: JobPlan, tasks: Sequence[TaskSnapshot]
 ) -> None:
-    """Leave the manifest where the FinalizeTask looks for it. May be repeated."""
+    """Write the manifest where the FinalizeTask looks for it. May be repeated."""
     outputs = {
         task.id: tuple(
             TaskOutput(
@@ -28,7 +28,7 @@ async def write_manifest(
     }
     reasons = {
         failed.task_id: f"{failed.error.type}: {failed.error.message}"
-        for failed in record.failed_tasks
+        for failed in record.run.failed_tasks
         if failed.error is not None
     }
     finished = [

@@ -1,4 +1,7 @@
-"""Accept: a job message becomes a stored request and a record. The same message again changes nothing."""
+"""Accept a job: check its message, store it as a request, and create the job's record.
+
+The same message again changes nothing.
+"""
 
 import asyncio
 
@@ -6,47 +9,43 @@ from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
-from batchmgr.steps.outbox import tell
+from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.steps.plan_job import plan
-from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.wire.job_rules import check_job
 
 
 async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
-    """Raise InvalidJobError for anything that can be known to be wrong before the job is taken."""
-    check_job(message)
-    if message.call_back_uri:
-        ports.callbacks.check(message.call_back_uri)
-    # What blobs there are is found out when the job is submitted: a job that was taken stays the same job.
+    """Raise InvalidJobError for whatever can be known to be wrong with the job before it is accepted."""
+    check_message(message, ports.callbacks.check)
+    # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
     expanded = await asyncio.to_thread(expand_provisionally, message)
     await plan(ports, job_id, expanded, ports.default_pool_id)
 
 
-@repeat_when_changed
+@retry_on_conflict
 async def accept(ports: Ports, job_id: str, message: JobMessage) -> JobRecord:
-    """Take a checked job under this id: the request is stored, the record made, the job active.
+    """Accept a checked job under this id: store the request, create the record, mark the job active.
 
-    Raises JobConflictError if the id stands for other content.
+    Raise JobConflictError if a job with this id but other content was accepted before.
     """
     stored = await ports.jobs.save_request(job_id, message)
     if stored.digest != message.digest:
         raise JobConflictError(job_id)
-    return await _record(ports, stored)
+    return await _create_record(ports, stored)
 
 
-@repeat_when_changed
+@retry_on_conflict
 async def restore(ports: Ports, job_id: str) -> JobRecord | None:
-    """Make the record of a job whose acceptance was cut short after the request was stored."""
+    """Create the missing record of a job whose request was stored; return None if no request was."""
     try:
-        return await _record(ports, await ports.jobs.load_request(job_id))
+        return await _create_record(ports, await ports.jobs.load_request(job_id))
     except JobNotFoundError:
         return None
 
 
-async def _record(ports: Ports, message: JobMessage) -> JobRecord:
+async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:
     now = ports.clock.now()
     record = JobRecord(
         job_id=message.job_id,
@@ -60,5 +59,4 @@ async def _record(ports: Ports, message: JobMessage) -> JobRecord:
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
     )
-    queued = record.change(now, outbox=(job_event(record),))
-    return (await tell(ports, await ports.jobs.create(queued))).value
+    return (await create(ports, record)).value

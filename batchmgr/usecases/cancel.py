@@ -1,20 +1,19 @@
-"""Cancel: the job's tasks are ended, and it is finalized as cancelled, with its callback."""
+"""Cancel a job: end its tasks. The job is then finalized as cancelled, and its callback is delivered."""
 
 from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import terminate_own_job
-from batchmgr.steps.outbox import load
-from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.usecases.finalize import raise_finalize
+from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.release_finalize_task import write_finalize_blob
 
 
-@repeat_when_changed
+@retry_on_conflict
 async def cancel(ports: Ports, job_id: str) -> JobRecord:
-    """Cancel a job wherever it is on its way. Cancelling twice is the same as once.
+    """Cancel a job in whatever state it is. To cancel it again changes nothing.
 
-    Raises JobNotFoundError, and IllegalTransitionError for a job that ended otherwise.
+    Raise JobNotFoundError, or IllegalTransitionError for a job that has ended otherwise.
     """
     job = await load(ports, job_id)
     record = job.value
@@ -23,8 +22,8 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
     if record.state.is_final:
         raise IllegalTransitionError(record.job_id, record.state, JobState.CANCELLED)
     if not record.cancel_requested:
-        changed = record.change(ports.clock.now(), cancel_requested=True)
+        changed = record.cancellation_requested(ports.clock.now())
         record = (await ports.jobs.save(changed, job.etag)).value
     await terminate_own_job(ports, record, "batchmgr: cancelled")
-    await raise_finalize(ports, record.job_id, "cancelled")
+    await write_finalize_blob(ports, record.job_id, "cancelled")
     return record

@@ -1,43 +1,33 @@
-"""Finalize: a job whose tasks are over gets its outcome, its last events and its callback.
+"""Finalize a job: decide its outcome, publish its last events, and hand it over to the delivery.
 
-Both ways lead here: the FinalizeTask's own blob, and the one the poller writes where that task could not run.
+The finalize blob leads here. The job's FinalizeTask has written it, or the poller where that task could not
+run.
 """
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 
-from batchmgr.errors import InvalidJobError, JobNotFoundError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.errors import JobNotFoundError
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan
+from batchmgr.model.outcome import FINALIZED, count, decide
 from batchmgr.ports import Ports
-from batchmgr.steps.batch_job import find_own_job
-from batchmgr.steps.expand_factory import expand_kept
+from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
-from batchmgr.steps.outbox import load, transition
-from batchmgr.steps.plan_job import plan
-from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.steps.settle import conclude, settle
-from batchmgr.wire.finalize_message import finalize_message
+from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
+from batchmgr.steps.plan_job import plan_again
+from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.4, 0.8, 1.6, 3, 5, 9))
-"""How long to wait, in all, for a job or a FinalizeTask that is just ending; then the poller looks again."""
+MAX_RESULT_FILES = 100
 
 
-async def raise_finalize(ports: Ports, job_id: str, reason: str) -> None:
-    """Write the finalize blob in the FinalizeTask's stead."""
-    await ports.finalize.raise_for(job_id, finalize_message(job_id, written_by="batchmgr", reason=reason))
-
-
-@repeat_when_changed
+@retry_on_conflict
 async def finalize(ports: Ports, job_id: str) -> None:
-    """Bring a job to its end if it is at its end, else leave it alone. May be repeated at any time."""
+    """End a job whose tasks are over; do nothing for any other. May be repeated at any time."""
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
@@ -45,89 +35,43 @@ async def finalize(ports: Ports, job_id: str) -> None:
         return
     record = job.value
     if record.state.is_final:
-        await settle(ports, job)
+        await deliver(ports, record.job_id)
         return
-    batch_job, tasks = await _look(ports, record)
-    if not is_at_end(record, batch_job, tasks):
-        logger.info("job %s is not at its end yet", job_id)
+    batch_job, tasks = await read_batch_job(ports, record)
+    if not has_ended(record, batch_job, tasks):
+        logger.info("job %s has not ended yet", job_id)
         return
     if record.state is not JobState.FINALIZING:
-        job = await transition(ports, job, JobState.FINALIZING)
+        job = await commit_state(ports, job, record.finalizing(ports.clock.now()))
     if batch_job is not None and not batch_job.is_over:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
     if tasks:
         job = await observe_end(ports, job, tasks, count(tasks))
     job = await observe_reports(ports, job)
     failed_now = {task.task_id for task in tasks if task.has_failed}
-    details = {task.task_id: task for task in job.value.failed_tasks if task.task_id in failed_now}
-    end = decide(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=details)
-    results = await _results(ports, record, tasks)
-    await conclude(
-        ports,
-        job,
-        end.state,
-        error=end.error,
-        failed_tasks=tuple(details.values()),
+    failed = {task.task_id: task for task in job.value.run.failed_tasks if task.task_id in failed_now}
+    outcome = decide(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=failed)
+    results = await _result_files(ports, record, tasks)
+    outputs = await task_results(ports, job.value)
+    ended = job.value.ended(
+        ports.clock.now(),
+        outcome.state,
+        error=outcome.error,
+        failed_tasks=tuple(failed.values()),
         results=results,
-        task_results=await task_results(ports, job.value),
+        task_results=outputs,
     )
+    await commit_state(ports, job, ended)
+    await deliver(ports, record.job_id)
 
 
-def is_at_end(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]) -> bool:
-    """Whether nothing more will happen to the job's tasks."""
-    if record.cancel_requested:
-        return True
-    if batch_job is None:
-        return record.in_batch  # if it never was there, it is still to come
-    if batch_job.is_over:
-        return True
-    final = finalize_task(tasks)
-    return final is not None and final.state == "completed"
+async def _result_files(
+    ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]
+) -> tuple[ResultFile, ...]:
+    """Return the files that the FinalizeTask has written, or else those of the other tasks; 100 at most.
 
-
-async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
-    """The Batch job and its tasks, once what is just ending has ended. None if the job is not in Batch."""
-    try:
-        for pause in PATIENCE:
-            if not await _is_ending(ports, record):
-                break
-            await ports.clock.sleep(pause)
-        batch_job = await find_own_job(ports, record)
-        if batch_job is None:
-            return None, []
-        # The tasks after the job: once that is over, they do not change any more.
-        return batch_job, [task async for task in ports.batch.list_tasks(record.job_id)]
-    except ServiceNotFoundError:
-        return None, []
-
-
-async def _is_ending(ports: Ports, record: JobRecord) -> bool:
-    """Whether the job is being terminated, or its FinalizeTask, which has told its end, still uploads."""
-    batch_job = await find_own_job(ports, record)
-    if batch_job is None or batch_job.is_over:
-        return batch_job is not None and batch_job.state != "completed"
-    try:
-        final = await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)
-    except ServiceNotFoundError:
-        return False
-    return final.state in {"preparing", "running"}
-
-
-async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
-    """The plan of a job that was planned before; None where its workload has changed too much since."""
-    try:
-        request = await ports.jobs.load_request(record.job_id)
-        message = await expand_kept(ports, record.job_id, request)
-        if message is None:
-            return None
-        return await plan(ports, record.job_id, message, record.pool_id)
-    except InvalidJobError as error:
-        logger.error("job %s can't be planned any more: %s", record.job_id, error)
-        return None
-
-
-async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]) -> tuple[ResultFile, ...]:
-    """What the FinalizeTask left, or, if it leaves nothing, the tasks: files named outright, 100 at most."""
+    Output files that are given as a pattern are left out: their names are not known.
+    """
     job_plan = await plan_again(ports, record)
     if job_plan is None:
         return ()
@@ -138,5 +82,5 @@ async def _results(ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot
             break
     return tuple(
         ResultFile(name=file.blob_path, uri=ports.storage.blob_uri(file.need, file.blob_path))
-        for file in files[:100]
+        for file in files[:MAX_RESULT_FILES]
     )

@@ -1,57 +1,57 @@
-"""Preview: what a job would be, and all that is wrong with it. Nothing is stored, sent or made."""
+"""Preview a job: what it would be, and everything that is wrong with it.
+
+Nothing is stored, sent or created.
+"""
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
-from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.make_tasks import SOURCE
-from batchmgr.ports import NodeStorageView
+from batchmgr.model.container_access import ContainerAccess
+from batchmgr.ports import NodeStorageView, Workloads
+from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
-from batchmgr.steps.plan_job import lay_out_job, problems_of
+from batchmgr.steps.measure_plan import measure_plan
+from batchmgr.steps.plan_job import plan_unchecked, problems_of
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.wire.job_rules import broken_rules
-from batchmgr.wire.plan_preview import PlanAnswer, Problem, plan_answer
+from batchmgr.wire.plan_preview import PlanPreview, Problem
 
 MAX_PROBLEMS = 20
 _NO_TASKS = ("workload", "taskFactory")
-"""Fields that leave a job without tasks to plan when there is something wrong with them."""
+"""If one of these fields is wrong, the job has no tasks that could be planned."""
 
 UNNAMED = "new-job"
-"""The id that a job is shown under where its own is made up only when it is sent."""
+"""The job id in the preview of a job whose real id is made up only when it is sent."""
 
 SIGNATURE = "s" * 150
 """As long as a shared access signature may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """What a job is planned for: none of it can be used to change anything.
+class PreviewPorts:
+    """What a preview needs from outside. None of it can change anything.
 
-    `check_callback` raises InvalidJobError for a callback URI that may not be used.
+    `check_callback` raises InvalidJobError for a callback URI that batchmgr may not call.
     """
 
     storage: NodeStorageView
-    workloads: WorkloadRegistry
+    workloads: Workloads
     default_pool_id: str
     check_callback: Callable[[str], None]
 
 
-async def preview(around: Surroundings, job_id: str, message: JobMessage, limit: int) -> PlanAnswer:
-    """What the message would become under this id, with its first `limit` tasks, or what is wrong with it.
+async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: int) -> PlanPreview:
+    """Return what the message would become under this id, with its first `limit` tasks and its problems.
 
-    Raises ServiceBusyError where blobs have to be listed and can't be now.
+    Raise ServiceBusyError if blobs have to be listed and storage is busy.
     """
-    answer = PlanAnswer(job_id=job_id, pool_id=_pool_of(message, around))
-    problems = _first(_known_at_once(around, message))
+    problems = _first(message_problems(message, ports.check_callback))
     if not any(problem.field.startswith("taskFactory") for problem in problems):
         try:
-            message = await expand_found(around.storage, message)
+            message = await expand_found(ports.storage, message)
         except InvalidJobError as error:
             problems.append(error)
         except ServiceError as error:
@@ -59,59 +59,50 @@ async def preview(around: Surroundings, job_id: str, message: JobMessage, limit:
                 raise
             problems.append(InvalidJobError(str(error), field=SOURCE))
     if not any(problem.field.partition(".")[0] in _NO_TASKS for problem in problems):
-        return await asyncio.to_thread(_plan, around, job_id, message, limit, problems)
-    return replace(answer, tasks=len(message.tasks), problems=_told(problems))
+        return await asyncio.to_thread(_plan, ports, job_id, message, limit, problems)
+    return _refused(ports, job_id, message, problems)
 
 
 def _plan(
-    around: Surroundings, job_id: str, message: JobMessage, limit: int, known: list[InvalidJobError]
-) -> PlanAnswer:
-    """The plan, or what is wrong with it beside the `known` problems."""
-    answer = PlanAnswer(job_id=job_id, pool_id=_pool_of(message, around))
+    ports: PreviewPorts, job_id: str, message: JobMessage, limit: int, known: list[InvalidJobError]
+) -> PlanPreview:
+    """Return the preview of the plan, or its problems together with the `known` ones."""
     try:
-        plan = lay_out_job(
-            job_id, message, workloads=around.workloads, default_pool_id=around.default_pool_id
+        plan = plan_unchecked(
+            job_id, message, workloads=ports.workloads, default_pool_id=ports.default_pool_id
         )
         problems = _first([*known, *_first(problems_of(message, plan))])
         if not problems:
             unsigned = {
-                need: around.storage.unsigned_grant(need, nodes_have_identity=plan.job.auto_pool is None)
+                need: ports.storage.unsigned_access(need, nodes_have_identity=plan.job.auto_pool is None)
                 for need in plan.container_needs
             }
-            signed = {need: _signed(grant) for need, grant in unsigned.items()}
-            return plan_answer(plan, signed=signed, unsigned=unsigned, limit=limit)
+            signed = {need: _signed(access) for need, access in unsigned.items()}
+            return measure_plan(plan, signed=signed, unsigned=unsigned, limit=limit)
     except InvalidJobError as error:
         problems = [*known, error]
-    return replace(answer, tasks=len(message.tasks), problems=_told(problems))
+    return _refused(ports, job_id, message, problems)
 
 
-def _pool_of(message: JobMessage, around: Surroundings) -> str:
-    """The pool that the message names, else the default; empty for an auto pool."""
-    return message.pool_id or ("" if message.auto_pool is not None else around.default_pool_id)
+def _refused(
+    ports: PreviewPorts, job_id: str, message: JobMessage, problems: Sequence[InvalidJobError]
+) -> PlanPreview:
+    default = "" if message.auto_pool is not None else ports.default_pool_id
+    shown = tuple(Problem.of(error) for error in problems[:MAX_PROBLEMS])
+    return PlanPreview(
+        job_id=job_id, pool_id=message.pool_id or default, tasks=len(message.tasks), problems=shown
+    )
 
 
-def _told(problems: Sequence[InvalidJobError]) -> tuple[Problem, ...]:
-    return tuple(Problem.of(error) for error in problems[:MAX_PROBLEMS])
-
-
-def _signed(grant: ContainerGrant) -> ContainerGrant:
-    return grant if grant.identity_reference else dataclasses.replace(grant, query=SIGNATURE)
-
-
-def _known_at_once(around: Surroundings, message: JobMessage) -> Iterator[InvalidJobError]:
-    yield from broken_rules(message)
-    try:
-        if message.call_back_uri:
-            around.check_callback(message.call_back_uri)
-    except InvalidJobError as error:
-        yield error
+def _signed(access: ContainerAccess) -> ContainerAccess:
+    return access if access.identity_reference else dataclasses.replace(access, query=SIGNATURE)
 
 
 def _first(problems: Iterable[InvalidJobError]) -> list[InvalidJobError]:
-    """The first problems, each field and reason once: many tasks of a factory may share one."""
-    told: dict[tuple[str, str], InvalidJobError] = {}
+    """Return the first 20 problems, each once: many tasks of a factory may share one."""
+    found: dict[tuple[str, str], InvalidJobError] = {}
     for problem in problems:
-        told.setdefault((problem.field, problem.reason), problem)
-        if len(told) == MAX_PROBLEMS:
+        found.setdefault((problem.field, problem.reason), problem)
+        if len(found) == MAX_PROBLEMS:
             break
-    return list(told.values())
+    return list(found.values())

@@ -1,7 +1,7 @@
-"""Refuse: what to do with a request of the queue that cannot become a job.
+"""Refuse a queue message that cannot become a job.
 
-Where its job id can be told and is free, a `rejected` record says why, and the caller is called back. Where
-not, the message is kept as it came in the poison queue. No other job is touched.
+If the message names a job id that is free, a `rejected` record says why, and the caller is called back.
+Otherwise the message goes to the poison queue as it came. No other job is touched.
 """
 
 import hashlib
@@ -11,28 +11,23 @@ from batchmgr.model.job_record import DUE, JobError, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.ports import Ports
-from batchmgr.steps.outbox import tell
-from batchmgr.steps.repetition import repeat_when_changed
-from batchmgr.steps.settle import settle
-from batchmgr.wire.events import job_event
+from batchmgr.steps.outbox import create, retry_on_conflict
+from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.job_message import JobMessage, salvage
 
 
-@repeat_when_changed
+@retry_on_conflict
 async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id: str) -> bool:
-    """Refuse a message of the job request queue. Whether a record tells of it; else it is kept as poison.
+    """Refuse a message of the job request queue. Return whether a record says so, not the poison queue.
 
-    `fallback_id` is the id that a message without a `jobId` has.
+    `fallback_id` is the job id of a message that has no `jobId`.
     """
     job_id, uri = salvage(body, fallback_id)
-    if not is_valid_id(job_id):
-        await ports.queue.keep_poison(body)
+    digest = hashlib.sha256(body).hexdigest()
+    if not is_valid_id(job_id) or not await _is_free(ports, job_id, digest):
+        await ports.queue.dead_letter_request(body)
         return False
     uri = _allowed(ports, uri)
-    digest = hashlib.sha256(body).hexdigest()
-    if not await _is_free(ports, job_id, digest):
-        await ports.queue.keep_poison(body)
-        return False
     await ports.jobs.save_request(job_id, JobMessage(job_id=job_id, call_back_uri=uri))
     now = ports.clock.now()
     record = JobRecord(
@@ -46,12 +41,13 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
         callback=DUE if uri else None,
         error=JobError(code="InvalidJob", message=str(error), field=error.field),
     )
-    rejected = record.change(now, outbox=(job_event(record),))
-    await settle(ports, await tell(ports, await ports.jobs.create(rejected)))
+    await create(ports, record)
+    await deliver(ports, job_id)
     return True
 
 
 async def _is_free(ports: Ports, job_id: str, digest: str) -> bool:
+    """Return whether no job has this id, or only this very message, refused before."""
     try:
         return (await ports.jobs.load(job_id)).value.digest == digest
     except JobNotFoundError:
@@ -64,6 +60,7 @@ async def _is_free(ports: Ports, job_id: str, digest: str) -> bool:
 
 
 def _allowed(ports: Ports, uri: str) -> str:
+    """Return the callback URI if batchmgr may call it, else nothing."""
     try:
         ports.callbacks.check(uri)
     except InvalidJobError:

@@ -47,7 +47,7 @@ def job_event(record: JobRecord) -> Event:
 
 def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
     """The job waits for a service or a quota. Once per attempt."""
-    return _waiting(record, reason, code, str(record.attempts))
+    return _waiting(record, reason, code, str(record.submission.attempts))
 
 
 def planning_event(record: JobRecord) -> Event:
@@ -56,19 +56,19 @@ def planning_event(record: JobRecord) -> Event:
 
 
 def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
-    data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.attempts}
+    data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.submission.attempts}
     return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
 def progress_event(record: JobRecord) -> Event:
     """The tasks' counts have changed. Once per set of counts; `fraction` is 0 to 1."""
-    counts = record.counts
+    counts = record.run.counts
     key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
     data: dict[str, object] = {
         "jobId": record.job_id,
-        "total": record.total,
+        "total": record.run.total,
         "counts": msgspec.to_builtins(counts),
-        "fraction": round(min(1.0, counts.completed / record.total), 4) if record.total else 0.0,
+        "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
@@ -113,7 +113,7 @@ def result_event(job_id: str, report: TaskReport, result: Mapping[str, object]) 
     return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)
 
 
-def wanted(event: Event, notify: Iterable[str]) -> bool:
+def matches_notify(event: Event, notify: Iterable[str]) -> bool:
     """Whether a job's `notify` patterns (`job.*`, `task.failed`) ask for this event; none asks for all."""
     name = event.type.removeprefix("batchmgr.")
     patterns = tuple(notify)

@@ -1,37 +1,41 @@
-"""The bodies of HTTP answers: jobs, results, lists, and problem documents (RFC 9457)."""
+"""The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import FailedTask, JobRecord
+from batchmgr.model.job_record import CallbackStatus, FailedTask, JobError, JobRecord
+from batchmgr.model.job_states import JobState
 
 Json = dict[str, Any]
-HIDDEN = (
-    "digest",
-    "notify",
-    "cursor",
-    "outbox",
-    "eventsOffset",
-    "hasCallback",
-    "inBatch",
-    "awaitsTasks",
-    "finalizeReleased",
-    "canReport",
-    "owesManifest",
-    "reported",
-    "taskResults",
-    "results",
-    "failedTasks",
-)
+
+
+class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What a caller may know about a job. `attempts` and `retryAt` are those of its submission."""
+
+    job_id: str
+    state: JobState
+    workload: str
+    created_at: datetime
+    updated_at: datetime
+    pool_id: str = ""
+    metadata: dict[str, str] = {}
+    attempts: int = 0
+    retry_at: datetime | None = None
+    cancel_requested: bool = False
+    error: JobError | None = None
+    callback: CallbackStatus | None = None
+    total: int | msgspec.UnsetType = msgspec.UNSET
+    counts: TaskCounts | msgspec.UnsetType = msgspec.UNSET
 
 
 def links(job_id: str, base: str) -> Json:
-    """Where to follow a job. `base` is the URL of the API, such as `https://host/api`."""
+    """Return where to follow a job. `base` is the URL of the API, such as `https://host/api`."""
     job = f"{base}/jobs/{job_id}"
     return {
         "statusUri": job,
@@ -43,22 +47,33 @@ def links(job_id: str, base: str) -> Json:
 
 
 def accepted(record: JobRecord, base: str) -> Json:
-    """The answer to a job that was taken."""
+    """Return the answer to a job that was accepted."""
     return {"jobId": record.job_id, "state": record.state.value, **links(record.job_id, base)}
 
 
 def job(record: JobRecord, base: str) -> Json:
-    """One job with everything a caller may know. The callback URI is a secret and not part of the record."""
-    facts: Json = msgspec.to_builtins(record)
-    for name in HIDDEN:
-        facts.pop(name, None)
-    facts["counts"] = msgspec.to_builtins(record.counts)
-    facts["total"] = record.total
-    return {**facts, **links(record.job_id, base)}
+    """Return what a caller may know about one job, and where to follow it."""
+    answer = JobAnswer(
+        job_id=record.job_id,
+        state=record.state,
+        workload=record.workload,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        pool_id=record.pool_id,
+        metadata=record.metadata,
+        attempts=record.submission.attempts,
+        retry_at=record.submission.retry_at,
+        cancel_requested=record.cancel_requested,
+        error=record.error,
+        callback=record.callback,
+        total=record.run.total,
+        counts=record.run.counts,
+    )
+    return {**msgspec.to_builtins(answer), **links(record.job_id, base)}
 
 
 def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> Json:
-    """A page of jobs; `nextLink` while there are more."""
+    """Return a page of jobs, with a `nextLink` if there are more."""
     page: Json = {"jobs": [job(record, base) for record in records]}
     if after:
         page["nextLink"] = f"{base}/jobs?{urlencode({'limit': limit, 'after': after})}"
@@ -66,15 +81,15 @@ def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) ->
 
 
 def outcome(record: JobRecord) -> Json:
-    """How a job ended: its state, its tasks' counts, what failed and why, and where its results are."""
+    """Return how a job ended: its state, its task counts, what failed and why, and where its results are."""
     return {
         "jobId": record.job_id,
         "state": record.state.value,
         "workload": record.workload,
-        "total": record.total,
-        "counts": msgspec.to_builtins(record.counts),
+        "total": record.run.total,
+        "counts": msgspec.to_builtins(record.run.counts),
         "error": msgspec.to_builtins(record.error) if record.error else None,
-        "failedTasks": [_failed_task(task) for task in record.failed_tasks],
+        "failedTasks": [_failed_task(task) for task in record.run.failed_tasks],
         "results": msgspec.to_builtins(record.results),
         "taskResults": msgspec.to_builtins(record.task_results),
         "metadata": dict(record.metadata),
@@ -82,7 +97,7 @@ def outcome(record: JobRecord) -> Json:
 
 
 def _failed_task(task: FailedTask) -> Json:
-    """What failed, in short: tracebacks and stderr are in the task's event, not in a callback."""
+    """Return a failed task without its traceback and stderr: these are in the task's event."""
     facts: Json = msgspec.to_builtins(task)
     for detail in ("traceback", "stderr"):
         facts.get("error", {}).pop(detail, None)
@@ -90,21 +105,11 @@ def _failed_task(task: FailedTask) -> Json:
 
 
 def task_list(tasks: Iterable[TaskSnapshot]) -> Json:
-    """The tasks of a job, as Azure Batch has them now."""
+    """Return the tasks of a job, as Azure Batch has them now."""
     return {"tasks": msgspec.to_builtins(list(tasks))}
 
 
 def event_list(events: Iterable[Event], after: int) -> Json:
-    """A page of events; `last` is the `after` of the next request."""
+    """Return a page of events. `last` is the `after` of the next request."""
     page = list(events)
     return {"events": msgspec.to_builtins(page), "last": int(page[-1].sequence) if page else after}
-
-
-def problem(status: int, title: str, detail: str, *, field: str = "") -> Json:
-    """A problem document. `errors` names the field, as a JSON path and as a pointer."""
-    body: Json = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    if field:
-        pointer = "#/" + field.replace("[", "/").replace("]", "").replace(".", "/")
-        body["field"] = field
-        body["errors"] = [{"detail": detail, "pointer": pointer}]
-    return body

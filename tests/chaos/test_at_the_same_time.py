@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.functions.queue_job_requests import take
+from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.cancel import cancel
@@ -72,7 +72,7 @@ async def test_the_same_message_taken_by_several_hosts(delays: list[int]) -> Non
     world = World()
     ports = delayed(world, delays)
     body = encode(job_message())
-    await asyncio.gather(*(take(ports, body, "") for _ in range(3)), poll(ports))
+    await asyncio.gather(*(take_request(ports, body, "") for _ in range(3)), poll(ports))
     await world.until_settled()
     assert world.record().state is JobState.SUCCEEDED
     assert_told_once(world)
@@ -92,7 +92,7 @@ async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(
         await cancel(ports, "job-1")
         await finalize(ports, "job-1")
 
-    await asyncio.gather(take(ports, body, ""), cancel_soon(), poll(ports))
+    await asyncio.gather(take_request(ports, body, ""), cancel_soon(), poll(ports))
     await world.until_settled()
     assert world.record().state is JobState.CANCELLED
     assert all(job.state == "completed" for job in world.batch.jobs.values())

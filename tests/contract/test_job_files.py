@@ -23,8 +23,8 @@ READ = ContainerNeed(container_name=job_container(JOB))
 
 async def reports_url(ports: Ports) -> str:
     """Where tasks of the job report to."""
-    grants = await ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
-    return grants[NEED].blob_url(REPORTS_FOLDER)
+    access = await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+    return access[NEED].blob_url(REPORTS_FOLDER)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def reached(side: Side) -> Ports:
 
 
 async def test_a_blob_is_left_once_and_read_by_its_name(ports: Ports) -> None:
-    await ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
+    await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     assert await ports.files.read(JOB, "a/b.json") is None
     await ports.files.write(JOB, "a/b.json", b"first")
     await ports.files.write("job-1", "a/b.json", b"second")
@@ -94,9 +94,9 @@ JUNK: Mapping[str, Mapping[str, str]] = {
 async def test_junk_of_a_task_is_cut_or_left_out(side: Side) -> None:
     if not isinstance(side, RealSide):
         pytest.skip("metadata and signatures are those of storage")
-    grants = await side.ports.storage.grant([NEED], timedelta(hours=1), nodes_have_identity=False)
+    access = await side.ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     for name, facts in JUNK.items():
-        put_blob(grants[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
+        put_blob(access[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
     found = {report.task_id: report for report in await side.ports.files.reports(JOB)}
     assert sorted(found) == ["1", "2", "3", "4", "5", "6"]
     assert {report.fraction for report in found.values()} == {None}
@@ -115,10 +115,12 @@ async def test_junk_in_a_folder_is_left_out(tmp_path: Path) -> None:
 async def test_a_task_reads_what_is_left_for_it_and_knows_when_nothing_is(side: Side) -> None:
     if not isinstance(side, RealSide):
         pytest.skip("metadata and signatures are those of storage")
-    grants = await side.ports.storage.grant([NEED, READ], timedelta(hours=1), nodes_have_identity=False)
-    url = grants[READ].blob_url("left.json")
+    access = await side.ports.storage.grant_access(
+        [NEED, READ], timedelta(hours=1), nodes_have_identity=False
+    )
+    url = access[READ].blob_url("left.json")
     assert get_blob(url, "") is None
     await side.ports.files.write(JOB, "left.json", b"here")
     assert get_blob(url, "") == b"here"
     with pytest.raises(OSError, match="403"):
-        get_blob(grants[NEED].blob_url("left.json"), "")
+        get_blob(access[NEED].blob_url("left.json"), "")

@@ -58,7 +58,7 @@ async def test_creating_a_record_twice_keeps_the_first_and_marks_the_job_active(
 
 async def test_a_record_comes_back_as_it_was_saved(ports: Ports) -> None:
     created = await ports.jobs.create(record(ports))
-    changed = created.value.advance(JobState.SUBMITTING, ports.clock.now(), attempts=3, metadata={"a": "ü"})
+    changed = msgspec.structs.replace(created.value.submitting(ports.clock.now()), metadata={"a": "ü"})
     saved = await ports.jobs.save(changed, created.etag)
     assert await ports.jobs.load("JOB-1") == saved
     assert saved.value == changed
@@ -67,7 +67,8 @@ async def test_a_record_comes_back_as_it_was_saved(ports: Ports) -> None:
 async def test_of_two_who_save_the_same_version_one_is_told_it_changed(ports: Ports) -> None:
     created = await ports.jobs.create(record(ports))
     results = await asyncio.gather(
-        *(ports.jobs.save(created.value.change(ports.clock.now(), attempts=n), created.etag) for n in (1, 2)),
+        ports.jobs.save(created.value.submitting(ports.clock.now()), created.etag),
+        ports.jobs.save(created.value.cancellation_requested(ports.clock.now()), created.etag),
         return_exceptions=True,
     )
     assert sorted(isinstance(result, RecordChangedError) for result in results) == [False, True]
@@ -75,15 +76,15 @@ async def test_of_two_who_save_the_same_version_one_is_told_it_changed(ports: Po
 
 async def test_a_retired_job_is_active_no_more_and_may_be_retired_again(ports: Ports) -> None:
     await ports.jobs.create(record(ports))
-    await ports.jobs.retire("JOB-1")
-    await ports.jobs.retire("job-1")
+    await ports.jobs.deactivate("JOB-1")
+    await ports.jobs.deactivate("job-1")
     assert [job_id async for job_id in ports.jobs.active_ids()] == []
     assert (await ports.jobs.load("job-1")).value.job_id == "Job-1"
 
 
 async def test_a_finished_record_is_not_made_active_again_by_creating_it(ports: Ports) -> None:
     await ports.jobs.create(record(ports))
-    await ports.jobs.retire("job-1")
+    await ports.jobs.deactivate("job-1")
     await ports.jobs.create(record(ports))
     assert [job_id async for job_id in ports.jobs.active_ids()] == []
 

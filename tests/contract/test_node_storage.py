@@ -39,9 +39,9 @@ async def test_a_container_that_is_not_there_is_told_from_an_empty_one(side: Sid
 
 async def test_an_unsigned_grant_is_the_grant_without_its_signature_and_makes_nothing(side: Side) -> None:
     written = ContainerNeed(container_name="out", is_written=True)
-    unsigned = side.ports.storage.unsigned_grant(written, nodes_have_identity=True)
+    unsigned = side.ports.storage.unsigned_access(written, nodes_have_identity=True)
     assert unsigned.query == ""
-    signed = (await side.ports.storage.grant([written], timedelta(hours=1), nodes_have_identity=True))[
+    signed = (await side.ports.storage.grant_access([written], timedelta(hours=1), nodes_have_identity=True))[
         written
     ]
     assert (signed.url, signed.identity_reference) == (unsigned.url, unsigned.identity_reference)

@@ -8,7 +8,7 @@ import pytest
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept
-from batchmgr.usecases.preview import Surroundings, preview
+from batchmgr.usecases.preview import PreviewPorts, preview
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 
@@ -22,7 +22,7 @@ async def test_a_plan_counts_the_requests_that_a_submission_makes(
     repeat = {"commandLine": "true {n} " + "x" * padding, "outputFiles": [output]}
     sweep = {"type": "parametricSweep", "parameters": {"n": {"start": 1, "end": count}}, "repeatTask": repeat}
     message = decode_job(json.dumps({"jobId": "job-1", "taskFactory": sweep}).encode())
-    around = Surroundings(
+    around = PreviewPorts(
         storage=ports.storage,
         workloads=ports.workloads,
         default_pool_id=ports.default_pool_id,

@@ -27,10 +27,10 @@ from batchmgr import (
 )
 from batchmgr.adapters.azure_batch import AzureBatch, open_client
 from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import environment, task_body
 from batchmgr.errors import InvalidJobError, ServiceConflictError
+from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.finalize_message import finalize_message
@@ -188,23 +188,23 @@ def planned(message: JobMessage) -> JobPlan | None:
         return None
 
 
-def granted(plan: JobPlan) -> Grants:
+def granted(plan: JobPlan) -> StorageAccess:
     """A grant for each container."""
     return {
-        need: ContainerGrant(
+        need: ContainerAccess(
             url=f"https://a/{need.container_name}", identity_reference=need.identity_reference
         )
         if need.identity_reference
-        else ContainerGrant(url=f"https://a/{need.container_name}", query="sig=1")
+        else ContainerAccess(url=f"https://a/{need.container_name}", query="sig=1")
         for need in plan.container_needs
     }
 
 
 def bodies(plan: JobPlan) -> list[dict[str, object]]:
     """What Azure Batch is sent."""
-    grants = granted(plan)
-    tasks = (task_body(task, grants, has_job_actions=plan.has_job_actions) for task in plan.all_tasks)
-    return [job_body(plan, grants, "d"), *tasks]
+    access = granted(plan)
+    tasks = (task_body(task, access, has_job_actions=plan.has_job_actions) for task in plan.all_tasks)
+    return [job_body(plan, access, "d"), *tasks]
 
 
 class JobEndedError(Exception):
@@ -222,11 +222,11 @@ async def take(plan: JobPlan) -> None:
         )
         served = Options(root=Path(root), applications=known)
         async with serving(served) as endpoint, open_client(endpoint, key) as client:
-            batch, grants = AzureBatch(client), granted(plan)
-            await batch.create_job(plan, grants, "d")
+            batch, access = AzureBatch(client), granted(plan)
+            await batch.create_job(plan, access, "d")
             try:
                 for tasks in (plan.tasks, plan.gathering_tasks, [plan.finalize_task]):
-                    await batch.add_tasks(plan, tasks, grants)
+                    await batch.add_tasks(plan, tasks, access)
             except ServiceConflictError as error:
                 if plan.has_job_actions and error.code == "JobCompleted":
                     raise JobEndedError from error

@@ -24,7 +24,7 @@ def run(tmp_path: Path, *tasks: dict[str, Any]) -> JobRecord:
 
 
 def only_failure(record: JobRecord) -> FailedTask:
-    [failed] = record.failed_tasks
+    [failed] = record.run.failed_tasks
     return failed
 
 
@@ -111,7 +111,7 @@ def test_a_job_manager_task_decides_on_the_tasks(tmp_path: Path) -> None:
     decoded = decode_job(json.dumps(message).encode())
     directory = RunDirectory(tmp_path / "run")
     record = run_job(letters, decoded, directory, tmp_path / "storage", Terminal(StringIO()))
-    assert (record.state, record.total, record.counts.succeeded) == ("succeeded", 4, 4)
+    assert (record.state, record.run.total, record.run.counts.succeeded) == ("succeeded", 4, 4)
     assert (tmp_path / "run/tasks/2/stdout.txt").read_text() == "2 is done\n"
 
 

@@ -16,12 +16,12 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
+from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_sweep
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_message import JobReference, decode_job
-from batchmgr.wire.job_rules import check_job
-from batchmgr.wire.plan_preview import PlanAnswer
+from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.task_message import JobTasks, Message
 
 ROOT = Path(__file__).parents[2]
@@ -84,20 +84,20 @@ def test_the_job_that_the_readme_posts_is_a_job() -> None:
     command = next(text for language, text in BLOCKS if language == "bash" and "hello-001" in text)
     body = command.partition("-d '")[2].partition("'\n")[0]
     message = decode_job(body.encode())
-    check_job(message)
+    check_message(message)
     plan = plan_job("hello-001", message, workloads=WorkloadRegistry({}), default_pool_id="local")
     assert [task.id for task in plan.tasks] == ["make", "after"]
 
 
 def test_every_field_of_a_plan_is_documented() -> None:
-    for field in msgspec.structs.fields(PlanAnswer):
+    for field in msgspec.structs.fields(PlanPreview):
         assert field.encode_name in document("http-api"), field.encode_name
 
 
 def test_the_sweep_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
     body = next(text for language, text in BLOCKS if language == "json" and "taskFactory" in text)
     message = decode_job(body.encode())
-    check_job(message)
+    check_message(message)
     plan = plan_job("sweep-001", expand_sweep(message), workloads=WorkloadRegistry({}), default_pool_id="p")
     *tasks, merge = plan.tasks
     assert (len(tasks), merge.depends_on) == (10, tuple(map(str, range(1, 11))))
@@ -122,7 +122,7 @@ def test_the_sweep_of_the_documents_is_a_job() -> None:
 def test_the_body_that_the_readme_gives_data_factory_is_a_job() -> None:
     activity = next(json.loads(text) for language, text in BLOCKS if language == "json" and "WebHook" in text)
     body = activity["typeProperties"]["body"] | {"callBackUri": "https://x.datafactory.azure.com/y"}
-    check_job(decode_job(json.dumps(body).encode()))
+    check_message(decode_job(json.dumps(body).encode()))
 
 
 @pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

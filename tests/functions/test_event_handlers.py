@@ -8,9 +8,9 @@ import pytest
 from azure.functions.meta import Datum
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import InvalidJobError
+from batchmgr.errors import InvalidJobError, SettingsError
 from batchmgr.model.job_states import JobState
-from batchmgr.settings import Settings, SettingsError
+from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World
 

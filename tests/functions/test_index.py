@@ -7,7 +7,7 @@ import azure.functions as func
 import pytest
 
 from batchmgr.adapters.storage_queues import POISON, QUEUES
-from batchmgr.settings import SettingsError
+from batchmgr.errors import SettingsError
 from tests.functions.app import Binding, bindings, load_app
 
 

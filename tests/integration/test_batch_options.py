@@ -37,7 +37,7 @@ async def run_a_thousand_leaves(place: Place) -> None:
     ids = [f"leaf-{number:059d}" for number in range(1001)]
     record = await place.done(job("j", *({"id": name, "commandLine": "x"} for name in ids)))
     assert succeeded(record)
-    assert record.total == 1001 + 2 + 1
+    assert record.run.total == 1001 + 2 + 1
     tasks = await place.tasks("j")
     assert sorted(set(tasks) - set(ids)) == [FINALIZE, "batchmgr-gather-1", "batchmgr-gather-2"]
     sent = await place.sent_task("j", FINALIZE)

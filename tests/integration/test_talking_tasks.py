@@ -126,7 +126,7 @@ async def test_a_finalize_task_that_fails_after_others_failed_is_told_of_too(pla
     assert record.error is not None
     assert record.error.code == "InvalidInputError"
     assert "the file is empty. The FinalizeTask failed too: cannot merge" in record.error.message
-    assert {failed.task_id for failed in record.failed_tasks} == {"2", FINALIZE_TASK_ID}
+    assert {failed.task_id for failed in record.run.failed_tasks} == {"2", FINALIZE_TASK_ID}
 
 
 async def test_a_finalize_task_may_be_retried(place: Place, tmp_path: Path) -> None:

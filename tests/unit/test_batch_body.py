@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import dependencies, duration, task_body
 from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.container_access import ContainerAccess
 from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
@@ -22,8 +22,8 @@ PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/",
 URL = InputFileSpecification(http_url="https://host/x?y=1", target_file_path="x")
 OUTPUT = OutputFileSpecification(container_name="out", source_file_path="*.tsv", target_blob_path="t")
 GRANTS = {
-    ContainerNeed(container_name="in"): ContainerGrant(url="https://blob/in", query="sig=1"),
-    ContainerNeed(container_name="out", is_written=True): ContainerGrant(
+    ContainerNeed(container_name="in"): ContainerAccess(url="https://blob/in", query="sig=1"),
+    ContainerNeed(container_name="out", is_written=True): ContainerAccess(
         url="https://blob/out", identity_reference="/id/1"
     ),
 }

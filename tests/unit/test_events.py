@@ -6,9 +6,16 @@ import msgspec
 import pytest
 
 from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
-from batchmgr.model.job_record import JobError, JobRecord
+from batchmgr.model.job_record import JobError, JobRecord, Run
 from batchmgr.model.job_states import JobState
-from batchmgr.wire.events import EVENT_TYPES, job_event, progress_event, task_events, waiting_event, wanted
+from batchmgr.wire.events import (
+    EVENT_TYPES,
+    job_event,
+    matches_notify,
+    progress_event,
+    task_events,
+    waiting_event,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECORD = JobRecord(
@@ -18,8 +25,7 @@ RECORD = JobRecord(
     digest="d",
     created_at=NOW,
     updated_at=NOW,
-    total=4,
-    counts=TaskCounts(completed=3, succeeded=2, failed=1, running=1),
+    run=Run(total=4, counts=TaskCounts(completed=3, succeeded=2, failed=1, running=1)),
     error=JobError(code="C", message="M"),
 )
 TASK = TaskSnapshot(task_id="1", state="running", state_transition_time=NOW)
@@ -50,13 +56,15 @@ def test_an_event_is_a_whole_cloud_event() -> None:
 def test_progress_tells_the_fraction_and_repeats_its_id_for_the_same_counts() -> None:
     event = progress_event(RECORD)
     assert event.data["fraction"] == 0.75
-    assert progress_event(RECORD.change(datetime(2026, 1, 2, tzinfo=UTC))).id == event.id
-    assert progress_event(RECORD.change(NOW, counts=TaskCounts(active=4))).id != event.id
+    later = msgspec.structs.replace(RECORD, updated_at=datetime(2026, 1, 2, tzinfo=UTC))
+    assert progress_event(later).id == event.id
+    assert progress_event(RECORD.counted(NOW, TaskCounts(active=4))).id != event.id
 
 
 def test_waiting_is_told_once_an_attempt() -> None:
-    first = waiting_event(RECORD.change(NOW, attempts=1), "quota", "Q")
-    assert first.id != waiting_event(RECORD.change(NOW, attempts=2), "quota", "Q").id
+    once = RECORD.put_off(NOW, until=NOW)
+    first = waiting_event(once, "quota", "Q")
+    assert first.id != waiting_event(once.put_off(NOW, until=NOW), "quota", "Q").id
     assert first.data["reason"] == "quota"
 
 
@@ -105,4 +113,4 @@ def test_a_retry_or_preemption_that_was_told_is_not_told_again() -> None:
     ],
 )
 def test_notify_asks_for_events_by_pattern(patterns: tuple[str, ...], is_wanted: bool) -> None:
-    assert wanted(job_event(RECORD), patterns) is is_wanted
+    assert matches_notify(job_event(RECORD), patterns) is is_wanted

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
+from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import JobReference, decode_job, decode_queue_message, encode, salvage
-from batchmgr.wire.job_rules import check_job
 
 TASK = '{"id": "a", "commandLine": "/bin/true"}'
 
@@ -71,7 +71,7 @@ AUTO_POOL = (
 def accept(body: str) -> None:
     """What acceptance does with a message that needs no workload."""
     message = decode_job(body.encode())
-    check_job(message)
+    check_message(message)
     plan_job("j", message, workloads=WorkloadRegistry({}), default_pool_id="p")
 
 
@@ -129,7 +129,7 @@ def test_the_contract_of_the_readme_is_accepted() -> None:
         "poolId": "hpc", "callBackUri": "https://example.com/x", "notify": ["job.*", "task.failed"],
         "maxWallClockTime": "PT6H", "metadata": {"team": "bio"}, "version": 1 }"""
     message = decode_job(body)
-    check_job(message)
+    check_message(message)
     assert decode_job(encode(message)) == message
 
 
@@ -162,5 +162,5 @@ def test_what_can_be_told_of_a_broken_message_is_salvaged(body: bytes, found: tu
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_message_whatever_raises_anything_but_invalid_job(body: bytes) -> None:
     with contextlib.suppress(InvalidJobError):
-        check_job(decode_job(body))
+        check_message(decode_job(body))
     salvage(body)

@@ -15,9 +15,9 @@ from batchmgr import (
     WorkloadBase,
 )
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
-from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.draft_job import draft_job
 from tests.plans import complete
 from tests.unit.refusals import Author, Refusal, change, change_job, pool
@@ -50,7 +50,7 @@ def names(refusals: list[Refusal]) -> list[str]:
 def sent(body: bytes, default_pool_id: str) -> None:
     """Plan the job of a message."""
     message = decode_job(body)
-    check_job(message)
+    check_message(message)
     plan_job("j", message, workloads=WorkloadRegistry({}), default_pool_id=default_pool_id)
 
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record import JobRecord, Submission
 from batchmgr.model.job_states import TRANSITIONS, JobState, may_follow
 from batchmgr.wire.adf_callback import STATUS_CODES
 
@@ -30,26 +30,47 @@ def test_nothing_follows_an_end_and_every_end_has_a_status_for_the_caller() -> N
     assert set(STATUS_CODES) == FINAL
 
 
-@pytest.mark.parametrize(("source", "target"), list(product(JobState, JobState)))
+NEXT_STATES = [state for state in JobState if state is not JobState.QUEUED]
+
+
+def moved(record: JobRecord, target: JobState, now: datetime) -> JobRecord:
+    """The record after what brings a job into this state."""
+    match target:
+        case JobState.SUBMITTING:
+            return record.submitting(now)
+        case JobState.RUNNING:
+            return record.submitted(now, total=3, can_report=False, manifest_due=False)
+        case JobState.FINALIZING:
+            return record.finalizing(now)
+    return record.ended(now, target, error=None)
+
+
+def test_no_job_becomes_queued() -> None:
+    assert not any(may_follow(source, JobState.QUEUED) for source in JobState)
+
+
+@pytest.mark.parametrize(("source", "target"), list(product(JobState, NEXT_STATES)))
 def test_a_record_moves_only_as_the_table_allows(source: JobState, target: JobState) -> None:
     record = msgspec.structs.replace(RECORD, state=source)
     later = NOW + timedelta(seconds=1)
     if may_follow(source, target):
-        moved = record.advance(target, later, attempts=2)
-        assert (moved.state, moved.updated_at, moved.attempts) == (target, later, 2)
+        after = moved(record, target, later)
+        assert (after.state, after.updated_at) == (target, later)
     else:
         with pytest.raises(IllegalTransitionError, match=f"is {source}; it cannot become {target}"):
-            record.advance(target, later)
+            moved(record, target, later)
 
 
 def test_a_record_survives_json() -> None:
-    full = msgspec.structs.replace(RECORD, metadata={"a": "ü"}, notify=("job.*",), attempts=3)
+    full = msgspec.structs.replace(
+        RECORD, metadata={"a": "ü"}, notify=("job.*",), submission=Submission(attempts=3)
+    )
     assert msgspec.json.decode(msgspec.json.encode(full), type=JobRecord) == full
 
 
 def test_a_record_that_waits_for_a_retry_is_not_quiet_before_it() -> None:
-    waiting = RECORD.change(NOW, retry_at=NOW + timedelta(minutes=5))
+    waiting = RECORD.put_off(NOW, until=NOW + timedelta(minutes=5))
     pause = timedelta(seconds=30)
-    assert RECORD.is_quiet_for(pause, NOW + timedelta(seconds=31))
-    assert not waiting.is_quiet_for(pause, NOW + timedelta(seconds=31))
-    assert waiting.is_quiet_for(pause, NOW + timedelta(minutes=5, seconds=31))
+    assert RECORD.is_idle_for(pause, NOW + timedelta(seconds=31))
+    assert not waiting.is_idle_for(pause, NOW + timedelta(seconds=31))
+    assert waiting.is_idle_for(pause, NOW + timedelta(minutes=5, seconds=31))

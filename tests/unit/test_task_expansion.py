@@ -8,9 +8,9 @@ import pytest
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.make_tasks import SourceBlob, file_tasks, sweep_tasks
 from batchmgr.factories.sweep_values import MAX_TASKS
+from batchmgr.steps.check_message import check_message, message_problems
 from batchmgr.wire.factory_message import ParametricSweep, TaskPerFile
 from batchmgr.wire.job_message import JobMessage, decode_job, encode
-from batchmgr.wire.job_rules import broken_rules, check_job
 from batchmgr.wire.task_message import InputFileMessage, TaskMessage
 
 ECHO = {"commandLine": "echo {0}"}
@@ -144,7 +144,7 @@ def test_every_mistake_in_a_factory_is_found() -> None:
         "repeatTask": repeat,
         "mergeTask": {"commandLine": " "},
     }
-    fields = [problem.field.removeprefix("taskFactory.") for problem in broken_rules(message(factory))]
+    fields = [problem.field.removeprefix("taskFactory.") for problem in message_problems(message(factory))]
     assert fields == [
         "parameters.x.values",
         "repeatTask.environment.AZ_BATCH_X",
@@ -168,7 +168,7 @@ def test_a_source_that_cannot_be_is_refused_before_it_is_looked_into(
     source: dict[str, str], field: str
 ) -> None:
     with pytest.raises(InvalidJobError) as caught:
-        check_job(message({"type": "taskPerFile", "source": source, "repeatTask": ECHO}))
+        check_message(message({"type": "taskPerFile", "source": source, "repeatTask": ECHO}))
     assert caught.value.field == field
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from batchmgr.errors import ServiceBusyError
 from batchmgr.plan.files import ContainerNeed
-from batchmgr.usecases.preview import Surroundings, preview
+from batchmgr.usecases.preview import PreviewPorts, preview
 from batchmgr.wire.job_message import decode_job
-from batchmgr.wire.plan_preview import PlanAnswer
+from batchmgr.wire.plan_preview import PlanPreview
 from tests.fakes import FakeNodeStorage
 from tests.world import World
 
@@ -28,9 +28,9 @@ TASK = {
 FILES = {"type": "taskPerFile", "source": {"containerName": "files"}, "repeatTask": {"commandLine": "wc {0}"}}
 
 
-async def previewed(world: World, body: dict[str, Any], limit: int = 10) -> PlanAnswer:
+async def previewed(world: World, body: dict[str, Any], limit: int = 10) -> PlanPreview:
     message = decode_job(json.dumps(body).encode())
-    around = Surroundings(
+    around = PreviewPorts(
         storage=world.storage,
         workloads=world.ports.workloads,
         default_pool_id=world.ports.default_pool_id,

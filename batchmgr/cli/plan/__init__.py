@@ -17,13 +17,13 @@ from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
 from batchmgr.cli.plan.offline import Offline
 from batchmgr.cli.plan.view import told
-from batchmgr.errors import BatchmgrError, InvalidJobError
+from batchmgr.errors import BatchmgrError, InvalidJobError, SettingsError
 from batchmgr.ports import NodeStorageView
-from batchmgr.settings import Settings, SettingsError
-from batchmgr.usecases.preview import UNNAMED, Surroundings, preview
+from batchmgr.settings import Settings
+from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
 from batchmgr.wire.factory_message import TaskPerFile
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.wire.plan_preview import PlanAnswer
+from batchmgr.wire.plan_preview import PlanPreview
 
 DEFAULT_POOL = "(the app's default pool)"
 
@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if answer.problems else 0
 
 
-async def _preview(message: JobMessage, environment: Mapping[str, str], limit: int) -> PlanAnswer:
+async def _preview(message: JobMessage, environment: Mapping[str, str], limit: int) -> PlanPreview:
     settings = Settings.from_environment(environment)
     async with _storage(message, settings) as storage:
-        around = Surroundings(
+        around = PreviewPorts(
             storage=storage,
             workloads=WorkloadRegistry(named=settings.workloads),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 
-from batchmgr.batch_bodies.files import ContainerGrant
+from batchmgr.model.container_access import ContainerAccess
 from batchmgr.plan.files import ContainerNeed
 
 
@@ -11,12 +11,12 @@ class Offline:
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """The URI of a blob."""
-        return f"{self.unsigned_grant(need, nodes_have_identity=True).url}/{path}"
+        return f"{self.unsigned_access(need, nodes_have_identity=True).url}/{path}"
 
-    def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
+    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
         """The container, in its account or in one to be known later."""
         account = need.storage_account_name or "(storage account)"
-        return ContainerGrant(
+        return ContainerAccess(
             url=f"https://{account}.blob.core.windows.net/{need.container_name}",
             identity_reference=need.identity_reference,
         )

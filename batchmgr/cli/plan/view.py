@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from batchmgr.wire.plan_preview import PlanAnswer
+from batchmgr.wire.plan_preview import PlanPreview
 
 Json = Mapping[str, Any]
 NOT_SHOWN = ("id", "exitConditions")
 """What people know already, or need not know."""
 
 
-def told(answer: PlanAnswer) -> str:
+def told(answer: PlanPreview) -> str:
     """The plan, or its problems, as text."""
     if answer.problems:
         count = len(answer.problems)

@@ -145,7 +145,7 @@ async def test_of_two_who_find_different_blobs_both_submit_the_same_tasks() -> N
     world.enqueue(per_file())
     await world.until_settled()
     assert commands(world) == ["wc in/other.txt"]
-    assert world.record().total == 2
+    assert world.record().run.total == 2
     assert world.record().state is JobState.SUCCEEDED
 
 
@@ -197,7 +197,7 @@ async def test_a_hundred_thousand_blobs_are_a_job_and_one_more_is_refused() -> N
     await accept(world.ports, "job-1", per_file(merge=True))
     async with asyncio.timeout(60):
         await submit(world.ports, "job-1")
-    assert world.record().total == MAX_TASKS + 2
+    assert world.record().run.total == MAX_TASKS + 2
     world.storage.blobs["files"].add("in/one-more.txt")
     with pytest.raises(InvalidJobError, match="100,001 tasks are more than a job may have") as caught:
         await expand_found(world.storage, per_file())

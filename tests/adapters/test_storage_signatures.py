@@ -29,8 +29,8 @@ async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work
         BlobServiceClient.from_connection_string(connection_string) as client,
         aiohttp.ClientSession() as http,
     ):
-        grants = await storage(client).grant([READ, WRITE], HOUR, nodes_have_identity=True)
-        read, write = (grants[need].blob_url("a b/c#1.txt") for need in (READ, WRITE))
+        access = await storage(client).grant_access([READ, WRITE], HOUR, nodes_have_identity=True)
+        read, write = (access[need].blob_url("a b/c#1.txt") for need in (READ, WRITE))
         async with http.put(write, data=b"text", headers=BLOCK) as response:
             assert response.status == 201
         async with http.get(read) as response:
@@ -39,14 +39,14 @@ async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work
             assert response.status == 403
         async with http.get(write) as response:
             assert response.status == 403
-        async with http.get(grants[READ].container_url + "&restype=container&comp=list") as response:
+        async with http.get(access[READ].container_url + "&restype=container&comp=list") as response:
             assert "a b/c#1.txt" in await response.text()
 
 
 async def test_containers_that_are_written_are_made_and_may_be_there(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         for _ in range(2):
-            await storage(client).grant(
+            await storage(client).grant_access(
                 [WRITE, ContainerNeed(container_name="only-read")], HOUR, nodes_have_identity=True
             )
         names = [container.name async for container in client.list_containers()]
@@ -56,27 +56,27 @@ async def test_containers_that_are_written_are_made_and_may_be_there(connection_
 async def test_an_identity_is_used_in_place_of_a_signature(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere", identity_reference="/id/2")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        grants = await storage(client, "/id/1").grant([READ, other], HOUR, nodes_have_identity=True)
-    assert grants[READ].query == ""
-    assert grants[READ].identity == {"identityReference": {"resourceId": "/id/1"}}
-    assert grants[other].url == "https://elsewhere.blob.core.windows.net/data"
-    assert grants[other].identity == {"identityReference": {"resourceId": "/id/2"}}
+        access = await storage(client, "/id/1").grant_access([READ, other], HOUR, nodes_have_identity=True)
+    assert access[READ].query == ""
+    assert access[READ].identity_reference == "/id/1"
+    assert access[other].url == "https://elsewhere.blob.core.windows.net/data"
+    assert access[other].identity_reference == "/id/2"
 
 
 async def test_nodes_without_an_identity_are_given_signatures(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        grants = await storage(client, "/id/1").grant([READ], HOUR, nodes_have_identity=False)
-    assert grants[READ].identity == {}
-    assert "sig=" in grants[READ].query
+        access = await storage(client, "/id/1").grant_access([READ], HOUR, nodes_have_identity=False)
+    assert access[READ].identity_reference == ""
+    assert "sig=" in access[READ].query
 
 
 async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
-            await storage(client).grant([other], HOUR, nodes_have_identity=True)
+            await storage(client).grant_access([other], HOUR, nodes_have_identity=True)
         with pytest.raises(InvalidJobError, match="need an identity_reference"):
-            storage(client).unsigned_grant(other, nodes_have_identity=True)
+            storage(client).unsigned_access(other, nodes_have_identity=True)
 
 
 async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:
@@ -130,5 +130,5 @@ async def test_a_grant_without_its_signature_has_the_identity_that_the_nodes_hav
     connection_string: str, nodes_have_identity: bool, identity: str
 ) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        grant = storage(client, "/id/1").unsigned_grant(READ, nodes_have_identity=nodes_have_identity)
-    assert (grant.identity_reference, grant.query) == (identity, "")
+        access = storage(client, "/id/1").unsigned_access(READ, nodes_have_identity=nodes_have_identity)
+    assert (access.identity_reference, access.query) == (identity, "")

@@ -71,7 +71,7 @@ async def test_only_the_first_twenty_failed_tasks_are_looked_at_on_their_nodes()
     failed = [event.data["error"] for event in world.log() if event.type == "batchmgr.task.failed"]
     looked_at = [error for error in failed if isinstance(error, dict) and error.get("stderr")]
     assert (len(failed), len(looked_at)) == (30, 20)
-    assert len(world.record().failed_tasks) == 20
+    assert len(world.record().run.failed_tasks) == 20
     [(_, body, _)] = world.callbacks.received
     assert body.error is not None
     assert body.error.message.startswith("30 of 30 tasks failed.")
@@ -136,7 +136,7 @@ async def test_a_retry_is_told_once_however_often_the_poller_sees_it() -> None:
         "running/3",
         "failed/3",
     ]
-    assert retrying.world.record().cursor.reruns == {}
+    assert retrying.world.record().run.cursor.reruns == {}
 
 
 SHOWN = st.tuples(st.sampled_from(["preparing", "running"]), st.integers(0, 1), st.integers(0, 1))
@@ -173,6 +173,6 @@ async def test_the_finalize_task_is_looked_at_however_many_tasks_failed_before()
     world.enqueue(job_message(*(task(str(number), "/bin/false") for number in range(1, 31))))
     await world.until_settled()
     record = world.record()
-    assert [failed.task_id for failed in record.failed_tasks][-1] == FINALIZE_TASK_ID
+    assert [failed.task_id for failed in record.run.failed_tasks][-1] == FINALIZE_TASK_ID
     assert record.error is not None
     assert record.error.message.endswith("The FinalizeTask failed too: exit code 1: on stderr")

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
@@ -80,7 +80,7 @@ async def test_a_cancelled_job_ends_in_batch_and_calls_back() -> None:
 async def test_a_job_cancelled_before_it_was_submitted_never_reaches_batch() -> None:
     world = World()
     await accept(world.ports, "job-1", job_message())
-    await world.ports.queue.request_submission("job-1")
+    await world.ports.queue.enqueue_submission("job-1")
     await cancel(world.ports, "job-1")
     await world.until_settled()
     assert world.record().state is JobState.CANCELLED
@@ -93,10 +93,10 @@ async def test_a_job_cancelled_while_its_tasks_are_added_is_ended_by_whoever_add
     await accept(world.ports, "job-1", message)
     add_tasks = world.batch.add_tasks
 
-    async def cancelled_meanwhile(plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        await add_tasks(plan, tasks, grants)
+    async def cancelled_meanwhile(plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+        await add_tasks(plan, tasks, access)
         stored = await world.jobs.load("job-1")
-        await world.jobs.save(stored.value.change(world.clock.now(), cancel_requested=True), stored.etag)
+        await world.jobs.save(stored.value.cancellation_requested(world.clock.now()), stored.etag)
 
     world.batch.add_tasks = cancelled_meanwhile  # type: ignore[method-assign]
     await submit(world.ports, "job-1")
@@ -110,7 +110,7 @@ async def test_a_job_whose_time_is_up_while_a_node_plans_it_is_timed_out() -> No
     world.enqueue(world.plan_on_node(task("1")))
     world.batch.run = list  # type: ignore[method-assign]
     await world.tick()
-    assert world.record().awaits_tasks
+    assert world.record().submission.awaits_tasks
     batch_job = world.batch.jobs["job-1"]
     batch_job.state, batch_job.terminate_reason = "completed", "MaxWallClockTimeExpiry"
     await world.until_settled()
@@ -183,7 +183,7 @@ async def test_a_finalize_blob_does_not_end_a_job_that_is_still_queued() -> None
     await accept(world.ports, "job-1", job_message())
     await finalize(world.ports, "job-1")
     assert world.record().state is JobState.QUEUED
-    await world.ports.queue.request_submission("job-1")
+    await world.ports.queue.enqueue_submission("job-1")
     await world.until_settled()
     assert world.record().state is JobState.SUCCEEDED
 

@@ -1,7 +1,7 @@
-"""The rules a decoded job message must keep, beyond its types and the rules of every plan."""
+"""The rules that a decoded job message must keep by itself, beyond its types and the rules of every plan."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import broken_by_factory
@@ -13,14 +13,30 @@ from batchmgr.wire.job_message import JobMessage
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 
 
-def check_job(message: JobMessage) -> None:
-    """Raise InvalidJobError for the first rule the message breaks."""
-    for problem in broken_rules(message):
+def check_message(message: JobMessage, check_callback: Callable[[str], None] | None = None) -> None:
+    """Raise InvalidJobError for the first rule that the message breaks. See `message_problems`."""
+    for problem in message_problems(message, check_callback):
         raise problem
 
 
-def broken_rules(message: JobMessage) -> Iterator[InvalidJobError]:
-    """Every rule that the message breaks, one by one."""
+def message_problems(
+    message: JobMessage, check_callback: Callable[[str], None] | None = None
+) -> Iterator[InvalidJobError]:
+    """Yield every rule that the message breaks.
+
+    `check_callback` raises InvalidJobError for a callback URI that batchmgr may not call.
+    """
+    yield from _own_problems(message)
+    if message.task_factory is not None:
+        yield from broken_by_factory(message.task_factory)
+    try:
+        if message.call_back_uri and check_callback is not None:
+            check_callback(message.call_back_uri)
+    except InvalidJobError as error:
+        yield error
+
+
+def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
     if message.job_id and not is_valid_id(message.job_id):
         yield InvalidJobError(ID_RULE, field="jobId")
     described = [bool(message.workload), bool(message.tasks), message.task_factory is not None]
@@ -37,5 +53,3 @@ def broken_rules(message: JobMessage) -> Iterator[InvalidJobError]:
             yield InvalidJobError(
                 "must be a pattern such as job.*, job.succeeded or task.failed", field=f"notify[{index}]"
             )
-    if message.task_factory is not None:
-        yield from broken_by_factory(message.task_factory)

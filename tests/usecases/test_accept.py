@@ -67,10 +67,10 @@ async def test_a_broken_message_without_an_id_is_rejected_under_the_id_of_its_me
 
 @pytest.mark.parametrize("body", [b"not json", b"[1, 2]", b'"text"', b'{"jobId": "not an id", "x": 1}'])
 async def test_a_message_whose_id_cannot_be_told_is_kept_as_it_came(body: bytes) -> None:
-    from batchmgr.functions.queue_job_requests import take
+    from batchmgr.functions.queue_job_requests import take_request
 
     world = World()
-    await take(world.ports, body, "")
+    await take_request(world.ports, body, "")
     assert world.queue.poison == [body]
     assert world.jobs.records == {}
 

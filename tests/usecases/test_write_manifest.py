@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
-from batchmgr.model.job_record import FailedTask
+from batchmgr.model.job_record import FailedTask, PollCursor
 from batchmgr.plan.files import OutputFileSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
@@ -38,7 +38,7 @@ async def test_every_way_to_end_is_told_with_what_was_to_be_left() -> None:
         shown(FINALIZE_TASK_ID, state="running"),
     ]
     looked_at = FailedTask(task_id="2", error=TaskError(type="InvalidInputError", message="empty"))
-    record = world.record().change(world.clock.now(), failed_tasks=(looked_at,))
+    record = world.record().tasks_observed(world.clock.now(), cursor=PollCursor(), failed=[looked_at])
     plans = tuple(TaskPlan(id=str(number), command_line="x") for number in range(1, 8))
     plans = (replace(plans[0], output_files=(OUT,)), *plans[1:])
     finalize = TaskPlan(id="", command_line="x")

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 
-from batchmgr.batch_bodies.files import Grants
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
-from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.job_record import Run
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from tests.fakes import FakeBatch
@@ -27,13 +28,13 @@ class Difficult(FakeBatch):
             self.errors = tuple(rest)
             raise first
 
-    async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         self._raise("create_job")
-        await super().create_job(plan, grants, digest)
+        await super().create_job(plan, access, digest)
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
         self._raise("add_tasks")
-        await super().add_tasks(plan, tasks, grants)
+        await super().add_tasks(plan, tasks, access)
 
 
 def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:
@@ -127,7 +128,7 @@ async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
     record = world.record()
     assert record.state is JobState.REJECTED
     assert record.error is not None
-    assert "made elsewhere" in record.error.message
+    assert "did not create" in record.error.message
     assert world.batch.jobs["job-1"].state == "active"
 
 
@@ -137,9 +138,7 @@ async def test_a_submission_that_finds_its_job_over_goes_on_to_the_jobs_end() ->
     await world.tick()
     world.jobs.records["job-1"] = replace(
         world.jobs.records["job-1"],
-        value=world.record().change(
-            world.clock.now(), state=JobState.SUBMITTING, callback=None, counts=TaskCounts()
-        ),
+        value=msgspec.structs.replace(world.record(), state=JobState.SUBMITTING, callback=None, run=Run()),
     )
     world.jobs.active.add("job-1")
     world.enqueue(job_message(), "m-2")

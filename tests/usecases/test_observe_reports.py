@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import TaskReport
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
@@ -31,6 +32,11 @@ def report(task_id: str, number: int, seconds: float, key: str = "", *, fraction
     )
 
 
+def can_report(record: JobRecord, value: bool) -> JobRecord:
+    """The record of a job whose tasks can report, or can't."""
+    return msgspec.structs.replace(record, run=msgspec.structs.replace(record.run, can_report=value))
+
+
 class Reporting:
     """A running job whose tasks report."""
 
@@ -45,7 +51,7 @@ class Reporting:
         made.world.enqueue(job_message())
         await made.world.tick()
         job = await made.world.ports.jobs.load("job-1")
-        record = job.value.change(START, can_report=True)
+        record = can_report(job.value, True)
         await made.world.ports.jobs.save(record, job.etag)
         return made
 
@@ -118,7 +124,7 @@ async def test_no_report_is_told_twice_and_the_last_of_each_task_is_told(
         await reporting.look()
     told = reporting.told()
     assert {f"{task_id}/{number}" for task_id, number in last.items()} <= set(told)
-    assert len(reporting.world.record().reported.seen) <= 3
+    assert len(reporting.world.record().run.report_cursor.seen) <= 3
 
 
 async def test_more_reports_than_one_change_of_the_record_carries_are_all_told() -> None:
@@ -137,7 +143,7 @@ async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
         reporting.tell(*(report(str(one), 10**12 + number, 5 * number) for one in range(1000)))
         await reporting.look()
     grown = len(msgspec.json.encode(reporting.world.record())) - before
-    assert len(reporting.world.record().reported.seen) == 1000
+    assert len(reporting.world.record().run.report_cursor.seen) == 1000
     assert grown < 64 * 1024
 
 
@@ -166,7 +172,7 @@ async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_6
     assert len(reporting.told("task.result")) == 100
     assert len(reporting.told()) == 150
     record = reporting.world.record()
-    assert len(record.reported.results) == 100
+    assert len(record.run.report_cursor.results) == 100
     results = await task_results(reporting.world.ports, record)
     assert 60 <= len(results) < 66
     assert sum(len(msgspec.json.encode(one)) for one in results) <= 64 * 1024
@@ -198,7 +204,7 @@ async def test_junk_in_the_place_of_a_result_is_not_told_and_stops_nothing(body:
 async def test_a_job_that_cannot_report_is_not_listed() -> None:
     reporting = await Reporting.begun()
     job = await reporting.world.ports.jobs.load("job-1")
-    await reporting.world.ports.jobs.save(job.value.change(START, can_report=False), job.etag)
+    await reporting.world.ports.jobs.save(can_report(job.value, False), job.etag)
     reporting.tell(report("1", 1, 0))
     await reporting.look()
     assert reporting.told() == []

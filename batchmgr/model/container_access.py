@@ -1,0 +1,36 @@
+"""How a node reaches a blob container: by a signed URL, or by a managed identity."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from batchmgr.plan.files import ContainerNeed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerAccess:
+    """A node's access to one container.
+
+    `url` is the container's, without a query. `query` is a shared access signature (SAS) without the `?`,
+    `identity_reference` the resource id of a managed identity: one of the two is set.
+    """
+
+    url: str
+    query: str = ""
+    identity_reference: str = ""
+
+    def blob_url(self, path: str) -> str:
+        """Return the URL of one blob, with the signature if there is one."""
+        return self._signed(f"{self.url}/{quote(path)}")
+
+    @property
+    def container_url(self) -> str:
+        """Return the URL of the container, with the signature if there is one."""
+        return self._signed(self.url)
+
+    def _signed(self, url: str) -> str:
+        return f"{url}?{self.query}" if self.query else url
+
+
+StorageAccess = Mapping[ContainerNeed, ContainerAccess]
+"""A job's access to each of its containers."""

@@ -1,0 +1,14 @@
+"""Problem documents (RFC 9457): the bodies of HTTP errors."""
+
+
+def problem_document(status: int, title: str, detail: str, *, field: str = "") -> dict[str, object]:
+    """Return the JSON of a problem document. `field` is the wrong field, as a path such as `tasks[0].id`.
+
+    The document names the field as this path and, in `errors`, as a JSON pointer.
+    """
+    body: dict[str, object] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if field:
+        pointer = "#/" + field.replace("[", "/").replace("]", "").replace(".", "/")
+        body["field"] = field
+        body["errors"] = [{"detail": detail, "pointer": pointer}]
+    return body
