@@ -70,7 +70,7 @@ def test_a_factory_is_a_job_or_an_invalid_one(factory: dict[str, Any]) -> None:
         assert not problems
 
 
-@pytest.mark.parametrize("name", [X])
+@pytest.mark.parametrize("name", ["text_template", "command_template", "blob_patterns"])
 def test_the_examples_in_the_docstrings_run(name: str) -> None:
     result = doctest.testmod(importlib.import_module(f"batchmgr.factories.{name}"))
     assert (result.failed, result.attempted > 0) == (0, True)
