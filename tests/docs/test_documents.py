@@ -1,9 +1,10 @@
-"""What the documents promise is there, and what is there is in the documents."""
+"""The documents are true: their examples run, their links lead somewhere, and they leave nothing out."""
 
 import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,17 @@ import pytest
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
+from batchmgr.functions.http_responses import STATUSES
+from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_sweep
 from batchmgr.steps.plan_job import plan_job
+from batchmgr.wire.adf_callback import STATUS_CODES
 from batchmgr.wire.events import EVENT_TYPES
+from batchmgr.wire.job_answers import job, outcome
 from batchmgr.wire.job_message import JobReference, decode_job
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.task_message import JobTasks, Message
@@ -27,6 +33,20 @@ from batchmgr.wire.task_message import JobTasks, Message
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
+RECORD = {
+    "jobId": "a",
+    "state": "running",
+    "workload": "",
+    "digest": "",
+    "createdAt": "2026-01-01T00:00:00Z",
+    "updatedAt": "2026-01-01T00:00:00Z",
+    "poolId": "p",
+    "metadata": {"a": "b"},
+    "attempts": 1,
+    "cancelRequested": True,
+}
+"""A job record with a value for each simple field that an answer shows."""
 
 
 def test_every_event_type_is_documented_and_no_other() -> None:
@@ -34,8 +54,21 @@ def test_every_event_type_is_documented_and_no_other() -> None:
     assert documented == EVENT_TYPES
 
 
-def test_every_job_state_is_named() -> None:
-    assert all(f"batchmgr.job.{state}" in document("events") for state in JobState)
+@pytest.mark.parametrize("state", JobState)
+def test_every_job_state_is_explained(state: JobState) -> None:
+    assert f"`batchmgr.job.{state}`" in document("events")
+    assert re.search(rf"^\| `{state}` \| \w", document("http-api"), re.MULTILINE)
+
+
+def test_every_field_of_a_task_event_is_documented() -> None:
+    for field in msgspec.structs.fields(TaskSnapshot):
+        assert f"`{field.encode_name}`" in section("events", "Data"), field.encode_name
+
+
+def test_the_callback_is_documented() -> None:
+    callback = section("events", "The callback")
+    for state, code in STATUS_CODES.items():
+        assert any(f"`{state}`" in line and f"`{code}`" in line for line in callback.splitlines()), state
 
 
 def every_message(kind: type[Message]) -> Iterator[type[Message]]:
@@ -66,6 +99,24 @@ def test_every_route_is_documented_and_no_other() -> None:
     assert set(documented) == routes
 
 
+def test_every_status_of_an_error_is_documented() -> None:
+    documented = {
+        int(code) for code in re.findall(r"^\| `(\d+)`", section("http-api", "Errors"), re.MULTILINE)
+    }
+    assert documented == {status for _, status, _ in STATUSES} | {413}
+
+
+def test_every_field_of_a_job_and_its_outcome_is_documented() -> None:
+    every_value: dict[str, object] = {"callback": None, "error": None, "retryAt": None}
+    record = msgspec.convert(RECORD, JobRecord)
+    for field in job(record, "") | every_value:
+        assert f"`{field}`" in section("http-api", "Get a job"), field
+    for field in outcome(record):
+        assert f"`{field}`" in section("http-api", "Get the result"), field
+    for state in CallbackState:
+        assert f"`{state}`" in section("http-api", "Get a job"), state
+
+
 def test_the_workload_of_the_readme_makes_the_job_it_says() -> None:
     code = next(text for language, text in BLOCKS if language == "python" and "GreetTask" in text)
     module: dict[str, object] = {"__name__": "greet"}
@@ -80,6 +131,19 @@ def test_the_workload_of_the_readme_makes_the_job_it_says() -> None:
     assert plan.tasks[0].command_line == "python3 -m greet task GreetTask"
 
 
+def test_the_workload_of_the_readme_runs_as_it_says(tmp_path: Path) -> None:
+    code = next(text for language, text in BLOCKS if language == "python" and "GreetTask" in text)
+    (tmp_path / "greet.py").write_text(code)
+    command = re.search(r"^    \.venv/bin/python (-m greet .*)$", README, re.MULTILINE)
+    assert command is not None
+    run = subprocess.run(
+        [sys.executable, *shlex.split(command[1])], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    shown = next(text for language, text in BLOCKS if language == "text" and "Hello, Ada" in text)
+    said = iter(run.stdout.splitlines())
+    assert all(line in said for line in shown.splitlines() if "…" not in line), run.stdout
+
+
 def test_the_job_that_the_readme_posts_is_a_job() -> None:
     command = next(text for language, text in BLOCKS if language == "bash" and "hello-001" in text)
     body = command.partition("-d '")[2].partition("'\n")[0]
@@ -91,7 +155,7 @@ def test_the_job_that_the_readme_posts_is_a_job() -> None:
 
 def test_every_field_of_a_plan_is_documented() -> None:
     for field in msgspec.structs.fields(PlanPreview):
-        assert field.encode_name in document("http-api"), field.encode_name
+        assert f"`{field.encode_name}`" in section("http-api", "Preview a job"), field.encode_name
 
 
 def test_the_sweep_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
@@ -125,10 +189,26 @@ def test_the_body_that_the_readme_gives_data_factory_is_a_job() -> None:
     check_message(decode_job(json.dumps(body).encode()))
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-def test_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), f"{target}#{anchor}"
+
+
+def test_the_readme_shows_every_folder_of_the_code() -> None:
+    layout = next(text for language, text in BLOCKS if language == "text" and "function_app.py" in text)
+    for package in ("batchmgr", "emulators"):
+        for folder in (ROOT / package).iterdir():
+            if folder.is_dir() and folder.name != "__pycache__":
+                assert re.search(rf"^ +(?:\w+/ +)?{folder.name}/ ", layout, re.MULTILINE), folder.name
+
+
+def test_the_index_of_decisions_has_every_record() -> None:
+    folder = ROOT / "docs/decisions"
+    linked = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text())
+    assert linked == sorted(path.name for path in folder.glob("0*.md"))
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "start", "check", "install", "format"])
@@ -138,3 +218,14 @@ def test_the_commands_of_the_documents_are_in_the_makefile(target: str) -> None:
 
 def document(name: str) -> str:
     return (ROOT / "docs" / f"{name}.md").read_text()
+
+
+def section(name: str, title: str) -> str:
+    """The part of a document under a heading of the second level."""
+    return document(name).partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
