@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -203,6 +204,20 @@ def test_the_readme_shows_every_folder_of_the_code() -> None:
         for folder in (ROOT / package).iterdir():
             if folder.is_dir() and folder.name != "__pycache__":
                 assert re.search(rf"^ +(?:\w+/ +)?{folder.name}/ ", layout, re.MULTILINE), folder.name
+
+
+def test_the_files_that_the_architecture_names_are_there() -> None:
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]*)*(?:\.py|/))`", document("architecture"))
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / "batchmgr" / name).exists()] == []
+
+
+def test_the_architecture_shows_the_layers_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    checked = re.findall(r"\w+", " ".join(contracts[0]["layers"]))
+    shown = next(text for text in re.findall(r"```text\n(.*?)```", document("architecture"), re.DOTALL))
+    names = re.findall(r"^ ((?:\w+(?:/|\.py) +)+)", shown, re.MULTILINE)
+    assert re.findall(r"(\w+)(?:/|\.py)", "".join(names)) == checked
 
 
 def test_the_index_of_decisions_has_every_record() -> None:

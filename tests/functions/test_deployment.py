@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 from typing import Any
 
@@ -104,3 +105,21 @@ def test_every_pin_is_one_version_within_the_bounds_of_its_dependency(
 
 def test_function_app_stays_under_20_lines() -> None:
     assert len(FUNCTION_APP.read_text().splitlines()) < 20
+
+
+def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
+    listing = ["git", "ls-files", "--cached", "--ignored", "--exclude-from", ".funcignore"]
+    everything = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if everything.returncode:
+        pytest.skip("this is not a git checkout")
+    ignored = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    deployed = set(everything.stdout.split("\n")) - set(ignored.stdout.split("\n"))
+    assert {path for path in deployed if "/" not in path} == {
+        "LICENSE",
+        "function_app.py",
+        "host.json",
+        "requirements.txt",
+    }
+    folders = {path.rpartition("/")[0] for path in deployed if "/" in path}
+    local = ("batchmgr/cli", "batchmgr/devstack", "batchmgr/dispatcher", "batchmgr/packaging")
+    assert all(folder.startswith("batchmgr") and not folder.startswith(local) for folder in folders)
