@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from functions_host.command import add_arguments, run
+from functions_host.host_command import add_arguments, run
 
 
 def main() -> int:

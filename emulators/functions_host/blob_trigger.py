@@ -11,14 +11,14 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.blob_pattern import BlobPattern
-from functions_host.blob_queue import BlobMessage, BlobQueue
-from functions_host.blob_scan import BlobReceipts, BlobScan
-from functions_host.connections import HOST_STORAGE, Connections
-from functions_host.converters import json_datum
-from functions_host.index import Function
+from functions_host.binding_converters import json_datum
+from functions_host.blob_container_scan import BlobReceipts, BlobScan
+from functions_host.blob_path_pattern import BlobPattern
+from functions_host.blob_trigger_queue import BlobMessage, BlobQueue
+from functions_host.function_indexing import Function
 from functions_host.invocation import Invoker
-from functions_host.trigger_input import TriggerInput
+from functions_host.storage_connections import HOST_STORAGE, Connections
+from functions_host.trigger_data import TriggerInput
 
 _SCAN = "LogsAndContainerScan"
 

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 from aiohttp import web
 from azure.functions.meta import Datum
 
-from functions_host.converters import looks_like_json
-from functions_host.index import Function
+from functions_host.access_keys import Keys
+from functions_host.binding_converters import looks_like_json
+from functions_host.function_indexing import Function
+from functions_host.http_routes import Router
 from functions_host.invocation import Invoker
-from functions_host.keys import Keys
-from functions_host.routes import Router
-from functions_host.trigger_input import TriggerInput
+from functions_host.trigger_data import TriggerInput
 
 MAX_REQUEST_BYTES = 104_857_600
 """The longest request body that the host takes."""

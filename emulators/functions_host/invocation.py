@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import azure.functions as func
 from azure.functions.meta import Datum
 
-from functions_host.context import InvocationContext
-from functions_host.converters import decode, encode
+from functions_host.binding_converters import decode, encode
 from functions_host.errors import WorkerLostError
-from functions_host.index import RETURN, Function, Parameter
-from functions_host.trigger_input import TriggerInput
+from functions_host.function_indexing import RETURN, Function, Parameter
+from functions_host.invocation_context import InvocationContext
+from functions_host.trigger_data import TriggerInput
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoun
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
-from functions_host.backoff import IdleBackoff
-from functions_host.sending import send
+from functions_host.queue_messages import send
+from functions_host.queue_polling import IdleBackoff
 from functions_host.settings import QueueSettings
 
 RECEIVE_VISIBILITY = timedelta(minutes=10)

@@ -7,12 +7,12 @@ from typing import Any
 
 from azure.functions.meta import Datum
 
-from functions_host.connections import HOST_STORAGE, Connections
-from functions_host.converters import looks_like_json
-from functions_host.expressions import bind_parameters
-from functions_host.index import Parameter
+from functions_host.binding_converters import looks_like_json
+from functions_host.binding_expressions import bind_parameters
+from functions_host.function_indexing import Parameter
 from functions_host.queue_listener import Wakeups
-from functions_host.sending import send
+from functions_host.queue_messages import send
+from functions_host.storage_connections import HOST_STORAGE, Connections
 
 
 class QueueOutput:

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 
-from functions_host.connections import HOST_STORAGE, Connections
-from functions_host.converters import json_datum
-from functions_host.index import Function
+from functions_host.binding_converters import json_datum
+from functions_host.function_indexing import Function
 from functions_host.invocation import Invoker
 from functions_host.queue_listener import QueueListener, Wakeups
 from functions_host.settings import QueueSettings
-from functions_host.trigger_input import TriggerInput, with_json_properties
+from functions_host.storage_connections import HOST_STORAGE, Connections
+from functions_host.trigger_data import TriggerInput, with_json_properties
 
 _POISON = "-poison"
 

@@ -13,8 +13,8 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.server import Host, HostOptions
-from tests.functions_host.storage import Storage
+from functions_host.job_host import Host, HostOptions
+from tests.functions_host.storage_account import Storage
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 

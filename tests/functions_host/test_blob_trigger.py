@@ -6,13 +6,13 @@ import json
 import aiohttp
 import pytest
 
-from functions_host.blob_pattern import BlobPattern
-from functions_host.blob_queue import BlobMessage, BlobQueue
+from functions_host.blob_path_pattern import BlobPattern
+from functions_host.blob_trigger_queue import BlobMessage, BlobQueue
 from functions_host.errors import ConfigurationError
+from functions_host.job_host import Host
 from functions_host.queue_listener import Wakeups
-from functions_host.server import Host
 from tests.functions_host.conftest import Hosts
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import Storage, until
 
 STATE = "azure-webjobs-hosts"
 HOST_QUEUE = "azure-webjobs-blobtrigger-testhost"

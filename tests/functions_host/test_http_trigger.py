@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from functions_host.server import Host
+from functions_host.job_host import Host
 from tests.functions_host.conftest import Hosts, edit_host_json
 
 

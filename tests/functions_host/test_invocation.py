@@ -12,9 +12,9 @@ import pytest
 from azure.functions.meta import Datum
 
 from functions_host.errors import WorkerLostError
-from functions_host.index import Function, Parameter
+from functions_host.function_indexing import Function, Parameter
 from functions_host.invocation import Invoker
-from functions_host.trigger_input import TriggerInput
+from functions_host.trigger_data import TriggerInput
 
 INPUT = TriggerInput(data=Datum("x", "string"))
 

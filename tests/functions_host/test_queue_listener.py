@@ -9,10 +9,10 @@ from azure.storage.queue import QueueMessage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions_host.backoff import IdleBackoff, idle_delay
 from functions_host.queue_listener import QueueListener, Wakeups
+from functions_host.queue_polling import IdleBackoff, idle_delay
 from functions_host.settings import QueueSettings
-from tests.functions_host.storage import PATIENCE_SECONDS, Storage, until
+from tests.functions_host.storage_account import PATIENCE_SECONDS, Storage, until
 
 SPREADS = st.floats(-0.2, 0.2)
 

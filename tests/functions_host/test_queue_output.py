@@ -8,9 +8,9 @@ import azure.functions as func
 import pytest
 from azure.functions.meta import Datum
 
-from functions_host.converters import encode
+from functions_host.binding_converters import encode
 from functions_host.queue_output import message_bodies
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import Storage, until
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from functions_host.server import Host
+from functions_host.job_host import Host
 from tests.functions_host.conftest import Hosts, edit_host_json
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import Storage, until
 
 
 async def test_a_message_reaches_the_function_and_is_deleted(host: Host, storage: Storage) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from functions_host.connections import Connections
+from functions_host.binding_expressions import bind_parameters, resolve_settings
 from functions_host.errors import ConfigurationError
-from functions_host.expressions import bind_parameters, resolve_settings
 from functions_host.settings import (
     HostSettings,
     QueueSettings,
@@ -17,6 +16,7 @@ from functions_host.settings import (
     default_host_id,
     load_host_settings,
 )
+from functions_host.storage_connections import Connections
 
 
 def load(directory: Path, **document: Any) -> HostSettings:

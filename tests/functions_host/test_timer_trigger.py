@@ -8,12 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from functions_host.lease import SingletonLease
-from functions_host.schedule import parse_schedule
-from functions_host.server import Host
-from functions_host.timer_monitor import ScheduleStatus, status_at_start
+from functions_host.job_host import Host
+from functions_host.singleton_lease import SingletonLease
+from functions_host.timer_schedule import parse_schedule
+from functions_host.timer_status import ScheduleStatus, status_at_start
 from tests.functions_host.conftest import Hosts
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import Storage, until
 
 STATE = "azure-webjobs-hosts"
 STATUS = "timers/testhost/Host.Functions.on_tick/status"

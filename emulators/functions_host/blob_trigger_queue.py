@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from azure.storage.queue.aio import QueueClient
 
 from functions_host.queue_listener import Wakeups
-from functions_host.sending import send
+from functions_host.queue_messages import send
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from functions_host.index import Function
+from functions_host.function_indexing import Function
 from functions_host.invocation import Invoker
-from functions_host.trigger_input import TriggerInput
+from functions_host.trigger_data import TriggerInput
 
 _REASON = "This function was programmatically called via the host APIs."
 

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import azure.functions as func
 
-from functions_host.converters import accepts_input, accepts_output
+from functions_host.binding_converters import accepts_input, accepts_output
 from functions_host.errors import IndexingError
 
 RETURN = "$return"

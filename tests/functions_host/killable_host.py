@@ -1,11 +1,11 @@
-"""Runs the sample app in a process that a test may kill: `python mortal_host.py VISIBILITY_SECONDS`."""
+"""Runs the sample app in a process that a test may kill: `python killable_host.py VISIBILITY_SECONDS`."""
 
 import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
 
-from functions_host.server import Host, HostOptions
+from functions_host.job_host import Host, HostOptions
 
 
 async def main() -> None:

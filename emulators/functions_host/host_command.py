@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from functions_host.errors import HostError, WorkerLostError
-from functions_host.server import Host, HostOptions
+from functions_host.job_host import Host, HostOptions
 
 _log = logging.getLogger(__name__)
 

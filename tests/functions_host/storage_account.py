@@ -11,7 +11,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.sending import send
+from functions_host.queue_messages import send
 
 PATIENCE_SECONDS = 20
 

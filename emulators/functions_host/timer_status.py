@@ -8,7 +8,7 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient
 
-from functions_host.schedule import Schedule
+from functions_host.timer_schedule import Schedule
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from functions_host.blob_queue import BlobMessage
 from functions_host.blob_trigger import BlobTrigger
+from functions_host.blob_trigger_queue import BlobMessage
 from functions_host.queue_listener import QueueListener, Wakeups
 from functions_host.settings import BlobSettings, QueueSettings
 

@@ -10,21 +10,21 @@ from typing import Any, Protocol
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
-from functions_host.blob_dispatch import BlobDispatcher
-from functions_host.blob_queue import BlobQueue
+from functions_host.binding_expressions import resolve_settings
+from functions_host.blob_event_grid import BlobWebhook
+from functions_host.blob_queue_listener import BlobDispatcher
 from functions_host.blob_trigger import BlobHost, BlobTrigger
-from functions_host.connections import HOST_STORAGE, Connections
+from functions_host.blob_trigger_queue import BlobQueue
 from functions_host.errors import ConfigurationError
-from functions_host.event_grid import BlobWebhook
-from functions_host.expressions import resolve_settings
-from functions_host.index import Function, Parameter
+from functions_host.function_indexing import Function, Parameter
 from functions_host.invocation import Invoker
 from functions_host.queue_listener import Wakeups
 from functions_host.queue_trigger import QueueTrigger
-from functions_host.schedule import parse_schedule
 from functions_host.settings import HostSettings
-from functions_host.timer_trigger import TimerTrigger
-from functions_host.trigger_input import TriggerInput
+from functions_host.storage_connections import HOST_STORAGE, Connections
+from functions_host.timer_listener import TimerTrigger
+from functions_host.timer_schedule import parse_schedule
+from functions_host.trigger_data import TriggerInput
 
 _STATE_CONTAINER = "azure-webjobs-hosts"
 _RESOLVED_PROPERTIES = ("queueName", "path", "schedule")

@@ -3,7 +3,7 @@
 import pytest
 
 from functions_host.errors import ConfigurationError
-from functions_host.routes import Router, RouteTemplate
+from functions_host.http_routes import Router, RouteTemplate
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import aiohttp
 import pytest
 
-from functions_host.server import Host
-from tests.functions_host.storage import Storage, until
+from functions_host.job_host import Host
+from tests.functions_host.storage_account import Storage, until
 
 
 async def test_the_host_tells_its_id_and_that_it_runs(http: aiohttp.ClientSession) -> None:

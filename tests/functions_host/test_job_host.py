@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from functions_host import server
+from functions_host import job_host
 from functions_host.errors import HostError
-from functions_host.server import Host, HostOptions
+from functions_host.job_host import Host, HostOptions
 from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
-from tests.functions_host.storage import PATIENCE_SECONDS, Storage
+from tests.functions_host.storage_account import PATIENCE_SECONDS, Storage
 
 COMMAND = ("-m", "functions_host", "--port", "0", "--json")
 
@@ -92,7 +92,7 @@ async def test_a_function_that_exceeds_the_timeout_restarts_the_process(
 async def test_a_message_of_a_killed_host_comes_back_to_the_next(
     running_host: Hosts, storage: Storage
 ) -> None:
-    mortal = str(Path(__file__).parent / "mortal_host.py")
+    mortal = str(Path(__file__).parent / "killable_host.py")
     async with process(mortal, "2") as child:
         await storage.send("input", "wait")
         await storage.until_seen("message")
@@ -119,7 +119,7 @@ async def test_a_host_that_ends_lets_running_functions_finish(running_host: Host
 async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(job_host, "_DRAIN_SECONDS", 0.1)
     host = Host(HostOptions(script_root=SAMPLE_APP, port=0))
     await host.start()
     await storage.send("input", "wait")

@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 
 from functions_host.errors import ConfigurationError, IndexingError
-from functions_host.index import index_app
-from functions_host.triggers import with_settings
+from functions_host.function_indexing import index_app
+from functions_host.host_listeners import with_settings
 from tests.functions_host.conftest import SAMPLE_APP, Hosts
-from tests.functions_host.storage import Storage
+from tests.functions_host.storage_account import Storage
 
 HEADER = "import azure.functions as func\napp = func.FunctionApp()\n"
 QUEUE = '@app.queue_trigger(arg_name="msg", queue_name="{}", connection="Storage")\n'

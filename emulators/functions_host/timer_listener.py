@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import ContainerClient
 
-from functions_host.converters import json_datum
-from functions_host.index import Function
+from functions_host.binding_converters import json_datum
+from functions_host.function_indexing import Function
 from functions_host.invocation import Invoker
-from functions_host.lease import SingletonLease
-from functions_host.schedule import Schedule
-from functions_host.timer_monitor import ScheduleStatus, TimerMonitor, status_at_start
-from functions_host.trigger_input import TriggerInput
+from functions_host.singleton_lease import SingletonLease
+from functions_host.timer_schedule import Schedule
+from functions_host.timer_status import ScheduleStatus, TimerMonitor, status_at_start
+from functions_host.trigger_data import TriggerInput
 
 _log = logging.getLogger(__name__)
 

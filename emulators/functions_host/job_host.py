@@ -12,17 +12,17 @@ from typing import Self
 from aiohttp import web
 from azure.core.exceptions import AzureError
 
-from functions_host.admin import Admin
-from functions_host.connections import Connections
+from functions_host.access_keys import Keys
+from functions_host.admin_endpoints import Admin
 from functions_host.errors import ConfigurationError, HostError, WorkerLostError
+from functions_host.function_indexing import Function, index_app
+from functions_host.host_listeners import TriggerOptions, Triggers, with_settings
 from functions_host.http_trigger import MAX_REQUEST_BYTES, HttpFunctions
-from functions_host.index import Function, index_app
 from functions_host.invocation import Invoker
-from functions_host.keys import Keys
 from functions_host.queue_listener import RECEIVE_VISIBILITY, Wakeups
 from functions_host.queue_output import QueueOutput
 from functions_host.settings import apply_local_settings, load_host_settings
-from functions_host.triggers import TriggerOptions, Triggers, with_settings
+from functions_host.storage_connections import Connections
 
 _DRAIN_SECONDS = 10
 _SETTLE_SECONDS = 2

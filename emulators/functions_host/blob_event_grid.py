@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 from azure.storage.blob import BlobClient
 
-from functions_host.blob_dispatch import BlobDispatcher
-from functions_host.blob_queue import BlobMessage, BlobQueue
+from functions_host.blob_queue_listener import BlobDispatcher
+from functions_host.blob_trigger_queue import BlobMessage, BlobQueue
 
 
 class BlobWebhook:

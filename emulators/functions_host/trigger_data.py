@@ -7,7 +7,7 @@ from typing import Any
 
 from azure.functions.meta import Datum
 
-from functions_host.converters import json_datum, looks_like_json
+from functions_host.binding_converters import json_datum, looks_like_json
 
 
 @dataclass(frozen=True, kw_only=True)

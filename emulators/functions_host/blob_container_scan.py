@@ -8,8 +8,8 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import ContainerClient
 
-from functions_host.blob_pattern import BlobPattern
-from functions_host.blob_queue import BlobMessage, BlobQueue
+from functions_host.blob_path_pattern import BlobPattern
+from functions_host.blob_trigger_queue import BlobMessage, BlobQueue
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from functions_host.errors import ConfigurationError
 from functions_host.ncrontab import Ncrontab
-from functions_host.schedule import ConstantSchedule, parse_schedule
+from functions_host.timer_schedule import ConstantSchedule, parse_schedule
 from functions_host.timespan import parse_timespan
 
 
