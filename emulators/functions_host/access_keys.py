@@ -1,4 +1,4 @@
-"""Access keys of HTTP functions and of the host's own endpoints."""
+"""Access keys for HTTP functions and for the host's own endpoints."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,34 +10,36 @@ def _new_key() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keys:
-    """The keys of one host, new for each start; with `enabled` false every request is let in."""
+class AccessKeys:
+    """The access keys of one host. They are new for each start. If `enabled` is false, no key is needed."""
 
     enabled: bool
     master: str = field(default_factory=_new_key)
-    """Opens everything."""
+    """Allows everything."""
     function: str = field(default_factory=_new_key)
-    """Opens functions of level `function`."""
+    """Allows functions of the level `function`."""
     system: str = field(default_factory=_new_key)
-    """Opens the blob extension's webhook."""
+    """Allows the webhook of the blob extension."""
 
-    def opens_function(self, level: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-        """Say whether a request may call a function of the level `anonymous`, `function` or `admin`."""
+    def allows_function(self, level: str, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        """Return whether a request may call a function of the level `anonymous`, `function` or `admin`."""
         if level == "anonymous":
             return True
-        return self._admits(headers, query, self.master, *([self.function] if level == "function" else []))
+        return self._is_allowed(
+            headers, query, self.master, *([self.function] if level == "function" else [])
+        )
 
-    def opens_admin(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-        """Say whether a request may use `/admin`."""
-        return self._admits(headers, query, self.master)
+    def allows_admin(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        """Return whether a request may use `/admin`."""
+        return self._is_allowed(headers, query, self.master)
 
-    def opens_webhook(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
-        """Say whether a request may use `/runtime/webhooks`."""
-        return self._admits(headers, query, self.master, self.system)
+    def allows_webhook(self, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
+        """Return whether a request may use `/runtime/webhooks`."""
+        return self._is_allowed(headers, query, self.master, self.system)
 
-    def _admits(self, headers: Mapping[str, str], query: Mapping[str, str], *keys: str) -> bool:
+    def _is_allowed(self, headers: Mapping[str, str], query: Mapping[str, str], *keys: str) -> bool:
         if not self.enabled:
             return True
-        # The header beats the query, even when only the query holds a good key.
+        # The header takes precedence, even if only the query has a valid key.
         given = headers.get("x-functions-key") or query.get("code") or ""
         return any(secrets.compare_digest(given.encode(), key.encode()) for key in keys)

@@ -1,4 +1,4 @@
-"""The host's own endpoints under `/admin`."""
+"""The host's own HTTP endpoints under `/admin`: list functions, call a function, report the host's status."""
 
 import asyncio
 import logging
@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from functions_host.function_indexing import Function
+from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
-from functions_host.trigger_data import TriggerInput
+from functions_host.trigger_data import TriggerData
 
 _REASON = "This function was programmatically called via the host APIs."
 
@@ -18,14 +18,14 @@ _log = logging.getLogger(__name__)
 
 
 class ManualTrigger(Protocol):
-    """A trigger whose input can be made from text."""
+    """A trigger whose function can be called over `/admin/functions`."""
 
-    async def manual_input(self, text: str) -> TriggerInput:
-        """Make the input of an invocation asked for by hand."""
+    async def manual_data(self, text: str) -> TriggerData:
+        """Return the trigger data for the text of a call."""
 
 
-class Admin:
-    """Lists functions, runs one by hand, and tells how the host is."""
+class AdminEndpoints:
+    """Handles the requests to `/admin`."""
 
     def __init__(self, *, invoker: Invoker, host_id: str, url_of: Callable[[Function], str | None]) -> None:
         self._invoker = invoker
@@ -35,23 +35,23 @@ class Admin:
         self._functions: dict[str, tuple[Function, ManualTrigger | None]] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self.errors: dict[str, str] = {}
-        """What keeps a function from running, by its name."""
+        """The error that keeps a function from running, by the name of the function."""
 
     def add(self, function: Function, trigger: ManualTrigger | None) -> None:
-        """Make a function known; HTTP functions have no trigger that could be called by hand."""
+        """Add a function. HTTP functions have no trigger here, because they are called at their own URL."""
         self._functions[function.name.lower()] = function, trigger
 
     async def stop(self) -> None:
-        """Return when the functions started by hand are done."""
+        """Return when all calls of functions are done."""
         while self._calls:
             await asyncio.wait(self._calls)
 
     async def list_functions(self, request: web.Request) -> web.Response:
-        """Answer `GET /admin/functions`."""
+        """Handle `GET /admin/functions`."""
         return web.json_response([self._describe(function) for function, _ in self._functions.values()])
 
     async def host_status(self, request: web.Request) -> web.Response:
-        """Answer `GET /admin/host/status`."""
+        """Handle `GET /admin/host/status`."""
         return web.json_response(
             {
                 "id": self._host_id,
@@ -63,7 +63,7 @@ class Admin:
         )
 
     async def call_function(self, request: web.Request) -> web.Response:
-        """Answer `POST /admin/functions/{name}`: start the function and say so, without waiting for it."""
+        """Handle `POST /admin/functions/{name}`: start the function, and respond without waiting for it."""
         try:
             body = await request.json()
         except ValueError:
@@ -83,12 +83,12 @@ class Admin:
             _log.error("'%s' is an HTTP function: call its URL", function.name)
             return
         try:
-            trigger_input = await trigger.manual_input(text)
+            trigger_data = await trigger.manual_data(text)
         except Exception:
-            # The caller has its 202 already, so the log is the only place to tell.
+            # The response, 202, was sent already, so the error can only be logged.
             _log.exception("'%s' cannot be called with %r", function.name, text)
             return
-        await self._invoker.invoke(function, trigger_input, _REASON)
+        await self._invoker.invoke(function, trigger_data, _REASON)
 
     def _describe(self, function: Function) -> dict[str, Any]:
         return {

@@ -1,4 +1,4 @@
-"""The blob extension's webhook, which an Event Grid subscription calls for new blobs."""
+"""The webhook of the blob extension, which an Event Grid subscription calls for new blobs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from aiohttp import web
 from azure.storage.blob import BlobClient
 
-from functions_host.blob_queue_listener import BlobDispatcher
-from functions_host.blob_trigger_queue import BlobMessage, BlobQueue
+from functions_host.blob_queue_listener import BlobQueueListener
+from functions_host.blob_trigger_queue import BlobTriggerMessage, BlobTriggerQueue
 
 
-class BlobWebhook:
-    """Answers `POST /runtime/webhooks/blobs?functionName=Host.Functions.{name}`."""
+class BlobEventGridWebhook:
+    """Handles `POST /runtime/webhooks/blobs?functionName=Host.Functions.{name}`."""
 
-    def __init__(self, dispatcher: BlobDispatcher, queue: BlobQueue) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, listener: BlobQueueListener, queue: BlobTriggerQueue) -> None:
+        self._listener = listener
         self._queue = queue
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Confirm a subscription, or put the blobs of a notification on the host's queue (202)."""
+        """Confirm a subscription (200), or enqueue the blobs of a notification (202)."""
         function_id = request.query.get("functionName", "")
-        if self._dispatcher.find(function_id) is None:
+        if self._listener.find(function_id) is None:
             return web.Response(status=404)
         kind = request.headers.get("aeg-event-type", "").lower()
         if kind == "unsubscribe":
@@ -36,15 +36,15 @@ class BlobWebhook:
         if kind != "notification":
             return web.Response(status=400)
         for message in messages:
-            await self._queue.put(message)
+            await self._queue.enqueue(message)
         return web.Response(status=202)
 
 
-def _message(event: Mapping[str, Any], function_id: str) -> BlobMessage:
+def _message(event: Mapping[str, Any], function_id: str) -> BlobTriggerMessage:
     data = event["data"]
-    # The library knows the emulator's addresses too, in which the account is part of the path.
+    # The client library can also parse the URLs of Azurite, in which the account is part of the path.
     blob = BlobClient.from_blob_url(data["url"])
-    return BlobMessage(
+    return BlobTriggerMessage(
         function_id=function_id,
         container=blob.container_name,
         blob=blob.blob_name,

@@ -1,4 +1,8 @@
-"""The host's own queue between finding a blob and running its function."""
+"""The host's own queue of blobs that were found and whose functions have to run.
+
+All blob functions of a host share this queue. `blob_container_scan` and `blob_event_grid` send to it, and
+`blob_queue_listener` receives from it.
+"""
 
 import base64
 import json
@@ -6,23 +10,29 @@ from dataclasses import dataclass
 
 from azure.storage.queue.aio import QueueClient
 
-from functions_host.queue_listener import Wakeups
-from functions_host.queue_messages import send
+from functions_host.queue_messages import send_message
+from functions_host.queue_polling import QueueNotifier
+
+
+def blob_trigger_queue_name(host_id: str) -> str:
+    """Return the name of a host's blob trigger queue."""
+    return f"azure-webjobs-blobtrigger-{host_id}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlobMessage:
-    """One version of a blob that a function has to see."""
+class BlobTriggerMessage:
+    """One version of a blob that a function has to run on."""
 
     function_id: str
+    """The id of the function, such as `Host.Functions.on_upload`."""
     container: str
     blob: str
     etag: str
-    """As the service gives it, with quotes."""
+    """The ETag as the service sends it, with quotes."""
     blob_type: str = "BlockBlob"
 
     def to_json(self) -> bytes:
-        """Return the message as the real host writes it."""
+        """Return the message in the real host's format."""
         document = {
             "Type": "BlobTrigger",
             "FunctionId": self.function_id,
@@ -34,8 +44,8 @@ class BlobMessage:
         return json.dumps(document).encode()
 
     @classmethod
-    def from_json(cls, body: bytes) -> "BlobMessage":
-        """Read what `to_json` wrote. Raises KeyError or ValueError for anything else."""
+    def from_json(cls, body: bytes) -> "BlobTriggerMessage":
+        """Parse a message in the format of `to_json`. Raises KeyError or ValueError for anything else."""
         document = json.loads(body)
         return cls(
             function_id=document["FunctionId"],
@@ -46,15 +56,15 @@ class BlobMessage:
         )
 
 
-class BlobQueue:
-    """Puts blob messages on the queue that all blob functions of a host share."""
+class BlobTriggerQueue:
+    """Sends messages to the blob trigger queue."""
 
-    def __init__(self, queue: QueueClient, wakeups: Wakeups) -> None:
+    def __init__(self, queue: QueueClient, notifier: QueueNotifier) -> None:
         self._queue = queue
-        self._wakeups = wakeups
+        self._notifier = notifier
 
-    async def put(self, message: BlobMessage) -> None:
-        """Send a message, creating the queue if need be, and wake its listener."""
+    async def enqueue(self, message: BlobTriggerMessage) -> None:
+        """Send a message and notify the listener. Create the queue if it is missing."""
         content = base64.b64encode(message.to_json()).decode()
-        await send(self._queue, content)
-        self._wakeups.notify(self._queue.queue_name)
+        await send_message(self._queue, content)
+        self._notifier.notify(self._queue.queue_name)

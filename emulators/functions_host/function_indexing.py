@@ -1,11 +1,10 @@
-"""The functions of an app: function_app.py imported, and each function checked as the worker does."""
+"""Indexes an app: imports function_app.py and checks each function as the Python worker does."""
 
 import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -14,60 +13,15 @@ import azure.functions as func
 
 from functions_host.binding_converters import accepts_input, accepts_output
 from functions_host.errors import IndexingError
-
-RETURN = "$return"
-"""The name of the binding that takes what a function returns."""
+from functions_host.function_metadata import RETURN, BoundParameter, Function
 
 _MODULE = "function_app"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """A bound parameter of a function, or its return value."""
-
-    name: str
-    binding: Mapping[str, Any]
-    """The binding as function.json has it: `type`, `direction`, and what belongs to the type."""
-    converter: str
-    """The binding type whose converter is used; `generic` for parameters annotated with str or bytes."""
-    annotation: Any = None
-    """The Python type that the function asks for, or None."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Function:
-    """One function of the app, ready to be listened for and invoked."""
-
-    name: str
-    call: Callable[..., Any]
-    is_async: bool
-    directory: Path
-    trigger: Parameter
-    outputs: tuple[Parameter, ...]
-    """The parameters of type `Out`, without the return value."""
-    returns: Parameter | None
-    takes_context: bool
-
-    @property
-    def id(self) -> str:
-        """The name that the host's blobs, queues and webhooks use."""
-        return f"Host.Functions.{self.name}"
-
-    @property
-    def results(self) -> tuple[Parameter, ...]:
-        """What an invocation produces: the return value, if it is bound, and the outputs."""
-        return self.outputs if self.returns is None else (self.returns, *self.outputs)
-
-    @property
-    def bindings(self) -> list[Mapping[str, Any]]:
-        """All bindings, the trigger first."""
-        return [parameter.binding for parameter in (self.trigger, *self.results)]
 
 
 def index_app(script_root: Path) -> list[Function]:
     """Import function_app.py in `script_root` and return its functions.
 
-    Raises IndexingError when any of them is wrong: one bad function fails the whole app.
+    Raises IndexingError if any function is invalid: one bad function fails the whole app.
     """
     try:
         module = _import_app(script_root)
@@ -88,7 +42,7 @@ def _import_app(script_root: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise IndexingError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    # An app may be indexed once only, so every host executes it anew.
+    # The library indexes an app object only once, so each host executes the module again.
     sys.modules[_MODULE] = module
     spec.loader.exec_module(module)
     return module
@@ -120,7 +74,9 @@ def _index(function: func.Function, script_root: Path) -> Function:
     ]
     inputs = [parameter for parameter in parameters if parameter.binding["direction"] == "IN"]
     if len(inputs) != 1:
-        raise IndexingError(f"cannot load the {name} function: input bindings are not supported here")
+        raise IndexingError(
+            f"cannot load the {name} function: it must have one trigger and no input bindings"
+        )
     return Function(
         name=name,
         call=call,
@@ -133,7 +89,7 @@ def _index(function: func.Function, script_root: Path) -> Function:
     )
 
 
-def _parameter(function: str, binding: Mapping[str, Any], annotation: Any) -> Parameter:
+def _parameter(function: str, binding: Mapping[str, Any], annotation: Any) -> BoundParameter:
     name, is_out = binding["name"], get_origin(annotation) is func.Out
     if annotation is not None and is_out != (binding["direction"] == "OUT"):
         raise IndexingError(
@@ -148,19 +104,19 @@ def _parameter(function: str, binding: Mapping[str, Any], annotation: Any) -> Pa
             f"cannot load the {function} function: {name!r} is bound to {binding['type']!r}, "
             f"but is annotated {annotation!r}"
         )
-    return Parameter(name=name, binding=binding, converter=converter, annotation=wanted)
+    return BoundParameter(name=name, binding=binding, converter=converter, annotation=wanted)
 
 
 def _returns(
     function: str, binding: Mapping[str, Any] | None, annotations: Mapping[str, Any]
-) -> Parameter | None:
+) -> BoundParameter | None:
     if binding is None:
         return None
     converter, wanted = binding["type"], annotations.get("return")
-    # Unions and generic types don't pass either: the worker wants one class.
+    # The worker accepts only a class here, so unions and generic types fail too.
     if "return" in annotations and not (isinstance(wanted, type) and accepts_output(converter, wanted)):
         raise IndexingError(
             f"cannot load the {function} function: its return value is bound to {converter!r}, "
             f"but is annotated {wanted!r}"
         )
-    return Parameter(name=RETURN, binding=binding, converter=converter, annotation=wanted)
+    return BoundParameter(name=RETURN, binding=binding, converter=converter, annotation=wanted)

@@ -1,4 +1,4 @@
-"""The command that runs a host: `batchmgr host`, or `python -m functions_host`."""
+"""The command line of the host: its options, signals, output and exit code."""
 
 import argparse
 import asyncio
@@ -11,27 +11,53 @@ import time
 from pathlib import Path
 
 from functions_host.errors import HostError, WorkerLostError
-from functions_host.job_host import Host, HostOptions
+from functions_host.job_host import JobHost, JobHostOptions
 
 _log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes."""
-    parser.add_argument("--script-root", type=Path, default=Path(), metavar="DIR", help="the app's directory")
-    parser.add_argument("--port", type=int, default=7071, help="0 picks a free one")
-    parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen")
-    parser.add_argument("--json", action="store_true", help="print the URL as one line of JSON when ready")
-    parser.add_argument("--enable-auth", action="store_true", help="check access keys as in Azure")
+    """Add the options of the command to a parser."""
     parser.add_argument(
-        "--blob-scan-interval", type=float, default=10.0, metavar="SECONDS", help="between two scans"
+        "--script-root",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="directory of function_app.py and host.json (default: the current directory)",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=7071,
+        help="port of the HTTP server (default: 7071); 0 means any free port",
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address that the HTTP server listens on (default: 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the URL as one line of JSON once all listeners run"
+    )
+    parser.add_argument(
+        "--enable-auth",
+        action="store_true",
+        help="check access keys, as in Azure; the keys are logged at the start",
+    )
+    parser.add_argument(
+        "--blob-scan-interval",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="seconds between two scans for new blobs (default: 10)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit code."""
+    """Run a host until SIGINT or SIGTERM. Return the exit code."""
     _log_to_stderr()
-    options = HostOptions(
+    options = JobHostOptions(
         script_root=args.script_root.resolve(),
         address=args.host,
         port=args.port,
@@ -46,12 +72,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(options: HostOptions, *, as_json: bool) -> None:
+async def _serve(options: JobHostOptions, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    host = Host(options)
+    host = JobHost(options)
     await host.start()
     port = host.port
     if as_json:
@@ -67,13 +93,13 @@ async def _serve(options: HostOptions, *, as_json: bool) -> None:
         await host.stop()
         _replace_process([] if options.port == port else ["--port", str(port)])
     if not await host.stop():
-        # A thread that does not end would hold up the interpreter for ever.
+        # Python waits for all threads at exit, so a thread that does not end would block it forever.
         _flush()
         os._exit(0)
 
 
 def _replace_process(more_arguments: list[str]) -> None:
-    """Start this command over in the same process: what ran too long cannot be stopped otherwise."""
+    """Replace this process with a new one of the same command, because a running thread cannot be stopped."""
     _flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more_arguments])  # noqa: S606
 
@@ -89,5 +115,5 @@ def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # One line for each storage request would bury the functions' own.
+    # At level INFO the storage clients log each request.
     logging.getLogger("azure").setLevel(logging.WARNING)

@@ -1,109 +1,83 @@
-"""Gives each function of an app the trigger it asks for."""
+"""Creates, starts and stops the triggers of an app's functions, except for HTTP."""
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
-from functions_host.binding_expressions import resolve_settings
-from functions_host.blob_event_grid import BlobWebhook
-from functions_host.blob_queue_listener import BlobDispatcher
-from functions_host.blob_trigger import BlobHost, BlobTrigger
-from functions_host.blob_trigger_queue import BlobQueue
+from functions_host.blob_event_grid import BlobEventGridWebhook
+from functions_host.blob_queue_listener import BlobQueueListener
+from functions_host.blob_trigger import BlobTrigger, BlobTriggerServices
+from functions_host.blob_trigger_queue import BlobTriggerQueue, blob_trigger_queue_name
 from functions_host.errors import ConfigurationError
-from functions_host.function_indexing import Function, Parameter
+from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
-from functions_host.queue_listener import Wakeups
+from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_trigger import QueueTrigger
 from functions_host.settings import HostSettings
-from functions_host.storage_connections import HOST_STORAGE, Connections
-from functions_host.timer_listener import TimerTrigger
+from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 from functions_host.timer_schedule import parse_schedule
-from functions_host.trigger_data import TriggerInput
+from functions_host.timer_trigger import TimerTrigger
+from functions_host.trigger_data import TriggerData
 
-_STATE_CONTAINER = "azure-webjobs-hosts"
-_RESOLVED_PROPERTIES = ("queueName", "path", "schedule")
-_OUTPUTS = ("http", "queue")
+_HOST_CONTAINER = "azure-webjobs-hosts"
 
 _log = logging.getLogger(__name__)
 
 
 class Trigger(Protocol):
-    """Listens for one function."""
+    """The trigger of one function, with its listener."""
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
 
     async def stop(self) -> None:
-        """Stop listening, and return when what is in work is done."""
+        """Stop listening, and return when what is in flight is processed."""
 
-    async def manual_input(self, text: str) -> TriggerInput:
-        """Make the input of an invocation asked for by hand."""
-
-
-def with_settings(function: Function, settings: Mapping[str, str]) -> Function:
-    """Resolve the `%NAME%` expressions of a function's bindings.
-
-    Raises ConfigurationError for a setting that is missing or an output that is not supported.
-    """
-
-    def resolved(parameter: Parameter) -> Parameter:
-        binding: dict[str, Any] = {
-            name: resolve_settings(value, settings) if name in _RESOLVED_PROPERTIES else value
-            for name, value in parameter.binding.items()
-        }
-        return replace(parameter, binding=binding)
-
-    for output in function.results:
-        if output.binding["type"] not in _OUTPUTS:
-            raise ConfigurationError(f"output bindings of type '{output.binding['type']}' are not supported")
-    return replace(
-        function,
-        trigger=resolved(function.trigger),
-        outputs=tuple(resolved(output) for output in function.outputs),
-        returns=resolved(function.returns) if function.returns else None,
-    )
+    async def manual_data(self, text: str) -> TriggerData:
+        """Return the trigger data for the text of a call over `/admin/functions`."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TriggerOptions:
-    """What the one who starts the host says about its triggers."""
+class ListenerOptions:
+    """The options of the host that concern its listeners."""
 
     blob_scan_interval: float
+    """Seconds between two scans of a container."""
     receive_visibility: timedelta
+    """How long a received message stays hidden if it is not renewed."""
 
 
-class Triggers:
-    """The triggers of an app, but for HTTP, and the host state that they share."""
+class HostListeners:
+    """The triggers of an app, except for HTTP, and the storage of the host that they share."""
 
     def __init__(
         self,
         *,
         settings: HostSettings,
-        options: TriggerOptions,
-        connections: Connections,
+        options: ListenerOptions,
+        connections: StorageConnections,
         invoker: Invoker,
-        wakeups: Wakeups,
+        notifier: QueueNotifier,
     ) -> None:
         self._settings = settings
         self._options = options
         self._connections = connections
         self._invoker = invoker
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._triggers: list[Trigger] = []
-        self._state: ContainerClient | None = None
-        self._blob_queue: BlobQueue | None = None
-        self._dispatcher: BlobDispatcher | None = None
-        self.webhook: BlobWebhook | None = None
-        """Where Event Grid reports blobs, once the app has a blob function."""
+        self._host_container: ContainerClient | None = None
+        self._blob_queue: BlobTriggerQueue | None = None
+        self._blob_listener: BlobQueueListener | None = None
+        self.webhook: BlobEventGridWebhook | None = None
+        """The webhook for Event Grid. It is None until the app has a blob function."""
 
     def add(self, function: Function) -> Trigger:
-        """Make the trigger of a function. Raises ConfigurationError when it cannot be made."""
+        """Create the trigger of a function. Raises ConfigurationError if its binding is invalid."""
         match function.trigger.binding["type"]:
             case "queueTrigger":
                 trigger: Trigger = self._queue_trigger(function)
@@ -117,22 +91,22 @@ class Triggers:
         return trigger
 
     async def start(self) -> None:
-        """Start to listen for all of them."""
-        if self._state is not None:
+        """Start all listeners. Create the host's container first if it is needed."""
+        if self._host_container is not None:
             try:
-                await self._state.create_container()
+                await self._host_container.create_container()
             except ResourceExistsError:
-                _log.debug("There is a container '%s'", _STATE_CONTAINER)
-        if self._dispatcher is not None:
-            await self._dispatcher.start()
+                _log.debug("The container '%s' already exists", _HOST_CONTAINER)
+        if self._blob_listener is not None:
+            await self._blob_listener.start()
         for trigger in self._triggers:
             await trigger.start()
 
     async def stop(self) -> None:
-        """Stop listening, and return when what is in work is done."""
+        """Stop listening, and return when what is in flight is processed."""
         stops = [trigger.stop() for trigger in self._triggers]
-        if self._dispatcher is not None:
-            stops.append(self._dispatcher.stop())
+        if self._blob_listener is not None:
+            stops.append(self._blob_listener.stop())
         await asyncio.gather(*stops)
 
     def _queue_trigger(self, function: Function) -> QueueTrigger:
@@ -141,7 +115,7 @@ class Triggers:
             invoker=self._invoker,
             connections=self._connections,
             settings=self._settings.queues,
-            wakeups=self._wakeups,
+            notifier=self._notifier,
             receive_visibility=self._options.receive_visibility,
         )
 
@@ -150,41 +124,42 @@ class Triggers:
             function,
             parse_schedule(function.trigger.binding["schedule"]),
             invoker=self._invoker,
-            state=self._host_state(),
+            host_container=self._get_host_container(),
             host_id=self._settings.host_id,
         )
 
     def _blob_trigger(self, function: Function) -> BlobTrigger:
-        if self._blob_queue is None or self._dispatcher is None:
-            self._blob_queue, self._dispatcher = self._blob_work()
-            self.webhook = BlobWebhook(self._dispatcher, self._blob_queue)
-        host = BlobHost(
+        if self._blob_queue is None or self._blob_listener is None:
+            self._blob_queue, self._blob_listener = self._create_blob_queue()
+            self.webhook = BlobEventGridWebhook(self._blob_listener, self._blob_queue)
+        services = BlobTriggerServices(
             invoker=self._invoker,
             connections=self._connections,
             queue=self._blob_queue,
-            state=self._host_state(),
+            host_container=self._get_host_container(),
             host_id=self._settings.host_id,
             scan_interval=self._options.blob_scan_interval,
         )
-        trigger = BlobTrigger(function, host)
-        self._dispatcher.add(trigger)
+        trigger = BlobTrigger(function, services)
+        self._blob_listener.add(trigger)
         return trigger
 
-    def _blob_work(self) -> tuple[BlobQueue, BlobDispatcher]:
-        """Make the queue that all blob functions share, and what takes from it."""
+    def _create_blob_queue(self) -> tuple[BlobTriggerQueue, BlobQueueListener]:
+        """Return the queue that all blob functions share, and its listener."""
         queues = self._connections.queues(HOST_STORAGE)
-        name = f"azure-webjobs-blobtrigger-{self._settings.host_id}"
-        dispatcher = BlobDispatcher(
+        name = blob_trigger_queue_name(self._settings.host_id)
+        listener = BlobQueueListener(
             queues=queues,
             queue_name=name,
             settings=self._settings.blobs,
             max_polling_interval=self._settings.queues.max_polling_interval,
-            wakeups=self._wakeups,
+            notifier=self._notifier,
             receive_visibility=self._options.receive_visibility,
         )
-        return BlobQueue(queues.get_queue_client(name), self._wakeups), dispatcher
+        return BlobTriggerQueue(queues.get_queue_client(name), self._notifier), listener
 
-    def _host_state(self) -> ContainerClient:
-        if self._state is None:
-            self._state = self._connections.blobs(HOST_STORAGE).get_container_client(_STATE_CONTAINER)
-        return self._state
+    def _get_host_container(self) -> ContainerClient:
+        if self._host_container is None:
+            blobs = self._connections.blobs(HOST_STORAGE)
+            self._host_container = blobs.get_container_client(_HOST_CONTAINER)
+        return self._host_container

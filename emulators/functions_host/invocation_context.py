@@ -11,14 +11,14 @@ from azure.functions._abc import RetryContext, RpcException, TraceContext
 
 
 class InvocationContext(func.Context):
-    """What a function that takes `context` learns about its invocation."""
+    """What a function with a `context` parameter can read about its invocation."""
 
     def __init__(self, *, name: str, directory: str, trace_parent: str | None) -> None:
         self._name = name
         self._directory = directory
         self._invocation_id = str(uuid.uuid4())
         self._local = threading.local()
-        self._trace = Trace(parent=trace_parent or new_trace_parent())
+        self._trace = InvocationTrace(parent=trace_parent or new_trace_parent())
 
     @property
     def invocation_id(self) -> str:
@@ -37,7 +37,7 @@ class InvocationContext(func.Context):
 
     @property
     def thread_local_storage(self) -> threading.local:  # type: ignore[override]
-        """Where the library's own logging of foreign threads looks for an invocation id."""
+        """Where the Functions library looks up the invocation id of log lines from other threads."""
         return self._local
 
     @property
@@ -47,13 +47,13 @@ class InvocationContext(func.Context):
 
     @property
     def retry_context(self) -> RetryContext:
-        """Always the first attempt: this host has no retry policies."""
+        """Always a first attempt, because this host has no retry policies."""
         return FirstAttempt()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trace(TraceContext):
-    """W3C trace context of one invocation."""
+class InvocationTrace(TraceContext):
+    """The W3C trace context of one invocation."""
 
     parent: str
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Trace(TraceContext):
 
     @property
     def trace_state(self) -> str:
-        """The `tracestate` value; this host has none."""
+        """The `tracestate` value. It is always empty."""
         return ""
 
     @property
     def attributes(self) -> dict[str, str]:
-        """Attributes of the trace."""
+        """The attributes of the trace."""
         return dict(self.tags)
 
 
@@ -79,20 +79,20 @@ class FirstAttempt(RetryContext):
 
     @property
     def retry_count(self) -> int:
-        """Retries so far."""
+        """The number of retries so far."""
         return 0
 
     @property
     def max_retry_count(self) -> int:
-        """Retries allowed."""
+        """The number of retries allowed."""
         return 0
 
     @property
     def exception(self) -> RpcException:
-        """The failure that led to this retry."""
+        """The exception that caused this retry. Raises AttributeError, because there is none."""
         raise AttributeError("a first attempt has no exception")
 
 
 def new_trace_parent() -> str:
-    """Start a new trace, as the host does for a trigger that carries none."""
+    """Return the `traceparent` of a new trace, for triggers that carry none."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

@@ -1,4 +1,4 @@
-"""Makes one host of several the only one that runs something."""
+"""A singleton lease: a blob lease that lets only one of several hosts run something."""
 
 import asyncio
 import logging
@@ -7,16 +7,17 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient
 
 _DURATION = 15
-_RETRY = 1.0
-_RENEWAL = 5.0
+_ACQUIRE_INTERVAL = 1.0
+_RENEWAL_INTERVAL = 5.0
 
 _log = logging.getLogger(__name__)
 
 
 class SingletonLease:
-    """A blob lease, renewed while it is ours and sought every second while it is another's.
+    """A blob lease that one host at a time holds.
 
-    It lasts 15 seconds, as the real host's does in Development: so long a host that is killed blocks others.
+    It lasts 15 seconds, as in the real host in Development, and is renewed every 5 seconds. Hosts that do not
+    hold it try to acquire it every second. If a host is killed, the others are blocked until its lease ends.
     """
 
     def __init__(self, blob: BlobClient) -> None:
@@ -24,14 +25,15 @@ class SingletonLease:
         self._lease: BlobLeaseClient | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.held = asyncio.Event()
+        """Set while this host holds the lease."""
 
     async def start(self) -> None:
-        """Try to take the lease once, and keep trying and renewing from then on."""
-        await self._step()
+        """Try once to acquire the lease, then keep acquiring or renewing it in the background."""
+        await self._acquire_or_renew()
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Give the lease back."""
+        """Release the lease."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.wait((self._keeper,))
@@ -41,14 +43,14 @@ class SingletonLease:
             try:
                 await lease.release()
             except AzureError:
-                _log.debug("The lease of '%s' was gone", self._blob.blob_name, exc_info=True)
+                _log.debug("The lease of '%s' had ended", self._blob.blob_name, exc_info=True)
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(_RENEWAL if self.held.is_set() else _RETRY)
-            await self._step()
+            await asyncio.sleep(_RENEWAL_INTERVAL if self.held.is_set() else _ACQUIRE_INTERVAL)
+            await self._acquire_or_renew()
 
-    async def _step(self) -> None:
+    async def _acquire_or_renew(self) -> None:
         try:
             if self._lease is not None:
                 await self._lease.renew()
@@ -58,7 +60,7 @@ class SingletonLease:
         except AzureError as error:
             self.held.clear()
             self._lease = None
-            _log.debug("The lease of '%s' is not ours: %s", self._blob.blob_name, error)
+            _log.debug("This host does not hold the lease of '%s': %s", self._blob.blob_name, error)
 
     async def _acquire(self) -> BlobLeaseClient:
         try:

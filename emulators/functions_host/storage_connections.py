@@ -1,4 +1,4 @@
-"""Storage clients by connection name, resolved from settings as the host does."""
+"""Storage clients for the connections that bindings name, configured by settings as in Azure."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
 
 HOST_STORAGE = "Storage"
-"""The connection of the host's own state: the setting AzureWebJobsStorage."""
+"""The connection of the host's own storage: the setting AzureWebJobsStorage."""
 
 _DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
-    # The emulator's account and key are published constants, the same on every machine.
+    # The account and key of the storage emulator are published constants, the same on every machine.
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
     "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
 )
-# The SDK's own first pause is 15 s, too long for an emulator that is back within one.
+# The client library's first pause before a retry is 15 s: too long for an emulator that restarts in 1 s.
 _RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2}
 
 
-class Connections:
-    """The queue and the blob client of each connection that a binding names; `close` closes them all."""
+class StorageConnections:
+    """The queue and blob clients of each connection, created when first used."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self._settings = settings
@@ -36,11 +36,11 @@ class Connections:
         self._clients = AsyncExitStack()
 
     async def close(self) -> None:
-        """Close every client that was handed out."""
+        """Close all clients."""
         await self._clients.aclose()
 
     def queues(self, connection: str) -> QueueServiceClient:
-        """Return the queue client of a connection. Raises ConfigurationError when no setting describes it."""
+        """Return the queue client of a connection. Raises ConfigurationError if no setting configures it."""
         if connection not in self._queues:
             if text := self._connection_string(connection):
                 client = QueueServiceClient.from_connection_string(text, **_RETRIES)
@@ -55,7 +55,7 @@ class Connections:
         return self._queues[connection]
 
     def blobs(self, connection: str) -> BlobServiceClient:
-        """Return the blob client of a connection. Raises ConfigurationError when no setting describes it."""
+        """Return the blob client of a connection. Raises ConfigurationError if no setting configures it."""
         if connection not in self._blobs:
             if text := self._connection_string(connection):
                 client = BlobServiceClient.from_connection_string(text, **_RETRIES)
@@ -79,14 +79,14 @@ class Connections:
         if account := self._find(connection, "__accountName"):
             return f"https://{account}.{service}.core.windows.net"
         raise ConfigurationError(
-            f"storage connection '{connection}' is not set: expected AzureWebJobs{_stem(connection)} or "
+            f"storage connection '{connection}' is not configured: set AzureWebJobs{_stem(connection)} or "
             f"{connection} as a connection string, or {connection}__accountName or "
             f"{connection}__{service}ServiceUri"
         )
 
     def _credential(self, connection: str) -> "AsyncTokenCredential":
         if connection not in self._credentials:
-            # Only connections without a key need it, and it takes a while to import.
+            # It takes a while to import, and only connections without a key need it.
             from azure.identity.aio import DefaultAzureCredential
 
             credential = DefaultAzureCredential(
@@ -102,5 +102,5 @@ class Connections:
 
 
 def _stem(connection: str) -> str:
-    """Bindings may name the host's storage by its whole setting, `AzureWebJobsStorage`."""
+    """Return a connection name without `AzureWebJobs`. Bindings may name the whole setting."""
     return connection.removeprefix("AzureWebJobs") or HOST_STORAGE

@@ -1,4 +1,4 @@
-"""When a timer fires."""
+"""The schedule of a timer: an NCRONTAB expression or a fixed interval."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,20 +9,20 @@ from functions_host.ncrontab import Ncrontab
 from functions_host.timespan import parse_timespan
 
 
-class Schedule(Protocol):
-    """A timer's schedule."""
+class TimerSchedule(Protocol):
+    """When a timer fires."""
 
     def next_after(self, moment: datetime) -> datetime:
         """Return the first occurrence later than `moment`."""
 
     @property
     def is_sub_minute(self) -> bool:
-        """Whether it fires more than once a minute; such a timer keeps no record of its runs."""
+        """Whether it fires more than once a minute. Such a timer has no status blob."""
 
 
 @dataclass(frozen=True)
 class CronSchedule:
-    """A schedule by calendar fields."""
+    """A schedule from an NCRONTAB expression."""
 
     expression: Ncrontab
 
@@ -38,12 +38,12 @@ class CronSchedule:
 
 @dataclass(frozen=True)
 class ConstantSchedule:
-    """A schedule by a fixed interval."""
+    """A schedule with a fixed interval."""
 
     interval: timedelta
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the moment one interval later."""
+        """Return the moment one interval after `moment`."""
         return moment + self.interval
 
     @property
@@ -52,8 +52,8 @@ class ConstantSchedule:
         return self.interval < timedelta(minutes=1)
 
 
-def parse_schedule(text: str) -> Schedule:
-    """Read an NCRONTAB expression, or else a TimeSpan. Raises ConfigurationError for anything else."""
+def parse_schedule(text: str) -> TimerSchedule:
+    """Parse an NCRONTAB expression or a TimeSpan. Raises ConfigurationError for anything else."""
     try:
         return CronSchedule(Ncrontab.parse(text))
     except ValueError as cron_error:
@@ -64,5 +64,5 @@ def parse_schedule(text: str) -> Schedule:
                 f"the schedule '{text}' is neither a cron expression ({cron_error}) nor a TimeSpan"
             ) from cron_error
     if not interval:
-        raise ConfigurationError(f"the schedule '{text}' has no length")
+        raise ConfigurationError(f"the schedule '{text}' is an interval of zero")
     return ConstantSchedule(interval)

@@ -1,4 +1,4 @@
-"""The record of a timer's runs, by which the next start sees a missed one."""
+"""The status blob of a timer, which shows at the next start whether an occurrence was missed."""
 
 import json
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from typing import Any
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient
 
-from functions_host.timer_schedule import Schedule
+from functions_host.timer_schedule import TimerSchedule
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleStatus:
-    """When a timer last ran and when it is due; all times in UTC."""
+    """When a timer last ran and when it is due next. All times are in UTC."""
 
     last: datetime = _NEVER
     next: datetime
     last_updated: datetime = _NEVER
 
     def to_json(self) -> dict[str, str]:
-        """Return it as the host stores it and shows it to functions."""
+        """Return the status in the format of the blob, which functions see too."""
         return {
             "Last": self.last.isoformat(),
             "Next": self.next.isoformat(),
@@ -31,21 +31,21 @@ class ScheduleStatus:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> "ScheduleStatus":
-        """Read what `to_json` wrote. Raises KeyError or ValueError for anything else."""
+        """Parse a status in the format of `to_json`. Raises KeyError or ValueError for anything else."""
         last, following, updated = (
             datetime.fromisoformat(document[name]) for name in ("Last", "Next", "LastUpdated")
         )
         return cls(last=last, next=following, last_updated=updated)
 
 
-class TimerMonitor:
-    """Keeps the status of one timer in a blob."""
+class ScheduleMonitor:
+    """Stores the status of one timer in a blob."""
 
     def __init__(self, blob: BlobClient) -> None:
         self._blob = blob
 
     async def load(self) -> ScheduleStatus | None:
-        """Return the stored status, or None for a timer that was never recorded."""
+        """Return the stored status. It is None if there is no status, or if it cannot be parsed."""
         try:
             download = await self._blob.download_blob()
             return ScheduleStatus.from_json(json.loads(await download.readall()))
@@ -57,10 +57,10 @@ class TimerMonitor:
         await self._blob.upload_blob(json.dumps(status.to_json()).encode(), overwrite=True)
 
 
-def status_at_start(stored: ScheduleStatus | None, schedule: Schedule, now: datetime) -> ScheduleStatus:
-    """Return the status to start from; past due when its `next` is before `now`.
+def status_at_start(stored: ScheduleStatus | None, schedule: TimerSchedule, now: datetime) -> ScheduleStatus:
+    """Return the status that a timer starts with. The timer is past due if `next` is before `now`.
 
-    A stored `next` that the schedule would not give was made by another schedule, so it is worked out anew.
+    If the schedule was changed, so that it does not give the stored `next`, `next` is calculated again.
     """
     if stored is None:
         return ScheduleStatus(next=schedule.next_after(now), last_updated=now)

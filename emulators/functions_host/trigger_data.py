@@ -1,4 +1,4 @@
-"""What a trigger hands to an invocation."""
+"""Trigger data: what a trigger passes to an invocation."""
 
 import json
 from collections.abc import Mapping
@@ -11,26 +11,27 @@ from functions_host.binding_converters import json_datum, looks_like_json
 
 
 @dataclass(frozen=True, kw_only=True)
-class TriggerInput:
-    """The data of a trigger and what the host knows about it."""
+class TriggerData:
+    """The value that a function is triggered with, and the trigger metadata."""
 
-    data: Datum
+    value: Datum
     metadata: Mapping[str, Datum] = field(default_factory=dict)
-    """By name, such as `DequeueCount`; also the values of `{name}` in output bindings."""
+    """Trigger metadata by name, such as `DequeueCount`."""
     trace_parent: str | None = None
     """The caller's W3C trace context, if it sent one."""
 
     @property
-    def parameters(self) -> dict[str, str]:
-        """The metadata as text, for binding expressions."""
+    def binding_data(self) -> dict[str, str]:
+        """The metadata as text: the values of `{name}` expressions in output bindings."""
         return {name: _text(datum) for name, datum in self.metadata.items()}
 
 
 def with_json_properties(body: str, metadata: Mapping[str, Datum]) -> dict[str, Datum]:
-    """Lay the top-level properties of a JSON body over trigger metadata.
+    """Return the trigger metadata with the top-level properties of a JSON body added.
 
-    This is the host's own behaviour and a trap: a body with a property `id` hides the message's id, whatever
-    the case. Arrays and nulls are left out; objects stay JSON, everything else becomes text.
+    A property replaces metadata of the same name, whatever the case: a body with a property `id` hides the id
+    of the message. The real host does the same. Arrays and nulls are left out, objects stay JSON, and other
+    values become text.
     """
     merged = dict(metadata)
     names = {name.lower(): name for name in merged}

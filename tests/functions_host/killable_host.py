@@ -5,17 +5,17 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from functions_host.job_host import Host, HostOptions
+from functions_host.job_host import JobHost, JobHostOptions
 
 
 async def main() -> None:
     """Serve until killed."""
-    options = HostOptions(
+    options = JobHostOptions(
         script_root=Path(__file__).parent / "sample_app",
         port=0,
         receive_visibility=timedelta(seconds=int(sys.argv[1])),
     )
-    async with Host(options) as host:
+    async with JobHost(options) as host:
         await host.run(asyncio.Event())
 
 

@@ -11,13 +11,13 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.queue_messages import send
+from functions_host.queue_messages import send_message
 
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage:
+class StorageAccount:
     """One storage account of Azurite."""
 
     connection_string: str
@@ -29,7 +29,7 @@ class Storage:
         await self.send_raw(queue, base64.b64encode(body.encode()).decode())
 
     async def send_raw(self, queue: str, content: str) -> None:
-        await send(self.queues.get_queue_client(queue), content)
+        await send_message(self.queues.get_queue_client(queue), content)
 
     async def peek(self, queue: str) -> list[str]:
         """Return the contents of the visible messages of a queue, or nothing when there is no such queue."""
@@ -67,7 +67,7 @@ class Storage:
         return facts
 
 
-async def until(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
+async def until(condition: Callable[[], Any], seconds: float = TIMEOUT_SECONDS) -> Any:
     """Ask again and again until the answer is true, and return it."""
     async with asyncio.timeout(seconds):
         # What is waited for happens in another service, which has no event to wait on.

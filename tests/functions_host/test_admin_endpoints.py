@@ -3,8 +3,8 @@
 import aiohttp
 import pytest
 
-from functions_host.job_host import Host
-from tests.functions_host.storage_account import Storage, until
+from functions_host.job_host import JobHost
+from tests.functions_host.storage_account import StorageAccount, until
 
 
 async def test_the_host_tells_its_id_and_that_it_runs(http: aiohttp.ClientSession) -> None:
@@ -15,7 +15,9 @@ async def test_the_host_tells_its_id_and_that_it_runs(http: aiohttp.ClientSessio
     assert status["errors"] == []
 
 
-async def test_functions_are_listed_with_urls_and_bindings(host: Host, http: aiohttp.ClientSession) -> None:
+async def test_functions_are_listed_with_urls_and_bindings(
+    host: JobHost, http: aiohttp.ClientSession
+) -> None:
     async with http.get("/admin/functions") as answer:
         functions = {function["name"]: function for function in await answer.json()}
     assert functions["echo"]["invoke_url_template"] == f"{host.url}/api/echo/{{id:int?}}"
@@ -24,7 +26,7 @@ async def test_functions_are_listed_with_urls_and_bindings(host: Host, http: aio
     assert functions["double"]["config"]["bindings"][1]["type"] == "queue"
 
 
-async def test_a_queue_function_runs_by_hand(http: aiohttp.ClientSession, storage: Storage) -> None:
+async def test_a_queue_function_runs_by_hand(http: aiohttp.ClientSession, storage: StorageAccount) -> None:
     async with http.post("/admin/functions/ON_MESSAGE", json={"input": "by hand"}) as answer:
         assert answer.status == 202
     (seen,) = await storage.until_seen("message")
@@ -32,7 +34,9 @@ async def test_a_queue_function_runs_by_hand(http: aiohttp.ClientSession, storag
     assert seen["dequeueCount"] == 0
 
 
-async def test_a_blob_function_runs_by_hand_on_a_path(http: aiohttp.ClientSession, storage: Storage) -> None:
+async def test_a_blob_function_runs_by_hand_on_a_path(
+    http: aiohttp.ClientSession, storage: StorageAccount
+) -> None:
     await storage.upload("events", "x", "hello")
     async with http.post("/admin/functions/on_event", json={"input": "events/x"}) as answer:
         assert answer.status == 202

@@ -5,11 +5,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from functions_host.binding_expressions import resolve_bindings
 from functions_host.errors import ConfigurationError, IndexingError
 from functions_host.function_indexing import index_app
-from functions_host.host_listeners import with_settings
 from tests.functions_host.conftest import SAMPLE_APP, Hosts
-from tests.functions_host.storage_account import Storage
+from tests.functions_host.storage_account import StorageAccount
 
 HEADER = "import azure.functions as func\napp = func.FunctionApp()\n"
 QUEUE = '@app.queue_trigger(arg_name="msg", queue_name="{}", connection="Storage")\n'
@@ -76,11 +76,11 @@ def test_an_output_that_is_not_supported_is_an_error(tmp_path: Path) -> None:
     output = '@app.table_output(arg_name="$return", table_name="t", connection="Storage")\n'
     (function,) = index_app(write_app(tmp_path, QUEUE.format("q") + output + "def bad(msg: str) -> str: ..."))
     with pytest.raises(ConfigurationError, match="'table'"):
-        with_settings(function, {})
+        resolve_bindings(function, {})
 
 
 async def test_a_setting_that_is_missing_fails_its_function_and_no_other(
-    tmp_path: Path, running_host: Hosts, storage: Storage
+    tmp_path: Path, running_host: Hosts, storage: StorageAccount
 ) -> None:
     write_app(
         tmp_path,

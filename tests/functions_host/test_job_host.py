@@ -14,9 +14,9 @@ import pytest
 
 from functions_host import job_host
 from functions_host.errors import HostError
-from functions_host.job_host import Host, HostOptions
+from functions_host.job_host import JobHost, JobHostOptions
 from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
-from tests.functions_host.storage_account import PATIENCE_SECONDS, Storage
+from tests.functions_host.storage_account import TIMEOUT_SECONDS, StorageAccount
 
 COMMAND = ("-m", "functions_host", "--port", "0", "--json")
 
@@ -36,22 +36,24 @@ async def process(*arguments: str) -> AsyncIterator[Process]:
 async def ready(child: Process) -> str:
     """Wait for the line that says that every listener is up; returns the host's URL."""
     assert child.stdout is not None
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         return str(json.loads(await child.stdout.readline())["functions"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_command_serves_until_it_is_told_to_end(storage: Storage, number: signal.Signals) -> None:
+async def test_the_command_serves_until_it_is_told_to_end(
+    storage: StorageAccount, number: signal.Signals
+) -> None:
     async with process(*COMMAND, "--script-root", str(SAMPLE_APP)) as child:
         url = await ready(child)
         async with aiohttp.ClientSession(url) as http, http.get("/api/files/x") as answer:
             assert await answer.text() == "x"
         child.send_signal(number)
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             assert await child.wait() == 0
 
 
-async def test_the_command_prints_the_keys_when_it_checks_them(storage: Storage) -> None:
+async def test_the_command_prints_the_keys_when_it_checks_them(storage: StorageAccount) -> None:
     async with process(*COMMAND, "--script-root", str(SAMPLE_APP), "--enable-auth") as child:
         assert child.stdout is not None
         line = json.loads(await child.stdout.readline())
@@ -73,7 +75,7 @@ async def test_an_app_that_cannot_be_indexed_ends_the_command_with_an_error(tmp_
 
 
 async def test_a_function_that_exceeds_the_timeout_restarts_the_process(
-    app_directory: Path, storage: Storage
+    app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(app_directory, functionTimeout="00:00:01")
     async with process(*COMMAND, "--script-root", str(app_directory)) as child:
@@ -90,7 +92,7 @@ async def test_a_function_that_exceeds_the_timeout_restarts_the_process(
 
 
 async def test_a_message_of_a_killed_host_comes_back_to_the_next(
-    running_host: Hosts, storage: Storage
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
     mortal = str(Path(__file__).parent / "killable_host.py")
     async with process(mortal, "2") as child:
@@ -105,7 +107,9 @@ async def test_a_message_of_a_killed_host_comes_back_to_the_next(
     assert await storage.count("input") == 0
 
 
-async def test_a_host_that_ends_lets_running_functions_finish(running_host: Hosts, storage: Storage) -> None:
+async def test_a_host_that_ends_lets_running_functions_finish(
+    running_host: Hosts, storage: StorageAccount
+) -> None:
     async with running_host() as host:
         await storage.send("input", "wait")
         await storage.until_seen("message")
@@ -117,10 +121,10 @@ async def test_a_host_that_ends_lets_running_functions_finish(running_host: Host
 
 
 async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
-    storage: Storage, monkeypatch: pytest.MonkeyPatch
+    storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_host, "_DRAIN_SECONDS", 0.1)
-    host = Host(HostOptions(script_root=SAMPLE_APP, port=0))
+    host = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=0))
     await host.start()
     await storage.send("input", "wait")
     await storage.until_seen("message")
@@ -128,7 +132,7 @@ async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
     assert len(await storage.peek("input")) == 1
 
 
-async def test_a_port_in_use_is_an_error(host: Host, storage: Storage) -> None:
-    other = Host(HostOptions(script_root=SAMPLE_APP, port=host.port))
+async def test_a_port_in_use_is_an_error(host: JobHost, storage: StorageAccount) -> None:
+    other = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=host.port))
     with pytest.raises(HostError, match="cannot start"):
         await other.start()

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from functions_host.job_host import Host
+from functions_host.job_host import JobHost
 from tests.functions_host.conftest import Hosts, edit_host_json
-from tests.functions_host.storage_account import Storage, until
+from tests.functions_host.storage_account import StorageAccount, until
 
 
-async def test_a_message_reaches_the_function_and_is_deleted(host: Host, storage: Storage) -> None:
+async def test_a_message_reaches_the_function_and_is_deleted(host: JobHost, storage: StorageAccount) -> None:
     await storage.send("input", "hello")
     (seen,) = await storage.until_seen("message")
     assert seen["body"] == "hello"
@@ -27,7 +27,9 @@ async def test_a_message_reaches_the_function_and_is_deleted(host: Host, storage
     await until(is_empty)
 
 
-async def test_a_queue_that_is_missing_is_polled_but_not_created(host: Host, storage: Storage) -> None:
+async def test_a_queue_that_is_missing_is_polled_but_not_created(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", "the host is polling")
     await storage.until_seen("message")
     assert [queue.name async for queue in storage.queues.list_queues()].count("upper") == 0
@@ -35,7 +37,7 @@ async def test_a_queue_that_is_missing_is_polled_but_not_created(host: Host, sto
     assert await until(lambda: storage.peek("doubled"))
 
 
-async def test_a_message_is_poisoned_after_five_failures(host: Host, storage: Storage) -> None:
+async def test_a_message_is_poisoned_after_five_failures(host: JobHost, storage: StorageAccount) -> None:
     await storage.send("input", "fail")
     (content,) = await until(lambda: storage.peek("input-poison"))
     assert base64.b64decode(content) == b"fail"
@@ -44,7 +46,7 @@ async def test_a_message_is_poisoned_after_five_failures(host: Host, storage: St
 
 
 async def test_the_dequeue_limit_comes_from_host_json(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(
         app_directory, extensions={"queues": {"maxDequeueCount": 1, "maxPollingInterval": "00:00:00.2"}}
@@ -56,7 +58,7 @@ async def test_the_dequeue_limit_comes_from_host_json(
 
 
 async def test_a_failed_message_is_hidden_for_the_visibility_timeout(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(app_directory, extensions={"queues": {"visibilityTimeout": "00:10:00"}})
     async with running_host(script_root=app_directory):
@@ -67,7 +69,7 @@ async def test_a_failed_message_is_hidden_for_the_visibility_timeout(
 
 
 async def test_a_message_that_came_too_often_is_poisoned_without_a_run(
-    running_host: Hosts, storage: Storage
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
     await storage.send("input", "hello")
     queue = storage.queues.get_queue_client("input")
@@ -81,7 +83,7 @@ async def test_a_message_that_came_too_often_is_poisoned_without_a_run(
 
 
 async def test_a_message_that_is_not_base64_is_poisoned_as_it_is_without_a_run(
-    host: Host, storage: Storage
+    host: JobHost, storage: StorageAccount
 ) -> None:
     await storage.send_raw("input", "not base64!")
     assert await until(lambda: storage.peek("input-poison")) == ["not base64!"]
@@ -89,7 +91,7 @@ async def test_a_message_that_is_not_base64_is_poisoned_as_it_is_without_a_run(
 
 
 async def test_without_an_encoding_bodies_are_plain_text(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(
         app_directory, extensions={"queues": {"messageEncoding": "none", "maxPollingInterval": "00:00:00.2"}}
@@ -100,7 +102,9 @@ async def test_without_an_encoding_bodies_are_plain_text(
     assert seen["body"] == "not base64!"
 
 
-async def test_json_properties_of_a_body_hide_message_metadata(host: Host, storage: Storage) -> None:
+async def test_json_properties_of_a_body_hide_message_metadata(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", json.dumps({"ID": "mine", "dequeueCount": 41, "insertionTime": None}))
     (seen,) = await storage.until_seen("message")
     assert seen["id"] == "mine"
@@ -108,14 +112,16 @@ async def test_json_properties_of_a_body_hide_message_metadata(host: Host, stora
     assert seen["inserted"] is not None, "a null hides nothing"
 
 
-async def test_a_property_of_the_wrong_type_fails_the_invocation(host: Host, storage: Storage) -> None:
+async def test_a_property_of_the_wrong_type_fails_the_invocation(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", json.dumps({"dequeueCount": "many"}))
     await until(lambda: storage.peek("input-poison"))
     assert await storage.seen("message") == []
 
 
 async def test_queue_names_are_lower_cased_and_the_return_value_goes_to_a_queue(
-    host: Host, storage: Storage
+    host: JobHost, storage: StorageAccount
 ) -> None:
     await storage.send("upper", "ab")
     (content,) = await until(lambda: storage.peek("doubled"))
@@ -123,7 +129,7 @@ async def test_queue_names_are_lower_cased_and_the_return_value_goes_to_a_queue(
 
 
 async def test_a_message_in_work_longer_than_its_visibility_stays_hidden(
-    running_host: Hosts, storage: Storage
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
     async with running_host(receive_visibility=timedelta(seconds=2)):
         await storage.send("input", "wait")
@@ -136,7 +142,7 @@ async def test_a_message_in_work_longer_than_its_visibility_stays_hidden(
 
 
 async def test_a_queue_ending_in_poison_has_no_poison_queue_of_its_own(
-    running_host: Hosts, app_directory: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    running_host: Hosts, app_directory: Path, storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("InQueue", "my-poison")
     edit_host_json(

@@ -16,7 +16,7 @@ from functions_host.settings import (
     default_host_id,
     load_host_settings,
 )
-from functions_host.storage_connections import Connections
+from functions_host.storage_connections import StorageConnections
 
 
 def load(directory: Path, **document: Any) -> HostSettings:
@@ -135,7 +135,7 @@ CONNECTION = "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://x/{0};QueueEndpo
 
 
 async def blob_and_queue_url(settings: dict[str, str], connection: str) -> tuple[str, str]:
-    connections = Connections(settings)
+    connections = StorageConnections(settings)
     try:
         return connections.blobs(connection).url, connections.queues(connection).url
     finally:
@@ -194,6 +194,6 @@ async def test_a_connection_by_identity_is_found_by_account_or_service(
 
 def test_a_connection_that_is_not_set_is_an_error_that_says_what_to_set() -> None:
     with pytest.raises(ConfigurationError, match=r"AzureWebJobsX.*X__accountName"):
-        Connections({}).queues("X")
+        StorageConnections({}).queues("X")
     with pytest.raises(ConfigurationError, match="X__queueServiceUri"):
-        Connections({"X__blobServiceUri": "https://b.example"}).queues("X")
+        StorageConnections({"X__blobServiceUri": "https://b.example"}).queues("X")

@@ -127,7 +127,7 @@ def test_what_is_not_cron_is_a_timespan() -> None:
     assert parse_schedule("00:00:30") == ConstantSchedule(timedelta(seconds=30))
     with pytest.raises(ConfigurationError, match="neither"):
         parse_schedule("every day")
-    with pytest.raises(ConfigurationError, match="no length"):
+    with pytest.raises(ConfigurationError, match="interval of zero"):
         parse_schedule("00:00:00")
 
 
