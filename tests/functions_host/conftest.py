@@ -1,4 +1,4 @@
-"""Azurite, an account of it for each test, and the sample app on an embedded host."""
+"""Fixtures: a storage account of Azurite for each test, and the sample app on a host."""
 
 import json
 import shutil
@@ -21,11 +21,11 @@ SAMPLE_APP = Path(__file__).parent / "sample_app"
 
 @pytest.fixture
 async def storage(connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StorageAccount]:
-    """An account that no other test uses, and the settings of the sample app that point to it."""
+    """A storage account that no other test uses. The settings of the sample app point to it."""
     settings = {
         "AzureWebJobsStorage": connection_string,
         "InQueue": "input",
-        # Once a year: tests of timers say when.
+        # Once a year. Tests of timers set a schedule of their own.
         "Tick": "0 0 0 1 1 *",
         "AzureFunctionsWebHost__hostid": "testhost",
     }
@@ -57,7 +57,7 @@ Hosts = Callable[..., AbstractAsyncContextManager[JobHost]]
 
 @pytest.fixture
 def running_host(storage: StorageAccount) -> Hosts:
-    """Run the sample app, or another, on a host; takes the fields of JobHostOptions."""
+    """Run the sample app, or another one, on a host. Takes the fields of JobHostOptions."""
 
     @asynccontextmanager
     async def run(**fields: Any) -> AsyncIterator[JobHost]:
@@ -70,13 +70,13 @@ def running_host(storage: StorageAccount) -> Hosts:
 
 @pytest.fixture
 async def host(running_host: Hosts) -> AsyncIterator[JobHost]:
-    """The sample app on a host."""
+    """A host that runs the sample app."""
     async with running_host() as host:
         yield host
 
 
 @pytest.fixture
 async def http(host: JobHost) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the sample app's host."""
+    """An HTTP client of the host that runs the sample app."""
     async with aiohttp.ClientSession(host.url) as session:
         yield session

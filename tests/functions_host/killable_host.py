@@ -1,4 +1,4 @@
-"""Runs the sample app in a process that a test may kill: `python killable_host.py VISIBILITY_SECONDS`."""
+"""Runs the sample app in a process that a test can kill: `python killable_host.py VISIBILITY_SECONDS`."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from functions_host.job_host import JobHost, JobHostOptions
 
 
 async def main() -> None:
-    """Serve until killed."""
+    """Run until the process is killed."""
     options = JobHostOptions(
         script_root=Path(__file__).parent / "sample_app",
         port=0,

@@ -1,4 +1,4 @@
-"""One storage account, as the tests of the embedded host see it."""
+"""A storage account with the calls that the host's tests need."""
 
 import asyncio
 import base64
@@ -25,21 +25,21 @@ class StorageAccount:
     queues: QueueServiceClient
 
     async def send(self, queue: str, body: str) -> None:
-        """Put a message on a queue, as base64, creating the queue if need be."""
+        """Send a message in base64. Create the queue if it is missing."""
         await self.send_raw(queue, base64.b64encode(body.encode()).decode())
 
     async def send_raw(self, queue: str, content: str) -> None:
         await send_message(self.queues.get_queue_client(queue), content)
 
     async def peek(self, queue: str) -> list[str]:
-        """Return the contents of the visible messages of a queue, or nothing when there is no such queue."""
+        """Return the contents of the visible messages of a queue. A missing queue counts as empty."""
         try:
             return [str(m.content) for m in await self.queues.get_queue_client(queue).peek_messages(32)]
         except ResourceNotFoundError:
             return []
 
     async def count(self, queue: str) -> int:
-        """Return how many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue has, including hidden ones."""
         properties = await self.queues.get_queue_client(queue).get_queue_properties()
         return int(properties.approximate_message_count or 0)
 
@@ -57,7 +57,7 @@ class StorageAccount:
         return [json.loads(await (await container.download_blob(name)).readall()) for name in names]
 
     async def until_seen(self, kind: str, count: int = 1) -> list[Any]:
-        """Wait until the sample app has recorded this many facts."""
+        """Return what the sample app recorded, as soon as it has this many facts."""
 
         async def enough() -> list[Any]:
             facts = await self.seen(kind)
@@ -68,9 +68,9 @@ class StorageAccount:
 
 
 async def until(condition: Callable[[], Any], seconds: float = TIMEOUT_SECONDS) -> Any:
-    """Ask again and again until the answer is true, and return it."""
+    """Call `condition` repeatedly until its result is true, and return the result."""
     async with asyncio.timeout(seconds):
-        # What is waited for happens in another service, which has no event to wait on.
+        # What the test waits for happens in another service, which has no event to wait on.
         while not (answer := await condition()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         return answer

@@ -1,4 +1,4 @@
-"""The host's own endpoints."""
+"""The host's own endpoints under `/admin`."""
 
 import aiohttp
 import pytest
@@ -52,7 +52,7 @@ async def test_a_blob_function_runs_by_hand_on_a_path(
         ("echo", b'{"input": ""}', 202),
     ],
 )
-async def test_other_calls_are_told_apart(
+async def test_other_calls_have_a_status_that_says_what_is_wrong(
     http: aiohttp.ClientSession, name: str, body: bytes, status: int
 ) -> None:
     async with http.post(f"/admin/functions/{name}", data=body) as answer:

@@ -1,4 +1,4 @@
-"""Apps are indexed as by the Python worker: one bad function fails them all."""
+"""Apps are indexed as by the Python worker: one bad function fails the whole app."""
 
 from pathlib import Path
 

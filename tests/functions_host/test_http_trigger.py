@@ -1,4 +1,4 @@
-"""HTTP functions behave as behind the real host."""
+"""HTTP functions behave as in the real host."""
 
 import asyncio
 import json
@@ -109,7 +109,7 @@ async def test_the_route_prefix_comes_from_host_json(running_host: Hosts, app_di
 
 
 class TestWithAuth:
-    """With `--enable-auth` keys are checked as in Azure."""
+    """With `--enable-auth`, access keys are checked as in Azure."""
 
     @pytest.fixture
     async def guarded(self, running_host: Hosts) -> AsyncIterator[JobHost]:

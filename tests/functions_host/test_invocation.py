@@ -1,4 +1,4 @@
-"""Invocations: threads, timeouts, a worker that is lost."""
+"""Invocations: threads, timeouts and a lost worker."""
 
 import asyncio
 import logging

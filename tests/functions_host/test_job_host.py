@@ -1,4 +1,4 @@
-"""How a host starts, ends, and what becomes of the work it had."""
+"""How a host starts and stops, and what happens to its running invocations."""
 
 import asyncio
 import json
@@ -34,14 +34,14 @@ async def process(*arguments: str) -> AsyncIterator[Process]:
 
 
 async def ready(child: Process) -> str:
-    """Wait for the line that says that every listener is up; returns the host's URL."""
+    """Return the host's URL, once it has printed that all listeners run."""
     assert child.stdout is not None
     async with asyncio.timeout(TIMEOUT_SECONDS):
         return str(json.loads(await child.stdout.readline())["functions"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_the_command_serves_until_it_is_told_to_end(
+async def test_the_command_serves_until_it_gets_a_signal(
     storage: StorageAccount, number: signal.Signals
 ) -> None:
     async with process(*COMMAND, "--script-root", str(SAMPLE_APP)) as child:

@@ -1,4 +1,4 @@
-"""The queue listener by itself: when it looks, and how much it takes."""
+"""The queue listener alone: when it polls, and how many messages it receives."""
 
 import asyncio
 import base64
@@ -6,36 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from azure.storage.queue import QueueMessage
-from hypothesis import given
-from hypothesis import strategies as st
 
 from functions_host.queue_listener import QueueListener
-from functions_host.queue_polling import PollingBackoff, QueueNotifier, polling_delay
+from functions_host.queue_polling import PollingBackoff, QueueNotifier
 from functions_host.settings import QueueSettings
 from tests.functions_host.storage_account import TIMEOUT_SECONDS, StorageAccount, until
-
-SPREADS = st.floats(-0.2, 0.2)
-
-
-@given(st.integers(0, 10_000), SPREADS, st.floats(0.1, 60))
-def test_a_pause_is_between_100_ms_and_the_longest(empty_polls: int, spread: float, longest: float) -> None:
-    assert min(0.1, longest) <= polling_delay(empty_polls, longest=longest, spread=spread) <= longest
-
-
-@given(st.integers(1, 20), SPREADS)
-def test_the_growing_part_doubles_with_each_miss_within_a_fifth(empty_polls: int, spread: float) -> None:
-    exact = 0.1 * 2 ** (empty_polls - 1)
-    grown = polling_delay(empty_polls, longest=1e9, spread=spread) - 0.1
-    assert 0.799 * exact <= grown <= 1.201 * exact
-
-
-def test_work_makes_the_next_pause_short_again() -> None:
-    backoff = PollingBackoff(longest=2)
-    for _ in range(20):
-        last = backoff.next_delay()
-    assert last == 2
-    backoff.reset()
-    assert backoff.next_delay() == 0.1
 
 
 async def test_a_notification_ends_a_long_pause(storage: StorageAccount) -> None:
@@ -55,7 +30,7 @@ async def test_a_notification_ends_a_long_pause(storage: StorageAccount) -> None
         notification=notifier.register("pausing"),
     )
     listener.start()
-    # By its tenth empty look a listener pauses for nearly a minute.
+    # After ten empty polls a listener pauses for nearly a minute.
     listener._backoff = PollingBackoff(longest=3600)
     for _ in range(10):
         listener._backoff.next_delay()

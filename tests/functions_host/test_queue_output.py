@@ -1,4 +1,4 @@
-"""Queue outputs become messages as behind the real host."""
+"""Queue outputs become messages as in the real host."""
 
 import base64
 import json
@@ -37,10 +37,10 @@ def test_a_queue_message_object_sends_its_id_and_body_not_the_body() -> None:
 async def test_an_output_goes_to_the_queue_named_by_the_route(
     http: aiohttp.ClientSession, storage: StorageAccount
 ) -> None:
-    async with http.post("/api/fan/jobs", data=b'["one","two"]') as answer:
+    async with http.post("/api/fan/items", data=b'["one","two"]') as answer:
         assert answer.status == 200
         assert await answer.text() == "sent"
-    contents = await until(lambda: storage.peek("out-jobs"))
+    contents = await until(lambda: storage.peek("out-items"))
     assert sorted(map(base64.b64decode, contents)) == [b"one", b"two"]
 
 

@@ -1,7 +1,7 @@
-"""Timer functions fire as behind the real host."""
+"""Timer functions fire as in the real host."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +9,8 @@ import aiohttp
 import pytest
 
 from functions_host.job_host import JobHost
-from functions_host.singleton_lease import SingletonLease
 from functions_host.timer_schedule import parse_schedule
-from functions_host.timer_status import ScheduleStatus, status_at_start
+from functions_host.timer_status import ScheduleStatus
 from tests.functions_host.conftest import Hosts
 from tests.functions_host.storage_account import StorageAccount, until
 
@@ -59,9 +58,7 @@ async def test_a_new_timer_records_when_it_is_due_and_does_not_fire(
     assert await storage.seen("tick") == []
 
 
-async def test_a_missed_run_is_made_up_for_once_at_start(
-    running_host: Hosts, storage: StorageAccount
-) -> None:
+async def test_a_missed_occurrence_runs_once_at_start(running_host: Hosts, storage: StorageAccount) -> None:
     last_year = datetime(datetime.now(UTC).year - 1, 1, 1, tzinfo=UTC)
     missed = ScheduleStatus(last=last_year, next=last_year.replace(year=last_year.year + 1))
     await store_status(storage, missed)
@@ -119,35 +116,3 @@ async def test_only_one_of_two_hosts_fires_a_timer(
         names = await storage.names("seen", "tick/")
     seconds = {int(name.split("/")[1].split("-")[0]) // 1_000_000_000 for name in names}
     assert len(seconds) == len(ticks)
-
-
-async def test_a_lease_is_held_by_one_and_taken_over_when_given_back(storage: StorageAccount) -> None:
-    container = await storage.blobs.create_container("locks")
-    first, second = (SingletonLease(container.get_blob_client("one")) for _ in range(2))
-    await first.start()
-    await second.start()
-    assert first.held.is_set()
-    assert not second.held.is_set()
-    await first.stop()
-    await until(second.held.wait)
-    await second.stop()
-
-
-def test_a_timer_without_a_record_is_due_at_its_next_occurrence() -> None:
-    status = status_at_start(None, HOURLY, NOW)
-    assert status == ScheduleStatus(next=NOW.replace(hour=13, minute=0, second=0), last_updated=NOW)
-
-
-def test_a_record_that_fits_the_schedule_is_kept_even_when_it_is_past_due() -> None:
-    stored = ScheduleStatus(
-        last=NOW - timedelta(hours=5), next=NOW.replace(hour=8, minute=0, second=0), last_updated=NOW
-    )
-    assert status_at_start(stored, HOURLY, NOW) is stored
-
-
-def test_a_changed_schedule_is_not_past_due() -> None:
-    stored = ScheduleStatus(
-        last=NOW - timedelta(days=5), next=NOW - timedelta(days=4), last_updated=NOW - timedelta(days=5)
-    )
-    status = status_at_start(stored, HOURLY, NOW)
-    assert status.next == NOW.replace(hour=13, minute=0, second=0)
