@@ -88,4 +88,4 @@ class BlobContainerScan:
             blobs = self._container.list_blobs(name_starts_with=self._pattern.prefix or None)
             return [blob async for blob in blobs if self._pattern.match(blob.name) is not None]
         except ResourceNotFoundError:
-            return []  # Whoever writes the blobs creates the container.
+            return []  # The container is missing. The writer of the blobs creates it.

@@ -94,7 +94,7 @@ class QueueListener:
             page = await anext(pages, None)
             return [message async for message in page] if page is not None else []
         except ResourceNotFoundError:
-            return []  # Whoever writes to the queue creates it.
+            return []  # The queue is missing. Its first sender creates it.
         except AzureError as error:
             _log.error("Cannot read queue '%s': %s", self._queue.queue_name, error)
             return []

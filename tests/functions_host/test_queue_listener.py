@@ -42,20 +42,22 @@ async def test_a_notification_ends_a_long_pause(storage: StorageAccount) -> None
     await listener.stop()
 
 
-async def test_a_new_batch_is_fetched_once_work_is_down_to_the_threshold(storage: StorageAccount) -> None:
+async def test_a_new_batch_is_fetched_once_in_flight_is_down_to_the_threshold(
+    storage: StorageAccount,
+) -> None:
     queue = await storage.queues.create_queue("crowded")
     for _ in range(12):
         await queue.send_message(base64.b64encode(b"x").decode())
-    in_work: list[asyncio.Event] = []
+    in_flight: list[asyncio.Event] = []
     started = 0
 
     async def handle(message: QueueMessage, body: bytes) -> bool:
         nonlocal started
         started += 1
         done = asyncio.Event()
-        in_work.append(done)
+        in_flight.append(done)
         await done.wait()
-        in_work.remove(done)
+        in_flight.remove(done)
         return True
 
     settings = QueueSettings(
@@ -73,15 +75,15 @@ async def test_a_new_batch_is_fetched_once_work_is_down_to_the_threshold(storage
         return check
 
     await until(has_started(4))
-    in_work[0].set()
-    assert len(await queue.peek_messages(32)) == 8, "three in work are one too many for a new batch"
-    in_work[1].set()
+    in_flight[0].set()
+    assert len(await queue.peek_messages(32)) == 8, "three in flight are one too many for a new batch"
+    in_flight[1].set()
     await until(has_started(8))
-    assert len(in_work) == 6
-    for work in in_work:
+    assert len(in_flight) == 6
+    for work in in_flight:
         work.set()
     await until(has_started(12))
-    for work in in_work:
+    for work in in_flight:
         work.set()
     await listener.stop()
     assert await storage.count("crowded") == 0
