@@ -1,5 +1,5 @@
-"""`batchmgr host`: run a function app on this machine, where `func start` is not installed."""
+"""`batchmgr host`: run an Azure Functions app on this machine, where `func start` is not installed."""
 
-from functions_host.command import add_arguments, run
+from functions_host.host_command import add_arguments, run
 
 __all__ = ["add_arguments", "run"]

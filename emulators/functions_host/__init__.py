@@ -1,4 +1,5 @@
-"""An embedded Azure Functions host: runs a Python v2-model function app where `func start` is not installed.
+"""A local Azure Functions host for Python apps of the v2 programming model, for machines without Core Tools.
 
-`server.Host` is the entry point; `docs/embedded-host.md` says what is the same as in Azure and what differs.
+Start it with `python -m functions_host`. In Python, use `functions_host.job_host.JobHost`.
+`docs/embedded-host.md` says what behaves as in Azure and what differs.
 """

@@ -1,4 +1,4 @@
-"""Blob functions: each version of a blob that the host finds, one invocation."""
+"""Blob triggers: one invocation for each version of a blob."""
 
 import logging
 from dataclasses import dataclass
@@ -11,14 +11,15 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.blob_pattern import BlobPattern
-from functions_host.blob_queue import BlobMessage, BlobQueue
-from functions_host.blob_scan import BlobReceipts, BlobScan
-from functions_host.connections import HOST_STORAGE, Connections
-from functions_host.converters import json_datum
-from functions_host.index import Function
+from functions_host.binding_converters import json_datum
+from functions_host.blob_container_scan import BlobContainerScan
+from functions_host.blob_path_pattern import BlobPathPattern
+from functions_host.blob_receipts import BlobReceipts
+from functions_host.blob_trigger_queue import BlobTriggerMessage, BlobTriggerQueue
+from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
-from functions_host.trigger_input import TriggerInput
+from functions_host.storage_connections import HOST_STORAGE, StorageConnections
+from functions_host.trigger_data import TriggerData
 
 _SCAN = "LogsAndContainerScan"
 
@@ -26,35 +27,38 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlobHost:
-    """What all blob functions of a host share."""
+class BlobTriggerServices:
+    """What all blob triggers of a host share."""
 
     invoker: Invoker
-    connections: Connections
-    queue: BlobQueue
-    state: ContainerClient
+    connections: StorageConnections
+    queue: BlobTriggerQueue
+    host_container: ContainerClient
     host_id: str
     scan_interval: float
     """Seconds between two scans of a container."""
 
 
 class BlobTrigger:
-    """Listens for one blob-triggered function, by scanning or, with the source EventGrid, by its webhook."""
+    """The blob trigger of one function. Its source is a container scan, or Event Grid.
 
-    def __init__(self, function: Function, host: BlobHost) -> None:
+    Both sources enqueue blobs in the blob trigger queue, whose listener calls `run`.
+    """
+
+    def __init__(self, function: Function, services: BlobTriggerServices) -> None:
         binding = function.trigger.binding
         connection = binding.get("connection") or HOST_STORAGE
         self.function = function
         self.source: str = binding.get("source") or _SCAN
-        self._host = host
-        self._pattern = BlobPattern.parse(binding["path"])
-        self._blobs = host.connections.blobs(connection)
-        self.queues: QueueServiceClient = host.connections.queues(connection)
-        """The queues beside the blobs: there goes what is poisoned."""
+        self._services = services
+        self._pattern = BlobPathPattern.parse(binding["path"])
+        self._blobs = services.connections.blobs(connection)
+        self.queues: QueueServiceClient = services.connections.queues(connection)
+        """The queues in the storage account of the blobs. Poisoned blobs are reported there."""
         self._scan = self._new_scan() if self.source == _SCAN else None
 
     async def start(self) -> None:
-        """Begin to scan."""
+        """Start to scan, unless the source is Event Grid."""
         if self._scan is not None:
             self._scan.start()
 
@@ -63,29 +67,32 @@ class BlobTrigger:
         if self._scan is not None:
             await self._scan.stop()
 
-    async def run(self, message: BlobMessage) -> bool:
-        """Run the function on the blob of a message; True also when there is nothing left to do."""
+    async def run(self, message: BlobTriggerMessage) -> bool:
+        """Run the function on the blob of a message. Return False if the function failed.
+
+        A blob that was deleted is dropped. If a scanned blob was overwritten, the old version is dropped and
+        the new version is enqueued. Both return True.
+        """
         blob = self._blobs.get_blob_client(message.container, message.blob)
         try:
             properties = await blob.get_blob_properties()
             if self._scan is not None and properties.etag != message.etag:
-                # Overwritten since: drop this version, and see to the new one at once.
-                await self._scan.notice(message.blob, properties.etag, str(properties.blob_type.value))
+                await self._scan.enqueue(message.blob, properties.etag, str(properties.blob_type.value))
                 return True
-            trigger = await self._input(blob, properties)
+            trigger = await self._data(blob, properties)
         except ResourceNotFoundError:
-            _log.debug("Blob '%s' is gone", message.blob)
+            _log.debug("Blob '%s' was deleted", message.blob)
             return True
         reason = f"New blob detected({self.source}): {message.container}/{message.blob}"
-        return (await self._host.invoker.invoke(self.function, trigger, reason)).succeeded
+        return (await self._services.invoker.invoke(self.function, trigger, reason)).succeeded
 
-    async def manual_input(self, text: str) -> TriggerInput:
-        """Make the input of an invocation asked for over `/admin/functions`; `text` is container/blob."""
+    async def manual_data(self, text: str) -> TriggerData:
+        """Return the data for a call over `/admin/functions`, in which `text` is `container/blob`."""
         container, _, name = text.partition("/")
         blob = self._blobs.get_blob_client(container, name)
-        return await self._input(blob, await blob.get_blob_properties())
+        return await self._data(blob, await blob.get_blob_properties())
 
-    async def _input(self, blob: BlobClient, properties: BlobProperties) -> TriggerInput:
+    async def _data(self, blob: BlobClient, properties: BlobProperties) -> TriggerData:
         content = await (await blob.download_blob()).readall()
         parameters = self._pattern.match(blob.blob_name) or {}
         metadata = {
@@ -95,21 +102,22 @@ class BlobTrigger:
             "Metadata": json_datum(properties.metadata or {}),
         }
         metadata.update({name: Datum(value, "string") for name, value in parameters.items()})
-        return TriggerInput(data=Datum(content, "bytes"), metadata=metadata)
+        return TriggerData(value=Datum(content, "bytes"), metadata=metadata)
 
-    def _new_scan(self) -> BlobScan:
-        return BlobScan(
+    def _new_scan(self) -> BlobContainerScan:
+        services = self._services
+        return BlobContainerScan(
             container=self._blobs.get_container_client(self._pattern.container),
             pattern=self._pattern,
             function_id=self.function.id,
-            receipts=BlobReceipts(self._host.state, self._host.host_id, self.function.id),
-            queue=self._host.queue,
-            interval=self._host.scan_interval,
+            receipts=BlobReceipts(services.host_container, services.host_id, self.function.id),
+            queue=services.queue,
+            interval=services.scan_interval,
         )
 
 
 def _properties(properties: BlobProperties) -> dict[str, Any]:
-    """Return the properties under the names that the real host gives them."""
+    """Return the properties under the real host's names."""
     settings = properties.content_settings
     return {
         "LastModified": _iso(properties.last_modified),

@@ -1,23 +1,23 @@
-"""Errors of the embedded host.
+"""Errors of the Functions host.
 
 HostError
-├── ConfigurationError     host.json, local.settings.json, a setting or a binding cannot be used
-├── IndexingError          function_app.py cannot be imported, or one of its functions cannot be indexed
-└── WorkerLostError        a function exceeded the timeout, and everything that ran beside it is lost with it
+├── ConfigurationError     host.json, local.settings.json, a setting or a binding is missing or invalid
+├── IndexingError          function_app.py cannot be imported, or one of its functions is invalid
+└── WorkerLostError        a running invocation was abandoned: one timed out, or the host had to stop
 """
 
 
 class HostError(Exception):
-    """The root of what the embedded host raises."""
+    """Base class of all errors that the Functions host raises."""
 
 
 class ConfigurationError(HostError):
-    """A file, a setting or a binding cannot be used; the message names it."""
+    """A file, a setting or a binding is missing or invalid. The message names it."""
 
 
 class IndexingError(HostError):
-    """The function app cannot be indexed, so none of its functions runs."""
+    """The function app cannot be indexed. None of its functions runs."""
 
 
 class WorkerLostError(HostError):
-    """Running functions were given up: one exceeded the function timeout, or the host had to end."""
+    """A running invocation was abandoned: one exceeded the function timeout, or the host had to stop."""

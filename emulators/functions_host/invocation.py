@@ -1,4 +1,4 @@
-"""One invocation of a function, from trigger data to written outputs."""
+"""Invokes functions: converts the trigger data, calls the function, writes outputs, enforces the timeout."""
 
 import asyncio
 import logging
@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import azure.functions as func
 from azure.functions.meta import Datum
 
-from functions_host.context import InvocationContext
-from functions_host.converters import decode, encode
+from functions_host.binding_converters import decode, encode
 from functions_host.errors import WorkerLostError
-from functions_host.index import RETURN, Function, Parameter
-from functions_host.trigger_input import TriggerInput
+from functions_host.function_metadata import RETURN, BoundParameter, Function
+from functions_host.invocation_context import InvocationContext
+from functions_host.trigger_data import TriggerData
 
 _log = logging.getLogger(__name__)
 
@@ -25,17 +25,17 @@ _log = logging.getLogger(__name__)
 class OutputWriter(Protocol):
     """Writes one output of a function that succeeded."""
 
-    async def write(self, output: Parameter, value: Datum, parameters: Mapping[str, str]) -> None:
-        """Write `value` where the binding says; `parameters` are the values of `{name}` expressions."""
+    async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
+        """Write `value` where the binding says. `binding_data` has the values of `{name}` expressions."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class InvocationResult:
     """How an invocation ended."""
 
     succeeded: bool
     outputs: Mapping[str, Datum] = field(default_factory=dict)
-    """By parameter name; the return value is `$return`."""
+    """The outputs by parameter name. The return value is named `$return`."""
 
 
 class _Out(func.Out[Any]):
@@ -50,10 +50,10 @@ class _Out(func.Out[Any]):
 
 
 class Invoker:
-    """Runs functions: async ones on the loop, the others in a pool of threads.
+    """Runs functions: async functions on the event loop, the others in a thread pool.
 
-    When one runs out of time every running one fails and `lost` is set, because the worker process that the
-    real host would now restart is this process.
+    If an invocation exceeds the timeout, all running invocations fail and `worker_lost` is set. The real host
+    restarts its worker process then; here the worker is this process, so the caller has to restart it.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Invoker:
         self._timeout = timeout.total_seconds() if timeout else None
         self._writer = writer
         self._threads = ThreadPoolExecutor(threads, "function")
-        self._running: set[asyncio.Task[Outcome]] = set()
-        self.lost = asyncio.Event()
+        self._running: set[asyncio.Task[InvocationResult]] = set()
+        self.worker_lost = asyncio.Event()
 
-    async def invoke(self, function: Function, trigger: TriggerInput, reason: str) -> Outcome:
-        """Run `function` once. Its failure is logged and told in the outcome, never raised."""
+    async def invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
+        """Run a function once. If it fails, the error is logged and the result says so; nothing is raised."""
         context = InvocationContext(
             name=function.name, directory=str(function.directory), trace_parent=trigger.trace_parent
         )
@@ -75,9 +75,9 @@ class Invoker:
         )
         started = time.monotonic()
         failure: Exception | None = None
-        outcome = Outcome(succeeded=False)
+        result = InvocationResult(succeeded=False)
         try:
-            outcome = await self._within_time(function, trigger, context)
+            result = await self._run_with_timeout(function, trigger, context)
         except Exception as error:
             failure = error
         _log.log(
@@ -89,48 +89,48 @@ class Invoker:
             (time.monotonic() - started) * 1000,
             exc_info=failure,
         )
-        return outcome
+        return result
 
     def abandon(self) -> int:
-        """Give up what still runs; returns how many invocations that were."""
+        """Abandon the invocations that still run. Return how many there were."""
         for task in self._running:
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
         return len(self._running)
 
-    async def _within_time(
-        self, function: Function, trigger: TriggerInput, context: InvocationContext
-    ) -> Outcome:
+    async def _run_with_timeout(
+        self, function: Function, trigger: TriggerData, context: InvocationContext
+    ) -> InvocationResult:
         work = asyncio.create_task(self._execute(function, trigger, context))
         self._running.add(work)
         work.add_done_callback(self._running.discard)
-        lost = asyncio.create_task(self.lost.wait())
+        lost = asyncio.create_task(self.worker_lost.wait())
         try:
-            return await self._first_of(work, lost, function)
+            return await self._wait_for_result(work, lost, function)
         finally:
             lost.cancel()
 
-    async def _first_of(
-        self, work: asyncio.Task[Outcome], lost: asyncio.Task[bool], function: Function
-    ) -> Outcome:
+    async def _wait_for_result(
+        self, work: asyncio.Task[InvocationResult], lost: asyncio.Task[bool], function: Function
+    ) -> InvocationResult:
         started = time.monotonic()
         await asyncio.wait((work, lost), timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
         if work.cancelled():
-            # The worker sends no answer for an escaping CancelledError, so the host waits until the timeout.
+            # The Python worker sends no response if a CancelledError escapes. The host waits for the timeout.
             left = None if self._timeout is None else self._timeout - (time.monotonic() - started)
             await asyncio.wait((lost,), timeout=left)
         elif work.done():
             return work.result()
-        if self.lost.is_set():
+        if self.worker_lost.is_set():
             raise WorkerLostError(f"'{function.name}' was running when the worker was lost")
-        self.lost.set()
+        self.worker_lost.set()
         raise WorkerLostError(f"'{function.name}' exceeded the function timeout of {self._timeout} s")
 
     async def _execute(
-        self, function: Function, trigger: TriggerInput, context: InvocationContext
-    ) -> Outcome:
+        self, function: Function, trigger: TriggerData, context: InvocationContext
+    ) -> InvocationResult:
         arguments = {
-            function.trigger.name: decode(function.trigger.converter, trigger.data, trigger.metadata)
+            function.trigger.name: decode(function.trigger.converter, trigger.value, trigger.metadata)
         }
         outs = {parameter.name: _Out() for parameter in function.outputs}
         if function.takes_context:
@@ -138,12 +138,12 @@ class Invoker:
         returned = await self._call(function, arguments | outs)
         outputs = _encode_outputs(function, outs, returned)
         writes = [
-            self._writer.write(parameter, outputs[parameter.name], trigger.parameters)
+            self._writer.write(parameter, outputs[parameter.name], trigger.binding_data)
             for parameter in function.results
             if parameter.name in outputs and parameter.binding["type"] != "http"
         ]
         await asyncio.gather(*writes)
-        return Outcome(succeeded=True, outputs=outputs)
+        return InvocationResult(succeeded=True, outputs=outputs)
 
     async def _call(self, function: Function, arguments: Mapping[str, Any]) -> Any:
         if function.is_async:

@@ -1,4 +1,4 @@
-"""NCRONTAB expressions: cron with an optional field of seconds before the five others."""
+"""NCRONTAB expressions: cron expressions with an optional field for seconds before the five others."""
 
 import calendar
 import re
@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name}
 _DAYS = {name: number for number, name in enumerate(("sun", "mon", "tue", "wed", "thu", "fri", "sat"))}
 _ITEM = re.compile(r"(?P<start>\*|\w+)(?:-(?P<end>\w+))?(?:/(?P<step>\d+))?")
-# 29 February on a given weekday can be 40 years away, across a century that is no leap year.
+# 29 February on a given weekday can be 40 years away, when a century year without a leap day is in between.
 _HORIZON_YEARS = 41
 
 
@@ -33,7 +33,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ncrontab:
-    """The values at which each field fires. Unlike Unix cron, both day fields must match."""
+    """A parsed expression: the values of each field. Unlike in Unix cron, both day fields must match."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -47,7 +47,7 @@ class Ncrontab:
 
     @classmethod
     def parse(cls, expression: str) -> "Ncrontab":
-        """Read six fields, or five without seconds. Raises ValueError for anything else."""
+        """Parse six fields, or five without seconds. Raises ValueError for anything else."""
         fields = expression.split()
         if len(fields) == 5:
             fields.insert(0, "0")
@@ -66,7 +66,7 @@ class Ncrontab:
         )
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the first occurrence later than `moment`, at whole seconds.
+        """Return the first occurrence after `moment`, in whole seconds.
 
         Raises ValueError for a date that never comes, such as 30 February.
         """
@@ -107,27 +107,27 @@ def _values(text: str, field: _Field) -> set[int]:
     for item in text.split(","):
         match = _ITEM.fullmatch(item)
         if match is None:
-            raise ValueError(f"{field.name}: {item!r} is not understood")
+            raise ValueError(f"{field.name}: {item!r} is invalid")
         step = int(match["step"] or 1)
         if step == 0:
-            raise ValueError(f"{field.name}: a step of 0")
+            raise ValueError(f"{field.name}: the step is 0")
         values.update(range(*_bounds(match, field), step))
     return values
 
 
 def _bounds(match: re.Match[str], field: _Field) -> tuple[int, int]:
-    """Return the first value of an item and the one after its last."""
+    """Return the first value of an item, and the value after its last."""
     if match["start"] == "*":
         if match["end"]:
-            raise ValueError(f"{field.name}: a range from '*'")
+            raise ValueError(f"{field.name}: a range cannot start with '*'")
         return field.first, field.last + 1
     start = _number(match["start"], field)
-    # `a/b` runs from a to the field's end; `a` alone is a.
+    # `a/b` runs from a to the last value of the field. `a` alone means only a.
     end = field.last if match["step"] else start
     if match["end"]:
         end = _number(match["end"], field)
     if end < start:
-        raise ValueError(f"{field.name}: {match[0]!r} runs backwards")
+        raise ValueError(f"{field.name}: {match[0]!r} ends before it starts")
     return start, end + 1
 
 

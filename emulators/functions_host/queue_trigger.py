@@ -1,4 +1,4 @@
-"""Queue functions: the messages of a queue, one invocation each."""
+"""Queue triggers: one invocation for each message of a queue."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -6,28 +6,28 @@ from datetime import datetime, timedelta
 from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 
-from functions_host.connections import HOST_STORAGE, Connections
-from functions_host.converters import json_datum
-from functions_host.index import Function
+from functions_host.binding_converters import json_datum
+from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
-from functions_host.queue_listener import QueueListener, Wakeups
+from functions_host.poison_queue import poison_queue_of
+from functions_host.queue_listener import QueueListener
+from functions_host.queue_polling import QueueNotifier
 from functions_host.settings import QueueSettings
-from functions_host.trigger_input import TriggerInput, with_json_properties
-
-_POISON = "-poison"
+from functions_host.storage_connections import HOST_STORAGE, StorageConnections
+from functions_host.trigger_data import TriggerData, with_json_properties
 
 
 class QueueTrigger:
-    """Listens for one queue-triggered function."""
+    """The queue trigger of one function."""
 
     def __init__(
         self,
         function: Function,
         *,
         invoker: Invoker,
-        connections: Connections,
+        connections: StorageConnections,
         settings: QueueSettings,
-        wakeups: Wakeups,
+        notifier: QueueNotifier,
         receive_visibility: timedelta,
     ) -> None:
         self._function = function
@@ -36,38 +36,36 @@ class QueueTrigger:
         queues = connections.queues(function.trigger.binding.get("connection") or HOST_STORAGE)
         self._listener = QueueListener(
             queue=queues.get_queue_client(self._name),
-            poison=None
-            if self._name.endswith(_POISON)
-            else lambda _message: queues.get_queue_client(self._name + _POISON),
+            poison_queue_of=poison_queue_of(queues, self._name),
             settings=settings,
             handler=self._handle,
-            wakeup=wakeups.register(self._name),
+            notification=notifier.register(self._name),
             receive_visibility=receive_visibility,
         )
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         self._listener.start()
 
     async def stop(self) -> None:
-        """Stop listening, and return when the messages in work are done."""
+        """Stop listening, and return when the messages in flight are processed."""
         await self._listener.stop()
 
-    async def manual_input(self, text: str) -> TriggerInput:
-        """Make the input of an invocation asked for over `/admin/functions`."""
+    async def manual_data(self, text: str) -> TriggerData:
+        """Return the data for a call over `/admin/functions`, in which `text` is the message body."""
         metadata = {
             "QueueTrigger": Datum(text, "string"),
             "Id": Datum(str(uuid.uuid4()), "string"),
             "DequeueCount": json_datum(0),
         }
-        return TriggerInput(data=Datum(text, "string"), metadata=with_json_properties(text, metadata))
+        return TriggerData(value=Datum(text, "string"), metadata=with_json_properties(text, metadata))
 
     async def _handle(self, message: QueueMessage, body: bytes) -> bool:
         reason = f"New queue message detected on '{self._name}'."
-        outcome = await self._invoker.invoke(self._function, self._input(message, body), reason)
-        return outcome.succeeded
+        result = await self._invoker.invoke(self._function, self._data(message, body), reason)
+        return result.succeeded
 
-    def _input(self, message: QueueMessage, body: bytes) -> TriggerInput:
+    def _data(self, message: QueueMessage, body: bytes) -> TriggerData:
         binary = self._function.trigger.binding.get("dataType") == "BINARY"
         text = body.decode(errors="replace" if binary else "strict")
         metadata = {
@@ -80,8 +78,8 @@ class QueueTrigger:
             "NextVisibleTime": json_datum(_iso(message.next_visible_on)),
         }
         if binary:
-            return TriggerInput(data=Datum(body, "bytes"), metadata=metadata)
-        return TriggerInput(data=Datum(text, "string"), metadata=with_json_properties(text, metadata))
+            return TriggerData(value=Datum(body, "bytes"), metadata=metadata)
+        return TriggerData(value=Datum(text, "string"), metadata=with_json_properties(text, metadata))
 
 
 def _iso(moment: datetime | None) -> str | None:

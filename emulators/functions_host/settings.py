@@ -1,4 +1,4 @@
-"""What the host reads before it starts: host.json and local.settings.json."""
+"""The settings of an app: host.json and local.settings.json, with the host's defaults."""
 
 import hashlib
 import json
@@ -19,53 +19,53 @@ _MAX_BATCH_SIZE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
-    """`extensions.queues` of host.json.
+    """The section `extensions.queues` of host.json.
 
-    The defaults are those of the host in Development, which `func start` always is.
+    The defaults are the real host's in the environment Development, which `func start` always uses.
     """
 
     batch_size: int = 16
-    """Messages fetched at once, at most 32."""
+    """How many messages are received at once, at most 32."""
     new_batch_threshold: int = 8 * _CORES
-    """A new batch is fetched once no more than this many messages are in work."""
+    """The next batch is received once no more than this many messages are in flight."""
     max_dequeue_count: int = 5
-    """A message that fails this many times is moved to the poison queue."""
+    """A message that has failed this many times is moved to the poison queue."""
     visibility_timeout: timedelta = timedelta()
-    """How long a message stays hidden after a failure; not while it is in work."""
+    """How long a message stays hidden after it failed."""
     max_polling_interval: timedelta = timedelta(seconds=2)
-    """The longest pause between two looks at an empty queue."""
+    """The longest pause between two polls of an empty queue."""
     base64: bool = True
-    """Whether message bodies are base64 on the queue."""
+    """Whether message bodies are base64 in the queue (`messageEncoding`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlobSettings:
-    """`extensions.blobs` of host.json."""
+    """The section `extensions.blobs` of host.json."""
 
     max_degree_of_parallelism: int = 8 * _CORES
-    """Blobs in work at once, over all blob-triggered functions."""
+    """How many blobs are in flight at once, over all blob functions."""
     poison_blob_threshold: int = 5
-    """A blob whose function fails this many times is reported to the poison queue."""
+    """A blob whose function has failed this many times is reported to the poison queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostSettings:
-    """A function app's host.json and host settings, with the host's defaults filled in."""
+    """The settings of an app from host.json and the environment."""
 
     host_id: str
-    """Names this app's blobs and queues in the host's own storage."""
+    """Part of the names of the app's blobs and queues in the host's own storage."""
     route_prefix: str = "api"
-    """The first path segments of every HTTP function; may be empty."""
+    """The first path segments of each HTTP function. May be empty."""
     function_timeout: timedelta | None = timedelta(minutes=30)
-    """How long an invocation may run; None is for ever."""
+    """How long an invocation may run. None means without limit."""
     sync_threads: int | None = None
-    """Threads for functions that are not async (PYTHON_THREADPOOL_THREAD_COUNT); None is Python's default."""
+    """Threads for sync functions (PYTHON_THREADPOOL_THREAD_COUNT). None means Python's default."""
     queues: QueueSettings = QueueSettings()
     blobs: BlobSettings = BlobSettings()
 
 
 def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> HostSettings:
-    """Read host.json in `script_root`. Raises ConfigurationError when it is missing or cannot be used."""
+    """Read host.json in `script_root`. Raises ConfigurationError if it is missing or invalid."""
     path = script_root / "host.json"
     document = _read_json(path)
     if document.get("version") != "2.0":
@@ -89,23 +89,23 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
 
 
 def default_host_id(script_root: Path) -> str:
-    """Name an app by the machine and the directory it runs from, so that the name survives a restart."""
+    """Return an id made of the machine and the directory of the app. It is the same after a restart."""
     place = f"{platform.node()}:{script_root.resolve()}"
     return hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
 def apply_local_settings(script_root: Path, environment: MutableMapping[str, str]) -> None:
-    """Put `Values` of local.settings.json, if there is one, into `environment`; what is already set wins.
+    """Copy `Values` of local.settings.json, if there is one, to `environment`. Existing variables stay.
 
-    Raises ConfigurationError for an encrypted file; one that does not say `"IsEncrypted": false` counts as
-    encrypted.
+    Raises ConfigurationError if the file is encrypted. It counts as encrypted unless it has
+    `"IsEncrypted": false`.
     """
     path = script_root / "local.settings.json"
     if not path.exists():
         return
     document = _read_json(path)
     if document.get("IsEncrypted", True):
-        raise ConfigurationError(f'{path} is encrypted, or does not say "IsEncrypted": false')
+        raise ConfigurationError(f'{path} is encrypted, or does not have "IsEncrypted": false')
     for name, value in (document.get("Values") or {}).items():
         if value is not None:
             environment.setdefault(name, str(value))
@@ -145,5 +145,5 @@ def _read_json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ConfigurationError(f"{path} is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{path} must hold a JSON object")
+        raise ConfigurationError(f"{path} must be a JSON object")
     return document

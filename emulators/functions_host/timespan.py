@@ -1,4 +1,4 @@
-"""The .NET TimeSpan text form, as host.json and timer schedules use it."""
+"""The text format of .NET's TimeSpan, which host.json and timer schedules use."""
 
 import re
 from datetime import timedelta
@@ -10,7 +10,7 @@ _LIMITS = {"hours": 23, "minutes": 59, "seconds": 59}
 
 
 def parse_timespan(text: str) -> timedelta:
-    """Read `[d.]hh:mm[:ss[.fffffff]]`, or a bare number of days, as .NET does.
+    """Parse `[d.]hh:mm[:ss[.fffffff]]`, or a bare number of days, as .NET does.
 
     Raises ValueError for anything else.
     """

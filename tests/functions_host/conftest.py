@@ -1,4 +1,4 @@
-"""Azurite, an account of it for each test, and the sample app on an embedded host."""
+"""Fixtures: a storage account of Azurite for each test, and the sample app on a host."""
 
 import json
 import shutil
@@ -13,19 +13,19 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.server import Host, HostOptions
-from tests.functions_host.storage import Storage
+from functions_host.job_host import JobHost, JobHostOptions
+from tests.functions_host.storage_account import StorageAccount
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 
 
 @pytest.fixture
-async def storage(connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Storage]:
-    """An account that no other test uses, and the settings of the sample app that point to it."""
+async def storage(connection_string: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StorageAccount]:
+    """A storage account that no other test uses. The settings of the sample app point to it."""
     settings = {
         "AzureWebJobsStorage": connection_string,
         "InQueue": "input",
-        # Once a year: tests of timers say when.
+        # Once a year. Tests of timers set a schedule of their own.
         "Tick": "0 0 0 1 1 *",
         "AzureFunctionsWebHost__hostid": "testhost",
     }
@@ -37,7 +37,7 @@ async def storage(connection_string: str, monkeypatch: pytest.MonkeyPatch) -> As
     ):
         for container in ("seen", "results", "events"):
             await blobs.create_container(container)
-        yield Storage(connection_string=connection_string, blobs=blobs, queues=queues)
+        yield StorageAccount(connection_string=connection_string, blobs=blobs, queues=queues)
 
 
 @pytest.fixture
@@ -52,31 +52,31 @@ def edit_host_json(directory: Path, **sections: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | sections))
 
 
-Hosts = Callable[..., AbstractAsyncContextManager[Host]]
+Hosts = Callable[..., AbstractAsyncContextManager[JobHost]]
 
 
 @pytest.fixture
-def running_host(storage: Storage) -> Hosts:
-    """Run the sample app, or another, on a host; takes the fields of HostOptions."""
+def running_host(storage: StorageAccount) -> Hosts:
+    """Run the sample app, or another one, on a host. Takes the fields of JobHostOptions."""
 
     @asynccontextmanager
-    async def run(**fields: Any) -> AsyncIterator[Host]:
-        options = HostOptions(script_root=SAMPLE_APP, port=0, blob_scan_interval=0.1)
-        async with Host(replace(options, **fields)) as host:
+    async def run(**fields: Any) -> AsyncIterator[JobHost]:
+        options = JobHostOptions(script_root=SAMPLE_APP, port=0, blob_scan_interval=0.1)
+        async with JobHost(replace(options, **fields)) as host:
             yield host
 
     return run
 
 
 @pytest.fixture
-async def host(running_host: Hosts) -> AsyncIterator[Host]:
-    """The sample app on a host."""
+async def host(running_host: Hosts) -> AsyncIterator[JobHost]:
+    """A host that runs the sample app."""
     async with running_host() as host:
         yield host
 
 
 @pytest.fixture
-async def http(host: Host) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of the sample app's host."""
+async def http(host: JobHost) -> AsyncIterator[aiohttp.ClientSession]:
+    """An HTTP client of the host that runs the sample app."""
     async with aiohttp.ClientSession(host.url) as session:
         yield session

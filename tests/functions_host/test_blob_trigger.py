@@ -1,18 +1,13 @@
-"""Blob functions are found, run and poisoned as behind the real host."""
+"""Blob functions find, run and poison blobs as in the real host."""
 
 import base64
 import json
 
-import aiohttp
-import pytest
-
-from functions_host.blob_pattern import BlobPattern
-from functions_host.blob_queue import BlobMessage, BlobQueue
-from functions_host.errors import ConfigurationError
-from functions_host.queue_listener import Wakeups
-from functions_host.server import Host
+from functions_host.blob_trigger_queue import BlobTriggerMessage, BlobTriggerQueue
+from functions_host.job_host import JobHost
+from functions_host.queue_polling import QueueNotifier
 from tests.functions_host.conftest import Hosts
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import StorageAccount, until
 
 STATE = "azure-webjobs-hosts"
 HOST_QUEUE = "azure-webjobs-blobtrigger-testhost"
@@ -23,19 +18,23 @@ def receipts_of(function_id: str = FUNCTION_ID) -> str:
     return f"blobreceipts/testhost/{function_id}/"
 
 
-async def put_message(storage: Storage, name: str, etag: str, function_id: str = FUNCTION_ID) -> None:
-    queue = BlobQueue(storage.queues.get_queue_client(HOST_QUEUE), Wakeups())
-    await queue.put(BlobMessage(function_id=function_id, container="results", blob=name, etag=etag))
+async def put_message(storage: StorageAccount, name: str, etag: str, function_id: str = FUNCTION_ID) -> None:
+    queue = BlobTriggerQueue(storage.queues.get_queue_client(HOST_QUEUE), QueueNotifier())
+    await queue.enqueue(
+        BlobTriggerMessage(function_id=function_id, container="results", blob=name, etag=etag)
+    )
 
 
-async def until_worked_off(storage: Storage) -> None:
+async def until_host_queue_is_empty(storage: StorageAccount) -> None:
     async def is_empty() -> bool:
         return await storage.count(HOST_QUEUE) == 0
 
     await until(is_empty)
 
 
-async def test_a_function_sees_the_blob_and_what_is_known_of_it(host: Host, storage: Storage) -> None:
+async def test_a_function_sees_the_blob_and_what_is_known_of_it(
+    host: JobHost, storage: StorageAccount
+) -> None:
     blob = storage.blobs.get_blob_client("results", "a/b.json")
     await blob.upload_blob(b"hello", metadata={"kind": "test"})
     (seen,) = await storage.until_seen("blob")
@@ -49,7 +48,7 @@ async def test_a_function_sees_the_blob_and_what_is_known_of_it(host: Host, stor
 
 
 async def test_each_version_of_a_blob_is_run_once_over_all_starts(
-    running_host: Hosts, storage: Storage
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
     await storage.upload("results", "a.json", "one")
     async with running_host():
@@ -57,11 +56,11 @@ async def test_each_version_of_a_blob_is_run_once_over_all_starts(
     async with running_host():
         await storage.upload("results", "a.json", "two")
         await storage.until_seen("blob", 2)
-        await until_worked_off(storage)
+        await until_host_queue_is_empty(storage)
     assert [seen["body"] for seen in await storage.seen("blob")] == ["one", "two"]
 
 
-async def test_a_receipt_names_function_version_and_blob(host: Host, storage: Storage) -> None:
+async def test_a_receipt_names_function_version_and_blob(host: JobHost, storage: StorageAccount) -> None:
     await storage.upload("results", "a/b.json", "{}")
     await storage.until_seen("blob")
     properties = await storage.blobs.get_blob_client("results", "a/b.json").get_blob_properties()
@@ -73,7 +72,7 @@ async def test_a_receipt_names_function_version_and_blob(host: Host, storage: St
     await until(is_written)
 
 
-async def test_a_blob_with_a_receipt_is_not_run(running_host: Hosts, storage: Storage) -> None:
+async def test_a_blob_with_a_receipt_is_not_run(running_host: Hosts, storage: StorageAccount) -> None:
     await storage.upload("results", "old.json", "{}")
     properties = await storage.blobs.get_blob_client("results", "old.json").get_blob_properties()
     await storage.blobs.create_container(STATE)
@@ -84,14 +83,18 @@ async def test_a_blob_with_a_receipt_is_not_run(running_host: Hosts, storage: St
     assert [fact["name"] for fact in seen] == ["results/zz-later.json"]
 
 
-async def test_a_name_that_does_not_match_the_pattern_is_left_alone(host: Host, storage: Storage) -> None:
+async def test_a_name_that_does_not_match_the_pattern_is_left_alone(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.upload("results", "a.txt", "{}")
     await storage.upload("results", "b.json", "{}")
     seen = await storage.until_seen("blob")
     assert [fact["name"] for fact in seen] == ["results/b.json"]
 
 
-async def test_a_container_that_is_missing_is_waited_for(running_host: Hosts, storage: Storage) -> None:
+async def test_a_container_that_is_missing_is_waited_for(
+    running_host: Hosts, storage: StorageAccount
+) -> None:
     await storage.blobs.delete_container("results")
     async with running_host():
         await storage.send("input", "the host is up")
@@ -101,35 +104,37 @@ async def test_a_container_that_is_missing_is_waited_for(running_host: Hosts, st
         await storage.until_seen("blob")
 
 
-async def test_a_message_for_a_blob_that_is_gone_is_dropped(host: Host, storage: Storage) -> None:
+async def test_a_message_for_a_blob_that_is_gone_is_dropped(host: JobHost, storage: StorageAccount) -> None:
     await put_message(storage, "gone.json", '"0x1"')
-    await until_worked_off(storage)
+    await until_host_queue_is_empty(storage)
     assert await storage.seen("blob") == []
     assert await storage.peek("webjobs-blobtrigger-poison") == []
 
 
-async def test_a_message_for_another_version_is_dropped_and_the_new_one_seen_to(
-    running_host: Hosts, storage: Storage
+async def test_a_message_for_another_version_is_dropped_and_the_new_version_is_enqueued(
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
-    # A scan would also find it, but not within this test.
+    # The scan would also find it, but only after this test.
     async with running_host(blob_scan_interval=3600):
         await storage.send("input", "the host is up")
         await storage.until_seen("message")
         await storage.upload("results", "a.json", "new")
         await put_message(storage, "a.json", '"0x1"')
         seen = await storage.until_seen("blob")
-        await until_worked_off(storage)
+        await until_host_queue_is_empty(storage)
     assert [fact["body"] for fact in seen] == ["new"]
     assert len(await storage.names(STATE, receipts_of())) == 1
 
 
-async def test_a_message_for_an_unknown_function_is_dropped(host: Host, storage: Storage) -> None:
+async def test_a_message_for_an_unknown_function_is_dropped(host: JobHost, storage: StorageAccount) -> None:
     await put_message(storage, "a.json", '"0x1"', function_id="Host.Functions.gone")
-    await until_worked_off(storage)
+    await until_host_queue_is_empty(storage)
     assert await storage.peek("webjobs-blobtrigger-poison") == []
 
 
-async def test_a_blob_is_reported_as_poison_after_five_failures(host: Host, storage: Storage) -> None:
+async def test_a_blob_is_reported_as_poison_after_five_failures(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.upload("results", "bad.json", "fail")
     (content,) = await until(lambda: storage.peek("webjobs-blobtrigger-poison"))
     report = json.loads(base64.b64decode(content))
@@ -143,81 +148,3 @@ async def test_a_blob_is_reported_as_poison_after_five_failures(host: Host, stor
         "ETag": properties.etag,
     }
     assert len(await storage.seen("blob")) == 5
-
-
-class TestEventGrid:
-    """The source EventGrid has a webhook in place of the scan."""
-
-    URL = "/runtime/webhooks/blobs?functionName=Host.Functions.on_event"
-
-    async def post(self, host: Host, kind: str, body: object, url: str = URL) -> tuple[int, str]:
-        async with (
-            aiohttp.ClientSession(host.url) as http,
-            http.post(url, json=body, headers={"aeg-event-type": kind}) as answer,
-        ):
-            return answer.status, await answer.text()
-
-    async def test_a_subscription_is_confirmed(self, host: Host) -> None:
-        event = {"data": {"validationCode": "512d38b6"}}
-        status, text = await self.post(host, "SubscriptionValidation", [event])
-        assert (status, json.loads(text)) == (200, {"validationResponse": "512d38b6"})
-
-    async def test_a_blob_runs_once_for_each_event_without_receipts(
-        self, host: Host, storage: Storage
-    ) -> None:
-        await storage.upload("events", "a/b", "hello")
-        url = storage.blobs.get_blob_client("events", "a/b").url
-        event = {
-            "eventType": "Microsoft.Storage.BlobCreated",
-            "data": {"url": url, "eTag": "0x1", "blobType": "BlockBlob"},
-        }
-        status, _ = await self.post(host, "Notification", [event, event])
-        assert status == 202
-        seen = await storage.until_seen("event", 2)
-        assert seen == [{"name": "events/a/b", "body": "hello"}] * 2
-        assert await storage.names(STATE, receipts_of("Host.Functions.on_event")) == []
-
-    async def test_its_container_is_not_scanned(self, host: Host, storage: Storage) -> None:
-        await storage.upload("events", "a", "x")
-        await storage.upload("results", "a.json", "x")
-        await storage.until_seen("blob")
-        assert await storage.seen("event") == []
-
-    @pytest.mark.parametrize(
-        ("kind", "body", "function", "status"),
-        [
-            ("Notification", [{"data": {}}], "on_event", 400),
-            ("Notification", "text", "on_event", 400),
-            ("Other", [], "on_event", 400),
-            ("Unsubscribe", [], "on_event", 202),
-            ("Notification", [], "nobody", 404),
-        ],
-    )
-    async def test_other_calls_are_told_apart(
-        self, host: Host, kind: str, body: object, function: str, status: int
-    ) -> None:
-        url = f"/runtime/webhooks/blobs?functionName=Host.Functions.{function}"
-        assert (await self.post(host, kind, body, url))[0] == status
-
-
-@pytest.mark.parametrize(
-    ("path", "blob", "values"),
-    [
-        ("c/{name}", "a", {"name": "a"}),
-        ("c/{name}", "a/b/c", {"name": "a/b/c"}),
-        ("c/{jobId}.json", "x/y.json", {"jobId": "x/y"}),
-        ("c/{jobId}.json", "x.txt", None),
-        ("c/in/{a}-{b}.csv", "in/1-2.csv", {"a": "1", "b": "2"}),
-        ("c/in/{a}", "out/1", None),
-        ("c", "anything/at/all", {"name": "anything/at/all"}),
-        ("c/exact.txt", "exact.txt", {}),
-    ],
-)
-def test_a_pattern_gives_its_parameters(path: str, blob: str, values: dict[str, str] | None) -> None:
-    assert BlobPattern.parse(path).match(blob) == values
-
-
-@pytest.mark.parametrize("path", ["", "/a", "{container}/a", "c/{a", "c/a}"])
-def test_a_path_without_a_container_or_with_a_stray_brace_is_an_error(path: str) -> None:
-    with pytest.raises(ConfigurationError):
-        BlobPattern.parse(path)

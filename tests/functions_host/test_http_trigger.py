@@ -1,4 +1,4 @@
-"""HTTP functions behave as behind the real host."""
+"""HTTP functions behave as in the real host."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from functions_host.server import Host
+from functions_host.job_host import JobHost
 from tests.functions_host.conftest import Hosts, edit_host_json
 
 
@@ -76,7 +76,7 @@ async def test_returned_text_that_is_json_is_indented_and_other_text_is_not(
             assert await answer.read() == other
 
 
-async def test_a_request_over_100_mb_is_refused_by_its_length(host: Host) -> None:
+async def test_a_request_over_100_mb_is_refused_by_its_length(host: JobHost) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
     writer.write(b"POST /api/text HTTP/1.1\r\nHost: localhost\r\nContent-Length: 104857601\r\n\r\n")
     assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
@@ -109,21 +109,21 @@ async def test_the_route_prefix_comes_from_host_json(running_host: Hosts, app_di
 
 
 class TestWithAuth:
-    """With `--enable-auth` keys are checked as in Azure."""
+    """With `--enable-auth`, access keys are checked as in Azure."""
 
     @pytest.fixture
-    async def guarded(self, running_host: Hosts) -> AsyncIterator[Host]:
+    async def guarded(self, running_host: Hosts) -> AsyncIterator[JobHost]:
         async with running_host(enable_auth=True) as host:
             yield host
 
-    async def status(self, host: Host, path: str, **headers: str) -> int:
+    async def status(self, host: JobHost, path: str, **headers: str) -> int:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         async with aiohttp.ClientSession(host.url) as http, http.get(path, headers=names) as answer:
             if answer.status == 401:
                 assert await answer.read() == b""
             return answer.status
 
-    async def test_levels_ask_for_their_keys(self, guarded: Host) -> None:
+    async def test_levels_ask_for_their_keys(self, guarded: JobHost) -> None:
         function, master = guarded.keys.function, guarded.keys.master
         assert await self.status(guarded, "/api/files/x") == 201
         assert await self.status(guarded, "/api/echo") == 401
@@ -134,7 +134,7 @@ class TestWithAuth:
         assert await self.status(guarded, "/admin/host/status", x_functions_key=function) == 401
         assert await self.status(guarded, "/admin/host/status", x_functions_key=master) == 200
 
-    async def test_a_key_in_the_header_beats_one_in_the_query(self, guarded: Host) -> None:
+    async def test_a_key_in_the_header_beats_one_in_the_query(self, guarded: JobHost) -> None:
         function = guarded.keys.function
         assert await self.status(guarded, f"/api/echo?code={function}", x_functions_key="wrong") == 401
         assert await self.status(guarded, "/api/echo?code=wrong", x_functions_key=function) == 200

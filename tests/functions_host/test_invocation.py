@@ -1,4 +1,4 @@
-"""Invocations: threads, timeouts, a worker that is lost."""
+"""Invocations: threads, timeouts and a lost worker."""
 
 import asyncio
 import logging
@@ -12,20 +12,20 @@ import pytest
 from azure.functions.meta import Datum
 
 from functions_host.errors import WorkerLostError
-from functions_host.index import Function, Parameter
+from functions_host.function_metadata import BoundParameter, Function
 from functions_host.invocation import Invoker
-from functions_host.trigger_input import TriggerInput
+from functions_host.trigger_data import TriggerData
 
-INPUT = TriggerInput(data=Datum("x", "string"))
+INPUT = TriggerData(value=Datum("x", "string"))
 
 
 class NoOutputs:
-    async def write(self, output: Parameter, value: Datum, parameters: Mapping[str, str]) -> None:
+    async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
         raise AssertionError("there is nothing to write")
 
 
 def function(call: Callable[..., Any], name: str = "f") -> Function:
-    trigger = Parameter(
+    trigger = BoundParameter(
         name="msg", binding={"name": "msg", "type": "queueTrigger", "direction": "IN"}, converter="generic"
     )
     return Function(
@@ -101,7 +101,7 @@ async def test_a_timeout_takes_everything_that_runs_with_it(caplog: pytest.LogCa
     second = asyncio.create_task(runs.invoke(function(hangs, "second"), INPUT, "test"))
     assert not (await first).succeeded
     assert not (await second).succeeded
-    assert runs.lost.is_set()
+    assert runs.worker_lost.is_set()
     assert "'first' exceeded the function timeout of 0.2 s" in caplog.text
     assert "'second' was running when the worker was lost" in caplog.text
     assert runs.abandon() == 2
@@ -118,5 +118,5 @@ async def test_an_escaping_cancellation_is_no_answer_until_the_timeout(
     assert not (await runs.invoke(function(cancelled), INPUT, "test")).succeeded
     assert WorkerLostError.__name__ in caplog.text
     assert "exceeded the function timeout" in caplog.text
-    assert runs.lost.is_set()
+    assert runs.worker_lost.is_set()
     runs.abandon()

@@ -1,4 +1,4 @@
-"""NCRONTAB and TimeSpan schedules."""
+"""NCRONTAB expressions give the same occurrences as in the real host."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,10 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions_host.errors import ConfigurationError
 from functions_host.ncrontab import Ncrontab
-from functions_host.schedule import ConstantSchedule, parse_schedule
-from functions_host.timespan import parse_timespan
 
 
 @pytest.mark.parametrize(
@@ -77,6 +74,7 @@ def fields(first: int, last: int) -> st.SearchStrategy[str]:
 EXPRESSIONS = st.tuples(
     fields(0, 59), fields(0, 59), fields(0, 23), fields(1, 28), fields(1, 12), fields(0, 6)
 ).map(" ".join)
+
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))
 
 
@@ -91,7 +89,6 @@ def matches(schedule: Ncrontab, moment: datetime) -> bool:
     )
 
 
-# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_an_occurrence_is_later_and_matches_every_field(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)
@@ -101,7 +98,6 @@ def test_an_occurrence_is_later_and_matches_every_field(expression: str, moment:
     assert matches(schedule, following)
 
 
-# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_no_second_before_an_occurrence_matches(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)
@@ -115,50 +111,8 @@ def test_no_second_before_an_occurrence_matches(expression: str, moment: datetim
     )
 
 
-# A machine with other work to do is slow now and then.
 @given(EXPRESSIONS, MOMENTS)
 def test_an_occurrence_is_the_next_of_the_second_before_it(expression: str, moment: datetime) -> None:
     schedule = Ncrontab.parse(expression)
     following = schedule.next_after(moment)
     assert schedule.next_after(following - timedelta(seconds=1)) == following
-
-
-def test_what_is_not_cron_is_a_timespan() -> None:
-    assert parse_schedule("00:00:30") == ConstantSchedule(timedelta(seconds=30))
-    with pytest.raises(ConfigurationError, match="neither"):
-        parse_schedule("every day")
-    with pytest.raises(ConfigurationError, match="no length"):
-        parse_schedule("00:00:00")
-
-
-@pytest.mark.parametrize(
-    ("text", "sub_minute"),
-    [
-        ("*/10 * * * * *", True),
-        ("0 * * * * *", False),
-        ("*/10 0 * * * *", False),
-        ("00:00:59", True),
-        ("00:01:00", False),
-    ],
-)
-def test_only_schedules_within_the_minute_have_no_monitor(text: str, sub_minute: bool) -> None:
-    assert parse_schedule(text).is_sub_minute is sub_minute
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("00:10:00", timedelta(minutes=10)),
-        ("1.02:03:04.5", timedelta(days=1, hours=2, minutes=3, seconds=4.5)),
-        ("01:30", timedelta(hours=1, minutes=30)),
-        ("7", timedelta(days=7)),
-    ],
-)
-def test_timespans_are_read_as_dotnet_does(text: str, expected: timedelta) -> None:
-    assert parse_timespan(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "24:00:00", "00:60:00", "1:2:3:4", "abc", "-00:01:00"])
-def test_other_text_is_no_timespan(text: str) -> None:
-    with pytest.raises(ValueError, match="not a TimeSpan"):
-        parse_timespan(text)

@@ -1,4 +1,4 @@
-"""Queue outputs become messages as behind the real host."""
+"""Queue outputs become messages as in the real host."""
 
 import base64
 import json
@@ -8,9 +8,9 @@ import azure.functions as func
 import pytest
 from azure.functions.meta import Datum
 
-from functions_host.converters import encode
+from functions_host.binding_converters import encode
 from functions_host.queue_output import message_bodies
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import StorageAccount, until
 
 
 @pytest.mark.parametrize(
@@ -35,17 +35,17 @@ def test_a_queue_message_object_sends_its_id_and_body_not_the_body() -> None:
 
 
 async def test_an_output_goes_to_the_queue_named_by_the_route(
-    http: aiohttp.ClientSession, storage: Storage
+    http: aiohttp.ClientSession, storage: StorageAccount
 ) -> None:
-    async with http.post("/api/fan/jobs", data=b'["one","two"]') as answer:
+    async with http.post("/api/fan/items", data=b'["one","two"]') as answer:
         assert answer.status == 200
         assert await answer.text() == "sent"
-    contents = await until(lambda: storage.peek("out-jobs"))
+    contents = await until(lambda: storage.peek("out-items"))
     assert sorted(map(base64.b64decode, contents)) == [b"one", b"two"]
 
 
 async def test_an_output_that_cannot_be_written_fails_the_invocation(
-    http: aiohttp.ClientSession, storage: Storage
+    http: aiohttp.ClientSession, storage: StorageAccount
 ) -> None:
     async with http.post("/api/fan/not_a_queue_name", data=b"x") as answer:
         assert answer.status == 500

@@ -1,4 +1,4 @@
-"""Queue functions take, retry and poison messages as behind the real host."""
+"""Queue functions receive and retry messages as in the real host."""
 
 import asyncio
 import base64
@@ -7,14 +7,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
-from functions_host.server import Host
+from functions_host.job_host import JobHost
 from tests.functions_host.conftest import Hosts, edit_host_json
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import StorageAccount, until
 
 
-async def test_a_message_reaches_the_function_and_is_deleted(host: Host, storage: Storage) -> None:
+async def test_a_message_reaches_the_function_and_is_deleted(host: JobHost, storage: StorageAccount) -> None:
     await storage.send("input", "hello")
     (seen,) = await storage.until_seen("message")
     assert seen["body"] == "hello"
@@ -27,7 +25,9 @@ async def test_a_message_reaches_the_function_and_is_deleted(host: Host, storage
     await until(is_empty)
 
 
-async def test_a_queue_that_is_missing_is_polled_but_not_created(host: Host, storage: Storage) -> None:
+async def test_a_queue_that_is_missing_is_polled_but_not_created(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", "the host is polling")
     await storage.until_seen("message")
     assert [queue.name async for queue in storage.queues.list_queues()].count("upper") == 0
@@ -35,28 +35,8 @@ async def test_a_queue_that_is_missing_is_polled_but_not_created(host: Host, sto
     assert await until(lambda: storage.peek("doubled"))
 
 
-async def test_a_message_is_poisoned_after_five_failures(host: Host, storage: Storage) -> None:
-    await storage.send("input", "fail")
-    (content,) = await until(lambda: storage.peek("input-poison"))
-    assert base64.b64decode(content) == b"fail"
-    seen = await storage.seen("message")
-    assert [fact["dequeueCount"] for fact in seen] == [1, 2, 3, 4, 5]
-
-
-async def test_the_dequeue_limit_comes_from_host_json(
-    running_host: Hosts, app_directory: Path, storage: Storage
-) -> None:
-    edit_host_json(
-        app_directory, extensions={"queues": {"maxDequeueCount": 1, "maxPollingInterval": "00:00:00.2"}}
-    )
-    async with running_host(script_root=app_directory):
-        await storage.send("input", "fail")
-        await until(lambda: storage.peek("input-poison"))
-    assert len(await storage.seen("message")) == 1
-
-
 async def test_a_failed_message_is_hidden_for_the_visibility_timeout(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(app_directory, extensions={"queues": {"visibilityTimeout": "00:10:00"}})
     async with running_host(script_root=app_directory):
@@ -66,30 +46,8 @@ async def test_a_failed_message_is_hidden_for_the_visibility_timeout(
     assert await storage.count("input") == 1
 
 
-async def test_a_message_that_came_too_often_is_poisoned_without_a_run(
-    running_host: Hosts, storage: Storage
-) -> None:
-    await storage.send("input", "hello")
-    queue = storage.queues.get_queue_client("input")
-    for _ in range(5):
-        message = await queue.receive_message(visibility_timeout=30)
-        assert message is not None
-        await queue.update_message(message, visibility_timeout=0)
-    async with running_host():
-        await until(lambda: storage.peek("input-poison"))
-    assert await storage.seen("message") == []
-
-
-async def test_a_message_that_is_not_base64_is_poisoned_as_it_is_without_a_run(
-    host: Host, storage: Storage
-) -> None:
-    await storage.send_raw("input", "not base64!")
-    assert await until(lambda: storage.peek("input-poison")) == ["not base64!"]
-    assert await storage.seen("message") == []
-
-
 async def test_without_an_encoding_bodies_are_plain_text(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(
         app_directory, extensions={"queues": {"messageEncoding": "none", "maxPollingInterval": "00:00:00.2"}}
@@ -100,7 +58,9 @@ async def test_without_an_encoding_bodies_are_plain_text(
     assert seen["body"] == "not base64!"
 
 
-async def test_json_properties_of_a_body_hide_message_metadata(host: Host, storage: Storage) -> None:
+async def test_json_properties_of_a_body_hide_message_metadata(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", json.dumps({"ID": "mine", "dequeueCount": 41, "insertionTime": None}))
     (seen,) = await storage.until_seen("message")
     assert seen["id"] == "mine"
@@ -108,14 +68,16 @@ async def test_json_properties_of_a_body_hide_message_metadata(host: Host, stora
     assert seen["inserted"] is not None, "a null hides nothing"
 
 
-async def test_a_property_of_the_wrong_type_fails_the_invocation(host: Host, storage: Storage) -> None:
+async def test_a_property_of_the_wrong_type_fails_the_invocation(
+    host: JobHost, storage: StorageAccount
+) -> None:
     await storage.send("input", json.dumps({"dequeueCount": "many"}))
     await until(lambda: storage.peek("input-poison"))
     assert await storage.seen("message") == []
 
 
 async def test_queue_names_are_lower_cased_and_the_return_value_goes_to_a_queue(
-    host: Host, storage: Storage
+    host: JobHost, storage: StorageAccount
 ) -> None:
     await storage.send("upper", "ab")
     (content,) = await until(lambda: storage.peek("doubled"))
@@ -123,28 +85,13 @@ async def test_queue_names_are_lower_cased_and_the_return_value_goes_to_a_queue(
 
 
 async def test_a_message_in_work_longer_than_its_visibility_stays_hidden(
-    running_host: Hosts, storage: Storage
+    running_host: Hosts, storage: StorageAccount
 ) -> None:
     async with running_host(receive_visibility=timedelta(seconds=2)):
         await storage.send("input", "wait")
         await storage.until_seen("message")
-        # That nothing comes back can only be seen by waiting for longer than the visibility.
+        # To see that the message stays hidden, wait longer than its visibility timeout.
         await asyncio.sleep(2.5)
         sys.modules["function_app"].release.set()
     assert len(await storage.seen("message")) == 1
     assert await storage.count("input") == 0, "the renewed receipt deleted it"
-
-
-async def test_a_queue_ending_in_poison_has_no_poison_queue_of_its_own(
-    running_host: Hosts, app_directory: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("InQueue", "my-poison")
-    edit_host_json(
-        app_directory, extensions={"queues": {"maxDequeueCount": 1, "maxPollingInterval": "00:00:00.2"}}
-    )
-    async with running_host(script_root=app_directory):
-        await storage.send("my-poison", "fail")
-        await storage.until_seen("message")
-    names = [queue.name async for queue in storage.queues.list_queues()]
-    assert names == ["my-poison"]
-    assert await storage.count("my-poison") == 1, "it stays hidden until its visibility ends"

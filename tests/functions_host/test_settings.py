@@ -1,4 +1,4 @@
-"""host.json, local.settings.json, binding expressions and connections are read as by the real host."""
+"""host.json and local.settings.json are read as by the real host."""
 
 import json
 from datetime import timedelta
@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions_host.connections import Connections
 from functions_host.errors import ConfigurationError
-from functions_host.expressions import bind_parameters, resolve_settings
 from functions_host.settings import (
     HostSettings,
     QueueSettings,
@@ -110,7 +108,7 @@ def test_local_settings_become_environment_but_what_is_set_wins(tmp_path: Path) 
     assert environment == {"A": "mine", "B": "file"}
 
 
-def test_local_settings_that_do_not_say_they_are_plain_count_as_encrypted(tmp_path: Path) -> None:
+def test_local_settings_without_is_encrypted_count_as_encrypted(tmp_path: Path) -> None:
     (tmp_path / "local.settings.json").write_text('{"Values": {"A": "x"}}')
     with pytest.raises(ConfigurationError, match="encrypted"):
         apply_local_settings(tmp_path, {})
@@ -120,80 +118,3 @@ def test_an_app_without_local_settings_keeps_its_environment(tmp_path: Path) -> 
     environment = {"A": "mine"}
     apply_local_settings(tmp_path, environment)
     assert environment == {"A": "mine"}
-
-
-def test_settings_and_parameters_are_filled_in() -> None:
-    assert resolve_settings("%A%-x-%B%", {"A": "1", "B": "2"}) == "1-x-2"
-    with pytest.raises(ConfigurationError, match="%MISSING%"):
-        resolve_settings("%MISSING%", {})
-    assert bind_parameters("q-{Name}-{id}", {"name": "a", "ID": "7"}) == "q-a-7"
-    with pytest.raises(ValueError, match="'other'"):
-        bind_parameters("{other}", {"name": "a"})
-
-
-CONNECTION = "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://x/{0};QueueEndpoint=http://x/{0};"
-
-
-async def blob_and_queue_url(settings: dict[str, str], connection: str) -> tuple[str, str]:
-    connections = Connections(settings)
-    try:
-        return connections.blobs(connection).url, connections.queues(connection).url
-    finally:
-        await connections.close()
-
-
-@pytest.mark.parametrize(
-    ("settings", "connection", "account"),
-    [
-        ({"AzureWebJobsX": CONNECTION.format("prefixed"), "X": CONNECTION.format("bare")}, "X", "prefixed"),
-        ({"X": CONNECTION.format("bare")}, "X", "bare"),
-        ({"AzureWebJobsStorage": CONNECTION.format("host")}, "AzureWebJobsStorage", "host"),
-        ({"AzureWebJobsStorage": CONNECTION.format("host")}, "Storage", "host"),
-    ],
-)
-async def test_a_connection_string_is_found_with_the_prefix_first(
-    settings: dict[str, str], connection: str, account: str
-) -> None:
-    blob, queue = await blob_and_queue_url(settings, connection)
-    assert blob.rstrip("/") == f"http://x/{account}"
-    assert queue.rstrip("/") == f"http://x/{account}"
-
-
-async def test_development_storage_is_the_emulator_at_its_usual_ports() -> None:
-    urls = await blob_and_queue_url({"AzureWebJobsStorage": "UseDevelopmentStorage=true"}, "Storage")
-    assert [url.rstrip("/") for url in urls] == [
-        "http://127.0.0.1:10000/devstoreaccount1",
-        "http://127.0.0.1:10001/devstoreaccount1",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        (
-            {"X__accountName": "acc"},
-            ("https://acc.blob.core.windows.net", "https://acc.queue.core.windows.net"),
-        ),
-        (
-            {
-                "X__blobServiceUri": "https://b.example",
-                "X__queueServiceUri": "https://q.example",
-                "X__credential": "managedidentity",
-                "X__clientId": "11111111-1111-1111-1111-111111111111",
-            },
-            ("https://b.example", "https://q.example"),
-        ),
-    ],
-)
-async def test_a_connection_by_identity_is_found_by_account_or_service(
-    settings: dict[str, str], expected: tuple[str, str]
-) -> None:
-    blob, queue = await blob_and_queue_url(settings, "X")
-    assert (blob.rstrip("/"), queue.rstrip("/")) == expected
-
-
-def test_a_connection_that_is_not_set_is_an_error_that_says_what_to_set() -> None:
-    with pytest.raises(ConfigurationError, match=r"AzureWebJobsX.*X__accountName"):
-        Connections({}).queues("X")
-    with pytest.raises(ConfigurationError, match="X__queueServiceUri"):
-        Connections({"X__blobServiceUri": "https://b.example"}).queues("X")

@@ -1,19 +1,18 @@
-"""Timer functions fire as behind the real host."""
+"""Timer functions fire as in the real host."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from functions_host.lease import SingletonLease
-from functions_host.schedule import parse_schedule
-from functions_host.server import Host
-from functions_host.timer_monitor import ScheduleStatus, status_at_start
+from functions_host.job_host import JobHost
+from functions_host.timer_schedule import parse_schedule
+from functions_host.timer_status import ScheduleStatus
 from tests.functions_host.conftest import Hosts
-from tests.functions_host.storage import Storage, until
+from tests.functions_host.storage_account import StorageAccount, until
 
 STATE = "azure-webjobs-hosts"
 STATUS = "timers/testhost/Host.Functions.on_tick/status"
@@ -21,18 +20,18 @@ NOW = datetime(2024, 6, 1, 12, 0, 30, tzinfo=UTC)
 HOURLY = parse_schedule("0 0 * * * *")
 
 
-async def stored_status(storage: Storage) -> dict[str, Any]:
+async def stored_status(storage: StorageAccount) -> dict[str, Any]:
     blob = storage.blobs.get_blob_client(STATE, STATUS)
     document: dict[str, Any] = json.loads(await (await blob.download_blob()).readall())
     return document
 
 
-async def store_status(storage: Storage, status: ScheduleStatus) -> None:
+async def store_status(storage: StorageAccount, status: ScheduleStatus) -> None:
     await storage.blobs.create_container(STATE)
     await storage.upload(STATE, STATUS, json.dumps(status.to_json()))
 
 
-async def until_stored(storage: Storage) -> dict[str, Any]:
+async def until_stored(storage: StorageAccount) -> dict[str, Any]:
     async def is_stored() -> bool:
         return await storage.blobs.get_blob_client(STATE, STATUS).exists()
 
@@ -41,7 +40,7 @@ async def until_stored(storage: Storage) -> dict[str, Any]:
 
 
 async def test_a_schedule_within_the_minute_fires_again_and_again_without_a_status(
-    running_host: Hosts, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    running_host: Hosts, storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("Tick", "* * * * * *")
     async with running_host():
@@ -50,14 +49,16 @@ async def test_a_schedule_within_the_minute_fires_again_and_again_without_a_stat
     assert await storage.names(STATE, "timers/") == []
 
 
-async def test_a_new_timer_records_when_it_is_due_and_does_not_fire(host: Host, storage: Storage) -> None:
+async def test_a_new_timer_records_when_it_is_due_and_does_not_fire(
+    host: JobHost, storage: StorageAccount
+) -> None:
     status = await until_stored(storage)
     assert status["Last"] == "0001-01-01T00:00:00+00:00"
     assert status["Next"] == f"{datetime.now(UTC).year + 1}-01-01T00:00:00+00:00"
     assert await storage.seen("tick") == []
 
 
-async def test_a_missed_run_is_made_up_for_once_at_start(running_host: Hosts, storage: Storage) -> None:
+async def test_a_missed_occurrence_runs_once_at_start(running_host: Hosts, storage: StorageAccount) -> None:
     last_year = datetime(datetime.now(UTC).year - 1, 1, 1, tzinfo=UTC)
     missed = ScheduleStatus(last=last_year, next=last_year.replace(year=last_year.year + 1))
     await store_status(storage, missed)
@@ -77,7 +78,7 @@ async def test_a_missed_run_is_made_up_for_once_at_start(running_host: Hosts, st
 
 
 async def test_run_on_startup_fires_at_once_and_not_as_past_due(
-    running_host: Hosts, app_directory: Path, storage: Storage
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
 ) -> None:
     app = app_directory / "function_app.py"
     app.write_text(app.read_text().replace("run_on_startup=False", "run_on_startup=True"))
@@ -87,7 +88,7 @@ async def test_run_on_startup_fires_at_once_and_not_as_past_due(
 
 
 async def test_a_failing_run_does_not_stop_the_schedule(
-    running_host: Hosts, app_directory: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    running_host: Hosts, app_directory: Path, storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("Tick", "* * * * * *")
     app = app_directory / "function_app.py"
@@ -96,7 +97,7 @@ async def test_a_failing_run_does_not_stop_the_schedule(
         await storage.until_seen("tick", 2)
 
 
-async def test_a_timer_can_be_fired_by_hand(host: Host, storage: Storage) -> None:
+async def test_a_timer_can_be_fired_by_hand(host: JobHost, storage: StorageAccount) -> None:
     async with (
         aiohttp.ClientSession(host.url) as http,
         http.post("/admin/functions/on_tick", json={"input": ""}) as answer,
@@ -107,7 +108,7 @@ async def test_a_timer_can_be_fired_by_hand(host: Host, storage: Storage) -> Non
 
 
 async def test_only_one_of_two_hosts_fires_a_timer(
-    running_host: Hosts, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    running_host: Hosts, storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("Tick", "* * * * * *")
     async with running_host(), running_host():
@@ -115,35 +116,3 @@ async def test_only_one_of_two_hosts_fires_a_timer(
         names = await storage.names("seen", "tick/")
     seconds = {int(name.split("/")[1].split("-")[0]) // 1_000_000_000 for name in names}
     assert len(seconds) == len(ticks)
-
-
-async def test_a_lease_is_held_by_one_and_taken_over_when_given_back(storage: Storage) -> None:
-    container = await storage.blobs.create_container("locks")
-    first, second = (SingletonLease(container.get_blob_client("one")) for _ in range(2))
-    await first.start()
-    await second.start()
-    assert first.held.is_set()
-    assert not second.held.is_set()
-    await first.stop()
-    await until(second.held.wait)
-    await second.stop()
-
-
-def test_a_timer_without_a_record_is_due_at_its_next_occurrence() -> None:
-    status = status_at_start(None, HOURLY, NOW)
-    assert status == ScheduleStatus(next=NOW.replace(hour=13, minute=0, second=0), last_updated=NOW)
-
-
-def test_a_record_that_fits_the_schedule_is_kept_even_when_it_is_past_due() -> None:
-    stored = ScheduleStatus(
-        last=NOW - timedelta(hours=5), next=NOW.replace(hour=8, minute=0, second=0), last_updated=NOW
-    )
-    assert status_at_start(stored, HOURLY, NOW) is stored
-
-
-def test_a_changed_schedule_is_not_past_due() -> None:
-    stored = ScheduleStatus(
-        last=NOW - timedelta(days=5), next=NOW - timedelta(days=4), last_updated=NOW - timedelta(days=5)
-    )
-    status = status_at_start(stored, HOURLY, NOW)
-    assert status.next == NOW.replace(hour=13, minute=0, second=0)

@@ -1,6 +1,6 @@
-"""The app that the tests of the embedded host run: every trigger, sync and async, and outputs.
+"""The sample app of the host's tests: all triggers, sync and async functions, and outputs.
 
-What a function saw goes to the blob container `seen`, which outlives the host.
+Functions record what they received in the blob container `seen`. Tests read it, also after the host ended.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from azure.storage.blob import ContainerClient
 STORAGE = "AzureWebJobsStorage"
 
 release = asyncio.Event()
-"""Lets go the messages that ask to wait."""
+"""Set it to end the functions whose message has the text `wait`."""
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 def record(kind: str, fact: dict[str, Any]) -> None:
-    """Leave a fact for the test to find."""
+    """Write a fact to the container `seen`."""
     with ContainerClient.from_connection_string(os.environ[STORAGE], "seen") as seen:
         seen.upload_blob(f"{kind}/{time.time_ns()}-{uuid.uuid4().hex}", json.dumps(fact))
 
@@ -127,7 +127,7 @@ async def on_tick(timer: func.TimerRequest) -> None:
     record("tick", {"pastDue": timer.past_due, "status": timer.schedule_status})  # type: ignore[attr-defined]
 
 
-@app.blob_trigger(arg_name="blob", path="results/{jobId}.json", connection=STORAGE)
+@app.blob_trigger(arg_name="blob", path="results/{name}.json", connection=STORAGE)
 def on_result(blob: func.InputStream) -> None:
     body = blob.read().decode()
     record(

@@ -1,0 +1,209 @@
+"""The host: indexes an app, starts the listeners of its functions, and serves HTTP."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from aiohttp import web
+from azure.core.exceptions import AzureError
+
+from functions_host.access_keys import AccessKeys
+from functions_host.admin_endpoints import AdminEndpoints
+from functions_host.binding_expressions import resolve_bindings
+from functions_host.errors import ConfigurationError, HostError, WorkerLostError
+from functions_host.function_indexing import index_app
+from functions_host.function_metadata import Function
+from functions_host.host_listeners import HostListeners, ListenerOptions
+from functions_host.http_trigger import MAX_REQUEST_BYTES, HttpFunctions
+from functions_host.invocation import Invoker
+from functions_host.queue_output import QueueOutput
+from functions_host.queue_polling import QueueNotifier
+from functions_host.queue_processor import RECEIVE_VISIBILITY
+from functions_host.settings import apply_local_settings, load_host_settings
+from functions_host.storage_connections import StorageConnections
+
+_DRAIN_SECONDS = 10
+_FAIL_SECONDS = 2
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobHostOptions:
+    """The options of a host."""
+
+    script_root: Path = Path()
+    """The directory of function_app.py and host.json."""
+    address: str = "127.0.0.1"
+    port: int = 7071
+    """0 means any free port."""
+    enable_auth: bool = False
+    """Whether access keys are checked, as in Azure. `func start` also needs an option for that."""
+    blob_scan_interval: float = 10.0
+    """Seconds between two scans of a container for new blobs."""
+    receive_visibility: timedelta = RECEIVE_VISIBILITY
+    """How long a received message stays hidden if this host is killed."""
+
+
+class JobHost:
+    """Runs one function app in this process, between `start` and `stop`."""
+
+    def __init__(self, options: JobHostOptions) -> None:
+        self._options = options
+        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+        apply_local_settings(options.script_root, os.environ)
+        settings = load_host_settings(options.script_root, os.environ)
+        self.keys = AccessKeys(enabled=options.enable_auth)
+        """The access keys. They are checked only if `enable_auth` is set."""
+        self._connections = StorageConnections(os.environ)
+        notifier = QueueNotifier()
+        writer = QueueOutput(
+            connections=self._connections, notifier=notifier, encode_base64=settings.queues.base64
+        )
+        self._invoker = Invoker(
+            timeout=settings.function_timeout, writer=writer, threads=settings.sync_threads
+        )
+        self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
+        self._admin = AdminEndpoints(invoker=self._invoker, host_id=settings.host_id, url_of=self._url_of)
+        self._listeners = HostListeners(
+            settings=settings,
+            options=ListenerOptions(
+                blob_scan_interval=options.blob_scan_interval, receive_visibility=options.receive_visibility
+            ),
+            connections=self._connections,
+            invoker=self._invoker,
+            notifier=notifier,
+        )
+        self._functions: list[Function] = []
+        self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+
+    @property
+    def port(self) -> int:
+        """The port of the HTTP server. Raises HostError before the start."""
+        if not self._runner.addresses:
+            raise HostError("the host has not been started")
+        return int(self._runner.addresses[0][1])
+
+    @property
+    def url(self) -> str:
+        """The base URL of the HTTP server. Raises HostError before the start."""
+        return f"http://{self._options.address}:{self.port}"
+
+    async def start(self) -> None:
+        """Index the app and start all listeners.
+
+        Raises IndexingError if the app cannot be indexed, and HostError if the port or the storage cannot be
+        used. A function with an invalid binding is left out, and the error is logged.
+        """
+        try:
+            for function in index_app(self._options.script_root):
+                self._add(function)
+            await self._runner.setup()
+            await web.TCPSite(self._runner, self._options.address, self._options.port).start()
+            await self._listeners.start()
+        except BaseException as error:
+            await self.stop()
+            if isinstance(error, AzureError | OSError):
+                raise HostError(f"cannot start: {error}") from error
+            raise
+        self._log_functions()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Return when `stop` is set. Raises WorkerLostError as soon as a function exceeds the timeout."""
+        waits = [asyncio.create_task(event.wait()) for event in (stop, self._invoker.worker_lost)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        if self._invoker.worker_lost.is_set():
+            raise WorkerLostError("a function exceeded the function timeout")
+
+    async def stop(self) -> bool:
+        """Stop listening, wait up to 10 seconds for running invocations, and close all connections.
+
+        Invocations that take longer fail, and their messages return to the queue for the next host. Returns
+        whether all invocations ended.
+        """
+        parts = (self._runner.cleanup(), self._listeners.stop(), self._admin.stop())
+        stopping = asyncio.ensure_future(asyncio.gather(*parts))
+        await asyncio.wait((stopping,), timeout=_DRAIN_SECONDS)
+        if not stopping.done():
+            self._invoker.worker_lost.set()
+            await asyncio.wait((stopping,), timeout=_FAIL_SECONDS)
+        abandoned = self._invoker.abandon()
+        if not stopping.done():
+            stopping.cancel()
+        try:
+            await stopping
+        except asyncio.CancelledError:
+            _log.warning("Some listeners did not stop in time")
+        finally:
+            await self._connections.close()
+        return abandoned == 0
+
+    def _add(self, function: Function) -> None:
+        try:
+            resolved = resolve_bindings(function, os.environ)
+            if resolved.trigger.binding["type"] == "httpTrigger":
+                self._http.add(resolved)
+                self._admin.add(resolved, None)
+            else:
+                self._admin.add(resolved, self._listeners.add(resolved))
+            self._functions.append(resolved)
+        except ConfigurationError as error:
+            self._admin.errors[function.name] = str(error)
+            _log.error("The '%s' function is in error: %s", function.name, error)
+
+    def _web_app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[self._authorize])
+        app.router.add_get("/admin/functions", self._admin.list_functions)
+        app.router.add_post("/admin/functions/{name}", self._admin.call_function)
+        app.router.add_get("/admin/host/status", self._admin.host_status)
+        app.router.add_post("/runtime/webhooks/blobs", self._blob_webhook)
+        app.router.add_route("*", "/{path:.*}", self._http.handle)
+        return app
+
+    async def _blob_webhook(self, request: web.Request) -> web.StreamResponse:
+        if self._listeners.webhook is None:
+            return web.Response(status=404)
+        return await self._listeners.webhook.handle(request)
+
+    @web.middleware
+    async def _authorize(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Check the keys of requests to the host's own endpoints. HTTP functions check their own."""
+        checks = {"admin": self.keys.allows_admin, "runtime": self.keys.allows_webhook}
+        is_allowed = checks.get(request.path.strip("/").partition("/")[0].lower())
+        if is_allowed is not None and not is_allowed(request.headers, request.query):
+            return web.Response(status=401)
+        return await handler(request)
+
+    def _url_of(self, function: Function) -> str | None:
+        if function.trigger.binding["type"] != "httpTrigger":
+            return None
+        return f"{self.url}/{self._http.route_of(function)}"
+
+    def _log_functions(self) -> None:
+        _log.info("Functions:")
+        for function in self._functions:
+            binding = function.trigger.binding
+            methods = "[" + ",".join(binding.get("methods") or ["any"]) + "]"
+            url = self._url_of(function)
+            _log.info("    %s: %s", function.name, f"{methods} {url}" if url else binding["type"])
+        if self.keys.enabled:
+            keys = (self.keys.master, self.keys.function, self.keys.system)
+            _log.info("Keys: master %s, function %s, system %s", *keys)

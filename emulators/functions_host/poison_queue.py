@@ -1,0 +1,42 @@
+"""Poison queues: where a message goes when it failed too often or cannot be decoded.
+
+The messages of queue `NAME` go to `NAME-poison`. Blobs go to `webjobs-blobtrigger-poison`. When a message is
+moved there is decided in `queue_processor`.
+"""
+
+import logging
+from collections.abc import Callable
+
+from azure.storage.queue import QueueMessage
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+
+from functions_host.queue_messages import delete_message, send_message
+
+BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
+"""The poison queue of all blob functions, in the storage account of the blob."""
+
+PoisonQueueOf = Callable[[QueueMessage], QueueClient]
+"""Return the poison queue for a message."""
+
+_SUFFIX = "-poison"
+
+_log = logging.getLogger(__name__)
+
+
+def poison_queue_of(queues: QueueServiceClient, queue: str) -> PoisonQueueOf | None:
+    """Return the poison queue of a queue. It is None for a queue that is itself a poison queue."""
+    if queue.endswith(_SUFFIX):
+        return None
+    return lambda _message: queues.get_queue_client(queue + _SUFFIX)
+
+
+async def move_to_poison(
+    message: QueueMessage, *, source: QueueClient, poison: QueueClient, reason: str
+) -> None:
+    """Copy a message unchanged to its poison queue, then delete it from `source`.
+
+    The poison queue is created if it is missing. A host that is killed in between leaves both copies.
+    """
+    _log.error("Message %s %s. Moving it to queue '%s'.", message.id, reason, poison.queue_name)
+    await send_message(poison, message.content)
+    await delete_message(source, message)

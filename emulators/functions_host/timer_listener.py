@@ -1,0 +1,108 @@
+"""Waits for the occurrences of a timer's schedule and runs its function, on one host of several."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from azure.core.exceptions import AzureError
+
+from functions_host.singleton_lease import SingletonLease
+from functions_host.timer_schedule import TimerSchedule
+from functions_host.timer_status import ScheduleMonitor, ScheduleStatus, status_at_start
+
+TimerHandler = Callable[[datetime, bool], Awaitable[None]]
+"""Run the function. Takes the moment of the run, and whether it is past due. Must not raise."""
+
+_log = logging.getLogger(__name__)
+
+
+class TimerListener:
+    """Runs a handler at each occurrence of a schedule, while this host holds the timer's singleton lease.
+
+    Runs do not overlap. The occurrences that come due during a run lead to one run after it. All times are in
+    UTC, as they are in Azure.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        schedule: TimerSchedule,
+        run_on_startup: bool,
+        handler: TimerHandler,
+        lease: SingletonLease,
+        monitor: ScheduleMonitor | None,
+    ) -> None:
+        self._name = name
+        self._schedule = schedule
+        self._run_on_startup = run_on_startup
+        self._handler = handler
+        self._lease = lease
+        self._monitor = monitor
+        self._status = ScheduleStatus(next=schedule.next_after(datetime.now(UTC)))
+        self._stopping = asyncio.Event()
+        self._runner: asyncio.Task[None] | None = None
+
+    @property
+    def status(self) -> ScheduleStatus | None:
+        """The current status, or None for a timer without a monitor."""
+        return self._status if self._monitor else None
+
+    async def start(self) -> None:
+        """Start to listen."""
+        await self._lease.start()
+        self._runner = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Start no more runs, and return when the current one is done."""
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner
+        await self._lease.stop()
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._lease.held.is_set():
+                await self._wait(timedelta(seconds=1))
+                continue
+            try:
+                await self._start_up()
+                while self._lease.held.is_set() and not self._stopping.is_set():
+                    await self._wait(self._status.next - datetime.now(UTC))
+                    if self._is_due():
+                        await self._fire()
+            except AzureError as error:
+                _log.error("Timer '%s' cannot reach its storage: %s", self._name, error)
+                await self._wait(timedelta(seconds=1))
+
+    def _is_due(self) -> bool:
+        due = datetime.now(UTC) >= self._status.next
+        return due and self._lease.held.is_set() and not self._stopping.is_set()
+
+    async def _start_up(self) -> None:
+        now = datetime.now(UTC)
+        stored = await self._monitor.load() if self._monitor else None
+        self._status = status_at_start(stored, self._schedule, now)
+        if self._monitor and self._status != stored:
+            await self._monitor.save(self._status)
+        if self._status.next < now:
+            await self._fire(is_past_due=True)
+        elif self._run_on_startup:
+            await self._fire()
+
+    async def _fire(self, *, is_past_due: bool = False) -> None:
+        fired = datetime.now(UTC)
+        await self._handler(fired, is_past_due)
+        # The next occurrence is counted from the start of this run, so what came due meanwhile is one run.
+        self._status = ScheduleStatus(last=fired, next=self._schedule.next_after(fired), last_updated=fired)
+        if self._monitor:
+            await self._monitor.save(self._status)
+
+    async def _wait(self, duration: timedelta) -> None:
+        """Return after `duration`, or as soon as the listener is stopped."""
+        try:
+            async with asyncio.timeout(max(0.0, duration.total_seconds())):
+                await self._stopping.wait()
+        except TimeoutError:
+            return

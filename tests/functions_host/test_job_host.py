@@ -1,0 +1,138 @@
+"""How a host starts and stops, and what happens to its running invocations."""
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from functions_host import job_host
+from functions_host.errors import HostError
+from functions_host.job_host import JobHost, JobHostOptions
+from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
+from tests.functions_host.storage_account import TIMEOUT_SECONDS, StorageAccount
+
+COMMAND = ("-m", "functions_host", "--port", "0", "--json")
+
+
+@asynccontextmanager
+async def process(*arguments: str) -> AsyncIterator[Process]:
+    """Run Python with these arguments, in the environment of the test."""
+    child = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE, stderr=DEVNULL)
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.wait()
+
+
+async def ready(child: Process) -> str:
+    """Return the host's URL, once it has printed that all listeners run."""
+    assert child.stdout is not None
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        return str(json.loads(await child.stdout.readline())["functions"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_command_serves_until_it_gets_a_signal(
+    storage: StorageAccount, number: signal.Signals
+) -> None:
+    async with process(*COMMAND, "--script-root", str(SAMPLE_APP)) as child:
+        url = await ready(child)
+        async with aiohttp.ClientSession(url) as http, http.get("/api/files/x") as answer:
+            assert await answer.text() == "x"
+        child.send_signal(number)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert await child.wait() == 0
+
+
+async def test_the_command_prints_the_keys_when_it_checks_them(storage: StorageAccount) -> None:
+    async with process(*COMMAND, "--script-root", str(SAMPLE_APP), "--enable-auth") as child:
+        assert child.stdout is not None
+        line = json.loads(await child.stdout.readline())
+        path = f"/api/echo?code={line['functionKey']}"
+        async with aiohttp.ClientSession(line["functions"]) as http, http.get(path) as answer:
+            assert answer.status == 200
+
+
+async def test_an_app_that_cannot_be_indexed_ends_the_command_with_an_error(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text("raise RuntimeError('at import')")
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, *COMMAND, "--script-root", str(tmp_path), stdout=PIPE, stderr=PIPE
+    )
+    output, errors = await child.communicate()
+    assert child.returncode == 1
+    assert output == b""
+    assert b"at import" in errors
+
+
+async def test_a_function_that_exceeds_the_timeout_restarts_the_process(
+    app_directory: Path, storage: StorageAccount
+) -> None:
+    edit_host_json(app_directory, functionTimeout="00:00:01")
+    async with process(*COMMAND, "--script-root", str(app_directory)) as child:
+        url = await ready(child)
+        pid = child.pid
+        async with aiohttp.ClientSession(url) as http:
+            async with http.get("/api/hangs") as answer:
+                assert answer.status == 500
+            assert await ready(child) == url, "it is back on the same port"
+            async with http.get("/api/files/x") as answer:
+                assert await answer.text() == "x"
+        assert child.pid == pid
+        assert child.returncode is None
+
+
+async def test_a_message_of_a_killed_host_comes_back_to_the_next(
+    running_host: Hosts, storage: StorageAccount
+) -> None:
+    mortal = str(Path(__file__).parent / "killable_host.py")
+    async with process(mortal, "2") as child:
+        await storage.send("input", "wait")
+        await storage.until_seen("message")
+        child.kill()
+        await child.wait()
+    async with running_host():
+        seen = await storage.until_seen("message", 2)
+        sys.modules["function_app"].release.set()
+    assert [fact["dequeueCount"] for fact in seen] == [1, 2]
+    assert await storage.count("input") == 0
+
+
+async def test_a_host_that_ends_lets_running_functions_finish(
+    running_host: Hosts, storage: StorageAccount
+) -> None:
+    async with running_host() as host:
+        await storage.send("input", "wait")
+        await storage.until_seen("message")
+        stopping = asyncio.create_task(host.stop())
+        sys.modules["function_app"].release.set()
+        assert await stopping is True
+    assert await storage.count("input") == 0
+    assert await storage.peek("input-poison") == []
+
+
+async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
+    storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_host, "_DRAIN_SECONDS", 0.1)
+    host = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=0))
+    await host.start()
+    await storage.send("input", "wait")
+    await storage.until_seen("message")
+    assert await host.stop() is False
+    assert len(await storage.peek("input")) == 1
+
+
+async def test_a_port_in_use_is_an_error(host: JobHost, storage: StorageAccount) -> None:
+    other = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=host.port))
+    with pytest.raises(HostError, match="cannot start"):
+        await other.start()
