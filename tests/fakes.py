@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from batchmgr.batch_bodies.files import ContainerGrant, Grants
-from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.dispatcher.memory_batch import Ending, MemoryBatch
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.task_progress import TaskReport

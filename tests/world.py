@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.dispatcher.memory import (
+from batchmgr.dispatcher.memory_ports import (
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobQueue,

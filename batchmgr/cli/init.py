@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from batchmgr.packaging.starting import next_commands, start_workload
+from batchmgr.packaging.create_workload import next_commands, start_workload
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.signals import until_signalled
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
+from batchmgr.cli.stop_signals import until_signalled
+from batchmgr.packaging.build_package import build_package
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.project import read_project
-from batchmgr.packaging.publishing import publish
+from batchmgr.packaging.publish_package import publish
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

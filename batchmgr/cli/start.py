@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from zipfile import is_zipfile
 
-from batchmgr.cli.signals import until_signalled
+from batchmgr.cli.stop_signals import until_signalled
 from batchmgr.devstack.stack import Endpoints, StackOptions, running_stack
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from batchmgr.devstack import die_with_parent as leash
+from batchmgr.devstack import parent_death_signal
 from batchmgr.devstack.errors import StackError
 
 _POLL_S = 0.02
@@ -168,4 +168,11 @@ def _leashed(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[
     """
     if sys.platform != "linux":
         return command
-    return [sys.executable, "-IS", leash.__file__, str(os.getpid()), str(orphan_signal.value), *command]
+    return [
+        sys.executable,
+        "-IS",
+        parent_death_signal.__file__,
+        str(os.getpid()),
+        str(orphan_signal.value),
+        *command,
+    ]

@@ -15,10 +15,10 @@ from typing import NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.devstack.azurite import Azurite, start_azurite
-from batchmgr.devstack.checkout import PROJECT
 from batchmgr.devstack.child_processes import ChildProcess, Processes
 from batchmgr.devstack.errors import StackError
-from batchmgr.devstack.host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
 from batchmgr.settings import Settings
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.dispatcher.memory_batch import Ending, MemoryBatch
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.plan.job_plan import TaskPlan

@@ -22,8 +22,8 @@ from azure.storage.blob.aio import BlobClient
 
 from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import PackageIdentity
-from batchmgr.packaging.publishing import PackageRecord, Stored
+from batchmgr.packaging.package_identity import PackageIdentity
+from batchmgr.packaging.publish_package import PackageRecord, Stored
 
 DIGEST = "batchmgr_sha256"
 """The blob's metadata that tells its SHA-256, so that nobody has to download it to compare."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.building import file_digest
+from batchmgr.packaging.build_package import file_digest
 from tests.packaging.sample import write_sample
 
 ROOT = Path(__file__).parents[2]

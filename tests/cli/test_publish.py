@@ -11,9 +11,9 @@ import pytest
 
 from batchmgr.cli import main
 from batchmgr.packaging import azure_account
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.build_package import build_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import SignedIn
 from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample

@@ -14,11 +14,11 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.event_file import EventFile
-from batchmgr.dispatcher.job_files import FolderJobFiles
-from batchmgr.dispatcher.node import Node
-from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.local_batch import NodeBatch
+from batchmgr.dispatcher.local_node import Node
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Ports
 from batchmgr.workload.workload_base import WorkloadBase

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.local_batch import NodeBatch
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan

@@ -6,9 +6,9 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueClient
 
 from batchmgr.devstack.azurite import find_azurite, start_azurite
-from batchmgr.devstack.checkout import PROJECT
 from batchmgr.devstack.child_processes import Processes
 from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.project_paths import PROJECT
 
 
 async def test_azurite_keeps_blobs_and_messages(processes: Processes, tmp_path: Path) -> None:

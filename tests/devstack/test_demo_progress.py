@@ -1,4 +1,4 @@
-from batchmgr.cli.demo.progress import JobProgress
+from batchmgr.cli.demo.job_progress import JobProgress
 from batchmgr.model.job_states import JobState
 from tests.devstack.events import event
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
-from batchmgr.cli.demo.listener import listening
-from batchmgr.cli.demo.outcome import print_callback, print_results
-from batchmgr.cli.demo.progress import JobProgress
-from batchmgr.cli.demo.view import DemoView
+from batchmgr.cli.demo.callback_listener import listening
+from batchmgr.cli.demo.job_progress import JobProgress
+from batchmgr.cli.demo.live_view import DemoView
+from batchmgr.cli.demo.print_outcome import print_callback, print_results
 from tests.devstack.events import event
 
 

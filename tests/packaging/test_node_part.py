@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
+from batchmgr.packaging.build_package import build_package
 from batchmgr.packaging.node_part import node_part
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.old_python import oldest_python
 from tests.packaging.sample import write_sample
 

@@ -9,9 +9,9 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.batch.models import BatchApplicationPackageReference, EnvironmentSetting
 
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.build_package import build_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import add_job, add_task, credential, ended, text_of
 from tests.packaging.sample import write_sample

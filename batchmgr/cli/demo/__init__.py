@@ -14,14 +14,14 @@ from typing import Any
 from rich.console import Console
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.demo.job import download_results, enqueue, follow, upload_genome
-from batchmgr.cli.demo.listener import CallbackListener, listening
-from batchmgr.cli.demo.outcome import print_callback, print_results
-from batchmgr.cli.demo.progress import JobProgress
-from batchmgr.cli.demo.view import DemoView
-from batchmgr.cli.signals import until_signalled
-from batchmgr.devstack.checkout import SAMPLE_GENOME
+from batchmgr.cli.demo.callback_listener import CallbackListener, listening
+from batchmgr.cli.demo.job_client import download_results, enqueue, follow, upload_genome
+from batchmgr.cli.demo.job_progress import JobProgress
+from batchmgr.cli.demo.live_view import DemoView
+from batchmgr.cli.demo.print_outcome import print_callback, print_results
+from batchmgr.cli.stop_signals import until_signalled
 from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 
 _ENDS = {

@@ -15,8 +15,8 @@ import msgspec
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
-from batchmgr.cli.plan.offline import Offline
-from batchmgr.cli.plan.view import told
+from batchmgr.cli.plan.format_plan import told
+from batchmgr.cli.plan.offline_storage import Offline
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings, SettingsError

@@ -7,12 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batchmgr.packaging.archive import ArchivePlan, files_below
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import MANIFEST, PackageIdentity
 from batchmgr.packaging.node_part import node_part
-from batchmgr.packaging.project import WorkloadProject
-from batchmgr.packaging.vendoring import install_dependencies, vendored_files
+from batchmgr.packaging.package_identity import MANIFEST, PackageIdentity
+from batchmgr.packaging.read_project import WorkloadProject
+from batchmgr.packaging.reproducible_archive import ArchivePlan, files_below
+from batchmgr.packaging.vendor_dependencies import install_dependencies, vendored_files
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,17 +13,17 @@ import msgspec
 
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.system_clock import SystemClock
+from batchmgr.dispatcher.check_input_blobs import require_inputs
 from batchmgr.dispatcher.dispatch import dispatch
 from batchmgr.dispatcher.event_file import EventFile
-from batchmgr.dispatcher.job_files import FolderJobFiles
-from batchmgr.dispatcher.memory import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
-from batchmgr.dispatcher.missing_inputs import require_inputs
-from batchmgr.dispatcher.node import Node
-from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.local_batch import NodeBatch
+from batchmgr.dispatcher.local_node import Node
+from batchmgr.dispatcher.memory_ports import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.sole_workload import SoleWorkload
-from batchmgr.dispatcher.storage import FolderStorage
-from batchmgr.dispatcher.terminal import Terminal
+from batchmgr.dispatcher.single_workload_registry import SoleWorkload
+from batchmgr.dispatcher.terminal_output import Terminal
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from batchmgr.dispatcher.storage import FolderStorage
+from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan

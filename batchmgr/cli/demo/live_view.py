@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batchmgr.cli.demo.progress import JobProgress, TaskState
+from batchmgr.cli.demo.job_progress import JobProgress, TaskState
 
 _CELLS: Mapping[TaskState, tuple[str, str]] = {
     "waiting": ("·", "dim"),

@@ -9,7 +9,7 @@ import pytest
 
 from batchmgr.devstack.child_processes import Processes
 from batchmgr.devstack.errors import StackError
-from batchmgr.devstack.host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
 
 APP = """
 import azure.functions as func

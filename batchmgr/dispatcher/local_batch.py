@@ -2,7 +2,7 @@
 
 import os
 
-from batchmgr.dispatcher.batch import MemoryBatch
+from batchmgr.dispatcher.memory_batch import MemoryBatch
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock

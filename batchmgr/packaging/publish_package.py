@@ -6,9 +6,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from batchmgr.packaging.building import file_digest
+from batchmgr.packaging.build_package import file_digest
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import PackageIdentity, read_identity
+from batchmgr.packaging.package_identity import PackageIdentity, read_identity
 
 
 class Stored(Enum):

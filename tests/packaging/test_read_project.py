@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import PackageIdentity
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.package_identity import PackageIdentity
+from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.semver import check_semver
 from tests.packaging.sample import write_sample
 

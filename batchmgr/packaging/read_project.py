@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import PackageIdentity
+from batchmgr.packaging.package_identity import PackageIdentity
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LOWEST_PYTHON = re.compile(r">=\s*(\d+\.\d+)")

@@ -6,8 +6,8 @@ from pathlib import Path
 from shutil import copyfile, copyfileobj
 from urllib.error import HTTPError
 
-from batchmgr.dispatcher import patterns
-from batchmgr.dispatcher.storage import FolderStorage
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.output_file_patterns import find
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
@@ -75,7 +75,7 @@ class TaskFiles:
             target.chmod(int(file.file_mode or _MODE, 8))
 
     def _keep(self, file: OutputFileSpecification, directory: Path, variables: Mapping[str, str]) -> None:
-        for name, found in patterns.find(file.source_file_path, directory, variables).items():
+        for name, found in find(file.source_file_path, directory, variables).items():
             blob = f"{file.blob_path}/{name}".lstrip("/") if file.is_pattern else file.blob_path
             self._storage.keep(found, file.need, blob)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from batchmgr.dispatcher.batch import Ending
+from batchmgr.dispatcher.memory_batch import Ending
 from batchmgr.model.batch_snapshots import TaskError
 
 _KILLED = 137

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from batchmgr.packaging.create_workload import MAX_NAME, start_workload
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.starting import MAX_NAME, start_workload
 
 ROOT = Path(__file__).parents[2]
 LONGEST = "a" * MAX_NAME

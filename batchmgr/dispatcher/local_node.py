@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from batchmgr.dispatcher.batch import NODE_ID, Ending
-from batchmgr.dispatcher.programs import run_program, words_of
+from batchmgr.dispatcher.capture_output import kept_streams
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.memory_batch import NODE_ID, Ending
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.storage import FolderStorage
-from batchmgr.dispatcher.streams import kept_streams
-from batchmgr.dispatcher.task_files import PreparationError, TaskFiles
+from batchmgr.dispatcher.run_program import run_program, words_of
+from batchmgr.dispatcher.task_file_transfer import PreparationError, TaskFiles
 from batchmgr.plan.job_plan import (
     MANIFEST_BLOB,
     MANIFEST_URL_VARIABLE,

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from batchmgr.packaging.archive import files_below
 from batchmgr.packaging.errors import PackageError
+from batchmgr.packaging.reproducible_archive import files_below
 
 _INSTALLER_NOTES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})
 """What pip writes down about an installation; it tells of this machine, not of the dependency."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.terminal import Terminal
+from batchmgr.dispatcher.run_local_job import run_job
+from batchmgr.dispatcher.terminal_output import Terminal
 from batchmgr.model.job_record import FailedTask, JobRecord
 from batchmgr.wire.job_message import decode_job
 from tests.dispatcher.letters import LettersWorkload

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import ApplicationPackage, build_package, file_digest
+from batchmgr.packaging.build_package import ApplicationPackage, build_package, file_digest
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import read_identity
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.package_identity import read_identity
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.sample import write_sample
 from tests.packaging.wheels import write_wheel
 

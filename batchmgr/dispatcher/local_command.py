@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from batchmgr.dispatcher.local_run import run_job
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.sole_workload import place_of_failure
-from batchmgr.dispatcher.terminal import Terminal
+from batchmgr.dispatcher.run_local_job import run_job
+from batchmgr.dispatcher.single_workload_registry import place_of_failure
+from batchmgr.dispatcher.terminal_output import Terminal
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import is_valid_id

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from batchmgr.errors import BatchmgrError, ServiceError, ServiceRefusedError
-from batchmgr.packaging.archive import EARLIEST
 from batchmgr.packaging.azure_account import AzureBatchAccount, open_account
-from batchmgr.packaging.building import build_package, file_digest
+from batchmgr.packaging.build_package import build_package, file_digest
 from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.project import read_project
-from batchmgr.packaging.publishing import publish
+from batchmgr.packaging.publish_package import publish
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import NotSignedIn, SignedIn
 from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample
