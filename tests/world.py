@@ -13,7 +13,7 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryFinalizeSignal,
     MemoryJobQueue,
     MemoryJobStore,
-    Waiting,
+    QueuedMessage,
 )
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.queue_job_requests import take
@@ -149,7 +149,7 @@ class World:
         """The event log of a job."""
         return self.events.logs[job_id.lower()]
 
-    async def _handle(self, ports: Ports, message: Waiting) -> None:
+    async def _handle(self, ports: Ports, message: QueuedMessage) -> None:
         if message.queue == "submit":
             await take(ports, encode(JobReference(stored_job_id=message.body)), "")
         else:

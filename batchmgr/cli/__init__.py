@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Sequence
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import BatchmgrError, MissingExtraError
 
 INTERRUPTED = 130
 """Exit code of a command that was ended by Ctrl-C before it was done."""
@@ -46,18 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(argv)
         exit_code: int = command.run(args)
     except BatchmgrError as error:
-        print(f"batchmgr {args.command}: {error}", file=sys.stderr)
+        print(f"batchmgr {argv[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except MissingExtraError as error:
-        print(f"batchmgr {argv[0]}: {error}", file=sys.stderr)
-        return 1
     return exit_code
-
-
-class MissingExtraError(Exception):
-    """What a command needs is not installed here."""
 
 
 def _load(name: str) -> ModuleType:

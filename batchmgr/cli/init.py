@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from batchmgr.packaging.create_workload import next_commands, start_workload
+from batchmgr.packaging.create_workload import create_workload, next_commands
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write it, and print what to do next; the exit code."""
-    directory = start_workload(args.name, args.dir)
+    directory = create_workload(args.name, args.dir)
     print(f"{directory} is written. Install it, test it, run it here:\n")
     for command in next_commands(args.name, directory):
         print(f"  {command}")

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.stop_signals import until_signalled
+from batchmgr.cli.stop_signals import run_until_signal
+from batchmgr.errors import PackageError
 from batchmgr.packaging.build_package import build_package
-from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.publish_package import publish
+from batchmgr.packaging.publish_package import publish_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 
@@ -76,10 +76,10 @@ def _publish(args: argparse.Namespace) -> int:
                 account=args.account,
             ) as account,
         ):
-            await publish(account, args.zip, as_default=args.default, report=print)
+            await publish_package(account, args.zip, as_default=args.default, report=print)
         return 0
 
-    return asyncio.run(until_signalled(publish_it(), interrupted=INTERRUPTED))
+    return asyncio.run(run_until_signal(publish_it(), interrupted=INTERRUPTED))
 
 
 def _source_date(environment: Mapping[str, str]) -> datetime:

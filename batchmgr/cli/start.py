@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from zipfile import is_zipfile
 
-from batchmgr.cli.stop_signals import until_signalled
+from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.devstack.stack import Endpoints, StackOptions, running_stack
 
 
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         applications=args.application,
         host=args.host,
     )
-    return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
+    return asyncio.run(run_until_signal(_serve(options, as_json=args.json), interrupted=0))
 
 
 def _application(text: str) -> str:
@@ -58,7 +58,7 @@ def _application(text: str) -> str:
 async def _serve(options: StackOptions, *, as_json: bool) -> int:
     async with running_stack(options, report=_report) as stack:
         print(stack.endpoints.to_json() if as_json else _welcome(stack.endpoints), flush=True)
-        await stack.watch()
+        await stack.supervise()
 
 
 def _report(part: str) -> None:

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Coroutine
 
 
-async def until_signalled(work: Coroutine[object, object, int], *, interrupted: int) -> int:
+async def run_until_signal(work: Coroutine[object, object, int], *, interrupted: int) -> int:
     """Do `work`; its result, or `interrupted` if SIGINT, SIGTERM or SIGHUP ended it early.
 
     The first signal cancels the work, which may then clean up; further ones don't disturb that.

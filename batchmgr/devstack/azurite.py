@@ -5,8 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmgr.devstack.child_processes import Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcesses
+from batchmgr.errors import StackError
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -37,7 +37,7 @@ class Azurite:
 
 
 async def start_azurite(
-    processes: Processes,
+    processes: ChildProcesses,
     *,
     project: Path,
     data: Path,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from batchmgr.devstack import parent_death_signal
-from batchmgr.devstack.errors import StackError
+from batchmgr.errors import StackError
 
 _POLL_S = 0.02
 
@@ -18,7 +18,7 @@ _POLL_S = 0.02
 class ChildProcess:
     """One running child, the leader of its own process group, so that a Ctrl-C reaches only the parent.
 
-    Standard output goes to `output`, standard error to `log`. Made by `Processes.start`.
+    Standard output goes to `output`, standard error to `log`. Made by `ChildProcesses.start`.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, *, output: Path, log: Path) -> None:
@@ -61,7 +61,7 @@ class ChildProcess:
                 raise StackError(self._describe(f"was not ready within {timeout_s:.0f} seconds"))
             await asyncio.sleep(_POLL_S)
 
-    def raise_if_gone(self) -> None:
+    def raise_if_ended(self) -> None:
         """Raise StackError, with the end of its log, if the process ended and nobody had stopped it."""
         if self.has_died:
             raise StackError(self._describe(f"ended unexpectedly {self.exit}"))
@@ -106,7 +106,7 @@ class ChildProcess:
         return f"{self.name} {what}." + (f" The end of its log:\n{tail}" if tail else " Its log is empty.")
 
 
-class Processes:
+class ChildProcesses:
     """The children of one stack: started one after the other, stopped in reverse order.
 
     What they write is kept in `log_directory`, two files a child.
@@ -133,7 +133,7 @@ class Processes:
         output, log = (self.log_directory / f"{stem}.{suffix}" for suffix in ("out", "log"))
         with output.open("wb") as stdout, log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *_leashed(command, orphan_signal),
+                *_with_parent_death_signal(command, orphan_signal),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -145,10 +145,10 @@ class Processes:
         self._children.append(child)
         return child
 
-    def raise_if_gone(self) -> None:
+    def raise_if_ended(self) -> None:
         """Raise StackError, with the end of its log, if a child ended that nobody stopped."""
         for child in self._children:
-            child.raise_if_gone()
+            child.raise_if_ended()
 
     async def stop(self) -> None:
         """Stop all, the last started first: whoever uses a service is gone before the service is."""
@@ -161,7 +161,7 @@ class Processes:
         return {child.name: child.log_tail(lines) for child in self._children}
 
 
-def _leashed(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[str]:
+def _with_parent_death_signal(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[str]:
     """The command, told to end when this process ends, where the system can do that.
 
     Elsewhere a parent that is killed with SIGKILL leaves its children behind.

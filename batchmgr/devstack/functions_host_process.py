@@ -12,9 +12,9 @@ from typing import Literal
 
 import aiohttp
 
-from batchmgr.devstack.child_processes import ChildProcess, Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
+from batchmgr.errors import StackError
 
 HostKind = Literal["embedded", "func"]
 
@@ -29,7 +29,7 @@ def default_host_kind() -> HostKind:
 
 
 async def start_functions_host(
-    processes: Processes, kind: HostKind, *, project: Path, environment: Mapping[str, str], port: int
+    processes: ChildProcesses, kind: HostKind, *, project: Path, environment: Mapping[str, str], port: int
 ) -> tuple[ChildProcess, str]:
     """Start the host on the app in `project`; the process, and its base URL once every function listens."""
     if kind == "func":
@@ -45,7 +45,7 @@ async def start_functions_host(
 
 
 async def _start_core_tools(
-    processes: Processes, *, project: Path, environment: Mapping[str, str], port: int
+    processes: ChildProcesses, *, project: Path, environment: Mapping[str, str], port: int
 ) -> tuple[ChildProcess, str]:
     if shutil.which("func") is None:
         raise StackError(
@@ -57,7 +57,7 @@ async def _start_core_tools(
     try:
         async with asyncio.timeout(_START_TIMEOUT_S), aiohttp.ClientSession() as session:
             while not await _is_running(session, url):
-                child.raise_if_gone()
+                child.raise_if_ended()
                 await asyncio.sleep(_POLL_S)
     except TimeoutError as error:
         raise StackError(
@@ -68,7 +68,7 @@ async def _start_core_tools(
 
 
 async def _start(
-    processes: Processes, command: Sequence[str], project: Path, environment: Mapping[str, str]
+    processes: ChildProcesses, command: Sequence[str], project: Path, environment: Mapping[str, str]
 ) -> ChildProcess:
     # Where its parent was killed, its storage is going too: a host that shut down in order would wait for it.
     return await processes.start(

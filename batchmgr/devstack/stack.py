@@ -15,11 +15,11 @@ from typing import NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.devstack.azurite import Azurite, start_azurite
-from batchmgr.devstack.child_processes import ChildProcess, Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
+from batchmgr.errors import StackError
 from batchmgr.settings import Settings
 
 POOL_ID = "local"
@@ -87,7 +87,7 @@ class Stack:
     def __init__(
         self,
         *,
-        processes: Processes,
+        processes: ChildProcesses,
         host_kind: HostKind,
         environment: Mapping[str, str],
         host: ChildProcess,
@@ -109,7 +109,7 @@ class Stack:
             port=int(self.endpoints.functions.rpartition(":")[2]),
         )
 
-    async def watch(self) -> NoReturn:
+    async def supervise(self) -> NoReturn:
         """Keep the Functions host running: like Azure, start it again when it has died.
 
         Raises StackError, with the end of its log, when another part ends, or the host does not come back.
@@ -119,16 +119,16 @@ class Stack:
                 _logger.warning("The Functions host died %s; starting it again.", self.host.exit)
                 await self.host.kill()  # and what is left of its group
                 await self.start_host()
-            self._processes.raise_if_gone()
+            self._processes.raise_if_ended()
             await asyncio.sleep(_WATCH_S)
 
-    async def guard(self, work: Coroutine[object, object, T]) -> T:
+    async def run_supervised(self, work: Coroutine[object, object, T]) -> T:
         """Do `work`; its result, or StackError as soon as a part of the stack ends by itself."""
-        watching = asyncio.create_task(self.watch())
+        watching = asyncio.create_task(self.supervise())
         working = asyncio.create_task(work)
         try:
             await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
-            self._processes.raise_if_gone()  # it is the cause of whatever else went wrong
+            self._processes.raise_if_ended()  # it is the cause of whatever else went wrong
             return await working
         finally:
             for task in (watching, working):
@@ -160,13 +160,13 @@ async def running_stack(
     async with AsyncExitStack() as resources:
         data = options.data or Path(resources.enter_context(TemporaryDirectory(prefix="batchmgr-")))
         data = _made(data.resolve())
-        processes = Processes(_made(data / "logs"))
+        processes = ChildProcesses(_made(data / "logs"))
         resources.push_async_callback(processes.stop)
         yield await _start(processes, options, data, report)
 
 
 async def _start(
-    processes: Processes, options: StackOptions, data: Path, report: Callable[[str], None]
+    processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
 ) -> Stack:
     environment = _child_environment()
     report("Azurite")
@@ -201,7 +201,7 @@ async def _start(
 
 
 async def _start_batch(
-    processes: Processes, root: Path, environment: Mapping[str, str], options: StackOptions
+    processes: ChildProcesses, root: Path, environment: Mapping[str, str], options: StackOptions
 ) -> Mapping[str, str]:
     """Start the fake Batch; its `endpoint`, `account` and `key`."""
     command = [

@@ -2,7 +2,7 @@
 
 import socket
 
-from batchmgr.devstack.errors import StackError
+from batchmgr.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 

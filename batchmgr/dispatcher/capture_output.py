@@ -1,4 +1,4 @@
-"""What tasks write to the process's streams is kept in files, too, as on a node."""
+"""Copies what tasks write to stdout and stderr into files, as a node does."""
 
 import sys
 from collections.abc import Iterator
@@ -8,26 +8,26 @@ from typing import Any, BinaryIO, TextIO
 
 
 @contextmanager
-def kept_streams(stdout: Path, stderr: Path) -> Iterator[None]:
-    """Keep in these files, made anew, what is written to `sys.stdout` and `sys.stderr` meanwhile.
+def capture_output(stdout: Path, stderr: Path) -> Iterator[None]:
+    """Copy what is written to `sys.stdout` and `sys.stderr` into these files, which are emptied first.
 
-    The streams themselves stay: a debugger finds its terminal, and logging handlers made before are heard.
-    What programs started by a task write by themselves is not.
+    The streams are not replaced. So a debugger can use the terminal, and logging handlers that were made
+    before are copied too. Output that a task's child processes write by themselves is not copied.
     """
     with (
         stdout.open("wb", buffering=0) as out,
         stderr.open("wb", buffering=0) as err,
-        _copied(sys.stdout, out),
-        _copied(sys.stderr, err),
+        _copying(sys.stdout, out),
+        _copying(sys.stderr, err),
     ):
         yield
 
 
 @contextmanager
-def _copied(stream: TextIO, file: BinaryIO) -> Iterator[None]:
-    # Below the text layer, where everything passes: print, logging, and bytes written to `buffer`.
+def _copying(stream: TextIO, file: BinaryIO) -> Iterator[None]:
+    # Below the text layer, because print, logging and bytes written to `buffer` all pass through here.
     buffer: Any = getattr(stream, "buffer", None)
-    if buffer is None:  # not a file, such as a notebook's
+    if buffer is None:  # not a file: a notebook's stream, for example
         yield
         return
     stream.flush()

@@ -1,4 +1,4 @@
-"""Input files that a job will not find, told before anything runs."""
+"""Checks that a job's input blobs exist, before anything runs."""
 
 from collections.abc import Iterator
 
@@ -7,19 +7,22 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan
 
-_MOST = 5
+_MAX_NAMED = 5
 
 
-def require_inputs(plan: JobPlan, storage: FolderStorage) -> None:
-    """Raise InvalidJobError that says where to put the blobs that are not there and that no task leaves."""
+def check_input_blobs(plan: JobPlan, storage: FolderStorage) -> None:
+    """Raise InvalidJobError if an input blob does not exist and no task of the job writes it.
+
+    The message says where to put the first missing blob.
+    """
     missing = {_blob(file.need, file.source_blob_path): file for file in _missing(plan, storage)}
     if not missing:
         return
-    named = ", ".join([*missing][:_MOST]) + (
-        f" and {len(missing) - _MOST} more" if len(missing) > _MOST else ""
+    named = ", ".join([*missing][:_MAX_NAMED]) + (
+        f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     )
     first = next(iter(missing.values()))
-    place = storage.place_for(first.need, first.source_blob_path)
+    place = storage.input_path(first.need, first.source_blob_path)
     raise InvalidJobError(
         f"not in local storage: {named}. Put the file at {place}, or choose another --storage"
     )
@@ -31,12 +34,12 @@ def _missing(plan: JobPlan, storage: FolderStorage) -> Iterator[InputFileSpecifi
         for file in task.input_files:
             if file.http_url or file.is_prefix or storage.find(file.need, file.source_blob_path):
                 continue
-            if not any(_may_leave(output, file) for output in outputs):
+            if not any(_may_write(output, file) for output in outputs):
                 yield file
 
 
-def _may_leave(output: OutputFileSpecification, file: InputFileSpecification) -> bool:
-    """Whether the blob may be one that a task of the job leaves."""
+def _may_write(output: OutputFileSpecification, file: InputFileSpecification) -> bool:
+    """Return whether the task with this output file may write the blob."""
     if _blob(output.need, "") != _blob(file.need, ""):
         return False
     if output.is_pattern:

@@ -1,4 +1,4 @@
-"""What a job's tasks and batchmgr leave for each other, in the folder of the job's own container."""
+"""The files that a job's tasks and batchmgr exchange, in the folder of the job's own container."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from batchmgr.plan.job_plan import REPORTS_FOLDER
 
 
 class _Content(msgspec.Struct, frozen=True):
-    """What a task writes."""
+    """The JSON of a task's report."""
 
     message: str = ""
     fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
@@ -23,25 +23,25 @@ class _Content(msgspec.Struct, frozen=True):
 
 
 class FolderJobFiles:
-    """The JobFiles port below the folder of a storage account."""
+    """The JobFiles port on the folder of a storage account."""
 
     def __init__(self, storage: Path) -> None:
         self._storage = storage
 
     async def read(self, job_id: str, path: str) -> bytes | None:
-        """A blob of the job, whole."""
+        """Return the content of a blob of the job, or None if there is no such blob."""
         blob = self._folder(job_id) / path
         return blob.read_bytes() if blob.is_file() else None
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Leave a blob, unless it is there."""
+        """Write a blob, unless it exists."""
         blob = self._folder(job_id) / path
         if not blob.exists():
             blob.parent.mkdir(parents=True, exist_ok=True)
             blob.write_bytes(content)
 
     async def reports(self, job_id: str) -> Sequence[TaskReport]:
-        """The newest report of each task."""
+        """Return the newest report of each task."""
         paths = sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))
         reports = [_report(path) for path in paths if is_valid_id(path.stem)]
         return [report for report in reports if report is not None]
@@ -51,7 +51,10 @@ class FolderJobFiles:
 
 
 def _report(path: Path) -> TaskReport | None:
-    """The report in a file: its content tells what a blob has in its metadata. None if it is no report."""
+    """Return the report in a file, or None if the file is no report.
+
+    In Azure, the same facts are in the blob's metadata.
+    """
     written = path.stat().st_mtime_ns
     try:
         content = msgspec.json.decode(path.read_bytes(), type=_Content)

@@ -1,6 +1,6 @@
 """Storage accounts as folders: `<container>/<blob>`, or `@<account>/<container>/<blob>` for other accounts.
 
-No container's name begins with `@`, so that no account is taken for one.
+No container's name can begin with `@`, so an account's folder is never mistaken for a container's.
 """
 
 import shutil
@@ -14,9 +14,9 @@ from batchmgr.plan.files import ContainerNeed
 
 
 class FolderStorage:
-    """The NodeStorage port, and what a node does with it.
+    """The NodeStorage port, and the reads and writes that a node makes.
 
-    Blobs are written below `outputs` only; they are read there and, if they are not there, below `inputs`.
+    Blobs are written below `outputs` only. They are read from `outputs` first, then from `inputs`.
     """
 
     def __init__(self, outputs: Path, inputs: Path) -> None:
@@ -26,15 +26,18 @@ class FolderStorage:
     async def grant(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> Grants:
-        """The folder of each container. No identity is asked for here."""
+        """Return the folder of each container. No identity is checked."""
         return {need: self.unsigned_grant(need, nodes_have_identity=nodes_have_identity) for need in needs}
 
     def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
-        """The folder of the container: nothing is signed here."""
+        """Return the folder of the container. Folders need no signature."""
         return ContainerGrant(url=_folder(self._outputs, need).as_uri())
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        """The names of the blobs under a prefix. ServiceNotFoundError without the folder of the container."""
+        """Yield the names of the blobs under a prefix.
+
+        Raises ServiceNotFoundError if the container has no folder.
+        """
         folders = [_folder(root, need) for root in (self._inputs, self._outputs)]
         if not any(folder.is_dir() for folder in folders):
             raise ServiceNotFoundError(
@@ -45,16 +48,19 @@ class FolderStorage:
                 yield name
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """The `file` URI of a blob."""
+        """Return the `file` URI of a blob."""
         return (_folder(self._outputs, need) / path).as_uri()
 
     def find(self, need: ContainerNeed, path: str) -> Path | None:
-        """The file of a blob, if it is there."""
+        """Return the file of a blob, or None if there is no such blob."""
         places = (_folder(root, need) / path for root in (self._outputs, self._inputs))
         return next((place for place in places if place.is_file()), None)
 
     def list(self, need: ContainerNeed, prefix: str) -> Mapping[str, Path]:
-        """The files of the blobs under a prefix that is empty or ends with `/`, by their full names."""
+        """Return the files of the blobs under a prefix, by their full names.
+
+        The prefix is empty or ends with `/`.
+        """
         found: dict[str, Path] = {}
         for root in (self._inputs, self._outputs):
             container = _folder(root, need)
@@ -62,14 +68,14 @@ class FolderStorage:
             found |= {file.relative_to(container).as_posix(): file for file in files}
         return dict(sorted(found.items()))
 
-    def keep(self, file: Path, need: ContainerNeed, path: str) -> None:
-        """Keep a copy of the file as a blob, in place of the one that may be there. OSError."""
+    def write(self, file: Path, need: ContainerNeed, path: str) -> None:
+        """Copy the file to a blob, and replace a blob of that name. Raises OSError."""
         blob = _folder(self._outputs, need) / path
         blob.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, blob)
 
-    def place_for(self, need: ContainerNeed, path: str) -> Path:
-        """Where a user puts a blob for the job to read."""
+    def input_path(self, need: ContainerNeed, path: str) -> Path:
+        """Return where the user must put a blob for the job to read."""
         return _folder(self._inputs, need) / path
 
 

@@ -1,4 +1,4 @@
-"""Azure Batch as the dispatcher plays it: kept in memory, with the tasks' files in the run's directory."""
+"""Azure Batch as a local run needs it: jobs are in memory, the tasks' files in the run's directory."""
 
 import os
 
@@ -8,7 +8,7 @@ from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock
 
 
-class NodeBatch(MemoryBatch):
+class LocalBatch(MemoryBatch):
     """The BatchService port of a local run."""
 
     def __init__(self, clock: Clock, directory: RunDirectory) -> None:
@@ -16,7 +16,7 @@ class NodeBatch(MemoryBatch):
         self._directory = directory
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """The last `max_bytes` of a task's file, empty if it is not there."""
+        """Return the last `max_bytes` of a task's file, or no bytes if there is no such file."""
         if job_key(job_id) not in self.jobs:
             return b""
         try:

@@ -1,4 +1,4 @@
-"""This machine as a node: a task's files are brought, its command is run, and what it leaves is kept."""
+"""Runs a task on this machine: copies its input files, runs its command, and copies its output files."""
 
 import json
 import os
@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from batchmgr.dispatcher.capture_output import kept_streams
+from batchmgr.dispatcher.capture_output import capture_output
 from batchmgr.dispatcher.folder_storage import FolderStorage
-from batchmgr.dispatcher.memory_batch import NODE_ID, Ending
+from batchmgr.dispatcher.memory_batch import NODE_ID, TaskExit
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.run_program import run_program, words_of
-from batchmgr.dispatcher.task_file_transfer import PreparationError, TaskFiles
+from batchmgr.dispatcher.run_program import run_program, split_command_line
+from batchmgr.dispatcher.task_file_transfer import TaskFileTransfer
+from batchmgr.errors import TaskPreparationError
+from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.plan.job_plan import (
     MANIFEST_BLOB,
     MANIFEST_URL_VARIABLE,
@@ -31,55 +33,57 @@ from batchmgr.workload.workload_base import WorkloadBase
 _NAME = "NAME_OF_A_TASK"
 
 
-class Node:
+class LocalNode:
     """Runs tasks, one at a time, in the calling thread.
 
-    Tasks of `workload` run in this process; any other command line as a process of its own.
+    Tasks of `workload` run in this process. Any other command line runs as a child process.
     """
 
     def __init__(self, directory: RunDirectory, storage: FolderStorage, workload: WorkloadBase) -> None:
         self._directory = directory
         self._storage = storage
-        self._files = TaskFiles(storage)
+        self._files = TaskFileTransfer(storage)
         self._workload = workload
 
-    def run(self, plan: JobPlan, task: TaskPlan) -> Ending:
-        """Run a task of this job from its input files to its output files.
+    def run(self, plan: JobPlan, task: TaskPlan) -> TaskExit:
+        """Run a task of this job: copy its input files, run its command, and copy its output files.
 
-        KeyboardInterrupt passes, and a debugger that is quit raises one.
+        Raises KeyboardInterrupt after Ctrl-C, and also when the user quits a debugger in the task.
         """
         root = self._directory.task(task.id)
         working_directory = root / "wd"
-        working_directory.mkdir(parents=True, exist_ok=True)  # a retry finds what the first run left
+        working_directory.mkdir(parents=True, exist_ok=True)  # a retry finds the files of the first run
         variables = self._variables(plan, task, root)
-        with kept_streams(root / "stdout.txt", root / "stderr.txt"):
+        with capture_output(root / "stdout.txt", root / "stderr.txt"):
             try:
-                self._files.bring(task, working_directory)
-            except PreparationError as reason:
-                return Ending(error=reason.error)
-            ending = self._run_command(task, variables, working_directory)
-        if ending.exit_code is None:
-            return ending
-        failure = self._files.keep(task, working_directory, variables, succeeded=ending.exit_code == 0)
-        return Ending(exit_code=ending.exit_code, error=failure) if failure else ending
+                self._files.copy_inputs(task, working_directory)
+            except TaskPreparationError as error:
+                return TaskExit(error=TaskError(type=error.code, category="UserError", message=str(error)))
+            task_exit = self._run_command(task, variables, working_directory)
+        if task_exit.exit_code is None:
+            return task_exit
+        failure = self._files.copy_outputs(
+            task, working_directory, variables, succeeded=task_exit.exit_code == 0
+        )
+        return TaskExit(exit_code=task_exit.exit_code, error=failure) if failure else task_exit
 
-    def is_own(self, task: TaskPlan) -> bool:
-        """Whether the task runs in this process."""
-        return self._own_command(task) is not None
+    def runs_in_process(self, task: TaskPlan) -> bool:
+        """Return whether the task runs in this process."""
+        return self._workload_call(task) is not None
 
-    def _run_command(self, task: TaskPlan, variables: Mapping[str, str], directory: Path) -> Ending:
-        own = self._own_command(task)
-        if own is None:
-            words, limit = words_of(task.command_line), task.max_wall_clock_time
+    def _run_command(self, task: TaskPlan, variables: Mapping[str, str], directory: Path) -> TaskExit:
+        call = self._workload_call(task)
+        if call is None:
+            words, limit = split_command_line(task.command_line), task.max_wall_clock_time
             return run_program(words, variables=variables, directory=directory, time_limit=limit)
-        with _at_home(directory, variables):
-            ending = Ending.exited(own())
-        if ending.error is not None and _was_quit(directory):
+        with _task_surroundings(directory, variables):
+            task_exit = TaskExit.exited(call())
+        if task_exit.error is not None and _quit_debugger(directory):
             raise KeyboardInterrupt
-        return ending
+        return task_exit
 
-    def _own_command(self, task: TaskPlan) -> Callable[[], int] | None:
-        """What the task's command line calls in the workload, if it does."""
+    def _workload_call(self, task: TaskPlan) -> Callable[[], int] | None:
+        """Return the workload's function that the command line starts; None for any other command line."""
         line, repository = task.command_line, self._workload.entry_points
         if line == self._workload.command_line("finalize"):
             return partial(run_finalize, repository, os.environ)
@@ -90,15 +94,15 @@ class Node:
         return partial(run_task, repository, found[1], os.environ) if found else None
 
     def _variables(self, plan: JobPlan, task: TaskPlan, root: Path) -> dict[str, str]:
-        told = {}
+        blob_uris = {}
         if plan.reports_need is not None:
-            told[REPORTS_URL_VARIABLE] = self._storage.blob_uri(plan.reports_need, REPORTS_FOLDER)
+            blob_uris[REPORTS_URL_VARIABLE] = self._storage.blob_uri(plan.reports_need, REPORTS_FOLDER)
         if task.manifest_need is not None:
-            told[MANIFEST_URL_VARIABLE] = self._storage.blob_uri(task.manifest_need, MANIFEST_BLOB)
+            blob_uris[MANIFEST_URL_VARIABLE] = self._storage.blob_uri(task.manifest_need, MANIFEST_BLOB)
         python = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
         return {
             **os.environ,
-            "PATH": python,  # so that `python3` is the one that runs this
+            "PATH": python,  # so that `python3` is this interpreter
             "AZ_BATCH_JOB_ID": plan.job_id,
             "AZ_BATCH_TASK_ID": task.id,
             "AZ_BATCH_POOL_ID": plan.job.pool_id,
@@ -107,14 +111,14 @@ class Node:
             "AZ_BATCH_TASK_DIR": str(root),
             "AZ_BATCH_TASK_WORKING_DIR": str(root / "wd"),
             **plan.job.environment,
-            **told,
+            **blob_uris,
             **task.environment,
         }
 
 
 @contextmanager
-def _at_home(directory: Path, variables: Mapping[str, str]) -> Iterator[None]:
-    """Be in the task's directory and environment, and as before at the end, whatever the task has changed."""
+def _task_surroundings(directory: Path, variables: Mapping[str, str]) -> Iterator[None]:
+    """Set the task's directory and environment; at the end restore them and the streams."""
     before, environment = Path.cwd(), dict(os.environ)
     streams = sys.stdin, sys.stdout, sys.stderr
     os.chdir(directory)
@@ -128,11 +132,11 @@ def _at_home(directory: Path, variables: Mapping[str, str]) -> Iterator[None]:
         sys.stdin, sys.stdout, sys.stderr = streams
 
 
-def _was_quit(directory: Path) -> bool:
-    """Whether the task ended because its debugger was quit: nobody wants to see the others then."""
+def _quit_debugger(directory: Path) -> bool:
+    """Return whether the user quit a debugger in the task. The job is then cancelled."""
     path = directory / TASK_ERROR_FILE
     if not path.is_file():
         return False
     report = json.loads(path.read_text(encoding="utf-8"))
-    # From Python 3.14 on, the debugger calls exit() itself.
+    # Since Python 3.14 the debugger calls exit() itself.
     return report["type"] == "BdbQuit" or "in do_quit\n" in report["traceback"]

@@ -1,6 +1,6 @@
-"""Azure Batch's bookkeeping in memory: jobs, their tasks, and which of them may start next.
+"""Keeps Azure Batch jobs in memory: their tasks, the tasks' states, and which task may start next.
 
-Running them is left to whoever asks for the next one.
+It does not run tasks. The caller asks for the next task, runs it, and reports its exit.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Clock
 
 NODE_ID = "local"
-"""What events call the node: this machine."""
+"""The id of this machine in events."""
 
 FAILURE_EXIT_CODE = TaskError(
     type="FailureExitCode",
@@ -30,26 +30,30 @@ TASK_ENDED = TaskError(type="TaskEnded", category="UserError", message="Task Was
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How one run of a task ended: `exit_code` is None if its command never came to an end."""
+class TaskExit:
+    """How one run of a task ended. `exit_code` is None if the command did not start or did not end."""
 
     exit_code: int | None = None
     error: TaskError | None = None
 
     @classmethod
-    def exited(cls, exit_code: int) -> "Ending":
-        """The end of a command by itself."""
+    def exited(cls, exit_code: int) -> "TaskExit":
+        """Return the exit of a command that ended by itself."""
         return cls(exit_code=exit_code, error=FAILURE_EXIT_CODE if exit_code else None)
 
     @property
     def is_retryable(self) -> bool:
-        """Whether Azure Batch runs such a task again: for nothing but a non-zero exit code."""
+        """Return whether Azure Batch may retry the task. It retries only after a non-zero exit code."""
         return self.error is not None and self.error.type == FAILURE_EXIT_CODE.type
 
 
 @dataclass(kw_only=True)
-class Job:
-    """A Batch job. `waiting` are the tasks that are active, in the order they were added."""
+class MemoryJob:
+    """A Batch job.
+
+    `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
+    `active`, `running`, `succeeded` and `failed`.
+    """
 
     plan: JobPlan
     digest: str
@@ -62,7 +66,7 @@ class Job:
     kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, task: TaskPlan, now: datetime) -> None:
-        """Take a task, which waits for its start."""
+        """Add a task in the state `active`."""
         self.tasks[task.id] = task
         self.set(
             TaskSnapshot(
@@ -71,7 +75,7 @@ class Job:
         )
 
     def remove(self, task_id: str) -> None:
-        """Forget a task."""
+        """Remove a task."""
         self.tasks.pop(task_id, None)
         self.waiting.pop(task_id, None)
         snapshot = self.snapshots.pop(task_id, None)
@@ -79,7 +83,7 @@ class Job:
             self.kinds[_kind(snapshot)] -= 1
 
     def set(self, task: TaskSnapshot) -> None:
-        """Put a task into this state."""
+        """Replace the task's snapshot."""
         old = self.snapshots.get(task.task_id)
         if old is not None:
             self.kinds[_kind(old)] -= 1
@@ -91,7 +95,10 @@ class Job:
             self.waiting.pop(task.task_id, None)
 
     def is_ready(self, task: TaskPlan) -> bool:
-        """Whether everything the task waits for has succeeded, or has failed and lets others go on."""
+        """Return whether the task may start.
+
+        It may when each task it depends on has completed, and none has failed in a way that blocks others.
+        """
         for parent in task.depends_on:
             done = self.snapshots.get(parent)
             if done is None or done.state != "completed":
@@ -101,32 +108,32 @@ class Job:
         return True
 
     def end_if_done(self) -> None:
-        """Complete the job with its last task, if it was told to."""
+        """Complete the job if all its tasks have and it was asked to end then."""
         is_done = self.kinds["succeeded"] + self.kinds["failed"] == len(self.snapshots)
         if self.ends_when_done and is_done and self.state == "active":
             self.state, self.terminate_reason = "completed", "AllTasksComplete"
 
 
 class MemoryBatch:
-    """The BatchService port, without nodes: there are no pools, and no task leaves files."""
+    """The BatchService port in memory, without nodes. Every pool exists, and tasks have no files."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.jobs: dict[str, Job] = {}
+        self.jobs: dict[str, MemoryJob] = {}
 
     async def require_pool(self, pool_id: str) -> None:
-        """Any pool will do."""
+        """Accept any pool."""
 
     async def create_job(self, plan: JobPlan, grants: Grants, digest: str) -> None:
-        """Add the job. ServiceConflictError `JobExists` if one of this id is there."""
+        """Add the job. Raises ServiceConflictError `JobExists` if there is a job of this id."""
         if job_key(plan.job_id) in self.jobs:
             raise ServiceConflictError("exists", code="JobExists", status=409)
-        job = self.jobs[job_key(plan.job_id)] = Job(plan=plan, digest=digest)
+        job = self.jobs[job_key(plan.job_id)] = MemoryJob(plan=plan, digest=digest)
         if plan.job_manager_task is not None:
             job.add(plan.job_manager_task, self._clock.now())
 
     async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], grants: Grants) -> None:
-        """Add tasks. Tasks that exist already are kept."""
+        """Add tasks. Tasks that exist already stay as they are."""
         job = self._job(plan.job_id)
         if job.state != "active":
             raise ServiceConflictError("over", code="JobCompleted", status=409)
@@ -135,22 +142,22 @@ class MemoryBatch:
                 job.add(task, self._clock.now())
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
-        """Take a task out of the job, if it is there."""
+        """Remove a task from the job. Does nothing if there is no such task."""
         self._job(job_id).remove(task_id)
 
     async def terminate_when_done(self, job_id: str) -> None:
-        """Let the job complete when all its tasks have."""
+        """Complete the job as soon as all its tasks have completed."""
         job = self._job(job_id)
         job.ends_when_done = True
         job.end_if_done()
 
     async def get_job(self, job_id: str) -> BatchJob:
-        """The job. ServiceNotFoundError if it is not there."""
+        """Return the job. Raises ServiceNotFoundError if there is none."""
         job = self._job(job_id)
         return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
 
     async def task_counts(self, job_id: str) -> TaskCounts:
-        """The tasks' counts, without any lag."""
+        """Return the tasks' counts. Unlike Azure's, they are always up to date."""
         kinds = self._job(job_id).kinds
         return TaskCounts(
             active=kinds["active"],
@@ -163,7 +170,7 @@ class MemoryBatch:
     async def list_tasks(
         self, job_id: str, *, since: datetime | None = None, state: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
-        """The job's tasks in order of id; only those that changed at `since` or later, or are in `state`."""
+        """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`."""
         found = [
             task
             for task in self._job(job_id).snapshots.values()
@@ -173,28 +180,28 @@ class MemoryBatch:
             yield task
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
-        """One task. ServiceNotFoundError if it is not there."""
+        """Return one task. Raises ServiceNotFoundError if there is none."""
         found = self._job(job_id).snapshots.get(task_id)
         if found is None:
             raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
         return found
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """The last `max_bytes` of a task's file: none."""
+        """Return no bytes, because tasks have no files here."""
         return b""
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
-        """End the job and what runs of it. Nothing happens if it has ended or is not there."""
+        """End the job and its running tasks. Does nothing if the job has ended or does not exist."""
         job = self.jobs.get(job_key(job_id))
         if job is None or job.state == "completed":
             return
         for task in list(job.snapshots.values()):
             if task.state == "running":
-                self.end(job_id, task.task_id, Ending(error=TASK_ENDED))
+                self.record_exit(job_id, task.task_id, TaskExit(error=TASK_ENDED))
         job.state, job.terminate_reason = "completed", reason
 
-    def start_next(self, job_id: str) -> TaskPlan | None:
-        """The next task that may start, which is running from now on; None if there is none."""
+    def start_next_task(self, job_id: str) -> TaskPlan | None:
+        """Mark the next task that may start as running and return it. Return None if no task may start."""
         job = self.jobs.get(job_key(job_id))
         if job is None or job.state != "active":
             return None
@@ -204,11 +211,14 @@ class MemoryBatch:
             self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
         return task
 
-    def end(self, job_id: str, task_id: str, ending: Ending) -> bool:
-        """The running task has ended so: it is completed, or active again, to be retried; whether it is."""
+    def record_exit(self, job_id: str, task_id: str, task_exit: TaskExit) -> bool:
+        """Record how a running task ended. Return True if it is active again, to be retried.
+
+        Otherwise the task is completed, and its exit conditions may end or disable the job.
+        """
         job = self._job(job_id)
         task, limit = job.snapshots[task_id], job.tasks[task_id].max_task_retry_count
-        if ending.is_retryable and (limit < 0 or task.retry_count < limit):
+        if task_exit.is_retryable and (limit < 0 or task.retry_count < limit):
             self._change(job, task_id, state="active", start_time=None, retry_count=task.retry_count + 1)
             return True
         self._change(
@@ -216,30 +226,30 @@ class MemoryBatch:
             task_id,
             state="completed",
             end_time=self._clock.now(),
-            result="failure" if ending.error else "success",
-            exit_code=ending.exit_code,
-            error=ending.error,
+            result="failure" if task_exit.error else "success",
+            exit_code=task_exit.exit_code,
+            error=task_exit.error,
         )
-        self._act(job, task_id, ending)
+        self._apply_job_action(job, task_id, task_exit)
         job.end_if_done()
         return False
 
-    def _act(self, job: Job, task_id: str, ending: Ending) -> None:
-        """Do with the job what the task's exit conditions say."""
+    def _apply_job_action(self, job: MemoryJob, task_id: str, task_exit: TaskExit) -> None:
+        """Terminate or disable the job if the task's exit conditions say so."""
         conditions = job.tasks[task_id].exit_conditions
-        if ending.error is None or conditions is None or job.state != "active":
+        if task_exit.error is None or conditions is None or job.state != "active":
             return
-        action = conditions.options_for(ending.exit_code).job_action
+        action = conditions.options_for(task_exit.exit_code).job_action
         if action == "terminate":
             job.state, job.terminate_reason = "completed", "TaskFailed"
         elif action == "disable":
             job.state = "disabled"
 
-    def _change(self, job: Job, task_id: str, **changes: object) -> None:
+    def _change(self, job: MemoryJob, task_id: str, **changes: object) -> None:
         now = self._clock.now()
         job.set(msgspec.structs.replace(job.snapshots[task_id], state_transition_time=now, **changes))
 
-    def _job(self, job_id: str) -> Job:
+    def _job(self, job_id: str) -> MemoryJob:
         job = self.jobs.get(job_key(job_id))
         if job is None:
             raise ServiceNotFoundError("no such job", code="JobNotFound", status=404)
@@ -247,7 +257,7 @@ class MemoryBatch:
 
 
 def _kind(task: TaskSnapshot) -> str:
-    """What the task counts as."""
+    """Return what the task is counted as."""
     if task.state == "completed":
         return "succeeded" if task.has_succeeded else "failed"
     return "running" if task.state == "preparing" else task.state

@@ -1,6 +1,6 @@
-"""Ports in memory, for a batchmgr that lives no longer than its process: records, events, queues, signals.
+"""Ports in memory: the job store, the event log, the job queue and the finalize signal.
 
-Each passes the contract suite that its adapter for Azure passes.
+Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -28,50 +28,50 @@ class MemoryJobStore:
         self._version = 0
 
     async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless there is one; the one that is stored."""
+        """Store the request unless one is stored. Return the stored request."""
         return self.requests.setdefault(job_key(job_id), msgspec.structs.replace(message, job_id=job_id))
 
     async def load_request(self, job_id: str) -> JobMessage:
-        """The stored request. JobNotFoundError."""
+        """Return the stored request. Raises JobNotFoundError."""
         if job_key(job_id) not in self.requests:
             raise JobNotFoundError(job_id)
         return self.requests[job_key(job_id)]
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
-        """Keep the job's tasks unless they are kept; those kept."""
+        """Store the job's tasks unless some are stored. Return the stored tasks."""
         return self.tasks.setdefault(job_key(job_id), body)
 
     async def load_tasks(self, job_id: str) -> bytes | None:
-        """The tasks that were kept; None while there are none."""
+        """Return the stored tasks, or None if none are stored."""
         return self.tasks.get(job_key(job_id))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Store a record unless there is one, and mark the job active; the one that is stored."""
+        """Store a record unless one is stored, and mark the job active. Return the stored record."""
         if job_key(record.job_id) not in self.records:
             self.active.add(job_key(record.job_id))
             self._store(record)
         return self.records[job_key(record.job_id)]
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
-        """The record. JobNotFoundError."""
+        """Return the record. Raises JobNotFoundError."""
         if job_key(job_id) not in self.records:
             raise JobNotFoundError(job_id)
         return self.records[job_key(job_id)]
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
-        """Store a changed record. RecordChangedError if it was changed since `etag`."""
+        """Store a changed record. Raises RecordChangedError if it has changed since `etag`."""
         if self.records[job_key(record.job_id)].etag != etag:
             raise RecordChangedError("changed")
         return self._store(record)
 
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """A page of records in order of id, and the token of the next page, empty at the end."""
+        """Return a page of records in order of id, and the token of the next page, or "" on the last page."""
         keys = [key for key in sorted(self.records) if key > after]
         page = [self.records[key].value for key in keys[:limit]]
         return page, keys[limit - 1] if len(keys) > limit else ""
 
     async def active_ids(self) -> AsyncIterator[str]:
-        """Ids of jobs whose last step is not done."""
+        """Yield the ids of the jobs whose last step is not done."""
         for key in sorted(self.active):
             yield key
 
@@ -87,13 +87,16 @@ class MemoryJobStore:
 
 
 class MemoryEventLog:
-    """The EventLog port: each job's events in a list; the offset is their number."""
+    """The EventLog port: each job's events in a list. The offset is the number of events."""
 
     def __init__(self) -> None:
         self.logs: dict[str, list[Event]] = {}
 
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Add events, numbered, unless the log holds them behind `offset`; they, and the log's end."""
+        """Number the events and add those that the log does not hold behind `offset`.
+
+        Return the events with their numbers, and the end of the log.
+        """
         log = self.logs.setdefault(job_key(job_id), [])
         known = {event.id: event for event in log[offset:]}
         for event in events:
@@ -103,12 +106,12 @@ class MemoryEventLog:
         return [known[event.id] for event in events], len(log)
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Events with a sequence above `after`, oldest first."""
+        """Return the events with a sequence number above `after`, oldest first."""
         return self.logs.get(job_key(job_id), [])[after : after + limit]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedMessage:
     """A message on one of batchmgr's queues."""
 
     queue: str
@@ -117,24 +120,24 @@ class Waiting:
 
 
 class MemoryJobQueue:
-    """The JobQueue port: messages stay until they are taken off after their handling."""
+    """The JobQueue port: messages in a list. The handler of a message removes it."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.messages: list[Waiting] = []
+        self.messages: list[QueuedMessage] = []
         self.poison: list[bytes] = []
         self.buried: list[str] = []
 
     async def request_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have a stored job submitted, after `delay`."""
-        self.messages.append(Waiting("submit", job_id, self._clock.now() + delay))
+        """Enqueue a stored job for submission after `delay`."""
+        self.messages.append(QueuedMessage("submit", job_id, self._clock.now() + delay))
 
     async def request_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have a finished job's callback delivered, after `delay`."""
-        self.messages.append(Waiting("callback", job_id, self._clock.now() + delay))
+        """Enqueue a finished job's callback for delivery after `delay`."""
+        self.messages.append(QueuedMessage("callback", job_id, self._clock.now() + delay))
 
     async def keep_poison(self, body: bytes) -> None:
-        """Keep a job request that can't be read, as it came."""
+        """Keep the body of a job request that cannot be read."""
         self.poison.append(body)
 
     async def bury_callback(self, job_id: str) -> None:

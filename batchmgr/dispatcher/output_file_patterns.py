@@ -1,7 +1,8 @@
-"""The patterns that name a task's output files, as Azure Batch reads them.
+"""Finds the files that an output file pattern matches, by Azure Batch's rules.
 
-`*` and `?` match within a name, `[abc]` and `[!abc]` one character, `**` any number of directories. A name
-that begins with a dot is matched only by a pattern that begins with one. `$NAME` is a variable of the task.
+`*` and `?` match within one name, `[abc]` and `[!abc]` match one character, and `**` matches any number of
+directories. Only a pattern that begins with a dot matches a name that begins with one. `$NAME` is replaced by
+the task's environment variable of that name.
 """
 
 import os
@@ -12,12 +13,12 @@ from string import Template
 
 
 def has_wildcards(pattern: str) -> bool:
-    """Whether a pattern may name several files."""
+    """Return whether the pattern can match more than one file."""
     return any(letter in pattern for letter in "*?[")
 
 
-def find(pattern: str, directory: Path, variables: Mapping[str, str]) -> dict[str, Path]:
-    """The files that a pattern names, each by its path from where the pattern's wildcards begin."""
+def find_files(pattern: str, directory: Path, variables: Mapping[str, str]) -> dict[str, Path]:
+    """Return the files that the pattern matches, by their path below the pattern's part without wildcards."""
     expanded = Template(pattern).safe_substitute(variables)
     base = Path("/") if expanded.startswith("/") else directory
     segments = [part for part in expanded.split("/") if part not in ("", ".")]
@@ -28,7 +29,7 @@ def find(pattern: str, directory: Path, variables: Mapping[str, str]) -> dict[st
 
 
 def _names(base: Path, segments: Sequence[str]) -> Iterator[str]:
-    """The paths of the files below `base`, no deeper than the pattern goes."""
+    """Yield the paths of the files below `base`, no deeper than the pattern reaches."""
     depth = None if "**" in segments else len(segments)
     for folder, folders, files in os.walk(base):
         place = Path(folder).relative_to(base)
@@ -44,7 +45,7 @@ def _matches(names: Sequence[str], segments: Sequence[str]) -> bool:
     (name, *names_left), (segment, *segments_left) = names, segments
     is_hidden = name.startswith(".") and not segment.startswith(".")
     if segment == "**":
-        # As the last segment it stands for all files, at any depth.
+        # As the last segment, `**` matches all files at any depth.
         if _matches(names, segments_left or ["*"]):
             return True
         return not is_hidden and _matches(names_left, segments)

@@ -1,4 +1,4 @@
-"""A local run: the ports of a job that runs here, and the job from its plan to its outcome."""
+"""Runs a job on this machine: connects the local ports and dispatches the job."""
 
 import asyncio
 import os
@@ -13,17 +13,17 @@ import msgspec
 
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.system_clock import SystemClock
-from batchmgr.dispatcher.check_input_blobs import require_inputs
+from batchmgr.dispatcher.check_input_blobs import check_input_blobs
 from batchmgr.dispatcher.dispatch import dispatch
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
-from batchmgr.dispatcher.local_batch import NodeBatch
-from batchmgr.dispatcher.local_node import Node
+from batchmgr.dispatcher.local_batch import LocalBatch
+from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_ports import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.single_workload_registry import SoleWorkload
-from batchmgr.dispatcher.terminal_output import Terminal
+from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
+from batchmgr.dispatcher.terminal_output import TerminalOutput
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
@@ -35,36 +35,36 @@ from batchmgr.wire.job_rules import check_job
 from batchmgr.workload.workload_base import WorkloadBase
 
 POOL_ID = "local"
-"""The pool of jobs that name none."""
+"""The pool of a job that names none."""
 
 
-def run_job(
+def run_local_job(
     workload: WorkloadBase,
     message: JobMessage,
     directory: RunDirectory,
     inputs: Path,
-    terminal: Terminal,
+    terminal: TerminalOutput,
     clock: Clock | None = None,
 ) -> JobRecord:
-    """Run the job of this message, which has an id, in `directory`; its record at the end.
+    """Run the job of this message in `directory`, and return its record at the end.
 
-    `inputs` is the folder of the blobs that are there already. Both paths are absolute, for tasks have
-    directories of their own. Nothing is touched before the job is known to be good: InvalidJobError,
-    LocalRunError.
+    The message must have a job id. `inputs` is the folder of the blobs that exist already. Both paths must be
+    absolute, because each task has its own working directory. The job is checked before anything is written.
+    Raises InvalidJobError or LocalRunError.
     """
     check_job(message)
-    clock, workloads = clock or SystemClock(), SoleWorkload(workload)
+    clock, workloads = clock or SystemClock(), SingleWorkloadRegistry(workload)
     storage = FolderStorage(directory.storage, inputs)
     plan = plan_job(message.job_id, message, workloads=workloads, default_pool_id=POOL_ID)
-    require_inputs(plan, storage)
+    check_input_blobs(plan, storage)
     with (
         asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
         _callback_sender(runner, message.call_back_uri) as callbacks,
-        directory.begun(message.job_id, inputs) as is_again,
+        directory.prepared(message.job_id, inputs) as is_again,
     ):
         terminal.begin(message.job_id, directory, is_again=is_again)
-        node, batch = Node(directory, storage, workload), NodeBatch(clock, directory)
-        _tell_limits(plan, node, terminal)
+        node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
+        _print_limits(plan, node, terminal)
         ports = Ports(
             clock=clock,
             batch=batch,
@@ -89,7 +89,10 @@ def run_job(
 
 @contextmanager
 def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackSender]:
-    """A sender to the one host that was named: whoever names it allows it. InvalidJobError, SettingsError."""
+    """Yield a sender that may call the host of `uri`, and no other.
+
+    The user who names a host allows it. Raises InvalidJobError or SettingsError.
+    """
 
     async def opened() -> aiohttp.ClientSession:
         return aiohttp.ClientSession()
@@ -106,11 +109,11 @@ def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackS
         runner.run(session.close())
 
 
-def _tell_limits(plan: JobPlan, node: Node, terminal: Terminal) -> None:
-    """Say what of the plan means nothing here."""
+def _print_limits(plan: JobPlan, node: LocalNode, terminal: TerminalOutput) -> None:
+    """Print which parts of the plan have no effect in a local run."""
     tasks = plan.all_tasks
-    if any(task.max_wall_clock_time is not None and node.is_own(task) for task in tasks):
-        terminal.note("Time limits hold on nodes: here, the workload's own tasks run as long as they like.")
+    if any(task.max_wall_clock_time is not None and node.runs_in_process(task) for task in tasks):
+        terminal.note("Time limits do not apply to the workload's own tasks in a local run.")
     ignored = {
         "the job's time limit": plan.job.max_wall_clock_time,
         "the job preparation task": plan.job.job_preparation_task,
@@ -122,4 +125,4 @@ def _tell_limits(plan: JobPlan, node: Node, terminal: Terminal) -> None:
     }
     given = [name for name, is_given in ignored.items() if is_given]
     if given:
-        terminal.note(f"Left out here, where there are no nodes: {', '.join(given)}.")
+        terminal.note(f"Not used in a local run, which has no nodes: {', '.join(given)}.")

@@ -1,4 +1,4 @@
-"""Command lines that are not the workload's own tasks: started without a shell, as Azure Batch does."""
+"""Runs command lines that are not tasks of the workload. As in Azure Batch, they run without a shell."""
 
 import os
 import shlex
@@ -13,16 +13,16 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from batchmgr.dispatcher.memory_batch import Ending
+from batchmgr.dispatcher.memory_batch import TaskExit
 from batchmgr.model.batch_snapshots import TaskError
 
 _KILLED = 137
-_LAST_WORDS_S = 1.0
-"""How long the output of a program that has ended is waited for: another may hold its end of the pipe."""
+_DRAIN_S = 1.0
+"""How long to read the output of a program that has ended. Another process may still hold its pipe open."""
 
 
-def words_of(command_line: str) -> list[str]:
-    """The program and its arguments; none if they can't be told."""
+def split_command_line(command_line: str) -> list[str]:
+    """Return the program and its arguments, or an empty list if the quoting is wrong."""
     try:
         return shlex.split(command_line)
     except ValueError:
@@ -31,11 +31,11 @@ def words_of(command_line: str) -> list[str]:
 
 def run_program(
     words: Sequence[str], *, variables: Mapping[str, str], directory: Path, time_limit: timedelta | None
-) -> Ending:
-    """Run a program to its end, or to its time limit; what it writes goes to `sys.stdout` and `sys.stderr`.
+) -> TaskExit:
+    """Run a program until it ends or its time limit passes. Its output goes to `sys.stdout` and `sys.stderr`.
 
-    A program with a slash in its name is looked for in `directory`, any other on the PATH of the task. What
-    it leaves behind in its process group is killed.
+    A program with a slash in its name is found in `directory`, any other on the task's PATH. When it has
+    ended, the processes that it left in its process group are killed.
     """
     if not words:
         return _not_started("CommandLaunchFailed", "Failed to launch the specified command line")
@@ -57,10 +57,10 @@ def run_program(
     except OSError as error:
         reason = f"Failed to launch the specified command line (Message: {error})"
         return _not_started("CommandLaunchFailed", reason)
-    return _followed(process, time_limit)
+    return _wait(process, time_limit)
 
 
-def _followed(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) -> Ending:
+def _wait(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) -> TaskExit:
     pairs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     pumps = [Thread(target=_pump, args=pair, daemon=True) for pair in pairs]
     for pump in pumps:
@@ -70,16 +70,16 @@ def _followed(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) 
     except subprocess.TimeoutExpired:
         message = "The task ran longer than its maxWallClockTime and was ended"
         error = TaskError(type="TaskEnded", category="UserError", message=message)
-        return Ending(exit_code=_KILLED, error=error)
+        return TaskExit(exit_code=_KILLED, error=error)
     finally:
         _kill_group(process)
         for pump in pumps:
-            pump.join(_LAST_WORDS_S)
-    return Ending.exited(code if code >= 0 else 128 - code)
+            pump.join(_DRAIN_S)
+    return TaskExit.exited(code if code >= 0 else 128 - code)
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
-    if not hasattr(os, "killpg"):  # Windows has no such groups
+    if not hasattr(os, "killpg"):  # Windows has no process groups
         process.kill()
     else:
         with suppress(ProcessLookupError):
@@ -88,7 +88,7 @@ def _kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _pump(pipe: IO[bytes], stream: Any) -> None:
-    """Pass on what comes, as it comes."""
+    """Copy the pipe to the stream as data arrives."""
     buffer = getattr(stream, "buffer", None)
     with pipe:
         while data := os.read(pipe.fileno(), 64 * 1024):
@@ -99,5 +99,5 @@ def _pump(pipe: IO[bytes], stream: Any) -> None:
                 stream.write(data.decode(errors="replace"))
 
 
-def _not_started(code: str, message: str) -> Ending:
-    return Ending(error=TaskError(type=code, category="UserError", message=message))
+def _not_started(code: str, message: str) -> TaskExit:
+    return TaskExit(error=TaskError(type=code, category="UserError", message=message))

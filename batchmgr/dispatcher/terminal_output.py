@@ -1,4 +1,4 @@
-"""What a local run tells its user: a line an event, and how the job ended."""
+"""Prints the progress of a local run: one line per event, and the job's outcome at the end."""
 
 import time
 from collections.abc import Sequence
@@ -13,53 +13,53 @@ from batchmgr.model.job_record import CallbackState, CallbackStatus, JobRecord
 from batchmgr.model.job_states import JobState
 
 _WORDS = {
-    "job.queued": "The job is accepted.",
-    "job.submitting": "Its tasks are planned.",
-    "job.running": "The job runs.",
-    "job.finalizing": "The tasks are over; the outcome is being decided.",
-    "task.running": "runs",
-    "task.succeeded": "has succeeded",
-    "task.failed": "has failed",
-    "task.retried": "runs again",
-    "task.result": "has published a result",
+    "job.queued": "The job was accepted.",
+    "job.submitting": "The job's tasks are being submitted.",
+    "job.running": "The job is running.",
+    "job.finalizing": "The tasks have ended. The outcome is being decided.",
+    "task.running": "is running",
+    "task.succeeded": "succeeded",
+    "task.failed": "failed",
+    "task.retried": "is retried",
+    "task.result": "published a result",
 }
 _ENDS = {
     JobState.SUCCEEDED: "succeeded",
     JobState.FAILED: "failed",
-    JobState.PARTIAL: "succeeded only in part",
+    JobState.PARTIAL: "succeeded in part",
     JobState.CANCELLED: "was cancelled",
-    JobState.TIMED_OUT: "took too long",
+    JobState.TIMED_OUT: "exceeded its time limit",
     JobState.REJECTED: "was rejected",
 }
 
 
-class Terminal:
-    """The EventSink port on a stream for people."""
+class TerminalOutput:
+    """The EventSink port: prints events to a stream, for people to read."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._started = time.monotonic()
         self._here = Path.cwd()
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Write a line for each event, once."""
+        """Print one line per event. A repeated event is not printed again."""
         for event in events:
-            if event.id not in self._told:
-                self._told.add(event.id)
+            if event.id not in self._printed:
+                self._printed.add(event.id)
                 self._write(f"{time.monotonic() - self._started:7.1f} s  {_line(event)}")
 
     def begin(self, job_id: str, directory: RunDirectory, *, is_again: bool) -> None:
-        """Tell what is run, and where."""
-        again = "; the earlier run that was there is gone" if is_again else ""
-        self._write(f"Job {job_id}, in {self._shown(directory.root)}{again}")
+        """Print which job runs, and in which directory."""
+        again = "; the files of the earlier run there were removed" if is_again else ""
+        self._write(f"MemoryJob {job_id}, in {self._shown(directory.root)}{again}")
 
     def note(self, text: str) -> None:
-        """Write a line that is no event."""
+        """Print a line that is not an event."""
         self._write(f"           {text}")
 
     def end(self, record: JobRecord, directory: RunDirectory) -> None:
-        """Tell how the job ended, and where to look."""
+        """Print how the job ended, and where its files are."""
         reason = f": {record.error.message}" if record.error else "."
         self._write(f"\nThe job {_ENDS[record.state]}{reason}")
         for task in record.failed_tasks:
@@ -83,7 +83,7 @@ def _line(event: Event) -> str:
     name = event.type.removeprefix("batchmgr.")
     data: dict[str, Any] = event.data
     if name == "job.progress":
-        return f"{data['counts']['completed']} of {data['total']} tasks are over."
+        return f"{data['counts']['completed']} of {data['total']} tasks have ended."
     words = _WORDS.get(name, name)
     if name == "task.progress":
         words = f"is at {data['fraction']:.0%}"
@@ -91,12 +91,12 @@ def _line(event: Event) -> str:
         end = _ENDS.get(data.get("state", ""))
         return f"The job {end}." if end else words
     title = f" ({data['displayName']})" if "displayName" in data else ""
-    told = data["error"]["message"] if "error" in data else data.get("message", "")
-    reason = f": {told}" if told else "."
+    message = data["error"]["message"] if "error" in data else data.get("message", "")
+    reason = f": {message}" if message else "."
     return f"Task {data['taskId']}{title} {words}{reason}"
 
 
 def _callback_line(status: CallbackStatus) -> str:
     if status.state is CallbackState.DELIVERED:
         return "The callback was delivered."
-    return f"The callback was not delivered: {status.last_error or 'it was given up'}"
+    return f"The callback was not delivered: {status.last_error or 'there are no more attempts'}"

@@ -21,9 +21,9 @@ from azure.mgmt.batch.models import ApplicationPackage
 from azure.storage.blob.aio import BlobClient
 
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.package_identity import PackageIdentity
-from batchmgr.packaging.publish_package import PackageRecord, Stored
+from batchmgr.packaging.publish_package import NoDigest, PackageRecord
 
 DIGEST = "batchmgr_sha256"
 """The blob's metadata that tells its SHA-256, so that nobody has to download it to compare."""
@@ -109,16 +109,16 @@ class AzureBatchAccount:
                 return False
         return True
 
-    async def stored_digest(self, storage_url: str) -> str | Stored:
+    async def stored_digest(self, storage_url: str) -> str | NoDigest:
         """The SHA-256 of the content that is stored, in hexadecimal."""
         async with self._blob(storage_url) as blob:
             with service_errors("Storage"):
                 try:
                     found = await _properties(blob)
                 except ResourceNotFoundError:
-                    return Stored.NOTHING
+                    return NoDigest.NO_CONTENT
                 if found is None:
-                    return Stored.UNREADABLE
+                    return NoDigest.UNREADABLE
                 return found.metadata.get(DIGEST) or await _downloaded_digest(blob)
 
     async def activate(self, identity: PackageIdentity) -> None:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.node_part import node_part
 from batchmgr.packaging.package_identity import MANIFEST, PackageIdentity
 from batchmgr.packaging.read_project import WorkloadProject

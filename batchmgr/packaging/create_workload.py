@@ -8,7 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 
 TEMPLATE_NAME = "my_workload"
 """What the workload is called in the template: a package that works as it is, but for its name."""
@@ -17,7 +17,7 @@ MAX_NAME = 64
 """As long as the id of an application may be in Azure Batch."""
 
 
-def start_workload(name: str, parent: Path) -> Path:
+def create_workload(name: str, parent: Path) -> Path:
     """Write a workload package called `name` into a new directory of that name, and return the directory.
 
     Raises `PackageError` for a name that cannot be a package's, and for a directory that is there already.

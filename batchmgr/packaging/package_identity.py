@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.semver import check_semver
 
 MANIFEST = "batchmgr-package.json"

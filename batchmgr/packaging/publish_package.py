@@ -6,15 +6,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from batchmgr.errors import PackageError
 from batchmgr.packaging.build_package import file_digest
-from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.package_identity import PackageIdentity, read_identity
 
 
-class Stored(Enum):
+class NoDigest(Enum):
     """What is stored where an upload should go."""
 
-    NOTHING = "nothing"
+    NO_CONTENT = "no content"
     UNREADABLE = "unreadable"
 
 
@@ -44,7 +44,7 @@ class BatchAccount(Protocol):
     async def upload(self, storage_url: str, archive: Path, sha256: str) -> bool:
         """Store the content; False, and nothing is changed, when there is content already."""
 
-    async def stored_digest(self, storage_url: str) -> str | Stored:
+    async def stored_digest(self, storage_url: str) -> str | NoDigest:
         """The SHA-256 of the content that is stored, in hexadecimal."""
 
     async def activate(self, identity: PackageIdentity) -> None:
@@ -57,7 +57,7 @@ class BatchAccount(Protocol):
         """Make the version the application's default."""
 
 
-async def publish(
+async def publish_package(
     account: BatchAccount, archive: Path, *, as_default: bool, report: Callable[[str], None]
 ) -> None:
     """Make the application package in this zip file a version that nodes can have.
@@ -89,11 +89,11 @@ async def _store(
         report(f"uploaded {archive}, sha256 {sha256}")
         return
     stored = await account.stored_digest(package.storage_url)
-    if stored is Stored.NOTHING:
+    if stored is NoDigest.NO_CONTENT:
         raise PackageError(
             f"{name} is active, but its content is gone from the storage account; raise the version"
         )
-    if stored is Stored.UNREADABLE:
+    if stored is NoDigest.UNREADABLE:
         raise PackageError(
             f"{name} is there, and Azure does not let its content be read, so nobody can say whether it is "
             "the same; raise the version"

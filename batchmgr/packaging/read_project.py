@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.package_identity import PackageIdentity
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")

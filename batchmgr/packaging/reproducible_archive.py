@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 """The first time that a zip file can tell."""

@@ -2,7 +2,7 @@
 
 import re
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 
 _NUMBER = r"(?:0|[1-9]\d*)"
 _PRE_RELEASE = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.reproducible_archive import files_below
 
 _INSTALLER_NOTES = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.devstack.child_processes import Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcesses
+from batchmgr.errors import StackError
 from tests.devstack.liveness import is_alive, until
 from tests.devstack.shell import Shell
 
@@ -64,7 +64,7 @@ async def test_a_child_that_ignores_sigterm_is_killed(shell: Shell) -> None:
 
 
 async def test_children_are_stopped_in_reverse_order(
-    processes: Processes, shell: Shell, tmp_path: Path
+    processes: ChildProcesses, shell: Shell, tmp_path: Path
 ) -> None:
     script = "trap 'echo {0} >> order; exit' TERM; echo ready; while true; do sleep 0.01; done"
     for name in ("storage", "batch", "host"):
@@ -75,22 +75,22 @@ async def test_children_are_stopped_in_reverse_order(
 
 
 async def test_a_child_that_ends_by_itself_is_reported_with_its_log(
-    processes: Processes, shell: Shell
+    processes: ChildProcesses, shell: Shell
 ) -> None:
     await shell.start("sleep 60", name="steady")
     child = await shell.start("echo out of memory >&2; sleep 60", name="greedy")
     await until(lambda: child.log_tail() == "out of memory")
-    processes.raise_if_gone()
+    processes.raise_if_ended()
     os.kill(child.pid, signal.SIGKILL)
     await child.wait()
     with pytest.raises(StackError, match=r"greedy ended unexpectedly by SIGKILL.*\nout of memory"):
-        processes.raise_if_gone()
+        processes.raise_if_ended()
 
 
 async def test_a_child_that_was_killed_on_purpose_is_no_failure(shell: Shell) -> None:
     child = await shell.start("sleep 60")
     await child.kill()
-    child.raise_if_gone()
+    child.raise_if_ended()
     assert not child.is_running
 
 
@@ -104,10 +104,10 @@ async def test_the_log_tail_falls_back_to_standard_output(shell: Shell) -> None:
 async def test_children_die_with_a_parent_that_is_killed(shell: Shell) -> None:
     script = (
         "import asyncio, os, pathlib\n"
-        "from batchmgr.devstack.child_processes import Processes\n"
+        "from batchmgr.devstack.child_processes import ChildProcesses\n"
         "async def main():\n"
         "    here = pathlib.Path.cwd()\n"
-        "    processes, command = Processes(here), ['sleep', '60']\n"
+        "    processes, command = ChildProcesses(here), ['sleep', '60']\n"
         "    child = await processes.start('c', command, environment=os.environ, directory=here)\n"
         "    print('pid', child.pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"

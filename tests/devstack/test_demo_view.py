@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
-from batchmgr.cli.demo.callback_listener import listening
+from batchmgr.cli.demo.callback_listener import callback_listener
 from batchmgr.cli.demo.job_progress import JobProgress
 from batchmgr.cli.demo.live_view import DemoView
 from batchmgr.cli.demo.print_outcome import print_callback, print_results
@@ -90,7 +90,7 @@ def test_results_show_the_commonest_kmers_first_and_where_the_plot_is(tmp_path: 
 
 
 async def test_the_listener_gives_the_first_callback_and_answers_repeats() -> None:
-    async with listening() as listener, aiohttp.ClientSession() as session:
+    async with callback_listener() as listener, aiohttp.ClientSession() as session:
         for body in ({"StatusCode": "200"}, {"StatusCode": "500"}):
             async with session.post(listener.uri, json=body) as answer:
                 assert answer.status == 200
@@ -98,7 +98,7 @@ async def test_the_listener_gives_the_first_callback_and_answers_repeats() -> No
 
 
 async def test_the_listener_refuses_what_is_no_json() -> None:
-    async with listening() as listener, aiohttp.ClientSession() as session:
+    async with callback_listener() as listener, aiohttp.ClientSession() as session:
         async with session.post(listener.uri, data=b"hello") as answer:
             assert answer.status == 400
         assert not listener.received.done()

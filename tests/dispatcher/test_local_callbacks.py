@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.run_local_job import run_job
-from batchmgr.dispatcher.terminal_output import Terminal
+from batchmgr.dispatcher.run_local_job import run_local_job
+from batchmgr.dispatcher.terminal_output import TerminalOutput
 from batchmgr.model.job_record import JobRecord
 from batchmgr.wire.job_message import decode_job
 from tests.dispatcher.conftest import Local
@@ -57,7 +57,9 @@ def receiver() -> Iterator[Receiver]:
 def run(tmp_path: Path, uri: str, out: StringIO) -> JobRecord:
     message = decode_job(json.dumps(job("calls", task("1"), callBackUri=uri)).encode())
     directory = RunDirectory(tmp_path / "run")
-    return run_job(LettersWorkload(), message, directory, tmp_path / "in", Terminal(out), FakeClock())
+    return run_local_job(
+        LettersWorkload(), message, directory, tmp_path / "in", TerminalOutput(out), FakeClock()
+    )
 
 
 def test_the_callback_is_the_body_that_is_kept(local: Local, receiver: Receiver) -> None:

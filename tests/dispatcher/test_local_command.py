@@ -88,14 +88,17 @@ def test_a_blob_that_a_task_should_have_left_fails_the_task_that_needs_it(local:
     assert run.code == 1
     [failed] = run.outcome["failedTasks"]
     assert failed["error"]["type"] == "BlobNotFound"
-    assert failed["error"]["message"] == "job-letters/a is not in storage: no task has left it"
+    assert failed["error"]["message"] == "job-letters/a is not in storage: no task has written it"
 
 
 def test_a_second_run_begins_afresh_and_says_so(local: Local) -> None:
     first = local({"does": "write", "files": {"old.txt": "old"}, "out": {"old.txt": ["old"]}})
     assert first.blob("old") == "old"
     second = local({})
-    assert "Job letters, in batchmgr-local/letters; the earlier run that was there is gone" in second.out
+    assert (
+        "Job letters, in batchmgr-local/letters; the files of the earlier run there were removed"
+        in second.out
+    )
     assert not (second.directory / "storage" / "job-letters" / "old").exists()
     assert second.types[0] == "job.queued"
     assert second.types.count("job.queued") == 1
@@ -110,16 +113,16 @@ def test_a_directory_of_other_things_is_not_touched(local: Local, tmp_path: Path
     (tmp_path / "mine" / "tasks").mkdir(parents=True)
     run = local({}, args=("--directory", "mine"))
     assert run.code == 2
-    assert "mine holds other things than a run; choose another --directory" in run.err
+    assert "mine holds other files than those of a run; choose an empty directory with --directory" in run.err
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["tasks"]
 
 
 def test_a_run_that_goes_on_is_not_disturbed(local: Local, tmp_path: Path) -> None:
     local({})
-    with RunDirectory(tmp_path / "batchmgr-local" / "letters").begun("letters", tmp_path / "inputs"):
+    with RunDirectory(tmp_path / "batchmgr-local" / "letters").prepared("letters", tmp_path / "inputs"):
         run = local({})
     assert run.code == 2
-    assert "another run goes on in" in run.err
+    assert "another run is using" in run.err
     assert local({}).code == 0
 
 

@@ -125,7 +125,7 @@ def outcome(package: Path) -> dict[str, Any]:
 
 def test_a_breakpoint_in_a_task_stops_in_the_users_terminal(package: Path) -> None:
     with terminal(package, tasks=["stop"]) as screen:
-        screen.expect("Task 1 (StopTask) runs.")
+        screen.expect("Task 1 (StopTask) is running.")
         screen.expect("(Pdb) ")
         screen.type("p word, self.context.task_id")
         screen.expect("('alpha', '1')")
@@ -144,7 +144,7 @@ def test_a_breakpoint_in_create_job_stops_once(package: Path) -> None:
         screen.type("self.inputs['tasks'].append('stop')")
         screen.expect("(Pdb) ")
         screen.type("continue")
-        screen.expect("Task 1 (StopTask) runs.")
+        screen.expect("Task 1 (StopTask) is running.")
         screen.expect("(Pdb) ")
         screen.type("continue")
         assert screen.end() == 0
@@ -174,7 +174,7 @@ def test_ctrl_c_cancels_the_job_with_its_events_and_its_callback(package: Path) 
         rest, errors = process.stdout.read(), process.stderr.read()
     assert process.returncode == 130
     assert errors == ""
-    assert "Task 1 (SleepTask) has failed: Task Was Ended by User Request" in rest
+    assert "Task 1 (SleepTask) failed: Task Was Ended by User Request" in rest
     assert "The job was cancelled" in rest
     body = outcome(package)
     assert (body["StatusCode"], body["Error"]["ErrorCode"]) == ("499", "Cancelled")

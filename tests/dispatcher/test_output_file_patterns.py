@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchmgr.dispatcher import output_file_patterns
+from batchmgr.dispatcher.output_file_patterns import find_files
 from fakebatch.execution import patterns as oracle
 
 FILES = (
@@ -43,7 +43,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names(pattern: str, tree: Path) -> list[str]:
-    return list(output_file_patterns.find(pattern, tree, {"TREE": str(tree), "NAME": "d"}))
+    return list(find_files(pattern, tree, {"TREE": str(tree), "NAME": "d"}))
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_task_is_tried_again_where_it_was_as_often_as_it_may_be(local: Local) 
     run = local({"does": "fail", "retries": 2})
     ids = {event["id"] for event in run.events}
     assert {f"jobs/letters/tasks/1/task.{end}" for end in ("retried/1", "retried/2", "failed/2")} <= ids
-    assert run.out.count("runs again") == 2
+    assert run.out.count("is retried") == 2
 
 
 def test_files_are_kept_when_their_condition_holds(local: Local) -> None:
@@ -178,7 +178,7 @@ def test_exit_conditions_let_others_go_on_or_end_the_job(local: Local) -> None:
     assert not (run.directory / "tasks" / "2").exists()
     run = local({"does": "fail", "then": {"job_action": "disable"}}, {})
     assert run.code == 130
-    assert "A task's exit conditions have stopped the job" in run.out
+    assert "A task's exit conditions have disabled the job" in run.out
 
 
 def test_an_interrupted_task_cancels_the_job(local: Local) -> None:
@@ -205,9 +205,9 @@ def test_only_the_events_that_are_asked_for_are_shown_and_all_are_kept(local: Lo
 def test_what_only_nodes_have_is_left_out_and_told(local: Local) -> None:
     run = local({}, container="ubuntu:16.04")
     assert run.code == 0
-    assert "Left out here, where there are no nodes: the job preparation task, containers." in run.out
+    assert "Not used in a local run, which has no nodes: the job preparation task, containers." in run.out
 
 
 def test_a_time_limit_that_does_not_hold_here_is_told(local: Local) -> None:
-    assert "Time limits hold on nodes" in local({"limit": 60}).out
+    assert "Time limits do not apply" in local({"limit": 60}).out
     assert "Time limits" not in local({}).out

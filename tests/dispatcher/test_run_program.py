@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.run_local_job import run_job
-from batchmgr.dispatcher.terminal_output import Terminal
+from batchmgr.dispatcher.run_local_job import run_local_job
+from batchmgr.dispatcher.terminal_output import TerminalOutput
 from batchmgr.model.job_record import FailedTask, JobRecord
 from batchmgr.wire.job_message import decode_job
 from tests.dispatcher.letters import LettersWorkload
@@ -20,7 +20,9 @@ from tests.integration.messages import job, output, task
 def run(tmp_path: Path, *tasks: dict[str, Any]) -> JobRecord:
     message = decode_job(json.dumps(job("programs", *tasks)).encode())
     directory = RunDirectory(tmp_path / "run")
-    return run_job(LettersWorkload(), message, directory, tmp_path / "storage", Terminal(StringIO()))
+    return run_local_job(
+        LettersWorkload(), message, directory, tmp_path / "storage", TerminalOutput(StringIO())
+    )
 
 
 def only_failure(record: JobRecord) -> FailedTask:
@@ -110,7 +112,7 @@ def test_a_job_manager_task_decides_on_the_tasks(tmp_path: Path) -> None:
     message = {"jobId": "j", "workload": "letters", "inputs": inputs, "jobManagerTask": manager}
     decoded = decode_job(json.dumps(message).encode())
     directory = RunDirectory(tmp_path / "run")
-    record = run_job(letters, decoded, directory, tmp_path / "storage", Terminal(StringIO()))
+    record = run_local_job(letters, decoded, directory, tmp_path / "storage", TerminalOutput(StringIO()))
     assert (record.state, record.total, record.counts.succeeded) == ("succeeded", 4, 4)
     assert (tmp_path / "run/tasks/2/stdout.txt").read_text() == "2 is done\n"
 

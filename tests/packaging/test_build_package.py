@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from batchmgr.errors import PackageError
 from batchmgr.packaging.build_package import ApplicationPackage, build_package, file_digest
-from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.package_identity import read_identity
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
@@ -44,7 +44,7 @@ def test_it_has_the_workload_and_the_part_of_batchmgr_for_nodes_and_nothing_else
     ]
     assert "batchmgr/workload/application.py" in found
     parts = {name.split("/")[1] for name in found if name.startswith("batchmgr/")}
-    assert parts == {"__init__.py", "batch_client.py", "errors.py", "model", "workload"}
+    assert parts == {"__init__.py", "errors.py", "plan", "workload"}
 
 
 def test_it_says_what_it_is(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.create_workload import MAX_NAME, start_workload
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
+from batchmgr.packaging.create_workload import MAX_NAME, create_workload
 
 ROOT = Path(__file__).parents[2]
 LONGEST = "a" * MAX_NAME
@@ -96,7 +96,7 @@ def test_the_next_three_commands_install_test_and_run_the_workload(
 
 @pytest.mark.parametrize("name", ["word_count", LONGEST])
 def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
-    directory = start_workload(name, tmp_path)
+    directory = create_workload(name, tmp_path)
     assert "my_workload" not in "".join(
         f"{file}{file.read_text()}" for file in directory.rglob("*") if file.is_file()
     )
@@ -134,7 +134,7 @@ def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
 )
 def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(PackageError, match=told):
-        start_workload(name, tmp_path)
+        create_workload(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -156,4 +156,4 @@ def test_it_is_written_where_it_shall_be(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PackageError, match="below: Not a directory"):
-        start_workload("mine", tmp_path / "file" / "below")
+        create_workload("mine", tmp_path / "file" / "below")

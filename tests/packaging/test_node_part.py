@@ -83,7 +83,7 @@ def test_whatever_the_node_part_imports_of_batchmgr_is_in_it() -> None:
     }
     # The client of Azure Batch is for those who have it installed; others are told how to.
     missing.discard("batchmgr/workload/batch_client.py imports batchmgr.adapters.azure_batch")
-    assert missing == set(), "add them to NODE_PART"
+    assert missing == set(), "move them to plan/ or workload/"
 
 
 def test_a_version_is_there_for_those_who_ask(unpacked: Path) -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from batchmgr.errors import BatchmgrError, ServiceError, ServiceRefusedError
+from batchmgr.errors import BatchmgrError, PackageError, ServiceError, ServiceRefusedError
 from batchmgr.packaging.azure_account import AzureBatchAccount, open_account
 from batchmgr.packaging.build_package import build_package, file_digest
-from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.publish_package import publish
+from batchmgr.packaging.publish_package import publish_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import NotSignedIn, SignedIn
@@ -67,7 +66,7 @@ def other_archive(tmp_path: Path) -> Path:
 
 async def published(account: Any, archive: Path, *, as_default: bool = False) -> list[str]:
     told: list[str] = []
-    await publish(account, archive, as_default=as_default, report=told.append)
+    await publish_package(account, archive, as_default=as_default, report=told.append)
     return told
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.package_identity import PackageIdentity
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.semver import check_semver

@@ -14,15 +14,15 @@ from typing import Any
 from rich.console import Console
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.demo.callback_listener import CallbackListener, listening
+from batchmgr.cli.demo.callback_listener import CallbackListener, callback_listener
 from batchmgr.cli.demo.job_client import download_results, enqueue, follow, upload_genome
 from batchmgr.cli.demo.job_progress import JobProgress
 from batchmgr.cli.demo.live_view import DemoView
 from batchmgr.cli.demo.print_outcome import print_callback, print_results
-from batchmgr.cli.stop_signals import until_signalled
-from batchmgr.devstack.errors import StackError
+from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.errors import StackError
 
 _ENDS = {
     "failed": "failed",
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         genome=args.genome, k=args.k, windows=args.windows, output=args.output, timeout_s=args.timeout
     )
     _require_usable(options)
-    return asyncio.run(until_signalled(_demo(options), interrupted=INTERRUPTED))
+    return asyncio.run(run_until_signal(_demo(options), interrupted=INTERRUPTED))
 
 
 def _require_usable(options: DemoOptions) -> None:
@@ -84,8 +84,8 @@ async def _demo(options: DemoOptions) -> int:
     view.say(f"counting the {options.k}-mers of {options.genome.name} in {options.windows} windows")
     with view.live():
         async with running_stack(StackOptions(), report=lambda part: view.say(f"starting {part}")) as stack:
-            async with listening() as listener:
-                callback = await stack.guard(_run_job(stack, listener, options, view))
+            async with callback_listener() as listener:
+                callback = await stack.run_supervised(_run_job(stack, listener, options, view))
             files = await download_results(callback["Output"]["results"], options.output)
         view.say("everything that was started is stopped")
     print_callback(console, callback)

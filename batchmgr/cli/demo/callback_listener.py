@@ -23,7 +23,7 @@ class CallbackListener:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[CallbackListener]:
+async def callback_listener() -> AsyncIterator[CallbackListener]:
     """Listen on a free port until the end of the block."""
     received: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 

@@ -15,8 +15,8 @@ import msgspec
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
-from batchmgr.cli.plan.format_plan import told
-from batchmgr.cli.plan.offline_storage import Offline
+from batchmgr.cli.plan.format_plan import format_plan
+from batchmgr.cli.plan.offline_storage import OfflineStorage
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings, SettingsError
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     except InvalidJobError as error:
         raise BatchmgrError(f"{args.file}: {error}") from error
     answer = asyncio.run(_preview(message, os.environ, args.tasks))
-    print(msgspec.json.encode(answer).decode() if args.json else told(answer))
+    print(msgspec.json.encode(answer).decode() if args.json else format_plan(answer))
     return 1 if answer.problems else 0
 
 
@@ -66,7 +66,7 @@ async def _preview(message: JobMessage, environment: Mapping[str, str], limit: i
 
 def _storage(message: JobMessage, settings: Settings) -> AbstractAsyncContextManager[NodeStorageView]:
     if not isinstance(message.task_factory, TaskPerFile):
-        return nullcontext(Offline())
+        return nullcontext(OfflineStorage())
     try:
         settings.check_storage()
     except SettingsError as error:

@@ -11,7 +11,7 @@ NOT_SHOWN = ("id", "exitConditions")
 """What people know already, or need not know."""
 
 
-def told(answer: PlanAnswer) -> str:
+def format_plan(answer: PlanAnswer) -> str:
     """The plan, or its problems, as text."""
     if answer.problems:
         count = len(answer.problems)

@@ -6,7 +6,7 @@ from batchmgr.batch_bodies.files import ContainerGrant
 from batchmgr.plan.files import ContainerNeed
 
 
-class Offline:
+class OfflineStorage:
     """Storage whose account is not known here."""
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:

@@ -19,11 +19,10 @@ import pytest
 import pytest_asyncio
 
 from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.errors import StackError
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.errors import PackageError, StackError
 from batchmgr.packaging.build_package import ApplicationPackage, build_package
-from batchmgr.packaging.errors import PackageError
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.integration.client import Client, connected
