@@ -1,4 +1,4 @@
-"""The application package of a workload: all that a node needs to run its tasks with a bare Python."""
+"""Builds the application package of a workload: everything a node needs to run its tasks, except Python."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from batchmgr.packaging.vendor_dependencies import install_dependencies, vendore
 
 @dataclass(frozen=True, kw_only=True)
 class ApplicationPackage:
-    """A zip file that Azure Batch puts on nodes; `sha256` is the file's, in hexadecimal."""
+    """A zip file that Azure Batch installs on nodes, and its SHA-256 in hexadecimal."""
 
     identity: PackageIdentity
     archive: Path
@@ -27,15 +27,15 @@ class ApplicationPackage:
 def build_package(
     project: WorkloadProject, output: Path, *, time: datetime, vendor: bool
 ) -> ApplicationPackage:
-    """Write the application package into the directory `output`, in place of one of the same version.
+    """Write the application package into the directory `output`. Replaces a package of the same version.
 
-    It holds the project's packages, the part of batchmgr that nodes need, and, with `vendor`, the project's
-    dependencies. Every file in it is of this `time`. Raises `PackageError`.
+    It contains the project's packages, the part of batchmgr that nodes need, and, with `vendor`, the
+    project's dependencies. Every file in it gets this `time`. Raises `PackageError`.
     """
     target = output / project.identity.file_name
     plan = ArchivePlan()
     plan.add(MANIFEST, project.identity.manifest(batchmgr_version=version("batchmgr")))
-    # What the code asks importlib.metadata for is there as if pip had installed it.
+    # With this metadata, importlib.metadata finds the versions as if pip had installed the packages.
     _add_metadata(plan, project.identity.application_id, project.name, project.identity.version)
     _add_metadata(plan, "batchmgr", "batchmgr", version("batchmgr"))
     plan.add_all(node_part())
@@ -55,7 +55,7 @@ def build_package(
 
 
 def file_digest(file: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 

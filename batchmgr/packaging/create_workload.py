@@ -1,4 +1,4 @@
-"""A new workload package, from the template that lies beside this module."""
+"""Creates a new workload package from the template next to this module."""
 
 import keyword
 import shlex
@@ -11,16 +11,16 @@ from pathlib import Path
 from batchmgr.errors import PackageError
 
 TEMPLATE_NAME = "my_workload"
-"""What the workload is called in the template: a package that works as it is, but for its name."""
+"""The workload's name in the template. The template is a working package under this name."""
 
 MAX_NAME = 64
-"""As long as the id of an application may be in Azure Batch."""
+"""The maximum length of an application id in Azure Batch."""
 
 
 def create_workload(name: str, parent: Path) -> Path:
     """Write a workload package called `name` into a new directory of that name, and return the directory.
 
-    Raises `PackageError` for a name that cannot be a package's, and for a directory that is there already.
+    Raises `PackageError` if the name cannot be a package's name or the directory exists.
     """
     _check_name(name)
     directory = parent / name
@@ -32,14 +32,16 @@ def create_workload(name: str, parent: Path) -> Path:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content.replace(TEMPLATE_NAME, name), encoding="utf-8", newline="\n")
     except FileExistsError as error:
-        raise PackageError(f"{error.filename} exists already; choose another name or --dir") from error
+        raise PackageError(
+            f"{error.filename} exists already; choose another name, or another --dir"
+        ) from error
     except OSError as error:
         raise PackageError(f"{error.filename}: {error.strerror}") from error
     return directory
 
 
 def next_commands(name: str, directory: Path) -> tuple[str, str, str]:
-    """What to type next: install the package, test it, run it locally."""
+    """Return the next three commands to type: install the package, test it, run it locally."""
     return (
         f"cd {shlex.quote(str(directory))} && python -m pip install -e '.[dev]'",
         "python -m pytest",
@@ -55,18 +57,20 @@ def _check_name(name: str) -> None:
             f"{name!r} cannot be a Python package's name: use letters, digits and underscores{better}"
         )
     if keyword.iskeyword(name):
-        raise PackageError(f"{name!r} is a word of the Python language; choose another name")
+        raise PackageError(f"{name!r} is a keyword of the Python language; choose another name")
     if name.lower() in {module.lower() for module in sys.stdlib_module_names}:
-        raise PackageError(f"{name!r} is the name of a module of Python itself; choose another name")
+        raise PackageError(
+            f"{name!r} is the name of a module of Python's standard library; choose another name"
+        )
     if name.lower() in ("batchmgr", "tests"):
-        raise PackageError(f"{name!r} is taken by another package; choose another name")
+        raise PackageError(f"{name!r} is used by another package; choose another name")
     if name.lower() != name or name.startswith("_") or name.endswith("_"):
         raise PackageError(
-            f"{name!r} should be in lower case, with underscores only between words: "
+            f"{name!r} must be in lower case, with underscores only between words: "
             f"{name.lower().strip('_') or 'my_workload'}"
         )
     if len(name) > MAX_NAME:
-        raise PackageError(f"{name!r} has {len(name)} characters; the name may have {MAX_NAME}")
+        raise PackageError(f"{name!r} has {len(name)} characters; the name may have at most {MAX_NAME}")
 
 
 def _template() -> Iterator[tuple[str, str]]:

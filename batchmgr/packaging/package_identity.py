@@ -1,4 +1,4 @@
-"""What an application package is called in a Batch account."""
+"""The id and the version of an application package."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from batchmgr.errors import PackageError
 from batchmgr.packaging.semver import check_semver
 
 MANIFEST = "batchmgr-package.json"
-"""The file at the root of an application package that says what it is."""
+"""The file at the root of an application package that holds its id and version."""
 
 _APPLICATION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
@@ -18,7 +18,7 @@ _VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, kw_only=True)
 class PackageIdentity:
-    """The application's id, and the version. Raises `PackageError` when Azure Batch takes one of them not.
+    """The application's id and the version. Raises `PackageError` if Azure Batch does not accept one of them.
 
     >>> PackageIdentity(application_id="my_workload", version="1.4.0").file_name
     'my_workload-1.4.0.zip'
@@ -30,19 +30,19 @@ class PackageIdentity:
     def __post_init__(self) -> None:
         if not _APPLICATION_ID.fullmatch(self.application_id):
             raise PackageError(
-                f"{self.application_id!r} cannot be the id of an application in Azure Batch, which takes "
+                f"{self.application_id!r} cannot be the id of an application in Azure Batch, which accepts "
                 "1 to 64 letters, digits, dashes and underscores; change the project's name"
             )
         check_semver(self.version)
         if "+" in self.version:
             raise PackageError(
-                f"the version {self.version!r} cannot be one of an application in Azure Batch, which takes "
-                f"no '+': leave out {self.version[self.version.index('+') :]!r}"
+                f"the version {self.version!r} cannot be used in Azure Batch, which accepts "
+                f"no '+'; remove {self.version[self.version.index('+') :]!r}"
             )
         if not _VERSION.fullmatch(self.version):
             raise PackageError(
                 f"the version {self.version!r} has {len(self.version)} characters; "
-                "Azure Batch takes at most 64"
+                "Azure Batch accepts at most 64"
             )
 
     @property
@@ -51,7 +51,7 @@ class PackageIdentity:
         return f"{self.application_id}-{self.version}.zip"
 
     def manifest(self, *, batchmgr_version: str) -> bytes:
-        """The content of the `MANIFEST`."""
+        """Return the content of the `MANIFEST` file."""
         content = {
             "applicationId": self.application_id,
             "version": self.version,
@@ -61,7 +61,7 @@ class PackageIdentity:
 
 
 def read_identity(archive: Path) -> PackageIdentity:
-    """What the application package in this zip file is. Raises `PackageError`."""
+    """Return the identity of the application package in this zip file. Raises `PackageError`."""
     try:
         with zipfile.ZipFile(archive) as package:
             content = json.loads(package.read(MANIFEST))
@@ -70,5 +70,5 @@ def read_identity(archive: Path) -> PackageIdentity:
         raise PackageError(f"{archive}: {error.strerror or error}") from error
     except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
         raise PackageError(
-            f"{archive} is no application package of a workload; make one with: batchmgr package build"
+            f"{archive} is not an application package of a workload; make one with: batchmgr package build"
         ) from error

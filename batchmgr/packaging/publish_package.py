@@ -1,4 +1,4 @@
-"""Publishing an application package: the steps, each of which may be repeated, and stopped after."""
+"""Publishes an application package to a Batch account. If it stops at any step, run it again."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from batchmgr.packaging.package_identity import PackageIdentity, read_identity
 
 
 class NoDigest(Enum):
-    """What is stored where an upload should go."""
+    """Why the digest of the stored content is not known."""
 
     NO_CONTENT = "no content"
     UNREADABLE = "unreadable"
@@ -20,51 +20,51 @@ class NoDigest(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class PackageRecord:
-    """What the Batch account knows of a version: whether nodes may have it, and the URL of its content."""
+    """A version in the Batch account: whether it is active, and the URL of its content."""
 
     is_active: bool
     storage_url: str
 
 
 class BatchAccount(Protocol):
-    """The applications of a Batch account. Its methods raise `ServiceError`."""
+    """The applications of a Batch account. All methods raise `ServiceError`."""
 
     async def has_application(self, application_id: str) -> bool:
-        """Whether the application is there."""
+        """Return whether the application exists."""
 
     async def create_application(self, application_id: str) -> None:
-        """Create it; nothing happens when it is there."""
+        """Create the application. Does nothing if it exists."""
 
     async def find_package(self, identity: PackageIdentity) -> PackageRecord | None:
-        """The record of a version, if there is one."""
+        """Return the record of a version, or None if there is none."""
 
     async def create_package(self, identity: PackageIdentity) -> PackageRecord:
-        """Create the record of a version that is not there."""
+        """Create the record of a version. The version must not exist."""
 
     async def upload(self, storage_url: str, archive: Path, sha256: str) -> bool:
-        """Store the content; False, and nothing is changed, when there is content already."""
+        """Upload the content. Return False, and change nothing, if content is stored already."""
 
     async def stored_digest(self, storage_url: str) -> str | NoDigest:
-        """The SHA-256 of the content that is stored, in hexadecimal."""
+        """Return the SHA-256 of the stored content, in hexadecimal, or why there is none."""
 
     async def activate(self, identity: PackageIdentity) -> None:
-        """Let nodes have the version."""
+        """Activate the version. After that, nodes can install it."""
 
     async def default_version(self, application_id: str) -> str:
-        """The application's default version, or ""."""
+        """Return the application's default version, or ""."""
 
     async def set_default_version(self, identity: PackageIdentity) -> None:
-        """Make the version the application's default."""
+        """Make the version the application's default version."""
 
 
 async def publish_package(
     account: BatchAccount, archive: Path, *, as_default: bool, report: Callable[[str], None]
 ) -> None:
-    """Make the application package in this zip file a version that nodes can have.
+    """Publish the application package in this zip file as a version that nodes can install.
 
-    A version is what was uploaded first, for ever: other content under the same version is refused, also
-    when it is not active yet; the same content again changes nothing. `report` is told what was done. Raises
-    `PackageError` and `ServiceError`.
+    The content of a version never changes. Other content under the same version is refused, even if the
+    version is not active yet. The same content again changes nothing. `report` is called with each step that
+    was done. Raises `PackageError` and `ServiceError`.
     """
     identity = read_identity(archive)
     name = f"{identity.application_id} {identity.version}"
@@ -78,7 +78,7 @@ async def publish_package(
         report(f"activated {name}")
     if as_default and await account.default_version(identity.application_id) != identity.version:
         await account.set_default_version(identity)
-        report(f"{identity.version} is the default version now")
+        report(f"{identity.version} is now the default version")
 
 
 async def _store(
@@ -91,16 +91,16 @@ async def _store(
     stored = await account.stored_digest(package.storage_url)
     if stored is NoDigest.NO_CONTENT:
         raise PackageError(
-            f"{name} is active, but its content is gone from the storage account; raise the version"
+            f"{name} is active, but its content is gone from the storage account; raise the version number"
         )
     if stored is NoDigest.UNREADABLE:
         raise PackageError(
-            f"{name} is there, and Azure does not let its content be read, so nobody can say whether it is "
-            "the same; raise the version"
+            f"{name} exists, and Azure does not allow its content to be read, so it cannot be compared; "
+            "raise the version number"
         )
     if stored != sha256:
         raise PackageError(
-            f"{name} is there with other content (sha256 {stored}, not {sha256}); a version never changes: "
-            "raise it"
+            f"{name} exists with other content (sha256 {stored}, not {sha256}); the content of a version "
+            "never changes, so raise the version number"
         )
-    report(f"{name} is there already, with the same content")
+    report(f"{name} exists already, with the same content")

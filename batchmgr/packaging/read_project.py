@@ -1,4 +1,4 @@
-"""What the pyproject.toml of a workload package says of it."""
+"""Reads the pyproject.toml of a workload package."""
 
 import re
 import tomllib
@@ -19,8 +19,8 @@ class WorkloadProject:
     """A workload package on its developer's machine.
 
     `packages` are the directories of its Python packages, by their path in an archive. `requirements` are its
-    dependencies besides batchmgr, as pip writes them; `lowest_python` is the oldest Python that it says it
-    runs on, or "".
+    dependencies without batchmgr, in pip's notation. `lowest_python` is the oldest Python version that it
+    supports, or "".
     """
 
     name: str
@@ -31,12 +31,12 @@ class WorkloadProject:
 
 
 def read_project(directory: Path) -> WorkloadProject:
-    """The workload package in this directory. Raises `PackageError` that says what is missing or wrong."""
+    """Return the workload package in this directory. Raises `PackageError` if its file is wrong."""
     file = directory / "pyproject.toml"
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise PackageError(f"{file}: {error.strerror}; give the directory of a workload package") from error
+        raise PackageError(f"{file}: {error.strerror}; pass the directory of a workload package") from error
     except ValueError as error:
         raise PackageError(f"{file} is not TOML: {error}") from error
     try:
@@ -44,7 +44,9 @@ def read_project(directory: Path) -> WorkloadProject:
     except PackageError as error:
         raise PackageError(f"{file}: {error}") from error
     except (AttributeError, TypeError, KeyError) as error:
-        raise PackageError(f"{file} is not what Python packaging tools expect: {error!r}") from error
+        raise PackageError(
+            f"{file} does not have the form that Python packaging tools expect: {error!r}"
+        ) from error
 
 
 def _project(directory: Path, content: Mapping[str, Any]) -> WorkloadProject:
@@ -56,13 +58,13 @@ def _project(directory: Path, content: Mapping[str, Any]) -> WorkloadProject:
     version = project.get("version") or poetry.get("version")
     if not version:
         raise PackageError(
-            "there is no version in [project] or [tool.poetry]; an application package has one"
+            "there is no version in [project] or [tool.poetry]; an application package needs one"
         )
     lowest = _LOWEST_PYTHON.search(project.get("requires-python", ""))
     return WorkloadProject(
         name=name,
-        # In lower case and without dashes, so that the id, the file, and the variable that tells tasks where
-        # the package is have one spelling.
+        # In lower case and without dashes: then the id, the file name and the AZ_BATCH_APP_PACKAGE variable
+        # have the same spelling.
         identity=PackageIdentity(application_id=_module_name(name), version=version),
         packages=_packages(directory, name, poetry),
         requirements=_requirements(project, poetry),
@@ -85,9 +87,9 @@ def _packages(directory: Path, name: str, poetry: Mapping[str, Any]) -> Mapping[
         found = {module: places[0]}
     for package in found.values():
         if not (package / "__init__.py").is_file():
-            raise PackageError(f"{package} is no Python package: it has no __init__.py")
+            raise PackageError(f"{package} is not a Python package: it has no __init__.py")
     if not any((package / "__main__.py").is_file() for package in found.values()):
-        raise PackageError(f"no package of {', '.join(found)} has a __main__.py, which is what a node starts")
+        raise PackageError(f"none of {', '.join(found)} has a __main__.py, which nodes start")
     return found
 
 

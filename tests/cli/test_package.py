@@ -62,7 +62,7 @@ def test_a_version_that_is_no_semver_is_refused_in_one_message(tmp_path: Path) -
     file.write_text(file.read_text().replace("1.2.3", "1.2rc1"))
     ended = package("build", directory=root)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("batchmgr package: pyproject.toml: the version '1.2rc1' is no SemVer")
+    assert ended.stderr.startswith("batchmgr package: pyproject.toml: the version '1.2rc1' is not SemVer")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -71,7 +71,7 @@ def test_publish_takes_nothing_but_an_application_package(tmp_path: Path) -> Non
     ended = package("publish", "notes.zip", *ACCOUNT, directory=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr == (
-        "batchmgr package: notes.zip is no application package of a workload; make one with: "
+        "batchmgr package: notes.zip is not an application package of a workload; make one with: "
         "batchmgr package build\n"
     )
 

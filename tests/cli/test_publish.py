@@ -59,7 +59,7 @@ def test_the_arguments_lead_to_the_account_and_the_steps_are_told(
         "created the application letter_count",
         f"uploaded {package.archive}, sha256 {package.sha256}",
         "activated letter_count 1.2.3",
-        "1.2.3 is the default version now",
+        "1.2.3 is now the default version",
     ]
     assert arm.applications["letter_count"]["defaultVersion"] == "1.2.3"
     assert storage.holds(package.archive)

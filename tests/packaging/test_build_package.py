@@ -136,7 +136,7 @@ def test_an_output_that_is_no_directory_is_named(tmp_path: Path) -> None:
 def test_nothing_but_an_application_package_is_taken_for_one(tmp_path: Path) -> None:
     for content in (b"no zip", b""):
         (tmp_path / "x.zip").write_bytes(content)
-        with pytest.raises(PackageError, match="no application package"):
+        with pytest.raises(PackageError, match="not an application package"):
             read_identity(tmp_path / "x.zip")
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")

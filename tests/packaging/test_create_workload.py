@@ -124,9 +124,9 @@ def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
         ("", "cannot be a Python package's name"),
         ("größe", "letters, digits and underscores"),
         ("../escape", "cannot be a Python package's name"),
-        ("class", "'class' is a word of the Python language"),
-        ("json", "'json' is the name of a module of Python itself"),
-        ("batchmgr", "taken by another package"),
+        ("class", "'class' is a keyword of the Python language"),
+        ("json", "'json' is the name of a module of Python's standard library"),
+        ("batchmgr", "used by another package"),
         ("MyWorkload", "in lower case.*: myworkload"),
         ("_hidden", "in lower case"),
         ("a" * 65, "has 65 characters"),
@@ -143,7 +143,7 @@ def test_a_directory_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine" / "work.py").write_text("precious")
     ended = init("mine", directory=tmp_path)
     assert ended.returncode == 1
-    assert ended.stderr == "batchmgr init: mine exists already; choose another name or --dir\n"
+    assert ended.stderr == "batchmgr init: mine exists already; choose another name, or another --dir\n"
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["work.py"]
 
 

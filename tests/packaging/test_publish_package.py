@@ -78,7 +78,7 @@ async def test_a_package_is_created_uploaded_activated_and_made_the_default(
         "created the application letter_count",
         f"uploaded {archive}, sha256 {file_digest(archive)}",
         "activated letter_count 1.2.3",
-        "1.2.3 is the default version now",
+        "1.2.3 is now the default version",
     ]
     assert arm.versions == {("letter_count", "1.2.3"): "Active"}
     assert arm.applications["letter_count"] == {"allowUpdates": True, "defaultVersion": "1.2.3"}
@@ -98,7 +98,7 @@ async def test_the_same_content_again_changes_nothing(
     await published(account, archive, as_default=True)
     arm.calls.clear()
     assert await published(account, archive, as_default=True) == [
-        "letter_count 1.2.3 is there already, with the same content"
+        "letter_count 1.2.3 exists already, with the same content"
     ]
     assert {call.split()[0] for call in arm.calls} == {"GET"}
 
@@ -107,7 +107,9 @@ async def test_other_content_under_the_same_version_is_refused(
     account: AzureBatchAccount, storage: LinkedStorage, archive: Path, other_archive: Path
 ) -> None:
     await published(account, archive)
-    with pytest.raises(PackageError, match=r"letter_count 1\.2\.3 is there with other content.*raise it"):
+    with pytest.raises(
+        PackageError, match=r"letter_count 1\.2\.3 exists with other content.*raise the version number"
+    ):
         await published(account, other_archive)
     assert storage.holds(archive)
 
@@ -128,7 +130,7 @@ async def test_content_that_another_tool_uploaded_is_compared_too(
     arm.applications["letter_count"] = {}
     arm.versions["letter_count", "1.2.3"] = "Active"
     storage.put(archive)
-    assert await published(account, archive) == ["letter_count 1.2.3 is there already, with the same content"]
+    assert await published(account, archive) == ["letter_count 1.2.3 exists already, with the same content"]
     with pytest.raises(PackageError, match="with other content"):
         await published(account, other_archive)
 
@@ -149,7 +151,7 @@ async def test_where_nothing_may_be_read_a_new_version_is_published_and_an_old_o
     storage.permission = "cw"
     await published(account, archive)
     assert arm.versions["letter_count", "1.2.3"] == "Active"
-    with pytest.raises(PackageError, match="does not let its content be read"):
+    with pytest.raises(PackageError, match="does not allow its content to be read"):
         await published(account, archive)
 
 
@@ -233,7 +235,7 @@ async def test_an_account_that_is_not_there_is_told_of(
 @pytest.mark.parametrize(
     ("reason", "told"),
     [
-        ("AzureCliCredential: Azure CLI not found on path", "nobody is signed in here; run: az login"),
+        ("AzureCliCredential: Azure CLI not found on path", "no credential was found; run: az login"),
         ("EnvironmentCredential: AADSTS7000215: Invalid secret.", "AADSTS7000215: Invalid secret"),
     ],
 )

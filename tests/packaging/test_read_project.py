@@ -44,9 +44,9 @@ def test_a_package_in_src_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('version = "1.2.3"', 'version = "1.2"', "'1.2' is no SemVer: it needs three numbers"),
+        ('version = "1.2.3"', 'version = "1.2"', "'1.2' is not SemVer: it needs three numbers"),
         ('version = "1.2.3"', 'dynamic = ["version"]', "there is no version"),
-        ('version = "1.2.3"', "version = 1.2", "not what Python packaging tools expect"),
+        ('version = "1.2.3"', "version = 1.2", "does not have the form that Python packaging tools expect"),
         ('name = "Letter-Count"', 'name = "-"', "must be a package's name"),
         ('name = "Letter-Count"', 'name = "other"', "there is no directory other or src/other"),
         ('name = "Letter-Count"', f'name = "{"n" * 65}"', "id of an application"),
@@ -92,12 +92,12 @@ def test_versions_by_semver(version: str) -> None:
         ("1.02.3", "'02' begins with a zero"),
         ("1.0.0rc1", "write a pre-release as 1.0.0-rc.1"),
         ("1.0.0.dev3", "write a pre-release as 1.0.0-dev.3"),
-        ("1.0.x", "'x' is no number"),
+        ("1.0.x", "'x' is not a number"),
         ("1.0.0-", "only -PRERELEASE may follow"),
         ("1.0.0-01", "only -PRERELEASE may follow"),
         ("1.0.0-a..b", "only -PRERELEASE may follow"),
-        ("١.٠.٠", "is no number"),
-        ("1.0.0\n", "no number"),
+        ("١.٠.٠", "is not a number"),
+        ("1.0.0\n", "not a number"),
     ],
 )
 def test_other_versions_are_refused_with_the_reason(version: str, reason: str) -> None:
@@ -110,7 +110,7 @@ def test_other_versions_are_refused_with_the_reason(version: str, reason: str) -
     [
         ("a b", "1.0.0", "letters, digits, dashes and underscores"),
         ("", "1.0.0", "1 to 64"),
-        ("a", "1.0.0+build.7", "takes no '.*leave out '.build.7'"),
+        ("a", "1.0.0+build.7", "accepts no '.*remove '.build.7'"),
         ("a", "1.0.0-" + "x" * 59, "at most 64"),
     ],
 )
