@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives, turned into an orderly end."""
+"""Ends a command in an orderly way on SIGINT (Ctrl-C), SIGTERM or SIGHUP."""
 
 import asyncio
 import signal
@@ -6,9 +6,9 @@ from collections.abc import Coroutine
 
 
 async def run_until_signal(work: Coroutine[object, object, int], *, interrupted: int) -> int:
-    """Do `work`; its result, or `interrupted` if SIGINT, SIGTERM or SIGHUP ended it early.
+    """Await `work` and return its result, or return `interrupted` if a signal ended it early.
 
-    The first signal cancels the work, which may then clean up; further ones don't disturb that.
+    The first SIGINT, SIGTERM or SIGHUP cancels the work, which then cleans up. Later signals are ignored.
     """
     task = asyncio.ensure_future(work)
     signalled = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The Functions host as a child process: Azure's own Core Tools, or the embedded stand-in."""
+"""Runs the Functions host as a child process: Azure Functions Core Tools, or the embedded host."""
 
 import asyncio
 import json
@@ -24,19 +24,22 @@ _POLL_S = 0.2
 
 
 def default_host_kind() -> HostKind:
-    """`func` where Azure Functions Core Tools are installed, else `embedded`."""
+    """Return `func` if Azure Functions Core Tools are installed, else `embedded`."""
     return "func" if shutil.which("func") else "embedded"
 
 
 async def start_functions_host(
     processes: ChildProcesses, kind: HostKind, *, project: Path, environment: Mapping[str, str], port: int
 ) -> tuple[ChildProcess, str]:
-    """Start the host on the app in `project`; the process, and its base URL once every function listens."""
+    """Start the host for the app in `project`, and wait until all functions listen.
+
+    Return the process and its base URL. Raises StackError.
+    """
     if kind == "func":
         return await _start_core_tools(processes, project=project, environment=environment, port=port)
     command = [
         *(sys.executable, "-m", "functions_host", "--script-root", str(project)),
-        # Azurite is cheap to scan: the ten seconds of the real host would only make people wait.
+        # The real host scans every ten seconds. Scanning Azurite is cheap, so do it more often.
         *("--port", str(port), "--blob-scan-interval", "1", "--json"),
     ]
     child = await _start(processes, command, project, environment)
@@ -49,7 +52,7 @@ async def _start_core_tools(
 ) -> tuple[ChildProcess, str]:
     if shutil.which("func") is None:
         raise StackError(
-            "func is not on the PATH: install Azure Functions Core Tools, or use --host embedded."
+            "func is not on the PATH. Install Azure Functions Core Tools, or use --host embedded."
         )
     chosen = port or free_port()
     child = await _start(processes, ["func", "start", "--port", str(chosen)], project, environment)
@@ -70,7 +73,7 @@ async def _start_core_tools(
 async def _start(
     processes: ChildProcesses, command: Sequence[str], project: Path, environment: Mapping[str, str]
 ) -> ChildProcess:
-    # Where its parent was killed, its storage is going too: a host that shut down in order would wait for it.
+    # If this process is killed, Azurite ends too. A host that got SIGTERM would wait for it, so send SIGKILL.
     return await processes.start(
         "Functions host",
         command,

@@ -1,8 +1,8 @@
-"""Becomes a command that Linux ends when its parent ends.
+"""Runs a command that Linux sends a signal to when its parent ends.
 
-    python leash.py PARENT_PID SIGNAL COMMAND ARGUMENT…
+    python parent_death_signal.py PARENT_PID SIGNAL COMMAND ARGUMENT…
 
-A program of its own, because between fork and exec a process with threads must not run Python code.
+This is a separate program, because a process with threads must not run Python code between fork and exec.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask for the signal, then become the command. Does not return."""
+    """Request the signal, then replace this process with the command. Does not return."""
     parent, orphan_signal, *command = sys.argv[1:]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(orphan_signal))
     if os.getppid() != int(parent):

@@ -37,7 +37,7 @@ def test_build_tells_what_the_node_needs_besides(tmp_path: Path) -> None:
     write_sample(tmp_path, dependencies='"batchmgr", "numpy>=2"')
     ended = package("build", "letter-count", "--output", "out", directory=tmp_path)
     assert ended.stdout.startswith("out/letter_count-1.2.3.zip\n")
-    assert "Not in it, and needed on the node: numpy>=2" in ended.stdout
+    assert "Not included, but needed on nodes: numpy>=2" in ended.stdout
 
 
 def test_build_keeps_to_the_time_of_the_source(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) 
         )
         ended = batchmgr("start", *options, directory=tmp_path)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"batchmgr start: Port {port}, meant for the fake Azure Batch")
+    assert ended.stderr.startswith(f"batchmgr start: Port {port} for the fake Azure Batch")
     assert "--batch-port" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -64,7 +64,7 @@ async def test_a_demo_that_takes_too_long_says_what_it_waited_for_and_shows_the_
     child = await demo(processes, tmp_path, "tiny.fa", "--timeout", "0")
     assert await child.wait() == 1
     reason = (tmp_path / "demo.log").read_text()
-    assert "After 0 s still waiting for the job, which is queued" in reason
+    assert "After 0 s the demo is still waiting for the job, which is queued" in reason
     assert "\nFunctions host:\n" in reason
     assert "Traceback" not in reason
 

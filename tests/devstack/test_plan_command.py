@@ -88,7 +88,7 @@ def test_problems_are_listed_and_are_the_exit_code(file: Path, capsys: pytest.Ca
         ('{"tasks": 1}', "{file}: tasks: expected `array`, got `int`"),
         (
             json.dumps({"taskFactory": FILES}),
-            "taskFactory.source: the blobs have to be listed for this; set ",
+            "taskFactory.source: the blobs must be listed to plan this job; set ",
         ),
     ],
 )

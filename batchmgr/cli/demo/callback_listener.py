@@ -1,4 +1,4 @@
-"""A small HTTP server on this machine that waits for a job's callback."""
+"""An HTTP server on this machine that receives a job's callback."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ _PATH = "/callback"
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackListener:
-    """Where the callback is awaited, and the body of the first one that came."""
+    """The URI to call, and the body of the first callback."""
 
     uri: str
     received: asyncio.Future[dict[str, Any]]
@@ -31,8 +31,8 @@ async def callback_listener() -> AsyncIterator[CallbackListener]:
         try:
             body = await request.json()
         except json.JSONDecodeError:
-            return web.Response(status=400, text="A callback is JSON.")
-        if not received.done():  # callbacks come at least once
+            return web.Response(status=400, text="The body must be JSON.")
+        if not received.done():  # a callback is delivered at least once
             received.set_result(body)
         return web.Response(status=200)
 

@@ -1,4 +1,4 @@
-"""The demo's job, as a pipeline would send and follow it: a blob, a queue message, events, result blobs."""
+"""Sends and follows the demo's job, as a pipeline would: a blob, a queue message, events, result blobs."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ _POLL_S = 0.2
 
 
 async def upload_genome(endpoints: Endpoints, genome: Path) -> str:
-    """Put the file into the input container; its `container/name`, as the job's inputs name it."""
+    """Upload the file to the input container. Return its `container/name` for the job's inputs."""
     name = re.sub(r"[^A-Za-z0-9._-]", "_", genome.name)
     async with BlobServiceClient.from_connection_string(endpoints.connection_string) as service:
         container = service.get_container_client(INPUT_CONTAINER)
@@ -37,17 +37,17 @@ async def upload_genome(endpoints: Endpoints, genome: Path) -> str:
     return f"{INPUT_CONTAINER}/{name}"
 
 
-async def enqueue(endpoints: Endpoints, message: Mapping[str, object]) -> None:
-    """Put the job message on the queue, in base64, as the Functions host expects it."""
+async def enqueue_job(endpoints: Endpoints, message: Mapping[str, object]) -> None:
+    """Put the job message on the queue, in base64."""
     body = base64.b64encode(json.dumps(message).encode()).decode()
     async with QueueClient.from_connection_string(endpoints.connection_string, JOB_REQUESTS) as queue:
         await queue.send_message(body)
 
 
-async def follow(endpoints: Endpoints, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:
-    """The job's events as they are logged, each once, without end.
+async def follow_events(endpoints: Endpoints, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:
+    """Yield the job's events as they are logged, each once. Never ends by itself.
 
-    Raises StackError if the app cannot tell them.
+    Raises StackError if the app does not return them.
     """
     url = f"{endpoints.functions}/api/jobs/{job_id}/events"
     last = 0
@@ -56,7 +56,7 @@ async def follow(endpoints: Endpoints, job_id: str) -> AsyncGenerator[Mapping[st
         while True:
             page = await _get_events(session, url, after=last)
             for event in page["events"]:
-                if event["id"] not in known:  # a step that was repeated may tell its events again
+                if event["id"] not in known:  # a step that is repeated can log its events again
                     known.add(event["id"])
                     yield event
             last = page["last"]
@@ -74,7 +74,7 @@ async def _get_events(session: aiohttp.ClientSession, url: str, *, after: int) -
 
 
 async def download_results(results: Iterable[Mapping[str, str]], output: Path) -> list[Path]:
-    """Fetch the blobs under `results/` that a job's outcome lists into the directory; the files."""
+    """Download the blobs under `results/` in a job's outcome into the directory. Return the files."""
     files = []
     for result in results:
         if result["name"].startswith(RESULT_PREFIX):

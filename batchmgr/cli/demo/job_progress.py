@@ -1,4 +1,4 @@
-"""What a job's events have told so far, as a value that grows event by event."""
+"""A job's progress, computed from its events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ _JOB_STATES = {f"batchmgr.job.{state.value}": state for state in JobState}
 
 @dataclass(frozen=True, kw_only=True)
 class JobProgress:
-    """How far a job of `windows` tasks and a FinalizeTask has come. `total` is 0 until an event says it."""
+    """The progress of a job of `windows` tasks and a FinalizeTask. `total` is 0 until an event has it."""
 
     windows: int
     state: JobState = JobState.QUEUED
@@ -28,7 +28,7 @@ class JobProgress:
     tasks: Mapping[str, TaskState] = field(default_factory=dict)
 
     def after(self, event: Mapping[str, Any]) -> "JobProgress":
-        """The progress once `event`, a CloudEvent, is known."""
+        """Return the progress after this CloudEvent."""
         data: Mapping[str, Any] = event["data"]
         state = _JOB_STATES.get(event["type"], self.state)
         if task_state := _TASK_STATES.get(event["type"]):

@@ -1,4 +1,4 @@
-"""How the demo looks: lines that stay, and below them, on a terminal, one block that moves."""
+"""The demo's display: lines that stay and, on a terminal, a live block below them."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ _STYLES = {"succeeded": "green", "failed": "red", "rejected": "red", "partial": 
 
 
 class DemoView:
-    """Tells what happens. Without a terminal the moving block is left out; every line is still there."""
+    """Prints the demo's progress. Without a terminal, it prints the lines only, without the live block."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -33,7 +33,7 @@ class DemoView:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """Show the moving block, where there is a terminal, until the end of the block."""
+        """Show the live block until the end of the `with` block, if there is a terminal."""
         if not self._console.is_interactive:
             yield
             return
@@ -41,7 +41,7 @@ class DemoView:
             yield
 
     def say(self, what: str, *, detail: str = "", style: str = "") -> None:
-        """Add a line that stays, with the seconds since the demo began."""
+        """Print a line that stays, with the seconds since the demo started."""
         line = Text.assemble(
             (f"{self._elapsed:6.1f} s  ", "dim"),
             (what if not detail else f"{what:<18}", style),
@@ -50,10 +50,10 @@ class DemoView:
         if self._console.is_interactive:
             self._console.print(line, overflow="ellipsis", no_wrap=True)
         else:
-            self._console.print(line, soft_wrap=True)  # whole, whatever the width
+            self._console.print(line, soft_wrap=True)  # the whole line, whatever the width
 
     def show(self, event: Mapping[str, Any], progress: JobProgress) -> None:
-        """Add a line for an event, and let the moving block show the progress after it."""
+        """Print a line for an event, and show the progress after it in the live block."""
         self._progress = progress
         name = str(event["type"]).removeprefix("batchmgr.")
         self.say(name, detail=_detail(event["data"]), style=_STYLES.get(name.partition(".")[2], ""))
@@ -83,7 +83,7 @@ def _cells(states: tuple[TaskState, ...]) -> Text:
 
 
 def _detail(data: Mapping[str, Any]) -> str:
-    """What a line says beside the event's type: the task and its end, or the tasks' counts."""
+    """Return what a line shows after the event's type: the task and its error, or the tasks' counts."""
     if "taskId" in data:
         name = data.get("displayName") or f"task {data['taskId']}"
         if "fraction" in data:

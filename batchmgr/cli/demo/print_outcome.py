@@ -1,4 +1,4 @@
-"""What the demo prints when the job is over: the callback, the commonest k-mers, where the results are."""
+"""Prints the demo's outcome: the callback, the commonest k-mers, and the files of the results."""
 
 import csv
 import json
@@ -16,13 +16,13 @@ _ROWS = 10
 
 
 def print_callback(console: Console, body: Mapping[str, Any]) -> None:
-    """The body the callback brought, as it came, indented."""
+    """Print the callback's body, indented."""
     _heading(console, "Callback received: the body of Azure Data Factory's WebHook contract")
     console.print_json(json.dumps(body))
 
 
 def print_results(console: Console, files: Sequence[Path]) -> None:
-    """The commonest k-mers, and every file that was fetched."""
+    """Print the commonest k-mers and every downloaded file."""
     by_name = {file.name: file for file in files}
     _heading(console, "Results")
     if table := by_name.get(KMER_TABLE):

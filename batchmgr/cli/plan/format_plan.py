@@ -1,4 +1,4 @@
-"""A plan for people to read."""
+"""Formats a plan as text."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from batchmgr.wire.plan_preview import PlanAnswer
 
 Json = Mapping[str, Any]
 NOT_SHOWN = ("id", "exitConditions")
-"""What people know already, or need not know."""
+"""Fields that are left out: the id is in the heading, and exit conditions are long."""
 
 
 def format_plan(answer: PlanAnswer) -> str:
-    """The plan, or its problems, as text."""
+    """Return the plan, or its problems, as text."""
     if answer.problems:
         count = len(answer.problems)
         lines = [f"Job {answer.job_id} would not be accepted: {count} problem{'s'[: count > 1]}.", ""]
@@ -33,7 +33,7 @@ def format_plan(answer: PlanAnswer) -> str:
 
 
 def _facts(body: Json) -> Iterator[tuple[str, str]]:
-    """What is to be said of a task, line by line."""
+    """Yield the name and value of each line about a task."""
     for name, value in body.items():
         if name in NOT_SHOWN:
             continue
@@ -45,7 +45,7 @@ def _facts(body: Json) -> Iterator[tuple[str, str]]:
             case "outputFiles":
                 yield from ((name, f"{item['filePattern']} → {_target(item)}") for item in value)
             case "dependsOn":
-                yield name, ", ".join(_waited_for(value))
+                yield name, ", ".join(_dependencies(value))
             case _:
                 yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
@@ -62,7 +62,7 @@ def _target(file: Json) -> str:
     return f"{container['containerUrl']}/{container.get('path', '')} ({when})"
 
 
-def _waited_for(value: Json) -> Iterator[str]:
+def _dependencies(value: Json) -> Iterator[str]:
     yield from value.get("taskIds", ())
     for span in value.get("taskIdRanges", ()):
         yield str(span["start"]) if span["start"] == span["end"] else f"{span['start']}–{span['end']}"

@@ -1,4 +1,4 @@
-"""Storage that nobody looks into: for plans that can be made without it."""
+"""A storage account without content, for plans that need no storage."""
 
 from collections.abc import AsyncGenerator
 
@@ -7,14 +7,14 @@ from batchmgr.plan.files import ContainerNeed
 
 
 class OfflineStorage:
-    """Storage whose account is not known here."""
+    """The NodeStorageView port for a storage account whose name is not known."""
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """The URI of a blob."""
+        """Return the URI of a blob."""
         return f"{self.unsigned_grant(need, nodes_have_identity=True).url}/{path}"
 
     def unsigned_grant(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerGrant:
-        """The container, in its account or in one to be known later."""
+        """Return the URL of the container. A placeholder stands for an unknown account."""
         account = need.storage_account_name or "(storage account)"
         return ContainerGrant(
             url=f"https://{account}.blob.core.windows.net/{need.container_name}",
@@ -22,7 +22,7 @@ class OfflineStorage:
         )
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        """No blob: only factories of tasks per file list any, and they are not planned offline."""
+        """Yield no blobs. Only `taskPerFile` factories list blobs, and they are not planned offline."""
         nothing: tuple[str, ...] = ()
         for name in nothing:
             yield name
