@@ -9,7 +9,7 @@ from batchmgr.cli.demo.callback_listener import callback_listener
 from batchmgr.cli.demo.job_progress import JobProgress
 from batchmgr.cli.demo.live_view import DemoView
 from batchmgr.cli.demo.print_outcome import print_callback, print_results
-from tests.devstack.events import event
+from tests.cli.events import event
 
 
 def printed(console: Console) -> str:

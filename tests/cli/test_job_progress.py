@@ -1,6 +1,6 @@
 from batchmgr.cli.demo.job_progress import JobProgress
 from batchmgr.model.job_states import JobState
-from tests.devstack.events import event
+from tests.cli.events import event
 
 
 def test_a_new_job_waits_everywhere() -> None:
