@@ -1,4 +1,4 @@
-"""CloudEvents as the events of a job give them, with what the demo reads of them."""
+"""Makes CloudEvents with the fields that the demo reads."""
 
 from collections.abc import Mapping
 

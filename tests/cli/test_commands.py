@@ -1,4 +1,4 @@
-"""The command line as people meet it: real processes, what they print, how they exit."""
+"""Tests the command line as real processes: what they print, and their exit codes."""
 
 import os
 import re
@@ -68,7 +68,7 @@ def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) 
     assert "Traceback" not in ended.stderr
 
 
-def test_a_machine_without_node_is_told_what_to_install(tmp_path: Path) -> None:
+def test_without_node_the_error_says_what_to_install(tmp_path: Path) -> None:
     ended = batchmgr("demo", directory=tmp_path, path=str(tmp_path))
     assert ended.returncode == 1
     assert "Node.js" in ended.stderr

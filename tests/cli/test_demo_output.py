@@ -97,7 +97,7 @@ async def test_the_listener_gives_the_first_callback_and_answers_repeats() -> No
         assert await listener.received == {"StatusCode": "200"}
 
 
-async def test_the_listener_refuses_what_is_no_json() -> None:
+async def test_the_listener_refuses_a_body_that_is_not_json() -> None:
     async with callback_listener() as listener, aiohttp.ClientSession() as session:
         async with session.post(listener.uri, data=b"hello") as answer:
             assert answer.status == 400

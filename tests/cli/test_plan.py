@@ -1,4 +1,4 @@
-"""`batchmgr plan`: what people and programs see of a job before it runs."""
+"""Tests the text and the JSON that `batchmgr plan` prints."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,9 @@ def write(file: Path, message: dict[str, Any]) -> str:
     return str(file)
 
 
-def test_a_plan_is_told_to_people_without_any_service(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_is_printed_as_text_without_any_service(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["plan", write(file, SWEEP), "--tasks", "4"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "Job sweep-001 on pool hpc"
@@ -60,7 +62,7 @@ def test_a_plan_is_told_to_people_without_any_service(file: Path, capsys: pytest
     assert any(line.endswith("/job-sweep-001/out/0.1 (taskSuccess)") for line in told)
 
 
-def test_a_plan_is_told_to_programs_as_the_http_api_tells_it(
+def test_a_plan_is_printed_as_the_json_of_the_http_api(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["plan", write(file, SWEEP), "--json", "--tasks", "2"]) == 0

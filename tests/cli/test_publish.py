@@ -1,4 +1,4 @@
-"""`batchmgr package publish`, from its command line to the Batch account and the storage account."""
+"""Tests `batchmgr package publish`, from the command line to the Batch account and the storage account."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ def storage(connection_string: str) -> Iterator[LinkedStorage]:
 
 @pytest.fixture
 def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInArm]:
-    """Azure as the command reaches it. It is served from a thread: the command has its own event loop."""
+    """The fake of Azure, served from a thread, because the command has its own event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -47,7 +47,7 @@ def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch)
     loop.close()
 
 
-def test_the_arguments_lead_to_the_account_and_the_steps_are_told(
+def test_the_arguments_lead_to_the_account_and_the_steps_are_printed(
     arm: StandInArm, storage: LinkedStorage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = read_project(write_sample(tmp_path))

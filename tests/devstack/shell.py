@@ -1,4 +1,4 @@
-"""Shell scripts as children of a test."""
+"""Runs shell scripts as child processes of a test."""
 
 import os
 from pathlib import Path

@@ -87,7 +87,7 @@ async def test_a_child_that_ends_by_itself_is_reported_with_its_log(
         processes.raise_if_ended()
 
 
-async def test_a_child_that_was_killed_on_purpose_is_no_failure(shell: Shell) -> None:
+async def test_a_child_that_was_killed_on_purpose_is_not_a_failure(shell: Shell) -> None:
     child = await shell.start("sleep 60")
     await child.kill()
     child.raise_if_ended()

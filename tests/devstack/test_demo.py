@@ -1,4 +1,4 @@
-"""`batchmgr demo` from end to end: every part is real, only the genomes are small."""
+"""Tests `batchmgr demo` from end to end, with small genomes."""
 
 import os
 import re
@@ -36,7 +36,7 @@ async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(
     }
 
 
-async def test_a_file_that_is_no_genome_fails_the_demo_and_the_reason_is_told(
+async def test_a_file_that_is_not_a_genome_fails_the_demo_and_the_reason_is_shown(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:
     (tmp_path / "picture.fa").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))

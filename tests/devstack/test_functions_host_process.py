@@ -1,4 +1,4 @@
-"""Which Functions host is started, and how. `func` here is a script with the arguments of Core Tools."""
+"""Tests which Functions host starts, and how. `func` is a script that takes Core Tools' arguments."""
 
 import os
 import sys

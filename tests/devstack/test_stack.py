@@ -100,7 +100,7 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
                 return "host is away"
 
         async def crash() -> None:
-            while await state() != "running":  # noqa: ASYNC110  # what is waited for happens elsewhere
+            while await state() != "running":  # noqa: ASYNC110  # the state changes in another process
                 await asyncio.sleep(0.05)
             died = stack.host
             os.kill(died.pid, signal.SIGKILL)
@@ -111,8 +111,8 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
         await asyncio.wait_for(stack.run_supervised(crash()), 60)
 
 
-async def test_a_stack_with_data_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    # On the same ports: what tasks know of their storage is an address.
+async def test_a_stack_with_data_continues_where_it_was_stopped(tmp_path: Path) -> None:
+    # On the same ports, because tasks know their storage by its address.
     options = StackOptions(data=tmp_path / "data", blob_port=free_port(), batch_port=free_port())
     body = json.dumps({"jobId": "kept", "tasks": [{"id": "a", "commandLine": "sleep 1"}]})
     async with aiohttp.ClientSession() as session:
@@ -134,7 +134,7 @@ async def _until_state(session: aiohttp.ClientSession, url: str, state: str) -> 
         await asyncio.sleep(0.05)
 
 
-async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
+async def test_supervised_work_is_cancelled_as_soon_as_a_part_of_the_stack_dies(
     processes: ChildProcesses, shell: Shell
 ) -> None:
     storage = await shell.start("echo out of memory >&2; sleep 60", name="storage")
@@ -149,7 +149,7 @@ async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
         await stack.run_supervised(work())
 
 
-async def test_guarded_work_gives_its_result(processes: ChildProcesses, shell: Shell) -> None:
+async def test_supervised_work_returns_its_result(processes: ChildProcesses, shell: Shell) -> None:
     async def work() -> str:
         return "done"
 
@@ -165,7 +165,7 @@ def stack_of(processes: ChildProcesses, host: ChildProcess) -> Stack:
 
 
 @pytest.mark.parametrize("argument", ["tool", "tool=1.0", "tool=1.0=missing.zip"])
-def test_an_application_that_is_no_package_is_refused_before_anything_starts(
+def test_an_application_that_is_not_a_zip_file_is_refused_before_anything_starts(
     argument: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:

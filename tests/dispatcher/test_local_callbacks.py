@@ -1,4 +1,4 @@
-"""The callback of a local run, at a real receiver."""
+"""Tests the callback of a local run with a real HTTP receiver."""
 
 import http.server
 import json
@@ -24,7 +24,7 @@ from tests.integration.messages import job, task
 
 @dataclass(kw_only=True)
 class Receiver:
-    """The calls that came, and the statuses of the next answers."""
+    """The calls received so far, and the HTTP statuses of the next answers."""
 
     uri: str = ""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A receiver in a thread of its own: the job has the main thread."""
+    """A receiver in a thread of its own, because the job runs in the main thread."""
     received = Receiver()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def run(tmp_path: Path, uri: str, out: StringIO) -> JobRecord:
     )
 
 
-def test_the_callback_is_the_body_that_is_kept(local: Local, receiver: Receiver) -> None:
+def test_the_callback_has_the_body_that_is_written_to_the_file(local: Local, receiver: Receiver) -> None:
     run = local({"does": "refuse"}, args=("--callback", receiver.uri))
     assert receiver.calls == [("msg_letters", run.callback)]
     assert run.callback["StatusCode"] == "500"
@@ -72,7 +72,7 @@ def test_the_callback_is_the_body_that_is_kept(local: Local, receiver: Receiver)
     assert "secret" not in kept + run.out + run.err
 
 
-def test_a_callback_that_is_not_taken_is_tried_again(tmp_path: Path, receiver: Receiver) -> None:
+def test_a_callback_that_fails_is_tried_again(tmp_path: Path, receiver: Receiver) -> None:
     receiver.statuses += [503, 500]
     out = StringIO()
     record = run(tmp_path, receiver.uri, out)
@@ -82,7 +82,7 @@ def test_a_callback_that_is_not_taken_is_tried_again(tmp_path: Path, receiver: R
     assert "the callback is tried again in 5 s." in out.getvalue()
 
 
-def test_a_callback_that_is_never_taken_is_given_up_and_the_job_ends_as_it_did(
+def test_a_callback_that_always_fails_is_tried_three_times_and_does_not_change_the_outcome(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     receiver.statuses += [503] * 9

@@ -1,4 +1,4 @@
-"""What is said when a local run can't be, and where runs are kept."""
+"""Tests the errors of `python -m <workload> local`, and the directories of its runs."""
 
 import http.server
 import json
@@ -32,7 +32,7 @@ STORAGE = Path("batchmgr-local") / "storage"
         (("--inputs", '{"broken": true}'), "workload 'letters' raised KeyError: 'letters' ("),
     ],
 )
-def test_what_is_wrong_is_told_in_one_line_before_anything_runs(
+def test_an_error_is_reported_in_one_line_before_anything_runs(
     local: Local, arguments: tuple[str, ...], said: str
 ) -> None:
     run = local({}, args=arguments)
@@ -42,7 +42,7 @@ def test_what_is_wrong_is_told_in_one_line_before_anything_runs(
     assert not run.directory.exists()
 
 
-def test_an_error_in_create_job_is_told_with_its_place(local: Local) -> None:
+def test_an_error_in_create_job_is_reported_with_file_and_line(local: Local) -> None:
     assert "letters.py, line " in local(broken=True).err
 
 
@@ -60,7 +60,7 @@ def test_inputs_may_come_from_a_file(local: Local) -> None:
     assert "from the file" in local(args=("--inputs", "@inputs.json")).out
 
 
-def test_a_blob_that_is_not_there_is_told_with_the_place_to_put_it(local: Local, tmp_path: Path) -> None:
+def test_a_missing_blob_is_reported_with_the_path_to_put_it(local: Local, tmp_path: Path) -> None:
     tasks = [{"does": "join", "in": {"x.txt": "letters/a.txt"}, "out": {"joined": ["all"]}}] * 2
     run = local(*tasks)
     place = tmp_path / STORAGE / "letters" / "a.txt"
@@ -91,7 +91,7 @@ def test_a_blob_that_a_task_should_have_left_fails_the_task_that_needs_it(local:
     assert failed["error"]["message"] == "job-letters/a is not in storage: no task has written it"
 
 
-def test_a_second_run_begins_afresh_and_says_so(local: Local) -> None:
+def test_a_second_run_removes_the_files_of_the_first_and_says_so(local: Local) -> None:
     first = local({"does": "write", "files": {"old.txt": "old"}, "out": {"old.txt": ["old"]}})
     assert first.blob("old") == "old"
     second = local({})
@@ -104,7 +104,7 @@ def test_a_second_run_begins_afresh_and_says_so(local: Local) -> None:
     assert second.types.count("job.queued") == 1
 
 
-def test_a_run_that_can_not_be_leaves_the_earlier_one_alone(local: Local) -> None:
+def test_a_run_that_cannot_start_leaves_the_files_of_the_earlier_one(local: Local) -> None:
     local({})
     assert local(broken=True).types[-1] == "job.succeeded"
 
@@ -117,7 +117,7 @@ def test_a_directory_of_other_things_is_not_touched(local: Local, tmp_path: Path
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["tasks"]
 
 
-def test_a_run_that_goes_on_is_not_disturbed(local: Local, tmp_path: Path) -> None:
+def test_the_directory_of_a_running_job_is_refused(local: Local, tmp_path: Path) -> None:
     local({})
     with RunDirectory(tmp_path / "batchmgr-local" / "letters").prepared("letters", tmp_path / "inputs"):
         run = local({})
@@ -139,7 +139,7 @@ def test_storage_that_would_be_emptied_is_refused(local: Local) -> None:
     assert "is emptied at the beginning of each run" in run.err
 
 
-def test_a_directory_that_can_not_be_made_is_told(local: Local, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_created_is_reported(local: Local, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     run = local({}, args=("--directory", "file/run"))
     assert run.code == 2

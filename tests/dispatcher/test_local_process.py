@@ -1,4 +1,4 @@
-"""`python -m my_workload local` as a process: under a debugger, and ended by Ctrl-C."""
+"""Tests `python -m my_workload local` as a process, under a debugger and with Ctrl-C."""
 
 import json
 import os
@@ -49,7 +49,7 @@ WORKLOAD = """
                 self._entry_points_repository.register_entry_point(task_type)
 """
 MAIN = "from my_workload import *\nif __name__ == '__main__':\n    Application(MyWorkload()).run()\n"
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ class Terminal:
         self._expected = 0
 
     def expect(self, text: str) -> None:
-        """Wait until this text is on the screen, behind what was expected before."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Wait until this text is on the screen, after the text that was expected before."""
+        deadline = time.monotonic() + TIMEOUT_S
         while (at := self.seen.find(text, self._expected)) < 0:
             if not select.select([self._screen], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise AssertionError(f"{text!r} did not come: {self.seen}")
@@ -87,18 +87,18 @@ class Terminal:
         os.write(self._screen, f"{line}\n".encode())
 
     def end(self) -> int:
-        """Read what is left; the exit code."""
+        """Read the rest of the output, and return the exit code."""
         try:
             while data := os.read(self._screen, 4096):
                 self.seen += data.decode()
-        except OSError:  # so it ends on Linux
+        except OSError:  # Linux raises it at the end of the output
             pass
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
 
 @contextmanager
 def terminal(package: Path, **inputs: Any) -> Iterator[Terminal]:
-    """The command in a terminal."""
+    """Run the command in a terminal."""
     screen, keyboard = pty.openpty()
     settings = termios.tcgetattr(keyboard)
     settings[3] &= ~termios.ECHO

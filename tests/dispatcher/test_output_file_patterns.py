@@ -1,4 +1,4 @@
-"""Output file patterns mean here what they mean to the fake Azure Batch."""
+"""Output file patterns match the same files as in the fake Azure Batch."""
 
 from pathlib import Path
 

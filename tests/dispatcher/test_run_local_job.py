@@ -1,4 +1,4 @@
-"""What becomes of a job that runs in one process: its files, its events, its outcome."""
+"""Tests whole jobs in one process: their files, events and outcome."""
 
 import logging
 import os
@@ -78,7 +78,7 @@ def test_a_job_is_failed_when_no_task_succeeds(local: Local) -> None:
     assert (run.code, run.outcome["state"], run.callback["StatusCode"]) == (1, "failed", "500")
 
 
-def test_the_failure_of_the_finalize_task_is_told_apart(local: Local) -> None:
+def test_a_failed_finalize_task_has_its_own_error_code(local: Local) -> None:
     run = local({}, end={"does": "fail"})
     assert run.code == 1
     assert run.outcome["error"] == {
@@ -88,7 +88,7 @@ def test_the_failure_of_the_finalize_task_is_told_apart(local: Local) -> None:
     assert '"succeeded": false' in run.blob("letters.json", "batchmgr-finalize")
 
 
-def test_unusable_input_is_told_in_one_line(local: Local) -> None:
+def test_unusable_input_is_reported_in_one_line(local: Local) -> None:
     run = local({"does": "refuse"})
     assert run.err == "Invalid input: the file is empty\n"
     [failed] = run.outcome["failedTasks"]
@@ -123,7 +123,7 @@ def test_files_are_kept_when_their_condition_holds(local: Local) -> None:
 
 
 def test_what_tasks_say_is_shown_and_kept(local: Local) -> None:
-    # As a workload's __main__ does it: the handler has its stream before any task runs.
+    # A workload's __main__ also creates its handler before any task runs.
     handler = logging.StreamHandler(sys.stderr)
     logging.getLogger("letters").addHandler(handler)
     try:
@@ -157,7 +157,7 @@ def test_a_task_may_have_an_event_loop_of_its_own(local: Local) -> None:
     assert local({"does": "use_a_loop"}, {"does": "use_a_loop"}).code == 0
 
 
-def test_tasks_report_and_the_finalize_task_is_told_of_all(local: Local) -> None:
+def test_tasks_report_and_the_finalize_task_has_the_manifest_of_all(local: Local) -> None:
     end = {"does": "tally", "out": {"tally": ["tally"]}}
     run = local({"does": "report"}, {"does": "fail"}, {"after": [2]}, end=end)
     assert {"task.progress 1", "task.result 1"} <= set(run.types)
@@ -202,12 +202,12 @@ def test_only_the_events_that_are_asked_for_are_shown_and_all_are_kept(local: Lo
     assert "task.succeeded 1" in run.types
 
 
-def test_what_only_nodes_have_is_left_out_and_told(local: Local) -> None:
+def test_what_only_nodes_have_is_ignored_and_a_line_says_so(local: Local) -> None:
     run = local({}, container="ubuntu:16.04")
     assert run.code == 0
     assert "Not used in a local run, which has no nodes: the job preparation task, containers." in run.out
 
 
-def test_a_time_limit_that_does_not_hold_here_is_told(local: Local) -> None:
+def test_a_time_limit_without_effect_is_reported(local: Local) -> None:
     assert "Time limits do not apply" in local({"limit": 60}).out
     assert "Time limits" not in local({}).out

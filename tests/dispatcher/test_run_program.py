@@ -1,4 +1,4 @@
-"""Command lines that are no task of the workload: run as Azure Batch runs them."""
+"""Command lines that are not tasks of the workload run as in Azure Batch."""
 
 import json
 import os
@@ -70,7 +70,7 @@ def test_a_program_of_the_working_directory_is_found_there(tmp_path: Path) -> No
         ("echo 'unclosed", None, "CommandLaunchFailed", "Failed to launch"),
     ],
 )
-def test_a_program_that_fails_is_told_with_what_it_said(
+def test_a_program_that_fails_is_reported_with_its_stderr(
     tmp_path: Path, command: str, exit_code: int | None, type_: str, message: str
 ) -> None:
     failed = only_failure(run(tmp_path, {"id": "1", "commandLine": command}))
@@ -117,7 +117,7 @@ def test_a_job_manager_task_decides_on_the_tasks(tmp_path: Path) -> None:
     assert (tmp_path / "run/tasks/2/stdout.txt").read_text() == "2 is done\n"
 
 
-def test_a_file_that_can_not_be_kept_fails_its_task(tmp_path: Path) -> None:
+def test_an_output_file_that_cannot_be_copied_fails_its_task(tmp_path: Path) -> None:
     files = [output("a", "same"), output("a", "same/below")]
     failed = only_failure(run(tmp_path, task("1", "echo > a", outputFiles=files)))
     assert failed.error is not None
@@ -125,7 +125,7 @@ def test_a_file_that_can_not_be_kept_fails_its_task(tmp_path: Path) -> None:
     assert "a can't be kept as same/below" in failed.error.message
 
 
-def test_no_input_file_is_put_behind_a_link_that_leads_out(tmp_path: Path) -> None:
+def test_no_input_file_is_written_through_a_link_that_leads_out(tmp_path: Path) -> None:
     (tmp_path / "storage/letters").mkdir(parents=True)
     (tmp_path / "storage/letters/a").write_text("A")
     file = {"containerName": "letters", "sourceBlobPath": "a", "targetFilePath": "out/a"}
@@ -141,9 +141,9 @@ def test_no_input_file_is_put_behind_a_link_that_leads_out(tmp_path: Path) -> No
 
 
 def until_gone(process: int) -> None:
-    """Ask for a process until it is not there any more: ProcessLookupError."""
+    """Poll a process until it does not exist any more, then raise ProcessLookupError."""
     for _ in range(10_000):
         os.kill(process, 0)
         stat = Path(f"/proc/{process}/stat")
         if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
-            raise ProcessLookupError  # dead, and waiting for whoever has adopted it
+            raise ProcessLookupError  # a zombie, which waits for its new parent

@@ -1,4 +1,4 @@
-"""Azure Resource Manager's operations on the applications of a Batch account, over https, for its client."""
+"""A fake of Azure Resource Manager's operations on the applications of a Batch account, over https."""
 
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +19,7 @@ API_VERSION = "2025-06-01"
 
 @dataclass
 class StandInArm:
-    """The account's state, and what was called. `storage_url` answers where a version's content goes."""
+    """The account's state, and the calls so far. `storage_url` returns the upload URL of a version."""
 
     storage_url: Callable[[str, str], str]
     endpoint: str = ""
@@ -30,7 +30,7 @@ class StandInArm:
     refusal: tuple[int, str, str] | None = None
 
     def application(self) -> web.Application:
-        """The operations, as the service's specification has them."""
+        """Return the operations of the service's specification."""
         app = web.Application(middlewares=[self._guard])
         app.router.add_get(APPLICATION, self._get_application)
         app.router.add_put(APPLICATION, self._put_application)
@@ -90,7 +90,7 @@ class StandInArm:
 
 @asynccontextmanager
 async def serving_arm(directory: Path, storage_url: Callable[[str, str], str]) -> AsyncIterator[StandInArm]:
-    """Serve it on a free port, with a certificate of its own."""
+    """Serve the fake on a free port, with its own certificate."""
     arm = StandInArm(storage_url)
     arm.certificate = make_certificate(directory, "127.0.0.1")
     runner = web.AppRunner(arm.application(), access_log=None)

@@ -1,4 +1,4 @@
-"""The application package of a workload: what is in it, and that it is the same whoever makes it."""
+"""Tests the content of an application package, and that every build of it is the same."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def test_it_has_the_workload_and_the_part_of_batchmgr_for_nodes_and_nothing_else
     assert parts == {"__init__.py", "errors.py", "plan", "workload"}
 
 
-def test_it_says_what_it_is(tmp_path: Path) -> None:
+def test_its_manifest_has_the_id_and_the_version(tmp_path: Path) -> None:
     package = build(write_sample(tmp_path), tmp_path / "out")
     assert read_identity(package.archive) == package.identity
     assert (package.identity.application_id, package.identity.version) == ("letter_count", "1.2.3")
@@ -81,7 +81,7 @@ def test_its_files_have_the_time_it_is_given_and_modes_of_files_or_programs(tmp_
     assert set(modes.values()) == {"-rw-r--r--"}
 
 
-def test_a_time_that_no_zip_file_can_tell_becomes_the_nearest(tmp_path: Path) -> None:
+def test_a_time_that_no_zip_file_can_hold_becomes_the_nearest(tmp_path: Path) -> None:
     package = build(write_sample(tmp_path), tmp_path / "out", time=datetime(1970, 1, 1, tzinfo=UTC))
     with zipfile.ZipFile(package.archive) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -127,7 +127,7 @@ def test_a_link_to_a_directory_is_refused(tmp_path: Path) -> None:
         build(project, tmp_path / "out")
 
 
-def test_an_output_that_is_no_directory_is_named(tmp_path: Path) -> None:
+def test_an_output_that_is_not_a_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(PackageError, match="out: File exists"):
         build(write_sample(tmp_path), tmp_path / "out")

@@ -1,4 +1,4 @@
-"""A new workload package: what is written, and that the next three commands work."""
+"""Tests the files of a new workload package, and that the next three commands work."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def init(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def offer_wheel_of_installed(name: str, directory: Path) -> None:
-    """Make the wheel again from which a package in pure Python was installed here."""
+    """Rebuild the wheel of an installed package in pure Python."""
     installed = distribution(name)
     with zipfile.ZipFile(
         directory / f"{name.replace('-', '_')}-{installed.version}-py3-none-any.whl", "w"
@@ -41,9 +41,9 @@ def offer_wheel_of_installed(name: str, directory: Path) -> None:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user with a fresh virtual environment, and an index that has what is here.
+    """The environment of a user with a new virtual environment, and a package index without network.
 
-    What the index would have for batchmgr and pytest is on the path of that environment already.
+    batchmgr and pytest, which the index lacks, are on the path of the virtual environment already.
     """
     venv.create(tmp_path / "venv", with_pip=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "venv")}))
@@ -62,7 +62,7 @@ def test_the_next_three_commands_install_test_and_run_the_workload(
     assert (written.returncode, written.stderr) == (0, "")
     commands = [line.strip() for line in written.stdout.splitlines() if line.startswith("  ")]
     assert len(commands) == 3
-    # One shell, as the user's: the first command changes the directory.
+    # In one shell, as the user does, because the first command changes the directory.
     if find_spec("batchmgr.dispatcher") is None:
         commands.pop()
     script = "\n".join(["set -e", *commands])
@@ -95,7 +95,7 @@ def test_the_next_three_commands_install_test_and_run_the_workload(
 
 
 @pytest.mark.parametrize("name", ["word_count", LONGEST])
-def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
+def test_what_is_written_passes_the_linter_and_the_type_checker(tmp_path: Path, name: str) -> None:
     directory = create_workload(name, tmp_path)
     assert "my_workload" not in "".join(
         f"{file}{file.read_text()}" for file in directory.rglob("*") if file.is_file()
@@ -113,7 +113,7 @@ def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         if name == LONGEST:
-            return  # the tools have lines to measure; types know nothing of names
+            return  # long names can break line lengths, not types
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_what_is_written_is_tidy_and_typed(tmp_path: Path, name: str) -> None:
         ("a" * 65, "has 65 characters"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused(tmp_path: Path, name: str, told: str) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: str, told: str) -> None:
     with pytest.raises(PackageError, match=told):
         create_workload(name, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_directory_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "work.py").write_text("precious")
     ended = init("mine", directory=tmp_path)
@@ -147,13 +147,13 @@ def test_a_directory_that_is_there_is_left_alone(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["work.py"]
 
 
-def test_it_is_written_where_it_shall_be(tmp_path: Path) -> None:
+def test_it_is_written_below_the_given_directory(tmp_path: Path) -> None:
     ended = init("mine", "--dir", "new place", directory=tmp_path)
     assert "  cd 'new place/mine' && python -m pip install -e '.[dev]'\n" in ended.stdout
     assert (tmp_path / "new place" / "mine" / "mine" / "__main__.py").is_file()
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PackageError, match="below: Not a directory"):
         create_workload("mine", tmp_path / "file" / "below")

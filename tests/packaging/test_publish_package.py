@@ -1,4 +1,4 @@
-"""Publishing: the real clients, against a stand-in for Azure Resource Manager and Azurite."""
+"""Tests publishing with the real clients, against a fake Azure Resource Manager and Azurite."""
 
 import os
 from collections.abc import AsyncIterator
@@ -58,7 +58,7 @@ def archive(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other_archive(tmp_path: Path) -> Path:
-    """Of the same version, with other content."""
+    """A package of the same version with other content."""
     root = write_sample(tmp_path / "b")
     (root / "letter_count" / "new.py").write_text("NEW = True\n")
     return build_package(read_project(root), tmp_path / "out-b", time=EARLIEST, vendor=False).archive
@@ -135,7 +135,7 @@ async def test_content_that_another_tool_uploaded_is_compared_too(
         await published(account, other_archive)
 
 
-async def test_an_empty_blob_that_holds_the_place_of_the_package_is_no_content(
+async def test_an_empty_blob_is_replaced_as_a_placeholder(
     account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
 ) -> None:
     arm.applications["letter_count"] = {}
@@ -145,7 +145,7 @@ async def test_an_empty_blob_that_holds_the_place_of_the_package_is_no_content(
     assert storage.holds(archive)
 
 
-async def test_where_nothing_may_be_read_a_new_version_is_published_and_an_old_one_refused(
+async def test_without_read_access_a_new_version_is_published_and_an_old_one_refused(
     account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
 ) -> None:
     storage.permission = "cw"
@@ -155,7 +155,7 @@ async def test_where_nothing_may_be_read_a_new_version_is_published_and_an_old_o
         await published(account, archive)
 
 
-async def test_an_active_version_whose_content_is_gone_is_told_of(
+async def test_an_active_version_without_content_is_reported(
     account: AzureBatchAccount, storage: LinkedStorage, archive: Path
 ) -> None:
     await published(account, archive)
@@ -165,11 +165,11 @@ async def test_an_active_version_whose_content_is_gone_is_told_of(
 
 
 class Crash(BaseException):
-    """The pipeline's machine goes down."""
+    """The pipeline's machine crashes."""
 
 
 class Mortal:
-    """An account whose caller dies right before the effect of this name, or right after it."""
+    """An account that crashes its caller right before, or right after, the method of this name."""
 
     EFFECTS = ("create_application", "create_package", "upload", "activate", "set_default_version")
 
@@ -193,7 +193,7 @@ class Mortal:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("effect", Mortal.EFFECTS)
-async def test_a_pipeline_that_dies_at_any_step_is_made_good_for_by_the_next(
+async def test_a_pipeline_that_dies_at_any_step_can_be_run_again(
     account: AzureBatchAccount,
     arm: StandInArm,
     storage: LinkedStorage,
@@ -209,7 +209,7 @@ async def test_a_pipeline_that_dies_at_any_step_is_made_good_for_by_the_next(
     assert storage.holds(archive)
 
 
-async def test_what_azure_refuses_is_told_in_its_words(
+async def test_the_message_of_azure_is_reported(
     account: AzureBatchAccount, arm: StandInArm, archive: Path
 ) -> None:
     arm.refusal = (403, "AuthorizationFailed", "The client 'x' does not have authorization.")
@@ -220,7 +220,7 @@ async def test_what_azure_refuses_is_told_in_its_words(
     )
 
 
-async def test_an_account_that_is_not_there_is_told_of(
+async def test_a_missing_account_is_reported(
     account: AzureBatchAccount, arm: StandInArm, archive: Path
 ) -> None:
     arm.refusal = (
@@ -239,7 +239,7 @@ async def test_an_account_that_is_not_there_is_told_of(
         ("EnvironmentCredential: AADSTS7000215: Invalid secret.", "AADSTS7000215: Invalid secret"),
     ],
 )
-async def test_who_is_not_signed_in_is_told_why(
+async def test_a_failed_sign_in_is_reported_with_its_reason(
     arm: StandInArm, archive: Path, reason: str, told: str
 ) -> None:
     async with opened(arm, NotSignedIn(f"\t{reason}")) as account:

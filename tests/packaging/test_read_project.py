@@ -1,4 +1,4 @@
-"""What a workload package's pyproject.toml may say, and how a wrong one is refused."""
+"""Tests which pyproject.toml files are accepted, and the errors for the others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How soon a task runs on its node: batchmgr itself takes little of its time."""
+"""Tests how much CPU time batchmgr takes before a task runs on its node."""
 
 import os
 import statistics
@@ -18,7 +18,7 @@ HEAVY = frozenset(
     {"aiohttp", "asyncio", "azure", "email", "http", "logging.config", "msgspec", "socket", "ssl"}
     | {"subprocess", "tempfile", "urllib.request"}
 )
-"""Modules that a task pays for only if it uses them."""
+"""Modules that are imported only if a task uses them."""
 
 
 @pytest.fixture(params=["this", "3.8"])
@@ -33,7 +33,7 @@ def python(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def node(tmp_path: Path) -> dict[str, str]:
-    """The environment of a task whose input file is there, on a node that has the application package."""
+    """The environment of a task with its input file, on a node with the application package."""
     with zipfile.ZipFile(build_application(tmp_path)) as archive:
         archive.extractall(tmp_path / "package")
     (tmp_path / "wd" / "data").mkdir(parents=True)
@@ -48,7 +48,7 @@ def node(tmp_path: Path) -> dict[str, str]:
 def test_the_entry_point_of_a_task_takes_less_than_150_ms_of_cpu(python: str, node: dict[str, str]) -> None:
     command = [python, "-S", "-m", APPLICATION, "task", "ExampleWorkloadTask"]
     times = [cpu_seconds(command, node) for _ in range(RUNS + 1)]
-    median = statistics.median(times[1:])  # the first one compiles
+    median = statistics.median(times[1:])  # the first run compiles bytecode
     sys.stdout.write(f"{median * 1000:.0f} ms of CPU in the median, {times[0] * 1000:.0f} ms at first\n")
     assert median < CPU_SECONDS
 
@@ -63,7 +63,7 @@ def test_a_task_imports_nothing_that_it_does_not_use(python: str, node: dict[str
 
 
 def cpu_seconds(command: list[str], environment: dict[str, str]) -> float:
-    """What a process takes of the processor, itself and the system for it."""
+    """Run a process, and return its user and system CPU time in seconds."""
     quiet = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     pid = os.posix_spawn(command[0], command, environment, file_actions=quiet)
     _, status, usage = os.wait4(pid, 0)

@@ -1,4 +1,4 @@
-"""What `pip install batchmgr` brings."""
+"""Tests what `pip install batchmgr` installs."""
 
 import subprocess
 import sys
