@@ -15,9 +15,9 @@ from batchmgr.packaging.build_package import build_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import SignedIn
+from tests.packaging.fake_resource_manager import FakeResourceManager, serving_arm
 from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample
-from tests.packaging.stand_in_arm import StandInArm, serving_arm
 
 
 @pytest.fixture
@@ -28,7 +28,9 @@ def storage(connection_string: str) -> Iterator[LinkedStorage]:
 
 
 @pytest.fixture
-def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInArm]:
+def arm(
+    tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeResourceManager]:
     """The fake of Azure, served from a thread, because the command has its own event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -48,7 +50,7 @@ def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_arguments_lead_to_the_account_and_the_steps_are_printed(
-    arm: StandInArm, storage: LinkedStorage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arm: FakeResourceManager, storage: LinkedStorage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = read_project(write_sample(tmp_path))
     package = build_package(project, tmp_path / "out", time=EARLIEST, vendor=False)

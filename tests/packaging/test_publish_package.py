@@ -14,9 +14,9 @@ from batchmgr.packaging.publish_package import publish_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import NotSignedIn, SignedIn
+from tests.packaging.fake_resource_manager import FakeResourceManager, serving_arm
 from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample
-from tests.packaging.stand_in_arm import StandInArm, serving_arm
 
 
 @pytest.fixture
@@ -27,18 +27,18 @@ async def storage(connection_string: str) -> AsyncIterator[LinkedStorage]:
 
 
 @pytest.fixture
-async def arm(tmp_path: Path, storage: LinkedStorage) -> AsyncIterator[StandInArm]:
+async def arm(tmp_path: Path, storage: LinkedStorage) -> AsyncIterator[FakeResourceManager]:
     async with serving_arm(tmp_path / "tls", storage.url) as served:
         yield served
 
 
 @pytest.fixture
-async def account(arm: StandInArm) -> AsyncIterator[AzureBatchAccount]:
+async def account(arm: FakeResourceManager) -> AsyncIterator[AzureBatchAccount]:
     async with opened(arm, SignedIn()) as account:
         yield account
 
 
-def opened(arm: StandInArm, credential: SignedIn) -> Any:
+def opened(arm: FakeResourceManager, credential: SignedIn) -> Any:
     return open_account(
         credential,
         subscription="sub",
@@ -71,7 +71,7 @@ async def published(account: Any, archive: Path, *, as_default: bool = False) ->
 
 
 async def test_a_package_is_created_uploaded_activated_and_made_the_default(
-    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, storage: LinkedStorage, archive: Path
 ) -> None:
     told = await published(account, archive, as_default=True)
     assert told == [
@@ -86,14 +86,14 @@ async def test_a_package_is_created_uploaded_activated_and_made_the_default(
 
 
 async def test_the_default_version_is_left_alone_unless_asked_for(
-    account: AzureBatchAccount, arm: StandInArm, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, archive: Path
 ) -> None:
     await published(account, archive)
     assert "defaultVersion" not in arm.applications["letter_count"]
 
 
 async def test_the_same_content_again_changes_nothing(
-    account: AzureBatchAccount, arm: StandInArm, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, archive: Path
 ) -> None:
     await published(account, archive, as_default=True)
     arm.calls.clear()
@@ -115,7 +115,7 @@ async def test_other_content_under_the_same_version_is_refused(
 
 
 async def test_so_it_is_when_somebody_uploaded_it_and_did_not_come_to_activate_it(
-    account: AzureBatchAccount, arm: StandInArm, archive: Path, other_archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, archive: Path, other_archive: Path
 ) -> None:
     with pytest.raises(Crash):
         await published(Mortal(account, "activate"), archive)
@@ -125,7 +125,11 @@ async def test_so_it_is_when_somebody_uploaded_it_and_did_not_come_to_activate_i
 
 
 async def test_content_that_another_tool_uploaded_is_compared_too(
-    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path, other_archive: Path
+    account: AzureBatchAccount,
+    arm: FakeResourceManager,
+    storage: LinkedStorage,
+    archive: Path,
+    other_archive: Path,
 ) -> None:
     arm.applications["letter_count"] = {}
     arm.versions["letter_count", "1.2.3"] = "Active"
@@ -136,7 +140,7 @@ async def test_content_that_another_tool_uploaded_is_compared_too(
 
 
 async def test_an_empty_blob_is_replaced_as_a_placeholder(
-    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, storage: LinkedStorage, archive: Path
 ) -> None:
     arm.applications["letter_count"] = {}
     arm.versions["letter_count", "1.2.3"] = "Pending"
@@ -146,7 +150,7 @@ async def test_an_empty_blob_is_replaced_as_a_placeholder(
 
 
 async def test_without_read_access_a_new_version_is_published_and_an_old_one_refused(
-    account: AzureBatchAccount, arm: StandInArm, storage: LinkedStorage, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, storage: LinkedStorage, archive: Path
 ) -> None:
     storage.permission = "cw"
     await published(account, archive)
@@ -195,7 +199,7 @@ class Mortal:
 @pytest.mark.parametrize("effect", Mortal.EFFECTS)
 async def test_a_pipeline_that_dies_at_any_step_can_be_run_again(
     account: AzureBatchAccount,
-    arm: StandInArm,
+    arm: FakeResourceManager,
     storage: LinkedStorage,
     archive: Path,
     effect: str,
@@ -210,7 +214,7 @@ async def test_a_pipeline_that_dies_at_any_step_can_be_run_again(
 
 
 async def test_the_message_of_azure_is_reported(
-    account: AzureBatchAccount, arm: StandInArm, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, archive: Path
 ) -> None:
     arm.refusal = (403, "AuthorizationFailed", "The client 'x' does not have authorization.")
     with pytest.raises(ServiceRefusedError) as caught:
@@ -221,7 +225,7 @@ async def test_the_message_of_azure_is_reported(
 
 
 async def test_a_missing_account_is_reported(
-    account: AzureBatchAccount, arm: StandInArm, archive: Path
+    account: AzureBatchAccount, arm: FakeResourceManager, archive: Path
 ) -> None:
     arm.refusal = (
         404,
@@ -240,7 +244,7 @@ async def test_a_missing_account_is_reported(
     ],
 )
 async def test_a_failed_sign_in_is_reported_with_its_reason(
-    arm: StandInArm, archive: Path, reason: str, told: str
+    arm: FakeResourceManager, archive: Path, reason: str, told: str
 ) -> None:
     async with opened(arm, NotSignedIn(f"\t{reason}")) as account:
         with pytest.raises(BatchmgrError, match=f"cannot sign in to Azure: .*{told}"):

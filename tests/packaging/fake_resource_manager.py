@@ -18,7 +18,7 @@ API_VERSION = "2025-06-01"
 
 
 @dataclass
-class StandInArm:
+class FakeResourceManager:
     """The account's state, and the calls so far. `storage_url` returns the upload URL of a version."""
 
     storage_url: Callable[[str, str], str]
@@ -89,9 +89,11 @@ class StandInArm:
 
 
 @asynccontextmanager
-async def serving_arm(directory: Path, storage_url: Callable[[str, str], str]) -> AsyncIterator[StandInArm]:
+async def serving_arm(
+    directory: Path, storage_url: Callable[[str, str], str]
+) -> AsyncIterator[FakeResourceManager]:
     """Serve the fake on a free port, with its own certificate."""
-    arm = StandInArm(storage_url)
+    arm = FakeResourceManager(storage_url)
     arm.certificate = make_certificate(directory, "127.0.0.1")
     runner = web.AppRunner(arm.application(), access_log=None)
     await runner.setup()
