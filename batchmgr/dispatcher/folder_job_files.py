@@ -51,7 +51,7 @@ class FolderJobFiles:
 
 
 def _report(path: Path) -> TaskReport | None:
-    """Return the report in a file, or None if the file is no report.
+    """Return the report in a file, or None if the file is not a report.
 
     In Azure, the same facts are in the blob's metadata.
     """

@@ -8,7 +8,7 @@ from batchmgr.wire.plan_preview import PlanAnswer
 
 Json = Mapping[str, Any]
 NOT_SHOWN = ("id", "exitConditions")
-"""Fields that are left out: the id is in the heading, and exit conditions are long."""
+"""Fields that the text leaves out. The id is in the heading, and exit conditions rarely matter to readers."""
 
 
 def format_plan(answer: PlanAnswer) -> str:
