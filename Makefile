@@ -1,12 +1,15 @@
-# make demo      run the sample job here, from the queue message to the callback (INPUT=path: another genome)
-# make start     run the whole stack on this machine, to work against
-# make test      every test            make check    lint, types, import contracts
-# make format    tidy the code         make clean    forget everything that can be made again
+# make demo      run the sample job on this machine, from the queue message to the callback
+#                (INPUT=genome.fa: on another genome)
+# make start     run the whole stack on this machine, for development
+# make test      run all tests
+# make check     check lint rules, formatting, types and import contracts
+# make format    format the code
+# make clean     remove all files that can be created again
 
 SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON_READY := .venv/.installed
-# legacy_weather is not among them: that the app does not have it is what it shows.
+# legacy_weather is not installed: it shows a workload that the app cannot import.
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
@@ -26,7 +29,7 @@ test: install
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "Badly formatted: run make format" >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "The code is not formatted. Run: make format" >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
@@ -36,7 +39,7 @@ format: $(PYTHON_READY)
 
 install: $(PYTHON_READY) $(NODE_READY)
 
-# A python3.x on the PATH need not work (a version manager's shim), nor have venv (Debian packages it apart).
+# A python3.x on the PATH may not run (a version manager's shim) or may lack venv (Debian packages it separately).
 $(PYTHON_READY): pyproject.toml $(EXAMPLES:=/pyproject.toml)
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	    for python in python3.13 python3.12 python3.11 python3 none; do \
@@ -47,7 +50,7 @@ $(PYTHON_READY): pyproject.toml $(EXAMPLES:=/pyproject.toml)
 	            "(on Debian and Ubuntu: apt install python3 python3-venv)." >&2; \
 	        exit 1; \
 	    fi; \
-	    echo "Making .venv with $$($$python --version) …"; \
+	    echo "Creating .venv with $$($$python --version) …"; \
 	    $$python -m venv --clear .venv; \
 	fi
 	@echo "Installing Python packages …"

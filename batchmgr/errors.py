@@ -10,14 +10,18 @@
     ├── IllegalTransitionError a job state that cannot follow another
     ├── RecordChangedError     somebody else saved the record first; load it again
     ├── SettingsError          a setting is missing or wrong; names it
+    ├── PackageError           a workload package cannot be created, built or published; says what to change
+    ├── LocalRunError          a local run cannot start with these arguments; says what to do
+    ├── TaskPreparationError   a task of a local run cannot start: an input file cannot be put in place
+    ├── StackError             a part of the local stack cannot start, or has ended by itself; says what to do
+    ├── MissingExtraError      a command needs packages, or a Python version, that are not installed
     └── ServiceError           an Azure service refused or failed; code and status as it said
         ├── ServiceRefusedError    it will refuse again: wrong request, missing pool, no access
         ├── ServiceNotFoundError   the resource is not there
         ├── ServiceConflictError   the resource is there already, or in a state that forbids this
         └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
 
-ManifestError (workload/manifest.py), PackageError (packaging/errors.py) and
-StackError (local/errors.py) are BatchmgrErrors that have their places nearby.
+ManifestError (workload/manifest.py) is a BatchmgrError that has its place nearby.
 
 `retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
 """
@@ -121,6 +125,33 @@ class RecordChangedError(BatchmgrError):
 
 class SettingsError(BatchmgrError):
     """A setting is missing or wrong. The message names it and says what to set."""
+
+
+class PackageError(BatchmgrError):
+    """A workload package cannot be created, built or published. The message says what to change."""
+
+
+class LocalRunError(BatchmgrError):
+    """A local run cannot start with these arguments. The message says what to do."""
+
+
+class TaskPreparationError(BatchmgrError):
+    """A task of a local run cannot start, because one of its input files cannot be put in place.
+
+    `code` is Azure Batch's code for the same failure, such as `BlobNotFound`.
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StackError(BatchmgrError):
+    """A part of the local stack cannot start, or has ended by itself. The message says what to do."""
+
+
+class MissingExtraError(BatchmgrError):
+    """A command needs packages, or a Python version, that are not installed. The message says which."""
 
 
 class ServiceError(BatchmgrError):

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
@@ -71,11 +71,11 @@ class FakeBatch(MemoryBatch):
         """Run every task that can, in order of dependency; ids of the jobs whose FinalizeTask ran."""
         finalized = []
         for job in list(self.jobs.values()):
-            while (task := self.start_next(job.plan.job_id)) is not None:
+            while (task := self.start_next_task(job.plan.job_id)) is not None:
                 self._fake_clock.pass_by(timedelta(milliseconds=1))
-                ending = Ending.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
-                self.end(job.plan.job_id, task.id, ending)
-                if ending.error is None:
+                task_exit = TaskExit.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
+                self.record_exit(job.plan.job_id, task.id, task_exit)
+                if task_exit.error is None:
                     self.leaves.get(task.id, lambda: None)()
                 if task.id == FINALIZE_TASK_ID:
                     finalized.append(job.plan.job_id)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.dispatcher.memory import (
+from batchmgr.dispatcher.memory_ports import (
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobQueue,
     MemoryJobStore,
-    Waiting,
+    QueuedMessage,
 )
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.queue_job_requests import take_request
@@ -149,7 +149,7 @@ class World:
         """The event log of a job."""
         return self.events.logs[job_id.lower()]
 
-    async def _handle(self, ports: Ports, message: Waiting) -> None:
+    async def _handle(self, ports: Ports, message: QueuedMessage) -> None:
         if message.queue == "submit":
             await take_request(ports, encode(JobReference(stored_job_id=message.body)), "")
         else:

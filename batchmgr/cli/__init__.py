@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported only when it is the chosen one."""
+"""The `batchmgr` command line. Each command is a module, which is imported only when the command runs."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from importlib import import_module
 from types import ModuleType
 from typing import Sequence
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import BatchmgrError, MissingExtraError
 
 INTERRUPTED = 130
-"""Exit code of a command that was ended by Ctrl-C before it was done."""
+"""The exit code of a command that Ctrl-C ended early."""
 
 COMMANDS = {
-    "demo": "run the sample job on a genome, here, from the queue message to the callback",
-    "start": "run the whole stack on this machine, to work against",
-    "plan": "show what a job would be, and what is wrong with it; nothing is run or sent",
+    "demo": "run the sample job on a genome on this machine, from the queue message to the callback",
+    "start": "run the whole stack on this machine, for development",
+    "plan": "show the tasks and problems of a job; nothing is run or sent",
     "fakebatch": "run only the fake Azure Batch",
     "host": "run only the Functions host",
-    "init": "write a workload package of your own, to start from",
-    "package": "build the application package of a workload, and publish it",
-    "workloads": "list the workloads that are known here",
+    "init": "create a new workload package from a template",
+    "package": "build and publish the application package of a workload",
+    "workloads": "list the workloads that batchmgr finds on this machine",
 }
-"""Each command's name, which is also its module's, and what `batchmgr --help` says of it.
+"""Each command's name, which is also its module's name, and its text in `batchmgr --help`.
 
-A command module has `add_arguments(parser)` and `run(args) -> int`, the exit code.
+A command's module has `add_arguments(parser)` and `run(args)`, which returns the exit code.
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code. A known error is one clear message on stderr and exit code 1."""
+    """Run one command, and return its exit code. A BatchmgrError is printed to stderr and gives 1."""
     argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="batchmgr", description="An event-driven control plane for Azure Batch."
@@ -46,24 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parser.parse_args(argv)
         exit_code: int = command.run(args)
     except BatchmgrError as error:
-        print(f"batchmgr {args.command}: {error}", file=sys.stderr)
+        print(f"batchmgr {argv[0]}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except MissingExtraError as error:
-        print(f"batchmgr {argv[0]}: {error}", file=sys.stderr)
-        return 1
     return exit_code
 
 
-class MissingExtraError(Exception):
-    """What a command needs is not installed here."""
-
-
 def _load(name: str) -> ModuleType:
-    """A command's module. `pip install batchmgr` alone brings what workloads need, not what commands do."""
+    """Import a command's module. Raises MissingExtraError, because only extras install what commands need."""
     if sys.version_info < (3, 11):
-        raise MissingExtraError(f"needs Python 3.11 or newer, not {sys.version.split()[0]}")
+        raise MissingExtraError(f"this command needs Python 3.11 or newer, not {sys.version.split()[0]}")
     try:
         return import_module(f"batchmgr.cli.{name}")
     except ModuleNotFoundError as error:
@@ -71,5 +64,5 @@ def _load(name: str) -> ModuleType:
             raise
         extra = "publish" if name == "package" else "local"
         raise MissingExtraError(
-            f"{error.name} is not installed; it comes with: pip install 'batchmgr[{extra}]'"
+            f"{error.name} is not installed; install it with: pip install 'batchmgr[{extra}]'"
         ) from error

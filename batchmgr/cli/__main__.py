@@ -1,4 +1,4 @@
-"""`python -m batchmgr.cli`: the same as `batchmgr`."""
+"""`python -m batchmgr.cli` is the same as `batchmgr`."""
 
 import sys
 

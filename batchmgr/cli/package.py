@@ -1,4 +1,4 @@
-"""`batchmgr package`: the application package of a workload, built and published."""
+"""`batchmgr package`: builds and publishes the application package of a workload."""
 
 import argparse
 import asyncio
@@ -9,35 +9,48 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.signals import until_signalled
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
-from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.project import read_project
-from batchmgr.packaging.publishing import publish
+from batchmgr.cli.stop_signals import run_until_signal
+from batchmgr.errors import MissingExtraError, PackageError
+from batchmgr.packaging.build_package import build_package
+from batchmgr.packaging.publish_package import publish_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The commands below this one, and their options."""
+    """Add the subcommands and their options."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    build = commands.add_parser("build", help="make the zip file that Azure Batch puts on nodes")
-    build.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="default: here")
-    build.add_argument("--output", type=Path, metavar="DIR", help="default: dist in PATH")
-    build.add_argument("--vendor", action="store_true", help="put the package's dependencies into it too")
+    build = commands.add_parser("build", help="build the zip file that Azure Batch installs on nodes")
+    build.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="PATH",
+        help="the workload package's directory (default: the current one)",
+    )
+    build.add_argument(
+        "--output", type=Path, metavar="DIR", help="directory for the zip file (default: PATH/dist)"
+    )
+    build.add_argument("--vendor", action="store_true", help="include the workload package's dependencies")
     build.set_defaults(run=_build)
-    publish = commands.add_parser("publish", help="make it a version of an application in a Batch account")
-    publish.add_argument("zip", type=Path, metavar="ZIP", help="what `batchmgr package build` made")
+    publish = commands.add_parser(
+        "publish", help="publish the zip file as a version of an application in a Batch account"
+    )
+    publish.add_argument(
+        "zip", type=Path, metavar="ZIP", help="the zip file that `batchmgr package build` wrote"
+    )
     publish.add_argument("--subscription", required=True, metavar="ID", help="the account's subscription")
     publish.add_argument(
         "--resource-group", required=True, metavar="NAME", help="the account's resource group"
     )
     publish.add_argument("--account", required=True, metavar="NAME", help="the Batch account")
-    publish.add_argument("--default", action="store_true", help="make it the application's default version")
+    publish.add_argument("--default", action="store_true", help="make this the application's default version")
     publish.set_defaults(run=_publish)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the command below this one says; the exit code."""
+    """Run the subcommand, and return the exit code."""
     exit_code: int = args.run(args)
     return exit_code
 
@@ -49,7 +62,7 @@ def _build(args: argparse.Namespace) -> int:
     print(f"{package.archive}\nsha256 {package.sha256}")
     if project.requirements and not args.vendor:
         needed = ", ".join(project.requirements)
-        print(f"Not in it, and needed on the node: {needed} (--vendor puts in what is pure Python)")
+        print(f"Not included, but needed on nodes: {needed} (--vendor includes packages in pure Python)")
     return 0
 
 
@@ -59,14 +72,14 @@ def _publish(args: argparse.Namespace) -> int:
 
         from batchmgr.packaging.azure_account import open_account
     except ModuleNotFoundError as error:
-        raise PackageError(
-            f"{error.name} is not installed here; run: pip install 'batchmgr[publish]'"
+        raise MissingExtraError(
+            f"{error.name} is not installed; install it with: pip install 'batchmgr[publish]'"
         ) from error
 
-    # It logs a page about every way to sign in that was not meant; the error says what matters.
+    # azure.identity logs every sign-in method that fails. The error message says what matters.
     logging.getLogger("azure.identity").setLevel(logging.ERROR)
 
-    async def publish_it() -> int:
+    async def publish_zip() -> int:
         async with (
             DefaultAzureCredential() as credential,
             open_account(
@@ -76,14 +89,17 @@ def _publish(args: argparse.Namespace) -> int:
                 account=args.account,
             ) as account,
         ):
-            await publish(account, args.zip, as_default=args.default, report=print)
+            await publish_package(account, args.zip, as_default=args.default, report=print)
         return 0
 
-    return asyncio.run(until_signalled(publish_it(), interrupted=INTERRUPTED))
+    return asyncio.run(run_until_signal(publish_zip(), interrupted=INTERRUPTED))
 
 
 def _source_date(environment: Mapping[str, str]) -> datetime:
-    """The time that the files shall have: https://reproducible-builds.org/specs/source-date-epoch."""
+    """Return the time for the files, from SOURCE_DATE_EPOCH if it is set.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch
+    """
     seconds = environment.get("SOURCE_DATE_EPOCH")
     try:
         return datetime.fromtimestamp(int(seconds), UTC) if seconds else EARLIEST

@@ -1,4 +1,4 @@
-"""`batchmgr start`: the whole stack on this machine, until Ctrl-C."""
+"""`batchmgr start`: runs the whole stack on this machine until Ctrl-C."""
 
 import argparse
 import asyncio
@@ -6,33 +6,68 @@ import sys
 from pathlib import Path
 from zipfile import is_zipfile
 
-from batchmgr.cli.signals import until_signalled
+from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.devstack.stack import Endpoints, StackOptions, running_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument("--functions-port", type=int, default=7071, metavar="PORT", help="default 7071")
-    parser.add_argument("--batch-port", type=int, default=10100, metavar="PORT", help="default 10100")
-    parser.add_argument("--blob-port", type=int, default=10000, metavar="PORT", help="default 10000")
-    parser.add_argument("--queue-port", type=int, default=10001, metavar="PORT", help="default 10001; 0: any")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="keep everything here, for the next start")
+    """Add the options of the command."""
+    parser.add_argument(
+        "--functions-port",
+        type=int,
+        default=7071,
+        metavar="PORT",
+        help="port of the Functions host (default 7071; 0: any free port)",
+    )
+    parser.add_argument(
+        "--batch-port",
+        type=int,
+        default=10100,
+        metavar="PORT",
+        help="port of the fake Azure Batch (default 10100; 0: any free port)",
+    )
+    parser.add_argument(
+        "--blob-port",
+        type=int,
+        default=10000,
+        metavar="PORT",
+        help="port of Azurite's blobs (default 10000; 0: any free port)",
+    )
+    parser.add_argument(
+        "--queue-port",
+        type=int,
+        default=10001,
+        metavar="PORT",
+        help="port of Azurite's queues (default 10001; 0: any free port)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="keep all data in this directory for the next start (default: delete it at the end)",
+    )
     parser.add_argument(
         "--application",
         type=_application,
         action="append",
         default=[],
         metavar="ID=VERSION=ZIPFILE[,default]",
-        help="an application package for the nodes, perhaps as the default version; may be repeated",
+        help="an application package for the nodes; add `,default` for the default version; may be repeated",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
-        "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"
+        "--json",
+        action="store_true",
+        help="print the URLs and keys as one line of JSON when the stack is ready",
+    )
+    parser.add_argument(
+        "--host",
+        choices=("embedded", "func"),
+        help="default: func if Core Tools are installed, else embedded",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code."""
+    """Run the stack until SIGINT or SIGTERM. Return the exit code."""
     options = StackOptions(
         functions_port=args.functions_port,
         batch_port=args.batch_port,
@@ -42,14 +77,14 @@ def run(args: argparse.Namespace) -> int:
         applications=args.application,
         host=args.host,
     )
-    return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))
+    return asyncio.run(run_until_signal(_serve(options, as_json=args.json), interrupted=0))
 
 
 def _application(text: str) -> str:
-    """The argument, if there is a package as it says."""
+    """Return the argument if its form is right and its file is a zip file."""
     archive = text.partition("=")[2].partition("=")[2]
     if not archive:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=VERSION=ZIPFILE[,default]")
+        raise argparse.ArgumentTypeError(f"{text!r} does not have the form ID=VERSION=ZIPFILE[,default]")
     if not is_zipfile(archive.removesuffix(",default")):
         raise argparse.ArgumentTypeError(f"{archive.removesuffix(',default')!r} is not a zip file")
     return text
@@ -58,7 +93,7 @@ def _application(text: str) -> str:
 async def _serve(options: StackOptions, *, as_json: bool) -> int:
     async with running_stack(options, report=_report) as stack:
         print(stack.endpoints.to_json() if as_json else _welcome(stack.endpoints), flush=True)
-        await stack.watch()
+        await stack.supervise()
 
 
 def _report(part: str) -> None:
@@ -74,7 +109,7 @@ batchmgr is ready.
   Blobs       {endpoints.blob}
   Queues      {endpoints.queue}
 
-Send a first job, and follow it:
+Send a first job and follow it:
 
   curl -sS {endpoints.functions}/api/jobs -H 'Content-Type: application/json' -d \\
     '{{"jobId": "first", "tasks": [{{"id": "hello", "commandLine": "echo hello"}}]}}'

@@ -1,4 +1,4 @@
-"""`batchmgr workloads`: the workloads that are known here, with their versions and problems."""
+"""`batchmgr workloads`: lists the workloads on this machine, with their versions and problems."""
 
 import argparse
 import json
@@ -14,21 +14,21 @@ _HEADER = ("NAME", "VERSION", "PACKAGE", "TASK TYPES")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument("--json", action="store_true", help="print a JSON array, one object a workload")
+    """Add the options of the command."""
+    parser.add_argument("--json", action="store_true", help="print a JSON array with one object per workload")
 
 
 def run(args: argparse.Namespace) -> int:
-    """List them; the exit code is 1 when one of them is broken."""
+    """List the workloads. Return 1 if one of them is broken, else 0."""
     settings = Settings.from_environment(os.environ)
-    with redirect_stdout(sys.stderr):  # what a workload prints when it is imported is no part of the list
+    with redirect_stdout(sys.stderr):  # a workload's output on import must not get into the list
         workloads = tuple(WorkloadRegistry(named=settings.workloads).describe())
     if args.json:
         print(json.dumps([_as_json(workload) for workload in workloads], indent=2))
     elif workloads:
         _print_table(workloads)
     else:
-        print("There is no workload here. Write one with: batchmgr init NAME")
+        print("No workload was found. Create one with: batchmgr init NAME")
     return 1 if any(workload.problems for workload in workloads) else 0
 
 

@@ -1,16 +1,16 @@
-"""Azurite, the emulator of Azure Storage, as a child process."""
+"""Runs Azurite, the Azure Storage emulator, as a child process."""
 
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchmgr.devstack.child_processes import Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcesses
+from batchmgr.errors import StackError
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-"""Azurite's account and key are the same everywhere, and documented: they protect nothing."""
+"""Azurite's well-known key. It is the same in every installation and public, so it is not a secret."""
 
 _READY = re.compile(
     r"Blob service is successfully listening at (?P<blob>\S+)$"
@@ -22,14 +22,14 @@ _START_TIMEOUT_S = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Azurite:
-    """Where a running Azurite answers: service URLs that include the account."""
+    """The service URLs of a running Azurite. They include the account."""
 
     blob: str
     queue: str
 
     @property
     def connection_string(self) -> str:
-        """What storage clients and the Functions host connect with."""
+        """The connection string for storage clients and the Functions host."""
         return (
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
             f"BlobEndpoint={self.blob};QueueEndpoint={self.queue};"
@@ -37,7 +37,7 @@ class Azurite:
 
 
 async def start_azurite(
-    processes: Processes,
+    processes: ChildProcesses,
     *,
     project: Path,
     data: Path,
@@ -45,9 +45,9 @@ async def start_azurite(
     blob_port: int = 0,
     queue_port: int = 0,
 ) -> Azurite:
-    """Start Azurite as one of `processes`, keep its blobs and messages under `data`, wait until it listens.
+    """Start Azurite as one of `processes`, with its data in `data`, and wait until it listens.
 
-    With port 0 Azurite itself takes a free port. Raises StackError when it is missing or does not start.
+    With port 0, Azurite chooses a free port. Raises StackError if Azurite is missing or does not start.
     """
     command = [
         str(find_azurite(project)),
@@ -60,10 +60,10 @@ async def start_azurite(
 
 
 def find_azurite(project: Path) -> Path:
-    """The Azurite installed in the project, else the one on the PATH. Raises StackError without one."""
+    """Return the path of the project's Azurite, or else of the one on the PATH. Raises StackError."""
     if shutil.which("node") is None:
         raise StackError(
-            "Node.js is not on the PATH, and Azurite, the storage emulator, runs on it. "
+            "Node.js is not on the PATH. Azurite, the storage emulator, needs it. "
             "Install Node.js 20 or newer, then run: make install"
         )
     installed = project / "node_modules" / ".bin" / "azurite"

@@ -1,4 +1,4 @@
-"""Child processes that never outlive their parent, and that leave a log when they fail."""
+"""Child processes that end with their parent, and whose logs are shown when they fail."""
 
 import asyncio
 import contextlib
@@ -9,16 +9,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from batchmgr.devstack import die_with_parent as leash
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack import parent_death_signal
+from batchmgr.errors import StackError
 
 _POLL_S = 0.02
 
 
 class ChildProcess:
-    """One running child, the leader of its own process group, so that a Ctrl-C reaches only the parent.
+    """One child process. It leads its own process group, so that Ctrl-C reaches only the parent.
 
-    Standard output goes to `output`, standard error to `log`. Made by `Processes.start`.
+    Standard output goes to `output`, standard error to `log`. `ChildProcesses.start` creates it.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, *, output: Path, log: Path) -> None:
@@ -26,7 +26,7 @@ class ChildProcess:
         self._process = process
         self._output = output
         self._log = log
-        self._wanted = True
+        self._was_stopped = False
 
     @property
     def pid(self) -> int:
@@ -35,22 +35,22 @@ class ChildProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process has not ended yet."""
+        """Whether the process is still running."""
         return self._process.returncode is None
 
     @property
     def has_died(self) -> bool:
-        """Whether it has ended, and nobody had stopped it."""
-        return self._wanted and not self.is_running
+        """Whether the process has ended without `stop` or `kill`."""
+        return not self._was_stopped and not self.is_running
 
     async def wait_for_output(self, pattern: re.Pattern[str], *, timeout_s: float) -> re.Match[str]:
-        """The first match of `pattern` in the whole lines of standard output.
+        """Wait for `pattern` in the complete lines of standard output, and return the first match.
 
-        Raises StackError when the process ends first, or nothing matches within `timeout_s` seconds.
+        Raises StackError if the process ends first, or if nothing matches within `timeout_s` seconds.
         """
         deadline = asyncio.get_running_loop().time() + timeout_s
         while True:
-            # Read before asking whether it runs: the last words of a process that has ended count.
+            # Check this before reading, so that the last output of a process that has ended is read too.
             running = self.is_running
             text = self._output.read_text(errors="replace")
             if match := pattern.search(text[: text.rfind("\n") + 1]):
@@ -61,33 +61,33 @@ class ChildProcess:
                 raise StackError(self._describe(f"was not ready within {timeout_s:.0f} seconds"))
             await asyncio.sleep(_POLL_S)
 
-    def raise_if_gone(self) -> None:
-        """Raise StackError, with the end of its log, if the process ended and nobody had stopped it."""
+    def raise_if_ended(self) -> None:
+        """Raise StackError, with the end of the log, if the process has ended without `stop` or `kill`."""
         if self.has_died:
             raise StackError(self._describe(f"ended unexpectedly {self.exit}"))
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines of what it wrote to standard error or, where that is empty, to standard output."""
+        """Return the last lines of standard error, or of standard output if standard error is empty."""
         for path in (self._log, self._output):
             if text := path.read_text(errors="replace").strip():
                 return "\n".join(text.splitlines()[-lines:])
         return ""
 
     async def wait(self) -> int:
-        """Wait until it ends; the exit code, or minus the signal that killed it."""
+        """Wait until the process ends. Return its exit code, or the negative number of a signal."""
         return await self._process.wait()
 
     async def stop(self, *, grace_s: float = 15) -> None:
-        """SIGTERM to the whole group, SIGKILL to what is left of it after `grace_s` seconds."""
-        self._wanted = False
+        """Send SIGTERM to the process group, and SIGKILL to those still running after `grace_s` seconds."""
+        self._was_stopped = True
         self._signal_group(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), grace_s)
         await self.kill()
 
     async def kill(self) -> None:
-        """SIGKILL to the whole group, at once: what a crash looks like."""
-        self._wanted = False
+        """Send SIGKILL to the process group at once, as in a crash."""
+        self._was_stopped = True
         self._signal_group(signal.SIGKILL)
         await self._process.wait()
 
@@ -97,7 +97,7 @@ class ChildProcess:
 
     @property
     def exit(self) -> str:
-        """How it ended, in words."""
+        """How the process ended, in words: its exit code or signal."""
         code = self._process.returncode
         return f"by {signal.Signals(-code).name}" if code and code < 0 else f"with exit code {code}"
 
@@ -106,10 +106,10 @@ class ChildProcess:
         return f"{self.name} {what}." + (f" The end of its log:\n{tail}" if tail else " Its log is empty.")
 
 
-class Processes:
-    """The children of one stack: started one after the other, stopped in reverse order.
+class ChildProcesses:
+    """The child processes of one stack. They are started one after the other, and stopped in reverse order.
 
-    What they write is kept in `log_directory`, two files a child.
+    Their output is kept in `log_directory`, in two files for each child.
     """
 
     def __init__(self, log_directory: Path) -> None:
@@ -125,15 +125,15 @@ class Processes:
         directory: Path,
         orphan_signal: signal.Signals = signal.SIGTERM,
     ) -> ChildProcess:
-        """Start `command` in `directory`. `name` is for people; the log files are called after it.
+        """Start `command` in `directory`. `name` appears in messages and in the names of the log files.
 
-        `orphan_signal` is what the child gets when this process dies without having stopped it.
+        Linux sends `orphan_signal` to the child if this process dies before it has stopped the child.
         """
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         output, log = (self.log_directory / f"{stem}.{suffix}" for suffix in ("out", "log"))
         with output.open("wb") as stdout, log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
-                *_leashed(command, orphan_signal),
+                *_with_parent_death_signal(command, orphan_signal),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -145,27 +145,34 @@ class Processes:
         self._children.append(child)
         return child
 
-    def raise_if_gone(self) -> None:
-        """Raise StackError, with the end of its log, if a child ended that nobody stopped."""
+    def raise_if_ended(self) -> None:
+        """Raise StackError, with the end of the log, if a child has ended without being stopped."""
         for child in self._children:
-            child.raise_if_gone()
+            child.raise_if_ended()
 
     async def stop(self) -> None:
-        """Stop all, the last started first: whoever uses a service is gone before the service is."""
+        """Stop all children, the last started first, so that a service stops after its users."""
         while self._children:
             await self._children[-1].stop()
             self._children.pop()
 
     def log_tails(self, lines: int = 20) -> Mapping[str, str]:
-        """The last lines of each child's log, by name."""
+        """Return the last lines of each child's log, by name."""
         return {child.name: child.log_tail(lines) for child in self._children}
 
 
-def _leashed(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[str]:
-    """The command, told to end when this process ends, where the system can do that.
+def _with_parent_death_signal(command: Sequence[str], orphan_signal: signal.Signals) -> Sequence[str]:
+    """Return the command, wrapped so that Linux ends it when this process ends.
 
-    Elsewhere a parent that is killed with SIGKILL leaves its children behind.
+    On other systems, children keep running if their parent is killed with SIGKILL.
     """
     if sys.platform != "linux":
         return command
-    return [sys.executable, "-IS", leash.__file__, str(os.getpid()), str(orphan_signal.value), *command]
+    return [
+        sys.executable,
+        "-IS",
+        parent_death_signal.__file__,
+        str(os.getpid()),
+        str(orphan_signal.value),
+        *command,
+    ]

@@ -1,4 +1,4 @@
-"""The whole of batchmgr on this machine: Azurite, the fake Azure Batch, the Functions host with the app."""
+"""Runs the whole stack on this machine: Azurite, the fake Azure Batch, the Functions host with the app."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ from typing import NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.devstack.azurite import Azurite, start_azurite
-from batchmgr.devstack.checkout import PROJECT
-from batchmgr.devstack.child_processes import ChildProcess, Processes
-from batchmgr.devstack.errors import StackError
-from batchmgr.devstack.host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
+from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
+from batchmgr.errors import StackError
 from batchmgr.settings import Settings
 
 POOL_ID = "local"
@@ -35,10 +35,10 @@ _WATCH_S = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class StackOptions:
-    """How to run the stack. Port 0 is any free one; without `data` everything is forgotten at the end.
+    """How to run the stack. Port 0 means any free port. Without `data`, all data is deleted at the end.
 
-    `applications` are application packages that nodes can have, as `batchmgr fakebatch --application` has
-    them: `my_workload=1.4.0=dist/my_workload-1.4.0.zip,default`.
+    `applications` are application packages for the nodes, in the form of `batchmgr fakebatch --application`:
+    `my_workload=1.4.0=dist/my_workload-1.4.0.zip,default`.
     """
 
     functions_port: int = 0
@@ -48,12 +48,12 @@ class StackOptions:
     data: Path | None = None
     applications: Sequence[str] = ()
     host: HostKind | None = None
-    """None: Core Tools where they are installed, else the embedded host."""
+    """None means Core Tools if they are installed, else the embedded host."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """Where the parts of a running stack answer, and the credentials they accept."""
+    """The URLs of a running stack's parts, and the credentials that they accept."""
 
     functions: str
     batch: str
@@ -64,7 +64,7 @@ class Endpoints:
     batch_key: str
 
     def to_json(self) -> str:
-        """One line, with the names that `batchmgr start --json` promises."""
+        """Return the line of JSON that `batchmgr start --json` prints."""
         return json.dumps(
             {
                 "functions": self.functions,
@@ -79,15 +79,15 @@ class Endpoints:
 
 
 class Stack:
-    """A running stack; made by `running_stack`.
+    """A running stack. `running_stack` creates it.
 
-    `host` may be killed and started again with `start_host`, on the same address, while the rest runs on.
+    `host` can be killed and started again, with `start_host`, on the same address. The rest keeps running.
     """
 
     def __init__(
         self,
         *,
-        processes: Processes,
+        processes: ChildProcesses,
         host_kind: HostKind,
         environment: Mapping[str, str],
         host: ChildProcess,
@@ -100,7 +100,7 @@ class Stack:
         self._environment = environment
 
     async def start_host(self) -> None:
-        """Start the Functions host again, after it was stopped or killed."""
+        """Start the Functions host again after it was stopped or killed."""
         self.host, _ = await start_functions_host(
             self._processes,
             self._host_kind,
@@ -109,26 +109,29 @@ class Stack:
             port=int(self.endpoints.functions.rpartition(":")[2]),
         )
 
-    async def watch(self) -> NoReturn:
-        """Keep the Functions host running: like Azure, start it again when it has died.
+    async def supervise(self) -> NoReturn:
+        """Watch the parts until cancelled. Restart the Functions host if it dies, as Azure does.
 
-        Raises StackError, with the end of its log, when another part ends, or the host does not come back.
+        Raises StackError, with the end of the log, if another part ends or the host cannot be restarted.
         """
         while True:
             if self.host.has_died:
-                _logger.warning("The Functions host died %s; starting it again.", self.host.exit)
-                await self.host.kill()  # and what is left of its group
+                _logger.warning("The Functions host died %s. Starting it again.", self.host.exit)
+                await self.host.kill()  # kill the rest of its process group
                 await self.start_host()
-            self._processes.raise_if_gone()
+            self._processes.raise_if_ended()
             await asyncio.sleep(_WATCH_S)
 
-    async def guard(self, work: Coroutine[object, object, T]) -> T:
-        """Do `work`; its result, or StackError as soon as a part of the stack ends by itself."""
-        watching = asyncio.create_task(self.watch())
+    async def run_supervised(self, work: Coroutine[object, object, T]) -> T:
+        """Await `work` while supervising the stack, and return its result.
+
+        Raises StackError as soon as a part of the stack ends by itself.
+        """
+        watching = asyncio.create_task(self.supervise())
         working = asyncio.create_task(work)
         try:
             await asyncio.wait({watching, working}, return_when=asyncio.FIRST_COMPLETED)
-            self._processes.raise_if_gone()  # it is the cause of whatever else went wrong
+            self._processes.raise_if_ended()  # a part that ended is the cause of any other error
             return await working
         finally:
             for task in (watching, working):
@@ -137,11 +140,11 @@ class Stack:
 
     @property
     def log_directory(self) -> Path:
-        """Where the logs are, until the stack stops or, with `data`, for good."""
+        """The directory of the logs. Without `data`, it is deleted when the stack stops."""
         return self._processes.log_directory
 
     def log_tails(self, lines: int = 20) -> Mapping[str, str]:
-        """The last lines of the log of each part."""
+        """Return the last lines of each part's log, by name."""
         return self._processes.log_tails(lines)
 
 
@@ -149,37 +152,37 @@ class Stack:
 async def running_stack(
     options: StackOptions, *, report: Callable[[str], None] = lambda _: None
 ) -> AsyncIterator[Stack]:
-    """Start everything, and stop everything at the end, or as soon as a part fails to start.
+    """Start the stack, and stop it at the end of the block, or if a part fails to start.
 
         async with running_stack(StackOptions()) as stack:
             print(stack.endpoints.functions)
 
-    `report` is told what is being started, for people who wait. Raises StackError.
+    `report` is called with the name of each part before it starts. Raises StackError.
     """
     _require_free_ports(options)
     async with AsyncExitStack() as resources:
         data = options.data or Path(resources.enter_context(TemporaryDirectory(prefix="batchmgr-")))
-        data = _made(data.resolve())
-        processes = Processes(_made(data / "logs"))
+        data = _create(data.resolve())
+        processes = ChildProcesses(_create(data / "logs"))
         resources.push_async_callback(processes.stop)
         yield await _start(processes, options, data, report)
 
 
 async def _start(
-    processes: Processes, options: StackOptions, data: Path, report: Callable[[str], None]
+    processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
 ) -> Stack:
     environment = _child_environment()
     report("Azurite")
     azurite = await start_azurite(
         processes,
         project=PROJECT,
-        data=_made(data / "azurite"),
+        data=_create(data / "azurite"),
         environment=environment,
         blob_port=options.blob_port,
         queue_port=options.queue_port,
     )
     report("fake Azure Batch")
-    batch = await _start_batch(processes, _made(data / "batch"), environment, options)
+    batch = await _start_batch(processes, _create(data / "batch"), environment, options)
     app_settings = _app_settings(azurite, batch)
     await prepare_storage(Settings.from_environment(app_settings))
     report("Functions host")
@@ -201,14 +204,14 @@ async def _start(
 
 
 async def _start_batch(
-    processes: Processes, root: Path, environment: Mapping[str, str], options: StackOptions
+    processes: ChildProcesses, root: Path, environment: Mapping[str, str], options: StackOptions
 ) -> Mapping[str, str]:
-    """Start the fake Batch; its `endpoint`, `account` and `key`."""
+    """Start the fake Batch. Return its `endpoint`, `account` and `key`."""
     command = [
         *(sys.executable, "-m", "fakebatch", "--json"),
         *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
         *("--state" if options.data else "--root", str(root)),
-        *(f"--application={_from_anywhere(application)}" for application in options.applications),
+        *(f"--application={_with_absolute_path(application)}" for application in options.applications),
     ]
     child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
     ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)
@@ -216,8 +219,8 @@ async def _start_batch(
     return description
 
 
-def _from_anywhere(application: str) -> str:
-    """The application with the whole path of its file: the fake Batch has a directory of its own."""
+def _with_absolute_path(application: str) -> str:
+    """Make the application's path absolute, because the fake Batch runs in another directory."""
     *names, file = application.split("=", 2)
     return "=".join((*names, str(Path(file).absolute())))
 
@@ -229,7 +232,7 @@ def _require_free_ports(options: StackOptions) -> None:
     require_free(options.queue_port, what="Azurite's queues", option="--queue-port")
 
 
-def _made(directory: Path) -> Path:
+def _create(directory: Path) -> Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -238,9 +241,9 @@ def _made(directory: Path) -> Path:
 
 
 def _child_environment() -> dict[str, str]:
-    """The environment of this process, with its own interpreter found first as `python3`.
+    """Return this process's environment, with the directory of its interpreter first on the PATH.
 
-    So the nodes of the fake Batch, and Core Tools, run the Python that has batchmgr installed.
+    So the fake Batch's nodes and Core Tools find the `python3` that has batchmgr installed.
     """
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 

@@ -1,14 +1,14 @@
-"""TCP ports of this machine. Port 0 always stands for any free one."""
+"""Checks TCP ports of this machine. Port 0 always means any free port."""
 
 import socket
 
-from batchmgr.devstack.errors import StackError
+from batchmgr.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 
 
 def free_port() -> int:
-    """A port that is free now: only for programs that cannot choose one by themselves and say which."""
+    """Return a port that is free now. Use it only for programs that cannot choose a port themselves."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -16,14 +16,14 @@ def free_port() -> int:
 
 
 def require_free(port: int, *, what: str, option: str) -> None:
-    """Raise StackError if `port` is taken, saying for `what` it is meant and which `option` changes it."""
+    """Raise StackError if `port` is in use. The message says what to do about it."""
     with socket.socket() as probe:
-        # As servers do: a port whose last connections are still fading away counts as free.
+        # As servers do, so that a port with connections in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
             raise StackError(
-                f"Port {port}, meant for {what}, cannot be used ({error.strerror}). "
-                f"Stop what is using it, or choose another with {option} (0 takes any free one)."
+                f"Port {port} for {what} cannot be used ({error.strerror}). "
+                f"Stop the program that uses it, or choose another port with {option} (0: any free port)."
             ) from error

@@ -1,5 +1,5 @@
-"""The dispatcher: a whole job in one process of this machine, in the order of its dependencies.
+"""The dispatcher runs a whole job in one process on this machine, in the order of its dependencies.
 
-It drives the use cases that run in Azure, over ports that are local; so events, outcome and callback are the
-same by construction. Tasks run in the main thread, where a debugger finds its terminal.
+It calls the same use cases as the Functions app, with local ports. So the events, the outcome and the
+callback are the same as in Azure. Tasks run in the main thread, where a debugger can use the terminal.
 """

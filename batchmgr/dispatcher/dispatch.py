@@ -1,9 +1,9 @@
-"""Dispatch: the life of a job from acceptance to callback, driven as the triggers drive it in Azure."""
+"""Runs a job from acceptance to callback. Calls the use cases in the order in which Azure's triggers do."""
 
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.dispatcher.batch import Ending, MemoryBatch
+from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.plan.job_plan import TaskPlan
@@ -17,7 +17,7 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 
 CALLBACK_ATTEMPTS = 3
-"""How often the callback is tried: in Azure it is ten times, over hours."""
+"""How often the callback is tried. In Azure it is tried ten times, over hours."""
 
 
 def dispatch(
@@ -25,24 +25,25 @@ def dispatch(
     ports: Ports,
     batch: MemoryBatch,
     message: JobMessage,
-    run_task: Callable[[TaskPlan], Ending],
+    run_task: Callable[[TaskPlan], TaskExit],
     note: Callable[[str], None],
 ) -> JobRecord:
-    """Run the job of this message, which has an id, to its end; its record then.
+    """Run the job of this message to its end, and return its record. The message must have a job id.
 
-    The use cases run on the runner's loop, and between them, with no loop running, the tasks: they may have
-    loops of their own. Ctrl-C cancels the job. `note` is told what is no event. Raises InvalidJobError if the
-    job can't be accepted.
+    The use cases run on the runner's event loop. Tasks run between them, while no event loop is running, so
+    that a task may start one of its own. Ctrl-C cancels the job. `note` gets messages that are not events.
+    Raises InvalidJobError if the job can't be accepted.
     """
     job_id = message.job_id
     try:
-        runner.run(_take(ports, job_id, message))
-        while (task := _next(runner, ports, batch, job_id)) is not None:
-            if batch.end(job_id, task.id, run_task(task)):
-                # Else the task would run again as if nothing had happened: no count would have changed.
+        runner.run(_accept_and_submit(ports, job_id, message))
+        while (task := _next_task(runner, ports, batch, job_id)) is not None:
+            if batch.record_exit(job_id, task.id, run_task(task)):
+                # Poll before the retry starts. After that, the counts would be as before, and a poll would
+                # miss it.
                 runner.run(poll_job(ports, job_id))
         if batch.jobs and runner.run(batch.get_job(job_id)).state == "disabled":
-            note("A task's exit conditions have stopped the job; here, nobody can start it again.")
+            note("A task's exit conditions have disabled the job. A local run can't enable it again.")
             runner.run(_cancel(ports, job_id))
         runner.run(finalize(ports, job_id))
     except KeyboardInterrupt:
@@ -50,33 +51,33 @@ def dispatch(
     try:
         runner.run(_call_back(ports, job_id, note))
     except KeyboardInterrupt:
-        note("No more attempts at the callback.")
+        note("The callback is not tried again.")
     return runner.run(ports.jobs.load(job_id)).value
 
 
-def _next(runner: asyncio.Runner, ports: Ports, batch: MemoryBatch, job_id: str) -> TaskPlan | None:
-    """The next task. It is told that it runs, and how the one before it ended.
+def _next_task(runner: asyncio.Runner, ports: Ports, batch: MemoryBatch, job_id: str) -> TaskPlan | None:
+    """Return the next task, after a poll that reports its start and the end of the task before it.
 
-    Where there is none, the poller has the last word: it may bring more tasks, or release the FinalizeTask.
+    If no task may start, the poll can add tasks or release the FinalizeTask. So ask once more after it.
     """
-    task = batch.start_next(job_id)
-    runner.run(_look(ports, job_id))
-    return task or batch.start_next(job_id)
+    task = batch.start_next_task(job_id)
+    runner.run(_poll(ports, job_id))
+    return task or batch.start_next_task(job_id)
 
 
-async def _look(ports: Ports, job_id: str) -> None:
+async def _poll(ports: Ports, job_id: str) -> None:
     await poll_job(ports, job_id)
-    await submit(ports, job_id)  # if its job manager task has planned it by now
+    await submit(ports, job_id)  # if its job manager task has planned the job by now
 
 
-async def _take(ports: Ports, job_id: str, message: JobMessage) -> None:
+async def _accept_and_submit(ports: Ports, job_id: str, message: JobMessage) -> None:
     await check(ports, job_id, message)
     await accept(ports, job_id, message)
     await submit(ports, job_id)
 
 
 async def _cancel(ports: Ports, job_id: str) -> None:
-    """End the job as cancelled, unless it has come to its end already, or never began."""
+    """Cancel the job, unless it has ended already. Raise KeyboardInterrupt if it was never accepted."""
     try:
         await cancel(ports, job_id)
     except IllegalTransitionError:
@@ -87,7 +88,7 @@ async def _cancel(ports: Ports, job_id: str) -> None:
 
 
 async def _call_back(ports: Ports, job_id: str, note: Callable[[str], None]) -> None:
-    """Try the callback again, if the first attempt, made when the job ended, was in vain."""
+    """Try the callback again if the first attempt, made when the job ended, failed."""
     for _ in range(CALLBACK_ATTEMPTS - 1):
         status = (await ports.jobs.load(job_id)).value.callback
         if status is None or status.state is not CallbackState.PENDING or status.next_attempt_at is None:

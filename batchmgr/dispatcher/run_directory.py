@@ -1,4 +1,4 @@
-"""The directory of a local run: everything it writes is in there."""
+"""The directory that holds everything a local run writes."""
 
 import json
 import shutil
@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from batchmgr.dispatcher.errors import LocalRunError
+from batchmgr.errors import LocalRunError
 
 if sys.platform != "win32":
     import fcntl
 
 MARKER = "batchmgr-run.json"
-"""The file by which a directory is known as that of a run."""
+"""The file that marks a directory as that of a run."""
 
 PARTS = ("tasks", "storage", "shared", "events.jsonl", "callback.json")
-"""All else that a run writes."""
+"""Everything else that a run writes. The next run in the same directory removes it first."""
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Where a run keeps things: `tasks/<id>/{stdout.txt,stderr.txt,wd/}`, `storage/<container>/<blob>`."""
+    """Where a run writes: `tasks/<id>/{stdout.txt,stderr.txt,wd/}`, `storage/<container>/<blob>`."""
 
     root: Path
 
     @property
     def storage(self) -> Path:
-        """The blobs that the job's tasks have left."""
+        """The folder of the blobs that the job's tasks write."""
         return self.root / "storage"
 
     @property
@@ -39,7 +39,7 @@ class RunDirectory:
 
     @property
     def events(self) -> Path:
-        """The event log, a CloudEvent a line."""
+        """The event log: one CloudEvent per line."""
         return self.root / "events.jsonl"
 
     @property
@@ -48,20 +48,20 @@ class RunDirectory:
         return self.root / "callback.json"
 
     def task(self, task_id: str) -> Path:
-        """A task's own directory."""
+        """Return the task's own directory."""
         return self.root / "tasks" / task_id
 
     @contextmanager
-    def begun(self, job_id: str, inputs: Path) -> Iterator[bool]:
-        """The directory, ready for a new run and kept from others; whether an earlier run had to go.
+    def prepared(self, job_id: str, inputs: Path) -> Iterator[bool]:
+        """Empty the directory for a new run, and lock it against other runs until the end of the block.
 
-        Raises LocalRunError for a directory that holds anything else, the `inputs` of the run, or a run that
-        goes on.
+        Yield whether files of an earlier run were removed. Raises LocalRunError if the directory holds other
+        files, holds the run's `inputs`, or belongs to a run that is still going on.
         """
         if inputs.resolve().is_relative_to(self.root.resolve()):
             raise LocalRunError(
                 f"the storage {inputs} is in {self.root}, which is emptied at the beginning of each run; "
-                "move it, or choose another --directory"
+                "move the storage, or choose another --directory"
             )
         with ExitStack() as stack:
             try:
@@ -82,19 +82,20 @@ class RunDirectory:
             return False
         if not (self.root / MARKER).is_file():
             raise LocalRunError(
-                f"{self.root} holds other things than a run; choose another --directory, or an empty one"
+                f"{self.root} holds other files than those of a run; "
+                "choose an empty directory with --directory"
             )
         return True
 
     def _lock(self, marker: TextIO) -> None:
-        """Hold the directory until the marker is closed, or this process ends."""
-        if sys.platform == "win32":  # nothing keeps two runs apart there
+        """Lock the directory until the marker is closed or this process ends."""
+        if sys.platform == "win32":  # without fcntl, two runs at once are not detected
             return
         try:
             fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LocalRunError(
-                f"another run goes on in {self.root}; end it first, or choose another --directory"
+                f"another run is using {self.root}; end it first, or choose another --directory"
             ) from None
 
     def _clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Workload packages: a new one from a template, its application package, and the publishing of that.
+"""Creates workload packages from a template, builds their application packages, and publishes those.
 
-This runs on a developer's machine and in pipelines, never in the app, and never on a node.
+This code runs on a developer's machine and in pipelines. It never runs in the app or on a node.
 """

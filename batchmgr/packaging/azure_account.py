@@ -1,4 +1,4 @@
-"""A Batch account's applications, through Azure Resource Manager and the storage account it points to."""
+"""A Batch account's applications, through Azure Resource Manager and the account's linked storage account."""
 
 import hashlib
 from collections.abc import AsyncIterator, Iterator
@@ -21,25 +21,25 @@ from azure.mgmt.batch.models import ApplicationPackage
 from azure.storage.blob.aio import BlobClient
 
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.identity import PackageIdentity
-from batchmgr.packaging.publishing import PackageRecord, Stored
+from batchmgr.errors import PackageError
+from batchmgr.packaging.package_identity import PackageIdentity
+from batchmgr.packaging.publish_package import NoDigest, PackageRecord
 
 DIGEST = "batchmgr_sha256"
-"""The blob's metadata that tells its SHA-256, so that nobody has to download it to compare."""
+"""The metadata key of a blob's SHA-256. With it, the blob need not be downloaded to compare it."""
 
 
 @asynccontextmanager
 async def open_account(
     credential: AsyncTokenCredential, *, subscription: str, resource_group: str, account: str, **options: Any
 ) -> AsyncIterator["AzureBatchAccount"]:
-    """The Batch account of this name. `options` are those of the management client."""
+    """Open the Batch account of this name. `options` are passed to the management client."""
     async with BatchManagementClient(credential, subscription, **options) as client:
         yield AzureBatchAccount(client, credential, resource_group=resource_group, account=account)
 
 
 class AzureBatchAccount:
-    """The BatchAccount port on Azure."""
+    """The BatchAccount protocol on Azure."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class AzureBatchAccount:
         self._account = (resource_group, account)
 
     async def has_application(self, application_id: str) -> bool:
-        """Whether the application is there."""
+        """Return whether the application exists."""
         with _arm_errors():
             try:
                 await self._client.application.get(*self._account, application_id)
@@ -63,12 +63,12 @@ class AzureBatchAccount:
         return True
 
     async def create_application(self, application_id: str) -> None:
-        """Create it; nothing happens when it is there."""
+        """Create the application. Does nothing if it exists."""
         with _arm_errors():
             await self._client.application.create(*self._account, application_id)
 
     async def find_package(self, identity: PackageIdentity) -> PackageRecord | None:
-        """The record of a version, if there is one."""
+        """Return the record of a version, or None if there is none."""
         with _arm_errors():
             try:
                 package = await self._client.application_package.get(*self._package(identity))
@@ -77,12 +77,12 @@ class AzureBatchAccount:
         return _record(package)
 
     async def create_package(self, identity: PackageIdentity) -> PackageRecord:
-        """Create the record of a version that is not there."""
+        """Create the record of a version. The version must not exist."""
         with _arm_errors():
             return _record(await self._client.application_package.create(*self._package(identity)))
 
     async def upload(self, storage_url: str, archive: Path, sha256: str) -> bool:
-        """Store the content; False, and nothing is changed, when there is content already."""
+        """Upload the content. Return False, and change nothing, if content is stored already."""
         async with self._blob(storage_url) as blob:
             with service_errors("Storage"), archive.open("rb") as content:
                 try:
@@ -92,7 +92,7 @@ class AzureBatchAccount:
         return True
 
     async def _replace_empty(self, blob: BlobClient, archive: Path, sha256: str) -> bool:
-        # What holds the place of a package is no content of it.
+        # An empty blob is a placeholder, not the content of a package.
         found = await _properties(blob)
         if found is None or found.size:
             return False
@@ -109,31 +109,31 @@ class AzureBatchAccount:
                 return False
         return True
 
-    async def stored_digest(self, storage_url: str) -> str | Stored:
-        """The SHA-256 of the content that is stored, in hexadecimal."""
+    async def stored_digest(self, storage_url: str) -> str | NoDigest:
+        """Return the SHA-256 of the stored content, in hexadecimal, or why there is none."""
         async with self._blob(storage_url) as blob:
             with service_errors("Storage"):
                 try:
                     found = await _properties(blob)
                 except ResourceNotFoundError:
-                    return Stored.NOTHING
+                    return NoDigest.NO_CONTENT
                 if found is None:
-                    return Stored.UNREADABLE
+                    return NoDigest.UNREADABLE
                 return found.metadata.get(DIGEST) or await _downloaded_digest(blob)
 
     async def activate(self, identity: PackageIdentity) -> None:
-        """Let nodes have the version."""
+        """Activate the version. After that, nodes can install it."""
         with _arm_errors():
             await self._client.application_package.activate(*self._package(identity), {"format": "zip"})
 
     async def default_version(self, application_id: str) -> str:
-        """The application's default version, or ""."""
+        """Return the application's default version, or ""."""
         with _arm_errors():
             application = await self._client.application.get(*self._account, application_id)
         return (application.properties.default_version if application.properties else None) or ""
 
     async def set_default_version(self, identity: PackageIdentity) -> None:
-        """Make the version the application's default."""
+        """Make the version the application's default version."""
         change = {"properties": {"defaultVersion": identity.version}}
         with _arm_errors():
             await self._client.application.update(*self._account, identity.application_id, change)
@@ -142,13 +142,13 @@ class AzureBatchAccount:
         return (*self._account, identity.application_id, identity.version)
 
     def _blob(self, url: str) -> BlobClient:
-        # An account whose storage is reached with an identity gives a URL without a signature.
+        # If the account reaches its storage with an identity, the URL has no signature.
         is_signed = "sig" in parse_qs(urlsplit(url).query)
         return BlobClient.from_blob_url(url, credential=None if is_signed else self._credential)
 
 
 async def _properties(blob: BlobClient) -> Any:
-    """The blob's properties; None where they may not be read."""
+    """Return the blob's properties, or None if reading them is not allowed."""
     try:
         return await blob.get_blob_properties()
     except HttpResponseError as error:
@@ -169,21 +169,22 @@ def _record(package: ApplicationPackage) -> PackageRecord:
     properties = package.properties
     if properties is None or not properties.storage_url:
         raise PackageError(
-            "Azure Batch tells no URL to upload the package to; is a storage account linked to it?"
+            "Azure Batch returned no URL to upload the package to. "
+            "Is a storage account linked to the Batch account?"
         )
     is_active = str(getattr(properties.state, "value", properties.state)).lower() == "active"
     return PackageRecord(is_active=is_active, storage_url=properties.storage_url)
 
 
 def _sign_in_advice(message: str) -> str:
-    # Each of the many ways to sign in told why it did not; most say no more than that they were not meant.
+    # The message lists every sign-in method. Only the ones with an AADSTS code say what is wrong.
     refusals = [line.strip() for line in message.splitlines() if "AADSTS" in line]
-    return f"cannot sign in to Azure: {' '.join(refusals) or 'nobody is signed in here; run: az login'}"
+    return f"cannot sign in to Azure: {' '.join(refusals) or 'no credential was found; run: az login'}"
 
 
 @contextmanager
 def _arm_errors() -> Iterator[None]:
-    """What the management client raises, as batchmgr's own errors."""
+    """Turn the management client's errors into batchmgr's."""
     with service_errors("Azure Resource Manager"):
         try:
             yield

@@ -1,8 +1,8 @@
-"""Versions by SemVer 2.0.0 (https://semver.org)."""
+"""Checks versions against SemVer 2.0.0 (https://semver.org)."""
 
 import re
 
-from batchmgr.packaging.errors import PackageError
+from batchmgr.errors import PackageError
 
 _NUMBER = r"(?:0|[1-9]\d*)"
 _PRE_RELEASE = r"(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)"
@@ -15,9 +15,9 @@ _PYTHON_NAMES = {"a": "alpha", "b": "beta", "rc": "rc", "dev": "dev"}
 
 
 def check_semver(version: str) -> None:
-    """Refuse a version that is no SemVer. Raises `PackageError` that says why."""
+    """Raise `PackageError` if the version is not SemVer. The message says why."""
     if not _SEMVER.fullmatch(version):
-        raise PackageError(f"the version {version!r} is no SemVer: {_reason(version)}")
+        raise PackageError(f"the version {version!r} is not SemVer: {_reason(version)}")
 
 
 def _reason(version: str) -> str:
@@ -31,7 +31,7 @@ def _reason(version: str) -> str:
         return f"it needs three numbers, MAJOR.MINOR.PATCH, and {core!r} has {len(numbers)}"
     for number in numbers:
         if not (number.isascii() and number.isdigit()):
-            return f"{number!r} is no number; it needs MAJOR.MINOR.PATCH, such as 1.4.0"
+            return f"{number!r} is not a number; write MAJOR.MINOR.PATCH, such as 1.4.0"
         if number != "0" and number.startswith("0"):
             return f"the number {number!r} begins with a zero"
     return "after MAJOR.MINOR.PATCH only -PRERELEASE may follow, in letters, digits, dashes and single dots"

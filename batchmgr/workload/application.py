@@ -16,7 +16,7 @@ from batchmgr.workload.workload_base import WorkloadBase
 INVALID = 2
 """Exit code for a command line, inputs or a job that can't be used."""
 
-LOCAL_COMMAND = "batchmgr.dispatcher.command"
+LOCAL_COMMAND = "batchmgr.dispatcher.local_command"
 """The module behind `local`, imported by name: it stands on the control plane, which no node has.
 
 It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.

@@ -1,4 +1,4 @@
-"""`batchmgr package` as people and pipelines meet it."""
+"""Tests `batchmgr package` as a process."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.building import file_digest
+from batchmgr.packaging.build_package import file_digest
 from tests.packaging.sample import write_sample
 
 ROOT = Path(__file__).parents[2]
@@ -26,43 +26,43 @@ def package(*arguments: str, directory: Path, **environment: str) -> subprocess.
     )
 
 
-def test_build_tells_where_the_package_is_and_its_digest(tmp_path: Path) -> None:
+def test_build_prints_the_path_of_the_package_and_its_digest(tmp_path: Path) -> None:
     ended = package("build", directory=write_sample(tmp_path))
     archive = tmp_path / "letter-count" / "dist" / "letter_count-1.2.3.zip"
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == f"dist/letter_count-1.2.3.zip\nsha256 {file_digest(archive)}\n"
 
 
-def test_build_tells_what_the_node_needs_besides(tmp_path: Path) -> None:
+def test_build_prints_which_dependencies_nodes_need(tmp_path: Path) -> None:
     write_sample(tmp_path, dependencies='"batchmgr", "numpy>=2"')
     ended = package("build", "letter-count", "--output", "out", directory=tmp_path)
     assert ended.stdout.startswith("out/letter_count-1.2.3.zip\n")
-    assert "Not in it, and needed on the node: numpy>=2" in ended.stdout
+    assert "Not included, but needed on nodes: numpy>=2" in ended.stdout
 
 
-def test_build_keeps_to_the_time_of_the_source(tmp_path: Path) -> None:
+def test_build_uses_the_time_of_source_date_epoch(tmp_path: Path) -> None:
     root = write_sample(tmp_path)
     outputs = {
         package("build", directory=root, SOURCE_DATE_EPOCH=epoch).stdout
         for epoch in ("1700000000", "1700000001", "1700000002")
     }
-    assert len(outputs) == 2  # a zip file counts in steps of two seconds
+    assert len(outputs) == 2  # times in a zip file have a resolution of two seconds
 
 
 @pytest.mark.parametrize("epoch", ["yesterday", "1e9", "9" * 30])
-def test_a_time_that_is_none_is_refused(tmp_path: Path, epoch: str) -> None:
+def test_an_invalid_time_is_refused(tmp_path: Path, epoch: str) -> None:
     ended = package("build", directory=write_sample(tmp_path), SOURCE_DATE_EPOCH=epoch)
     assert ended.returncode == 1
     assert ended.stderr == f"batchmgr package: SOURCE_DATE_EPOCH must be seconds since 1970, not {epoch!r}\n"
 
 
-def test_a_version_that_is_no_semver_is_refused_in_one_message(tmp_path: Path) -> None:
+def test_a_version_that_is_not_semver_is_refused_in_one_message(tmp_path: Path) -> None:
     root = write_sample(tmp_path)
     file = root / "pyproject.toml"
     file.write_text(file.read_text().replace("1.2.3", "1.2rc1"))
     ended = package("build", directory=root)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("batchmgr package: pyproject.toml: the version '1.2rc1' is no SemVer")
+    assert ended.stderr.startswith("batchmgr package: pyproject.toml: the version '1.2rc1' is not SemVer")
     assert len(ended.stderr.splitlines()) == 1
 
 
@@ -71,13 +71,13 @@ def test_publish_takes_nothing_but_an_application_package(tmp_path: Path) -> Non
     ended = package("publish", "notes.zip", *ACCOUNT, directory=tmp_path)
     assert ended.returncode == 1
     assert ended.stderr == (
-        "batchmgr package: notes.zip is no application package of a workload; make one with: "
+        "batchmgr package: notes.zip is not an application package of a workload; make one with: "
         "batchmgr package build\n"
     )
 
 
 def test_publish_names_the_extra_that_it_needs(tmp_path: Path) -> None:
-    # As where azure-mgmt-batch is not installed.
+    # As if azure-mgmt-batch was not installed.
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['azure.mgmt.batch.aio'] = None\n")
     ended = package(
         "publish",

@@ -1,4 +1,4 @@
-"""`batchmgr package publish`, from its command line to the Batch account and the storage account."""
+"""Tests `batchmgr package publish`, from the command line to the Batch account and the storage account."""
 
 import asyncio
 import threading
@@ -11,13 +11,13 @@ import pytest
 
 from batchmgr.cli import main
 from batchmgr.packaging import azure_account
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.build_package import build_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.packaging.credentials import SignedIn
+from tests.packaging.fake_resource_manager import FakeResourceManager, serving_arm
 from tests.packaging.linked_storage import LinkedStorage
 from tests.packaging.sample import write_sample
-from tests.packaging.stand_in_arm import StandInArm, serving_arm
 
 
 @pytest.fixture
@@ -28,8 +28,10 @@ def storage(connection_string: str) -> Iterator[LinkedStorage]:
 
 
 @pytest.fixture
-def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandInArm]:
-    """Azure as the command reaches it. It is served from a thread: the command has its own event loop."""
+def arm(
+    tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeResourceManager]:
+    """The fake of Azure, served from a thread, because the command has its own event loop."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -47,8 +49,8 @@ def arm(tmp_path: Path, storage: LinkedStorage, monkeypatch: pytest.MonkeyPatch)
     loop.close()
 
 
-def test_the_arguments_lead_to_the_account_and_the_steps_are_told(
-    arm: StandInArm, storage: LinkedStorage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_arguments_lead_to_the_account_and_the_steps_are_printed(
+    arm: FakeResourceManager, storage: LinkedStorage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = read_project(write_sample(tmp_path))
     package = build_package(project, tmp_path / "out", time=EARLIEST, vendor=False)
@@ -59,7 +61,7 @@ def test_the_arguments_lead_to_the_account_and_the_steps_are_told(
         "created the application letter_count",
         f"uploaded {package.archive}, sha256 {package.sha256}",
         "activated letter_count 1.2.3",
-        "1.2.3 is the default version now",
+        "1.2.3 is now the default version",
     ]
     assert arm.applications["letter_count"]["defaultVersion"] == "1.2.3"
     assert storage.holds(package.archive)

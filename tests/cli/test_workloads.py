@@ -1,4 +1,4 @@
-"""`batchmgr workloads` as people and programs meet it."""
+"""Tests the text and the JSON that `batchmgr workloads` prints."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_the_table_has_a_line_for_each_workload(site: Path) -> None:
     assert ["good", "-", "good_workload", "none"] in [row.split() for row in rows]
 
 
-def test_a_broken_workload_is_told_of_and_makes_the_exit_code_1(site: Path) -> None:
+def test_a_broken_workload_is_reported_and_makes_the_exit_code_1(site: Path) -> None:
     ended = listed(site, "good=good_workload:W,bad=bad_workload:W")
     assert ended.returncode == 1
     assert "workload 'bad' cannot be loaded: SystemExit: usage: old_script FILE" in ended.stderr
@@ -65,7 +65,7 @@ def test_for_programs_the_list_is_json_and_nothing_else(site: Path) -> None:
     assert found["bad"]["problems"]
 
 
-def test_a_setting_that_cannot_be_is_named(site: Path) -> None:
+def test_an_invalid_setting_is_named(site: Path) -> None:
     ended = listed(site, "good")
     assert ended.returncode == 1
     assert ended.stderr.startswith("batchmgr workloads: BATCHMGR_WORKLOADS has 'good'")

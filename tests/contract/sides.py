@@ -14,11 +14,11 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.event_file import EventFile
-from batchmgr.dispatcher.job_files import FolderJobFiles
-from batchmgr.dispatcher.node import Node
-from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.local_batch import LocalBatch
+from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.run_directory import RunDirectory
-from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Ports
 from batchmgr.workload.workload_base import WorkloadBase
@@ -81,12 +81,12 @@ class DispatcherSide:
 
     def __init__(self, root: Path) -> None:
         directory = RunDirectory(root / "run")
-        with directory.begun("job", root / "inputs"):
+        with directory.prepared("job", root / "inputs"):
             pass  # it is ready
         clock = SystemClock()
         storage = FolderStorage(directory.storage, root / "inputs")
-        self._batch = NodeBatch(clock, directory)
-        self._node = Node(directory, storage, WorkloadBase())
+        self._batch = LocalBatch(clock, directory)
+        self._node = LocalNode(directory, storage, WorkloadBase())
         self._inputs = root / "inputs"
         self._world = World()
         self._behind = FakeSide(self._world)
@@ -107,8 +107,10 @@ class DispatcherSide:
                 blob.write_bytes(b"")
 
     async def run_tasks(self, job_id: str) -> None:
-        while (task := self._batch.start_next(job_id)) is not None:
-            self._batch.end(job_id, task.id, self._node.run(self._batch.jobs[job_key(job_id)].plan, task))
+        while (task := self._batch.start_next_task(job_id)) is not None:
+            self._batch.record_exit(
+                job_id, task.id, self._node.run(self._batch.jobs[job_key(job_id)].plan, task)
+            )
 
     async def finalize_blob(self, job_id: str) -> str | None:
         return await self._behind.finalize_blob(job_id)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.dispatcher.node_batch import NodeBatch
+from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
@@ -26,7 +26,7 @@ async def submit(ports: Ports, plan: JobPlan = PLAN) -> None:
 
 async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> None:
     await ports.batch.require_pool("local")
-    if isinstance(ports.batch, NodeBatch):
+    if isinstance(ports.batch, LocalBatch):
         await ports.batch.require_pool("elsewhere")  # every pool is this machine
         return
     with pytest.raises(ServiceNotFoundError) as caught:

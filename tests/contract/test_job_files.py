@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.dispatcher.job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER

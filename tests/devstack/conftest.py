@@ -3,17 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.devstack.child_processes import Processes
+from batchmgr.devstack.child_processes import ChildProcesses
 from tests.devstack.shell import Shell
 
 
 @pytest.fixture
-async def processes(tmp_path: Path) -> AsyncIterator[Processes]:
-    started = Processes(tmp_path)
+async def processes(tmp_path: Path) -> AsyncIterator[ChildProcesses]:
+    started = ChildProcesses(tmp_path)
     yield started
     await started.stop()
 
 
 @pytest.fixture
-def shell(processes: Processes, tmp_path: Path) -> Shell:
+def shell(processes: ChildProcesses, tmp_path: Path) -> Shell:
     return Shell(processes, tmp_path)

@@ -1,4 +1,4 @@
-"""Which processes live: what the tests about leaving none behind ask."""
+"""Finds out which processes are alive, for tests that none is left behind."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_alive(pid: int) -> bool:
-    """A zombie, which only waits for its parent to look, counts as gone."""
+    """Return whether the process is alive. A zombie is not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -15,7 +15,7 @@ def is_alive(pid: int) -> bool:
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
-    """Waits for the condition; TimeoutError if it does not come true."""
+    """Wait for the condition. Raises TimeoutError if it does not become true."""
     async with asyncio.timeout(timeout_s):
         while True:
             if condition():
@@ -24,7 +24,7 @@ async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
 
 
 def descendants(pid: int) -> set[int]:
-    """The processes below this one, however deep."""
+    """Return the ids of all descendants of the process."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

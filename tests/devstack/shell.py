@@ -1,13 +1,13 @@
-"""Shell scripts as children of a test."""
+"""Runs shell scripts as child processes of a test."""
 
 import os
 from pathlib import Path
 
-from batchmgr.devstack.child_processes import ChildProcess, Processes
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 
 
 class Shell:
-    def __init__(self, processes: Processes, directory: Path) -> None:
+    def __init__(self, processes: ChildProcesses, directory: Path) -> None:
         self._processes = processes
         self._directory = directory
 

@@ -6,12 +6,12 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueClient
 
 from batchmgr.devstack.azurite import find_azurite, start_azurite
-from batchmgr.devstack.checkout import PROJECT
-from batchmgr.devstack.child_processes import Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcesses
+from batchmgr.devstack.project_paths import PROJECT
+from batchmgr.errors import StackError
 
 
-async def test_azurite_keeps_blobs_and_messages(processes: Processes, tmp_path: Path) -> None:
+async def test_azurite_keeps_blobs_and_messages(processes: ChildProcesses, tmp_path: Path) -> None:
     azurite = await start_azurite(processes, project=PROJECT, data=tmp_path, environment=dict(os.environ))
     async with (
         BlobServiceClient.from_connection_string(azurite.connection_string) as blobs,
@@ -25,7 +25,7 @@ async def test_azurite_keeps_blobs_and_messages(processes: Processes, tmp_path: 
         assert [message.content async for message in queue.receive_messages()] == ["hello"]
 
 
-async def test_a_port_in_use_is_named_in_the_error(processes: Processes, tmp_path: Path) -> None:
+async def test_a_port_in_use_is_named_in_the_error(processes: ChildProcesses, tmp_path: Path) -> None:
     environment = dict(os.environ)
     first = await start_azurite(processes, project=PROJECT, data=tmp_path, environment=environment)
     port = int(first.blob.split(":")[2].partition("/")[0])

@@ -1,4 +1,4 @@
-"""`batchmgr demo` from end to end: every part is real, only the genomes are small."""
+"""Tests `batchmgr demo` from end to end, with small genomes."""
 
 import os
 import re
@@ -6,20 +6,20 @@ import signal
 import sys
 from pathlib import Path
 
-from batchmgr.devstack.child_processes import ChildProcess, Processes
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from tests.devstack.liveness import descendants, is_alive
 
 GENOME = ">tiny\n" + "ACGTTGCAACGGT" * 40 + "\n"
 
 
-async def demo(processes: Processes, directory: Path, *arguments: str) -> ChildProcess:
+async def demo(processes: ChildProcesses, directory: Path, *arguments: str) -> ChildProcess:
     command = [sys.executable, "-m", "batchmgr.cli", "demo", *arguments]
     environment = os.environ | {"TMPDIR": str(directory)}
     return await processes.start("demo", command, environment=environment, directory=directory)
 
 
 async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(
-    processes: Processes, tmp_path: Path
+    processes: ChildProcesses, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.fa").write_text(GENOME)
     child = await demo(processes, tmp_path, "tiny.fa", "--k", "3", "--windows", "2", "--output", "out")
@@ -36,8 +36,8 @@ async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(
     }
 
 
-async def test_a_file_that_is_no_genome_fails_the_demo_and_the_reason_is_told(
-    processes: Processes, tmp_path: Path
+async def test_a_file_that_is_not_a_genome_fails_the_demo_and_the_reason_is_shown(
+    processes: ChildProcesses, tmp_path: Path
 ) -> None:
     (tmp_path / "picture.fa").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
     child = await demo(processes, tmp_path, "picture.fa", "--windows", "1")
@@ -49,7 +49,7 @@ async def test_a_file_that_is_no_genome_fails_the_demo_and_the_reason_is_told(
 
 
 async def test_a_job_that_batchmgr_refuses_fails_the_demo_and_the_field_is_named(
-    processes: Processes, tmp_path: Path
+    processes: ChildProcesses, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.fa").write_text(GENOME)
     child = await demo(processes, tmp_path, "tiny.fa", "--k", "99")
@@ -58,18 +58,20 @@ async def test_a_job_that_batchmgr_refuses_fails_the_demo_and_the_field_is_named
 
 
 async def test_a_demo_that_takes_too_long_says_what_it_waited_for_and_shows_the_logs(
-    processes: Processes, tmp_path: Path
+    processes: ChildProcesses, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.fa").write_text(GENOME)
     child = await demo(processes, tmp_path, "tiny.fa", "--timeout", "0")
     assert await child.wait() == 1
     reason = (tmp_path / "demo.log").read_text()
-    assert "After 0 s still waiting for the job, which is queued" in reason
+    assert "After 0 s the demo is still waiting for the job, which is queued" in reason
     assert "\nFunctions host:\n" in reason
     assert "Traceback" not in reason
 
 
-async def test_ctrl_c_ends_the_demo_and_everything_it_started(processes: Processes, tmp_path: Path) -> None:
+async def test_ctrl_c_ends_the_demo_and_everything_it_started(
+    processes: ChildProcesses, tmp_path: Path
+) -> None:
     (tmp_path / "tiny.fa").write_text(GENOME)
     child = await demo(processes, tmp_path, "tiny.fa")
     await child.wait_for_output(re.compile("sent +job"), timeout_s=60)

@@ -13,10 +13,10 @@ import aiohttp
 import pytest
 
 from batchmgr.cli import main
-from batchmgr.devstack.child_processes import ChildProcess, Processes
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.stack import Endpoints, Stack, StackOptions, running_stack
 from batchmgr.devstack.tcp_ports import free_port
+from batchmgr.errors import StackError
 from tests.devstack.liveness import descendants, is_alive, until
 from tests.devstack.shell import Shell
 
@@ -24,14 +24,14 @@ FREE_PORTS = ("--functions-port", "0", "--batch-port", "0", "--blob-port", "0", 
 JSON_LINE = re.compile(r"^\{.*\}$", re.MULTILINE)
 
 
-async def start(processes: Processes, directory: Path, *options: str) -> ChildProcess:
+async def start(processes: ChildProcesses, directory: Path, *options: str) -> ChildProcess:
     command = [sys.executable, "-m", "batchmgr.cli", "start", *FREE_PORTS, *options]
     environment = os.environ | {"TMPDIR": str(directory)}
     return await processes.start("start", command, environment=environment, directory=directory)
 
 
 async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
-    processes: Processes, tmp_path: Path
+    processes: ChildProcesses, tmp_path: Path
 ) -> None:
     child = await start(processes, tmp_path, "--json")
     await child.wait_for_output(JSON_LINE, timeout_s=60)
@@ -53,7 +53,9 @@ async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
     }
 
 
-async def test_killing_start_leaves_no_process_behind_either(processes: Processes, tmp_path: Path) -> None:
+async def test_killing_start_leaves_no_process_behind_either(
+    processes: ChildProcesses, tmp_path: Path
+) -> None:
     child = await start(processes, tmp_path, "--json")
     await child.wait_for_output(JSON_LINE, timeout_s=60)
     below = descendants(child.pid)
@@ -61,7 +63,7 @@ async def test_killing_start_leaves_no_process_behind_either(processes: Processe
     await until(lambda: not any(is_alive(pid) for pid in below))
 
 
-async def test_the_first_job_that_start_suggests_works(processes: Processes, tmp_path: Path) -> None:
+async def test_the_first_job_that_start_suggests_works(processes: ChildProcesses, tmp_path: Path) -> None:
     child = await start(processes, tmp_path)
     suggested = await child.wait_for_output(re.compile(r"^  (curl .*?')$", re.DOTALL | re.M), timeout_s=60)
     _, _, url, _, header, _, body = shlex.split(suggested[1].replace("\\\n", ""))
@@ -98,7 +100,7 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
                 return "host is away"
 
         async def crash() -> None:
-            while await state() != "running":  # noqa: ASYNC110  # what is waited for happens elsewhere
+            while await state() != "running":  # noqa: ASYNC110  # the state changes in another process
                 await asyncio.sleep(0.05)
             died = stack.host
             os.kill(died.pid, signal.SIGKILL)
@@ -106,11 +108,11 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
                 await asyncio.sleep(0.1)
             assert stack.host is not died
 
-        await asyncio.wait_for(stack.guard(crash()), 60)
+        await asyncio.wait_for(stack.run_supervised(crash()), 60)
 
 
-async def test_a_stack_with_data_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
-    # On the same ports: what tasks know of their storage is an address.
+async def test_a_stack_with_data_continues_where_it_was_stopped(tmp_path: Path) -> None:
+    # On the same ports, because tasks know their storage by its address.
     options = StackOptions(data=tmp_path / "data", blob_port=free_port(), batch_port=free_port())
     body = json.dumps({"jobId": "kept", "tasks": [{"id": "a", "commandLine": "sleep 1"}]})
     async with aiohttp.ClientSession() as session:
@@ -132,8 +134,8 @@ async def _until_state(session: aiohttp.ClientSession, url: str, state: str) -> 
         await asyncio.sleep(0.05)
 
 
-async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
-    processes: Processes, shell: Shell
+async def test_supervised_work_is_cancelled_as_soon_as_a_part_of_the_stack_dies(
+    processes: ChildProcesses, shell: Shell
 ) -> None:
     storage = await shell.start("echo out of memory >&2; sleep 60", name="storage")
     await until(lambda: storage.log_tail() == "out of memory")
@@ -144,18 +146,18 @@ async def test_work_is_given_up_as_soon_as_a_part_of_the_stack_dies(
         await asyncio.Event().wait()
 
     with pytest.raises(StackError, match=r"storage ended unexpectedly by SIGKILL.*\nout of memory"):
-        await stack.guard(work())
+        await stack.run_supervised(work())
 
 
-async def test_guarded_work_gives_its_result(processes: Processes, shell: Shell) -> None:
+async def test_supervised_work_returns_its_result(processes: ChildProcesses, shell: Shell) -> None:
     async def work() -> str:
         return "done"
 
     stack = stack_of(processes, await shell.start("sleep 60", name="host"))
-    assert await stack.guard(work()) == "done"
+    assert await stack.run_supervised(work()) == "done"
 
 
-def stack_of(processes: Processes, host: ChildProcess) -> Stack:
+def stack_of(processes: ChildProcesses, host: ChildProcess) -> Stack:
     nowhere = Endpoints(
         functions="", batch="", blob="", queue="", connection_string="", batch_account="", batch_key=""
     )
@@ -163,7 +165,7 @@ def stack_of(processes: Processes, host: ChildProcess) -> Stack:
 
 
 @pytest.mark.parametrize("argument", ["tool", "tool=1.0", "tool=1.0=missing.zip"])
-def test_an_application_that_is_no_package_is_refused_before_anything_starts(
+def test_an_application_that_is_not_a_zip_file_is_refused_before_anything_starts(
     argument: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:

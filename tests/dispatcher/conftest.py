@@ -1,4 +1,4 @@
-"""Jobs of the letters, run in this process as the command line would."""
+"""Runs jobs of the letters workload in the test's process, as the command line does."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.dispatcher.letters import LettersWorkload, planned
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a run has left."""
+    """The output and the files of a run."""
 
     code: int
     out: str
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def types(self) -> list[str]:
-        """The events' types, with their task's id; without progress."""
+        """The types of the events with the task's id, without `job.progress`."""
         names = (event["type"].removeprefix("batchmgr.") for event in self.events)
         tasks = (event["data"].get("taskId", "") for event in self.events)
         found = [f"{name} {task}".strip() for name, task in zip(names, tasks, strict=True)]
@@ -56,7 +56,7 @@ Local = Callable[..., Run]
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Local:
-    """Run a job of these tasks in a directory of the test's own, with further arguments."""
+    """Return a function that runs a job of these tasks, with further arguments, in the test's directory."""
     monkeypatch.chdir(tmp_path)
     planned.clear()
 

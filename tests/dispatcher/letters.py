@@ -1,4 +1,4 @@
-"""A workload whose job is what its inputs say: each task does one of a few things."""
+"""A workload for tests. The job's inputs say which tasks it has and which of a few actions each one runs."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from batchmgr import (
 )
 
 planned: list[str] = []
-"""The ids of the jobs that were created."""
+"""The ids of the jobs that `create_job` has planned."""
 
 
 def succeed(task: WorkloadTask) -> None:
@@ -113,7 +113,7 @@ class ActTask(WorkloadTask):
 
 
 class StrayTask(WorkloadTask):
-    """Nobody registers it."""
+    """A task type that is not registered."""
 
     def run(self) -> None: ...
 

@@ -9,7 +9,7 @@ import azure.functions as func
 import pytest
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.dispatcher.memory import MemoryJobStore
+from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
 from batchmgr.functions import http_jobs as jobs
 from batchmgr.functions import http_plan as plans

@@ -8,9 +8,9 @@ import pytest
 import pytest_asyncio
 
 from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.checkout import PROJECT
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.errors import StackError
 from tests.integration.client import Client, connected
 from tests.integration.receiver import Receiver, receiving
 

@@ -9,7 +9,7 @@ import numpy as np
 from azure.core.exceptions import HttpResponseError
 from PIL import Image
 
-from batchmgr.devstack.checkout import PROJECT
+from batchmgr.devstack.project_paths import PROJECT
 from mandelbrot_tiles.fractal import View, render
 from mandelbrot_tiles.grid import Grid
 from mandelbrot_tiles.tasks import MISSING_COLOUR

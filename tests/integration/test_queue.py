@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from batchmgr.devstack.checkout import SAMPLE_GENOME
+from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from tests.integration.client import PROGRESS, Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.devstack.checkout import PROJECT
+from batchmgr.devstack.project_paths import PROJECT
 from tests.integration.client import Client
 from tests.integration.messages import Json
 

@@ -1,4 +1,4 @@
-"""Who asks Azure: somebody who is signed in, or nobody."""
+"""Credentials of a user who is signed in, and of one who is not."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 
 class SignedIn:
-    """Somebody who is signed in."""
+    """The credential of a user who is signed in."""
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         assert scopes == ("https://management.azure.com/.default",)
@@ -22,7 +22,7 @@ class SignedIn:
 
 
 class NotSignedIn(SignedIn):
-    """What the default credential says after it has tried one way to sign in after the other."""
+    """The default credential after all its sign-in methods have failed."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason

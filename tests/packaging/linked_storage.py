@@ -1,4 +1,4 @@
-"""The storage account that is linked to a Batch account: one of Azurite's."""
+"""The storage account that is linked to a Batch account. It is one of Azurite's."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ CONTAINER = "app-packages"
 
 
 class LinkedStorage:
-    """Where the contents of application packages go; `permission` is what its URLs allow."""
+    """Stores the contents of application packages. `permission` is what its signed URLs allow."""
 
     def __init__(self, connection_string: str) -> None:
         self.permission = "rcw"

@@ -1,4 +1,4 @@
-"""A small workload package, as its author would have it on disk."""
+"""A small workload package, as on its author's disk."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ if __name__ == "__main__":
 
 
 def write_sample(directory: Path, *, dependencies: str = '"batchmgr"') -> Path:
-    """Write it below this directory, and return where its pyproject.toml is."""
+    """Write the package below this directory, and return the directory of its pyproject.toml."""
     root = directory / "letter-count"
     package = root / "letter_count"
     (package / "data" / "__pycache__").mkdir(parents=True)

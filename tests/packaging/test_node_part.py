@@ -1,4 +1,4 @@
-"""An application package runs with a bare Python: nothing else is on its path."""
+"""An application package runs with Python alone, without any installed package."""
 
 import ast
 import subprocess
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
+from batchmgr.packaging.build_package import build_package
 from batchmgr.packaging.node_part import node_part
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.old_python import oldest_python
 from tests.packaging.sample import write_sample
 
@@ -35,7 +35,7 @@ def python_of_nodes(version: str) -> str:
 
 @pytest.fixture
 def unpacked(tmp_path: Path) -> Path:
-    """An application package as it lies on a node."""
+    """An application package, unpacked as on a node."""
     package = build_package(
         read_project(write_sample(tmp_path)), tmp_path / "out", time=EARLIEST, vendor=False
     )
@@ -81,9 +81,9 @@ def test_whatever_the_node_part_imports_of_batchmgr_is_in_it() -> None:
         if f"{module.replace('.', '/')}.py" not in files
         and f"{module.replace('.', '/')}/__init__.py" not in files
     }
-    # The client of Azure Batch is for those who have it installed; others are told how to.
+    # The Azure Batch client works only where it is installed. Elsewhere, an error says how to install it.
     missing.discard("batchmgr/workload/batch_client.py imports batchmgr.adapters.azure_batch")
-    assert missing == set(), "add them to NODE_PART"
+    assert missing == set(), "move them to plan/ or workload/"
 
 
 def test_a_version_is_there_for_those_who_ask(unpacked: Path) -> None:

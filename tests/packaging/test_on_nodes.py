@@ -1,4 +1,4 @@
-"""An application package that was built here does its work on the nodes of the fake Azure Batch."""
+"""Tests that an application package runs on the nodes of the fake Azure Batch."""
 
 import os
 import sys
@@ -9,9 +9,9 @@ import pytest
 from azure.batch.aio import BatchClient
 from azure.batch.models import BatchApplicationPackageReference, EnvironmentSetting
 
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import build_package
-from batchmgr.packaging.project import read_project
+from batchmgr.packaging.build_package import build_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import add_job, add_task, credential, ended, text_of
 from tests.packaging.sample import write_sample
@@ -19,12 +19,12 @@ from tests.packaging.sample import write_sample
 
 @pytest.fixture
 async def batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BatchClient]:
-    """An account that has the package as the default version, and a pool for its tasks."""
+    """An account with the package as the default version, and a pool."""
     package = build_package(
         read_project(write_sample(tmp_path)), tmp_path / "out", time=EARLIEST, vendor=False
     )
     identity = package.identity
-    # What nodes have as python3.
+    # The nodes' python3 is this interpreter.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     application = f"{identity.application_id}={identity.version}={package.archive},default"
     with FakeBatchProcess("--pool", "hpc=1x1", "--application", application) as fake:

@@ -1,4 +1,4 @@
-"""What `pip install batchmgr` brings."""
+"""Tests what `pip install batchmgr` installs."""
 
 import subprocess
 import sys
@@ -19,4 +19,8 @@ def test_the_wheel_is_typed_and_has_the_node_part_the_template_and_no_tests(tmp_
     assert "batchmgr/py.typed" in names
     assert node_part().keys() <= names
     assert "batchmgr/packaging/template/my_workload/__main__.py" in names
-    assert {name.partition("/")[0].split("-")[0] for name in names} == {"batchmgr"}
+    assert {name.partition("/")[0].split("-")[0] for name in names} == {
+        "batchmgr",
+        "fakebatch",
+        "functions_host",
+    }

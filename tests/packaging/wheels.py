@@ -1,4 +1,4 @@
-"""Wheels of nothing, for pip to install without a network."""
+"""Writes small wheels that pip can install without network."""
 
 import zipfile
 from pathlib import Path

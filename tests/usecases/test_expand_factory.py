@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from batchmgr.dispatcher.memory import MemoryJobStore
+from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.factories.sweep_values import MAX_TASKS
 from batchmgr.model.job_states import JobState

@@ -1,4 +1,4 @@
-"""`batchmgr demo`: the sample job on a genome, here, from the queue message to the callback."""
+"""`batchmgr demo`: runs the sample job on a genome, from the queue message to the callback."""
 
 import argparse
 import asyncio
@@ -14,28 +14,28 @@ from typing import Any
 from rich.console import Console
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.demo.job import download_results, enqueue, follow, upload_genome
-from batchmgr.cli.demo.listener import CallbackListener, listening
-from batchmgr.cli.demo.outcome import print_callback, print_results
-from batchmgr.cli.demo.progress import JobProgress
-from batchmgr.cli.demo.view import DemoView
-from batchmgr.cli.signals import until_signalled
-from batchmgr.devstack.checkout import SAMPLE_GENOME
-from batchmgr.devstack.errors import StackError
+from batchmgr.cli.demo.callback_listener import CallbackListener, callback_listener
+from batchmgr.cli.demo.job_client import download_results, enqueue_job, follow_events, upload_genome
+from batchmgr.cli.demo.job_progress import JobProgress
+from batchmgr.cli.demo.live_view import DemoView
+from batchmgr.cli.demo.print_outcome import print_callback, print_results
+from batchmgr.cli.stop_signals import run_until_signal
+from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.errors import StackError
 
 _ENDS = {
     "failed": "failed",
     "partial": "failed in part",
     "rejected": "was rejected",
     "cancelled": "was cancelled",
-    "timed_out": "took longer than it may",
+    "timed_out": "exceeded its time limit",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoOptions:
-    """What to run: a FASTA file, the length of the k-mers, the number of tasks, and where results go."""
+    """What to run: a FASTA file, the length of the k-mers, the number of tasks, the output directory."""
 
     genome: Path
     k: int
@@ -45,31 +45,44 @@ class DemoOptions:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
+    """Add the options of the command."""
     parser.add_argument(
-        "genome", nargs="?", type=Path, default=SAMPLE_GENOME, metavar="INPUT", help="a FASTA file"
+        "genome",
+        nargs="?",
+        type=Path,
+        default=SAMPLE_GENOME,
+        metavar="INPUT",
+        help="a FASTA file (default: the sample genome)",
     )
-    parser.add_argument("--k", type=int, default=6, help="length of the k-mers, default 6")
-    parser.add_argument("--windows", type=int, default=8, help="number of tasks, default 8")
+    parser.add_argument("--k", type=int, default=6, help="length of the k-mers (default 6)")
+    parser.add_argument("--windows", type=int, default=8, help="number of tasks (default 8)")
     parser.add_argument(
-        "--output", type=Path, default=Path("demo-output"), metavar="DIR", help="default demo-output"
+        "--output",
+        type=Path,
+        default=Path("demo-output"),
+        metavar="DIR",
+        help="directory for the results (default demo-output)",
     )
     parser.add_argument(
-        "--timeout", type=int, default=120, metavar="SECONDS", help="for the whole job, default 120"
+        "--timeout",
+        type=int,
+        default=120,
+        metavar="SECONDS",
+        help="time limit for the whole job (default 120)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo; 0 if the job succeeded and its results are here."""
+    """Run the demo. Return 0 if the job succeeded and its results were downloaded, else 1."""
     options = DemoOptions(
         genome=args.genome, k=args.k, windows=args.windows, output=args.output, timeout_s=args.timeout
     )
     _require_usable(options)
-    return asyncio.run(until_signalled(_demo(options), interrupted=INTERRUPTED))
+    return asyncio.run(run_until_signal(_demo(options), interrupted=INTERRUPTED))
 
 
 def _require_usable(options: DemoOptions) -> None:
-    """Raise StackError for what can be told before anything is started."""
+    """Raise StackError if the input or the output directory cannot be used, before anything is started."""
     try:
         with options.genome.open("rb"):
             pass
@@ -84,10 +97,10 @@ async def _demo(options: DemoOptions) -> int:
     view.say(f"counting the {options.k}-mers of {options.genome.name} in {options.windows} windows")
     with view.live():
         async with running_stack(StackOptions(), report=lambda part: view.say(f"starting {part}")) as stack:
-            async with listening() as listener:
-                callback = await stack.guard(_run_job(stack, listener, options, view))
+            async with callback_listener() as listener:
+                callback = await stack.run_supervised(_run_job(stack, listener, options, view))
             files = await download_results(callback["Output"]["results"], options.output)
-        view.say("everything that was started is stopped")
+        view.say("all parts are stopped")
     print_callback(console, callback)
     if files:
         print_results(console, files)
@@ -100,17 +113,17 @@ async def _demo(options: DemoOptions) -> int:
 async def _run_job(
     stack: Stack, listener: CallbackListener, options: DemoOptions, view: DemoView
 ) -> Mapping[str, Any]:
-    """Send the job and follow it to its end; the callback's body. Raises StackError if it takes too long."""
+    """Send the job, follow it to its end, and return the callback's body. Raises StackError on a timeout."""
     genome = await upload_genome(stack.endpoints, options.genome)
     view.say("uploaded", detail=genome)
     message = _job_message(genome, options, listener.uri)
-    await enqueue(stack.endpoints, message)
+    await enqueue_job(stack.endpoints, message)
     view.say("sent", detail=f"job {message['jobId']}, as a message on the queue")
     progress = JobProgress(windows=options.windows)
     try:
         async with (
             asyncio.timeout(options.timeout_s),
-            aclosing(follow(stack.endpoints, str(message["jobId"]))) as events,
+            aclosing(follow_events(stack.endpoints, str(message["jobId"]))) as events,
         ):
             async for event in events:
                 progress = progress.after(event)
@@ -121,7 +134,7 @@ async def _run_job(
     except TimeoutError as error:
         waited_for = "its callback" if progress.state.is_final else f"the job, which is {progress.state}"
         raise StackError(
-            f"After {options.timeout_s} s still waiting for {waited_for}.{_logs(stack, options)}"
+            f"After {options.timeout_s} s the demo is still waiting for {waited_for}.{_logs(stack, options)}"
         ) from error
 
 
@@ -135,7 +148,7 @@ def _job_message(genome: str, options: DemoOptions, callback_uri: str) -> Mappin
 
 
 def _logs(stack: Stack, options: DemoOptions) -> str:
-    """Keep the logs, which else go with the stack; where they are, and how they end."""
+    """Copy the logs, which are deleted with the stack. Return where they are, and their last lines."""
     kept = options.output / "logs"
     shutil.copytree(stack.log_directory, kept, dirs_exist_ok=True)
     tails = "".join(f"\n\n{name}:\n{tail}" for name, tail in stack.log_tails().items())

@@ -1,7 +1,7 @@
-"""`batchmgr plan FILE`: what a job would be, before anything runs.
+"""`batchmgr plan FILE`: shows the tasks of a job before anything runs.
 
-Works without Azure, and offline, except for a factory of tasks per file: its blobs are listed, in the storage
-that the environment names, as for the app.
+The command works offline, without Azure. The exception is a `taskPerFile` factory: its blobs are listed in
+the storage account that the environment names, with the same settings as for the app.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import msgspec
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
-from batchmgr.cli.plan.offline import Offline
-from batchmgr.cli.plan.view import told
+from batchmgr.cli.plan.format_plan import format_plan
+from batchmgr.cli.plan.offline_storage import OfflineStorage
 from batchmgr.errors import BatchmgrError, InvalidJobError, SettingsError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings
@@ -29,16 +29,18 @@ DEFAULT_POOL = "(the app's default pool)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a job message, as JSON")
+    """Add the options of the command."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a job message in JSON")
     parser.add_argument(
         "--tasks", type=_number, default=3, metavar="N", help="show the first N tasks (default 3)"
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object, as POST /api/plan does")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object, the same as the answer of POST /api/plan"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Show the plan; the exit code: 1 if the job would not be accepted."""
+    """Print the plan. Return 1 if the job would be rejected, else 0."""
     try:
         body = args.file.read_bytes()
     except OSError as error:
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     except InvalidJobError as error:
         raise BatchmgrError(f"{args.file}: {error}") from error
     answer = asyncio.run(_preview(message, os.environ, args.tasks))
-    print(msgspec.json.encode(answer).decode() if args.json else told(answer))
+    print(msgspec.json.encode(answer).decode() if args.json else format_plan(answer))
     return 1 if answer.problems else 0
 
 
@@ -59,18 +61,20 @@ async def _preview(message: JobMessage, environment: Mapping[str, str], limit: i
             storage=storage,
             workloads=WorkloadRegistry(named=settings.workloads),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
-            check_callback=lambda uri: None,  # which hosts may be called is the app's affair
+            check_callback=lambda uri: None,  # only the app's settings say which hosts it may call
         )
         return await preview(around, message.job_id or UNNAMED, message, limit)
 
 
 def _storage(message: JobMessage, settings: Settings) -> AbstractAsyncContextManager[NodeStorageView]:
     if not isinstance(message.task_factory, TaskPerFile):
-        return nullcontext(Offline())
+        return nullcontext(OfflineStorage())
     try:
         settings.check_storage()
     except SettingsError as error:
-        raise SettingsError(f"taskFactory.source: the blobs have to be listed for this; {error}") from error
+        raise SettingsError(
+            f"taskFactory.source: the blobs must be listed to plan this job; {error}"
+        ) from error
     return open_node_storage(settings)
 
 

@@ -19,13 +19,12 @@ import pytest
 import pytest_asyncio
 
 from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.checkout import PROJECT
-from batchmgr.devstack.errors import StackError
+from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
-from batchmgr.packaging.archive import EARLIEST
-from batchmgr.packaging.building import ApplicationPackage, build_package
-from batchmgr.packaging.errors import PackageError
-from batchmgr.packaging.project import read_project
+from batchmgr.errors import PackageError, StackError
+from batchmgr.packaging.build_package import ApplicationPackage, build_package
+from batchmgr.packaging.read_project import read_project
+from batchmgr.packaging.reproducible_archive import EARLIEST
 from tests.integration.client import Client, connected
 from tests.old_python import oldest_python
 

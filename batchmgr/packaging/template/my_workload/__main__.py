@@ -1,4 +1,4 @@
-"""The command line: a node starts a task with it, you do whatever --help tells."""
+"""The command line. Nodes start tasks with it; `--help` lists the commands for you."""
 
 import json
 import logging.config
@@ -10,7 +10,7 @@ from my_workload.workload import WordCountWorkload
 
 
 def setup_logging(file: Path) -> None:
-    """Log as this file says. It is YAML in the style of JSON: Python itself reads that, on any node."""
+    """Configure logging from this file. It is YAML in JSON's style, which needs no YAML library on nodes."""
     logging.config.dictConfig(json.loads(file.read_text(encoding="utf-8")))
 
 

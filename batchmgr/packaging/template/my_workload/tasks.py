@@ -1,4 +1,4 @@
-"""What runs on the nodes. Files come and go by name, in each task's own working directory."""
+"""The code that runs on the nodes. Each task finds and leaves its files in its own working directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CountWordsTask(WorkloadTask):
     """
 
     def run(self) -> None:
-        """Raise `InvalidInputError` for a text that is not UTF-8: its message is what the user reads."""
+        """Count the words. Raise `InvalidInputError`, whose message the user sees, if the text is not UTF-8."""
         directory = self.context.working_directory
         try:
             lines = (directory / TEXT_FILE).read_text(encoding="utf-8").splitlines()
@@ -38,13 +38,13 @@ class CountWordsTask(WorkloadTask):
 
 
 class MergeCountsTask(FinalizeTask):
-    """Merges the counts of all chunks that were counted: it runs after failures too.
+    """Merges the counts of all chunks that were counted. It also runs if other tasks failed.
 
     Reads the files in `COUNTS_FOLDER`; writes `WORDS_FILE`.
     """
 
     def run(self) -> None:
-        """Raise `InvalidInputError` when no chunk was counted."""
+        """Merge the counts. Raise `InvalidInputError` if no chunk was counted."""
         directory = self.context.working_directory
         files = sorted((directory / COUNTS_FOLDER).glob("*.json"))
         if not files:

@@ -1,4 +1,4 @@
-"""What a job is made of: a task for each chunk of the text, and a FinalizeTask that merges the counts."""
+"""Plans a job: a task for each chunk of the text, and a FinalizeTask that merges the counts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MAX_CHUNKS = 100
 
 
 class WordCountJobManager(JobManager):
-    """Plans a job from its inputs, without reading the text: that is what the tasks are for."""
+    """Plans a job from its inputs. It does not read the text; the tasks do."""
 
     def create_job(self) -> None:
-        """Add a task for each chunk, and have the FinalizeTask read what they leave."""
+        """Add a task for each chunk, and let the FinalizeTask read their output files."""
         text, chunks = self._read_text(), self._read_chunks()
         for chunk in range(1, chunks + 1):
             task = self.add_workload_task(CountWordsTask, {"chunk": chunk, "chunks": chunks})
@@ -43,7 +43,7 @@ class WordCountJobManager(JobManager):
             InputFileSpecification(
                 storage_account_name=self.context.storage_account_name,
                 container_name=self.context.container_name,
-                source_blob_path=f"{COUNTS_FOLDER}/",  # all that is below it, under its full name
+                source_blob_path=f"{COUNTS_FOLDER}/",  # all blobs below it, with their full names
                 target_file_path="",
             )
         )

@@ -1,4 +1,4 @@
-"""A whole job: its plan, its tasks one after the other, and their result."""
+"""Tests a whole job: its plan, its tasks one after the other, and their result."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_result_is_the_same_in_any_number_of_chunks(tmp_path: Path, chunks: 
         directory.mkdir()
         (directory / TEXT_FILE).write_text("to be\nor not\nto be\n", encoding="utf-8")
         CountWordsTask(task.inputs, context(directory)).run()
-        # What Azure Batch does: one task's output file is another's input file.
+        # As Azure Batch does, make one task's output file the input file of another.
         (directory / COUNTS_FILE).rename(tmp_path / "counts" / f"{task.id}.json")
     MergeCountsTask({}, context(tmp_path)).run()
     assert (tmp_path / WORDS_FILE).read_text() == "word\tcount\nbe\t2\nto\t2\nnot\t1\nor\t1\n"

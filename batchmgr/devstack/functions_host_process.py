@@ -1,0 +1,91 @@
+"""Runs the Functions host as a child process: Azure Functions Core Tools, or the embedded host."""
+
+import asyncio
+import json
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+
+from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
+from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
+from batchmgr.errors import StackError
+
+HostKind = Literal["embedded", "func"]
+
+_READY = re.compile(r'^\{"functions".*\}$', re.MULTILINE)
+_START_TIMEOUT_S = 60
+_POLL_S = 0.2
+
+
+def default_host_kind() -> HostKind:
+    """Return `func` if Azure Functions Core Tools are installed, else `embedded`."""
+    return "func" if shutil.which("func") else "embedded"
+
+
+async def start_functions_host(
+    processes: ChildProcesses, kind: HostKind, *, project: Path, environment: Mapping[str, str], port: int
+) -> tuple[ChildProcess, str]:
+    """Start the host for the app in `project`, and wait until all functions listen.
+
+    Return the process and its base URL. Raises StackError.
+    """
+    if kind == "func":
+        return await _start_core_tools(processes, project=project, environment=environment, port=port)
+    command = [
+        *(sys.executable, "-m", "functions_host", "--script-root", str(project)),
+        # The real host scans every ten seconds. Scanning Azurite is cheap, so do it more often.
+        *("--port", str(port), "--blob-scan-interval", "1", "--json"),
+    ]
+    child = await _start(processes, command, project, environment)
+    ready = await child.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)
+    return child, str(json.loads(ready[0])["functions"])
+
+
+async def _start_core_tools(
+    processes: ChildProcesses, *, project: Path, environment: Mapping[str, str], port: int
+) -> tuple[ChildProcess, str]:
+    if shutil.which("func") is None:
+        raise StackError(
+            "func is not on the PATH. Install Azure Functions Core Tools, or use --host embedded."
+        )
+    chosen = port or free_port()
+    child = await _start(processes, ["func", "start", "--port", str(chosen)], project, environment)
+    url = f"http://{LOOPBACK}:{chosen}"
+    try:
+        async with asyncio.timeout(_START_TIMEOUT_S), aiohttp.ClientSession() as session:
+            while not await _is_running(session, url):
+                child.raise_if_ended()
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError as error:
+        raise StackError(
+            f"func start was not ready within {_START_TIMEOUT_S} seconds. "
+            f"The end of its log:\n{child.log_tail()}"
+        ) from error
+    return child, url
+
+
+async def _start(
+    processes: ChildProcesses, command: Sequence[str], project: Path, environment: Mapping[str, str]
+) -> ChildProcess:
+    # If this process is killed, Azurite ends too. A host that got SIGTERM would wait for it, so send SIGKILL.
+    return await processes.start(
+        "Functions host",
+        command,
+        environment=environment,
+        directory=project,
+        orphan_signal=signal.SIGKILL,
+    )
+
+
+async def _is_running(session: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with session.get(f"{url}/admin/host/status") as answer:
+            return answer.status == 200 and (await answer.json()).get("state") == "Running"
+    except (aiohttp.ClientError, json.JSONDecodeError):
+        return False

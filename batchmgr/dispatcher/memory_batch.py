@@ -1,0 +1,263 @@
+"""Keeps Azure Batch jobs in memory: their tasks, the tasks' states, and which task may start next.
+
+It does not run tasks. The caller asks for the next task, runs it, and reports its exit.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.model.container_access import StorageAccess
+from batchmgr.plan.ids import job_key
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import Clock
+
+NODE_ID = "local"
+"""The id of this machine in events."""
+
+FAILURE_EXIT_CODE = TaskError(
+    type="FailureExitCode",
+    category="UserError",
+    message="The task exited with an exit code representing a failure (Message: The task process exited with "
+    "an unexpected exit code; AdditionalErrorCode: FailureExitCode)",
+)
+TASK_ENDED = TaskError(type="TaskEnded", category="UserError", message="Task Was Ended by User Request")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskExit:
+    """How one run of a task ended. `exit_code` is None if the command did not start or did not end."""
+
+    exit_code: int | None = None
+    error: TaskError | None = None
+
+    @classmethod
+    def exited(cls, exit_code: int) -> "TaskExit":
+        """Return the exit of a command that ended by itself."""
+        return cls(exit_code=exit_code, error=FAILURE_EXIT_CODE if exit_code else None)
+
+    @property
+    def is_retryable(self) -> bool:
+        """Return whether Azure Batch may retry the task. It retries only after a non-zero exit code."""
+        return self.error is not None and self.error.type == FAILURE_EXIT_CODE.type
+
+
+@dataclass(kw_only=True)
+class MemoryJob:
+    """A Batch job.
+
+    `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
+    `active`, `running`, `succeeded` and `failed`.
+    """
+
+    plan: JobPlan
+    digest: str
+    state: str = "active"
+    terminate_reason: str = ""
+    ends_when_done: bool = False
+    tasks: dict[str, TaskPlan] = field(default_factory=dict)
+    snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
+    waiting: dict[str, TaskPlan] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def add(self, task: TaskPlan, now: datetime) -> None:
+        """Add a task in the state `active`."""
+        self.tasks[task.id] = task
+        self.set(
+            TaskSnapshot(
+                task_id=task.id, state="active", state_transition_time=now, display_name=task.display_name
+            )
+        )
+
+    def remove(self, task_id: str) -> None:
+        """Remove a task."""
+        self.tasks.pop(task_id, None)
+        self.waiting.pop(task_id, None)
+        snapshot = self.snapshots.pop(task_id, None)
+        if snapshot is not None:
+            self.kinds[_kind(snapshot)] -= 1
+
+    def set(self, task: TaskSnapshot) -> None:
+        """Replace the task's snapshot."""
+        old = self.snapshots.get(task.task_id)
+        if old is not None:
+            self.kinds[_kind(old)] -= 1
+        self.kinds[_kind(task)] += 1
+        self.snapshots[task.task_id] = task
+        if task.state == "active":
+            self.waiting[task.task_id] = self.tasks[task.task_id]
+        else:
+            self.waiting.pop(task.task_id, None)
+
+    def is_ready(self, task: TaskPlan) -> bool:
+        """Return whether the task may start.
+
+        It may when each task it depends on has completed, and none has failed in a way that blocks others.
+        """
+        for parent in task.depends_on:
+            done = self.snapshots.get(parent)
+            if done is None or done.state != "completed":
+                return False
+            if done.has_failed and self.tasks[parent].blocks_after_failure(done.exit_code):
+                return False
+        return True
+
+    def end_if_done(self) -> None:
+        """Complete the job if all its tasks have and it was asked to end then."""
+        is_done = self.kinds["succeeded"] + self.kinds["failed"] == len(self.snapshots)
+        if self.ends_when_done and is_done and self.state == "active":
+            self.state, self.terminate_reason = "completed", "AllTasksComplete"
+
+
+class MemoryBatch:
+    """The BatchService port in memory, without nodes. Every pool exists, and tasks have no files."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.jobs: dict[str, MemoryJob] = {}
+
+    async def require_pool(self, pool_id: str) -> None:
+        """Accept any pool."""
+
+    async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
+        """Add the job. Raises ServiceConflictError `JobExists` if there is a job of this id."""
+        if job_key(plan.job_id) in self.jobs:
+            raise ServiceConflictError("exists", code="JobExists", status=409)
+        job = self.jobs[job_key(plan.job_id)] = MemoryJob(plan=plan, digest=digest)
+        if plan.job_manager_task is not None:
+            job.add(plan.job_manager_task, self._clock.now())
+
+    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+        """Add tasks. Tasks that exist already stay as they are."""
+        job = self._job(plan.job_id)
+        if job.state != "active":
+            raise ServiceConflictError("over", code="JobCompleted", status=409)
+        for task in tasks:
+            if task.id not in job.tasks:
+                job.add(task, self._clock.now())
+
+    async def delete_task(self, job_id: str, task_id: str) -> None:
+        """Remove a task from the job. Does nothing if there is no such task."""
+        self._job(job_id).remove(task_id)
+
+    async def terminate_when_done(self, job_id: str) -> None:
+        """Complete the job as soon as all its tasks have completed."""
+        job = self._job(job_id)
+        job.ends_when_done = True
+        job.end_if_done()
+
+    async def get_job(self, job_id: str) -> BatchJob:
+        """Return the job. Raises ServiceNotFoundError if there is none."""
+        job = self._job(job_id)
+        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
+
+    async def task_counts(self, job_id: str) -> TaskCounts:
+        """Return the tasks' counts. Unlike Azure's, they are always up to date."""
+        kinds = self._job(job_id).kinds
+        return TaskCounts(
+            active=kinds["active"],
+            running=kinds["running"],
+            completed=kinds["succeeded"] + kinds["failed"],
+            succeeded=kinds["succeeded"],
+            failed=kinds["failed"],
+        )
+
+    async def list_tasks(
+        self, job_id: str, *, since: datetime | None = None, state: str = ""
+    ) -> AsyncIterator[TaskSnapshot]:
+        """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`."""
+        found = [
+            task
+            for task in self._job(job_id).snapshots.values()
+            if (since is None or task.state_transition_time >= since) and state in {"", task.state}
+        ]
+        for task in sorted(found, key=lambda task: task.task_id):
+            yield task
+
+    async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
+        """Return one task. Raises ServiceNotFoundError if there is none."""
+        found = self._job(job_id).snapshots.get(task_id)
+        if found is None:
+            raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
+        return found
+
+    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+        """Return no bytes, because tasks have no files here."""
+        return b""
+
+    async def terminate_job(self, job_id: str, reason: str) -> None:
+        """End the job and its running tasks. Does nothing if the job has ended or does not exist."""
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state == "completed":
+            return
+        for task in list(job.snapshots.values()):
+            if task.state == "running":
+                self.record_exit(job_id, task.task_id, TaskExit(error=TASK_ENDED))
+        job.state, job.terminate_reason = "completed", reason
+
+    def start_next_task(self, job_id: str) -> TaskPlan | None:
+        """Mark the next task that may start as running and return it. Return None if no task may start."""
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state != "active":
+            return None
+        task = next((task for task in job.waiting.values() if job.is_ready(task)), None)
+        if task is not None:
+            now = self._clock.now()
+            self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
+        return task
+
+    def record_exit(self, job_id: str, task_id: str, task_exit: TaskExit) -> bool:
+        """Record how a running task ended. Return True if it is active again, to be retried.
+
+        Otherwise the task is completed, and its exit conditions may end or disable the job.
+        """
+        job = self._job(job_id)
+        task, limit = job.snapshots[task_id], job.tasks[task_id].max_task_retry_count
+        if task_exit.is_retryable and (limit < 0 or task.retry_count < limit):
+            self._change(job, task_id, state="active", start_time=None, retry_count=task.retry_count + 1)
+            return True
+        self._change(
+            job,
+            task_id,
+            state="completed",
+            end_time=self._clock.now(),
+            result="failure" if task_exit.error else "success",
+            exit_code=task_exit.exit_code,
+            error=task_exit.error,
+        )
+        self._apply_job_action(job, task_id, task_exit)
+        job.end_if_done()
+        return False
+
+    def _apply_job_action(self, job: MemoryJob, task_id: str, task_exit: TaskExit) -> None:
+        """Terminate or disable the job if the task's exit conditions say so."""
+        conditions = job.tasks[task_id].exit_conditions
+        if task_exit.error is None or conditions is None or job.state != "active":
+            return
+        action = conditions.options_for(task_exit.exit_code).job_action
+        if action == "terminate":
+            job.state, job.terminate_reason = "completed", "TaskFailed"
+        elif action == "disable":
+            job.state = "disabled"
+
+    def _change(self, job: MemoryJob, task_id: str, **changes: object) -> None:
+        now = self._clock.now()
+        job.set(msgspec.structs.replace(job.snapshots[task_id], state_transition_time=now, **changes))
+
+    def _job(self, job_id: str) -> MemoryJob:
+        job = self.jobs.get(job_key(job_id))
+        if job is None:
+            raise ServiceNotFoundError("no such job", code="JobNotFound", status=404)
+        return job
+
+
+def _kind(task: TaskSnapshot) -> str:
+    """Return what the task is counted as."""
+    if task.state == "completed":
+        return "succeeded" if task.has_succeeded else "failed"
+    return "running" if task.state == "preparing" else task.state

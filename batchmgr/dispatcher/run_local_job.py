@@ -1,0 +1,128 @@
+"""Runs a job on this machine: connects the local ports and dispatches the job."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.system_clock import SystemClock
+from batchmgr.dispatcher.check_input_blobs import check_input_blobs
+from batchmgr.dispatcher.dispatch import dispatch
+from batchmgr.dispatcher.event_file import EventFile
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.local_batch import LocalBatch
+from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_ports import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
+from batchmgr.dispatcher.run_directory import RunDirectory
+from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
+from batchmgr.dispatcher.terminal_output import TerminalOutput
+from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.ports import Clock, Ports
+from batchmgr.settings import Settings
+from batchmgr.steps.check_message import check_message
+from batchmgr.steps.plan_job import plan_job
+from batchmgr.wire.adf_callback import adf_callback
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.workload.workload_base import WorkloadBase
+
+POOL_ID = "local"
+"""The pool of a job that names none."""
+
+
+def run_local_job(
+    workload: WorkloadBase,
+    message: JobMessage,
+    directory: RunDirectory,
+    inputs: Path,
+    terminal: TerminalOutput,
+    clock: Clock | None = None,
+) -> JobRecord:
+    """Run the job of this message in `directory`, and return its record at the end.
+
+    The message must have a job id. `inputs` is the folder of the blobs that exist already. Both paths must be
+    absolute, because each task has its own working directory. The job is checked before anything is written.
+    Raises InvalidJobError or LocalRunError.
+    """
+    check_message(message)
+    clock, workloads = clock or SystemClock(), SingleWorkloadRegistry(workload)
+    storage = FolderStorage(directory.storage, inputs)
+    plan = plan_job(message.job_id, message, workloads=workloads, default_pool_id=POOL_ID)
+    check_input_blobs(plan, storage)
+    with (
+        asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
+        _callback_sender(runner, message.call_back_uri) as callbacks,
+        directory.prepared(message.job_id, inputs) as is_again,
+    ):
+        terminal.begin(message.job_id, directory, is_again=is_again)
+        node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
+        _print_limits(plan, node, terminal)
+        ports = Ports(
+            clock=clock,
+            batch=batch,
+            jobs=MemoryJobStore(),
+            events=EventFile(directory.events),
+            sink=terminal,
+            queue=MemoryJobQueue(clock),
+            finalize=MemoryFinalizeSignal(),
+            files=FolderJobFiles(directory.storage),
+            storage=storage,
+            callbacks=callbacks,
+            workloads=workloads,
+            default_pool_id=POOL_ID,
+        )
+        run_task = partial(node.run, plan)
+        record = dispatch(runner, ports, batch, message, run_task, terminal.note)
+        body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
+        directory.callback.write_bytes(body + b"\n")
+    terminal.end(record, directory)
+    return record
+
+
+@contextmanager
+def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackSender]:
+    """Yield a sender that may call the host of `uri`, and no other.
+
+    The user who names a host allows it. Raises InvalidJobError or SettingsError.
+    """
+
+    async def opened() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    key = Settings.from_environment(os.environ).callback_key
+    session = runner.run(opened())
+    try:
+        host = urlsplit(uri).hostname or ""
+        sender = HttpCallbackSender(session, hosts=(host,), allow_loopback=True, key=key)
+        if uri:
+            sender.check(uri)
+        yield sender
+    finally:
+        runner.run(session.close())
+
+
+def _print_limits(plan: JobPlan, node: LocalNode, terminal: TerminalOutput) -> None:
+    """Print which parts of the plan have no effect in a local run."""
+    tasks = plan.all_tasks
+    if any(task.max_wall_clock_time is not None and node.runs_in_process(task) for task in tasks):
+        terminal.note("Time limits do not apply to the workload's own tasks in a local run.")
+    ignored = {
+        "the job's time limit": plan.job.max_wall_clock_time,
+        "the job preparation task": plan.job.job_preparation_task,
+        "the job release task": plan.job.job_release_task,
+        "containers": any(task.container_settings for task in tasks),
+        "user identities": any(task.user_identity for task in tasks),
+        "application packages": any(task.application_packages for task in tasks),
+        "several instances of a task": any(task.multi_instance_settings for task in tasks),
+    }
+    given = [name for name, is_given in ignored.items() if is_given]
+    if given:
+        terminal.note(f"Not used in a local run, which has no nodes: {', '.join(given)}.")

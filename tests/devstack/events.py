@@ -1,7 +1,0 @@
-"""CloudEvents as the events of a job give them, with what the demo reads of them."""
-
-from collections.abc import Mapping
-
-
-def event(name: str, **data: object) -> Mapping[str, object]:
-    return {"type": f"batchmgr.{name}", "subject": "jobs/kmers-1", "data": {"jobId": "kmers-1", **data}}
