@@ -1,12 +1,13 @@
-"""A workload's client of Azure Batch, by the article's names: settings from the environment, and a factory.
+"""The Azure Batch client that a workload may use: its settings, read from the environment, and its factory.
 
-Planning a job and running a task never call Azure Batch, and many nodes have no client installed: so the
-client is opened when it is first used.
+Planning a job and running a task never call Azure Batch, and many nodes have no client library. So the client
+is opened only when it is first used.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from batchmgr.errors import BatchmgrError
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 ENDPOINT_VARIABLE = "BATCHMGR_BATCH_ENDPOINT"
 ACCOUNT_VARIABLE = "BATCHMGR_BATCH_ACCOUNT"
 KEY_VARIABLE = "BATCHMGR_BATCH_KEY"
+
+AZURE_BATCH = "batchmgr.adapters.azure_batch"
+"""The module that opens the client. It is imported by name because it is not part of what nodes have.
+
+It is in the control plane and needs the `azure-batch` package. It has
+`open_own_client(endpoint, account, key)`, which returns an `azure.batch.BatchClient`.
+"""
 
 
 class BatchClientSettings:
@@ -82,18 +90,18 @@ class BatchClientFactory:
         return BatchClient(settings)
 
 
-def _open(settings: BatchClientSettings) -> object:
+def _open(settings: BatchClientSettings) -> Any:
     if not settings.endpoint:
         raise BatchClientError(f"set {ENDPOINT_VARIABLE}, such as https://hpc.westeurope.batch.azure.com")
     if settings.has_key and not settings.account:
         raise BatchClientError(f"{KEY_VARIABLE} is set: set {ACCOUNT_VARIABLE} too")
     try:
-        from batchmgr.adapters.azure_batch import open_own_client
+        azure_batch = import_module(AZURE_BATCH)
     except (ImportError, SyntaxError) as error:
         raise BatchClientError(
             "the client of Azure Batch needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
         ) from error
-    return open_own_client(settings.endpoint, settings.account, settings.key)
+    return azure_batch.open_own_client(settings.endpoint, settings.account, settings.key)
 
 
 __all__ = ["BatchClient", "BatchClientError", "BatchClientFactory", "BatchClientSettings"]

@@ -8,14 +8,16 @@ from types import ModuleType
 import pytest
 
 import batchmgr
+import batchmgr.errors
 import batchmgr.model
+import batchmgr.plan
 import batchmgr.workload
 
 MODULES = [
     importlib.import_module(f"{package.__name__}.{module.name}")
-    for package in (batchmgr.model, batchmgr.workload)
+    for package in (batchmgr.model, batchmgr.plan, batchmgr.workload)
     for module in pkgutil.iter_modules(package.__path__)
-] + [importlib.import_module(f"batchmgr.{name}") for name in ("batch_client", "errors")]
+] + [batchmgr.errors]
 EXPLAINED_ELSEWHERE = {
     "BatchClient": "BatchClientFactory",
     "BatchmgrError": "InvalidInputError",
