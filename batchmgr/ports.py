@@ -13,7 +13,7 @@ from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
@@ -237,7 +237,7 @@ class JobFiles(Protocol):
         """Leave a blob unless it is there. The container is."""
         ...
 
-    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """The newest report of each task that has reported, in one call for 5,000 tasks."""
         ...
 

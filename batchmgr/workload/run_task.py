@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from batchmgr.errors import InvalidInputError, InvalidJobError, RetryableTaskError, UnknownTaskTypeError
+from batchmgr.errors import InvalidInputError
 from batchmgr.plan.job_plan import FINALIZE_FILE, FINALIZE_VARIABLE, INPUTS_VARIABLE, TASK_ERROR_FILE
 from batchmgr.workload.entry_points import EntryPoint, EntryPointsRepository
-from batchmgr.workload.manifest import ManifestError
 from batchmgr.workload.task import TaskContext
+from batchmgr.workload.task_error_report import ERROR, INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
 
 EXIT_SUCCESS = 0
-EXIT_CODES = {"error": 1, "input": 2, "infrastructure": 70, "retryable": 75}
-"""Exit code for each kind of failure: the task's own error, unusable input, the node or its version of the
-workload, and what may pass by running again (the last two as in sysexits.h)."""
+EXIT_CODES = {ERROR: 1, INPUT: 2, INFRASTRUCTURE: 70, RETRYABLE: 75}
+"""The exit code for each kind of failure. 70 and 75 are EX_SOFTWARE and EX_TEMPFAIL of sysexits.h."""
 
-_MACHINE_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM})
-_MAX_MESSAGE = 2_000
-_MAX_TRACEBACK_LINES = 20
-_KILLED = {"type": "Killed", "message": "The FinalizeTask was killed.", "traceback": "", "kind": "error"}
+_PREFIXES = {INPUT: "Invalid input", RETRYABLE: "Try again", INFRASTRUCTURE: "The node failed"}
+"""What the line on stderr begins with, for failures that need no traceback."""
+
+_KILLED = {"type": "Killed", "message": "The FinalizeTask was killed.", "traceback": "", "kind": ERROR}
+"""The error that the finalize file names until the FinalizeTask has ended."""
 
 
 def run_task(repository: EntryPointsRepository, name: str, environment: Mapping[str, str]) -> int:
@@ -43,11 +41,12 @@ def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, st
     # Written beforehand too: Azure Batch uploads it also when this process is killed.
     write_json(path, {**message, "finalizeTask": {"succeeded": False, "error": _KILLED}})
     error = attempt(context, lambda: _run(repository.finalize_entry_point, environment, context))
-    write_json(path, {**message, "finalizeTask": {"succeeded": error is None, "error": error}})
+    end = {"succeeded": error is None, "error": error.to_dict() if error else None}
+    write_json(path, {**message, "finalizeTask": end})
     return exit_code(error)
 
 
-def attempt(context: TaskContext, run: Callable[[], None]) -> dict[str, str] | None:
+def attempt(context: TaskContext, run: Callable[[], None]) -> TaskErrorReport | None:
     """Run it; an exception goes to stderr and to the error file, and is answered as that file's content."""
     error_file = context.working_directory / TASK_ERROR_FILE
     if error_file.exists():  # of an earlier try in the same directory
@@ -57,24 +56,24 @@ def attempt(context: TaskContext, run: Callable[[], None]) -> dict[str, str] | N
     except SystemExit as stop:  # a task that is an old program may end so, even when all is well
         if not stop.code:
             return None
-        error = _describe(stop)
+        error = TaskErrorReport.of(stop)
     except Exception as exception:
-        error = _describe(exception)
+        error = TaskErrorReport.of(exception)
     else:
         return None
     finally:
         context.reporter.close()
-    if error["kind"] == "error":
-        sys.stderr.write(error["traceback"])
+    if error.kind == ERROR:
+        sys.stderr.write(error.traceback)
     else:
-        sys.stderr.write(f"{_WORDS[error['kind']]}: {error['message']}\n")
-    write_json(error_file, error)
+        sys.stderr.write(f"{_PREFIXES[error.kind]}: {error.message}\n")
+    write_json(error_file, error.to_dict())
     return error
 
 
-def exit_code(error: Mapping[str, str] | None) -> int:
-    """The exit code that tells what kind of error it was."""
-    return EXIT_SUCCESS if error is None else EXIT_CODES[error["kind"]]
+def exit_code(error: TaskErrorReport | None) -> int:
+    """Return the exit code that says how a task ended."""
+    return EXIT_SUCCESS if error is None else EXIT_CODES[error.kind]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -97,29 +96,3 @@ def _read_object(environment: Mapping[str, str], variable: str) -> dict[str, Any
     if not isinstance(content, dict):
         raise InvalidInputError(f"{variable} must be a JSON object, not {type(content).__name__}")
     return content
-
-
-_WORDS = {"input": "Invalid input", "retryable": "Try again", "infrastructure": "The node failed"}
-
-
-def _describe(error: BaseException) -> dict[str, str]:
-    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines(True)
-    return {
-        "type": type(error).__name__,
-        "message": str(error)[:_MAX_MESSAGE],
-        "traceback": "".join(lines[-_MAX_TRACEBACK_LINES:]),
-        "kind": _kind(error),
-        "field": error.field if isinstance(error, InvalidJobError) else "",
-    }
-
-
-def _kind(error: BaseException) -> str:
-    if isinstance(error, (InvalidInputError, InvalidJobError)):
-        return "input"
-    if isinstance(error, RetryableTaskError):
-        return "retryable"
-    if isinstance(error, (UnknownTaskTypeError, ManifestError, MemoryError)):
-        return "infrastructure"
-    if isinstance(error, OSError) and error.errno in _MACHINE_TROUBLE:
-        return "infrastructure"
-    return "error"
