@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError, RetryableTaskError
-    from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+    from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
     from batchmgr.plan.job_specification import (
         AutoPoolSpecification,
         ImageReference,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
     from batchmgr.workload.logging_setup import setup_logging
     from batchmgr.workload.manifest import FinishedTask, Manifest
-    from batchmgr.workload.task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
     from batchmgr.workload.task_specification import TaskSpecification
     from batchmgr.workload.workload_base import WorkloadBase
+    from batchmgr.workload.workload_task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
 
 _HOMES = {
     "batchmgr.workload.batch_client": (
@@ -51,7 +51,7 @@ _HOMES = {
         "InvalidJobError",
         "RetryableTaskError",
     ),
-    "batchmgr.plan.files": (
+    "batchmgr.plan.file_specifications": (
         "InputFileSpecification",
         "OutputFileSpecification",
     ),
@@ -86,7 +86,7 @@ _HOMES = {
         "Manifest",
     ),
     "batchmgr.workload.task_specification": ("TaskSpecification",),
-    "batchmgr.workload.task": (
+    "batchmgr.workload.workload_task": (
         "FinalizeTask",
         "TaskContext",
         "WorkloadTask",

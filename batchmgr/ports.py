@@ -14,7 +14,7 @@ from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage

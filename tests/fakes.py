@@ -8,7 +8,7 @@ from batchmgr.dispatcher.batch import Ending, MemoryBatch
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.task_progress import ProgressReport
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback

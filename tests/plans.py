@@ -2,7 +2,7 @@
 
 from batchmgr.plan.finalize_task import lay_out
 from batchmgr.plan.job_plan import JobDraft, JobPlan
-from batchmgr.plan.job_rules import plan_problems
+from batchmgr.plan.plan_rules import plan_problems
 
 
 def complete(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:

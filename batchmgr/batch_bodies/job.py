@@ -2,7 +2,7 @@
 
 from batchmgr.batch_bodies.files import Grants, Json, output_file
 from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_IDENTITY_VARIABLE,

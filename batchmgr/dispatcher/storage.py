@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 
 class FolderStorage:

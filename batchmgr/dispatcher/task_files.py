@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from batchmgr.dispatcher import patterns
 from batchmgr.dispatcher.storage import FolderStorage
 from batchmgr.model.batch_snapshots import TaskError
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
 
 _MODE = "0770"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from batchmgr.plan.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
+from batchmgr.plan.file_specifications import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
 from batchmgr.plan.ids import INTEGER_ID, job_container
 from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
@@ -19,7 +19,7 @@ from batchmgr.plan.job_plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.plan.job_rules import MAX_DEPENDENCY_CHARACTERS
+from batchmgr.plan.plan_rules import MAX_DEPENDENCY_CHARACTERS
 from batchmgr.plan.task_options import ContainerSettings
 
 

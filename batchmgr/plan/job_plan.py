@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
 
-from batchmgr.plan.files import (
+from batchmgr.plan.file_specifications import (
     FINALIZE_CONTAINER,
     ContainerNeed,
     InputFileSpecification,
     OutputFileSpecification,
 )
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.task_options import (
@@ -25,7 +26,6 @@ from batchmgr.plan.task_options import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from batchmgr.plan.values import value
 
 FINALIZE_TASK_ID = "batchmgr-finalize"
 """Id of the FinalizeTask in every job. Ids that begin with `batchmgr-` are kept for batchmgr."""
@@ -70,7 +70,7 @@ MANIFEST_URL_VARIABLE = "BATCHMGR_MANIFEST_URL"
 """Environment variable of a FinalizeTask: where the manifest is, signed unless an identity is used."""
 
 
-@value
+@frozen_dataclass
 class TaskPlan:
     """One Batch task to be. `command_line` is run without a shell, as Azure Batch does."""
 
@@ -125,7 +125,7 @@ class TaskPlan:
         return conditions.options_for(exit_code).dependency_action != "satisfy"
 
 
-@value
+@frozen_dataclass
 class JobDraft:
     """What a workload, a message or a job manager task on a node says a job is, before it is completed."""
 
@@ -142,7 +142,7 @@ class JobDraft:
     """Whether the FinalizeTask may ask how the other tasks ended."""
 
 
-@value
+@frozen_dataclass
 class JobPlan:
     """A whole job to be: what it says as a whole, its tasks, and the FinalizeTask after all of them."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.task_options import ApplicationPackageReference, ContainerSettings, UserIdentity
-from batchmgr.plan.values import value
 
 
-@value
+@frozen_dataclass
 class JobPreparationTask:
     """Runs once on each node before the job's first task there.
 
@@ -32,7 +32,7 @@ class JobPreparationTask:
     rerun_on_node_reboot_after_success: bool = True
 
 
-@value
+@frozen_dataclass
 class JobReleaseTask:
     """Runs on each node that the preparation task ran on, when the job is over: to clean up.
 
@@ -48,7 +48,7 @@ class JobReleaseTask:
     retention_time: timedelta | None = None
 
 
-@value
+@frozen_dataclass
 class ImageReference:
     """A virtual machine image: one of the marketplace, or by `virtual_machine_image_id` one of your own."""
 
@@ -59,7 +59,7 @@ class ImageReference:
     virtual_machine_image_id: str = ""
 
 
-@value
+@frozen_dataclass
 class AutoPoolSpecification:
     """A pool that Azure Batch makes for this job alone, and deletes after it.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from batchmgr.plan.files import InputFileSpecification
-from batchmgr.plan.values import value
+from batchmgr.plan.file_specifications import InputFileSpecification
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 NO_ACTION = "none"
 
 
-@value
+@frozen_dataclass
 class ContainerSettings:
     """The container that a task runs in, on a pool whose nodes have a container runtime.
 
@@ -26,7 +26,7 @@ class ContainerSettings:
     registry_identity_reference: str = ""
 
 
-@value
+@frozen_dataclass
 class UserIdentity:
     """Who a task runs as: a user of the pool, by `user_name`, or one that Azure Batch makes.
 
@@ -41,7 +41,7 @@ class UserIdentity:
     elevation_level: str = ""
 
 
-@value
+@frozen_dataclass
 class ApplicationPackageReference:
     """An application package to install on the node; without a `version`, the account's default one.
 
@@ -52,7 +52,7 @@ class ApplicationPackageReference:
     version: str = ""
 
 
-@value
+@frozen_dataclass
 class MultiInstanceSettings:
     """One task over several nodes at once, as MPI programs want it.
 
@@ -72,7 +72,7 @@ class MultiInstanceSettings:
     common_input_files: tuple[InputFileSpecification, ...] = ()
 
 
-@value
+@frozen_dataclass
 class ExitOptions:
     """What follows from a task's exit.
 
@@ -84,7 +84,7 @@ class ExitOptions:
     dependency_action: str = ""
 
 
-@value
+@frozen_dataclass
 class ExitCodeMapping:
     """What follows from one exit code."""
 
@@ -92,7 +92,7 @@ class ExitCodeMapping:
     exit_options: ExitOptions
 
 
-@value
+@frozen_dataclass
 class ExitCodeRangeMapping:
     """What follows from the exit codes from `start` to `end`, both included."""
 
@@ -101,7 +101,7 @@ class ExitCodeRangeMapping:
     exit_options: ExitOptions
 
 
-@value
+@frozen_dataclass
 class ExitConditions:
     """What follows from each way in which a task can end.
 

@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import FINALIZE_CONTAINER, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_rules import check_input_file, check_output_file, is_resource_id
+from batchmgr.plan.file_specifications import (
+    FINALIZE_CONTAINER,
+    InputFileSpecification,
+    OutputFileSpecification,
+)
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import RESERVED_PREFIX, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
-from batchmgr.plan.path_rules import check_input_file, check_output_file, is_resource_id
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,

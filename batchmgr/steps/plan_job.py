@@ -10,7 +10,7 @@ import msgspec
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.make_tasks import field_of
-from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.finalize_task import lay_out
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import (
@@ -23,13 +23,13 @@ from batchmgr.plan.job_plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.plan.job_rules import plan_problems
 from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.workload.draft_job import MAX_INPUTS_BYTES, draft_job
+from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
 from batchmgr.workload.job_manager import JobContext
 
 _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
@@ -106,7 +106,7 @@ def lay_out_job(
         draft = _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
     else:
         context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
-        draft = draft_job(workloads.load(message.workload), context)
+        draft = draft_from_workload(workloads.load(message.workload), context)
         if draft.job.auto_pool is not None and not message.pool_id:
             draft.job.pool_id = ""  # which was batchmgr's default: the workload has chosen otherwise
     return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))

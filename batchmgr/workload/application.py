@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.workload.run_task import run_finalize, run_task
+from batchmgr.workload.task_command import run_finalize, run_task
 from batchmgr.workload.workload_base import WorkloadBase
 
 INVALID = 2
@@ -80,7 +80,7 @@ class Application:
         if arguments.command == "finalize":
             return run_finalize(self._workload.entry_points, os.environ)
         if arguments.command == "job-manager":
-            from batchmgr.workload.job_manager_task import run_job_manager
+            from batchmgr.workload.job_manager_command import run_job_manager
 
             return run_job_manager(self._workload, os.environ)
         if arguments.command == "plan":

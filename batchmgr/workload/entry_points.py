@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from batchmgr.errors import UnknownTaskTypeError
-from batchmgr.plan.values import value
-from batchmgr.workload.task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
+from batchmgr.workload.workload_task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
 
 
-@value
+@frozen_dataclass
 class EntryPoint:
     """A kind of task, and what builds it."""
 

@@ -7,20 +7,20 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.plan.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.task import InputsT, WorkloadTask
 from batchmgr.workload.task_specification import TaskSpecification
+from batchmgr.workload.workload_task import InputsT, WorkloadTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
 
-@value
+@frozen_dataclass
 class JobContext:
     """The job that is being planned: its id and the `inputs` of its message, not checked by anybody yet.
 

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from batchmgr.errors import BatchmgrError
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
-from batchmgr.plan.values import value
-from batchmgr.workload.blob_http import get_blob
+from batchmgr.workload.blob_client import get_blob
 
 PATIENCE_SECONDS = 600
 _PAUSE = 0.5
@@ -26,7 +26,7 @@ class ManifestError(BatchmgrError):
     """The other tasks of the job cannot be told."""
 
 
-@value
+@frozen_dataclass
 class TaskOutput:
     """A file that a task was to leave: the blob's URL, or for a pattern what its blobs' URLs begin with."""
 
@@ -34,7 +34,7 @@ class TaskOutput:
     url: str
 
 
-@value
+@frozen_dataclass
 class FinishedTask:
     """A task of the job, when the FinalizeTask runs.
 
@@ -56,7 +56,7 @@ class FinishedTask:
         return self.state == "completed" and self.result == "success"
 
 
-@value
+@frozen_dataclass
 class Manifest:
     """All tasks of the job but the FinalizeTask, in order of their ids: 1, 2, 10.
 

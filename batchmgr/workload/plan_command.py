@@ -10,10 +10,10 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.plan.finalize_task import lay_out
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobPlan, TaskPlan
-from batchmgr.plan.job_rules import plan_problems
 from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.plan.task_rules import ID_RULE
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from batchmgr.workload.job_arguments import read_inputs
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.workload_base import WorkloadBase
@@ -28,7 +28,7 @@ def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
         raise InvalidJobError(ID_RULE, field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
     context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
-    plan = lay_out(context.job_id, draft_job(workload, context), "{}")
+    plan = lay_out(context.job_id, draft_from_workload(workload, context), "{}")
     problems = list(islice(plan_problems(plan), _SHOWN))
     sys.stdout.write("\n".join(_lines(workload, plan)) + "\n")
     for problem in problems:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
 from batchmgr.plan.job_plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
-from batchmgr.workload.blob_http import put_blob
+from batchmgr.workload.blob_client import put_blob
 
 SECONDS_BETWEEN_REPORTS = 5.0
 SECONDS_AFTER_FAILURE = 60.0

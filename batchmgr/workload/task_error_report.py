@@ -8,7 +8,7 @@ import traceback
 from dataclasses import asdict, fields
 
 from batchmgr.errors import InvalidInputError, InvalidJobError, RetryableTaskError, UnknownTaskTypeError
-from batchmgr.plan.values import value
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.workload.manifest import ManifestError
 
 ERROR = "error"
@@ -29,7 +29,7 @@ MAX_TRACEBACK_LINES = 20
 _NODE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM})
 
 
-@value
+@frozen_dataclass
 class TaskErrorReport:
     """Why a task failed, in its own words.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,

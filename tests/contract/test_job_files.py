@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from batchmgr.dispatcher.job_files import FolderJobFiles
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.workload.blob_http import get_blob, put_blob
+from batchmgr.workload.blob_client import get_blob, put_blob
 from batchmgr.workload.progress_reporter import Reporter
 from tests.contract.sides import FakeSide, RealSide, Side
 

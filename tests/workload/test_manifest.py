@@ -8,7 +8,7 @@ from batchmgr import FinalizeTask
 from batchmgr.workload import manifest as manifests
 from batchmgr.workload.entry_points import EntryPointsRepository
 from batchmgr.workload.manifest import FinishedTask, Manifest, ManifestError, TaskOutput, load_manifest
-from batchmgr.workload.run_task import run_finalize
+from batchmgr.workload.task_command import run_finalize
 
 OUTPUT = TaskOutput(source_file_path="*.txt", url="https://a/job-j/é b/")
 TASKS = [

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from batchmgr.batch_bodies.files import ContainerGrant
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 
 class Offline:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from batchmgr import InputFileSpecification, InvalidJobError
-from batchmgr.plan.path_rules import check_input_file
+from batchmgr.plan.file_rules import check_input_file
 
 GENOME_FILE = "genome.fa"
 """The genome's name in a task's working directory."""

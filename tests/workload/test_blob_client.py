@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from batchmgr.workload import blob_http as node_storage
-from batchmgr.workload.blob_http import get_blob
+from batchmgr.workload import blob_client
+from batchmgr.workload.blob_client import get_blob
 from batchmgr.workload.manifest import FinishedTask, Manifest
-from batchmgr.workload.task import FinalizeTask, TaskContext
+from batchmgr.workload.workload_task import FinalizeTask, TaskContext
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 
@@ -74,7 +74,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     made = Azure()
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(made)) as server:
         made.address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(node_storage, "_IDENTITY_SERVICE", f"{made.address}/token?msi_res_id=")
+        monkeypatch.setattr(blob_client, "_IDENTITY_SERVICE", f"{made.address}/token?msi_res_id=")
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchmgr.plan.values import value
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 FINALIZE_CONTAINER = "batchmgr-finalize"
 """The container whose blobs, `{jobId}.json`, tell that a job has come to its end."""
@@ -20,7 +20,7 @@ WILDCARDS = "*?["
 """What makes a `source_file_path` a pattern."""
 
 
-@value
+@frozen_dataclass
 class ContainerNeed:
     """A blob container that a job's tasks read or write, and as whom."""
 
@@ -30,7 +30,7 @@ class ContainerNeed:
     is_written: bool = False
 
 
-@value
+@frozen_dataclass
 class InputFileSpecification:
     """A file that a task finds in its working directory when it starts.
 
@@ -73,7 +73,7 @@ class InputFileSpecification:
         )
 
 
-@value
+@frozen_dataclass
 class OutputFileSpecification:
     """A file, or a pattern of files, that is kept as a blob when the task ends.
 

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_rules import is_resource_id
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
-from batchmgr.plan.path_rules import is_resource_id
 from batchmgr.plan.task_rules import (
     INT32,
     LONGEST_RELEASE,

@@ -8,7 +8,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from batchmgr.plan.values import value
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.workload.manifest import Manifest, load_manifest
 from batchmgr.workload.progress_reporter import Reporter
 
@@ -22,7 +22,7 @@ else:
     InputsT = TypeVar("InputsT")
 
 
-@value
+@frozen_dataclass
 class TaskContext:
     """Where a task runs. Its input files are in `working_directory`, and its output files belong there.
 

@@ -12,8 +12,8 @@ from typing import Any
 from batchmgr.errors import InvalidInputError
 from batchmgr.plan.job_plan import FINALIZE_FILE, FINALIZE_VARIABLE, INPUTS_VARIABLE, TASK_ERROR_FILE
 from batchmgr.workload.entry_points import EntryPoint, EntryPointsRepository
-from batchmgr.workload.task import TaskContext
 from batchmgr.workload.task_error_report import ERROR, INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
+from batchmgr.workload.workload_task import TaskContext
 
 EXIT_SUCCESS = 0
 EXIT_CODES = {ERROR: 1, INPUT: 2, INFRASTRUCTURE: 70, RETRYABLE: 75}

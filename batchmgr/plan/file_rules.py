@@ -10,7 +10,7 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")

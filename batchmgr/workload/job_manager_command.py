@@ -15,12 +15,12 @@ from typing import Any
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.job_plan import JOB_VARIABLE, PLANNED_TASKS_FILE
 from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.workload.draft_job import draft_job
-from batchmgr.workload.field_types import camel
+from batchmgr.workload.draft_from_workload import draft_from_workload
+from batchmgr.workload.field_type_check import camel
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.run_task import attempt, exit_code, write_json
-from batchmgr.workload.task import TaskContext
+from batchmgr.workload.task_command import attempt, exit_code, write_json
 from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.workload_task import TaskContext
 
 _NOT_IN_MESSAGES = frozenset({"is_leaf"})
 
@@ -33,7 +33,7 @@ def run_job_manager(workload: WorkloadBase, environment: Mapping[str, str]) -> i
 
 
 def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskContext) -> None:
-    draft = draft_job(workload, _read_job(environment.get(JOB_VARIABLE, "")))
+    draft = draft_from_workload(workload, _read_job(environment.get(JOB_VARIABLE, "")))
     if draft.job != JobSpecification():
         raise InvalidJobError(
             "a job manager on a node comes too late to change the job as a whole (self.job): put its pool, "

@@ -6,7 +6,7 @@ import json
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobDraft, TaskPlan
-from batchmgr.workload.field_types import check_field_types
+from batchmgr.workload.field_type_check import check_field_types
 from batchmgr.workload.job_manager import JobContext, JobManager
 from batchmgr.workload.task_specification import TaskSpecification
 from batchmgr.workload.workload_base import WorkloadBase
@@ -15,7 +15,7 @@ MAX_INPUTS_BYTES = 32 * 1024
 """The most that a task's inputs may take as JSON: they travel in an environment variable of the task."""
 
 
-def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
+def draft_from_workload(workload: WorkloadBase, context: JobContext) -> JobDraft:
     """What `workload` makes of the job.
 
     Raises `InvalidJobError` for whatever is wrong with the inputs, and for whatever the workload's own code

@@ -20,7 +20,7 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 
 
 class CountTask(WorkloadTask):
@@ -101,7 +101,7 @@ def draft(change: Callable[[JobManager, TaskSpecification], object]) -> object:
             super().__init__(job_manager_builder_type=Builder)
             self._entry_points_repository.register_entry_point(CountTask)
 
-    return draft_job(CountWorkload(), JobContext(job_id="count-001"))
+    return draft_from_workload(CountWorkload(), JobContext(job_id="count-001"))
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-__all__ = ["value"]
+__all__ = ["frozen_dataclass"]
 
 if TYPE_CHECKING:
     from typing import dataclass_transform
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-    def value(cls: type[T]) -> type[T]:
+    def frozen_dataclass(cls: type[T]) -> type[T]:
         """A frozen dataclass whose fields are given by name."""
 
 elif sys.version_info >= (3, 10):
-    value = dataclass(frozen=True, kw_only=True)
+    frozen_dataclass = dataclass(frozen=True, kw_only=True)
 else:  # the order of the fields is the only difference: those without a default come first
-    value = dataclass(frozen=True)
+    frozen_dataclass = dataclass(frozen=True)

@@ -23,7 +23,7 @@ from batchmgr import (
     WorkloadTask,
 )
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from tests.plans import complete
 
 
@@ -51,7 +51,7 @@ def plan(create_job: Callable[[JobManager], object], inputs: dict[str, object] |
             self._entry_points_repository.register_entry_point(CountTask)
 
     job = JobSpecification(pool_id="hpc", max_wall_clock_time=timedelta(hours=6))
-    draft = draft_job(CountWorkload(), JobContext(job_id="count-001", inputs=inputs or {}, job=job))
+    draft = draft_from_workload(CountWorkload(), JobContext(job_id="count-001", inputs=inputs or {}, job=job))
     return complete("count-001", draft, '{"jobId":"count-001"}')
 
 
@@ -302,7 +302,7 @@ def test_a_workload_without_a_job_manager_says_so() -> None:
     class BareWorkload(WorkloadBase): ...
 
     with pytest.raises(InvalidJobError, match="no create_job"):
-        draft_job(BareWorkload(), JobContext(job_id="j"))
+        draft_from_workload(BareWorkload(), JobContext(job_id="j"))
 
 
 def test_two_task_types_of_one_name_are_refused() -> None:
@@ -357,7 +357,7 @@ def test_the_workload_s_own_package_is_installed_for_its_tasks_and_for_no_progra
             super().__init__(job_manager_builder_type=Builder)
             self._entry_points_repository.register_entry_point(CountTask)
 
-    draft = draft_job(PackagedWorkload(), JobContext(job_id="count-001"))
+    draft = draft_from_workload(PackagedWorkload(), JobContext(job_id="count-001"))
     assert [task.application_packages for task in draft.tasks] == [(package,), (package,), ()]
     assert draft.finalize_task.application_packages == (package,)
     assert "$AZ_BATCH_APP_PACKAGE_counting_1_0" in draft.finalize_task.command_line
