@@ -6,14 +6,13 @@ change. Rules on the tasks' own options are in `task_rules`.
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.dependencies import dependency_problems
 from batchmgr.plan.file_rules import is_resource_id
 from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
-from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
 from batchmgr.plan.task_rules import (
@@ -34,12 +33,6 @@ LONGEST_AUTOSCALE_INTERVAL = timedelta(hours=168)
 MAX_POOL_PACKAGES = 10
 """These three: https://learn.microsoft.com/javascript/api/@azure-rest/batch/batchpoolcreateoptions"""
 
-MAX_DEPENDENCY_CHARACTERS = 64_000
-"""How many characters all ids in one task's dependencies may have. Ranges of integer ids cost nothing.
-
-Source: https://learn.microsoft.com/rest/api/batchservice/task/add, TaskDependencies.taskIds
-"""
-
 _NO_IDENTITY = (
     "Azure Batch gives no managed identity to an autoPool: use a pool that has it (poolId), or leave the "
     "identity out where the file is in batchmgr's own storage account"
@@ -58,7 +51,7 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
         yield from task_problems(task, f"tasks[{index}]")
     yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
     yield from _id_problems(plan.tasks)
-    yield from _dependency_problems(plan.tasks)
+    yield from dependency_problems(plan.tasks)
     yield from _container_problems(plan)
     if plan.job.auto_pool is not None:
         yield from _auto_pool_problems(plan.job.auto_pool)
@@ -75,17 +68,6 @@ def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
     yield "finalizeTask", plan.finalize_task
     if plan.job_manager_task is not None:
         yield "jobManagerTask", plan.job_manager_task
-
-
-def _dependency_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    for index, task in enumerate(tasks):
-        named = [parent for parent in task.depends_on if not INTEGER_ID.fullmatch(parent)]
-        if sum(map(len, named)) > MAX_DEPENDENCY_CHARACTERS:
-            yield InvalidJobError(
-                f"the ids of {len(named)} tasks have more than {MAX_DEPENDENCY_CHARACTERS} characters: use "
-                "integer ids (1, 2, 3, …), which become ranges, or tasks in between that wait for some each",
-                field=f"tasks[{index}].dependsOn",
-            )
 
 
 def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
@@ -117,44 +99,6 @@ def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
                 field=f"tasks[{index}].id",
             )
         seen[task.id.lower()] = task.id
-    ids = {task.id for task in tasks}
-    is_complete = True
-    for index, task in enumerate(tasks):
-        for place, parent in enumerate(task.depends_on):
-            if parent not in ids:
-                is_complete = False
-                yield InvalidJobError(
-                    f"there is no task {parent!r}", field=f"tasks[{index}].dependsOn[{place}]"
-                )
-    if is_complete and len(ids) == len(tasks):
-        circle = _circle(tasks)
-        if circle:
-            yield InvalidJobError(f"tasks wait for each other: {' → '.join(circle)}", field="tasks")
-
-
-def _circle(tasks: Sequence[TaskPlan]) -> list[str]:
-    """Ids of tasks that wait for each other, the first one repeated at the end; empty if there are none."""
-    # Kahn's way, since graphlib is younger than the Pythons of some nodes.
-    waiting = {task.id: len(set(task.depends_on)) for task in tasks}
-    followers: dict[str, list[str]] = {}
-    for task in tasks:
-        for parent in set(task.depends_on):
-            followers.setdefault(parent, []).append(task.id)
-    ready = deque(name for name, count in waiting.items() if not count)
-    while ready:
-        name = ready.popleft()
-        del waiting[name]
-        for follower in followers.get(name, ()):
-            waiting[follower] -= 1
-            if not waiting[follower]:
-                ready.append(follower)
-    if not waiting:
-        return []
-    parents = {task.id: task.depends_on for task in tasks if task.id in waiting}
-    path = [next(iter(parents))]
-    while path[-1] not in path[:-1]:
-        path.append(next(parent for parent in parents[path[-1]] if parent in waiting))
-    return path[path.index(path[-1]) :]
 
 
 def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:

@@ -11,7 +11,7 @@ from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.make_tasks import field_of
 from batchmgr.plan.file_specifications import OutputFileSpecification
-from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
@@ -26,7 +26,6 @@ from batchmgr.plan.job_plan import (
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports
-from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, decode
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
@@ -109,7 +108,7 @@ def lay_out_job(
         draft = draft_from_workload(workloads.load(message.workload), context)
         if draft.job.auto_pool is not None and not message.pool_id:
             draft.job.pool_id = ""  # which was batchmgr's default: the workload has chosen otherwise
-    return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+    return complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
 
 
 def decode_tasks(body: bytes) -> JobTasks:

@@ -12,6 +12,7 @@ from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.model.outcome import FINALIZED, count, decide, finalize_task
+from batchmgr.plan.finalize_task import finalize_message
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job
@@ -22,7 +23,6 @@ from batchmgr.steps.outbox import load, transition
 from batchmgr.steps.plan_job import plan
 from batchmgr.steps.repetition import repeat_when_changed
 from batchmgr.steps.settle import conclude, settle
-from batchmgr.wire.finalize_message import finalize_message
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from argparse import Namespace
 from itertools import islice
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.finalize_task import complete_draft
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
@@ -28,7 +28,7 @@ def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
         raise InvalidJobError(ID_RULE, field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
     context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
-    plan = lay_out(context.job_id, draft_from_workload(workload, context), "{}")
+    plan = complete_draft(context.job_id, draft_from_workload(workload, context), "{}")
     problems = list(islice(plan_problems(plan), _SHOWN))
     sys.stdout.write("\n".join(_lines(workload, plan)) + "\n")
     for problem in problems:

@@ -31,9 +31,9 @@ from batchmgr.batch_bodies.files import ContainerGrant, Grants
 from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import environment, task_body
 from batchmgr.errors import InvalidJobError, ServiceConflictError
+from batchmgr.plan.finalize_task import finalize_message
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.steps.plan_job import plan_job
-from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_from_workload import draft_from_workload
 from fakebatch.model.application import Package

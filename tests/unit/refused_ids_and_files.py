@@ -100,7 +100,7 @@ IDS = [
             ]
         },
         field="tasks[1001].dependsOn",
-        words="the ids of 1001 tasks have more than 64000 characters: use integer ids",
+        words="the ids of 1001 tasks have more than 64000 characters. Use integer ids",
     ),
 ]
 
