@@ -10,7 +10,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import BatchClientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +51,6 @@ class BatchClientSettings:
 
     def __repr__(self) -> str:
         return f"BatchClientSettings(endpoint={self.endpoint!r}, account={self.account!r})"
-
-
-class BatchClientError(BatchmgrError):
-    """The client of Azure Batch cannot be opened: something is not set, or not installed."""
 
 
 class BatchClient:
@@ -104,4 +100,4 @@ def _open(settings: BatchClientSettings) -> Any:
     return azure_batch.open_own_client(settings.endpoint, settings.account, settings.key)
 
 
-__all__ = ["BatchClient", "BatchClientError", "BatchClientFactory", "BatchClientSettings"]
+__all__ = ["BatchClient", "BatchClientFactory", "BatchClientSettings"]

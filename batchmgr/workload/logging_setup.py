@@ -7,11 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from batchmgr.errors import BatchmgrError
-
-
-class LoggingFileError(BatchmgrError):
-    """The logging file is not what `logging.config.dictConfig` takes."""
+from batchmgr.errors import LoggingFileError
 
 
 def setup_logging(path: Path) -> None:

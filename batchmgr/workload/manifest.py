@@ -13,17 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import ManifestError
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
 from batchmgr.workload.blob_client import get_blob
 
 PATIENCE_SECONDS = 600
 _PAUSE = 0.5
-
-
-class ManifestError(BatchmgrError):
-    """The other tasks of the job cannot be told."""
 
 
 @frozen_dataclass

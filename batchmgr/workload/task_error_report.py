@@ -7,9 +7,14 @@ import json
 import traceback
 from dataclasses import asdict, fields
 
-from batchmgr.errors import InvalidInputError, InvalidJobError, RetryableTaskError, UnknownTaskTypeError
+from batchmgr.errors import (
+    InvalidInputError,
+    InvalidJobError,
+    ManifestError,
+    RetryableTaskError,
+    UnknownTaskTypeError,
+)
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
-from batchmgr.workload.manifest import ManifestError
 
 ERROR = "error"
 """The kind of a failure of the task's own code."""

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from batchmgr import FinalizeTask
+from batchmgr.errors import ManifestError
 from batchmgr.workload import manifest as manifests
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.manifest import FinishedTask, Manifest, ManifestError, TaskOutput, load_manifest
+from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput, load_manifest
 from batchmgr.workload.task_command import run_finalize
 
 OUTPUT = TaskOutput(source_file_path="*.txt", url="https://a/job-j/é b/")
