@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
+from batchmgr.workload.job_arguments import add_job_arguments
 from batchmgr.workload.task_command import run_finalize, run_task
 from batchmgr.workload.workload_base import WorkloadBase
 
@@ -105,7 +106,7 @@ class Application:
         names = ", ".join(self._workload.entry_points.names) or "none is registered"
         parsers["task"].add_argument("name", metavar="NAME", help=f"the task type: {names}")
         for command in (plan, submit):
-            _add_job_arguments(command)
+            add_job_arguments(command)
         submit.add_argument("--callback", metavar="URI", default="", help="where to POST the outcome")
         submit.add_argument(
             "--url",
@@ -114,16 +115,6 @@ class Application:
             help="batchmgr's address, such as https://my-app.azurewebsites.net; without it, BATCHMGR_URL's",
         )
         return parser, parsers["local"]
-
-
-def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--inputs", metavar="JSON", default="{}", help="the workload's inputs, as JSON, or @FILE with them"
-    )
-    parser.add_argument("--job-id", metavar="ID", default="", help="the job's id; a new one by default")
-    parser.add_argument(
-        "--pool", metavar="ID", default="", help="the pool; without it, batchmgr's default one"
-    )
 
 
 def _load_local(parser: argparse.ArgumentParser) -> Any:

@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 Send = Callable[[bytes, Mapping[str, str]], None]
 
 
-class Reporter:
+class ProgressReporter:
     """What one task has to tell. Without a way to send it, as in a run by hand, it is only kept.
 
-    >>> reporter = Reporter()
+    >>> reporter = ProgressReporter()
     >>> reporter.report_progress(0.5, "half of the windows")
     >>> reporter.fraction, reporter.message
     (0.5, 'half of the windows')
@@ -46,7 +46,7 @@ class Reporter:
         self._result_key = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Reporter:
+    def from_environment(cls, environment: Mapping[str, str]) -> ProgressReporter:
         """The reporter of a task on a node; one that only keeps what it is told where there is no URL."""
         url = environment.get(REPORTS_URL_VARIABLE, "")
         if not url:

@@ -12,11 +12,11 @@ from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuil
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class BatchClient(Protocol):
-        """A client of Azure Batch, as a workload holds it: planning a job never calls it."""
+    class AnyBatchClient(Protocol):
+        """Any Azure Batch client that a workload may be given: batchmgr's, Azure's or an author's own."""
 
         def close(self) -> None:
-            """Release its connections."""
+            """Close its connections."""
 
 
 class WorkloadBase:
@@ -51,7 +51,7 @@ class WorkloadBase:
 
     def __init__(
         self,
-        batch_client: BatchClient | None = None,
+        batch_client: AnyBatchClient | None = None,
         job_manager_builder_type: type[JobManagerBuilder] = JobManagerBuilder,
     ) -> None:
         self.batch_client = batch_client

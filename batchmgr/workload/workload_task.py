@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.workload.manifest import Manifest, load_manifest
-from batchmgr.workload.progress_reporter import Reporter
+from batchmgr.workload.progress_reporter import ProgressReporter
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -37,7 +37,7 @@ class TaskContext:
     task_id: str
     working_directory: Path
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    reporter: Reporter = field(default_factory=Reporter, repr=False)
+    reporter: ProgressReporter = field(default_factory=ProgressReporter, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TaskContext:
@@ -47,7 +47,7 @@ class TaskContext:
             task_id=environment.get("AZ_BATCH_TASK_ID", ""),
             working_directory=Path(environment.get("AZ_BATCH_TASK_WORKING_DIR") or Path.cwd()),
             environment=environment,
-            reporter=Reporter.from_environment(environment),
+            reporter=ProgressReporter.from_environment(environment),
         )
 
 

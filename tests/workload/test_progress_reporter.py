@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES, Reporter
+from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES, ProgressReporter
 
 
 class Receiver:
@@ -19,7 +19,7 @@ class Receiver:
         self.taken: list[tuple[dict[str, Any], Mapping[str, str]]] = []
         self.asked = 0
         self.error: Exception | None = None
-        self.reporter = Reporter(self.take, lambda: self.now)
+        self.reporter = ProgressReporter(self.take, lambda: self.now)
 
     def take(self, body: bytes, facts: Mapping[str, str]) -> None:
         self.asked += 1
@@ -74,7 +74,7 @@ def test_results_are_sent_at_once(receiver: Receiver) -> None:
 
 
 def test_without_anybody_to_tell_it_is_kept(receiver: Receiver) -> None:
-    alone = Reporter.from_environment({})
+    alone = ProgressReporter.from_environment({})
     alone.report_progress(2, "too much")
     alone.publish_result({"lines": 1})
     alone.close()
