@@ -1,7 +1,7 @@
 """batchmgr: an event-driven control plane for Azure Batch.
 
-What workload authors need is imported from here, lazily, so that a task on a node loads only what it uses.
-These names need nothing but the standard library, and Python 3.8 or newer.
+Workload authors import their names from here. Each name is imported when it is first used, so that a task on
+a node loads only what it needs. These names need Python 3.8 or newer and only its standard library.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ _HOMES = {
         "WorkloadTaskBuilder",
     ),
 }
-"""Where each public name lives."""
+"""The module that defines each public name."""
 
 __all__ = [
     "Application",
@@ -136,7 +136,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its home on first use (PEP 562)."""
+    """Import a public name from its module when it is first used (PEP 562)."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -28,14 +28,16 @@ It is in the control plane and needs the `azure-batch` package. It has
 
 
 class BatchClientSettings:
-    """Where Azure Batch is, and who asks: from `BATCHMGR_BATCH_ENDPOINT`, `_ACCOUNT` and `_KEY`.
+    """The Batch account and the key to call it with.
+
+    They are read from `BATCHMGR_BATCH_ENDPOINT`, `BATCHMGR_BATCH_ACCOUNT` and `BATCHMGR_BATCH_KEY`.
 
     >>> settings = BatchClientSettings({"BATCHMGR_BATCH_ENDPOINT": "https://hpc.westeurope.batch.azure.com"})
     >>> settings.endpoint, settings.has_key
     ('https://hpc.westeurope.batch.azure.com', False)
 
-    Without a key, the identity of the machine is used (DefaultAzureCredential). Nothing need be set as long
-    as the client is not used.
+    Without a key, the client uses `DefaultAzureCredential`, such as the machine's managed identity. The
+    variables need not be set if the client is never used.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -46,7 +48,7 @@ class BatchClientSettings:
 
     @property
     def has_key(self) -> bool:
-        """Whether a shared key is used."""
+        """Return whether the client uses a shared key."""
         return bool(self.key)
 
     def __repr__(self) -> str:
@@ -54,7 +56,10 @@ class BatchClientSettings:
 
 
 class BatchClient:
-    """`azure.batch.BatchClient`, opened when it is first used. Made by `BatchClientFactory`."""
+    """An `azure.batch.BatchClient` that is opened when it is first used. `BatchClientFactory` makes it.
+
+    Using it raises `BatchClientError` if a setting or the client library is missing.
+    """
 
     def __init__(self, settings: BatchClientSettings) -> None:
         self._settings = settings
@@ -68,13 +73,13 @@ class BatchClient:
         return getattr(self._opened, name)
 
     def close(self) -> None:
-        """Release its connections, if there are any."""
+        """Close its connections, if it was opened."""
         if self._opened is not None:
             self._opened.close()
 
 
 class BatchClientFactory:
-    """Makes the client that a workload is given.
+    """Makes the Azure Batch client that a workload is given.
 
     >>> client = BatchClientFactory.create(BatchClientSettings({}))
     >>> client.close()
@@ -82,20 +87,22 @@ class BatchClientFactory:
 
     @staticmethod
     def create(settings: BatchClientSettings) -> BatchClient:
-        """A client for these settings; it costs nothing until it is used."""
+        """Return a client for these settings. It does nothing until it is first used."""
         return BatchClient(settings)
 
 
 def _open(settings: BatchClientSettings) -> Any:
     if not settings.endpoint:
-        raise BatchClientError(f"set {ENDPOINT_VARIABLE}, such as https://hpc.westeurope.batch.azure.com")
+        raise BatchClientError(
+            f"set {ENDPOINT_VARIABLE} to the Batch account's address, such as https://hpc.westeurope.batch.azure.com"
+        )
     if settings.has_key and not settings.account:
-        raise BatchClientError(f"{KEY_VARIABLE} is set: set {ACCOUNT_VARIABLE} too")
+        raise BatchClientError(f"{KEY_VARIABLE} is set, so {ACCOUNT_VARIABLE} must be set too")
     try:
         azure_batch = import_module(AZURE_BATCH)
     except (ImportError, SyntaxError) as error:
         raise BatchClientError(
-            "the client of Azure Batch needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
+            "the Azure Batch client needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
         ) from error
     return azure_batch.open_own_client(settings.endpoint, settings.account, settings.key)
 

@@ -1,4 +1,4 @@
-"""`plan`: what a job would be, shown before anything runs."""
+"""The command `plan`: prints the tasks that a job would have, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _DEFAULT_POOL = "batchmgr's default pool"
 
 
 def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
-    """Print the plan and its problems; exit code 2 if there are any. Raises `InvalidJobError`."""
+    """Print the plan and its problems. Return 2 if there are any, else 0.
+
+    Raise `InvalidJobError` if there can be no plan.
+    """
     if arguments.job_id and not is_valid_id(arguments.job_id):
         raise InvalidJobError(ID_RULE, field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)

@@ -1,4 +1,8 @@
-"""Running one task on a node: inputs in, an exit code and a description of any error out."""
+"""The commands `task` and `finalize`, which run one task on a node.
+
+A task that fails leaves its error report in a file and ends the process with the exit code of its kind of
+failure.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +31,18 @@ _KILLED = {"type": "Killed", "message": "The FinalizeTask was killed.", "traceba
 
 
 def run_task(repository: EntryPointsRepository, name: str, environment: Mapping[str, str]) -> int:
-    """Run the task type of this name; answers the exit code for the process."""
+    """Run the task type of this name. Return the exit code for the process."""
     context = TaskContext.from_environment(environment)
     error = attempt(context, lambda: _run(repository.find(name), environment, context))
     return exit_code(error)
 
 
 def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, str]) -> int:
-    """Run the FinalizeTask and leave the finalize file behind, whatever happens; answers the exit code."""
+    """Run the FinalizeTask and write the finalize file, however it ends. Return the exit code."""
     context = TaskContext.from_environment(environment)
     message = _read_object(environment, FINALIZE_VARIABLE)
     path = context.working_directory / FINALIZE_FILE
-    # Written beforehand too: Azure Batch uploads it also when this process is killed.
+    # Written before the task runs too: Azure Batch uploads the file even if this process is killed.
     write_json(path, {**message, "finalizeTask": {"succeeded": False, "error": _KILLED}})
     error = attempt(context, lambda: _run(repository.finalize_entry_point, environment, context))
     end = {"succeeded": error is None, "error": error.to_dict() if error else None}
@@ -47,13 +51,13 @@ def run_finalize(repository: EntryPointsRepository, environment: Mapping[str, st
 
 
 def attempt(context: TaskContext, run: Callable[[], None]) -> TaskErrorReport | None:
-    """Run it; an exception goes to stderr and to the error file, and is answered as that file's content."""
+    """Run a task. Write an exception to stderr and to the error file, and return its report."""
     error_file = context.working_directory / TASK_ERROR_FILE
-    if error_file.exists():  # of an earlier try in the same directory
+    if error_file.exists():  # from an earlier attempt in the same directory
         error_file.unlink()
     try:
         run()
-    except SystemExit as stop:  # a task that is an old program may end so, even when all is well
+    except SystemExit as stop:  # old programs may call exit() even when they succeed
         if not stop.code:
             return None
         error = TaskErrorReport.of(stop)
@@ -77,7 +81,7 @@ def exit_code(error: TaskErrorReport | None) -> int:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file, replaced as a whole, so that no half of it is ever uploaded."""
+    """Write a JSON file in one step, so that a half-written file is never uploaded."""
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_text(json.dumps(content), encoding="utf-8")
     os.replace(str(unfinished), str(path))

@@ -142,7 +142,7 @@ def nested(depth: int) -> dict[str, Any]:
         ({"v": float("nan")}, "not JSON"),
         ({"v": "\ud83d"}, "not JSON"),
         (nested(100_000), "not JSON"),
-        ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: keep it in an output file"),
+        ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: write it to an output file"),
     ],
     ids=["list", "object", "nan", "half", "deep", "large"],
 )

@@ -73,9 +73,9 @@ ANSWERS = {
     "a problem": (400, PROBLEM, "batchmgr refused the job (400): inputs.days: must be 1 to 14"),
     "no key": (401, "", "batchmgr refused the job (401): Unauthorized; is BATCHMGR_FUNCTION_KEY set?"),
     "a bad gateway": (502, "<html>", "batchmgr refused the job (502): Bad Gateway"),
-    "a page": (200, "<html>", "what answers at URL/api/jobs is not batchmgr"),
-    "other JSON": (200, "[1]", "what answers at URL/api/jobs is not batchmgr"),
-    "another API": (200, '{"status": "ok"}', "what answers at URL/api/jobs is not batchmgr"),
+    "a page": (200, "<html>", "the server at URL/api/jobs is not batchmgr: check the address"),
+    "other JSON": (200, "[1]", "the server at URL/api/jobs is not batchmgr: check the address"),
+    "another API": (200, '{"status": "ok"}', "the server at URL/api/jobs is not batchmgr: check the address"),
 }
 
 
@@ -100,4 +100,4 @@ async def test_nobody_at_the_address_is_told_in_one_line() -> None:
 async def test_an_address_that_is_none_is_told_with_one_that_is(url: str) -> None:
     run = await submit("--url", url, BATCHMGR_URL="")
     assert (run.code, run.out, run.err.count("\n")) == (2, "", 1)
-    assert "say where batchmgr is: --url https://my-app.azurewebsites.net" in run.err
+    assert "give batchmgr's address: --url https://my-app.azurewebsites.net" in run.err
