@@ -1,4 +1,4 @@
-"""How values are declared where a node may import them: frozen, keyword-only, and readable by old Pythons."""
+"""The decorator for value classes that nodes import: a frozen dataclass that also works in Python 3.8."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
     def frozen_dataclass(cls: type[T]) -> type[T]:
-        """A frozen dataclass whose fields are given by name."""
+        """Make a class a frozen dataclass whose fields are given by name."""
 
 elif sys.version_info >= (3, 10):
     frozen_dataclass = dataclass(frozen=True, kw_only=True)
-else:  # the order of the fields is the only difference: those without a default come first
+else:  # without kw_only, fields without a default must come first, and positions are not forbidden
     frozen_dataclass = dataclass(frozen=True)

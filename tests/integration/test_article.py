@@ -69,7 +69,7 @@ FAILURES = {
     "not JSON serializable; use only text, numbers, True, False, None, lists and dictionaries",
     "wait_for_stranger": "tasks[0].dependsOn: task '1' depends on '7', which was not added to this job; use "
     "only tasks that add_workload_task or add_command_task returned",
-    "take_reserved_id": "tasks[0].id: ids that begin with batchmgr- are reserved",
+    "take_reserved_id": "tasks[0].id: ids that begin with batchmgr- are reserved for batchmgr",
     "change_job": "a job manager on a node cannot change the settings of the job (self.job), which is "
     "already in Azure Batch. Put its pool, priority and other settings in the job message",
     "nothing": "jobManagerTask: the job manager task left no batchmgr-tasks.json in its working directory: "
