@@ -66,7 +66,7 @@ def test_a_message_is_refused_with_the_field_and_what_to_change(refusal: Refusal
 
 
 def planned(author: Author) -> None:
-    """Plan a job of one task, in which an author does this."""
+    """Plan a job of one task, to which this author's code is applied."""
 
     class Manager(JobManager):
         def create_job(self) -> None:

@@ -1,4 +1,4 @@
-"""A node reaches storage with its pool's identity: a token of the identity service, never a signature."""
+"""A node uses its pool's managed identity for storage: a token of the identity service, and no signature."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentit
 
 @dataclass(kw_only=True)
 class Azure:
-    """Stand-ins for the identity service of a node and for storage, and what they were asked."""
+    """Fakes of a node's identity service and of storage, which keep the requests they got."""
 
     address: str = ""
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -113,13 +113,15 @@ def test_the_manifest_is_read_with_the_identity_of_the_pool(azure: Azure) -> Non
     assert task.manifest == manifest
 
 
-def test_a_blob_that_is_not_there_is_told_from_one_that_may_not_be_read(azure: Azure) -> None:
+def test_a_missing_blob_is_none_and_a_forbidden_one_is_an_error(azure: Azure) -> None:
     assert get_blob(f"{azure.address}/job/none", IDENTITY) is None
     with pytest.raises(OSError, match="401"):
         get_blob(f"{azure.address}/job/none", "/identities/other")
 
 
-def test_a_node_without_the_identity_harms_no_task(azure: Azure, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_node_without_the_identity_does_not_fail_the_task(
+    azure: Azure, caplog: pytest.LogCaptureFixture
+) -> None:
     reporter = context(azure, BATCHMGR_REPORTS_IDENTITY="/identities/other").reporter
     reporter.report_progress(0.5, "half")
     assert azure.blobs == {}
