@@ -1,7 +1,7 @@
 """batchmgr: an event-driven control plane for Azure Batch.
 
-What workload authors need is imported from here, lazily, so that a task on a node loads only what it uses.
-These names need nothing but the standard library, and Python 3.8 or newer.
+Workload authors import their names from here. Each name is imported when it is first used, so that a task on
+a node loads only what it needs. These names need Python 3.8 or newer and only its standard library.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from batchmgr.errors import BatchmgrError, InvalidInputError, InvalidJobError, RetryableTaskError
-    from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+    from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
     from batchmgr.plan.job_specification import (
         AutoPoolSpecification,
         ImageReference,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuilder
     from batchmgr.workload.logging_setup import setup_logging
     from batchmgr.workload.manifest import FinishedTask, Manifest
-    from batchmgr.workload.task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
     from batchmgr.workload.task_specification import TaskSpecification
     from batchmgr.workload.workload_base import WorkloadBase
+    from batchmgr.workload.workload_task import FinalizeTask, TaskContext, WorkloadTask, WorkloadTaskBuilder
 
 _HOMES = {
     "batchmgr.workload.batch_client": (
@@ -51,7 +51,7 @@ _HOMES = {
         "InvalidJobError",
         "RetryableTaskError",
     ),
-    "batchmgr.plan.files": (
+    "batchmgr.plan.file_specifications": (
         "InputFileSpecification",
         "OutputFileSpecification",
     ),
@@ -86,14 +86,14 @@ _HOMES = {
         "Manifest",
     ),
     "batchmgr.workload.task_specification": ("TaskSpecification",),
-    "batchmgr.workload.task": (
+    "batchmgr.workload.workload_task": (
         "FinalizeTask",
         "TaskContext",
         "WorkloadTask",
         "WorkloadTaskBuilder",
     ),
 }
-"""Where each public name lives."""
+"""The module that defines each public name."""
 
 __all__ = [
     "Application",
@@ -136,7 +136,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name from its home on first use (PEP 562)."""
+    """Import a public name from its module when it is first used (PEP 562)."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -26,7 +26,12 @@ from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.errors import SettingsError
-from batchmgr.plan.files import EVENTS_CONTAINER, FINALIZE_CONTAINER, JOBS_CONTAINER, OWN_CONTAINERS
+from batchmgr.plan.file_specifications import (
+    EVENTS_CONTAINER,
+    FINALIZE_CONTAINER,
+    JOBS_CONTAINER,
+    OWN_CONTAINERS,
+)
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings
 

@@ -1,29 +1,38 @@
-"""Every error of batchmgr, in one tree.
+"""Every exception that batchmgr raises on purpose, in one tree.
 
     BatchmgrError
-    ├── InvalidJobError        a job that cannot be what it says; names the field; repeating it does not help
-    ├── InvalidInputError      a task's input is not usable; raised by workload code on the node
-    ├── RetryableTaskError     a task may succeed when it is run again; raised by workload code on the node
-    ├── UnknownTaskTypeError   the node's version of a workload has no such task: planned by another version
-    ├── JobConflictError       this job id stands for other content
-    ├── JobNotFoundError       no such job
-    ├── IllegalTransitionError a job state that cannot follow another
-    ├── RecordChangedError     somebody else saved the record first; load it again
-    ├── SettingsError          a setting is missing or wrong; names it
+    │
+    │   about a job
+    ├── InvalidJobError        the job cannot run as it is described; `field` names what to change
+    ├── JobConflictError       this job id is taken by a job with other content
+    ├── JobNotFoundError       there is no job with this id
+    ├── IllegalTransitionError the job cannot go from its state to this one
+    ├── RecordChangedError     another process saved the job record first; load it again
+    │
+    │   on a node, and in workload packages
+    ├── InvalidInputError      raised by workload code: a task's input cannot be used
+    ├── RetryableTaskError     raised by workload code: the task may succeed when it is run again
+    ├── UnknownTaskTypeError   the workload on the node has no such task; it is another version
+    ├── ManifestError          a FinalizeTask cannot read how the other tasks ended
+    ├── LoggingFileError       a workload's logging file cannot be read or used
+    ├── BatchClientError       a workload's Azure Batch client cannot be opened
+    │
+    │   from settings, commands and the local stack
+    ├── SettingsError          a setting is missing or wrong; the message names it
     ├── PackageError           a workload package cannot be created, built or published; says what to change
     ├── LocalRunError          a local run cannot start with these arguments; says what to do
     ├── TaskPreparationError   a task of a local run cannot start: an input file cannot be put in place
     ├── StackError             a part of the local stack cannot start, or has ended by itself; says what to do
     ├── MissingExtraError      a command needs packages, or a Python version, that are not installed
-    └── ServiceError           an Azure service refused or failed; code and status as it said
-        ├── ServiceRefusedError    it will refuse again: wrong request, missing pool, no access
-        ├── ServiceNotFoundError   the resource is not there
-        ├── ServiceConflictError   the resource is there already, or in a state that forbids this
-        └── ServiceBusyError       it will work later: throttled, over quota, unavailable, connection lost
+    │
+    │   from Azure
+    └── ServiceError           an Azure service refused a request or failed
+        ├── ServiceRefusedError    it will refuse it again: wrong request, missing pool, no access
+        ├── ServiceNotFoundError   the resource does not exist
+        ├── ServiceConflictError   the resource exists already, or its state forbids the request
+        └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
 
-ManifestError (workload/manifest.py) is a BatchmgrError that has its place nearby.
-
-`retryable` is a property of the type: it says whether the same call may succeed later, unchanged.
+The attribute `retryable` of each class says whether the same call may succeed later without a change.
 """
 
 from __future__ import annotations
@@ -34,13 +43,15 @@ from typing import ClassVar
 
 
 class BatchmgrError(Exception):
-    """The root of the tree: catch it to catch whatever batchmgr raises on purpose."""
+    """The base class: catch it to catch every error that batchmgr raises on purpose."""
 
     retryable: ClassVar[bool] = False
 
 
 class InvalidJobError(BatchmgrError):
-    """A job message or plan that cannot be accepted. `field` is a JSON path such as `tasks[0].id`.
+    """A job message or plan that cannot be accepted. Sending it again does not help.
+
+    `field` is a JSON path in the job message, such as `tasks[0].id`. `reason` says what is wrong with it.
 
     >>> raise InvalidJobError("must be 1 to 100, not 0", field="inputs.chunks")
     Traceback (most recent call last):
@@ -53,10 +64,44 @@ class InvalidJobError(BatchmgrError):
         self.field = field
 
 
-class InvalidInputError(BatchmgrError):
-    """Workload code raises this when what it was given is unusable: an empty file, a wrong format.
+class JobConflictError(BatchmgrError):
+    """Another job, with other content, has this job id."""
 
-    The message reaches the job's events and the callback, so say what was found and what was expected.
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"A job {job_id!r} exists with other content. Send the same content, or choose another jobId."
+        )
+        self.job_id = job_id
+
+
+class JobNotFoundError(BatchmgrError):
+    """There is no job with this id."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}.")
+        self.job_id = job_id
+
+
+class IllegalTransitionError(BatchmgrError):
+    """A job cannot go from its state, `source`, to the state `target`."""
+
+    def __init__(self, job_id: str, source: str, target: str) -> None:
+        super().__init__(f"Job {job_id!r} is {source}; it cannot become {target}.")
+        self.job_id = job_id
+        self.source = source
+        self.target = target
+
+
+class RecordChangedError(BatchmgrError):
+    """Another process saved the job record after it was loaded. Load it and decide again."""
+
+    retryable = True
+
+
+class InvalidInputError(BatchmgrError):
+    """Raised by workload code when a task's input cannot be used: an empty file, or a wrong format.
+
+    The job's events and callback contain the message. Say what was found and what was expected.
 
     >>> raise InvalidInputError("genome.fa: line 1 must begin with >, not with 'This is'")
     Traceback (most recent call last):
@@ -65,10 +110,10 @@ class InvalidInputError(BatchmgrError):
 
 
 class RetryableTaskError(BatchmgrError):
-    """Workload code raises this when the task may succeed if it is run again: a busy licence server, say.
+    """Raised by workload code when the task may succeed if it is run again, as after a busy licence server.
 
-    Azure Batch runs the task again as often as its `max_task_retry_count` allows: not at all, unless the
-    task's class or its specification says how often.
+    Azure Batch runs the task again up to `max_task_retry_count` times. The default is 0: set it in the task's
+    class or in its specification.
 
     >>> raise RetryableTaskError("all 4 licences of the solver are taken")
     Traceback (most recent call last):
@@ -79,48 +124,26 @@ class RetryableTaskError(BatchmgrError):
 
 
 class UnknownTaskTypeError(BatchmgrError):
-    """A node was told to run a task that its version of the workload does not have."""
+    """The workload on the node does not have the task type that it should run."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
             f"This version of the workload has no task type {name!r}; it has: {', '.join(known) or 'none'}. "
-            "Have the same version on the nodes as in the function."
+            "Install the same version of the workload on the nodes and in the Functions app."
         )
         self.name = name
 
 
-class JobConflictError(BatchmgrError):
-    """The job id is taken by a job with other content."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(
-            f"A job {job_id!r} exists with other content: send the same content, or choose another jobId."
-        )
-        self.job_id = job_id
+class ManifestError(BatchmgrError):
+    """The FinalizeTask cannot read its manifest: how the other tasks of the job ended."""
 
 
-class JobNotFoundError(BatchmgrError):
-    """No job of this id is known."""
-
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id!r}.")
-        self.job_id = job_id
+class LoggingFileError(BatchmgrError):
+    """A workload's logging file cannot be read, or `logging.config.dictConfig` does not accept it."""
 
 
-class IllegalTransitionError(BatchmgrError):
-    """A job cannot go from one state to the other."""
-
-    def __init__(self, job_id: str, source: str, target: str) -> None:
-        super().__init__(f"Job {job_id!r} is {source}; it cannot become {target}.")
-        self.job_id = job_id
-        self.source = source
-        self.target = target
-
-
-class RecordChangedError(BatchmgrError):
-    """A record was changed by somebody else since it was loaded: load it and decide again."""
-
-    retryable = True
+class BatchClientError(BatchmgrError):
+    """A workload's Azure Batch client cannot be opened: a setting or a package is missing."""
 
 
 class SettingsError(BatchmgrError):
@@ -155,9 +178,10 @@ class MissingExtraError(BatchmgrError):
 
 
 class ServiceError(BatchmgrError):
-    """An Azure service answered with an error, or not at all.
+    """An Azure service answered with an error, or did not answer.
 
-    `code` is the service's own error code (`PoolNotFound`), `status` the HTTP status, 0 without an answer.
+    `code` is the service's own error code, such as `PoolNotFound`. `status` is the HTTP status, or 0 if there
+    was no answer. `retry_after` is how long the service asks to wait, if it says so.
     """
 
     def __init__(
@@ -170,18 +194,18 @@ class ServiceError(BatchmgrError):
 
 
 class ServiceRefusedError(ServiceError):
-    """The service refused the request and will refuse it again."""
+    """The service refused the request and will refuse the same request again."""
 
 
 class ServiceNotFoundError(ServiceError):
-    """The resource is not there."""
+    """The resource does not exist."""
 
 
 class ServiceConflictError(ServiceError):
-    """The resource exists already, or is in a state that forbids the request."""
+    """The resource exists already, or its state forbids the request."""
 
 
 class ServiceBusyError(ServiceError):
-    """Throttling, a quota, an outage or a lost connection: the same request will work later."""
+    """The service is throttled, over quota or unavailable. The same request will work later."""
 
     retryable = True

@@ -13,8 +13,8 @@ from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import TaskReport
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.model.task_progress import ProgressReport
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage
@@ -239,7 +239,7 @@ class JobFiles(Protocol):
         """Write a blob unless it exists. The container exists."""
         ...
 
-    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """Return the newest progress report of each task that has reported. One call lists 5,000 tasks."""
         ...
 

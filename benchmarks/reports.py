@@ -16,7 +16,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from batchmgr.bootstrap import open_ports, prepare_storage
 from batchmgr.model.job_record import JobRecord, Run
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.files import EVENTS_CONTAINER
+from batchmgr.plan.file_specifications import EVENTS_CONTAINER
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports

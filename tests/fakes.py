@@ -7,8 +7,8 @@ from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
-from batchmgr.model.task_progress import TaskReport
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.model.task_progress import ProgressReport
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
@@ -129,7 +129,7 @@ class FakeJobFiles:
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
-        self.reported: dict[str, list[TaskReport]] = {}
+        self.reported: dict[str, list[ProgressReport]] = {}
 
     async def read(self, job_id: str, path: str) -> bytes | None:
         return self.blobs.get(f"{job_key(job_id)}/{path}")
@@ -137,7 +137,7 @@ class FakeJobFiles:
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
 
-    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         return self.reported.get(job_key(job_id), [])
 
 

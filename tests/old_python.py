@@ -1,4 +1,4 @@
-"""The oldest Python that nodes may have, where this machine has it."""
+"""Finds the oldest Python that nodes may have, Python 3.8, on this machine."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def oldest_python() -> Path | None:
-    """The Python 3.8 on the PATH or of pyenv, if there is one."""
+    """Return the Python 3.8 of pyenv or on the PATH, or None."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     places = sorted(pyenv.glob("versions/3.8.*/bin/python3.8"))
     places += [Path(place) / "python3.8" for place in os.environ.get("PATH", "").split(os.pathsep)]

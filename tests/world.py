@@ -19,7 +19,7 @@ from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
 from batchmgr.usecases.deliver import deliver
@@ -99,7 +99,7 @@ class World:
         """What a task on a node does to tell that it is done, and what came of it."""
         told = self.files.reported.setdefault(job_id, [])
         told.append(
-            TaskReport(
+            ProgressReport(
                 task_id=task_id,
                 sequence="1",
                 time=self.clock.now(),

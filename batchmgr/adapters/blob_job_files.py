@@ -9,7 +9,7 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.workload.progress_reporter import MAX_MESSAGE
@@ -41,7 +41,7 @@ class BlobJobFiles:
             except ResourceExistsError:
                 return
 
-    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """The newest report of each task: what is in the metadata, so that a listing tells all."""
         with service_errors(SERVICE):
             try:
@@ -55,7 +55,7 @@ class BlobJobFiles:
         return self._service.get_container_client(job_container(job_id))
 
 
-def _report(blob: BlobProperties) -> TaskReport | None:
+def _report(blob: BlobProperties) -> ProgressReport | None:
     # Tasks may write whatever they like there: what can't be read is not told, nor more than a task may tell.
     task_id = blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json")
     if not is_valid_id(task_id):
@@ -65,7 +65,7 @@ def _report(blob: BlobProperties) -> TaskReport | None:
         fraction = float(facts["fraction"])
     except (KeyError, ValueError):
         fraction = math.nan
-    return TaskReport(
+    return ProgressReport(
         task_id=task_id,
         sequence=facts.get("sequence", "")[:MAX_KEY],
         time=blob.last_modified,

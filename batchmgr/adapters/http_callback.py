@@ -17,7 +17,7 @@ import msgspec
 
 from batchmgr.adapters.service_errors import service_error
 from batchmgr.errors import InvalidJobError, ServiceBusyError
-from batchmgr.plan.path_rules import is_web_url
+from batchmgr.plan.file_rules import is_web_url
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The callback's receiver"

@@ -13,7 +13,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 SERVICE = "Blob storage"
 LONGEST_DELEGATION = timedelta(days=7)

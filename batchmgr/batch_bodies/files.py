@@ -1,7 +1,7 @@
 """The JSON of a task's resource files and output files."""
 
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 
 Json = dict[str, object]
 

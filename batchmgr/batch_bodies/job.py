@@ -3,7 +3,7 @@
 from batchmgr.batch_bodies.files import Json, output_file
 from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_IDENTITY_VARIABLE,

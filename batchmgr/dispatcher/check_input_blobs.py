@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan
 
 _MAX_NAMED = 5

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 
@@ -40,7 +40,7 @@ class FolderJobFiles:
             blob.parent.mkdir(parents=True, exist_ok=True)
             blob.write_bytes(content)
 
-    async def reports(self, job_id: str) -> Sequence[TaskReport]:
+    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """Return the newest report of each task."""
         paths = sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))
         reports = [_report(path) for path in paths if is_valid_id(path.stem)]
@@ -50,7 +50,7 @@ class FolderJobFiles:
         return self._storage / job_container(job_id)
 
 
-def _report(path: Path) -> TaskReport | None:
+def _report(path: Path) -> ProgressReport | None:
     """Return the report in a file, or None if the file is not a report.
 
     In Azure, the same facts are in the blob's metadata.
@@ -62,7 +62,7 @@ def _report(path: Path) -> TaskReport | None:
         return None
     fraction, result = content.fraction, content.result
     key = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:16]
-    return TaskReport(
+    return ProgressReport(
         task_id=path.stem,
         sequence=str(written // 1_000_000),
         time=datetime.fromtimestamp(written / 1e9, UTC),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 
 class FolderStorage:

@@ -26,8 +26,8 @@ from batchmgr.plan.job_plan import (
     JobPlan,
     TaskPlan,
 )
-from batchmgr.workload.job_manager_task import run_job_manager
-from batchmgr.workload.run_task import run_finalize, run_task
+from batchmgr.workload.job_manager_command import run_job_manager
+from batchmgr.workload.task_command import run_finalize, run_task
 from batchmgr.workload.workload_base import WorkloadBase
 
 _NAME = "NAME_OF_A_TASK"

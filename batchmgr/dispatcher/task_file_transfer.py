@@ -10,7 +10,7 @@ from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.output_file_patterns import find_files
 from batchmgr.errors import TaskPreparationError
 from batchmgr.model.batch_snapshots import TaskError
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
 
 _MODE = "0770"

@@ -13,9 +13,9 @@ from batchmgr.factories.make_tasks import (
     parameter_values,
     repeat_task,
 )
-from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.file_rules import check_input_file
+from batchmgr.plan.file_specifications import InputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
-from batchmgr.plan.path_rules import check_input_file
 from batchmgr.plan.task_rules import task_problems
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory
 from batchmgr.wire.task_message import TaskTemplate

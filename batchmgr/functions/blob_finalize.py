@@ -3,7 +3,7 @@
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.plan.files import FINALIZE_CONTAINER
+from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.finalize import finalize

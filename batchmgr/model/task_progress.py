@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 
-class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
+class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
     """The newest report of one task, as one listing tells it.
 
     `sequence` orders the reports of a task; `time` is when storage took it. `result_key` is empty until the

@@ -1,32 +1,32 @@
-"""From a draft to a plan: the FinalizeTask takes its place, last, waiting for all, leaving the finalize blob.
+"""How every job gets its FinalizeTask: the task that waits for all others and writes the finalize blob.
 
-Every job gets it here, whether a workload, a list of tasks or a job manager task described the job.
+It is added here whether a workload, a list of tasks or a job manager task on a node described the job.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 
-from batchmgr.plan.files import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
-from batchmgr.plan.ids import INTEGER_ID, job_container
+from batchmgr.plan.dependencies import gather, mark_leaves
+from batchmgr.plan.file_specifications import FINALIZE_CONTAINER, ContainerNeed, OutputFileSpecification
+from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
     FINALIZE_TASK_ID,
     FINALIZE_VARIABLE,
-    RESERVED_PREFIX,
     JobDraft,
     JobPlan,
     TaskPlan,
 )
-from batchmgr.plan.job_rules import MAX_DEPENDENCY_CHARACTERS
 from batchmgr.plan.task_options import ContainerSettings
 
 
-def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
-    """The plan of the job, unchecked: `plan_rules` says what is wrong with it.
+def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
+    """Return the plan of the job: the draft and its FinalizeTask. `plan_problems` checks it afterwards.
 
-    `finalize_message` is the JSON object that comes back in the finalize blob.
+    `finalize_message` is the JSON object that the FinalizeTask writes to the finalize blob.
     """
     tasks = mark_leaves(draft.tasks)
     container = own_container_settings(
@@ -60,52 +60,22 @@ def lay_out(job_id: str, draft: JobDraft, finalize_message: str) -> JobPlan:
     )
 
 
-def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:
-    """The same tasks, each knowing whether another one waits for it."""
-    awaited = {task_id for task in tasks for task_id in task.depends_on}
-    return tuple(replace(task, is_leaf=False) if task.id in awaited else task for task in tasks)
-
-
 def own_container_settings(tasks: Sequence[TaskPlan]) -> ContainerSettings | None:
-    """The container for batchmgr's own tasks: that of the first task, since all have one or none has.
+    """Return the container settings for batchmgr's own tasks: those of the first task that has some.
 
-    Nodes of a pool that is made for containers fail every task without one (`ContainerTaskSettingsNotFound`).
+    Either all tasks of a job run in containers or none does. Nodes of a pool that is made for containers fail
+    every task without container settings (`ContainerTaskSettingsNotFound`).
     Source: https://github.com/microsoft/ga4gh-tes/issues/525
     """
     return next((task.container_settings for task in tasks if task.container_settings is not None), None)
 
 
-def gather(
-    ids: Sequence[str], container: ContainerSettings | None = None
-) -> tuple[tuple[TaskPlan, ...], tuple[str, ...]]:
-    """Tasks that do nothing but wait for some of `ids` each, and what there is to wait for in their stead.
+def finalize_message(job_id: str, *, written_by: str, reason: str = "") -> str:
+    """Return the JSON of a finalize blob. `written_by` is `FinalizeTask` or `batchmgr`.
 
-    There are none unless the ids have more characters than one task can wait for.
+    The blob's existence is what ends the job. Its content is for people who look at it.
     """
-    named = [task_id for task_id in ids if not INTEGER_ID.fullmatch(task_id)]
-    if sum(map(len, named)) <= MAX_DEPENDENCY_CHARACTERS:
-        return (), tuple(ids)
-    tasks = tuple(
-        TaskPlan(
-            id=f"{RESERVED_PREFIX}gather-{number}",
-            display_name="waits for some of the tasks",
-            command_line="/bin/sh -c :",
-            container_settings=container,
-            depends_on=tuple(group),
-        )
-        for number, group in enumerate(_groups(named), 1)
-    )
-    rest = [task_id for task_id in ids if INTEGER_ID.fullmatch(task_id)]
-    return tasks, (*rest, *(task.id for task in tasks))
-
-
-def _groups(ids: Iterable[str]) -> Iterator[list[str]]:
-    group: list[str] = []
-    size = 0
-    for task_id in ids:
-        if size + len(task_id) > MAX_DEPENDENCY_CHARACTERS:
-            yield group
-            group, size = [], 0
-        group.append(task_id)
-        size += len(task_id)
-    yield group
+    content = {"jobId": job_id, "writtenBy": written_by}
+    if reason:
+        content["reason"] = reason
+    return json.dumps(content)

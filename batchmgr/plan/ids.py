@@ -1,4 +1,7 @@
-"""Ids: what they may be, and how they are derived. The same cause always gives the same id."""
+"""Ids of jobs and tasks: which are valid, and how new ones are derived.
+
+Derived ids are deterministic: the same message or key always gives the same id.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import datetime, timezone
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INTEGER_ID = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
-"""Ids that Azure Batch takes as ranges."""
+"""Task ids that dependencies can name as ranges."""
 
 CONTAINER_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -15,37 +18,37 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def is_valid_id(value: str) -> bool:
-    """Whether Azure Batch and batchmgr accept this as the id of a job or task."""
+    """Return whether Azure Batch and batchmgr accept this as the id of a job or task."""
     return JOB_ID.fullmatch(value) is not None
 
 
 def job_key(job_id: str) -> str:
-    """The form under which a job is stored: ids are unique without regard to case."""
+    """Return the form of the id under which a job is stored: ids that differ only in case are the same id."""
     return job_id.lower()
 
 
 def id_from_message(message_id: str) -> str:
-    """The id of a job whose queue message carries none: the same for each delivery of that message."""
+    """Return the id of a job whose queue message has none. Each delivery of the message gives the same id."""
     return f"q-{message_id.lower()}" if is_valid_id(f"q-{message_id}") else f"q-{_digest(message_id, 32)}"
 
 
 def id_from_key(idempotency_key: str) -> str:
-    """The id of a job sent over HTTP with an `Idempotency-Key`: the same for each repetition."""
+    """Return the id of a job that was sent over HTTP with this `Idempotency-Key`."""
     return f"k-{_digest(idempotency_key, 32)}"
 
 
 def time_ordered_id(now: datetime, randomness: int) -> str:
-    """A new id that sorts by time: 48 bits of milliseconds, then 80 bits of randomness, as a ULID."""
+    """Return a new id that sorts by time: like a ULID, 48 bits of milliseconds and 80 bits of randomness."""
     milliseconds = int((now - _EPOCH).total_seconds() * 1000)
     number = (milliseconds << 80) | (randomness & ((1 << 80) - 1))
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 def job_container(job_id: str) -> str:
-    """The blob container of a job's files, `job-<job id>`, made valid where the id alone is not.
+    """Return the name of the blob container of a job's files: `job-<job id>` if that is a valid name.
 
-    Container names hold 3–63 of `a-z0-9-`, without doubled dashes; other ids get a short digest instead,
-    so that two jobs never share a container.
+    Container names have 3 to 63 of `a-z0-9-`, without two dashes in a row. For other ids the name contains a
+    short digest of the id, so that two jobs never share a container.
     """
     name = f"job-{job_id.lower()}"
     if len(name) <= 63 and CONTAINER_NAME.fullmatch(name):
@@ -55,6 +58,6 @@ def job_container(job_id: str) -> str:
 
 
 def _digest(text: str, length: int) -> str:
-    from hashlib import sha256  # tasks start sooner without it
+    from hashlib import sha256  # tasks start faster without it
 
     return sha256(text.encode()).hexdigest()[:length]

@@ -1,6 +1,6 @@
-"""What a job will be: tasks, files, limits. Pure values, made before anything runs.
+"""The plan of a job: its tasks, their files and limits. It is made before anything runs or is sent.
 
-Only the standard library is imported here: the programming model, which also runs on nodes, builds on it.
+Nodes import this module, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
 
-from batchmgr.plan.files import (
+from batchmgr.plan.file_specifications import (
     FINALIZE_CONTAINER,
     ContainerNeed,
     InputFileSpecification,
     OutputFileSpecification,
 )
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.plan.task_options import (
@@ -25,54 +26,53 @@ from batchmgr.plan.task_options import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from batchmgr.plan.values import value
 
 FINALIZE_TASK_ID = "batchmgr-finalize"
-"""Id of the FinalizeTask in every job. Ids that begin with `batchmgr-` are kept for batchmgr."""
+"""The id of the FinalizeTask in every job."""
 
 RESERVED_PREFIX = "batchmgr-"
-"""Ids that begin so are batchmgr's own."""
+"""Task ids with this prefix are reserved for batchmgr."""
 
 FINALIZE_FILE = "batchmgr-finalize.json"
 """The file, in the FinalizeTask's working directory, that becomes the finalize blob."""
 
 TASK_ERROR_FILE = "batchmgr-error.json"
-"""The file, in a task's working directory, that describes the exception that ended the task."""
+"""The file, in a task's working directory, with the error report of the exception that ended the task."""
 
 INPUTS_VARIABLE = "BATCHMGR_TASK_INPUTS"
-"""Environment variable that carries a task's inputs, as JSON, to the node."""
+"""Environment variable of a task: its inputs, as JSON."""
 
 FINALIZE_VARIABLE = "BATCHMGR_FINALIZE"
-"""Environment variable that carries the finalize message, as JSON, to the FinalizeTask."""
+"""Environment variable of the FinalizeTask: the finalize message, as JSON."""
 
 JOB_VARIABLE = "BATCHMGR_JOB"
-"""Environment variable that carries a job's id and inputs, as JSON, to its job manager task."""
+"""Environment variable of a job manager task: the job's id and inputs, as JSON."""
 
 JOB_MANAGER_TASK_ID = "batchmgr-job-manager"
-"""Id of the job manager task of a job that is planned on a node."""
+"""The id of the job manager task of a job that is planned on a node."""
 
 PLANNED_TASKS_FILE = "batchmgr-tasks.json"
-"""The file, in the job manager task's working directory, that says what the job's tasks are."""
+"""The file, in the job manager task's working directory, that lists the job's tasks."""
 
 REPORTS_FOLDER = "batchmgr-reports"
-"""Where tasks report, in the job's container: `batchmgr-reports/<task id>.json`."""
+"""The folder of progress reports in the job's container: `batchmgr-reports/<task id>.json`."""
 
 REPORTS_URL_VARIABLE = "BATCHMGR_REPORTS_URL"
-"""Environment variable of a job's tasks: the URL of the folder, signed unless an identity is used."""
+"""Environment variable of a job's tasks: the URL of that folder, signed unless an identity is used."""
 
 REPORTS_IDENTITY_VARIABLE = "BATCHMGR_REPORTS_IDENTITY"
-"""Environment variable of a job's tasks: the resource id of the managed identity to write with."""
+"""Environment variable of a job's tasks: the resource id of the managed identity with which they report."""
 
 MANIFEST_BLOB = "batchmgr-manifest.json"
-"""The blob, in the job's container, that tells the FinalizeTask how the other tasks ended."""
+"""The blob, in the job's container, from which the FinalizeTask reads how the other tasks ended."""
 
 MANIFEST_URL_VARIABLE = "BATCHMGR_MANIFEST_URL"
-"""Environment variable of a FinalizeTask: where the manifest is, signed unless an identity is used."""
+"""Environment variable of a FinalizeTask: the URL of the manifest, signed unless an identity is used."""
 
 
-@value
+@frozen_dataclass
 class TaskPlan:
-    """One Batch task to be. `command_line` is run without a shell, as Azure Batch does."""
+    """The plan of one Batch task. Azure Batch runs its `command_line` without a shell."""
 
     id: str
     command_line: str
@@ -91,14 +91,14 @@ class TaskPlan:
     application_packages: tuple[ApplicationPackageReference, ...] = ()
     multi_instance_settings: MultiInstanceSettings | None = None
     manifest_need: ContainerNeed | None = None
-    """Where the task is told how the others ended, if it is a FinalizeTask that may ask."""
+    """The container of the manifest, if the task is a FinalizeTask that may read it."""
 
     is_leaf: bool = True
-    """No other workload task waits for this one: the FinalizeTask does, whatever its outcome."""
+    """Whether only the FinalizeTask waits for this task, and no other task of the workload."""
 
     @property
     def needs(self) -> tuple[ContainerNeed, ...]:
-        """The containers that this task reads and writes."""
+        """The containers that this task reads or writes."""
         common = self.multi_instance_settings.common_input_files if self.multi_instance_settings else ()
         return (
             *(file.need for file in (*self.input_files, *common) if not file.http_url),
@@ -108,7 +108,7 @@ class TaskPlan:
 
     @property
     def result_files(self) -> tuple[OutputFileSpecification, ...]:
-        """The output files that are there, under a known name, when the task has succeeded."""
+        """The output files whose blobs exist, under a known name, when the task has succeeded."""
         return tuple(
             file
             for file in self.output_files
@@ -118,57 +118,63 @@ class TaskPlan:
         )
 
     def blocks_after_failure(self, exit_code: int | None) -> bool:
-        """Whether tasks that wait for this one never start when it has failed so."""
+        """Return whether tasks that wait for this one never start after it failed with this exit code."""
         if self.is_leaf:
             return False
         conditions = self.exit_conditions or ExitConditions()
         return conditions.options_for(exit_code).dependency_action != "satisfy"
 
 
-@value
+@frozen_dataclass
 class JobDraft:
-    """What a workload, a message or a job manager task on a node says a job is, before it is completed."""
+    """A job as a workload, a message or a job manager task describes it, without its FinalizeTask's details.
+
+    `complete_draft` in `plan/finalize_task.py` turns it into a `JobPlan`.
+    """
 
     job: JobSpecification
     tasks: tuple[TaskPlan, ...]
     finalize_task: TaskPlan
     job_manager_task: TaskPlan | None = None
-    """What decides on the tasks, on a node; there are none before it has."""
+    """The task that plans the job on a node. There are no other tasks before it has ended."""
 
     can_report: bool = False
-    """Whether tasks tell of their progress and results."""
+    """Whether tasks may report progress and results."""
 
     asks_for_manifest: bool = False
-    """Whether the FinalizeTask may ask how the other tasks ended."""
+    """Whether the FinalizeTask may read how the other tasks ended."""
 
 
-@value
+@frozen_dataclass
 class JobPlan:
-    """A whole job to be: what it says as a whole, its tasks, and the FinalizeTask after all of them."""
+    """The plan of a whole job: its settings, its tasks, and the FinalizeTask that runs after all of them."""
 
     job_id: str
     job: JobSpecification
     tasks: tuple[TaskPlan, ...]
     finalize_task: TaskPlan
     gathering_tasks: tuple[TaskPlan, ...] = ()
-    """Tasks that only wait, where the FinalizeTask cannot wait for all tasks by itself."""
+    """Tasks that only wait for others, if there are too many tasks for the FinalizeTask to wait for."""
 
     job_manager_task: TaskPlan | None = None
     can_report: bool = False
 
     @property
     def total(self) -> int:
-        """How many tasks Azure Batch will count."""
+        """The number of tasks that Azure Batch will count for the job."""
         return len(self.tasks) + len(self.gathering_tasks) + 1 + (self.job_manager_task is not None)
 
     @property
     def awaits_tasks(self) -> bool:
-        """Whether the job manager task has yet to say what the tasks are."""
+        """Return whether the job manager task has not planned the job's tasks yet."""
         return self.job_manager_task is not None and not self.tasks
 
     @property
     def has_job_actions(self) -> bool:
-        """Whether the end of a task may end or stop the job: Azure Batch must be told from the start."""
+        """Return whether the end of a task may terminate or disable the job.
+
+        Azure Batch has to know this when the job is created.
+        """
         return self.job_manager_task is not None or any(
             options.job_action != NO_ACTION
             for task in self.tasks
@@ -178,19 +184,19 @@ class JobPlan:
 
     @property
     def reports_need(self) -> ContainerNeed | None:
-        """The container that tasks report to."""
+        """The container that tasks write their reports to, or None if they write none."""
         if not self.can_report:
             return None
         return ContainerNeed(container_name=job_container(self.job_id), is_written=True)
 
     @property
     def all_tasks(self) -> tuple[TaskPlan, ...]:
-        """Every task, each after those it waits for if they are batchmgr's own; the FinalizeTask last."""
+        """All tasks but the job manager task, in this order: own tasks, gathering tasks, the FinalizeTask."""
         return (*self.tasks, *self.gathering_tasks, self.finalize_task)
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:
-        """Every container that a task of this job reads or writes."""
+        """All containers that a task of this job reads or writes."""
         nodes = (self.job.job_preparation_task, self.job.job_release_task)
         read = (file.need for task in nodes if task for file in task.input_files if not file.http_url)
         tasks = (*self.all_tasks, *((self.job_manager_task,) if self.job_manager_task else ()))

@@ -1,23 +1,24 @@
-"""What a job says beside its tasks: where it runs, how long, how urgently, and what its nodes need."""
+"""The settings of a whole job: its pool, priority and limits, and the tasks that prepare its nodes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from batchmgr.plan.files import InputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.task_options import ApplicationPackageReference, ContainerSettings, UserIdentity
-from batchmgr.plan.values import value
 
 
-@value
+@frozen_dataclass
 class JobPreparationTask:
-    """Runs once on each node before the job's first task there.
+    """A task that runs once on each node, before the job's first task there.
 
     >>> unpack = JobPreparationTask(command_line="tar -xf mesh.tar")
 
-    The job's tasks find its working directory in `AZ_BATCH_JOB_PREP_WORKING_DIR`, which is not set for this
-    task itself. Without `wait_for_success`, tasks start even where it failed.
+    The variable `AZ_BATCH_JOB_PREP_WORKING_DIR` contains its working directory. It is set for the job's
+    tasks, but not for this task itself. If `wait_for_success` is false, tasks start on a node even if this
+    task failed there.
     """
 
     command_line: str
@@ -32,9 +33,9 @@ class JobPreparationTask:
     rerun_on_node_reboot_after_success: bool = True
 
 
-@value
+@frozen_dataclass
 class JobReleaseTask:
-    """Runs on each node that the preparation task ran on, when the job is over: to clean up.
+    """A task that runs when the job has ended, to clean up each node on which the preparation task ran.
 
     >>> clean_up = JobReleaseTask(command_line="/bin/sh -c 'rm -rf /mnt/scratch/mesh'")
     """
@@ -48,9 +49,9 @@ class JobReleaseTask:
     retention_time: timedelta | None = None
 
 
-@value
+@frozen_dataclass
 class ImageReference:
-    """A virtual machine image: one of the marketplace, or by `virtual_machine_image_id` one of your own."""
+    """A virtual machine image: one of the Azure Marketplace, or your own by `virtual_machine_image_id`."""
 
     publisher: str = ""
     offer: str = ""
@@ -59,9 +60,9 @@ class ImageReference:
     virtual_machine_image_id: str = ""
 
 
-@value
+@frozen_dataclass
 class AutoPoolSpecification:
-    """A pool that Azure Batch makes for this job alone, and deletes after it.
+    """A pool that Azure Batch creates for this job alone, and deletes when the job has ended.
 
     >>> pool = AutoPoolSpecification(
     ...     vm_size="Standard_HB120rs_v3",
@@ -71,9 +72,10 @@ class AutoPoolSpecification:
     ...     enable_inter_node_communication=True,
     ... )
 
-    Either targets or an `autoscale_formula`, evaluated every `autoscale_evaluation_interval` (15 minutes by
-    default, 5 at least). Azure Batch gives no managed identity to such a pool. With `keep_alive` it stays.
-    `container_image_names` makes the nodes ready for containers, with these images there already.
+    Give either target numbers of nodes or an `autoscale_formula`. Azure Batch evaluates the formula every
+    `autoscale_evaluation_interval`: 15 minutes by default, 5 at least. With `container_image_names`, the
+    nodes can run containers and have these images from the start. With `keep_alive`, Azure Batch does not
+    delete the pool. Such a pool has no managed identity.
     """
 
     vm_size: str
@@ -94,14 +96,15 @@ class AutoPoolSpecification:
 
 @dataclass
 class JobSpecification:
-    """The job as a whole, as `JobManager.job`: it says what the job's message says, until it is changed.
+    """The settings of a whole job, as `JobManager.job`. At first they are those of the job message.
 
     >>> job = JobSpecification(pool_id="hpc")
     >>> job.priority = 100
     >>> job.environment["OMP_NUM_THREADS"] = "8"
 
-    `pool_id` names a pool that is there; `auto_pool` has one made for the job. `priority` goes from -1000 to
-    1000; `max_parallel_tasks` of -1 means without limit. `environment` holds for all tasks of the job.
+    `pool_id` is the id of an existing pool; `auto_pool` describes one that is created for the job.
+    `max_wall_clock_time` limits how long the job may run. `priority` is from -1000 to 1000. A
+    `max_parallel_tasks` of -1 means no limit. All tasks of the job have the variables in `environment`.
     """
 
     pool_id: str = ""

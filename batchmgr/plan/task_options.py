@@ -1,22 +1,22 @@
-"""What Azure Batch offers for a task beyond its command and files. Names are Azure Batch's (2025-06-01)."""
+"""The options of a task besides its command and files. Names are those of Azure Batch (2025-06-01)."""
 
 from __future__ import annotations
 
-from batchmgr.plan.files import InputFileSpecification
-from batchmgr.plan.values import value
+from batchmgr.plan.file_specifications import InputFileSpecification
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 NO_ACTION = "none"
 
 
-@value
+@frozen_dataclass
 class ContainerSettings:
-    """The container that a task runs in, on a pool whose nodes have a container runtime.
+    """The container that a task runs in. The nodes of its pool must have a container runtime.
 
     >>> container = ContainerSettings(image_name="ubuntu:16.04", container_run_options="--shm-size=4g")
 
-    `working_directory` is `taskWorkingDirectory` (the default) or `containerImageDefault`. An image of a
-    private registry needs `registry_server` and `registry_identity_reference`, the resource id of the
-    managed identity that pulls it; passwords have no place in a job.
+    `working_directory` is `taskWorkingDirectory` (the default) or `containerImageDefault`. An image in a
+    private registry needs `registry_server` and `registry_identity_reference`, the resource id of the managed
+    identity with which nodes pull it. A job cannot contain registry passwords.
     """
 
     image_name: str
@@ -26,14 +26,14 @@ class ContainerSettings:
     registry_identity_reference: str = ""
 
 
-@value
+@frozen_dataclass
 class UserIdentity:
-    """Who a task runs as: a user of the pool, by `user_name`, or one that Azure Batch makes.
+    """The user that a task runs as: a user of the pool, by `user_name`, or one that Azure Batch creates.
 
     >>> admin = UserIdentity(elevation_level="admin")
 
-    Of the latter, `scope` is `pool` (the default: all tasks share it) or `task`, `elevation_level` is
-    `nonAdmin` (the default) or `admin`.
+    For a user that Azure Batch creates, `scope` is `pool` (the default: all tasks share the user) or `task`,
+    and `elevation_level` is `nonAdmin` (the default) or `admin`.
     """
 
     user_name: str = ""
@@ -41,9 +41,9 @@ class UserIdentity:
     elevation_level: str = ""
 
 
-@value
+@frozen_dataclass
 class ApplicationPackageReference:
-    """An application package to install on the node; without a `version`, the account's default one.
+    """An application package to install on the node. Without a `version`, the account's default is used.
 
     >>> solver = ApplicationPackageReference(application_id="solver", version="4.2.0")
     """
@@ -52,7 +52,7 @@ class ApplicationPackageReference:
     version: str = ""
 
 
-@value
+@frozen_dataclass
 class MultiInstanceSettings:
     """One task over several nodes at once, as MPI programs want it.
 
@@ -61,10 +61,10 @@ class MultiInstanceSettings:
     ...     coordination_command_line="/bin/sh -c 'cp mesh.bin $AZ_BATCH_TASK_SHARED_DIR'",
     ... )
 
-    The coordination command runs on every node, the primary's included; when all have ended well, the task's
-    command runs on the primary, with the nodes in `AZ_BATCH_NODE_LIST` and `AZ_BATCH_HOST_LIST`. The pool
-    must allow communication between its nodes, with one task slot a node. `common_input_files` are brought to
-    every node, into `AZ_BATCH_TASK_SHARED_DIR`.
+    The coordination command runs on every node, including the primary. When it has succeeded on all nodes,
+    the task's command runs on the primary. It finds the nodes in `AZ_BATCH_NODE_LIST` and
+    `AZ_BATCH_HOST_LIST`. `common_input_files` are downloaded to every node, into `AZ_BATCH_TASK_SHARED_DIR`.
+    The pool must allow communication between its nodes, and have one task slot a node.
     """
 
     number_of_instances: int
@@ -72,46 +72,46 @@ class MultiInstanceSettings:
     common_input_files: tuple[InputFileSpecification, ...] = ()
 
 
-@value
+@frozen_dataclass
 class ExitOptions:
-    """What follows from a task's exit.
+    """What Azure Batch does when a task ends.
 
-    `job_action` is `none`, `disable` or `terminate`; `dependency_action` is `satisfy` (tasks that wait for
-    this one start) or `block` (they never do), which is the default for a failure.
+    `job_action` is `none`, `disable` or `terminate`. `dependency_action` is `satisfy` (tasks that wait for
+    this one start) or `block` (they never start), which is the default after a failure.
     """
 
     job_action: str = NO_ACTION
     dependency_action: str = ""
 
 
-@value
+@frozen_dataclass
 class ExitCodeMapping:
-    """What follows from one exit code."""
+    """What Azure Batch does after one exit code."""
 
     code: int
     exit_options: ExitOptions
 
 
-@value
+@frozen_dataclass
 class ExitCodeRangeMapping:
-    """What follows from the exit codes from `start` to `end`, both included."""
+    """What Azure Batch does after exit codes from `start` to `end`, both included."""
 
     start: int
     end: int
     exit_options: ExitOptions
 
 
-@value
+@frozen_dataclass
 class ExitConditions:
-    """What follows from each way in which a task can end.
+    """What Azure Batch does after each way in which a task can end.
 
     >>> skip = ExitOptions(dependency_action="satisfy")
     >>> conditions = ExitConditions(exit_codes=(ExitCodeMapping(code=3, exit_options=skip),))
     >>> conditions.options_for(3).dependency_action, conditions.options_for(4).dependency_action
     ('satisfy', '')
 
-    `pre_processing_error` is a failure before the command started (an input file that isn't there),
-    `file_upload_error` one after it had ended well, `default` every other failure.
+    `pre_processing_error` is for a failure before the command started, such as a missing input file.
+    `file_upload_error` is for a failed upload after the command succeeded. `default` is for all others.
     """
 
     exit_codes: tuple[ExitCodeMapping, ...] = ()
@@ -122,7 +122,7 @@ class ExitConditions:
 
     @property
     def all_options(self) -> tuple[ExitOptions, ...]:
-        """Every option given here."""
+        """All exit options that are given here."""
         fallbacks = (self.pre_processing_error, self.file_upload_error, self.default)
         return (
             *(mapping.exit_options for mapping in self.exit_codes),
@@ -131,7 +131,10 @@ class ExitConditions:
         )
 
     def options_for(self, exit_code: int | None) -> ExitOptions:
-        """What follows from a failure: with this exit code, 0 if only the upload failed, None without one."""
+        """Return what Azure Batch does after a failure with this exit code.
+
+        The exit code is 0 if only the upload failed, and None if the command did not start.
+        """
         for mapping in self.exit_codes:
             if mapping.code == exit_code:
                 return mapping.exit_options

@@ -1,4 +1,4 @@
-"""The rules on one task: what Azure Batch would refuse, or never run. See `plan_rules`."""
+"""The rules on one task: what Azure Batch would refuse, or would never run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import FINALIZE_CONTAINER, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_rules import check_input_file, check_output_file, is_resource_id
+from batchmgr.plan.file_specifications import (
+    FINALIZE_CONTAINER,
+    InputFileSpecification,
+    OutputFileSpecification,
+)
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import RESERVED_PREFIX, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
-from batchmgr.plan.path_rules import check_input_file, check_output_file, is_resource_id
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
@@ -33,29 +37,34 @@ MAX_DISPLAY_NAME = 1024
 """Source: https://learn.microsoft.com/python/api/azure-batch/azure.batch.models.batchtaskcreateoptions"""
 
 MAX_SLOTS = 256
-"""No node has more. Source: https://learn.microsoft.com/azure/batch/batch-parallel-node-tasks"""
+"""No node has more task slots. Source: https://learn.microsoft.com/azure/batch/batch-parallel-node-tasks"""
 
 MAX_VARIABLE_BYTES = 128 * 1024 - 1
-"""Linux starts no program with a longer variable (MAX_ARG_STRLEN). Source: execve(2)"""
+"""The longest environment variable with which Linux starts a program (MAX_ARG_STRLEN).
+
+Source: execve(2)
+"""
 
 LONGEST_RELEASE = timedelta(minutes=15)
 """Source: https://learn.microsoft.com/rest/api/batchservice/job/add, JobReleaseTask.maxWallClockTime"""
 
 LONGEST_TIME = timedelta(days=10_675_199)
-"""What a .NET TimeSpan holds, by which Azure Batch counts."""
+"""The longest time that Azure Batch can express, as a .NET TimeSpan."""
 
 INT32 = range(-(2**31), 2**31)
-"""The numbers of Azure Batch's interface."""
+"""The integers of Azure Batch's API."""
 
 ID_RULE = "must be 1 to 64 of A-Z a-z 0-9 _ -"
 
 
 def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterator[InvalidJobError]:
-    """Every rule that one task breaks by itself. `is_own` allows an id that batchmgr keeps for itself."""
+    """Yield an error for every rule that one task breaks. `is_own` allows ids reserved for batchmgr."""
     if not is_valid_id(task.id):
         yield InvalidJobError(f"{ID_RULE}, not {task.id!r}", field=f"{field}.id")
     elif not is_own and task.id.lower().startswith(RESERVED_PREFIX):
-        yield InvalidJobError(f"ids that begin with {RESERVED_PREFIX} are reserved", field=f"{field}.id")
+        yield InvalidJobError(
+            f"ids that begin with {RESERVED_PREFIX} are reserved for batchmgr", field=f"{field}.id"
+        )
     yield from run_problems(task, field)
     for index, file in enumerate(task.output_files):
         if is_own and file.container_name == FINALIZE_CONTAINER:
@@ -63,7 +72,7 @@ def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterat
         yield from _checked(check_output_file, file, f"{field}.outputFiles[{index}]")
     if len(task.display_name) > MAX_DISPLAY_NAME:
         yield InvalidJobError(
-            f"has {len(task.display_name)} characters; {MAX_DISPLAY_NAME} is the most",
+            f"has {len(task.display_name)} characters, but may have at most {MAX_DISPLAY_NAME}",
             field=f"{field}.displayName",
         )
     yield from in_range(task.max_task_retry_count, -1, INT32[-1], f"{field}.maxTaskRetryCount")
@@ -78,7 +87,7 @@ def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterat
 def run_problems(
     task: TaskPlan | JobPreparationTask | JobReleaseTask, field: str
 ) -> Iterator[InvalidJobError]:
-    """What is wrong with a command and its surroundings, of whatever kind of task."""
+    """Yield what is wrong with the command, environment, files, limits, container and user of any task."""
     yield from _command_problems(task.command_line, f"{field}.commandLine")
     yield from environment_problems(task.environment, f"{field}.environment")
     yield from file_problems(task.input_files, f"{field}.inputFiles")
@@ -91,22 +100,28 @@ def run_problems(
 
 
 def file_problems(files: Sequence[InputFileSpecification], field: str) -> Iterator[InvalidJobError]:
-    """What is wrong with input files."""
+    """Yield what is wrong with input files."""
     for index, file in enumerate(files):
         yield from _checked(check_input_file, file, f"{field}[{index}]")
 
 
 def environment_problems(environment: Mapping[str, str], field: str) -> Iterator[InvalidJobError]:
-    """What is wrong with environment variables."""
+    """Yield what is wrong with environment variables."""
     for name, value in environment.items():
         if not _ENVIRONMENT_NAME.fullmatch(name) or "\0" in value:
-            yield InvalidJobError("not an environment variable", field=f"{field}.{name}")
+            yield InvalidJobError(
+                "not an environment variable: its name may have only letters, digits and _ and may not begin "
+                "with a digit, and its value may have no null character",
+                field=f"{field}.{name}",
+            )
         elif name.upper().startswith("AZ_BATCH_"):
-            yield InvalidJobError("AZ_BATCH_ variables are set by Azure Batch", field=f"{field}.{name}")
+            yield InvalidJobError(
+                "AZ_BATCH_ variables are set by Azure Batch: use another name", field=f"{field}.{name}"
+            )
         elif len(f"{name}={value}".encode(errors="replace")) > MAX_VARIABLE_BYTES:
             yield InvalidJobError(
-                "longer than the 128 KiB that a program can be started with: put it in a file and name that "
-                "in inputFiles",
+                "longer than the 128 KiB that an environment variable may have: put it in a file and name "
+                "that in inputFiles",
                 field=f"{field}.{name}",
             )
 
@@ -114,7 +129,7 @@ def environment_problems(environment: Mapping[str, str], field: str) -> Iterator
 def package_problems(
     packages: Iterable[ApplicationPackageReference], field: str, *, of_pool: bool = False
 ) -> Iterator[InvalidJobError]:
-    """What is wrong with references to application packages. Those of a pool may be full resource ids."""
+    """Yield what is wrong with references to application packages. Those of a pool may be resource ids."""
     for index, package in enumerate(packages):
         is_id = _APPLICATION_ID.fullmatch(package.application_id)
         if not is_id and not (of_pool and _PACKAGE_RESOURCE_ID.fullmatch(package.application_id)):
@@ -124,15 +139,15 @@ def package_problems(
 
 
 def positive(time: timedelta | None, field: str) -> Iterator[InvalidJobError]:
-    """What is wrong with a limit of time."""
+    """Yield what is wrong with a time limit."""
     if time is not None and time <= timedelta(0):
         yield InvalidJobError("must be longer than zero, such as PT6H", field=field)
     if time is not None and time > LONGEST_TIME:
-        yield InvalidJobError("longer than Azure Batch counts: leave it out for no limit", field=field)
+        yield InvalidJobError("longer than Azure Batch can express: leave it out for no limit", field=field)
 
 
 def in_range(number: int, least: int, most: int, field: str) -> Iterator[InvalidJobError]:
-    """What is wrong with a number."""
+    """Yield an error if a number is not from `least` to `most`."""
     if not least <= number <= most:
         limits = f"{least} or more" if most == INT32[-1] and number < least else f"from {least} to {most}"
         yield InvalidJobError(f"must be {limits}, not {number}", field=field)
@@ -140,7 +155,7 @@ def in_range(number: int, least: int, most: int, field: str) -> Iterator[Invalid
 
 def _command_problems(command_line: str, field: str) -> Iterator[InvalidJobError]:
     if "\0" in command_line or not command_line.strip():
-        yield InvalidJobError("must be a command", field=field)
+        yield InvalidJobError("must be a command, not empty or with a null character", field=field)
 
 
 def _exit_problems(conditions: ExitConditions, field: str) -> Iterator[InvalidJobError]:
@@ -155,7 +170,7 @@ def _exit_problems(conditions: ExitConditions, field: str) -> Iterator[InvalidJo
         yield from in_range(span.start, INT32[0], INT32[-1], f"{own}.start")
         yield from in_range(span.end, INT32[0], INT32[-1], f"{own}.end")
         if span.start > span.end:
-            yield InvalidJobError("start must not be above end", field=own)
+            yield InvalidJobError("start must not be greater than end", field=own)
 
 
 def _exit_options(conditions: ExitConditions) -> Iterator[tuple[str, ExitOptions]]:
@@ -202,7 +217,9 @@ def _multi_instance_problems(
     yield from _command_problems(settings.coordination_command_line, f"{own}.coordinationCommandLine")
     yield from file_problems(settings.common_input_files, f"{own}.commonInputFiles")
     if task.required_slots != 1:
-        yield InvalidJobError("a multi-instance task takes one slot a node", field=f"{field}.requiredSlots")
+        yield InvalidJobError(
+            "must be 1, since a multi-instance task takes one slot a node", field=f"{field}.requiredSlots"
+        )
 
 
 def _one_of(value: str, allowed: Sequence[str], field: str) -> Iterator[InvalidJobError]:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import broken_by_factory
+from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
-from batchmgr.plan.path_rules import is_web_url
 from batchmgr.plan.task_rules import ID_RULE
 from batchmgr.wire.job_message import JobMessage
 

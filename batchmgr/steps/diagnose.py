@@ -2,13 +2,12 @@
 
 import logging
 
-import msgspec
-
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import FailedTask
 from batchmgr.plan.job_plan import TASK_ERROR_FILE
 from batchmgr.ports import Ports
+from batchmgr.workload.task_error_report import INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
 
 logger = logging.getLogger(__name__)
 
@@ -18,25 +17,12 @@ MAX_DIAGNOSED = 20
 EXIT_CODE = "FailureExitCode"
 """Azure Batch's code for a task that ended with another exit code than 0."""
 
-CATEGORIES = {"input": "BadInput", "retryable": "Retryable", "infrastructure": "Infrastructure"}
+CATEGORIES = {INPUT: "BadInput", RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
 """What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
-
-RETRYABLE = "retryable"
-"""The kind of error that a task reports when it wants to be run again."""
 
 MAX_STDERR = 2048
 MAX_REPORT = 16 * 1024
 MAX_TEXT = 2000
-
-
-class TaskReport(msgspec.Struct, frozen=True):
-    """What a task of a workload writes about the exception that ended it."""
-
-    type: str
-    message: str
-    traceback: str = ""
-    kind: str = "error"
-    field: str = ""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
@@ -69,11 +55,8 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         category=said.category if said else "",
         stderr=stderr,
     )
-    if not report:
-        return fallback
-    try:
-        told = msgspec.json.decode(report, type=TaskReport)
-    except msgspec.DecodeError:
+    told = TaskErrorReport.from_json(report)
+    if told is None:
         return fallback
     if told.kind == RETRYABLE and not task.retry_count:
         again = " (not tried again: its max_task_retry_count is 0)"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import (
     FINALIZE_FILE,
@@ -23,7 +23,7 @@ from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.ports import Workloads
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from batchmgr.workload.draft_job import MAX_INPUTS_BYTES, draft_job
+from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
 from batchmgr.workload.job_manager import JobContext
 
 _FINALIZE = TaskPlan(
@@ -53,7 +53,7 @@ def draft_message(
     if message.job_manager_task is not None:
         return _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
     context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
-    draft = draft_job(workloads.load(message.workload), context)
+    draft = draft_from_workload(workloads.load(message.workload), context)
     if draft.job.auto_pool is not None and not message.pool_id:
         draft.job.pool_id = ""  # it was batchmgr's default pool: the workload has chosen an auto pool
     return draft

@@ -16,7 +16,7 @@ from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.factories.blob_patterns import matches
 from batchmgr.factories.make_tasks import SOURCE, STAND_IN, SourceBlob, file_tasks, sweep_tasks
 from batchmgr.factories.sweep_values import check_number
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage

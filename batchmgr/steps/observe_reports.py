@@ -12,7 +12,7 @@ import msgspec
 
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord, ReportCursor, SeenReport
-from batchmgr.model.task_progress import TaskReport, TaskResult
+from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import commit
@@ -67,7 +67,7 @@ async def task_results(ports: Ports, record: JobRecord) -> tuple[TaskResult, ...
     return tuple(kept)
 
 
-async def _events(ports: Ports, record: JobRecord, reports: Sequence[TaskReport]) -> list[Event]:
+async def _events(ports: Ports, record: JobRecord, reports: Sequence[ProgressReport]) -> list[Event]:
     events = []
     known = dict(record.run.report_cursor.results)
     for report in reports:
@@ -94,7 +94,7 @@ async def _result(ports: Ports, job_id: str, task_id: str) -> TaskResult | None:
     return TaskResult(task_id=task_id, result=result)
 
 
-def _advanced(cursor: ReportCursor, reports: Sequence[TaskReport]) -> ReportCursor:
+def _advanced(cursor: ReportCursor, reports: Sequence[ProgressReport]) -> ReportCursor:
     fresh = {report.task_id: SeenReport(time=report.time, sequence=report.sequence) for report in reports}
     seen = cursor.seen | fresh
     # The cursor must not go back, in whatever order storage lists the reports: some would be published twice.

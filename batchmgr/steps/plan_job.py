@@ -14,13 +14,12 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.factories.make_tasks import field_of
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
-from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.plan.job_rules import plan_problems
+from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports, Workloads
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.expand_factory import expand_kept
-from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode
 from batchmgr.wire.task_message import JobTasks
 
@@ -108,7 +107,7 @@ def plan_unchecked(
     draft = draft_message(
         job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
     )
-    return lay_out(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+    return complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
 
 
 def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:

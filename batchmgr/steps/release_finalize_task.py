@@ -9,10 +9,10 @@ import logging
 from dataclasses import replace
 
 from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.finalize_task import finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.plan_job import grant_access
-from batchmgr.wire.finalize_message import finalize_message
 
 logger = logging.getLogger(__name__)
 

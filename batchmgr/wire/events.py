@@ -10,7 +10,7 @@ from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
@@ -96,7 +96,7 @@ def task_events(job_id: str, task: TaskSnapshot, told: Reruns = NO_RERUNS) -> li
     return [_event(job_id, kind, str(number), when, data, task.task_id) for kind, number in kinds]
 
 
-def report_event(job_id: str, report: TaskReport) -> Event:
+def report_event(job_id: str, report: ProgressReport) -> Event:
     """A task tells how far it is. Once per report."""
     data = {
         "jobId": job_id,
@@ -107,7 +107,7 @@ def report_event(job_id: str, report: TaskReport) -> Event:
     return _event(job_id, TASK_PROGRESS, report.sequence, report.time, data, report.task_id)
 
 
-def result_event(job_id: str, report: TaskReport, result: Mapping[str, object]) -> Event:
+def result_event(job_id: str, report: ProgressReport, result: Mapping[str, object]) -> Event:
     """A task has published a result. Once per result and task."""
     data = {"jobId": job_id, "taskId": report.task_id, "result": dict(result)}
     return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)

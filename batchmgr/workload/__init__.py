@@ -1,5 +1,5 @@
-"""The programming model: what workload authors import (from `batchmgr`), and what batchmgr makes of it.
+"""The programming model: classes that workload authors import from `batchmgr`, and code that runs them.
 
-Only the standard library is behind it, for tasks start here, some under an old Python. What only the control
-plane needs, `registry`, is apart.
+Nodes run this package, some with Python 3.8. So it imports only the standard library, `batchmgr.plan` and
+`batchmgr.errors`.
 """

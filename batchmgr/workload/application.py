@@ -1,4 +1,4 @@
-"""The command line of a workload package: what a Batch task starts on its node, and what its author types."""
+"""The command line of a workload package, for Batch tasks on nodes and for authors at a terminal."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.workload.run_task import run_finalize, run_task
+from batchmgr.workload.job_arguments import add_job_arguments
+from batchmgr.workload.task_command import run_finalize, run_task
 from batchmgr.workload.workload_base import WorkloadBase
 
 INVALID = 2
-"""Exit code for a command line, inputs or a job that can't be used."""
+"""The exit code if the command line, the inputs or the job cannot be used."""
 
 LOCAL_COMMAND = "batchmgr.dispatcher.local_command"
-"""The module behind `local`, imported by name: it stands on the control plane, which no node has.
+"""The module of the command `local`. It is imported by name because it is not part of what nodes have.
 
-It has `add_arguments(parser)` and `run(workload, args) -> int`, the exit code.
+It needs the whole control plane. It has `add_arguments(parser)` and `run(workload, arguments) -> int`, which
+returns the exit code.
 """
 
 _COMMANDS = {
     "plan": "show what a job would be; nothing is run or sent",
-    "local": "run the whole job here, in this process, in the order of its dependencies",
+    "local": "run the whole job here, in this process, each task after those it depends on",
     "submit": "send a job to batchmgr over HTTP",
     "task": "run one task, in its working directory (as nodes do)",
     "finalize": "run the FinalizeTask, after all other tasks (as nodes do)",
     "job-manager": "plan the job on a node, as its job manager task (as nodes do)",
 }
-"""Each command, and what `--help` says of it: those that authors type come first."""
+"""Each command and its help text. The commands that authors type come first."""
 
 
 class Application:
-    """Runs a workload. A workload package's `__main__.py` ends with it.
+    """The command line of a workload. Call `run` at the end of the package's `__main__.py`.
 
     >>> from batchmgr import WorkloadTask
     >>> class GreetTask(WorkloadTask):
@@ -56,12 +58,14 @@ class Application:
         self._workload = workload
 
     def run(self, argv: Sequence[str] | None = None) -> NoReturn:
-        """Do what the arguments (those of the process by default) say, and end the process.
+        """Run the command that the arguments name, and end the process with an exit code.
 
-        `task NAME` runs a task, `finalize` the FinalizeTask, `job-manager` plans the job on a node; `plan`
-        shows what a job would be, `local` runs it here, `submit` sends it to batchmgr. Exit codes: 0 for
-        success, 1 for an error, 2 when the input or the command line is unusable, 70 for trouble of the node,
-        75 for a task that may succeed when run again.
+        `plan` shows the tasks of a job, `local` runs the job in this process, and `submit` sends it to
+        batchmgr. Nodes run `task NAME` for a task, `finalize` for the FinalizeTask and `job-manager` to plan
+        the job. Without `argv`, the arguments of the process are used.
+
+        Exit codes: 0 success, 1 the task's own error, 2 unusable input or command line, 70 a failure of the
+        node, 75 the task may succeed when it is run again. `local` has its own, in its documentation.
         """
         argv = sys.argv[1:] if argv is None else argv
         parser, local_parser = self._parsers()
@@ -74,13 +78,13 @@ class Application:
             sys.exit(INVALID)
 
     def _dispatch(self, arguments: argparse.Namespace) -> int:
-        # Each command's module is imported when it is asked for: a task on a node starts at once.
+        # Import only the module of this command, so that tasks on nodes start quickly.
         if arguments.command == "task":
             return run_task(self._workload.entry_points, arguments.name, os.environ)
         if arguments.command == "finalize":
             return run_finalize(self._workload.entry_points, os.environ)
         if arguments.command == "job-manager":
-            from batchmgr.workload.job_manager_task import run_job_manager
+            from batchmgr.workload.job_manager_command import run_job_manager
 
             return run_job_manager(self._workload, os.environ)
         if arguments.command == "plan":
@@ -92,7 +96,7 @@ class Application:
         return submit(self._workload, arguments)
 
     def _parsers(self) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-        """The parser, and that of the `local` command, whose options are not in it yet."""
+        """Return the parser, and the parser of `local`, whose options are not added yet."""
         parser = argparse.ArgumentParser(
             prog=f"python3 -m {self._workload.package}", description=f"The workload {self._workload.name}."
         )
@@ -105,31 +109,23 @@ class Application:
         names = ", ".join(self._workload.entry_points.names) or "none is registered"
         parsers["task"].add_argument("name", metavar="NAME", help=f"the task type: {names}")
         for command in (plan, submit):
-            _add_job_arguments(command)
-        submit.add_argument("--callback", metavar="URI", default="", help="where to POST the outcome")
+            add_job_arguments(command)
+        submit.add_argument(
+            "--callback", metavar="URI", default="", help="POST the job's outcome to this URI"
+        )
         submit.add_argument(
             "--url",
             metavar="URL",
             default="",
-            help="batchmgr's address, such as https://my-app.azurewebsites.net; without it, BATCHMGR_URL's",
+            help="batchmgr's address, such as https://my-app.azurewebsites.net; the default is BATCHMGR_URL",
         )
         return parser, parsers["local"]
 
 
-def _add_job_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--inputs", metavar="JSON", default="{}", help="the workload's inputs, as JSON, or @FILE with them"
-    )
-    parser.add_argument("--job-id", metavar="ID", default="", help="the job's id; a new one by default")
-    parser.add_argument(
-        "--pool", metavar="ID", default="", help="the pool; without it, batchmgr's default one"
-    )
-
-
 def _load_local(parser: argparse.ArgumentParser) -> Any:
-    """The module of the `local` command; the process ends with a message where it can't be had."""
+    """Return the module of the `local` command. If it cannot be imported, end the process with a message."""
     needs = "needs Python 3.11 or newer and batchmgr's control plane: pip install 'batchmgr[app,local]'"
-    if sys.version_info < (3, 11):  # nodes may have an older one
+    if sys.version_info < (3, 11):  # nodes may have an older Python
         parser.error(needs)
     try:
         command = import_module(LOCAL_COMMAND)

@@ -1,15 +1,16 @@
-"""A workload's client of Azure Batch, by the article's names: settings from the environment, and a factory.
+"""The Azure Batch client that a workload may use: its settings, read from the environment, and its factory.
 
-Planning a job and running a task never call Azure Batch, and many nodes have no client installed: so the
-client is opened when it is first used.
+Planning a job and running a task never call Azure Batch, and many nodes have no client library. So the client
+is opened only when it is first used.
 """
 
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import BatchClientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,16 +19,25 @@ ENDPOINT_VARIABLE = "BATCHMGR_BATCH_ENDPOINT"
 ACCOUNT_VARIABLE = "BATCHMGR_BATCH_ACCOUNT"
 KEY_VARIABLE = "BATCHMGR_BATCH_KEY"
 
+AZURE_BATCH = "batchmgr.adapters.azure_batch"
+"""The module that opens the client. It is imported by name because it is not part of what nodes have.
+
+It is in the control plane and needs the `azure-batch` package. It has
+`open_own_client(endpoint, account, key)`, which returns an `azure.batch.BatchClient`.
+"""
+
 
 class BatchClientSettings:
-    """Where Azure Batch is, and who asks: from `BATCHMGR_BATCH_ENDPOINT`, `_ACCOUNT` and `_KEY`.
+    """The Batch account and the key to call it with.
+
+    They are read from `BATCHMGR_BATCH_ENDPOINT`, `BATCHMGR_BATCH_ACCOUNT` and `BATCHMGR_BATCH_KEY`.
 
     >>> settings = BatchClientSettings({"BATCHMGR_BATCH_ENDPOINT": "https://hpc.westeurope.batch.azure.com"})
     >>> settings.endpoint, settings.has_key
     ('https://hpc.westeurope.batch.azure.com', False)
 
-    Without a key, the identity of the machine is used (DefaultAzureCredential). Nothing need be set as long
-    as the client is not used.
+    Without a key, the client uses `DefaultAzureCredential`, such as the machine's managed identity. The
+    variables need not be set if the client is never used.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
@@ -38,19 +48,18 @@ class BatchClientSettings:
 
     @property
     def has_key(self) -> bool:
-        """Whether a shared key is used."""
+        """Return whether the client uses a shared key."""
         return bool(self.key)
 
     def __repr__(self) -> str:
         return f"BatchClientSettings(endpoint={self.endpoint!r}, account={self.account!r})"
 
 
-class BatchClientError(BatchmgrError):
-    """The client of Azure Batch cannot be opened: something is not set, or not installed."""
-
-
 class BatchClient:
-    """`azure.batch.BatchClient`, opened when it is first used. Made by `BatchClientFactory`."""
+    """An `azure.batch.BatchClient` that is opened when it is first used. `BatchClientFactory` makes it.
+
+    Using it raises `BatchClientError` if a setting or the client library is missing.
+    """
 
     def __init__(self, settings: BatchClientSettings) -> None:
         self._settings = settings
@@ -64,13 +73,13 @@ class BatchClient:
         return getattr(self._opened, name)
 
     def close(self) -> None:
-        """Release its connections, if there are any."""
+        """Close its connections, if it was opened."""
         if self._opened is not None:
             self._opened.close()
 
 
 class BatchClientFactory:
-    """Makes the client that a workload is given.
+    """Makes the Azure Batch client that a workload is given.
 
     >>> client = BatchClientFactory.create(BatchClientSettings({}))
     >>> client.close()
@@ -78,22 +87,24 @@ class BatchClientFactory:
 
     @staticmethod
     def create(settings: BatchClientSettings) -> BatchClient:
-        """A client for these settings; it costs nothing until it is used."""
+        """Return a client for these settings. It does nothing until it is first used."""
         return BatchClient(settings)
 
 
-def _open(settings: BatchClientSettings) -> object:
+def _open(settings: BatchClientSettings) -> Any:
     if not settings.endpoint:
-        raise BatchClientError(f"set {ENDPOINT_VARIABLE}, such as https://hpc.westeurope.batch.azure.com")
+        raise BatchClientError(
+            f"set {ENDPOINT_VARIABLE} to the Batch account's address, such as https://hpc.westeurope.batch.azure.com"
+        )
     if settings.has_key and not settings.account:
-        raise BatchClientError(f"{KEY_VARIABLE} is set: set {ACCOUNT_VARIABLE} too")
+        raise BatchClientError(f"{KEY_VARIABLE} is set, so {ACCOUNT_VARIABLE} must be set too")
     try:
-        from batchmgr.adapters.azure_batch import open_own_client
+        azure_batch = import_module(AZURE_BATCH)
     except (ImportError, SyntaxError) as error:
         raise BatchClientError(
-            "the client of Azure Batch needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
+            "the Azure Batch client needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
         ) from error
-    return open_own_client(settings.endpoint, settings.account, settings.key)
+    return azure_batch.open_own_client(settings.endpoint, settings.account, settings.key)
 
 
-__all__ = ["BatchClient", "BatchClientError", "BatchClientFactory", "BatchClientSettings"]
+__all__ = ["BatchClient", "BatchClientFactory", "BatchClientSettings"]

@@ -1,24 +1,24 @@
-"""Which tasks a workload has, by the name under which the node starts them."""
+"""The task types of a workload, by the name under which a node starts them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from batchmgr.errors import UnknownTaskTypeError
-from batchmgr.plan.values import value
-from batchmgr.workload.task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
+from batchmgr.workload.workload_task import FinalizeTask, WorkloadTask, WorkloadTaskBuilder
 
 
-@value
+@frozen_dataclass
 class EntryPoint:
-    """A kind of task, and what builds it."""
+    """A task type and the builder that makes its tasks."""
 
     task_type: type[WorkloadTask[Any]]
     builder_type: type[WorkloadTaskBuilder]
 
 
 class EntryPointsRepository:
-    """The kinds of tasks of one workload. Each has a name of its own: that of its class.
+    """The task types of one workload. The name of a task type is the name of its class.
 
     >>> class CountTask(WorkloadTask):
     ...     def run(self) -> None: ...
@@ -33,20 +33,24 @@ class EntryPointsRepository:
         self.finalize_entry_point: EntryPoint = EntryPoint(
             task_type=FinalizeTask, builder_type=WorkloadTaskBuilder
         )
-        """The FinalizeTask and its builder: the default one until another is registered."""
+        """The FinalizeTask and its builder. The default FinalizeTask does nothing."""
 
     def register_entry_point(
         self,
         task_type: type[WorkloadTask[Any]],
         builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder,
     ) -> None:
-        """Make a kind of task known. Raises `ValueError` when its name is taken."""
+        """Register a task type, so that nodes can start it.
+
+        Raise `ValueError` if a task type of the same name is registered.
+        """
         name = task_type.__name__
         if name in self._entry_points:
             taken = self._entry_points[name].task_type
             raise ValueError(
                 f"Two task types are named {name}: {taken.__module__}.{taken.__qualname__} and "
-                f"{task_type.__module__}.{task_type.__qualname__}. Register each once; rename one of two."
+                f"{task_type.__module__}.{task_type.__qualname__}. Register each class once; "
+                "rename one of two classes that have the same name."
             )
         self._entry_points[name] = EntryPoint(task_type=task_type, builder_type=builder_type)
 
@@ -55,26 +59,26 @@ class EntryPointsRepository:
         task_type: type[FinalizeTask[Any]],
         builder_type: type[WorkloadTaskBuilder] = WorkloadTaskBuilder,
     ) -> None:
-        """Let this FinalizeTask run at the end of every job, in place of the one that does nothing."""
+        """Register the FinalizeTask that runs at the end of every job of the workload."""
         self.finalize_entry_point = EntryPoint(task_type=task_type, builder_type=builder_type)
 
     @property
     def has_own_finalize_task(self) -> bool:
-        """Whether one was registered in place of the default one."""
+        """Return whether the workload registered a FinalizeTask."""
         return self.finalize_entry_point.task_type is not FinalizeTask
 
     def is_registered(self, task_type: type[WorkloadTask[Any]]) -> bool:
-        """Whether a node can start this very class by its name."""
+        """Return whether this class is registered under its name."""
         entry_point = self._entry_points.get(task_type.__name__)
         return entry_point is not None and entry_point.task_type is task_type
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all kinds of tasks, sorted."""
+        """The names of all task types, sorted."""
         return tuple(sorted(self._entry_points))
 
     def find(self, name: str) -> EntryPoint:
-        """The kind of task of this name. Raises `UnknownTaskTypeError` when the workload has none."""
+        """Return the task type of this name. Raise `UnknownTaskTypeError` if there is none."""
         try:
             return self._entry_points[name]
         except KeyError:

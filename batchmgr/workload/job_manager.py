@@ -1,4 +1,4 @@
-"""What a job is made of: the author's decision, taken when the job is planned."""
+"""The job manager: workload code that adds the tasks of a job when the job is planned."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.plan.values import value
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.task import InputsT, WorkloadTask
 from batchmgr.workload.task_specification import TaskSpecification
+from batchmgr.workload.workload_task import InputsT, WorkloadTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
 
-@value
+@frozen_dataclass
 class JobContext:
-    """The job that is being planned: its id and the `inputs` of its message, not checked by anybody yet.
+    """The job that is being planned. Its `inputs` are those of the job message, which nobody has checked yet.
 
     >>> context = JobContext(job_id="kmers-001", inputs={"k": 6})
     >>> context.container_name
     'job-kmers-001'
 
-    `job` is what the message says of the job as a whole. An empty `storage_account_name` means batchmgr's own
-    storage account.
+    `job` holds the settings of the job message, such as its pool and priority. An empty
+    `storage_account_name` means batchmgr's own storage account.
     """
 
     job_id: str
@@ -39,12 +39,12 @@ class JobContext:
 
     @property
     def container_name(self) -> str:
-        """The blob container for this job's own files; it exists when the tasks start."""
+        """The blob container for this job's own files. It exists when the tasks start."""
         return job_container(self.job_id)
 
 
 class JobManager:
-    """Decides what tasks a job is made of. Derive from it and write `create_job`.
+    """Adds the tasks of a job. Derive from it and write `create_job`.
 
     >>> class CountTask(WorkloadTask):
     ...     def run(self) -> None: ...
@@ -59,11 +59,16 @@ class JobManager:
     >>> [(task.id, [other.id for other in task.depends_on]) for task in manager.tasks]
     [('1', []), ('2', ['1'])]
 
-    `create_job` runs in the control plane, or on a node as a Batch job manager task: it should read no data
-    and return soon. `context` describes the job, and `inputs` are what its message says: check them, and
-    raise `InvalidJobError` with the `field` that is wrong. `job` is the job as a whole: its priority, its
-    pool, what its nodes do before the first task. `finalize_task` is the specification of the FinalizeTask:
-    append the files it needs, and set its inputs.
+    `inputs` are those of the job message: check them, and raise `InvalidJobError` with the `field` that is
+    wrong. `context` describes the job. `job` holds the settings of the whole job, such as its priority, its
+    pool and its preparation task. `finalize_task` is the specification of the FinalizeTask: append the files
+    that it needs, and set its inputs.
+
+    `create_job` runs more than once for one job: when batchmgr accepts the job, at each attempt to submit it,
+    when the poller writes the manifest or releases the FinalizeTask, and when the job is finalized.
+    `POST /api/plan` runs it too. It must add the same tasks each time: use only the context and the inputs,
+    read no data, and return soon. On a node, as a Batch job manager task, it runs once, and again only if
+    Azure Batch runs that task again; the tasks that it leaves are kept.
     """
 
     def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
@@ -85,8 +90,10 @@ class JobManager:
         return tuple(self.__tasks)
 
     def create_job(self) -> None:
-        """Add the job's tasks, with `add_workload_task`."""
-        raise NotImplementedError(f"{type(self).__name__} has no create_job: add the job's tasks in it.")
+        """Add the job's tasks with `add_workload_task` and `add_command_task`. It may run several times."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no create_job. Define it, and add the job's tasks in it."
+        )
 
     def add_workload_task(
         self,
@@ -94,13 +101,14 @@ class JobManager:
         inputs: InputsT | Callable[[InputsT], NoReturn],
         depends_on: Sequence[TaskSpecification] = (),
     ) -> TaskSpecification:
-        """Add a task that starts when those it depends on have succeeded; change the answer for more.
+        """Add a task and return its specification, which you may change.
 
-        `inputs` are a mapping, of the type that the task names. Raises `InvalidJobError` when they are none,
-        or when the workload did not register the task type.
+        The task starts when all tasks in `depends_on` have succeeded. `inputs` is a mapping of the type that
+        the task class names. Raise `InvalidJobError` if it is no mapping, or if the workload did not register
+        the task type.
         """
-        # No function is ever taken. But where one might be, mypy looks at the task type first, and so knows
-        # what a dictionary that is written in the call has to hold.
+        # `inputs` is never a function. The annotation makes mypy look at the task type first, so that it
+        # checks a dictionary that is written in the call against the task's own TypedDict.
         name = task_type.__name__
         if not isinstance(inputs, Mapping):
             raise InvalidJobError(f"the inputs of a {name} must be a mapping, not {type(inputs).__name__}")
@@ -118,24 +126,24 @@ class JobManager:
     def add_command_task(
         self, command_line: str, depends_on: Sequence[TaskSpecification] = ()
     ) -> TaskSpecification:
-        """Add a task that runs a program, without any Python; otherwise as `add_workload_task`.
+        """Add a task that runs a program instead of a task class. Return its specification.
 
-        Azure Batch runs the command without a shell: where you need one, say `/bin/sh -c '…'`.
+        Azure Batch runs the command without a shell. If you need a shell, write `/bin/sh -c '…'`.
         """
         task = self.__add(depends_on)
         task.command_line = command_line
         return task
 
     def __add(self, depends_on: Sequence[TaskSpecification]) -> TaskSpecification:
-        # (Two underscores, so that no subclass takes its place by chance.)
-        # Integers, so that Azure Batch can be told of dependencies as ranges of ids.
+        # The name has two underscores so that no subclass overrides it by accident.
+        # Ids are integers so that dependencies can be sent to Azure Batch as ranges.
         task = TaskSpecification(id=str(len(self.__tasks) + 1), depends_on=list(depends_on))
         self.__tasks.append(task)
         return task
 
 
 class JobManagerBuilder:
-    """Makes the job manager of a job. Name its type; override `build` to give it more.
+    """Makes the job manager of a job. Set `job_manager_type`, or override `build` to pass more to it.
 
     >>> class CountJobManager(JobManager):
     ...     def create_job(self) -> None: ...
@@ -149,5 +157,5 @@ class JobManagerBuilder:
     job_manager_type: ClassVar[type[JobManager]] = JobManager
 
     def build(self, context: JobContext, repository: EntryPointsRepository) -> JobManager:
-        """The job manager for one job."""
+        """Return the job manager for one job."""
         return self.job_manager_type(context, repository)

@@ -1,4 +1,4 @@
-"""Logging as a workload's `logging.yaml` says: the standard library's dictionary schema, in YAML or JSON."""
+"""Configures logging from a workload's `logging.yaml`, in the standard library's dictionary schema."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from batchmgr.errors import BatchmgrError
-
-
-class LoggingFileError(BatchmgrError):
-    """The logging file is not what `logging.config.dictConfig` takes."""
+from batchmgr.errors import LoggingFileError
 
 
 def setup_logging(path: Path) -> None:
-    """Configure logging from a file, once, at the start of `__main__.py`.
+    """Configure logging from a YAML or JSON file. Call it once, at the start of `__main__.py`.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as directory:
@@ -23,9 +19,10 @@ def setup_logging(path: Path) -> None:
     ...     _ = file.write_text("version: 1\\ndisable_existing_loggers: false\\n")
     ...     setup_logging(file)
 
-    Source: https://docs.python.org/3/library/logging.config.html#logging-config-dictschema. A node without
-    PyYAML logs to stderr from INFO on, and says so. Raises `LoggingFileError`, which names the file, when it
-    is missing or wrong.
+    If PyYAML is not installed, a YAML file is not read: messages from INFO up go to stderr, with a warning.
+    Raise `LoggingFileError`, which names the file, if it is missing or wrong.
+
+    Source: https://docs.python.org/3/library/logging.config.html#logging-config-dictschema
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -36,7 +33,7 @@ def setup_logging(path: Path) -> None:
         logging.basicConfig(level=logging.INFO)
         logging.getLogger(__name__).warning("PyYAML is not installed: %s is not read", path)
         return
-    from logging.config import dictConfig  # it brings sockets and queues along
+    from logging.config import dictConfig  # it imports sockets and queues
 
     try:
         dictConfig(content)
@@ -45,7 +42,7 @@ def setup_logging(path: Path) -> None:
 
 
 def _parse(path: Path, text: str) -> dict[str, Any] | None:
-    """The file's content; None where it can't be read for want of PyYAML."""
+    """Return the file's content, or None if PyYAML is needed and not installed."""
     if path.suffix == ".json":
         content = json.loads(text)
     else:
@@ -58,5 +55,5 @@ def _parse(path: Path, text: str) -> dict[str, Any] | None:
         except yaml.YAMLError as error:
             raise ValueError(str(error)) from error
     if not isinstance(content, dict):
-        raise ValueError("it holds no mapping")
+        raise ValueError("its content is not a mapping")
     return content

@@ -1,8 +1,8 @@
-"""What the FinalizeTask is told of the other tasks: how each ended, and what it left in storage.
+"""The manifest: how the other tasks of the job ended and which files they wrote, for the FinalizeTask.
 
-batchmgr leaves it as a blob in the job's container as soon as nothing but the FinalizeTask is left to run: a
-FinalizeTask that asks for it may wait as long as batchmgr's timer takes. A file in the working directory,
-where there is one, takes the blob's place: a local run writes it.
+batchmgr's poller writes it as a blob in the job's container when only the FinalizeTask is left to run. So a
+FinalizeTask that reads it may wait as long as the poller's interval. A local run writes it as a file in the
+FinalizeTask's working directory; if there is such a file, it is read instead of the blob.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from batchmgr.errors import BatchmgrError
+from batchmgr.errors import ManifestError
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, REPORTS_IDENTITY_VARIABLE
-from batchmgr.plan.values import value
-from batchmgr.workload.blob_http import get_blob
+from batchmgr.workload.blob_client import get_blob
 
-PATIENCE_SECONDS = 600
-_PAUSE = 0.5
+MAX_WAIT_SECONDS = 600
+"""How long a FinalizeTask waits for the manifest."""
 
-
-class ManifestError(BatchmgrError):
-    """The other tasks of the job cannot be told."""
+_PAUSE_SECONDS = 0.5
 
 
-@value
+@frozen_dataclass
 class TaskOutput:
-    """A file that a task was to leave: the blob's URL, or for a pattern what its blobs' URLs begin with."""
+    """An output file of a task. `url` is the blob's URL; for a pattern, its blobs' URLs begin with `url`."""
 
     source_file_path: str
     url: str
 
 
-@value
+@frozen_dataclass
 class FinishedTask:
-    """A task of the job, when the FinalizeTask runs.
+    """How a task of the job ended.
 
-    `state` is Azure Batch's: `completed`, or `active` for a task that never ran since one that it waited for
-    failed. `exit_code` is None for a task that did not run to its end; `error` says why it failed.
+    `state` is Azure Batch's: `completed`, or `active` for a task that never ran because a task that it waited
+    for failed. `exit_code` is None if the task did not run to its end. `error` says why it failed. `outputs`
+    are all its output files; those of a failed task may not exist.
     """
 
     id: str
@@ -52,13 +51,13 @@ class FinishedTask:
 
     @property
     def has_succeeded(self) -> bool:
-        """Completed, and with success."""
+        """Return whether the task completed with success."""
         return self.state == "completed" and self.result == "success"
 
 
-@value
+@frozen_dataclass
 class Manifest:
-    """All tasks of the job but the FinalizeTask, in order of their ids: 1, 2, 10.
+    """All tasks of the job except the FinalizeTask, in the order of their ids: 1, 2, 10.
 
     >>> done = FinishedTask(id="10", state="completed", result="success", exit_code=0)
     >>> manifest = Manifest.of([done, FinishedTask(id="2", state="active")])
@@ -70,16 +69,16 @@ class Manifest:
 
     @classmethod
     def of(cls, tasks: Iterable[FinishedTask]) -> Manifest:
-        """The manifest of these tasks, put in order."""
+        """Return the manifest of these tasks, sorted by id."""
         return cls(tasks=tuple(sorted(tasks, key=_order)))
 
     def to_json(self) -> str:
-        """The content of a manifest file."""
+        """Return the content of a manifest file."""
         return json.dumps({"tasks": [asdict(task) for task in self.tasks]})
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """The manifest in a manifest file."""
+        """Return the manifest that is the content of a manifest file."""
         return cls(
             tasks=tuple(
                 FinishedTask(**{**task, "outputs": tuple(TaskOutput(**output) for output in task["outputs"])})
@@ -89,18 +88,21 @@ class Manifest:
 
 
 def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
-    """The manifest, from its file or from storage. Raises `ManifestError`."""
+    """Read the manifest from its file or from storage. Raise `ManifestError` if that fails.
+
+    If batchmgr has not written it yet, wait for it, ten minutes at most.
+    """
     file = directory / MANIFEST_BLOB
     if file.exists():
         return Manifest.from_json(file.read_text(encoding="utf-8"))
     url = environment.get(MANIFEST_URL_VARIABLE, "")
     if not url:
         raise ManifestError(
-            f"the manifest cannot be read: {MANIFEST_URL_VARIABLE} is not set. It is there only in a "
-            "FinalizeTask that batchmgr has started."
+            f"the manifest cannot be read: {MANIFEST_URL_VARIABLE} is not set. batchmgr sets it for a "
+            "FinalizeTask; no other task has a manifest."
         )
     identity = environment.get(REPORTS_IDENTITY_VARIABLE, "")
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     while True:
         try:
             content = get_blob(url, identity)
@@ -110,9 +112,9 @@ def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
             return Manifest.from_json(content.decode())
         if time.monotonic() > deadline:
             raise ManifestError(
-                f"batchmgr left no manifest within {PATIENCE_SECONDS} s: is its timer (poll_jobs) running?"
+                f"batchmgr left no manifest within {MAX_WAIT_SECONDS} s: is its timer (poll_jobs) running?"
             )
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _order(task: FinishedTask) -> tuple[bool, int, str]:

@@ -1,4 +1,4 @@
-"""`plan`: what a job would be, shown before anything runs."""
+"""The command `plan`: prints the tasks that a job would have, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from argparse import Namespace
 from itertools import islice
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.finalize_task import lay_out
+from batchmgr.plan.finalize_task import complete_draft
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobPlan, TaskPlan
-from batchmgr.plan.job_rules import plan_problems
 from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.plan.task_rules import ID_RULE
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from batchmgr.workload.job_arguments import read_inputs
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload.workload_base import WorkloadBase
@@ -23,12 +23,15 @@ _DEFAULT_POOL = "batchmgr's default pool"
 
 
 def show_plan(workload: WorkloadBase, arguments: Namespace) -> int:
-    """Print the plan and its problems; exit code 2 if there are any. Raises `InvalidJobError`."""
+    """Print the plan and its problems. Return 2 if there are any, else 0.
+
+    Raise `InvalidJobError` if there can be no plan.
+    """
     if arguments.job_id and not is_valid_id(arguments.job_id):
         raise InvalidJobError(ID_RULE, field="--job-id")
     job = JobSpecification(pool_id=arguments.pool or _DEFAULT_POOL)
     context = JobContext(job_id=arguments.job_id or "preview", inputs=read_inputs(arguments.inputs), job=job)
-    plan = lay_out(context.job_id, draft_job(workload, context), "{}")
+    plan = complete_draft(context.job_id, draft_from_workload(workload, context), "{}")
     problems = list(islice(plan_problems(plan), _SHOWN))
     sys.stdout.write("\n".join(_lines(workload, plan)) + "\n")
     for problem in problems:

@@ -1,8 +1,8 @@
-"""How a task on a node tells the job's events how far it is: one small blob a task, written over and over.
+"""Reports a task's progress and result from its node, in one small blob a task that each report overwrites.
 
-The blob is in the job's own container, under `batchmgr-reports/`; what it says is in its metadata too, so
-that one listing tells of all tasks. The node writes with the shared access signature of the job, or with the
-managed identity of its pool. Nothing that goes wrong here disturbs the task.
+The blob is in the job's own container, under `batchmgr-reports/`. Its metadata repeats what matters, so that
+the control plane reads the reports of all tasks with one listing. The node writes with the shared access
+signature of the job, or with the managed identity of its pool. If a report cannot be sent, the task goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
 from batchmgr.plan.job_plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
-from batchmgr.workload.blob_http import put_blob
+from batchmgr.workload.blob_client import put_blob
 
 SECONDS_BETWEEN_REPORTS = 5.0
 SECONDS_AFTER_FAILURE = 60.0
@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 Send = Callable[[bytes, Mapping[str, str]], None]
 
 
-class Reporter:
-    """What one task has to tell. Without a way to send it, as in a run by hand, it is only kept.
+class ProgressReporter:
+    """Keeps the newest progress and result of a task, and sends them. Without `send` they are only kept.
 
-    >>> reporter = Reporter()
+    >>> reporter = ProgressReporter()
     >>> reporter.report_progress(0.5, "half of the windows")
     >>> reporter.fraction, reporter.message
     (0.5, 'half of the windows')
@@ -46,8 +46,8 @@ class Reporter:
         self._result_key = ""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Reporter:
-        """The reporter of a task on a node; one that only keeps what it is told where there is no URL."""
+    def from_environment(cls, environment: Mapping[str, str]) -> ProgressReporter:
+        """Return the reporter of a task on a node. Without a URL, as in a run by hand, it sends nothing."""
         url = environment.get(REPORTS_URL_VARIABLE, "")
         if not url:
             return cls()
@@ -58,7 +58,7 @@ class Reporter:
         return cls(lambda body, facts: put_blob(target, identity, body, facts))
 
     def report_progress(self, fraction: float, message: str) -> None:
-        """Keep it, and send it if the last one was sent long enough ago."""
+        """Keep the progress. Send it if the last report was sent five seconds ago or more."""
         self.fraction = min(1.0, max(0.0, float(fraction)))
         self.message = str(message)[:MAX_MESSAGE].encode(errors="replace").decode()
         self._is_unsent = True
@@ -66,23 +66,23 @@ class Reporter:
             self._try_to_send()
 
     def publish_result(self, result: Mapping[str, object]) -> None:
-        """Keep it, and send it now, unless storage has just failed.
+        """Keep the result and send it at once. After a failure of storage, wait a minute.
 
-        Raises `ValueError` if it is no JSON object or too large.
+        Raise `ValueError` if the result is no JSON object, or has more than 32 KiB.
         """
         if not isinstance(result, Mapping):
             raise ValueError(f"a result must be a mapping, not {type(result).__name__}")
         try:
             encoded = json.dumps(dict(result), allow_nan=False, sort_keys=True)
-            json.dumps(json.loads(encoded), ensure_ascii=False).encode()  # half characters can't be sent
+            json.dumps(json.loads(encoded), ensure_ascii=False).encode()  # unpaired surrogates cannot be sent
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"the result is not JSON: {error}") from error
         if len(encoded) > MAX_RESULT_BYTES:
             raise ValueError(
-                f"the result takes {len(encoded)} bytes as JSON, more than {MAX_RESULT_BYTES}: keep it in an "
-                "output file and publish the file's name"
+                f"the result takes {len(encoded)} bytes as JSON, more than {MAX_RESULT_BYTES}: write it to "
+                "an output file and publish the file's name"
             )
-        from hashlib import sha256  # most tasks publish nothing, and start sooner without it
+        from hashlib import sha256  # tasks that publish nothing start faster without it
 
         self.result = json.loads(encoded)
         self._result_key = sha256(encoded.encode()).hexdigest()[:16]
@@ -91,7 +91,7 @@ class Reporter:
             self._try_to_send()
 
     def close(self) -> None:
-        """Send what was not sent yet, a few times if need be; for the end of the task."""
+        """Send what was not sent yet, with three attempts at most. Call it at the end of the task."""
         for number in range(_LAST_TRIES):
             if not self._is_unsent or self._send is None:
                 return
@@ -111,10 +111,10 @@ class Reporter:
         if self.fraction is not None:
             facts["fraction"] = f"{self.fraction:.4f}"
         try:
-            # Metadata without a value comes back as none at all, or not at all.
+            # Storage does not keep empty metadata values reliably, so they are left out.
             given = {name: text for name, text in facts.items() if text}
             self._send(json.dumps(body).encode(), given)
-        except Exception as error:  # whatever it is, the task's own work matters more
+        except Exception as error:  # the task's own work must go on
             logger.warning("the report of this task was not sent: %s", error)
             self._has_failed = True
             self._next_time = self._clock() + SECONDS_AFTER_FAILURE

@@ -1,4 +1,4 @@
-"""`submit`: a job for this workload, sent to batchmgr over HTTP."""
+"""The command `submit`: sends a job of this workload to batchmgr over HTTP."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _TIMEOUT = 60
 
 
 def submit(workload: WorkloadBase, arguments: Namespace) -> int:
-    """Send the job and print where to follow it. Raises `BatchmgrError` when it was not taken."""
+    """Send the job and print the URL of its status. Raise `BatchmgrError` if it was not accepted."""
     url = arguments.url or os.environ.get(URL_VARIABLE, "")
     if not _ADDRESS.fullmatch(url):
         raise InvalidJobError(
-            f"say where batchmgr is: --url https://my-app.azurewebsites.net, or set {URL_VARIABLE} "
-            f"(and {KEY_VARIABLE} to its function key)",
+            f"give batchmgr's address: --url https://my-app.azurewebsites.net, or set {URL_VARIABLE}. Set "
+            f"{KEY_VARIABLE} to its function key",
             field="--url",
         )
     message = {
@@ -66,9 +66,9 @@ def _accepted(url: str, content: bytes) -> dict[str, str]:
         answer = json.loads(content)
         if {"jobId", "state"} <= answer.keys():
             return dict(answer)
-    except (ValueError, AttributeError):  # no JSON, or no object
+    except (ValueError, AttributeError):  # not JSON, or not an object
         pass
-    raise BatchmgrError(f"what answers at {url} is not batchmgr")
+    raise BatchmgrError(f"the server at {url} is not batchmgr: check the address")
 
 
 def _reason(error: HTTPError) -> str:

@@ -1,4 +1,4 @@
-"""What a workload author says about a task: its inputs, files, dependencies and limits."""
+"""The specification of a task: its inputs, files, dependencies and limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
     ContainerSettings,
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-    """What a task's inputs may hold: whatever JSON can say."""
+    """What a task's inputs may hold."""
 
 
 @dataclass(eq=False)
 class TaskSpecification:
-    """One task of a job, as `JobManager.add_workload_task` answers it: change what should differ.
+    """One task of a job. `JobManager.add_workload_task` returns it; change the fields that should differ.
 
     >>> task = TaskSpecification(id="1", task_type="CountTask", inputs={"window": 0})
     >>> task.max_task_retry_count = 2
@@ -33,12 +33,15 @@ class TaskSpecification:
     ...     container_name="genomes", source_blob_path="lambda.fa", target_file_path="genome.fa"
     ... ))
 
-    `id` is given by the job manager: "1", "2", …; `task_type` is the name of the task's class, empty for a
-    task that is a `command_line`. A retry count of -1 means without limit; Azure Batch runs a task again
-    whatever made it fail. `retention_time` is how long its directory is kept on the node (7 days by default).
-    `required_slots` is how many of a node's task slots the task takes. The others are explained where they
-    are defined: `ExitConditions`, `ContainerSettings`, `UserIdentity`, `ApplicationPackageReference`,
-    `MultiInstanceSettings`.
+    `id` is set by the job manager: "1", "2", …. `task_type` is the name of the task's class; it is empty for
+    a task that runs a `command_line`. `depends_on` are other tasks of the same job.
+
+    `max_task_retry_count` is how often Azure Batch runs the task again, whatever made it fail; -1 means
+    without limit. `max_wall_clock_time` limits how long it may run. `retention_time` is how long the node
+    keeps its directory (7 days by default). `required_slots` is how many of a node's task slots it takes.
+
+    For the other fields see `ExitConditions`, `ContainerSettings`, `UserIdentity`,
+    `ApplicationPackageReference` and `MultiInstanceSettings`.
     """
 
     id: str

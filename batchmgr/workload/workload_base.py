@@ -1,4 +1,4 @@
-"""A workload: what ties its job manager and its tasks together."""
+"""The base class of workloads, which connects a job manager and its task types."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from batchmgr.workload.job_manager import JobContext, JobManager, JobManagerBuil
 if TYPE_CHECKING:
     from typing import Protocol
 
-    class BatchClient(Protocol):
-        """A client of Azure Batch, as a workload holds it: planning a job never calls it."""
+    class AnyBatchClient(Protocol):
+        """Any Azure Batch client that a workload may be given: batchmgr's, Azure's or an author's own."""
 
         def close(self) -> None:
-            """Release its connections."""
+            """Close its connections."""
 
 
 class WorkloadBase:
-    """The base of every workload. Register its tasks in `__init__`.
+    """The base class of every workload. Register its task types in `__init__`.
 
     >>> from batchmgr import WorkloadTask
     >>> class CountTask(WorkloadTask):
@@ -38,10 +38,13 @@ class WorkloadBase:
     >>> [task.id for task in CountWorkload().plan(JobContext(job_id="count-001")).tasks]
     ['1']
 
-    `package` is what a node starts, as `<python> -m <package>`: by default the top-level package of the
-    class, with `python3`. `name` is by default the package's. `application_package` names the application
-    package that brings the workload to the node, where it is not installed there. The class is found by its
-    entry point in the group `batchmgr.workloads`, and called with `batch_client` alone.
+    Nodes start `<python> -m <package>`. By default `python` is `python3`, and `package` is the top-level
+    package of the class. `name` is the workload's name in job messages; by default it is that of the package.
+    `application_package` is the Batch application package that contains the workload, if it is not installed
+    on the nodes.
+
+    batchmgr finds the class by its entry point in the group `batchmgr.workloads`, and calls it with the
+    argument `batch_client` alone.
     """
 
     name: ClassVar[str] = ""
@@ -51,7 +54,7 @@ class WorkloadBase:
 
     def __init__(
         self,
-        batch_client: BatchClient | None = None,
+        batch_client: AnyBatchClient | None = None,
         job_manager_builder_type: type[JobManagerBuilder] = JobManagerBuilder,
     ) -> None:
         self.batch_client = batch_client
@@ -60,23 +63,26 @@ class WorkloadBase:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # Neither is inherited: a class derived in another package is started from that package.
+        # Neither is inherited: nodes start a derived class from its own package.
         cls.package = cls.__dict__.get("package", cls.__module__.partition(".")[0])
         cls.name = cls.__dict__.get("name", cls.package)
 
     @property
     def entry_points(self) -> EntryPointsRepository:
-        """The kinds of tasks that a node can start."""
+        """The task types that a node can start."""
         return self._entry_points_repository
 
     def plan(self, context: JobContext) -> JobManager:
-        """What the job is made of: a job manager that has created it. Raises what its `create_job` raises."""
+        """Run `create_job` and return the job manager, which has the job's tasks.
+
+        Any exception of `create_job` is raised as it is.
+        """
         manager = self._job_manager_builder_type().build(context, self._entry_points_repository)
         manager.create_job()
         return manager
 
     def command_line(self, *arguments: str) -> str:
-        """What a node runs to call this workload with these arguments, which are plain words."""
+        """Return the command line with which a node runs this workload. The arguments are plain words."""
         command = " ".join((self.python, "-m", self.package, *arguments))
         if self.application_package is None:
             return command
@@ -85,9 +91,9 @@ class WorkloadBase:
 
 
 def _package_variable(package: ApplicationPackageReference) -> str:
-    """The environment variable by which a Linux node tells where a package is: `AZ_BATCH_APP_PACKAGE_a_1_0`.
+    """Return the variable in which a Linux node has a package's directory: `AZ_BATCH_APP_PACKAGE_a_1_0`.
 
-    Letters other than those of a name become underscores.
+    All characters except letters, digits and underscores become underscores.
     Source: https://learn.microsoft.com/azure/batch/batch-application-packages
     """
     name = "_".join(part for part in (package.application_id, package.version) if part)

@@ -10,7 +10,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 READ = ContainerNeed(container_name="data")
 WRITE = ContainerNeed(container_name="data", is_written=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchmgr.model.job_record import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import Ports
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.workload.blob_http import get_blob, put_blob
-from batchmgr.workload.progress_reporter import Reporter
+from batchmgr.workload.blob_client import get_blob, put_blob
+from batchmgr.workload.progress_reporter import ProgressReporter
 from tests.contract.sides import FakeSide, RealSide, Side
 
 JOB = "Job-1"
@@ -53,7 +53,7 @@ async def test_what_a_task_reports_is_listed_as_it_said_it(reached: Ports) -> No
     before = datetime.now(UTC) - timedelta(seconds=2)
     for task_id in ("1", "Task-2"):
         environment = {"AZ_BATCH_TASK_ID": task_id, "BATCHMGR_REPORTS_URL": url}
-        reporter = Reporter.from_environment(environment)
+        reporter = ProgressReporter.from_environment(environment)
         reporter.report_progress(1 / 3, "fünf ✓ 100%\r\n")
         reporter.publish_result({"lines": 5})
     found = {report.task_id: report for report in await reached.files.reports(JOB)}
@@ -68,7 +68,7 @@ async def test_what_a_task_reports_is_listed_as_it_said_it(reached: Ports) -> No
 
 async def test_a_later_report_takes_the_place_of_the_earlier(reached: Ports) -> None:
     environment = {"AZ_BATCH_TASK_ID": "1", "BATCHMGR_REPORTS_URL": await reports_url(reached)}
-    reporter = Reporter.from_environment(environment)
+    reporter = ProgressReporter.from_environment(environment)
     reporter.publish_result({"lines": 5})
     [first] = await reached.files.reports(JOB)
     reporter.report_progress(0.5, "half")

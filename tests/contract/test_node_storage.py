@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import Ports
 from tests.contract.sides import Side
 

@@ -31,11 +31,11 @@ from batchmgr.batch_bodies.job import job_body
 from batchmgr.batch_bodies.task import environment, task_body
 from batchmgr.errors import InvalidJobError, ServiceConflictError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
+from batchmgr.plan.finalize_task import finalize_message
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.steps.plan_job import plan_job
-from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from fakebatch.model.application import Package
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
@@ -286,7 +286,7 @@ def by_an_author(message: JobMessage) -> JobPlan:
     class Builder(JobManagerBuilder):
         job_manager_type = Manager
 
-    draft = draft_job(WorkloadBase(job_manager_builder_type=Builder), JobContext(job_id=JOB_ID))
+    draft = draft_from_workload(WorkloadBase(job_manager_builder_type=Builder), JobContext(job_id=JOB_ID))
     return complete(JOB_ID, draft, finalize_message(JOB_ID, written_by="FinalizeTask"))
 
 

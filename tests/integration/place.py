@@ -18,7 +18,7 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.files import FINALIZE_CONTAINER
+from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.usecases.accept import accept, check

@@ -66,11 +66,12 @@ FAILURES = {
     "add_forgotten": "task type ForgottenTask is not registered; add self._entry_points_repository."
     "register_entry_point(ForgottenTask) to the workload's __init__",
     "add_no_json": "tasks[1].inputs: the inputs of task '2' (KnownTask) are not JSON: Object of type set is "
-    "not JSON serializable",
-    "wait_for_stranger": "tasks[0].dependsOn: task '1' depends on '7', which was not added to this job",
-    "take_reserved_id": "tasks[0].id: ids that begin with batchmgr- are reserved",
-    "change_job": "a job manager on a node comes too late to change the job as a whole (self.job): put its "
-    "pool, priority and such in the job message",
+    "not JSON serializable; use only text, numbers, True, False, None, lists and dictionaries",
+    "wait_for_stranger": "tasks[0].dependsOn: task '1' depends on '7', which was not added to this job; use "
+    "only tasks that add_workload_task or add_command_task returned",
+    "take_reserved_id": "tasks[0].id: ids that begin with batchmgr- are reserved for batchmgr",
+    "change_job": "a job manager on a node cannot change the settings of the job (self.job), which is "
+    "already in Azure Batch. Put its pool, priority and other settings in the job message",
     "nothing": "jobManagerTask: the job manager task left no batchmgr-tasks.json in its working directory: "
     "its command must be that of a workload, such as python3 -m my_workload job-manager",
     "junk": "jobManagerTask: the batchmgr-tasks.json that the job manager task left can't be used: not valid "

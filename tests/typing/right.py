@@ -1,5 +1,5 @@
 # pyright: strict
-"""A workload that uses the whole of the public surface as it is meant: type checkers find nothing in it."""
+"""A workload that uses the whole public surface as intended: type checkers find no error in it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class SolveTask(WorkloadTask[SolveInputs]):
 
 
 class PlotTask(WorkloadTask):
-    """Its inputs are any mapping."""
+    """A task whose inputs are any mapping."""
 
     def run(self) -> None:
         colour: Any = self.inputs["colour"]

@@ -1,4 +1,4 @@
-"""What type checkers tell workload authors: nothing where all is well, and each of their mistakes."""
+"""Type checkers find the mistakes of workload authors, and nothing in correct code."""
 
 import json
 import os
@@ -20,7 +20,7 @@ MARK = "# wrong: "
 
 
 def mypy(file: str) -> set[int]:
-    """The lines in which mypy finds an error."""
+    """Return the lines in which mypy finds an error."""
     command = [sys.executable, "-m", "mypy", "--no-error-summary", str(HERE / file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -28,7 +28,7 @@ def mypy(file: str) -> set[int]:
 
 
 def pyright(file: str) -> set[int]:
-    """The lines in which pyright finds an error."""
+    """Return the lines in which pyright finds an error."""
     told = json.loads(run_pyright(str(HERE / file)))
     assert told["summary"]["filesAnalyzed"] == 1
     return {each["range"]["start"]["line"] + 1 for each in told["generalDiagnostics"]}
@@ -51,7 +51,7 @@ CHECKERS = pytest.mark.parametrize("errors_of", [mypy, pyright])
 
 
 @CHECKERS
-def test_a_workload_written_as_it_is_meant_has_no_errors(errors_of: Callable[[str], set[int]]) -> None:
+def test_a_correct_workload_has_no_errors(errors_of: Callable[[str], set[int]]) -> None:
     assert errors_of("right.py") == set()
 
 
@@ -63,7 +63,7 @@ def test_each_mistake_is_found_in_its_line_and_none_elsewhere(errors_of: Callabl
     assert [line for number, line in lines.items() if MARK not in line and number in found] == []
 
 
-def test_the_type_of_all_that_is_public_is_known() -> None:
+def test_every_public_name_has_a_known_type() -> None:
     told = json.loads(run_pyright("--verifytypes", "batchmgr", "--ignoreexternal"))["typeCompleteness"]
     assert told["pyTypedPath"] == str(ROOT / "batchmgr" / "py.typed")
     public = {f"batchmgr.{name}" for name in batchmgr.__all__}

@@ -1,5 +1,5 @@
 # pyright: strict
-"""Mistakes of workload authors: type checkers find one in each line that is marked, and in no other."""
+"""Mistakes of workload authors: type checkers find one in each marked line, and in no other line."""
 
 from __future__ import annotations
 

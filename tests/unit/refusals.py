@@ -1,4 +1,4 @@
-"""How a job that is refused is told: by a message, and by an author."""
+"""A job that is refused, as a job message and as the code of a workload author."""
 
 import dataclasses
 from collections.abc import Callable
@@ -55,7 +55,7 @@ Author = Callable[[JobManager, TaskSpecification], object]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """What a message says, of its one task and of the job, and what an author does for the same."""
+    """A rule that is broken by fields of the message's task and job, and by an author's code."""
 
     name: str
     field: str
@@ -77,7 +77,7 @@ def change(**fields: Any) -> Author:
 
 
 def change_job(**fields: Any) -> Author:
-    """Set these fields of the job; a pool of its own takes the place of the given one."""
+    """Set these fields of the job. An auto pool replaces its pool."""
 
     def author(manager: JobManager, task: TaskSpecification) -> None:
         if "auto_pool" in fields:

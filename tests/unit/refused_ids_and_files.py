@@ -82,7 +82,7 @@ IDS = [
         task={"displayName": LONG},
         author=change(display_name=LONG),
         field="tasks[0].displayName",
-        words="has 1025 characters; 1024 is the most",
+        words="has 1025 characters, but may have at most 1024",
     ),
     Refusal(
         name="a command that is none",
@@ -100,7 +100,7 @@ IDS = [
             ]
         },
         field="tasks[1001].dependsOn",
-        words="the ids of 1001 tasks have more than 64000 characters: use integer ids",
+        words="the ids of 1001 tasks have more than 64000 characters. Use integer ids",
     ),
 ]
 

@@ -167,6 +167,6 @@ JOBS = [
             )
         ),
         field="autoPool.applicationPackages",
-        words="a pool has 10 at most: give the others to the tasks",
+        words="a pool may have at most 10: give the others to the tasks",
     ),
 ]

@@ -68,7 +68,7 @@ OPTIONS = [
         task={"maxWallClockTime": "P10675200D"},
         author=change(max_wall_clock_time=timedelta(days=10_675_200)),
         field="tasks[0].maxWallClockTime",
-        words="longer than Azure Batch counts: leave it out for no limit",
+        words="longer than Azure Batch can express: leave it out for no limit",
     ),
     Refusal(
         name="a retention of less than nothing",
@@ -118,7 +118,7 @@ OPTIONS = [
             )
         ),
         field="tasks[0].exitConditions.exitCodeRanges[0]",
-        words="start must not be above end",
+        words="start must not be greater than end",
     ),
     Refusal(
         name="a job action that is none",

@@ -13,7 +13,7 @@ from batchmgr.batch_bodies.task import dependencies, duration, task_body
 from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess
-from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import ContainerNeed, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 

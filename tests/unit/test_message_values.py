@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.plan import files, job_specification, task_options
+from batchmgr.plan import file_specifications, job_specification, task_options
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire import job_message, task_message
 
 PAIRS = [
-    (task_message.InputFileMessage, files.InputFileSpecification),
-    (task_message.OutputFileMessage, files.OutputFileSpecification),
+    (task_message.InputFileMessage, file_specifications.InputFileSpecification),
+    (task_message.OutputFileMessage, file_specifications.OutputFileSpecification),
     (task_message.ContainerSettingsMessage, task_options.ContainerSettings),
     (task_message.UserIdentityMessage, task_options.UserIdentity),
     (task_message.ApplicationPackageMessage, task_options.ApplicationPackageReference),

@@ -18,7 +18,7 @@ from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from tests.plans import complete
 from tests.unit.refusals import Author, Refusal, change, change_job, pool
 from tests.unit.refused_ids_and_files import FILES, IDS
@@ -76,7 +76,7 @@ def planned(author: Author) -> None:
         job_manager_type = Manager
 
     workload = WorkloadBase(job_manager_builder_type=Builder)
-    draft = draft_job(workload, JobContext(job_id="j", job=JobSpecification(pool_id="hpc")))
+    draft = draft_from_workload(workload, JobContext(job_id="j", job=JobSpecification(pool_id="hpc")))
     complete("j", draft, "{}")
 
 

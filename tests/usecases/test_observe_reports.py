@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import TaskReport
+from batchmgr.model.task_progress import ProgressReport
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
 from tests.world import World, job_message
@@ -21,8 +21,10 @@ def at(seconds: float) -> datetime:
     return START + timedelta(seconds=int(seconds))
 
 
-def report(task_id: str, number: int, seconds: float, key: str = "", *, fraction: float = 0.5) -> TaskReport:
-    return TaskReport(
+def report(
+    task_id: str, number: int, seconds: float, key: str = "", *, fraction: float = 0.5
+) -> ProgressReport:
+    return ProgressReport(
         task_id=task_id,
         sequence=str(number),
         time=at(seconds),
@@ -42,7 +44,7 @@ class Reporting:
 
     def __init__(self) -> None:
         self.world = World()
-        self.listed: dict[str, TaskReport] = {}
+        self.listed: dict[str, ProgressReport] = {}
 
     @classmethod
     async def begun(cls) -> "Reporting":
@@ -55,7 +57,7 @@ class Reporting:
         await made.world.ports.jobs.save(record, job.etag)
         return made
 
-    def tell(self, *reports: TaskReport) -> None:
+    def tell(self, *reports: ProgressReport) -> None:
         self.listed |= {one.task_id: one for one in reports}
 
     def result(self, task_id: str, content: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from batchmgr.errors import ServiceBusyError
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.usecases.preview import PreviewPorts, preview
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview

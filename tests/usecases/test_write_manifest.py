@@ -6,7 +6,7 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import FailedTask, PollCursor
-from batchmgr.plan.files import OutputFileSpecification
+from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.steps.write_manifest import write_manifest

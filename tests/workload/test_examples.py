@@ -3,19 +3,22 @@
 import doctest
 import importlib
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import batchmgr
+import batchmgr.errors
 import batchmgr.model
+import batchmgr.plan
 import batchmgr.workload
 
 MODULES = [
     importlib.import_module(f"{package.__name__}.{module.name}")
-    for package in (batchmgr.model, batchmgr.workload)
+    for package in (batchmgr.model, batchmgr.plan, batchmgr.workload)
     for module in pkgutil.iter_modules(package.__path__)
-] + [importlib.import_module(f"batchmgr.{name}") for name in ("batch_client", "errors")]
+] + [batchmgr.errors]
 EXPLAINED_ELSEWHERE = {
     "BatchClient": "BatchClientFactory",
     "BatchmgrError": "InvalidInputError",
@@ -41,3 +44,11 @@ def test_every_class_that_authors_touch_has_an_example(name: str) -> None:
 def test_what_batchmgr_exports_is_what_the_programming_model_has() -> None:
     for name in batchmgr.__all__:
         assert getattr(batchmgr, name).__name__ == name
+
+
+def test_the_documentation_and_the_docstring_agree_on_when_create_job_runs() -> None:
+    page = Path(batchmgr.__file__).parents[1] / "docs" / "workloads" / "programming-model.md"
+    paragraphs = str(batchmgr.JobManager.__doc__).split("\n\n")
+    said = [" ".join(text.split()) for text in paragraphs if "`create_job` runs" in text]
+    assert len(said) == 1
+    assert said[0] in " ".join(page.read_text().split())

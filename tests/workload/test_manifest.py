@@ -1,14 +1,15 @@
-"""What the FinalizeTask is told of the others, when it is there, and what is said when it is not."""
+"""The manifest of a FinalizeTask: how it is read, and the errors if it cannot be read."""
 
 from pathlib import Path
 
 import pytest
 
 from batchmgr import FinalizeTask
+from batchmgr.errors import ManifestError
 from batchmgr.workload import manifest as manifests
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.manifest import FinishedTask, Manifest, ManifestError, TaskOutput, load_manifest
-from batchmgr.workload.run_task import run_finalize
+from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput, load_manifest
+from batchmgr.workload.task_command import run_finalize
 
 OUTPUT = TaskOutput(source_file_path="*.txt", url="https://a/job-j/é b/")
 TASKS = [
@@ -28,18 +29,18 @@ def test_a_manifest_is_read_as_it_was_written() -> None:
     assert Manifest.from_json(Manifest.of(TASKS).to_json()) == Manifest.of(TASKS)
 
 
-def test_a_file_in_the_working_directory_is_read_without_asking_anybody(tmp_path: Path) -> None:
+def test_a_file_in_the_working_directory_is_read_instead_of_the_blob(tmp_path: Path) -> None:
     (tmp_path / "batchmgr-manifest.json").write_text(Manifest.of(TASKS).to_json(), encoding="utf-8")
     assert load_manifest({}, tmp_path) == Manifest.of(TASKS)
 
 
-def test_without_batchmgr_there_is_none_and_it_says_why(tmp_path: Path) -> None:
+def test_without_a_url_the_error_says_why_there_is_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="BATCHMGR_MANIFEST_URL is not set"):
         load_manifest({}, tmp_path)
 
 
 class Storage:
-    """Has the manifest after it was asked some times."""
+    """Storage that has the manifest only after some requests."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
         self.asked = 0
@@ -60,13 +61,13 @@ class Storage:
 URL = {"BATCHMGR_MANIFEST_URL": "https://a/job-j/batchmgr-manifest.json?sig=1"}
 
 
-def test_it_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_finalize_task_waits_for_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     storage = Storage(monkeypatch, after=7)
     assert load_manifest(URL, tmp_path) == Manifest.of(TASKS)
     assert storage.asked == 8
 
 
-def test_a_poller_that_does_not_run_is_not_waited_for_for_ever(
+def test_the_finalize_task_stops_waiting_if_the_poller_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = Storage(monkeypatch, after=10**9)
@@ -75,7 +76,7 @@ def test_a_poller_that_does_not_run_is_not_waited_for_for_ever(
     assert 600 <= storage.now < 605
 
 
-def test_storage_that_refuses_is_told_without_its_signature(
+def test_an_error_of_storage_does_not_show_the_signature(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(url: str, identity: str) -> bytes | None:
@@ -88,13 +89,13 @@ def test_storage_that_refuses_is_told_without_its_signature(
 
 
 class AskingTask(FinalizeTask):
-    """Asks for the manifest, and for nothing else."""
+    """Reads the manifest, and does nothing else."""
 
     def run(self) -> None:
         assert self.manifest is self.manifest
 
 
-def test_a_manifest_that_cannot_be_had_is_the_infrastructures_failure(
+def test_a_manifest_that_cannot_be_read_is_a_failure_of_the_infrastructure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Storage(monkeypatch, after=10**9)

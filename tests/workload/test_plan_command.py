@@ -1,4 +1,4 @@
-"""`plan`: a job shown before anything runs, and what is wrong with it in one message."""
+"""The command `plan` prints a job before anything runs, and what is wrong with it."""
 
 import os
 import subprocess

@@ -33,7 +33,7 @@ class GoodWorkload(WorkloadBase): ...
 
 
 def install(site: Path, name: str, entry_points: bytes, version: str = "1.0") -> None:
-    """What pip leaves of an installed package, but for its code."""
+    """Write what pip installs of a package, except its code."""
     info = site / f"{name}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from batchmgr.model.container_access import ContainerAccess
-from batchmgr.plan.files import ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
 
 
 class OfflineStorage:

@@ -1,4 +1,4 @@
-"""The command line: a node starts a task with it, you do whatever --help tells."""
+"""The command line of the workload: nodes start tasks with it. See `--help` for your own use."""
 
 from batchmgr import Application
 from genome_kmers.workload import GenomeKmersWorkload

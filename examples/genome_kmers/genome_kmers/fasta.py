@@ -1,7 +1,7 @@
-"""Reading a genome: any nucleotide FASTA file, plain or gzipped, of one record or many.
+"""Reads a genome: any nucleotide FASTA file, plain or gzipped, with one record or many.
 
-Each letter becomes one byte. The two low bits are the base (A, C, G, T = 0-3, so that numeric order is the
-alphabet's); `OTHER` marks any other IUPAC letter, and `RECORD_START` the first letter of a record.
+Each letter becomes one byte. Its two low bits are the base (A, C, G, T = 0 to 3, so that numeric order is
+alphabetical order). `OTHER` marks any other IUPAC letter, and `RECORD_START` the first letter of a record.
 """
 
 import gzip
@@ -29,7 +29,7 @@ _MAX_NAME_LENGTH = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Genome:
-    """All letters of a FASTA file in `codes`, one byte each; `names` of its first records, at most 20."""
+    """The content of a FASTA file: `codes` has one byte a letter, `names` those of its first 20 records."""
 
     names: tuple[str, ...]
     records: int
@@ -37,7 +37,10 @@ class Genome:
 
 
 def read_genome(path: Path) -> Genome:
-    """The genome in a FASTA file. Raises `InvalidInputError` that says what was found instead."""
+    """Return the genome in a FASTA file.
+
+    Raise `InvalidInputError`, which says what was found, if the file is not one.
+    """
     reader = _Reader()
     with path.open("rb") as file:
         magic = file.read(len(_GZIP_MAGIC))
@@ -63,7 +66,7 @@ _CODES = _code_table()
 
 
 class _Reader:
-    """Takes a FASTA file block by block, so that no more than its codes is held."""
+    """Reads a FASTA file block by block, so that only its codes are kept in memory."""
 
     def __init__(self) -> None:
         self._names: list[str] = []
@@ -72,9 +75,9 @@ class _Reader:
         self._at_record_start = False
 
     def read(self, stream: BinaryIO | gzip.GzipFile) -> None:
-        """Take the whole stream."""
+        """Read the whole stream."""
         line_start = b"\n"
-        # A block ends with a line, unless that line is itself longer than a block.
+        # A block ends at the end of a line, unless the line is longer than a block.
         while block := stream.read(_BLOCK) + stream.readline(_BLOCK):
             letters, *rest = _HEADER.split(line_start + block)
             self._take_letters(letters)
@@ -84,7 +87,7 @@ class _Reader:
             line_start = b"\n" if block.endswith(b"\n") else b""
 
     def genome(self) -> Genome:
-        """What was read. Raises `InvalidInputError` when it holds no letters."""
+        """Return what was read. Raise `InvalidInputError` if there were no letters."""
         if not self._codes:
             raise InvalidInputError(f"The genome file has no sequence ({self._records} FASTA headers).")
         return Genome(names=tuple(self._names), records=self._records, codes=self._codes)
@@ -105,8 +108,8 @@ class _Reader:
         if _ILLEGAL in codes:
             found = letters.translate(None, _WHITESPACE)[codes.index(_ILLEGAL) :][:1]
             raise InvalidInputError(
-                f"The genome file is not a nucleotide FASTA: record {self._records} holds {found!r}, "
-                f"which is no IUPAC nucleotide letter."
+                f"The genome file is not a nucleotide FASTA file: record {self._records} holds {found!r}, "
+                f"which is not an IUPAC nucleotide letter."
             )
         first = len(self._codes)
         self._codes += codes

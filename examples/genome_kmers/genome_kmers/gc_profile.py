@@ -1,4 +1,4 @@
-"""The GC profile: how much of the genome is G or C, in bins along it."""
+"""The GC profile: how much of the genome is G or C, in bins along the genome."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ _BINS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class GcBin:
-    """A stretch of the genome that begins with letter `start`, counted from 0.
+    """A part of the genome that begins with letter `start`, counted from 0.
 
-    `bases` is how many of its letters are A, C, G or T, and `gc` how many of these are G or C.
+    `bases` is the number of its letters that are A, C, G or T. `gc` is the number of those that are G or C.
     """
 
     start: int
@@ -21,12 +21,12 @@ class GcBin:
 
 
 def bin_size(length: int) -> int:
-    """The letters in a bin for a genome of this length: about 200 bins, the same in every window."""
+    """Return the letters in a bin: a genome has about 200 bins, which are the same in every window."""
     return max(1, -(-length // _BINS))
 
 
 def gc_profile(codes: NDArray[np.uint8], *, start: int, end: int) -> list[GcBin]:
-    """The bins between two letters of the genome; a bin that the window cuts is counted in part."""
+    """Return the bins between two letters of the genome. A bin that the window cuts is counted in part."""
     size = bin_size(len(codes))
     profile = []
     for bin_start in range(start - start % size, end, size):
@@ -37,7 +37,7 @@ def gc_profile(codes: NDArray[np.uint8], *, start: int, end: int) -> list[GcBin]
 
 
 def merge_profiles(bins: list[GcBin]) -> list[GcBin]:
-    """The bins of all windows in order, the parts of cut ones added up."""
+    """Return the bins of all windows in order. The parts of bins that windows cut are added up."""
     totals: dict[int, GcBin] = {}
     for part in bins:
         known = totals.get(part.start, GcBin(start=part.start, bases=0, gc=0))

@@ -1,13 +1,13 @@
-"""What a job of this workload may ask for, checked before anything runs."""
+"""The inputs of a job of this workload, which are checked before anything runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from batchmgr import InputFileSpecification, InvalidJobError
-from batchmgr.plan.path_rules import check_input_file
+from batchmgr.plan.file_rules import check_input_file
 
 GENOME_FILE = "genome.fa"
-"""The genome's name in a task's working directory."""
+"""The file name of the genome in a task's working directory."""
 
 _KNOWN = ("genome", "k", "windows", "top")
 
@@ -16,8 +16,8 @@ _KNOWN = ("genome", "k", "windows", "top")
 class JobInputs:
     """The `inputs` of a job message.
 
-    `genome` is where the FASTA file is, `k` the length of the words to count, `windows` the number of tasks
-    to cut the genome for, `top` how many of the commonest words to show.
+    `genome` is the FASTA file, `k` the length of the words to count, `windows` the number of tasks that share
+    the genome, and `top` how many of the most frequent words to show.
     """
 
     genome: InputFileSpecification
@@ -27,7 +27,7 @@ class JobInputs:
 
     @classmethod
     def parse(cls, inputs: Mapping[str, object]) -> "JobInputs":
-        """The checked inputs. Raises `InvalidJobError` that names the field."""
+        """Return the checked inputs. Raise `InvalidJobError` with the field that is wrong."""
         for name in inputs:
             if name not in _KNOWN:
                 raise InvalidJobError(f"unknown; the inputs are {', '.join(_KNOWN)}", field=f"inputs.{name}")

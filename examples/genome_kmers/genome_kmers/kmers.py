@@ -1,4 +1,4 @@
-"""Counting k-mers: words of k letters, each a number of 2k bits, in the alphabet's order."""
+"""Counts k-mers: words of k letters. Each is a number of 2k bits, in alphabetical order."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,11 +19,11 @@ def count_kmers(
     end: int,
     progress: Callable[[float], None] = lambda part: None,
 ) -> NDArray[np.int64]:
-    """How often each k-mer starts at a letter from `start` up to, not with, `end`: 4**k counts.
+    """Return 4**k counts: how often each k-mer starts at a letter from `start` up to, without, `end`.
 
-    `codes` is the whole genome, for the last k-mers reach beyond `end`. None spans two records or holds a
-    letter other than A, C, G, T. The work is cut into chunks, so that it takes little more than the counts;
-    `progress` is told, between them, which part is done.
+    `codes` is the whole genome, since the last k-mers reach beyond `end`. K-mers that span two records or
+    have a letter other than A, C, G, T are not counted. The work is done in chunks, so that it needs little
+    more memory than the counts. Between chunks, `progress` is called with the fraction that is done.
     """
     counts = np.zeros(4**k, dtype=np.int64)
     end = min(end, len(codes) - k + 1)
@@ -48,14 +48,14 @@ def _count_chunk(codes: NDArray[np.uint8], k: int) -> NDArray[np.int64]:
 
 
 def kmer_names(numbers: NDArray[np.int64], k: int) -> list[str]:
-    """The k-mers of these numbers, as ASCII text."""
+    """Return the k-mers of these numbers, as ASCII text."""
     shifts = 2 * np.arange(k - 1, -1, -1)
     letters = _BASE_BYTES[(numbers[:, np.newaxis] >> shifts) & 3]
     return [name.decode() for name in letters.reshape(-1).view(f"S{k}").tolist()]
 
 
 def kmer_numbers(names: Sequence[bytes], k: int) -> NDArray[np.int64]:
-    """The numbers of these k-mers, given as ASCII bytes: the inverse of `kmer_names`."""
+    """Return the numbers of these k-mers, given as ASCII bytes: the inverse of `kmer_names`."""
     letters = np.array(names, dtype=f"S{k}").view(np.uint8).reshape(-1, k)
     digits = np.searchsorted(_BASE_BYTES, letters)
     return digits @ (4 ** np.arange(k - 1, -1, -1))

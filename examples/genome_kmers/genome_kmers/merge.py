@@ -1,4 +1,4 @@
-"""Merging the windows of a job into the counts and the profile of the whole genome."""
+"""Merges the windows of a job into the counts and the profile of the whole genome."""
 
 import json
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from genome_kmers.tables import add_counts, read_gc_profile
 
 @dataclass(frozen=True, kw_only=True)
 class MergedGenome:
-    """What is known of the genome: `counts` of its 4**k k-mers, and its GC `profile`.
+    """The merged result: `counts` of the 4**k k-mers of the genome, and its GC `profile`.
 
-    `names` are those of its first records, `letters` its length with all its IUPAC letters. The counts and
-    the profile lack what belongs to `missing_windows`, whose tasks failed.
+    `names` are those of the first records. `letters` is the length with all IUPAC letters. The tasks of
+    `missing_windows` failed, so these windows are not in the counts and the profile.
     """
 
     names: tuple[str, ...]
@@ -31,30 +31,30 @@ class MergedGenome:
 
     @property
     def bin_size(self) -> int:
-        """The letters in a bin of the profile."""
+        """The number of letters in a bin of the profile."""
         return bin_size(self.letters)
 
     @property
     def total_kmers(self) -> int:
-        """All k-mers that were counted."""
+        """The number of all k-mers that were counted."""
         return int(self.counts.sum())
 
     @property
     def gc_fraction(self) -> float | None:
-        """The part of A, C, G and T that is G or C; None without any of them."""
+        """The fraction of A, C, G and T that is G or C. None if the genome has none of them."""
         bases = sum(part.bases for part in self.profile)
         return sum(part.gc for part in self.profile) / bases if bases else None
 
     def commonest(self) -> NDArray[np.int64]:
-        """The numbers of the k-mers that occur: the commonest first, ties in the alphabet's order."""
+        """Return the numbers of the k-mers that occur: most frequent first, ties in alphabetical order."""
         found = np.flatnonzero(self.counts)
         return found[np.argsort(-self.counts[found], kind="stable")]
 
 
 def merge_windows(directory: Path, *, windows: int, k: int) -> MergedGenome:
-    """Merge what the counting tasks left in `directory`, as far as they left anything.
+    """Merge the files of the counting tasks in `directory`. Windows without files are missing.
 
-    Raises `InvalidInputError` when no window did.
+    Raise `InvalidInputError` if all windows are missing.
     """
     present = [window for window in range(1, windows + 1) if _is_complete(directory, window)]
     if not present:

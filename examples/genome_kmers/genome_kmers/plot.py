@@ -1,4 +1,4 @@
-"""The chart of a job: its commonest k-mers, and the GC profile along the genome."""
+"""Draws the chart of a job: its most frequent k-mers, and the GC profile along the genome."""
 
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ _UNITS = ((1_000_000, "Mb"), (1_000, "kb"), (1, "bases"))
 
 def draw_chart(merged: MergedGenome, path: Path, *, top: int) -> None:
     """Write the chart as a PNG, about 1500 pixels wide."""
-    # A Figure of its own needs no display and no state of pyplot.
+    # A Figure, unlike pyplot, needs no display and has no global state.
     figure = Figure(figsize=(10, 8), dpi=150, layout="constrained")
     kmers, profile = figure.subplots(2, 1)
     figure.suptitle(_title(merged), fontsize=13, fontweight="bold", parse_math=False)

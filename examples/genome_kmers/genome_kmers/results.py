@@ -1,4 +1,4 @@
-"""The results of a job as tables and a summary."""
+"""Writes the results of a job: two tables and a summary."""
 
 import json
 from itertools import islice
@@ -17,7 +17,7 @@ def write_results(merged: MergedGenome, directory: Path, *, top: int) -> None:
 
 
 def figures(merged: MergedGenome) -> dict[str, object]:
-    """What is known of the genome in a few numbers."""
+    """Return the most important numbers of the genome."""
     return {
         "bases": merged.letters,
         "distinctKmers": len(merged.commonest()),

@@ -1,4 +1,4 @@
-"""The tables between the tasks: tab-separated text with a header line."""
+"""The tables that tasks pass on: tab-separated text with a header line."""
 
 import csv
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _COUNTS_HEADER = "kmer\tcount\n"
 
 
 def write_counts(path: Path, counts: NDArray[np.int64], k: int) -> None:
-    """Write the k-mers that occur, in the alphabet's order. `counts` has 4**k numbers."""
+    """Write the k-mers that occur, in alphabetical order. `counts` has 4**k numbers."""
     with path.open("w", encoding="ascii") as file:
         file.write(_COUNTS_HEADER)
         for name, count in occurring(counts, np.flatnonzero(counts), k):
@@ -25,7 +25,7 @@ def write_counts(path: Path, counts: NDArray[np.int64], k: int) -> None:
 
 
 def add_counts(path: Path, counts: NDArray[np.int64], k: int) -> None:
-    """Add the counts in a file to the 4**k numbers."""
+    """Add the counts in a file to `counts`, which has 4**k numbers."""
     with path.open("rb") as file:
         next(file)
         while words := b"".join(islice(file, _CHUNK)).split():
@@ -33,7 +33,7 @@ def add_counts(path: Path, counts: NDArray[np.int64], k: int) -> None:
 
 
 def occurring(counts: NDArray[np.int64], order: NDArray[np.int64], k: int) -> Iterator[tuple[str, int]]:
-    """K-mers and their counts, in this order of their numbers."""
+    """Yield k-mers and their counts, in the given order of their numbers."""
     for first in range(0, len(order), _CHUNK):
         chunk = order[first : first + _CHUNK]
         yield from zip(kmer_names(chunk, k), counts[chunk].tolist(), strict=True)
@@ -47,7 +47,7 @@ def write_gc_profile(path: Path, profile: list[GcBin]) -> None:
 
 
 def read_gc_profile(path: Path) -> list[GcBin]:
-    """The bins of a window."""
+    """Return the bins of a window from their file."""
     with path.open(encoding="ascii", newline="") as file:
         return [
             GcBin(start=int(row["start"]), bases=int(row["bases"]), gc=int(row["gc"]))

@@ -1,6 +1,7 @@
 """The tasks of this workload.
 
-Their work is imported when they run: planning needs no numpy, and counting no matplotlib.
+They import their libraries when they run. So planning does not need numpy, and counting does not need
+matplotlib.
 """
 
 from collections.abc import Sequence
@@ -10,10 +11,10 @@ from batchmgr import FinalizeTask, WorkloadTask
 from genome_kmers.inputs import GENOME_FILE
 
 WINDOW_FILES = {"counts.tsv": "counts", "gc.tsv": "gc", "genome.json": "genome"}
-"""What a counting task writes, and the folder of the job's container that keeps it for each window."""
+"""The files that a counting task writes, and the folder of the job's container for each of them."""
 
 WINDOWS_DIRECTORY = "windows"
-"""Where, below its working directory, the FinalizeTask finds these folders."""
+"""The directory, below its working directory, in which the FinalizeTask finds these folders."""
 
 RESULT_FILES = (
     "results/kmers.tsv",
@@ -21,11 +22,11 @@ RESULT_FILES = (
     "results/genome_kmers.png",
     "results/summary.json",
 )
-"""What the FinalizeTask writes."""
+"""The files that the FinalizeTask writes."""
 
 
 class WindowInputs(TypedDict):
-    """Which window of how many, from 1, and the length of the words."""
+    """The number of the window, from 1; how many windows there are; the length of the words."""
 
     window: int
     windows: int
@@ -33,7 +34,7 @@ class WindowInputs(TypedDict):
 
 
 class MergeInputs(TypedDict):
-    """How many windows there are, the length of the words, and how many of the commonest to show."""
+    """How many windows there are; the length of the words; how many of the most frequent to show."""
 
     windows: int
     k: int
@@ -43,11 +44,11 @@ class MergeInputs(TypedDict):
 class CountKmersTask(WorkloadTask[WindowInputs]):
     """Counts the k-mers that start in one window of the genome, and its GC content.
 
-    Reads the genome; writes the `WINDOW_FILES`.
+    Reads the genome and writes the `WINDOW_FILES`.
     """
 
     def run(self) -> None:
-        """Raises `InvalidInputError` when the genome is not a FASTA file."""
+        """Count the window. Raise `InvalidInputError` if the genome is not a FASTA file."""
         from genome_kmers.window import count_window
 
         directory = self.context.working_directory
@@ -62,13 +63,13 @@ class CountKmersTask(WorkloadTask[WindowInputs]):
 
 
 class MergeTask(FinalizeTask[MergeInputs]):
-    """Merges the windows into tables, a summary and a chart, and publishes the figures of it.
+    """Merges the windows into tables, a summary and a chart, and publishes the most important numbers.
 
-    Reads the windows' files; writes the `RESULT_FILES`.
+    Reads the files of the windows and writes the `RESULT_FILES`.
     """
 
     def run(self) -> None:
-        """Raises `InvalidInputError` when no window left anything to merge."""
+        """Merge the windows. Raise `InvalidInputError` if all are missing."""
         from genome_kmers.merge import merge_windows
         from genome_kmers.plot import draw_chart
         from genome_kmers.results import figures, write_results
@@ -84,9 +85,9 @@ class MergeTask(FinalizeTask[MergeInputs]):
         self.publish_result({**figures(merged), "missingWindows": self._reasons(merged.missing_windows)})
 
     def _reasons(self, missing_windows: Sequence[int]) -> dict[str, str]:
-        """Why the windows are missing, by their numbers."""
+        """Return why windows are missing, by their numbers."""
         if not missing_windows:
-            return {}  # the manifest comes with a poll of batchmgr: a complete job need not wait for it
-        # Tasks are numbered in the order in which they were added, as the windows are.
+            return {}  # do not wait for the manifest, which batchmgr's next poll writes
+        # Task ids are numbers in the order in which tasks were added, as the windows are.
         missing = {str(window) for window in missing_windows}
         return {task.id: task.error for task in self.manifest.tasks if task.id in missing}

@@ -1,4 +1,4 @@
-"""The work of one task: one window of the genome, counted and written down."""
+"""The work of one task: it counts one window of the genome and writes the counts."""
 
 import json
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from genome_kmers.tables import write_counts, write_gc_profile
 
 
 def window_bounds(length: int, *, window: int, windows: int) -> tuple[int, int]:
-    """The letters at which the k-mers of a window (1 to `windows`) start: the first, and one past the last.
+    """Return where the k-mers of a window (1 to `windows`) start: the first letter, and one past the last.
 
-    A genome with fewer letters than windows leaves some of them empty.
+    If the genome has fewer letters than windows, some windows are empty.
     """
     return length * (window - 1) // windows, length * window // windows
 
@@ -29,7 +29,10 @@ def count_window(
     k: int,
     progress: Callable[[float], None] = lambda part: None,
 ) -> None:
-    """Write `counts.tsv`, `gc.tsv` and `genome.json` for one window. Raises `InvalidInputError`."""
+    """Write `counts.tsv`, `gc.tsv` and `genome.json` for one window.
+
+    Raise `InvalidInputError` if the genome is not a FASTA file.
+    """
     genome = read_genome(genome_path)
     codes = np.frombuffer(genome.codes, dtype=np.uint8)
     start, end = window_bounds(len(codes), window=window, windows=windows)

@@ -1,4 +1,4 @@
-"""The workload: one counting task a window of the genome, and a FinalizeTask that merges them."""
+"""The workload: one counting task for each window of the genome, and a FinalizeTask that merges them."""
 
 from batchmgr import (
     BatchClient,
@@ -21,10 +21,10 @@ from genome_kmers.tasks import (
 
 
 class GenomeJobManager(JobManager):
-    """Cuts the job into windows, without reading the genome: each task finds its own part of it."""
+    """Adds a task for each window. It does not read the genome: each task finds its own part of it."""
 
     def create_job(self) -> None:
-        """Add a task for each window, and give the FinalizeTask what they leave behind."""
+        """Add a task for each window, and give their output files to the FinalizeTask."""
         inputs = JobInputs.parse(self.inputs)
         for window in range(1, inputs.windows + 1):
             self._add_window(window, inputs)
@@ -71,7 +71,7 @@ class GenomeJobManagerBuilder(JobManagerBuilder):
 
 
 class GenomeKmersWorkload(WorkloadBase):
-    """Counts the k-mers of a genome, window by window, and draws them with its GC profile."""
+    """Counts the k-mers of a genome, window by window, and draws them with the GC profile."""
 
     def __init__(self, batch_client: BatchClient | None = None) -> None:
         super().__init__(batch_client=batch_client, job_manager_builder_type=GenomeJobManagerBuilder)

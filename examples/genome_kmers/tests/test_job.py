@@ -11,7 +11,7 @@ import pytest
 from batchmgr import Application, InvalidJobError, JobContext, JobSpecification
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from genome_kmers import GenomeKmersWorkload
 from genome_kmers.tasks import CountKmersTask
 from tests.plans import complete
@@ -21,7 +21,7 @@ LAMBDA = Path(__file__).parents[1] / "data" / "NC_001416.1.fa"
 
 def plan(**inputs: object) -> JobPlan:
     context = JobContext(job_id="kmers-001", inputs=inputs, job=JobSpecification(pool_id="hpc"))
-    draft = draft_job(WorkloadRegistry().load("genome_kmers"), context)
+    draft = draft_from_workload(WorkloadRegistry().load("genome_kmers"), context)
     return complete("kmers-001", draft, '{"jobId":"kmers-001"}')
 
 

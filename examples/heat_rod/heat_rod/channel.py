@@ -1,4 +1,4 @@
-"""Connections between the nodes of a multi-instance task: a line of JSON each way at a time."""
+"""Connections between the nodes of a multi-instance task, on which each message is a line of JSON."""
 
 from __future__ import annotations
 
@@ -9,42 +9,44 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-PATIENCE_S = 60.0
-"""How long another node may keep this one waiting: after that it counts as lost."""
+TIMEOUT_S = 60.0
+"""How long to wait for another node before it counts as lost."""
 
 _PAUSE_S = 0.05
 
 
 class Channel:
-    """One end of a connection. Whatever breaks it is an `OSError`."""
+    """One end of a connection. Every failure of it is an `OSError`."""
 
     def __init__(self, connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE_S)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent is waited for
+        connection.settimeout(TIMEOUT_S)
+        connection.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # send at once: the other node is waiting
         self._connection = connection
         self._lines = connection.makefile("rb")
 
     def send(self, value: Any) -> None:
-        """Send what JSON can say; numbers arrive as they are, to the last digit."""
+        """Send a JSON value. Numbers arrive exactly, to the last digit."""
         self._connection.sendall(json.dumps(value).encode() + b"\n")
 
     def receive(self) -> Any:
-        """What the other end has sent next."""
+        """Return the next value that the other end sends."""
         line = self._lines.readline()
         if not line:
             raise ConnectionResetError(errno.ECONNRESET, "the other node has gone")
         return json.loads(line)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._lines.close()
         self._connection.close()
 
 
-def take_place(hosts: Sequence[str], port: int) -> tuple[int, socket.socket]:
-    """This node's number among the hosts, and a socket that listens there.
+def find_rank(hosts: Sequence[str], port: int) -> tuple[int, socket.socket]:
+    """Return this node's rank, its number among the hosts, and a socket that listens on its address.
 
-    A node isn't told which of the addresses is its own: it is the one that it can listen on.
+    Azure Batch does not say which of the addresses is the node's own: it is the one that it can listen on.
     """
     for rank, host in enumerate(hosts):
         try:
@@ -56,11 +58,11 @@ def take_place(hosts: Sequence[str], port: int) -> tuple[int, socket.socket]:
 
 
 def connect(host: str, port: int) -> Channel:
-    """A connection to a node, which may need some time until it listens."""
-    deadline = time.monotonic() + PATIENCE_S
+    """Return a connection to a node. Retry until the node listens."""
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
-            return Channel(socket.create_connection((host, port), timeout=PATIENCE_S))
+            return Channel(socket.create_connection((host, port), timeout=TIMEOUT_S))
         except ConnectionRefusedError:
             if time.monotonic() > deadline:
                 raise
@@ -68,7 +70,7 @@ def connect(host: str, port: int) -> Channel:
 
 
 def accept(server: socket.socket) -> Channel:
-    """The next connection that comes in."""
-    server.settimeout(PATIENCE_S)
+    """Return the next incoming connection."""
+    server.settimeout(TIMEOUT_S)
     connection, _ = server.accept()
     return Channel(connection)

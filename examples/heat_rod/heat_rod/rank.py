@@ -1,6 +1,6 @@
-"""What the coordination command leaves running on each node: `python3 -m heat_rod.rank PORT`.
+"""The process that the coordination command starts on each node: `python3 -m heat_rod.rank PORT`.
 
-A rank computes its share of the rod. After each step it tells its neighbours the cells at the border.
+A rank computes its part of the rod. At each step it sends the cells at its borders to its neighbours.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 
-from heat_rod.channel import Channel, accept, connect, take_place
+from heat_rod.channel import Channel, accept, connect, find_rank
 from heat_rod.rod import step
 
 PROGRESS_REPORTS = 20
 
 
 def serve(hosts: Sequence[str], port: int) -> None:
-    """Wait for work from the primary, do it, and send it the cells."""
-    rank, server = take_place(hosts, port)
+    """Wait for work from the primary, do it, and send the cells to the primary."""
+    rank, server = find_rank(hosts, port)
     with ExitStack() as open_ends:
         open_ends.enter_context(server)
-        # The primary connects to all nodes before it sends any of them its work: so it comes first.
+        # The primary connects to all nodes before it sends work to any, so its connection is the first.
         primary = open_ends.enter_context(closing(accept(server)))
         work = primary.receive()
         right = left = None
@@ -38,7 +38,7 @@ def serve(hosts: Sequence[str], port: int) -> None:
 
 
 def _exchange(cells: Sequence[float], left: Channel | None, right: Channel | None) -> tuple[float, float]:
-    """The cells beside these: the neighbours' own, or the ends of the rod."""
+    """Return the cells to the left and right: those of the neighbours, or 0 at the ends of the rod."""
     if left:
         left.send(cells[0])
     if right:

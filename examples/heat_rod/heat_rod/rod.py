@@ -1,7 +1,7 @@
-"""A rod that cools: the heat equation in one dimension, by explicit steps in time.
+"""A rod that cools: the heat equation in one dimension, solved by explicit steps in time.
 
-The rod's ends are kept at 0, and it begins as half a wave of a sine. That shape stays, and each step makes it
-flatter by the same factor: so what any number of steps shall give is known, to the last digits.
+The ends of the rod are kept at 0. At first its temperatures are half a wave of a sine. The shape stays a
+sine, and each step makes it lower by the same factor. So the exact result after any number of steps is known.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 
 RATIO = 0.25
-"""The step in time, times the diffusivity, over the square of the distance of two cells: stable below 0.5."""
+"""Time step × diffusivity ÷ the square of the distance between two cells. It is stable below 0.5."""
 
 
 def initial(cells: int) -> list[float]:
-    """The temperature of each cell, at first."""
+    """Return the temperature of each cell at the start."""
     return [math.sin(math.pi * number / (cells + 1)) for number in range(1, cells + 1)]
 
 
 def step(cells: list[float], left: float, right: float) -> list[float]:
-    """The cells a step later; `left` and `right` are the cells beside them, before the step."""
+    """Return the cells after one step. `left` and `right` are the cells beside them before the step."""
     around = [left, *cells, right]
     return [
         here + RATIO * (before - 2 * here + after)
@@ -27,11 +27,11 @@ def step(cells: list[float], left: float, right: float) -> list[float]:
 
 
 def exact(cells: int, steps: int) -> list[float]:
-    """What the cells must be after so many steps."""
+    """Return the exact temperatures of the cells after this number of steps."""
     factor = 1 - 4 * RATIO * math.sin(math.pi / 2 / (cells + 1)) ** 2
     return [factor**steps * temperature for temperature in initial(cells)]
 
 
 def share(cells: list[float], rank: int, size: int) -> list[float]:
-    """The part of the rod that belongs to one of `size` ranks, counted from 0."""
+    """Return the part of the rod that belongs to one of `size` ranks, counted from 0."""
     return cells[len(cells) * rank // size : len(cells) * (rank + 1) // size]

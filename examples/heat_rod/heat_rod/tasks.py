@@ -1,4 +1,4 @@
-"""The task, which runs on the primary node: it does what `mpirun` does for a program with MPI."""
+"""The task. It runs on the primary node and does what `mpirun` does for an MPI program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROD_FILE = "rod.tsv"
 
 
 class RodInputs(TypedDict):
-    """How finely to cut the rod, how many steps to go, and the port on which the nodes listen."""
+    """The number of cells, the number of steps, and the port on which the nodes listen."""
 
     cells: int
     steps: int
@@ -22,13 +22,13 @@ class RodInputs(TypedDict):
 
 
 class CoolRodTask(WorkloadTask[RodInputs]):
-    """Lets the nodes of a multi-instance task cool a rod; without other nodes, does it alone.
+    """Cools a rod on all nodes of a multi-instance task, or alone if there are no other nodes.
 
-    Writes `ROD_FILE`: of each cell its place, its temperature, and what that must be.
+    Writes `ROD_FILE`: the place, the temperature and the exact temperature of each cell.
     """
 
     def run(self) -> None:
-        """Raises `RetryableTaskError` when a node is lost."""
+        """Cool the rod. Raise `RetryableTaskError` if a node is lost."""
         hosts = self.context.environment.get("AZ_BATCH_HOST_LIST", "")
         cells = self._cool_on(hosts.split(",")) if hosts else self._cool_alone()
         expected = exact(self.inputs["cells"], self.inputs["steps"])
@@ -46,7 +46,7 @@ class CoolRodTask(WorkloadTask[RodInputs]):
 
     def _cool_on(self, hosts: Sequence[str]) -> list[float]:
         try:
-            return cool_on(hosts, self.inputs, self._tell)
+            return cool_on(hosts, self.inputs, self._report)
         except OSError as error:
             raise RetryableTaskError(f"a node of {', '.join(hosts)} was lost: {error}") from error
 
@@ -54,15 +54,15 @@ class CoolRodTask(WorkloadTask[RodInputs]):
         cells = initial(self.inputs["cells"])
         for number in range(1, self.inputs["steps"] + 1):
             cells = step(cells, 0.0, 0.0)
-            self._tell(number)
+            self._report(number)
         return cells
 
-    def _tell(self, number: int) -> None:
+    def _report(self, number: int) -> None:
         self.report_progress(number / self.inputs["steps"], f"{number} steps")
 
 
-def cool_on(hosts: Sequence[str], inputs: RodInputs, tell: Callable[[int], None]) -> list[float]:
-    """Give each host its share of the rod, and gather what becomes of it. Raises `OSError`."""
+def cool_on(hosts: Sequence[str], inputs: RodInputs, report: Callable[[int], None]) -> list[float]:
+    """Send each host its part of the rod and return all cells. Raise `OSError` if a host is lost."""
     rod = initial(inputs["cells"])
     with ExitStack() as open_ends:
         ranks = [open_ends.enter_context(closing(connect(host, inputs["port"]))) for host in hosts]
@@ -72,7 +72,7 @@ def cool_on(hosts: Sequence[str], inputs: RodInputs, tell: Callable[[int], None]
         for channel in ranks:
             message = channel.receive()
             while "step" in message:
-                tell(message["step"])
+                report(message["step"])
                 message = channel.receive()
             cells += message["cells"]
         return cells

@@ -1,4 +1,4 @@
-"""The workload: one task over several nodes."""
+"""The workload: one task on several nodes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MAXIMA = {"nodes": 100, "cells": 100_000, "steps": 1_000_000, "port": 65_535}
 
 
 class HeatRodJobManager(JobManager):
-    """Plans one task for as many nodes as are asked for."""
+    """Adds one task that runs on the number of nodes in the inputs."""
 
     def create_job(self) -> None:
-        """Add the task. The coordination command starts a rank on each node, and leaves it running."""
+        """Add the task. The coordination command starts a rank on each node, in the background."""
         inputs = self._read_inputs()
         port = inputs["port"]
         rod = RodInputs(cells=inputs["cells"], steps=inputs["steps"], port=port)
@@ -56,7 +56,9 @@ class HeatRodJobManager(JobManager):
                     f"must be an integer from 1 to {maximum}, not {inputs[name]!r}", field=f"inputs.{name}"
                 )
         if inputs["nodes"] > inputs["cells"]:
-            raise InvalidJobError("every node needs a cell: ask for fewer nodes", field="inputs.nodes")
+            raise InvalidJobError(
+                "must not be greater than cells: every node needs a cell", field="inputs.nodes"
+            )
         return inputs
 
 
@@ -67,7 +69,7 @@ class HeatRodJobManagerBuilder(JobManagerBuilder):
 
 
 class HeatRodWorkload(WorkloadBase):
-    """Lets a rod cool, on several nodes at once."""
+    """Computes how a rod cools, on several nodes at once."""
 
     def __init__(self, batch_client: BatchClient | None = None) -> None:
         super().__init__(batch_client, job_manager_builder_type=HeatRodJobManagerBuilder)

@@ -1,4 +1,4 @@
-"""The rod: exact however many ranks share it, and a lost one is told."""
+"""The rod is exact on any number of ranks, and a lost rank makes the task retryable."""
 
 import json
 import math

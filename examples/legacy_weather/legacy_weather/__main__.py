@@ -1,4 +1,4 @@
-"""The command line: a node starts the job manager and the tasks with it, you do whatever --help tells."""
+"""The command line of the workload: nodes start the job manager and the tasks with it."""
 
 from __future__ import annotations
 

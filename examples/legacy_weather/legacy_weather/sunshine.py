@@ -1,4 +1,4 @@
-"""The old code: how long the sun is above the horizon, asked of astral as it was until 2019."""
+"""The old code: how long the sun is above the horizon, computed with astral 1.10 of 2019."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _ASTRAL = Astral()
 
 
 def possible_hours(latitude: float, longitude: float, day: date) -> float:
-    """How long the sun can shine on this day, in hours: from its rise to its set."""
+    """Return how long the sun can shine on this day, in hours: from sunrise to sunset."""
     try:
         rise, set_ = _ASTRAL.daylight_utc(day, latitude, longitude)
-    except AstralError:  # it neither rises nor sets: polar day or polar night
+    except AstralError:  # no sunrise or sunset: polar day or polar night
         noon = datetime.combine(day, time(12), tzinfo=utc) - timedelta(hours=longitude / 15)
         return 24.0 if _ASTRAL.solar_elevation(noon, latitude, longitude) > 0 else 0.0
-    # Both are times of this day in UTC: far from Greenwich the sun may set before it rises.
+    # Both are times of this day in UTC. Far from Greenwich the sunset may come before the sunrise.
     return float((set_ - rise).total_seconds() % 86_400) / 3_600
 
 
 def monthly_hours(latitude: float, longitude: float, year: int) -> list[float]:
-    """How long the sun can shine in each month of a year, in hours: twelve numbers."""
+    """Return how long the sun can shine in each month of a year, in hours: twelve numbers."""
     months = [0.0] * 12
     day = date(year, 1, 1)
     while day.year == year:

@@ -1,4 +1,4 @@
-"""The tasks: one for each station, and the FinalizeTask that makes one table of them."""
+"""The tasks: one for each station, and the FinalizeTask that writes one table of all stations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE_FILE = "possible_sunshine.tsv"
 
 
 class StationInputs(TypedDict):
-    """A weather station, and the year that is asked for. Degrees north and east are positive."""
+    """A weather station and a year. Degrees north and east are positive."""
 
     name: str
     latitude: float
@@ -26,7 +26,7 @@ class PossibleSunshineTask(WorkloadTask[StationInputs]):
     """Computes how long the sun can shine at one station in each month. Writes `STATION_FILE`."""
 
     def run(self) -> None:
-        """Publishes the hours of the year."""
+        """Compute the hours, and publish those of the whole year."""
         station = self.inputs
         hours = monthly_hours(station["latitude"], station["longitude"], station["year"])
         text = json.dumps({"name": station["name"], "hours": hours})
@@ -35,10 +35,10 @@ class PossibleSunshineTask(WorkloadTask[StationInputs]):
 
 
 class TabulateTask(FinalizeTask):
-    """Makes one table of the stations whose task has succeeded. Writes `TABLE_FILE`."""
+    """Writes `TABLE_FILE`: a table of the stations whose task has succeeded."""
 
     def run(self) -> None:
-        """A line a station, in the order of the job's inputs: hours in each month, and in the year."""
+        """Write a line for each station, in the order of the inputs: hours by month, and in the year."""
         folder = self.context.working_directory / STATIONS_FOLDER
         lines = ["\t".join(["station", *(f"{month:02}" for month in range(1, 13)), "year"])]
         for task in self.manifest.tasks:

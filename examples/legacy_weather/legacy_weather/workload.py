@@ -1,4 +1,4 @@
-"""The workload: a task for each weather station. A node plans it: the app has no astral 1.10."""
+"""The workload: a task for each weather station. A node plans it, since the app has no astral 1.10."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from legacy_weather.tasks import (
 
 
 class WeatherJobManager(JobManager):
-    """Plans a job as any other job manager does, only that it runs on a node."""
+    """An ordinary job manager. That it runs on a node makes no difference to its code."""
 
     def create_job(self) -> None:
-        """Add a task for each station, and have the FinalizeTask read what they leave."""
+        """Add a task for each station, and give their output files to the FinalizeTask."""
         year = self.inputs.get("year")
         if type(year) is not int or not 1901 <= year <= 2099:
             raise InvalidJobError(f"must be a year from 1901 to 2099, not {year!r}", field="inputs.year")
         stations = self.inputs.get("stations")
         if not isinstance(stations, list) or not stations:
-            raise InvalidJobError("must be a list of stations", field="inputs.stations")
+            raise InvalidJobError("must be a list of at least one station", field="inputs.stations")
         for index, station in enumerate(stations):
             self._add_station(year, _checked(station, f"inputs.stations[{index}]"))
         self.finalize_task.input_files.append(
@@ -82,7 +82,7 @@ class WeatherJobManagerBuilder(JobManagerBuilder):
 
 
 class LegacyWeatherWorkload(WorkloadBase):
-    """How long the sun can shine, at each of some weather stations."""
+    """Computes how long the sun can shine at weather stations."""
 
     application_package = ApplicationPackageReference(application_id="legacy_weather")
 

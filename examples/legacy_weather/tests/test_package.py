@@ -131,7 +131,7 @@ def test_the_node_plans_a_task_for_each_station(unpacked: Path, python: str, tmp
     ("inputs", "message"),
     [
         ({"year": "2019", "stations": STATIONS}, "inputs.year: must be a year from 1901 to 2099, not '2019'"),
-        ({"year": 2019}, "inputs.stations: must be a list of stations"),
+        ({"year": 2019}, "inputs.stations: must be a list of at least one station"),
         ({"year": 2019, "stations": [{"name": "X"}]}, "inputs.stations[0]: must have a name, a latitude"),
         (
             {"year": 2019, "stations": [{"name": "X", "latitude": 91, "longitude": 0}]},

@@ -1,4 +1,4 @@
-"""A batchmgr workload: the Mandelbrot set, computed in tiles and put together to one picture."""
+"""A batchmgr workload: the Mandelbrot set, computed in tiles that are joined to one picture."""
 
 from mandelbrot_tiles.workload import MandelbrotWorkload
 

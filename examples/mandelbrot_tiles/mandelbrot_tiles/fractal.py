@@ -1,4 +1,4 @@
-"""The Mandelbrot set: how fast z → z² + c flees from each point c of the plane, and in what colour."""
+"""The Mandelbrot set: how fast z → z² + c escapes for each point c of the plane, and the colour for that."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from mandelbrot_tiles.grid import Box, Grid
 
-_ESCAPE_RADIUS = 256.0  # a large one makes the colours run smoothly into one another
+_ESCAPE_RADIUS = 256.0  # a large radius makes the colours change smoothly
 _SAMPLES = 2  # a pixel is the mean of 2 by 2 points
-_STRIP = 16  # rows that are computed at once: few enough to stay in the processor's cache
+_STRIP = 16  # rows that are computed at once: few enough for the processor's cache
 _STOPS = np.array(
     [(4, 6, 33), (18, 60, 138), (92, 174, 214), (250, 243, 214), (247, 160, 45), (140, 32, 38), (4, 6, 33)],
     dtype=np.float64,
@@ -21,7 +21,7 @@ _STOPS = np.array(
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """The part of the complex plane that a picture shows: its centre, its width, and how closely to look."""
+    """The part of the complex plane that a picture shows, and the most iterations to compute for a point."""
 
     center: complex
     width: float
@@ -29,10 +29,10 @@ class View:
 
 
 def render(view: View, grid: Grid, box: Box, progress: Callable[[float], None]) -> NDArray[np.uint8]:
-    """The pixels in a box of the picture: red, green and blue, shape (height, width, 3).
+    """Return the pixels in a box of the picture: red, green and blue, shape (height, width, 3).
 
-    Each pixel depends on the view and its place alone, whatever box it is computed in. `progress` is told
-    which part is done.
+    A pixel depends only on the view and its place, not on the box that it is computed in. `progress` is
+    called with the fraction that is done.
     """
     strips = []
     for top in range(box.top, box.bottom, _STRIP):
@@ -53,24 +53,24 @@ def _render(view: View, grid: Grid, box: Box) -> NDArray[np.uint8]:
 
 
 def _escape_times(points: NDArray[np.complexfloating[Any, Any]], iterations: int) -> NDArray[np.float64]:
-    """How many iterations take each point beyond the escape radius, in fractions; NaN where none do."""
+    """Return how many iterations, with fractions, each point needs to escape. NaN if it does not escape."""
     times = np.full(points.shape, np.nan)
     left = np.arange(points.size)
     c = z = points
     for count in range(1, iterations + 1):
         z = z * z + c
         size = z.real**2 + z.imag**2
-        fled = size > _ESCAPE_RADIUS**2
-        if fled.any():
-            times[left[fled]] = count - np.log2(np.log(size[fled]) / np.log(_ESCAPE_RADIUS) / 2)
-            left, c, z = left[~fled], c[~fled], z[~fled]
+        escaped = size > _ESCAPE_RADIUS**2
+        if escaped.any():
+            times[left[escaped]] = count - np.log2(np.log(size[escaped]) / np.log(_ESCAPE_RADIUS) / 2)
+            left, c, z = left[~escaped], c[~escaped], z[~escaped]
         if not left.size:
             break
     return times
 
 
 def _colours(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The colour of each escape time, shape (points, 3): black where there is none."""
+    """Return the colour of each escape time, shape (points, 3). Points that do not escape are black."""
     turns = np.log2(np.maximum(np.nan_to_num(times), 1)) / 2 % 1 * (len(_STOPS) - 1)
     stop = turns.astype(int)
     part = (turns - stop)[:, np.newaxis]

@@ -1,11 +1,11 @@
-"""A picture, cut into tiles."""
+"""A picture that is cut into tiles."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """A rectangle of pixels, from the picture's top left corner: `right` and `bottom` are not in it."""
+    """A rectangle of pixels, counted from the top left corner. `right` and `bottom` are not in it."""
 
     left: int
     top: int
@@ -15,7 +15,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """A picture of `width` by `height` pixels in `columns` by `rows` tiles, which need not divide it evenly.
+    """A picture of `width` × `height` pixels in `columns` × `rows` tiles, whose sizes may differ by a pixel.
 
     >>> Grid(width=100, height=50, columns=3, rows=2).box(4)
     Box(left=0, top=25, right=33, bottom=50)
@@ -32,7 +32,7 @@ class Grid:
         return range(1, self.columns * self.rows + 1)
 
     def box(self, tile: int) -> Box:
-        """Where a tile is in the picture."""
+        """Return the place of a tile in the picture."""
         row, column = divmod(tile - 1, self.columns)
         return Box(
             left=self.width * column // self.columns,

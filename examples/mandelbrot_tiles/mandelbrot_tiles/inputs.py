@@ -1,4 +1,4 @@
-"""What a job may ask for, checked before anything runs."""
+"""The inputs of a job, which are checked before anything runs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ DEFAULTS: Mapping[str, object] = {
 class JobInputs:
     """The `inputs` of a job message.
 
-    `center` is the point of the complex plane in the middle of the picture, `extent` the width of the plane
-    that it shows, `iterations` how closely to look, `size` the width and height in pixels, `grid` how many
-    columns and rows of tiles to cut it into.
+    `center` is the point of the complex plane in the middle of the picture, and `extent` the width of the
+    plane that it shows. `iterations` is the most iterations to compute for a point. `size` is the width and
+    height in pixels, and `grid` the number of columns and rows of tiles.
     """
 
     center: tuple[float, float]
@@ -34,7 +34,7 @@ class JobInputs:
 
     @classmethod
     def parse(cls, inputs: Mapping[str, object]) -> "JobInputs":
-        """The checked inputs, the defaults for those that are missing. Raises `InvalidJobError`."""
+        """Return the checked inputs, with defaults for missing ones. Raise `InvalidJobError`."""
         for name in inputs:
             if name not in DEFAULTS:
                 known = ", ".join(DEFAULTS)

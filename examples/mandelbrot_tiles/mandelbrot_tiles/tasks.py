@@ -1,6 +1,6 @@
-"""The tasks: one renders a tile, the FinalizeTask puts the tiles together.
+"""The tasks: each renders a tile, and the FinalizeTask joins the tiles.
 
-What they need for it is imported when they run: planning needs neither numpy nor Pillow.
+They import their libraries when they run. So planning needs neither numpy nor Pillow.
 """
 
 from typing import TypedDict
@@ -15,7 +15,7 @@ MISSING_COLOUR = (128, 128, 128)
 
 
 class PictureInputs(TypedDict):
-    """The picture: its size in pixels, and how it is cut."""
+    """The size of the picture in pixels, and its columns and rows of tiles."""
 
     width: int
     height: int
@@ -24,7 +24,7 @@ class PictureInputs(TypedDict):
 
 
 class TileInputs(PictureInputs):
-    """One tile of it, from 1, and the part of the plane that the whole picture shows."""
+    """The number of a tile, from 1, and the part of the plane that the whole picture shows."""
 
     tile: int
     center: tuple[float, float]
@@ -36,7 +36,7 @@ class RenderTileTask(WorkloadTask[TileInputs]):
     """Renders one tile. Writes `TILE_FILE`."""
 
     def run(self) -> None:
-        """Tells how far it is after each strip of rows: only a few of these words are sent."""
+        """Render the tile. It reports progress after each strip of rows; only some reports are sent."""
         from PIL import Image
 
         from mandelbrot_tiles.fractal import View, render
@@ -51,17 +51,17 @@ class RenderTileTask(WorkloadTask[TileInputs]):
 
 
 class StitchTask(FinalizeTask[PictureInputs]):
-    """Puts the tiles together; those whose task did not succeed stay grey. Writes `PICTURE_FILE`."""
+    """Joins the tiles and writes `PICTURE_FILE`. Tiles whose task did not succeed stay grey."""
 
     def run(self) -> None:
-        """Raises `InvalidInputError` when there is no tile at all."""
+        """Join the tiles. Raise `InvalidInputError` if there are none."""
         from PIL import Image
 
         directory, grid = self.context.working_directory, _grid(self.inputs)
         picture = Image.new("RGB", (grid.width, grid.height), MISSING_COLOUR)
         missing = []
         for task in self.manifest.tasks:
-            tile = int(task.id)  # tasks are numbered in the order in which they were added, as the tiles are
+            tile = int(task.id)  # task ids are numbers in the order of the tiles
             if not task.has_succeeded:
                 missing.append(tile)
                 continue

@@ -1,4 +1,4 @@
-"""The workload: a task for each tile of a grid, and a FinalizeTask that makes them one picture."""
+"""The workload: a task for each tile of a grid, and a FinalizeTask that joins the tiles."""
 
 from batchmgr import (
     BatchClient,
@@ -22,10 +22,10 @@ from mandelbrot_tiles.tasks import (
 
 
 class MandelbrotJobManager(JobManager):
-    """Cuts the picture into tiles."""
+    """Adds a task for each tile of the picture."""
 
     def create_job(self) -> None:
-        """Add a task for each tile, and have the FinalizeTask read what they leave."""
+        """Add a task for each tile, and give their output files to the FinalizeTask."""
         inputs = JobInputs.parse(self.inputs)
         (width, height), (columns, rows) = inputs.size, inputs.grid
         picture = PictureInputs(width=width, height=height, columns=columns, rows=rows)

@@ -1,4 +1,4 @@
-"""A node reaches storage with its pool's identity: a token of the identity service, never a signature."""
+"""A node uses its pool's managed identity for storage: a token of the identity service, and no signature."""
 
 import json
 import threading
@@ -10,17 +10,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from batchmgr.workload import blob_http as node_storage
-from batchmgr.workload.blob_http import get_blob
+from batchmgr.workload import blob_client
+from batchmgr.workload.blob_client import get_blob
 from batchmgr.workload.manifest import FinishedTask, Manifest
-from batchmgr.workload.task import FinalizeTask, TaskContext
+from batchmgr.workload.workload_task import FinalizeTask, TaskContext
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 
 
 @dataclass(kw_only=True)
 class Azure:
-    """Stand-ins for the identity service of a node and for storage, and what they were asked."""
+    """Fakes of a node's identity service and of storage, which keep the requests they got."""
 
     address: str = ""
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     made = Azure()
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(made)) as server:
         made.address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(node_storage, "_IDENTITY_SERVICE", f"{made.address}/token?msi_res_id=")
+        monkeypatch.setattr(blob_client, "_IDENTITY_SERVICE", f"{made.address}/token?msi_res_id=")
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -113,13 +113,15 @@ def test_the_manifest_is_read_with_the_identity_of_the_pool(azure: Azure) -> Non
     assert task.manifest == manifest
 
 
-def test_a_blob_that_is_not_there_is_told_from_one_that_may_not_be_read(azure: Azure) -> None:
+def test_a_missing_blob_is_none_and_a_forbidden_one_is_an_error(azure: Azure) -> None:
     assert get_blob(f"{azure.address}/job/none", IDENTITY) is None
     with pytest.raises(OSError, match="401"):
         get_blob(f"{azure.address}/job/none", "/identities/other")
 
 
-def test_a_node_without_the_identity_harms_no_task(azure: Azure, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_node_without_the_identity_does_not_fail_the_task(
+    azure: Azure, caplog: pytest.LogCaptureFixture
+) -> None:
     reporter = context(azure, BATCHMGR_REPORTS_IDENTITY="/identities/other").reporter
     reporter.report_progress(0.5, "half")
     assert azure.blobs == {}

@@ -1,4 +1,4 @@
-"""What batchmgr adds to every job: a FinalizeTask, and tasks that gather, where the job's own tasks run."""
+"""The tasks that batchmgr adds to every job: a FinalizeTask, and gathering tasks if they are needed."""
 
 import json
 
@@ -28,7 +28,7 @@ def completed(*tasks: TaskPlan, finalize: TaskPlan = FINALIZE) -> JobPlan:
 
 
 def named(count: int, container: ContainerSettings | None = None) -> list[TaskPlan]:
-    """So many leaves that the FinalizeTask can't wait for them all, from 1,001 on."""
+    """Return this number of leaves. From 1,001 on, the FinalizeTask cannot wait for all of them."""
     return [
         TaskPlan(id=f"t{number:063d}", command_line="x", container_settings=container)
         for number in range(count)
@@ -56,7 +56,7 @@ def test_a_finalize_task_keeps_the_container_it_was_given() -> None:
     assert plan.finalize_task.container_settings == OTHER
 
 
-def test_a_job_that_a_node_plans_in_a_container_is_whole_before_its_tasks_are_known() -> None:
+def test_the_finalize_task_of_a_job_planned_on_a_node_runs_in_the_job_managers_container() -> None:
     manager = {"commandLine": "python3.8 -m legacy", "containerSettings": {"imageName": "ubuntu:16.04"}}
     body = {"jobId": "j", "workload": "legacy", "jobManagerTask": manager}
     message = decode_job(json.dumps(body).encode())
@@ -66,7 +66,7 @@ def test_a_job_that_a_node_plans_in_a_container_is_whole_before_its_tasks_are_kn
 
 
 class PoolManager(JobManager):
-    """Has a pool made for the job."""
+    """Adds a task, and asks for a pool for the job."""
 
     def create_job(self) -> None:
         image = ImageReference(virtual_machine_image_id="/images/mine")
@@ -77,19 +77,19 @@ class PoolManager(JobManager):
 
 
 class PoolBuilder(JobManagerBuilder):
-    """Makes it."""
+    """Makes the `PoolManager`."""
 
     job_manager_type = PoolManager
 
 
 class PoolWorkload(WorkloadBase):
-    """Brings its own pool."""
+    """A workload whose jobs have their own pool."""
 
     def __init__(self, batch_client: None = None) -> None:
         super().__init__(batch_client, PoolBuilder)
 
 
-def test_a_workload_that_has_a_pool_made_needs_not_know_of_batchmgrs_default_one() -> None:
+def test_the_default_pool_is_not_used_if_the_workload_asks_for_an_auto_pool() -> None:
     message = decode_job(b'{"jobId": "j", "workload": "pool"}')
     registry = WorkloadRegistry({"pool": lambda: PoolWorkload})
     plan = plan_job("j", message, workloads=registry, default_pool_id="hpc")

@@ -1,21 +1,20 @@
-"""What Azure Batch cannot do is found here, while a job is planned: the one list of rules for every plan.
+"""The rules on the plan of a whole job: what Azure Batch would refuse, or would never run.
 
-A broken rule is an `InvalidJobError` that names the field, as a path in the job message, and says what to
-change. Rules on the tasks' own options are in `task_rules`.
+Each broken rule is an `InvalidJobError` that names the field, as a path in the job message, and says what to
+change. `task_rules`, `file_rules` and `dependencies` have the rules on tasks, their files and their order.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import InputFileSpecification, OutputFileSpecification
-from batchmgr.plan.ids import INTEGER_ID
+from batchmgr.plan.dependencies import dependency_problems
+from batchmgr.plan.file_rules import is_resource_id
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
-from batchmgr.plan.path_rules import is_resource_id
 from batchmgr.plan.task_rules import (
     INT32,
     LONGEST_RELEASE,
@@ -32,23 +31,17 @@ PRIORITIES = range(-1000, 1001)
 SHORTEST_AUTOSCALE_INTERVAL = timedelta(minutes=5)
 LONGEST_AUTOSCALE_INTERVAL = timedelta(hours=168)
 MAX_POOL_PACKAGES = 10
-"""These three: https://learn.microsoft.com/javascript/api/@azure-rest/batch/batchpoolcreateoptions"""
-
-MAX_DEPENDENCY_CHARACTERS = 64_000
-"""How many characters all ids in one task's dependencies may have. Ranges of integer ids cost nothing.
-
-Source: https://learn.microsoft.com/rest/api/batchservice/task/add, TaskDependencies.taskIds
-"""
+"""Source of these three: https://learn.microsoft.com/javascript/api/@azure-rest/batch/batchpoolcreateoptions"""
 
 _NO_IDENTITY = (
     "Azure Batch gives no managed identity to an autoPool: use a pool that has it (poolId), or leave the "
-    "identity out where the file is in batchmgr's own storage account"
+    "identity out if the file is in batchmgr's own storage account"
 )
 Files = Sequence[Union[InputFileSpecification, OutputFileSpecification]]
 
 
 def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
-    """Every rule that the plan breaks."""
+    """Yield an error for every rule that the plan breaks."""
     yield from _job_problems(plan.job)
     if plan.job_manager_task is not None:
         yield from task_problems(plan.job_manager_task, "jobManagerTask", is_own=True)
@@ -58,7 +51,7 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
         yield from task_problems(task, f"tasks[{index}]")
     yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
     yield from _id_problems(plan.tasks)
-    yield from _dependency_problems(plan.tasks)
+    yield from dependency_problems(plan.tasks)
     yield from _container_problems(plan)
     if plan.job.auto_pool is not None:
         yield from _auto_pool_problems(plan.job.auto_pool)
@@ -69,7 +62,7 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
 
 
 def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
-    """The tasks that somebody may have described, each with its field."""
+    """Yield all tasks that a message or workload can describe, each with its field."""
     for index, task in enumerate(plan.tasks):
         yield f"tasks[{index}]", task
     yield "finalizeTask", plan.finalize_task
@@ -77,23 +70,13 @@ def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
         yield "jobManagerTask", plan.job_manager_task
 
 
-def _dependency_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    for index, task in enumerate(tasks):
-        named = [parent for parent in task.depends_on if not INTEGER_ID.fullmatch(parent)]
-        if sum(map(len, named)) > MAX_DEPENDENCY_CHARACTERS:
-            yield InvalidJobError(
-                f"the ids of {len(named)} tasks have more than {MAX_DEPENDENCY_CHARACTERS} characters: use "
-                "integer ids (1, 2, 3, …), which become ranges, or tasks in between that wait for some each",
-                field=f"tasks[{index}].dependsOn",
-            )
-
-
 def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
-    """A pool runs its tasks in containers, all of them, or none.
+    """Yield an error for each task without a container in a job whose pool runs containers.
 
-    Nodes that are made for containers fail a task without one (`ContainerTaskSettingsNotFound`), other nodes
-    one that has it. Source: https://learn.microsoft.com/rest/api/batchservice/task/add, containerSettings,
-    and https://github.com/microsoft/ga4gh-tes/issues/525
+    Nodes that are made for containers fail a task without container settings
+    (`ContainerTaskSettingsNotFound`). Other nodes fail a task with them.
+    Source: https://learn.microsoft.com/rest/api/batchservice/task/add, containerSettings, and
+    https://github.com/microsoft/ga4gh-tes/issues/525
     """
     pool = plan.job.auto_pool
     in_containers = pool is not None and bool(pool.container_image_names)
@@ -102,7 +85,7 @@ def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
         if in_containers and task.container_settings is None:
             yield InvalidJobError(
                 "required, since this pool runs its tasks in containers, as other tasks of this job or its "
-                "containerImageNames tell: Azure Batch would fail a task without it",
+                "containerImageNames show. Azure Batch would fail a task without it",
                 field=f"{field}.containerSettings",
             )
 
@@ -113,55 +96,19 @@ def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
         twin = seen.get(task.id.lower())
         if twin is not None:
             yield InvalidJobError(
-                f"{task.id!r} is taken by {twin!r}: Azure Batch ignores case in ids",
+                f"{task.id!r} is taken by {twin!r}: Azure Batch ignores case in ids. Use another id",
                 field=f"tasks[{index}].id",
             )
         seen[task.id.lower()] = task.id
-    ids = {task.id for task in tasks}
-    is_complete = True
-    for index, task in enumerate(tasks):
-        for place, parent in enumerate(task.depends_on):
-            if parent not in ids:
-                is_complete = False
-                yield InvalidJobError(
-                    f"there is no task {parent!r}", field=f"tasks[{index}].dependsOn[{place}]"
-                )
-    if is_complete and len(ids) == len(tasks):
-        circle = _circle(tasks)
-        if circle:
-            yield InvalidJobError(f"tasks wait for each other: {' → '.join(circle)}", field="tasks")
-
-
-def _circle(tasks: Sequence[TaskPlan]) -> list[str]:
-    """Ids of tasks that wait for each other, the first one repeated at the end; empty if there are none."""
-    # Kahn's way, since graphlib is younger than the Pythons of some nodes.
-    waiting = {task.id: len(set(task.depends_on)) for task in tasks}
-    followers: dict[str, list[str]] = {}
-    for task in tasks:
-        for parent in set(task.depends_on):
-            followers.setdefault(parent, []).append(task.id)
-    ready = deque(name for name, count in waiting.items() if not count)
-    while ready:
-        name = ready.popleft()
-        del waiting[name]
-        for follower in followers.get(name, ()):
-            waiting[follower] -= 1
-            if not waiting[follower]:
-                ready.append(follower)
-    if not waiting:
-        return []
-    parents = {task.id: task.depends_on for task in tasks if task.id in waiting}
-    path = [next(iter(parents))]
-    while path[-1] not in path[:-1]:
-        path.append(next(parent for parent in parents[path[-1]] if parent in waiting))
-    return path[path.index(path[-1]) :]
 
 
 def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:
     if job.pool_id and job.auto_pool is not None:
         yield InvalidJobError("give either poolId or autoPool", field="autoPool")
     if not job.pool_id and job.auto_pool is None:
-        yield InvalidJobError("required, since this batchmgr has no default pool", field="poolId")
+        yield InvalidJobError(
+            "required, since this batchmgr has no default pool: give poolId or autoPool", field="poolId"
+        )
     if job.priority not in PRIORITIES:
         yield InvalidJobError(f"must be from -1000 to 1000, not {job.priority}", field="priority")
     if job.max_parallel_tasks != -1 and not 1 <= job.max_parallel_tasks <= INT32[-1]:
@@ -219,7 +166,7 @@ def _auto_pool_problems(pool: AutoPoolSpecification) -> Iterator[InvalidJobError
         )
     if len(pool.application_packages) > MAX_POOL_PACKAGES:
         yield InvalidJobError(
-            f"a pool has {MAX_POOL_PACKAGES} at most: give the others to the tasks that need them",
+            f"a pool may have at most {MAX_POOL_PACKAGES}: give the others to the tasks that need them",
             field=f"{field}.applicationPackages",
         )
     yield from package_problems(pool.application_packages, f"{field}.applicationPackages", of_pool=True)
@@ -252,7 +199,7 @@ def _capability_problems(
     if task.required_slots > pool.task_slots_per_node:
         yield InvalidJobError(
             f"{task.required_slots} slots never fit a node of this autoPool, which has "
-            f"{pool.task_slots_per_node} (taskSlotsPerNode)",
+            f"{pool.task_slots_per_node} (taskSlotsPerNode): ask for fewer slots, or give the nodes more",
             field=f"{field}.requiredSlots",
         )
     container = task.container_settings
@@ -274,6 +221,7 @@ def _capability_problems(
     nodes = pool.target_dedicated_nodes + pool.target_low_priority_nodes
     if not pool.autoscale_formula and settings.number_of_instances > nodes:
         yield InvalidJobError(
-            f"{settings.number_of_instances} instances never fit the {nodes} nodes of this autoPool",
+            f"{settings.number_of_instances} instances never fit the {nodes} nodes of this autoPool: ask for "
+            "fewer instances, or give the pool more nodes",
             field=f"{field}.multiInstanceSettings.numberOfInstances",
         )

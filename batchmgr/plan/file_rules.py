@@ -1,7 +1,7 @@
-"""Where the files of a task may come from and go to: the one place that checks it.
+"""The rules on input and output files: which paths, blobs and containers a task may use.
 
-A path in a job message or plan is somebody else's text, used on a node and in a storage account. So nothing
-leaves the task's working directory, and nothing is a name that storage would read as another one.
+Paths in job messages and plans are untrusted. They are used on nodes and in storage accounts. So no path may
+leave the task's working directory, and no blob name may be one that storage or a URL reads as another name.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
-"""When Azure Batch may be told to upload an output file."""
+"""When Azure Batch can upload an output file."""
 
 _STANDARD_STREAMS = ("../stdout.txt", "../stderr.txt", "../std*.txt")
 _STORAGE_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
@@ -25,9 +25,9 @@ _FILE_MODE = re.compile(r"0?[0-7]{3,4}")
 
 
 def check_input_file(file: InputFileSpecification, *, field: str) -> None:
-    """Refuse an input file that leaves the working directory or names no usable source.
+    """Raise `InvalidJobError` if an input file leaves the working directory or has no usable source.
 
-    `field` is the JSON path of the file, such as `tasks[0].inputFiles[1]`. Raises `InvalidJobError`.
+    `field` is the JSON path of the file, such as `tasks[0].inputFiles[1]`.
     """
     if file.file_mode and not _FILE_MODE.fullmatch(file.file_mode):
         raise InvalidJobError("must be a mode in octal, such as 0770", field=f"{field}.fileMode")
@@ -49,9 +49,9 @@ def check_input_file(file: InputFileSpecification, *, field: str) -> None:
 
 
 def check_output_file(file: OutputFileSpecification, *, field: str) -> None:
-    """Refuse an output file from outside the task's directories, or for no usable blob.
+    """Raise `InvalidJobError` if an output file is outside the task's directories or has no usable blob.
 
-    `field` is the JSON path of the file, such as `tasks[0].outputFiles[1]`. Raises `InvalidJobError`.
+    `field` is the JSON path of the file, such as `tasks[0].outputFiles[1]`.
     """
     _check_identity(file.identity_reference, field)
     check_source_file_path(file.source_file_path, field=f"{field}.sourceFilePath")
@@ -65,22 +65,22 @@ def check_output_file(file: OutputFileSpecification, *, field: str) -> None:
 
 
 def check_target_file_path(path: str, *, field: str) -> None:
-    """Refuse a path, for a downloaded file, that is not below the task's working directory."""
+    """Raise `InvalidJobError` if a path for a downloaded file is not below the working directory."""
     _check_relative(path, field)
 
 
 def check_source_file_path(path: str, *, field: str) -> None:
-    """Refuse a path or pattern that is neither below the working directory nor a stream of the task."""
+    """Raise `InvalidJobError` if a path or pattern is neither below the working directory nor a stream."""
     if path not in _STANDARD_STREAMS:
         _check_relative(path, field)
 
 
 def check_blob_path(path: str, *, field: str) -> None:
-    """Refuse a blob name that storage or a URL would read as another one, or that is too long."""
+    """Raise `InvalidJobError` if a blob name is too long, or if storage or a URL reads it as another one."""
     _check_relative(path, field)
     if len(path) > _MAX_BLOB_NAME:
         raise InvalidJobError(
-            f"a blob name has at most {_MAX_BLOB_NAME} characters, not {len(path)}", field=field
+            f"a blob name may have at most {_MAX_BLOB_NAME} characters, not {len(path)}", field=field
         )
 
 
@@ -90,13 +90,13 @@ def _check_relative(path: str, field: str) -> None:
     if _CONTROL.search(path) or "\\" in path:
         raise InvalidJobError(f"must not hold control characters or backslashes: {path!r}", field=field)
     if path.startswith("/") or _DRIVE.match(path):
-        raise InvalidJobError(f"must be relative: {path!r}", field=field)
+        raise InvalidJobError(f"must be relative, without a leading / or a drive: {path!r}", field=field)
     if any(part in ("", ".", "..") for part in path.split("/")):
         raise InvalidJobError(f"must not hold empty parts, '.' or '..': {path!r}", field=field)
 
 
 def is_resource_id(text: str) -> bool:
-    """Whether this can be the id of an Azure resource, which is a path."""
+    """Return whether this can be the resource id of an Azure resource, which is a path."""
     return text.startswith("/") and not _CONTROL.search(text) and " " not in text
 
 
@@ -112,23 +112,23 @@ def _check_identity(reference: str, field: str) -> None:
 def _check_container(container: str, account: str, field: str) -> None:
     if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
         raise InvalidJobError(
-            f"must be a blob container's name (3-63 of a-z, 0-9 and single dashes), not {container!r}",
+            f"must be a blob container's name (3 to 63 of a-z, 0-9 and single dashes), not {container!r}",
             field=f"{field}.containerName",
         )
     if container in OWN_CONTAINERS:
         raise InvalidJobError(
-            f"{container!r} is batchmgr's own; keep files in another container",
+            f"{container!r} is reserved for batchmgr; use another container",
             field=f"{field}.containerName",
         )
     if account and not _STORAGE_ACCOUNT.fullmatch(account):
         raise InvalidJobError(
-            f"must be a storage account's name (3-24 of a-z and 0-9), not {account!r}",
+            f"must be a storage account's name (3 to 24 of a-z and 0-9), not {account!r}",
             field=f"{field}.storageAccountName",
         )
 
 
 def is_web_url(text: str) -> bool:
-    """Whether this is an absolute http or https URL."""
+    """Return whether this is an absolute http or https URL."""
     if _CONTROL.search(text) or " " in text:
         return False
     try:

@@ -1,4 +1,4 @@
-"""The code of a task, which runs on a node: what an author writes, and what it is given."""
+"""The base classes of tasks, whose code runs on nodes, and what a task is given there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from batchmgr.plan.values import value
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 from batchmgr.workload.manifest import Manifest, load_manifest
-from batchmgr.workload.progress_reporter import Reporter
+from batchmgr.workload.progress_reporter import ProgressReporter
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -22,41 +22,45 @@ else:
     InputsT = TypeVar("InputsT")
 
 
-@value
+@frozen_dataclass
 class TaskContext:
-    """Where a task runs. Its input files are in `working_directory`, and its output files belong there.
+    """Where a task runs. It finds its input files in `working_directory`, and writes its output files there.
 
     >>> context = TaskContext.from_environment({"AZ_BATCH_JOB_ID": "kmers-001", "AZ_BATCH_TASK_ID": "1"})
     >>> context.job_id, context.task_id, context.working_directory == Path.cwd()
     ('kmers-001', '1', True)
 
-    `environment` is the node's: of a multi-instance task, for one, the hosts in `AZ_BATCH_HOST_LIST`.
+    `environment` holds the environment variables on the node, such as `AZ_BATCH_HOST_LIST` with the hosts of
+    a multi-instance task.
     """
 
     job_id: str
     task_id: str
     working_directory: Path
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    reporter: Reporter = field(default_factory=Reporter, repr=False)
+    reporter: ProgressReporter = field(default_factory=ProgressReporter, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TaskContext:
-        """The context that Azure Batch tells in the `AZ_BATCH_*` variables; without them, a run by hand."""
+        """Return the context that the `AZ_BATCH_*` variables describe.
+
+        Without them, as in a run by hand, ids are empty and the current directory is used.
+        """
         return cls(
             job_id=environment.get("AZ_BATCH_JOB_ID", ""),
             task_id=environment.get("AZ_BATCH_TASK_ID", ""),
             working_directory=Path(environment.get("AZ_BATCH_TASK_WORKING_DIR") or Path.cwd()),
             environment=environment,
-            reporter=Reporter.from_environment(environment),
+            reporter=ProgressReporter.from_environment(environment),
         )
 
 
 class WorkloadTask(ABC, Generic[InputsT]):
-    """One kind of task. `run` does its work; whatever it raises ends the task as failed.
+    """The base class of task types. `run` does the task's work. If it raises an exception, the task fails.
 
-    `inputs` are what the job manager gave to `add_workload_task`, gone through JSON. When they, or the input
-    files, are unusable, raise `InvalidInputError`: its message reaches the user in place of a traceback. Name
-    their type, and a type checker finds wrong inputs where the task is added:
+    `inputs` are those that the job manager gave to `add_workload_task`, converted to JSON and back. If they
+    or the input files cannot be used, raise `InvalidInputError`: the user sees its message and no traceback.
+    With a type for the inputs, a type checker finds wrong inputs where the task is added:
 
     >>> from typing import TypedDict
     >>> class CountLinesInputs(TypedDict):
@@ -77,9 +81,9 @@ class WorkloadTask(ABC, Generic[InputsT]):
     """
 
     max_task_retry_count: ClassVar[int] = 0
-    """How often Azure Batch runs such a task again, unless its specification says otherwise.
+    """How often Azure Batch runs a failed task of this type again, unless its specification says otherwise.
 
-    A task that raises `RetryableTaskError` wants some; whatever else fails it is then tried again, too.
+    Set it if the task raises `RetryableTaskError`. Azure Batch retries after any other failure too.
     """
 
     def __init__(self, inputs: InputsT, context: TaskContext) -> None:
@@ -91,17 +95,19 @@ class WorkloadTask(ABC, Generic[InputsT]):
         """Do the task's work in `self.context.working_directory`."""
 
     def report_progress(self, fraction: float, message: str = "") -> None:
-        """Tell the job's events how far this task is: a `fraction` from 0 to 1, and a few words.
+        """Report how much of the task is done: a `fraction` from 0 to 1, and a short message.
 
-        Call it as often as you like: it is sent every few seconds at most, and never disturbs the task.
+        The report becomes an event of the job. Call it as often as you like: it is sent every five seconds at
+        most, and a failure to send it does not disturb the task.
         """
         self.context.reporter.report_progress(fraction, message)
 
     def publish_result(self, result: Mapping[str, object]) -> None:
-        """Hand a small result (JSON, 32 KiB at most) to the job's events and to the callback's output.
+        """Publish a small result: a JSON object of 32 KiB at most.
 
-        The last one counts. Large results belong in output files. Raises `ValueError` for what is no JSON
-        object, or is too large.
+        It becomes an event of the job and part of the callback's output. If the task publishes several
+        results, the last one is kept. Write large results to output files. Raise `ValueError` if the result
+        is not a JSON object, or is too large.
         """
         self.context.reporter.publish_result(result)
 
@@ -109,9 +115,9 @@ class WorkloadTask(ABC, Generic[InputsT]):
 class FinalizeTask(WorkloadTask[InputsT]):
     """The task that runs after all others of a job, whether they succeeded or failed.
 
-    This one does nothing more than end the job. To merge what the tasks made, derive from it and register
-    that with `EntryPointsRepository.register_finalize_task`. Files of tasks that failed may be missing: the
-    `manifest` tells how each task ended and what it left.
+    This class itself only ends the job. To merge the results of the tasks, derive from it and register your
+    class with `EntryPointsRepository.register_finalize_task`. Files of failed tasks may be missing. The
+    `manifest` says how each task ended and which files it wrote.
 
     >>> class MergeTask(FinalizeTask):
     ...     def run(self) -> None:
@@ -126,20 +132,21 @@ class FinalizeTask(WorkloadTask[InputsT]):
 
     @property
     def manifest(self) -> Manifest:
-        """All other tasks of the job: how they ended, and what they left. Read once.
+        """How all other tasks of the job ended, and which files they wrote. It is read once.
 
-        Raises `ManifestError` where it cannot be had.
+        Reading it may take as long as the interval of batchmgr's poller. Raise `ManifestError` if it cannot
+        be read.
         """
         if self._manifest is None:
             self._manifest = load_manifest(self.context.environment, self.context.working_directory)
         return self._manifest
 
     def run(self) -> None:
-        """Nothing to merge."""
+        """Do nothing: there is nothing to merge."""
 
 
 class WorkloadTaskBuilder:
-    """Makes a task on the node. Override `build` to give a task more than its inputs and context.
+    """Makes a task on its node. Override `build` to give a task more than its inputs and context.
 
     >>> class GreetTask(WorkloadTask):
     ...     greeting = "Hello"
@@ -158,5 +165,5 @@ class WorkloadTaskBuilder:
     def build(
         self, task_type: type[WorkloadTask[Any]], inputs: Mapping[str, Any], context: TaskContext
     ) -> WorkloadTask[Any]:
-        """The task, ready to run."""
+        """Return the task, ready to run."""
         return task_type(inputs, context)

@@ -1,4 +1,4 @@
-"""What a task tells of itself: kept, sent now and then, and never in the way of its work."""
+"""Progress and results of a task are kept and sent, and failures to send do not disturb the task."""
 
 import json
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES, Reporter
+from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES, ProgressReporter
 
 
 class Receiver:
-    """Takes reports, as storage does, on a clock that is told to pass; fails when it is told to."""
+    """Storage that takes reports, or fails if a test says so, with a clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 100.0
         self.taken: list[tuple[dict[str, Any], Mapping[str, str]]] = []
         self.asked = 0
         self.error: Exception | None = None
-        self.reporter = Reporter(self.take, lambda: self.now)
+        self.reporter = ProgressReporter(self.take, lambda: self.now)
 
     def take(self, body: bytes, facts: Mapping[str, str]) -> None:
         self.asked += 1
@@ -73,8 +73,8 @@ def test_results_are_sent_at_once(receiver: Receiver) -> None:
     assert [body["result"] for body, _ in receiver.taken] == [None, {"lines": 1}, {"lines": 2}]
 
 
-def test_without_anybody_to_tell_it_is_kept(receiver: Receiver) -> None:
-    alone = Reporter.from_environment({})
+def test_without_storage_a_report_is_only_kept(receiver: Receiver) -> None:
+    alone = ProgressReporter.from_environment({})
     alone.report_progress(2, "too much")
     alone.publish_result({"lines": 1})
     alone.close()
@@ -82,7 +82,7 @@ def test_without_anybody_to_tell_it_is_kept(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError("no route"), ValueError("odd URL"), TimeoutError()])
-def test_storage_that_fails_is_left_alone_for_a_while_and_the_task_goes_on(
+def test_after_a_failure_nothing_is_sent_for_a_while_and_the_task_goes_on(
     receiver: Receiver, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.error = error
@@ -112,7 +112,7 @@ def test_what_was_not_sent_is_tried_again_at_the_end(receiver: Receiver) -> None
 
 
 @given(st.text(st.characters(), max_size=600), st.floats())
-def test_any_words_and_numbers_are_told(message: str, fraction: float) -> None:
+def test_any_message_and_number_can_be_reported(message: str, fraction: float) -> None:
     receiver = Receiver()
     receiver.reporter.report_progress(fraction, message)
     [(body, facts)] = receiver.taken
@@ -122,7 +122,7 @@ def test_any_words_and_numbers_are_told(message: str, fraction: float) -> None:
     assert sum(map(len, facts.values())) < 8000  # what storage takes
 
 
-def test_half_a_character_is_told_as_a_question_mark(receiver: Receiver) -> None:
+def test_an_unpaired_surrogate_is_sent_as_a_question_mark(receiver: Receiver) -> None:
     receiver.reporter.report_progress(0.5, "half \ud83d of it\r\n")
     assert receiver.messages == ["half ? of it\r\n"]
 
@@ -142,16 +142,16 @@ def nested(depth: int) -> dict[str, Any]:
         ({"v": float("nan")}, "not JSON"),
         ({"v": "\ud83d"}, "not JSON"),
         (nested(100_000), "not JSON"),
-        ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: keep it in an output file"),
+        ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: write it to an output file"),
     ],
     ids=["list", "object", "nan", "half", "deep", "large"],
 )
-def test_what_is_no_small_json_object_is_no_result(receiver: Receiver, result: Any, words: str) -> None:
+def test_a_result_must_be_a_small_json_object(receiver: Receiver, result: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         receiver.reporter.publish_result(result)
     assert receiver.asked == 0
 
 
-def test_a_result_may_be_as_large_as_is_said(receiver: Receiver) -> None:
+def test_a_result_may_have_the_size_of_the_limit(receiver: Receiver) -> None:
     receiver.reporter.publish_result({"v": "x" * (MAX_RESULT_BYTES - len('{"v": ""}'))})
     assert len(receiver.taken) == 1

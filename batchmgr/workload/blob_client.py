@@ -1,7 +1,7 @@
-"""The job's own container, as a task on a node reaches it: by a signature in the URL, or the node's identity.
+"""A small client of Blob Storage, with which a task on a node reads and writes blobs of its job's container.
 
-Only the standard library is used, and imported when it is needed: a task that tells and asks nothing does not
-pay for it.
+It is authorised by a shared access signature in the URL, or by a managed identity of the node. The modules
+that it needs are imported when it is used, so that other tasks start quickly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ _IDENTITY_SERVICE = (
 
 
 def put_blob(url: str, identity: str, body: bytes, facts: Mapping[str, str]) -> None:
-    """Write a blob, with `facts` as its metadata. Raises `OSError`."""
+    """Write a blob, with `facts` as its metadata. Raise `OSError` if that fails.
+
+    `identity` is the resource id of a managed identity, or empty if the URL is signed. A `file:` URL names a
+    file of a local run.
+    """
     if url.startswith("file:"):
         _put_file(url, body)
         return
@@ -32,7 +36,7 @@ def put_blob(url: str, identity: str, body: bytes, facts: Mapping[str, str]) -> 
 
 
 def _put_file(url: str, body: bytes) -> None:
-    """Write a blob of a local run, whose storage is a folder."""
+    """Write a blob of a local run, which keeps its blobs in a folder."""
     from pathlib import Path
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
@@ -43,7 +47,7 @@ def _put_file(url: str, body: bytes) -> None:
 
 
 def get_blob(url: str, identity: str) -> bytes | None:
-    """Read a blob; None while it is not there. Raises `OSError`."""
+    """Return the content of a blob, or None if there is no such blob. Raise `OSError` if reading fails."""
     from urllib.error import HTTPError
 
     try:
@@ -68,7 +72,7 @@ def _send(method: str, url: str, identity: str, headers: Mapping[str, str], body
 
 
 def _token(identity: str) -> str:
-    """A token of the node's managed identity for storage.
+    """Return a token of the node's managed identity for Azure Storage.
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """

@@ -23,7 +23,7 @@ from batchmgr import (
     WorkloadTask,
 )
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 from tests.plans import complete
 
 
@@ -51,7 +51,7 @@ def plan(create_job: Callable[[JobManager], object], inputs: dict[str, object] |
             self._entry_points_repository.register_entry_point(CountTask)
 
     job = JobSpecification(pool_id="hpc", max_wall_clock_time=timedelta(hours=6))
-    draft = draft_job(CountWorkload(), JobContext(job_id="count-001", inputs=inputs or {}, job=job))
+    draft = draft_from_workload(CountWorkload(), JobContext(job_id="count-001", inputs=inputs or {}, job=job))
     return complete("count-001", draft, '{"jobId":"count-001"}')
 
 
@@ -156,7 +156,7 @@ def test_the_finalize_task_waits_for_exactly_the_tasks_that_no_other_waits_for(g
     assert {*job.finalize_task.depends_on} == {task.id for task in job.tasks} - awaited
 
 
-def test_a_task_type_says_how_often_its_tasks_are_tried_again_and_a_specification_may_say_otherwise() -> None:
+def test_a_task_type_sets_the_retry_count_of_its_tasks_and_a_specification_overrides_it() -> None:
     class FetchTask(CountTask):
         max_task_retry_count = 3
 
@@ -209,7 +209,7 @@ def test_a_job_without_tasks_is_refused() -> None:
         plan(lambda manager: None)
 
 
-def test_a_task_cannot_wait_for_itself_in_a_circle_or_for_one_of_another_job() -> None:
+def test_a_task_cannot_wait_for_itself_in_a_cycle_or_for_a_task_of_another_job() -> None:
     def itself(manager: JobManager) -> None:
         task = manager.add_workload_task(CountTask, {})
         task.depends_on.append(task)
@@ -274,7 +274,7 @@ def test_a_file_that_is_refused_is_named_with_its_task() -> None:
     assert caught.value.field == "tasks[1].inputFiles[0].targetFilePath"
 
 
-def test_what_the_workloads_code_raises_says_what_is_wrong_with_the_job() -> None:
+def test_an_exception_of_the_workloads_code_is_the_error_of_the_job() -> None:
     def wrong_job(manager: JobManager) -> None:
         raise InvalidJobError("must be positive", field="inputs.k")
 
@@ -302,7 +302,7 @@ def test_a_workload_without_a_job_manager_says_so() -> None:
     class BareWorkload(WorkloadBase): ...
 
     with pytest.raises(InvalidJobError, match="no create_job"):
-        draft_job(BareWorkload(), JobContext(job_id="j"))
+        draft_from_workload(BareWorkload(), JobContext(job_id="j"))
 
 
 def test_two_task_types_of_one_name_are_refused() -> None:
@@ -327,7 +327,7 @@ def test_a_workload_is_named_and_started_by_its_own_package_unless_it_says_other
     assert Derived.name == Derived.package == __name__.partition(".")[0]
 
 
-def test_a_registered_finalize_task_takes_the_place_of_the_default_one() -> None:
+def test_a_registered_finalize_task_replaces_the_default_one() -> None:
     class MergeTask(FinalizeTask): ...
 
     class MergingWorkload(WorkloadBase):
@@ -357,12 +357,12 @@ def test_the_workload_s_own_package_is_installed_for_its_tasks_and_for_no_progra
             super().__init__(job_manager_builder_type=Builder)
             self._entry_points_repository.register_entry_point(CountTask)
 
-    draft = draft_job(PackagedWorkload(), JobContext(job_id="count-001"))
+    draft = draft_from_workload(PackagedWorkload(), JobContext(job_id="count-001"))
     assert [task.application_packages for task in draft.tasks] == [(package,), (package,), ()]
     assert draft.finalize_task.application_packages == (package,)
     assert "$AZ_BATCH_APP_PACKAGE_counting_1_0" in draft.finalize_task.command_line
 
 
-def test_inputs_that_are_no_mapping_are_refused_with_what_they_are() -> None:
+def test_inputs_that_are_not_a_mapping_are_refused_with_their_type() -> None:
     with pytest.raises(InvalidJobError, match="the inputs of a CountTask must be a mapping, not list"):
         plan(lambda manager: manager.add_workload_task(CountTask, ["a.txt"]))  # type: ignore[arg-type]

@@ -1,28 +1,28 @@
-"""The files that a task is given and those it leaves: a workload author's words, and a plan's values."""
+"""The input and output files of a task, and the blob containers that they are in."""
 
 from __future__ import annotations
 
-from batchmgr.plan.values import value
+from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 FINALIZE_CONTAINER = "batchmgr-finalize"
-"""The container whose blobs, `{jobId}.json`, tell that a job has come to its end."""
+"""The container of finalize blobs. The blob `{jobId}.json` says that the job's tasks have ended."""
 
 JOBS_CONTAINER = "batchmgr-jobs"
-"""The container of requests, with their secrets, and records."""
+"""The container of job requests, which hold secrets, and of job records."""
 
 EVENTS_CONTAINER = "batchmgr-events"
 """The container of the jobs' event logs."""
 
 OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER})
-"""Containers that no task is let at: who can read or write them can act for every job."""
+"""Containers that no task may use: whoever can read or write them can act for every job."""
 
 WILDCARDS = "*?["
-"""What makes a `source_file_path` a pattern."""
+"""The characters that make a `source_file_path` a pattern."""
 
 
-@value
+@frozen_dataclass
 class ContainerNeed:
-    """A blob container that a job's tasks read or write, and as whom."""
+    """A blob container that a job's tasks read or write, and the identity that they use."""
 
     container_name: str
     storage_account_name: str = ""
@@ -30,11 +30,11 @@ class ContainerNeed:
     is_written: bool = False
 
 
-@value
+@frozen_dataclass
 class InputFileSpecification:
-    """A file that a task finds in its working directory when it starts.
+    """A file that is downloaded to a task's working directory before the task starts.
 
-    It comes from a blob, or from any URL that the node can read:
+    It is a blob, or any URL that the node can read:
 
     >>> genome = InputFileSpecification(
     ...     container_name="genomes", source_blob_path="lambda.fa", target_file_path="genome.fa"
@@ -43,11 +43,12 @@ class InputFileSpecification:
     ...     http_url="https://example.com/lambda.fa", target_file_path="genome.fa"
     ... )
 
-    A `source_blob_path` that ends with `/` stands for all blobs under that prefix: they keep their full names
-    below the directory `target_file_path` ("" for the working directory), and no blob at all is no error.
+    A `source_blob_path` that ends with `/` stands for all blobs under that prefix. They keep their full names
+    below the directory `target_file_path` ("" for the working directory). It is no error if there are none.
+
     Without a `storage_account_name` the blob is in batchmgr's own storage account. `identity_reference` is
-    the resource id of the managed identity that the node downloads with. `file_mode` is the file's mode on a
-    Linux node, in octal: "0770" unless it is given.
+    the resource id of the managed identity with which the node downloads the file. `file_mode` is the file's
+    mode on a Linux node, in octal; the default is "0770".
     """
 
     target_file_path: str
@@ -60,12 +61,12 @@ class InputFileSpecification:
 
     @property
     def is_prefix(self) -> bool:
-        """Whether this stands for all blobs under a prefix."""
+        """Return whether this stands for all blobs under a prefix."""
         return not self.http_url and self.source_blob_path.endswith("/")
 
     @property
     def need(self) -> ContainerNeed:
-        """The container this file comes from."""
+        """The container that this file is read from."""
         return ContainerNeed(
             container_name=self.container_name,
             storage_account_name=self.storage_account_name,
@@ -73,20 +74,21 @@ class InputFileSpecification:
         )
 
 
-@value
+@frozen_dataclass
 class OutputFileSpecification:
-    """A file, or a pattern of files, that is kept as a blob when the task ends.
+    """A file, or a pattern of files, that is uploaded to a blob when the task ends.
 
     >>> counts = OutputFileSpecification(
     ...     source_file_path="counts.tsv", container_name="job-kmers-001", target_blob_path="counts/0.tsv"
     ... )
 
-    `source_file_path` is relative to the working directory; `../stdout.txt`, `../stderr.txt` and
-    `../std*.txt` are the task's streams. With a wildcard in it, `target_blob_path` is the prefix that the
-    files are kept under ("" for the container's root). With a `task_id`, `target_blob_path` is relative to
-    that task's own folder: the blob is `<task_id>/<target_blob_path>`. `upload_condition` is `taskSuccess`,
-    `taskFailure` or `taskCompletion` (both). `identity_reference` is the resource id of the managed identity
-    that the node uploads with.
+    `source_file_path` is relative to the working directory. `../stdout.txt`, `../stderr.txt` and
+    `../std*.txt` are the output streams of the task. If it contains a wildcard (`*`, `?` or `[`),
+    `target_blob_path` is the prefix of the blobs' names ("" for the container's root). With a `task_id`, the
+    blob's name is `<task_id>/<target_blob_path>`.
+
+    `upload_condition` is `taskSuccess`, `taskFailure` or `taskCompletion` (both). `identity_reference` is the
+    resource id of the managed identity with which the node uploads the file.
     """
 
     source_file_path: str
@@ -99,17 +101,17 @@ class OutputFileSpecification:
 
     @property
     def blob_path(self) -> str:
-        """The blob's name, or the prefix of the names where this is a pattern."""
+        """The name of the blob. For a pattern, the prefix of the blobs' names."""
         return "/".join(part for part in (self.task_id, self.target_blob_path) if part)
 
     @property
     def is_pattern(self) -> bool:
-        """Whether this stands for any number of files."""
+        """Return whether this stands for any number of files."""
         return any(wildcard in self.source_file_path for wildcard in WILDCARDS)
 
     @property
     def need(self) -> ContainerNeed:
-        """The container this file goes to."""
+        """The container that this file is written to."""
         return ContainerNeed(
             container_name=self.container_name,
             storage_account_name=self.storage_account_name,

@@ -1,4 +1,4 @@
-"""Specifications that hold what their fields can't: told with the field, whoever has no type checker."""
+"""Specifications whose fields have values of other types are refused, and the error names the field."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,7 +20,7 @@ from batchmgr import (
     WorkloadBase,
     WorkloadTask,
 )
-from batchmgr.workload.draft_job import draft_job
+from batchmgr.workload.draft_from_workload import draft_from_workload
 
 
 class CountTask(WorkloadTask):
@@ -28,7 +28,7 @@ class CountTask(WorkloadTask):
 
 
 ANY: Any = InputFileSpecification
-"""As an author without a type checker sees it."""
+"""The class as an author without a type checker sees it."""
 
 CASES: dict[str, tuple[Callable[[Any, Any], object], str]] = {
     "a number for a path": (
@@ -101,7 +101,7 @@ def draft(change: Callable[[JobManager, TaskSpecification], object]) -> object:
             super().__init__(job_manager_builder_type=Builder)
             self._entry_points_repository.register_entry_point(CountTask)
 
-    return draft_job(CountWorkload(), JobContext(job_id="count-001"))
+    return draft_from_workload(CountWorkload(), JobContext(job_id="count-001"))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -112,7 +112,7 @@ def test_a_value_of_another_type_is_named_with_its_field(case: str) -> None:
     assert str(raised.value) == message
 
 
-def test_tuples_do_for_lists_and_what_is_optional_may_be_left_out() -> None:
+def test_tuples_are_accepted_for_lists_and_optional_fields_may_be_left_out() -> None:
     def change(manager: Any, task: Any) -> None:
         task.input_files = (InputFileSpecification(target_file_path="a", http_url="https://example.com/a"),)
         task.max_wall_clock_time, task.retention_time = timedelta(hours=1), None

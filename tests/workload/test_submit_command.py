@@ -1,4 +1,4 @@
-"""`submit` at the mercy of whatever answers: one message on stderr, and exit code 2."""
+"""The command `submit`: every failure is one message on stderr, and exit code 2."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ async def submit(*arguments: str, **environment: str) -> Run:
 
 @asynccontextmanager
 async def answering(status: int, body: str, requests: list[Any]) -> AsyncIterator[str]:
-    """A server that gives one answer to whatever is posted; its address."""
+    """Run a server that gives the same answer to every POST. Yield its address."""
 
     async def answer(request: web.Request) -> web.Response:
         requests.append((request.path, request.headers.get("x-functions-key"), await request.json()))
@@ -57,7 +57,7 @@ async def answering(status: int, body: str, requests: list[Any]) -> AsyncIterato
         await runner.cleanup()
 
 
-async def test_what_is_sent_is_a_job_message_and_what_is_said_is_where_to_follow_it() -> None:
+async def test_it_sends_a_job_message_and_prints_the_url_of_the_status() -> None:
     requests: list[Any] = []
     body = {"jobId": "example-1", "state": "queued", "statusUri": "https://app/api/jobs/example-1"}
     async with answering(202, json.dumps(body), requests) as url:
@@ -73,21 +73,21 @@ ANSWERS = {
     "a problem": (400, PROBLEM, "batchmgr refused the job (400): inputs.days: must be 1 to 14"),
     "no key": (401, "", "batchmgr refused the job (401): Unauthorized; is BATCHMGR_FUNCTION_KEY set?"),
     "a bad gateway": (502, "<html>", "batchmgr refused the job (502): Bad Gateway"),
-    "a page": (200, "<html>", "what answers at URL/api/jobs is not batchmgr"),
-    "other JSON": (200, "[1]", "what answers at URL/api/jobs is not batchmgr"),
-    "another API": (200, '{"status": "ok"}', "what answers at URL/api/jobs is not batchmgr"),
+    "a page": (200, "<html>", "the server at URL/api/jobs is not batchmgr: check the address"),
+    "other JSON": (200, "[1]", "the server at URL/api/jobs is not batchmgr: check the address"),
+    "another API": (200, '{"status": "ok"}', "the server at URL/api/jobs is not batchmgr: check the address"),
 }
 
 
 @pytest.mark.parametrize("case", ANSWERS)
-async def test_an_answer_that_takes_no_job_is_told_in_one_line(case: str) -> None:
+async def test_an_answer_that_accepts_no_job_is_reported_in_one_line(case: str) -> None:
     status, body, message = ANSWERS[case]
     async with answering(status, body, []) as url:
         run = await submit("--url", url)
     assert run == Run(code=2, out="", err=f"example_workload submit: {message.replace('URL', url, 1)}\n")
 
 
-async def test_nobody_at_the_address_is_told_in_one_line() -> None:
+async def test_an_address_without_a_server_is_reported_in_one_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     run = await submit(BATCHMGR_URL=url)
     message = f"example_workload submit: batchmgr did not answer at {url}/api/jobs: Connection refused\n"
@@ -97,7 +97,7 @@ async def test_nobody_at_the_address_is_told_in_one_line() -> None:
 @pytest.mark.parametrize(
     "url", ["", "ftp://example.com", "my-app.azurewebsites.net", "http:my-app", "http://a b"]
 )
-async def test_an_address_that_is_none_is_told_with_one_that_is(url: str) -> None:
+async def test_an_invalid_address_is_reported_with_a_valid_example(url: str) -> None:
     run = await submit("--url", url, BATCHMGR_URL="")
     assert (run.code, run.out, run.err.count("\n")) == (2, "", 1)
-    assert "say where batchmgr is: --url https://my-app.azurewebsites.net" in run.err
+    assert "give batchmgr's address: --url https://my-app.azurewebsites.net" in run.err

@@ -1,4 +1,4 @@
-"""From a workload and a job's inputs to the plan of its Batch tasks. Nothing is run, read or sent."""
+"""Turns what a workload's `create_job` adds into a `JobDraft`. No task is run, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -6,31 +6,35 @@ import json
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobDraft, TaskPlan
-from batchmgr.workload.field_types import check_field_types
+from batchmgr.workload.field_type_check import check_field_types
 from batchmgr.workload.job_manager import JobContext, JobManager
 from batchmgr.workload.task_specification import TaskSpecification
 from batchmgr.workload.workload_base import WorkloadBase
 
 MAX_INPUTS_BYTES = 32 * 1024
-"""The most that a task's inputs may take as JSON: they travel in an environment variable of the task."""
+"""The size limit of a task's inputs as JSON. They are sent in an environment variable of the task."""
 
 
-def draft_job(workload: WorkloadBase, context: JobContext) -> JobDraft:
-    """What `workload` makes of the job.
+def draft_from_workload(workload: WorkloadBase, context: JobContext) -> JobDraft:
+    """Run the workload's `create_job` and return the draft of the job.
 
-    Raises `InvalidJobError` for whatever is wrong with the inputs, and for whatever the workload's own code
-    raises.
+    Raise `InvalidJobError` if the inputs or specifications are wrong, or if the workload's code raises any
+    exception.
     """
     manager = _create_job(workload, context)
     if not manager.tasks:
-        raise InvalidJobError(f"workload {workload.name!r} made a job without tasks", field="inputs")
+        raise InvalidJobError(
+            f"workload {workload.name!r} made a job without tasks: create_job must add at least one",
+            field="inputs",
+        )
     _check_types(manager)
     known = {id(task) for task in manager.tasks}
     for index, task in enumerate(manager.tasks):
         for dependency in task.depends_on:
             if id(dependency) not in known:
                 raise InvalidJobError(
-                    f"task {task.id!r} depends on {dependency.id!r}, which was not added to this job",
+                    f"task {task.id!r} depends on {dependency.id!r}, which was not added to this job; use "
+                    "only tasks that add_workload_task or add_command_task returned",
                     field=f"tasks[{index}].dependsOn",
                 )
     return JobDraft(
@@ -59,12 +63,12 @@ def _create_job(workload: WorkloadBase, context: JobContext) -> JobManager:
         raise
     except InvalidInputError as error:
         raise InvalidJobError(str(error), field="inputs") from error
-    except (Exception, SystemExit) as error:  # old code may call exit(): it shall not end the control plane
+    except (Exception, SystemExit) as error:  # old code may call exit(), which must not end the control plane
         raise InvalidJobError(f"workload {workload.name!r} raised {type(error).__name__}: {error}") from error
 
 
 def _plan_task(task: TaskSpecification, field: str, workload: WorkloadBase, *command: str) -> TaskPlan:
-    """The plan of a task that is a command line, or else this `command` of the workload."""
+    """Return the plan of a task. Without a command line of its own it runs this `command` of the workload."""
     environment, packages = dict(task.environment), list(task.application_packages)
     if task.task_type:
         environment[INPUTS_VARIABLE] = _encode_inputs(task, field)
@@ -92,11 +96,12 @@ def _plan_task(task: TaskSpecification, field: str, workload: WorkloadBase, *com
 
 def _encode_inputs(task: TaskSpecification, field: str) -> str:
     try:
-        # ASCII only, so that no locale of a node changes it on the way.
+        # ASCII only, so that the locale of a node cannot change it.
         encoded = json.dumps(task.inputs, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidJobError(
-            f"the inputs of task {task.id!r} ({task.task_type}) are not JSON: {error}",
+            f"the inputs of task {task.id!r} ({task.task_type}) are not JSON: {error}; use only text, "
+            "numbers, True, False, None, lists and dictionaries",
             field=f"{field}.inputs",
         ) from error
     if len(encoded) > MAX_INPUTS_BYTES:

@@ -5,15 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.files import InputFileSpecification as InputFile
-from batchmgr.plan.files import OutputFileSpecification as OutputFile
-from batchmgr.plan.path_rules import (
+from batchmgr.plan.file_rules import (
     check_blob_path,
     check_input_file,
     check_output_file,
     check_source_file_path,
     check_target_file_path,
 )
+from batchmgr.plan.file_specifications import InputFileSpecification as InputFile
+from batchmgr.plan.file_specifications import OutputFileSpecification as OutputFile
 
 LEAVING = ["", "/etc/passwd", "..", "../wd/a", "a/../../b", "a/..", ".", "./a", "a//b", "a/", "C:/a", "c:a"]
 UNPRINTABLE = ["a\\b", "a\x00b", "a\nb", "a\x7f"]

@@ -1,7 +1,8 @@
-"""The job manager task: on a node, it decides what the job's tasks are, and leaves them in a file.
+"""The command `job-manager`: run by a Batch job manager task, it plans the job on a node.
 
-Azure Batch keeps the file as a blob; the control plane reads it, checks it and adds the tasks. The node needs
-no access to Azure Batch, and the workload no Python that the control plane could run.
+It writes the job's tasks to the file `batchmgr-tasks.json`, and Azure Batch uploads the file to a blob. The
+control plane reads it, checks it and adds the tasks. So the node needs no access to Azure Batch, and the
+control plane need not be able to import the workload.
 """
 
 from __future__ import annotations
@@ -15,29 +16,29 @@ from typing import Any
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.job_plan import JOB_VARIABLE, PLANNED_TASKS_FILE
 from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.workload.draft_job import draft_job
-from batchmgr.workload.field_types import camel
+from batchmgr.workload.draft_from_workload import draft_from_workload
+from batchmgr.workload.field_type_check import camel
 from batchmgr.workload.job_manager import JobContext
-from batchmgr.workload.run_task import attempt, exit_code, write_json
-from batchmgr.workload.task import TaskContext
+from batchmgr.workload.task_command import attempt, exit_code, write_json
 from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload.workload_task import TaskContext
 
 _NOT_IN_MESSAGES = frozenset({"is_leaf"})
 
 
 def run_job_manager(workload: WorkloadBase, environment: Mapping[str, str]) -> int:
-    """Plan the job that `BATCHMGR_JOB` describes; answers the exit code for the process."""
+    """Plan the job that the variable `BATCHMGR_JOB` describes. Return the exit code for the process."""
     context = TaskContext.from_environment(environment)
     error = attempt(context, lambda: _plan(workload, environment, context))
     return exit_code(error)
 
 
 def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskContext) -> None:
-    draft = draft_job(workload, _read_job(environment.get(JOB_VARIABLE, "")))
+    draft = draft_from_workload(workload, _read_job(environment.get(JOB_VARIABLE, "")))
     if draft.job != JobSpecification():
         raise InvalidJobError(
-            "a job manager on a node comes too late to change the job as a whole (self.job): put its pool, "
-            "priority and such in the job message"
+            "a job manager on a node cannot change the settings of the job (self.job), which is already in "
+            "Azure Batch. Put its pool, priority and other settings in the job message"
         )
     tasks = [to_message(task) for task in draft.tasks]
     content = {"tasks": tasks, "finalizeTask": to_message(draft.finalize_task)}
@@ -50,13 +51,13 @@ def _read_job(text: str) -> JobContext:
         return JobContext(job_id=job["jobId"], inputs=job["inputs"])
     except (ValueError, KeyError, TypeError):
         raise InvalidJobError(
-            f"{JOB_VARIABLE} does not describe a job: this command is what batchmgr starts as a job manager "
-            "task; by hand, use plan or local"
+            f"{JOB_VARIABLE} does not describe a job. batchmgr sets it for a job manager task on a node. To "
+            "run the workload by hand, use plan or local"
         ) from None
 
 
 def to_message(content: Any) -> Any:
-    """A value as it is written in a job message: names in camelCase, without what is not said."""
+    """Return a value as a job message has it: names in camelCase, without empty fields."""
     if is_dataclass(content):
         given = ((item, getattr(content, item.name)) for item in fields(content))
         return {

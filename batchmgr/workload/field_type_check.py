@@ -1,4 +1,4 @@
-"""Whether specifications hold what their fields are declared to hold: not every author has a type checker."""
+"""Checks that the fields of a specification have their declared types, for authors without a type checker."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _LONGEST = 60
 
 @lru_cache(maxsize=None)
 def camel(name: str) -> str:
-    """A field's name as a job message has it."""
+    """Return a field's name as it is in a job message: `command_line` becomes `commandLine`."""
     first, *others = name.split("_")
     return first + "".join(word.title() for word in others)
 
 
 def check_field_types(specification: object, field: str) -> None:
-    """Raise `InvalidJobError` that names the first field, here or further in, that holds another type."""
+    """Raise `InvalidJobError` for the first field, at any depth, whose value has another type."""
     for name, default, annotation in _declared(type(specification)):
         given = getattr(specification, name)
-        if given is not default:  # most are not set, and jobs have many tasks
+        if given is not default:  # most fields have their default, and a job may have many tasks
             _check(given, annotation, f"{field}.{camel(name)}" if field else camel(name))
 
 
@@ -43,7 +43,7 @@ _declarations: dict[type, tuple[tuple[str, object, str], ...]] = {}
 
 
 def _declared(owner: type) -> tuple[tuple[str, object, str], ...]:
-    """The fields of a dataclass: name, default, and annotation, which is a text."""
+    """Return name, default and annotation, as text, of each field of a dataclass."""
     if owner not in _declarations:
         _declarations[owner] = tuple((item.name, item.default, str(item.type)) for item in fields(owner))
     return _declarations[owner]
@@ -51,7 +51,7 @@ def _declared(owner: type) -> tuple[tuple[str, object, str], ...]:
 
 @lru_cache(maxsize=None)
 def _kinds(annotation: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What an annotation allows: names of types, each with the annotations of what is in it."""
+    """Return the types that an annotation allows: their names, each with the annotations of its items."""
     parts = (kind.partition("[") for kind in annotation.split(" | "))
     return tuple((name, tuple(content.rstrip("]").split(", "))) for name, _, content in parts)
 
