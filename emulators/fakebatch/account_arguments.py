@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import Package
 from fakebatch.quotas import Quotas
 
 _APPLICATION: Final = re.compile(

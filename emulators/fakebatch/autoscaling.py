@@ -5,27 +5,27 @@ from dataclasses import replace
 from typing import Final
 
 from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
-from fakebatch.autoscale.history import History, Processor, load
+from fakebatch.autoscale.metric_samples import History, Processor, load
 from fakebatch.autoscale.reading import read_formula
 from fakebatch.engine import Engine
-from fakebatch.model import pool as pools
+from fakebatch.model import stored_pool as pools
 from fakebatch.store import PoolRecord
-from fakebatch.wire import durations, ticks
+from fakebatch.wire import durations, timestamps
 
-_GRACE: Final = ticks.PER_SECOND // 2
+_GRACE: Final = timestamps.PER_SECOND // 2
 """Ticks from the request that gives a pool a formula to its first evaluation."""
 
 
 class Autoscaling:
     """The automatic scaling of the pools. `clock` returns the time in ticks."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int] = ticks.now) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int] = timestamps.now) -> None:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
         self._processor = Processor()
         self._due: dict[str, int] = {}
-        self._timer: ticks.Timer | None = None
+        self._timer: timestamps.Timer | None = None
         engine.follow(self.look)
 
     def stop(self) -> None:
@@ -100,8 +100,8 @@ class Autoscaling:
         # Those that are due wait for the end of a resize.
         moments += [at for at in self._due.values() if at > now]
         if moments:
-            wait = max(min(moments) - now, 0) / ticks.PER_SECOND
-            self._timer = ticks.call_later(wait, self.look, awaited=self._is_awaited())
+            wait = max(min(moments) - now, 0) / timestamps.PER_SECOND
+            self._timer = timestamps.call_later(wait, self.look, awaited=self._is_awaited())
 
     def _is_awaited(self) -> bool:
         """Whether tasks wait for nodes that a formula may give."""
@@ -118,7 +118,7 @@ def _first_due(pool: pools.Pool, now: int) -> int:
     """Return when a pool is due that was not looked at before, but may have been before a restart."""
     if pool.auto_scale_run is None:
         return now + _GRACE
-    return ticks.from_iso(pool.auto_scale_run["timestamp"]) + _interval(pool)
+    return timestamps.from_iso(pool.auto_scale_run["timestamp"]) + _interval(pool)
 
 
 def _is_scaled(record: PoolRecord) -> bool:

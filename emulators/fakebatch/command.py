@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakebatch.account_arguments import add_account_arguments, auto_storage_of, quotas_of
-from fakebatch.bodies.pool import accept_pool
+from fakebatch.bodies.pool_bodies import accept_pool
+from fakebatch.error_codes import BatchError
 from fakebatch.persistence.home import StateInUseError
 from fakebatch.persistence.reading import JournalError
 from fakebatch.server import Options, serving
 from fakebatch.simulation.executor import DURATION, EXIT_CODE
 from fakebatch.simulation.plan import Plan, parse
 from fakebatch.tls import make_certificate
-from fakebatch.wire.errors import BatchError
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
 DESCRIPTION: Final = "Serve a local Azure Batch account that really runs the tasks."

@@ -8,23 +8,23 @@ from typing import Any, Final
 
 from fakebatch import placement
 from fakebatch.auto_pools import AutoPools
-from fakebatch.bodies.job_tasks import with_tasks
+from fakebatch.bodies.job_task_bodies import with_tasks
 from fakebatch.execution.port import Executor
 from fakebatch.fleet import Fleet
 from fakebatch.machinery import Machinery
-from fakebatch.model import job as jobs
-from fakebatch.model import pool as pools
-from fakebatch.model import task as tasks
-from fakebatch.model.application import Applications
+from fakebatch.model import stored_job as jobs
+from fakebatch.model import stored_pool as pools
+from fakebatch.model import stored_task as tasks
+from fakebatch.model.application_packages import Applications
 from fakebatch.model.exit_conditions import consequence
-from fakebatch.model.outcomes import Outcome, ended
+from fakebatch.model.run_result import Outcome, ended
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.preparations import Preparations
 from fakebatch.retention import Retention
 from fakebatch.runs import Ending, Runs
 from fakebatch.store import JobRecord, PoolRecord, Store
 from fakebatch.task_runs import TaskRuns
-from fakebatch.wire import durations, ticks
+from fakebatch.wire import durations, timestamps
 
 _EMPTY_JOB_GRACE: Final = 0.5
 """Seconds in which a job without tasks that is to end with its last task may still be given some."""
@@ -57,7 +57,7 @@ class Engine:
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = self._is_turning = self._is_stopped = False
-        self._timers: dict[str, ticks.Timer] = {}
+        self._timers: dict[str, timestamps.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[], None]] = []
 
@@ -125,7 +125,7 @@ class Engine:
     # Tasks
 
     def _complete(self, record: JobRecord, task: tasks.Task, outcome: Outcome) -> None:
-        now = ticks.now()
+        now = timestamps.now()
         record.put(tasks.completed(task, outcome, now))
         effect = consequence(task.spec.get("exitConditions", {}), outcome)
         if effect.satisfies:
@@ -148,7 +148,7 @@ class Engine:
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""
-        now = ticks.now()
+        now = timestamps.now()
         task = tasks.Task(
             id=spec["id"],
             number=0 if "killJobOnCompletion" in spec else record.next_number(),
@@ -163,7 +163,7 @@ class Engine:
 
     async def end_task(self, record: JobRecord, task: tasks.Task) -> tasks.Task:
         """Complete a task at a user's request, and return it once nothing of it runs."""
-        record.put(tasks.touched(task, ticks.now()))
+        record.put(tasks.touched(task, timestamps.now()))
         run = self._task_runs.end(record, task.id, Ending.TERMINATED)
         if run is not None:
             await asyncio.wait([run])
@@ -187,7 +187,7 @@ class Engine:
 
     def add_job(self, spec: Mapping[str, Any]) -> JobRecord:
         """Add a job; its id is free."""
-        now = ticks.now()
+        now = timestamps.now()
         spec = with_tasks(dict(spec))
         job = jobs.Job(
             id=spec["id"],
@@ -213,24 +213,24 @@ class Engine:
         self._watch_time_limit(record)
         self._end_if_all_complete(record)
         if not len(record.tasks):
-            ticks.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
+            timestamps.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
         self.wake()
 
     def end_job(self, record: JobRecord, reason: str, *, by_user: bool = False) -> None:
         """End a job and the runs of its tasks; those that did not run stay active."""
-        record.job = jobs.terminated(record.job, reason, ticks.now(), by_user=by_user)
+        record.job = jobs.terminated(record.job, reason, timestamps.now(), by_user=by_user)
         self._end_runs(record, Ending.TERMINATED)
 
     def disable_job(self, record: JobRecord, running: str) -> None:
         """Stop scheduling a job; `running` tells what becomes of its runs: requeue, terminate or wait."""
-        record.job = jobs.disabled(record.job, ticks.now())
+        record.job = jobs.disabled(record.job, timestamps.now())
         if running != "wait":
             self._end_runs(record, Ending.REQUEUED if running == "requeue" else Ending.TERMINATED)
         self.wake()
 
     def delete_job(self, record: JobRecord) -> None:
         """Remove a job, its tasks and their files."""
-        record.job = jobs.deleted(record.job, ticks.now())
+        record.job = jobs.deleted(record.job, timestamps.now())
         self._end_runs(record, Ending.TERMINATED)
 
     def _end_runs(self, record: JobRecord, ending: Ending) -> None:
@@ -246,8 +246,8 @@ class Engine:
         self._unwatch(record)
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
-            elapsed = (ticks.now() - record.job.started_at) / ticks.PER_SECOND
-            self._timers[record.job.id] = ticks.call_later(limit - elapsed, lambda: self._expire(record))
+            elapsed = (timestamps.now() - record.job.started_at) / timestamps.PER_SECOND
+            self._timers[record.job.id] = timestamps.call_later(limit - elapsed, lambda: self._expire(record))
 
     def _unwatch(self, record: JobRecord) -> None:
         timer = self._timers.pop(record.job.id, None)
@@ -264,7 +264,7 @@ class Engine:
         if record.job.state in ("terminating", "deleting") and not self._preparations.release(record):
             return
         was_enabling = record.job.state == "enabling"
-        record.job = jobs.settled(record.job, ticks.now())
+        record.job = jobs.settled(record.job, timestamps.now())
         if was_enabling:
             self._end_if_all_complete(record)
         if record.job.state == "deleting" and not record.being_removed:
@@ -293,7 +293,7 @@ class Engine:
 
     def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
-        pool = pools.created(spec["id"], spec, ticks.now())
+        pool = pools.created(spec["id"], spec, timestamps.now())
         self.store.pools.put(pool.id, PoolRecord(pool))
         self.wake()
         return pool

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fakebatch.execution.port import Executor, Order
-from fakebatch.model.application import Applications
+from fakebatch.model.application_packages import Applications
 from fakebatch.runs import Handle, Runs, Work
 from fakebatch.store import Store
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fakebatch.bodies.parts import UNLIMITED
+from fakebatch.bodies.shared_properties import UNLIMITED
 from fakebatch.execution.port import Instance, Order, RunKey, RunKind
-from fakebatch.model.application import Applications, Package
-from fakebatch.model.job import Job
-from fakebatch.model.node import Node
-from fakebatch.model.task import Task
+from fakebatch.model.application_packages import Applications, Package
+from fakebatch.model.stored_job import Job
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_task import Task
 from fakebatch.store import JobRecord, PoolRecord
 
 START_TASK_ID: Final = "startup"

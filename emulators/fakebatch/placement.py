@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from fakebatch.model.need import Need, need_of
-from fakebatch.model.node import Node
-from fakebatch.model.pool import Pool
-from fakebatch.model.task import Task
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_pool import Pool
+from fakebatch.model.stored_task import Task
+from fakebatch.model.task_requirements import Need, need_of
 from fakebatch.store import JobRecord, PoolRecord, Store
 
 

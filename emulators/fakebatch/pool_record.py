@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fakebatch.model.node import Node
-from fakebatch.model.pool import Pool
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_pool import Pool
 from fakebatch.watching import Note, WatchedShelf, unheeded
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from fakebatch.execution.port import Order
 from fakebatch.machinery import Machinery
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.visit import Visit
+from fakebatch.model.preparation_and_release import Visit
 from fakebatch.node_work import carry_out
 from fakebatch.orders import preparation_key, preparation_order, release_order
 from fakebatch.runs import Ending, Handle

@@ -6,9 +6,9 @@ from typing import BinaryIO, Final
 
 from aiohttp import web
 
-from fakebatch.wire import answers
-from fakebatch.wire.answers import Answer
-from fakebatch.wire.rendering import render
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire.json_text import render
+from fakebatch.wire.operation_response import Answer
 
 _CHUNK: Final = 2**18
 _PIECES_PER_SECOND: Final = 10
@@ -27,7 +27,7 @@ async def respond(
     bytes_per_second: int | None = None,
 ) -> web.StreamResponse:
     """Send an answer; its body no faster than asked for."""
-    headers = _FIXED_HEADERS | {"request-id": request_id or answers.new_request_id()} | answer.headers
+    headers = _FIXED_HEADERS | {"request-id": request_id or responses.new_request_id()} | answer.headers
     if request.headers.get("return-client-request-id", "").lower() == "true":
         headers["client-request-id"] = request.headers.get("client-request-id", "")
     if answer.file is not None:
@@ -39,7 +39,7 @@ async def respond(
             return await _stream(request, response, file, length, bytes_per_second)
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
-    headers["Content-Type"] = answers.JSON_TYPE
+    headers["Content-Type"] = responses.JSON_TYPE
     body = render(answer.body).encode()
     if bytes_per_second is None:
         return web.Response(status=answer.status, headers=headers, body=body)

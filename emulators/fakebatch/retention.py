@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 
 
 class Retention:
@@ -12,12 +12,12 @@ class Retention:
     def __init__(self, expire: Callable[[str, str, int], None]) -> None:
         self._expire = expire
         self._due: list[tuple[int, str, str, int]] = []
-        self._timer: ticks.Timer | None = None
+        self._timer: timestamps.Timer | None = None
         self._timer_at = 0
 
     def keep(self, job_id: str, task_id: str, ended_at: int, seconds: float) -> None:
         """Keep the files of a task for so many seconds after the time in ticks when it ended."""
-        due = ended_at + int(seconds * ticks.PER_SECOND)
+        due = ended_at + int(seconds * timestamps.PER_SECOND)
         heappush(self._due, (due, job_id, task_id, ended_at))
         # One timer is enough for all: it is set for the first that is due.
         if self._timer is None or self._due[0][0] < self._timer_at:
@@ -31,12 +31,12 @@ class Retention:
     def _set_timer(self) -> None:
         self.stop()
         self._timer_at = self._due[0][0]
-        left = max(self._timer_at - ticks.now(), 0)
-        self._timer = ticks.call_later(left / ticks.PER_SECOND, self._expire_due)
+        left = max(self._timer_at - timestamps.now(), 0)
+        self._timer = timestamps.call_later(left / timestamps.PER_SECOND, self._expire_due)
 
     def _expire_due(self) -> None:
         self._timer = None
-        now = ticks.now()
+        now = timestamps.now()
         while self._due and self._due[0][0] <= now:
             _, job_id, task_id, ended_at = heappop(self._due)
             self._expire(job_id, task_id, ended_at)

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from fakebatch.execution.port import Executor, Order, RunKey
-from fakebatch.model.outcomes import Outcome, broken
-from fakebatch.wire.ticks import Timer
+from fakebatch.model.run_result import Outcome, broken
+from fakebatch.wire.timestamps import Timer
 
 _log = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ from typing import Final
 from aiohttp import web
 
 from fakebatch.autoscaling import Autoscaling
-from fakebatch.bodies.schema import UNKNOWN_PASSES, VERSION
+from fakebatch.bodies.property_schema import UNKNOWN_PASSES, VERSION
 from fakebatch.engine import Engine
+from fakebatch.error_codes import BatchError
 from fakebatch.execution.auto_storage import AutoStorage
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Executor
@@ -22,10 +23,10 @@ from fakebatch.faults import control
 from fakebatch.faults.control import Faults
 from fakebatch.faults.names import name_of
 from fakebatch.faults.strike import ConnectionCutError
-from fakebatch.model.application import Applications, Package
-from fakebatch.operations import pools
-from fakebatch.operations.surface import OPERATIONS
-from fakebatch.operations.table import Operation, Service
+from fakebatch.model.application_packages import Applications, Package
+from fakebatch.operations import pool_operations
+from fakebatch.operations.all_operations import OPERATIONS
+from fakebatch.operations.operation import Operation, Service
 from fakebatch.persistence.home import kept
 from fakebatch.quotas import Quotas
 from fakebatch.replacements import Replacements
@@ -37,11 +38,11 @@ from fakebatch.simulation.executor import SimulatedExecutor
 from fakebatch.simulation.plan import Plan
 from fakebatch.store import Store
 from fakebatch.tls import server_context
-from fakebatch.wire import answers, ticks
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire import timestamps
+from fakebatch.wire.api_versions import check_version
 from fakebatch.wire.authentication import authorize
-from fakebatch.wire.calls import Call
-from fakebatch.wire.errors import BatchError
-from fakebatch.wire.versions import check_version
+from fakebatch.wire.operation_request import Call
 
 _log = logging.getLogger(__name__)
 
@@ -84,13 +85,13 @@ async def serving(options: Options) -> AsyncIterator[str]:
     scheme = "http" if context is None else "https"
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    clock = ticks.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    clock = timestamps.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
     executor = _executor(options, layout, endpoint)
     engine = Engine(Store(), executor, Applications(options.applications))
     faults = Faults(engine, options.quotas)
     service = _service(options, engine, layout, faults)
     replacements = Replacements(engine)
-    with ticks.running_on(clock):
+    with timestamps.running_on(clock):
         try:
             # What is kept is what holds before the tasks are killed, for they are to run again.
             with _kept(options, engine.store) as keep:
@@ -130,7 +131,7 @@ def _service(options: Options, engine: Engine, layout: Layout, faults: Faults) -
 def _add_pools(service: Service, options: Options) -> None:
     for body in options.pools:
         if str(body["id"]) not in service.engine.store.pools:
-            pools.add_pool(service, body)
+            pool_operations.add_pool(service, body)
 
 
 async def _open(
@@ -228,8 +229,8 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
     except Exception:
         _log.exception("%s %s failed", request.method, request.rel_url)
         refusal = BatchError("InternalError")
-    request_id = answers.new_request_id()
-    answer = answers.failure(_base(request), refusal, request_id)
+    request_id = responses.new_request_id()
+    answer = responses.failure(_base(request), refusal, request_id)
     return await respond(request, answer, request_id=request_id)
 
 

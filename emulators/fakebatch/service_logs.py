@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.node import Node
-from fakebatch.model.pool import Pool
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_pool import Pool
 from fakebatch.store import Store
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from fakebatch.wire.shared_key import ACCOUNT_NAME
 
 _log = logging.getLogger(__name__)
@@ -62,8 +62,8 @@ class ServiceLogs:
                 _log.warning("the logs of a node could not be uploaded: %s", error)
 
     def _text(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> str:
-        start = ticks.from_iso(request["startTime"])
-        end = ticks.from_iso(request["endTime"]) if "endTime" in request else ticks.now()
+        start = timestamps.from_iso(request["startTime"])
+        end = timestamps.from_iso(request["endTime"]) if "endTime" in request else timestamps.now()
         lines = [(node.state_since, f"node {node.id} of pool {pool.id} is {node.state}")]
         for record in self._store.jobs:
             for task in record.tasks:
@@ -75,4 +75,4 @@ class ServiceLogs:
                     lines.append((task.started_at, f"{name} started"))
                 if task.ended_at is not None and start <= task.ended_at <= end:
                     lines.append((task.ended_at, f"{name} ended: {task.result}, exit code {task.exit_code}"))
-        return "".join(f"{ticks.to_iso(at)} {text}\n" for at, text in sorted(lines))
+        return "".join(f"{timestamps.to_iso(at)} {text}\n" for at, text in sorted(lines))

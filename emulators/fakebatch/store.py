@@ -5,19 +5,19 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from fakebatch.model.dependencies import Dependencies
-from fakebatch.model.job import Job
-from fakebatch.model.need import Need, need_of
-from fakebatch.model.node import Node
-from fakebatch.model.ready import ReadyTasks
-from fakebatch.model.schedule import Schedule
+from fakebatch.error_codes import BatchError
+from fakebatch.model.preparation_and_release import Visit
+from fakebatch.model.ready_tasks import ReadyTasks
+from fakebatch.model.stored_job import Job
+from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_task import Task
 from fakebatch.model.subtask import Subtask
-from fakebatch.model.task import Task
-from fakebatch.model.visit import Visit
+from fakebatch.model.task_dependencies import Dependencies
+from fakebatch.model.task_requirements import Need, need_of
 from fakebatch.pool_record import PoolRecord
 from fakebatch.shelf import Shelf
 from fakebatch.watching import Note, RecordShelf, WatchedShelf, unheeded
-from fakebatch.wire.errors import BatchError
 
 __all__ = ("JobRecord", "PoolRecord", "Store")
 

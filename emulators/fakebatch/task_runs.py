@@ -5,19 +5,19 @@ from dataclasses import replace
 
 from fakebatch.execution.port import Order, task_key
 from fakebatch.machinery import Machinery
-from fakebatch.model import node as nodes
+from fakebatch.model import stored_node as nodes
+from fakebatch.model import stored_task as tasks
 from fakebatch.model import subtask as subtasks
-from fakebatch.model import task as tasks
-from fakebatch.model.need import need_of
-from fakebatch.model.node import Node
-from fakebatch.model.outcomes import Failure, Outcome, ended, unprepared
+from fakebatch.model.run_result import Failure, Outcome, ended, unprepared
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_task import Placement, Task
 from fakebatch.model.subtask import Subtask
-from fakebatch.model.task import Placement, Task
+from fakebatch.model.task_requirements import need_of
 from fakebatch.orders import task_order
 from fakebatch.preparations import Preparations
 from fakebatch.runs import Ending, Handle
 from fakebatch.store import JobRecord, PoolRecord
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 
 
 class TaskRuns:
@@ -35,7 +35,7 @@ class TaskRuns:
 
     def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
-        now = ticks.now()
+        now = timestamps.now()
         order = task_order(self._machinery.applications, record, task, pool, chosen)
         where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
         if self._preparations.are_needed(record, order.node_ids):
@@ -74,7 +74,7 @@ class TaskRuns:
         if not await self._preparations.ready(record, order):
             return None
         task = record.tasks[order.task_id]
-        now = ticks.now()
+        now = timestamps.now()
         if task.state == "preparing" and task.placement is not None:
             record.put(tasks.started(task, task.placement, now))
         if order.instances:
@@ -88,7 +88,7 @@ class TaskRuns:
     def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
         record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
-        now = ticks.now()
+        now = timestamps.now()
         retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
         completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
         self._leave_nodes(order, task, outcome, now, completes=completes)
@@ -135,7 +135,7 @@ def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome],
 
 def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
     found = list(record.subtasks[task.id.lower()])
-    found[number - 1] = subtasks.finished(found[number - 1], outcome, ticks.now())
+    found[number - 1] = subtasks.finished(found[number - 1], outcome, timestamps.now())
     record.put_subtasks(task.id, found)
 
 

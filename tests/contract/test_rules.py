@@ -36,7 +36,7 @@ from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.finalize_message import finalize_message
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_job import draft_job
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import Package
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.plans import complete

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from fakebatch.execution.port import Order, Place, RunKey
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure, Outcome
+from fakebatch.model.application_packages import Package
+from fakebatch.model.run_result import Failure, Outcome
 
 
 class ManualExecutor:

@@ -6,7 +6,7 @@ import pytest
 from azure.batch.aio import BatchClient
 
 from fakebatch.server import Options, serving
-from fakebatch.wire.versions import VERSIONS
+from fakebatch.wire.api_versions import VERSIONS
 from tests.fakebatch.raw_http import request
 
 

@@ -13,7 +13,7 @@ from azure.core.exceptions import HttpResponseError
 
 from batchmgr.cli import fakebatch
 from fakebatch.execution import packages
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import Package
 from fakebatch.server import Options, serving
 from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, shell, text_of, until
 from tests.fakebatch.raw_http import request

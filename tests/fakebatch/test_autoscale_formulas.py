@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from fakebatch.autoscale.errors import EvaluationError, FormulaSyntaxError, SampleError
 from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
+from fakebatch.autoscale.formula_values import PERIOD, Metric
 from fakebatch.autoscale.parser import parse
-from fakebatch.autoscale.values import PERIOD, Metric
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 
 # A Sunday.
-_NOW = ticks.from_iso("2026-03-01T13:14:15.5Z")
+_NOW = timestamps.from_iso("2026-03-01T13:14:15.5Z")
 
 
 def _metric(name: str, *values: float, missing: int = 0) -> Metric:

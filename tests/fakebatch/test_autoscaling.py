@@ -11,19 +11,19 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from fakebatch.autoscaling import Autoscaling
-from fakebatch.bodies.pool import accept_pool
+from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.engine import Engine
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.model import pool as pools
+from fakebatch.model import stored_pool as pools
 from fakebatch.persistence.home import kept
 from fakebatch.persistence.reading import restore
 from fakebatch.store import PoolRecord, Store
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_job, add_task, until
 from tests.fakebatch.raw_http import request
 
-_START = ticks.from_iso("2026-03-01T12:00:00Z")
+_START = timestamps.from_iso("2026-03-01T12:00:00Z")
 
 
 async def _create(batch: BatchClient, formula: str, **options: Any) -> None:
@@ -173,7 +173,7 @@ class _Clock:
         self.seconds = 0.0
 
     def __call__(self) -> int:
-        return _START + int(self.seconds * ticks.PER_SECOND)
+        return _START + int(self.seconds * timestamps.PER_SECOND)
 
 
 @pytest.fixture

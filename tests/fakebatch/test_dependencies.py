@@ -9,9 +9,9 @@ from azure.batch.aio import BatchClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.model.dependencies import Dependencies
 from fakebatch.model.exit_conditions import Consequence, consequence
-from fakebatch.model.outcomes import Failure, Outcome, ended, exited, unprepared
+from fakebatch.model.run_result import Failure, Outcome, ended, exited, unprepared
+from fakebatch.model.task_dependencies import Dependencies
 from tests.fakebatch.driving import add_job, add_task, task_in_state
 from tests.fakebatch.driving import ended as ended_task
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.operations.all_operations import OPERATIONS
 
 _HERE = Path(__file__).parent
 _ROW: Final = re.compile(r"^\| `(\w+)` \|(.*)\| (replayed|specified) \|$", re.MULTILINE)

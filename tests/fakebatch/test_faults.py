@@ -16,7 +16,7 @@ from azure.batch.aio import BatchClient
 
 from fakebatch.faults.names import name_of
 from fakebatch.faults.rules import Rules
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas, cores_of
 from fakebatch.server import Options, serving
 from fakebatch.simulation.plan import parse

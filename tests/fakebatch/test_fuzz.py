@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas
 from fakebatch.server import Options, serving
 from tests.fakebatch import fuzzing

@@ -12,20 +12,20 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.bodies.schedule import accept_schedule
+from fakebatch.bodies.job_schedule_bodies import accept_schedule
 from fakebatch.engine import Engine
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.model import schedule as schedules
-from fakebatch.model.schedule import Schedule
+from fakebatch.model import stored_job_schedule as schedules
+from fakebatch.model.stored_job_schedule import Schedule
 from fakebatch.schedules import JobSchedules
 from fakebatch.store import Store
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_task, job_in_state, task_in_state, text_of, until
 from tests.fakebatch.raw_http import request
 
-_MINUTE = 60 * ticks.PER_SECOND
-_START = ticks.from_iso("2026-03-01T12:00:00Z")
+_MINUTE = 60 * timestamps.PER_SECOND
+_START = timestamps.from_iso("2026-03-01T12:00:00Z")
 
 
 def _spec(**timing: str) -> dict[str, Any]:

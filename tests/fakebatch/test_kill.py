@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from fakebatch.engine import Engine
-from fakebatch.model.outcomes import exited
-from fakebatch.model.task import completed
+from fakebatch.model.run_result import exited
+from fakebatch.model.stored_task import completed
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from tests.fakebatch.driving import shell, until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request
@@ -228,7 +228,7 @@ class _Remembering(ManualExecutor):
 
 
 async def test_files_kept_for_long_enough_while_it_was_down_are_removed() -> None:
-    hour = 3600 * ticks.PER_SECOND
+    hour = 3600 * timestamps.PER_SECOND
     executor, store = _Remembering(), Store()
     engine = Engine(store, executor)
     record = engine.add_job(
@@ -251,7 +251,7 @@ async def test_files_kept_for_long_enough_while_it_was_down_are_removed() -> Non
                 "constraints": {"retentionTime": retention, "maxTaskRetryCount": 0},
             },
         )
-        record.put(completed(task, exited(0), ticks.now() - 2 * hour))
+        record.put(completed(task, exited(0), timestamps.now() - 2 * hour))
     engine.resume()
 
     async def has_removed() -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fakebatch.bodies.pool import accept_pool
-from fakebatch.bodies.schema import UNKNOWN_PASSES
-from fakebatch.wire.errors import BatchError
+from fakebatch.bodies.pool_bodies import accept_pool
+from fakebatch.bodies.property_schema import UNKNOWN_PASSES
+from fakebatch.error_codes import BatchError
 
 _IDENTITY = {"resourceId": "/identities/i"}
 _MANAGED = {

@@ -16,8 +16,8 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from fakebatch.engine import Engine
-from fakebatch.model.pool import Pool
-from fakebatch.model.task import Task
+from fakebatch.model.stored_pool import Pool
+from fakebatch.model.stored_task import Task
 from fakebatch.persistence import journal
 from fakebatch.persistence.codec import decode, encode
 from fakebatch.persistence.home import StateInUseError, kept

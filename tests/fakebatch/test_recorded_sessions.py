@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fakebatch.server import Options, serving
-from fakebatch.wire.versions import VERSIONS
+from fakebatch.wire.api_versions import VERSIONS
 from tests.fakebatch.differences import KNOWN, Known
 from tests.fakebatch.raw_http import Reply, request
 

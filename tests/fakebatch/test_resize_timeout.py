@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from fakebatch.bodies.job import accept_job
-from fakebatch.bodies.pool import accept_pool, pool_view
-from fakebatch.bodies.task import accept_task
+from fakebatch.bodies.job_bodies import accept_job
+from fakebatch.bodies.pool_bodies import accept_pool, pool_view
+from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
 from fakebatch.execution.port import task_key
-from fakebatch.model import pool as pools
-from fakebatch.model.outcomes import exited
+from fakebatch.model import stored_pool as pools
+from fakebatch.model.run_result import exited
 from fakebatch.store import PoolRecord, Store
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from tests.fakebatch.driving import until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request
@@ -44,7 +44,7 @@ async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
 
 def _shrink(record: PoolRecord, **changes: Any) -> None:
     targets = {"targetDedicatedNodes": 0, **changes}
-    record.pool = pools.resized(record.pool, targets, ticks.now(), "taskcompletion")
+    record.pool = pools.resized(record.pool, targets, timestamps.now(), "taskcompletion")
 
 
 def _view(record: PoolRecord) -> dict[str, Any]:

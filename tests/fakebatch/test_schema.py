@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.bodies.schema import Record, integer, list_of, optional, required, string
-from fakebatch.wire.errors import BatchError
+from fakebatch.bodies.property_schema import Record, integer, list_of, optional, required, string
+from fakebatch.error_codes import BatchError
 
 _RECORD = Record(
     id=required(string),

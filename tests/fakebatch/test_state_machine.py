@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fakebatch import placement
-from fakebatch.bodies.job import accept_job
-from fakebatch.bodies.pool import accept_pool
-from fakebatch.bodies.task import accept_task
+from fakebatch.bodies.job_bodies import accept_job
+from fakebatch.bodies.pool_bodies import accept_pool
+from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
+from fakebatch.error_codes import BatchError
 from fakebatch.execution.port import Order, task_key
-from fakebatch.model import job as jobs
-from fakebatch.model import pool as pools
-from fakebatch.model import task as tasks
-from fakebatch.model.need import need_of
-from fakebatch.model.node import Node, Phase
-from fakebatch.model.outcomes import Failure, exited, unprepared
-from fakebatch.model.task import Task
+from fakebatch.model import stored_job as jobs
+from fakebatch.model import stored_pool as pools
+from fakebatch.model import stored_task as tasks
+from fakebatch.model.run_result import Failure, exited, unprepared
+from fakebatch.model.stored_node import Node, Phase
+from fakebatch.model.stored_task import Task
+from fakebatch.model.task_requirements import need_of
 from fakebatch.store import JobRecord, PoolRecord, Store
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError
+from fakebatch.wire import timestamps
 from tests.fakebatch.manual_executor import ManualExecutor
 
 _POOLS = ("many", "single")
@@ -147,7 +147,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.turn(lambda: self.engine.end_task(record, task))
         elif what == "reactivate" and task.failure is not None and not record.job.is_over:
             self.ended.pop(key, None)
-            record.put(tasks.reactivated(task, ticks.now()))
+            record.put(tasks.reactivated(task, timestamps.now()))
             self.turn(self.engine.wake)
 
     @precondition(lambda self: self._jobs())
@@ -157,7 +157,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         def act() -> None:
             if what == "enable":
-                record.job = jobs.enabled(record.job, ticks.now())
+                record.job = jobs.enabled(record.job, timestamps.now())
                 self.engine.wake()
             elif what == "end":
                 self.engine.end_job(record, "enough", by_user=True)
@@ -174,7 +174,7 @@ class EngineMachine(RuleBasedStateMachine):
         targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
 
         def act() -> None:
-            record.pool = pools.resized(record.pool, targets, ticks.now(), option)
+            record.pool = pools.resized(record.pool, targets, timestamps.now(), option)
             self.engine.wake()
 
         self.turn(act)

@@ -26,7 +26,7 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import Package
 from fakebatch.server import Options, serving
 from fakebatch.simulation.plan import Plan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME

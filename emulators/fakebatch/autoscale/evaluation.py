@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fakebatch.autoscale import functions, operations
+from fakebatch.autoscale import formula_functions, formula_operators
 from fakebatch.autoscale.errors import EvaluationError, SampleError
-from fakebatch.autoscale.syntax import (
+from fakebatch.autoscale.formula_syntax import (
     Binary,
     Call,
     Choice,
@@ -23,7 +23,7 @@ from fakebatch.autoscale.syntax import (
     Text,
     Unary,
 )
-from fakebatch.autoscale.values import (
+from fakebatch.autoscale.formula_values import (
     CONSTANTS,
     DEALLOCATION_OPTIONS,
     Metric,
@@ -32,7 +32,7 @@ from fakebatch.autoscale.values import (
     member,
     show,
 )
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 
 DEDICATED: Final = "$TargetDedicatedNodes"
 LOW_PRIORITY: Final = "$TargetLowPriorityNodes"
@@ -71,7 +71,7 @@ class Evaluation:
         """Return the evaluation as it appears in answers."""
         # The service tells this time in milliseconds.
         view: dict[str, Any] = {
-            "timestamp": ticks.to_iso(self.at // 10_000 * 10_000),
+            "timestamp": timestamps.to_iso(self.at // 10_000 * 10_000),
             "results": self.results,
         }
         if self.error is not None:
@@ -109,7 +109,7 @@ class _Run:
     def __init__(self, situation: Situation) -> None:
         self.variables: dict[str, Value] = {}
         self._situation = situation
-        self._surroundings = functions.Surroundings(situation.now, situation.source)
+        self._surroundings = formula_functions.Surroundings(situation.now, situation.source)
         self._settings: dict[str, tuple[Value, Place]] = {}
         # A variable is the same with and without the dollar sign.
         self._names: dict[str, str] = {}
@@ -120,7 +120,7 @@ class _Run:
                 value = self._value(statement.expression)
                 if statement.target is not None:
                     self._assign(statement.place, statement.target, value)
-        except functions.Stop:
+        except formula_functions.Stop:
             pass
 
     def targets(self) -> tuple[int, int, str]:
@@ -173,7 +173,7 @@ class _Run:
     def _evaluate(self, expression: Expression) -> Value:
         try:
             return self._of(expression)
-        except functions.TooFewSamples as error:
+        except formula_functions.TooFewSamples as error:
             raise SampleError(str(error), expression.place.line, expression.place.column) from error
         except (LookupError, TypeError, ValueError) as error:
             raise _error(expression.place, str(error)) from error
@@ -189,11 +189,11 @@ class _Run:
             case Name(place, name):
                 return self._variable(place, name)
             case Unary(_, sign, operand):
-                return operations.unary(sign, self._value(operand))
+                return formula_operators.unary(sign, self._value(operand))
             case Binary(_, ("&&" | "||") as sign, left, right):
                 return self._logical(sign, left, right)
             case Binary(_, sign, left, right):
-                return operations.binary(sign, self._value(left), self._value(right))
+                return formula_operators.binary(sign, self._value(left), self._value(right))
             case Choice(_, condition, then, otherwise):
                 return self._value(then if self._truth(condition) else otherwise)
             case Call(_, function, arguments):
@@ -236,7 +236,9 @@ class _Run:
         return float(first if decided else self._truth(right))
 
     def _function(self, name: str, arguments: tuple[Expression, ...]) -> Value:
-        return functions.call(name, [self._value(argument) for argument in arguments], self._surroundings)
+        return formula_functions.call(
+            name, [self._value(argument) for argument in arguments], self._surroundings
+        )
 
     def _member(self, place: Place, subject: Value, name: str) -> Value:
         value = member(subject, name) if isinstance(subject, Timestamp) else None
@@ -248,7 +250,7 @@ class _Run:
         if not isinstance(subject, Metric):
             raise _error(place, f"Unknown method '{name}'")
         values = [self._value(argument) for argument in arguments]
-        return functions.call_method(subject, name, values, self._situation.now)
+        return formula_functions.call_method(subject, name, values, self._situation.now)
 
 
 def _error(place: Place, reason: str) -> EvaluationError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from fakebatch.autoscale.errors import FormulaSyntaxError
-from fakebatch.autoscale.syntax import Place
+from fakebatch.autoscale.formula_syntax import Place
 
 TokenKind: TypeAlias = Literal["number", "text", "name", "mark", "end"]
 

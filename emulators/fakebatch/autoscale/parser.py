@@ -18,8 +18,7 @@ list       = expression *( "," expression )
 from typing import Final
 
 from fakebatch.autoscale.errors import FormulaSyntaxError
-from fakebatch.autoscale.lexer import Token, tokens
-from fakebatch.autoscale.syntax import (
+from fakebatch.autoscale.formula_syntax import (
     Binary,
     Call,
     Choice,
@@ -34,6 +33,7 @@ from fakebatch.autoscale.syntax import (
     Text,
     Unary,
 )
+from fakebatch.autoscale.lexer import Token, tokens
 
 MOST_STATEMENTS: Final = 100
 

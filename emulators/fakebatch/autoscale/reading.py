@@ -3,9 +3,9 @@
 from typing import Final
 
 from fakebatch.autoscale.errors import FormulaSyntaxError
+from fakebatch.autoscale.formula_syntax import Statement
 from fakebatch.autoscale.parser import parse
-from fakebatch.autoscale.syntax import Statement
-from fakebatch.wire.errors import BatchError
+from fakebatch.error_codes import BatchError
 
 LONGEST_FORMULA: Final = 8192
 """Bytes."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fakebatch.execution.guard import Guard
 from fakebatch.execution.killing import kill_group, kill_session
-from fakebatch.model.outcomes import Failure
+from fakebatch.model.run_result import Failure
 
 
 class LaunchError(Exception):

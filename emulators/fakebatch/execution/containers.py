@@ -10,7 +10,7 @@ from typing import Any
 from fakebatch.execution.commands import LaunchError, split
 from fakebatch.execution.environment import INHERITED
 from fakebatch.execution.guard import Guard
-from fakebatch.model.outcomes import ContainerEnd, Failure
+from fakebatch.model.run_result import ContainerEnd, Failure
 
 
 class Container:

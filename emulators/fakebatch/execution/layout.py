@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakebatch.execution.port import Order
-from fakebatch.model.application import Package
-from fakebatch.model.job import directory
+from fakebatch.model.application_packages import Package
+from fakebatch.model.stored_job import directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fakebatch.execution.environment import instance_variables, task_environment
 from fakebatch.execution.guard import Guard
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Instance, Order
-from fakebatch.model.outcomes import Outcome, exited, unprepared
+from fakebatch.model.run_result import Outcome, exited, unprepared
 
 MakeDirectories = Callable[[Path, Path], None]
 

@@ -7,7 +7,7 @@ from typing import Any, Final, TextIO
 
 from fakebatch.execution import patterns
 from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.outcomes import Failure, Outcome
+from fakebatch.model.run_result import Failure, Outcome
 
 _CONDITIONS: Final = {"TaskSuccess": (True,), "TaskFailure": (False,), "TaskCompletion": (True, False)}
 

@@ -5,8 +5,8 @@ import uuid
 import zipfile
 from pathlib import Path
 
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure
+from fakebatch.model.application_packages import Package
+from fakebatch.model.run_result import Failure
 
 
 def install(package: Package, target: Path) -> Failure | None:

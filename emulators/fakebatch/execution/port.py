@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure, Outcome
-from fakebatch.wire.ticks import Timer
+from fakebatch.model.application_packages import Package
+from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.wire.timestamps import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
 """A task of a job's list, the start task of a node, or one that prepares a node for a job or releases it."""

@@ -15,8 +15,8 @@ from fakebatch.execution.guard import Guard
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.multi_instance import Coordination
 from fakebatch.execution.port import Order, Place
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
+from fakebatch.model.application_packages import Package
+from fakebatch.model.run_result import Failure, Outcome, exited, out_of_time, unprepared
 from fakebatch.wire import durations
 
 

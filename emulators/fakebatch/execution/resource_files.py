@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fakebatch.execution.auto_storage import AutoStorage
 from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.outcomes import Failure
+from fakebatch.model.run_result import Failure
 
 _DEFAULT_MODE: Final = "0770"
 

@@ -30,15 +30,15 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fakebatch.bodies.schema import Record, integer, optional, required, string
+from fakebatch.bodies.property_schema import Record, integer, optional, required, string
 from fakebatch.engine import Engine
+from fakebatch.error_codes import BatchError
 from fakebatch.faults.counts import CountsHistory
 from fakebatch.faults.rules import Rules
 from fakebatch.faults.strike import Strike
 from fakebatch.fleet import Limit
 from fakebatch.quotas import Quotas, core_limit, nodes_there
 from fakebatch.store import PoolRecord
-from fakebatch.wire.errors import BatchError
 
 _PREEMPTION: Final = Record(poolId=required(string), nodes=optional(integer(1), 1))
 _RESTORATION: Final = Record(poolId=required(string))

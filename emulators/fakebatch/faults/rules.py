@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from random import Random
 from typing import Any, Final
 
-from fakebatch.bodies.schema import (
+from fakebatch.bodies.property_schema import (
     Property,
     Record,
     choice,
@@ -14,7 +14,7 @@ from fakebatch.bodies.schema import (
     required,
     string,
 )
-from fakebatch.wire.errors import ERRORS, BatchError, invalid_property
+from fakebatch.error_codes import ERRORS, BatchError, invalid_property
 
 COUNTS: Final = "get_job_task_counts"
 _OPERATIONS: Final = {"countsLag": COUNTS, "countsOff": COUNTS, "capacity": "", "quotas": ""}

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from fakebatch.error_codes import BatchError
 from fakebatch.faults.counts import CountsHistory
-from fakebatch.wire.answers import Answer
-from fakebatch.wire.errors import BatchError
+from fakebatch.wire.operation_response import Answer
 
 
 class ConnectionCutError(Exception):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fakebatch.model.outcomes import Outcome
+from fakebatch.model.run_result import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from fakebatch.model.outcomes import ContainerEnd, Failure, Outcome
+from fakebatch.model.run_result import ContainerEnd, Failure, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fakebatch.model.outcomes import Failure, Outcome
-from fakebatch.model.task import Placement
+from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.model.stored_task import Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from fakebatch.operations import files
-from fakebatch.operations.files import Directory
-from fakebatch.operations.table import Service
-from fakebatch.wire.calls import Call
+from fakebatch.operations import file_operations
+from fakebatch.operations.file_operations import Directory
+from fakebatch.operations.operation import Service
+from fakebatch.wire.operation_request import Call
 
 
 def _directory(service: Service, call: Call) -> Directory:
@@ -14,4 +14,4 @@ def _directory(service: Service, call: Call) -> Directory:
     return Directory(root, f"{call.base}/pools/{record.pool.id}/nodes/{node.id}")
 
 
-OPERATIONS: Final = files.operations("/pools/{poolId}/nodes/{nodeId}/files", _directory)
+OPERATIONS: Final = file_operations.operations("/pools/{poolId}/nodes/{nodeId}/files", _directory)

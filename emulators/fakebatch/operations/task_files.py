@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from fakebatch.error_codes import BatchError
 from fakebatch.execution.port import Place
-from fakebatch.operations import files
-from fakebatch.operations.files import Directory
-from fakebatch.operations.table import Service
-from fakebatch.wire.calls import Call
-from fakebatch.wire.errors import BatchError
+from fakebatch.operations import file_operations
+from fakebatch.operations.file_operations import Directory
+from fakebatch.operations.operation import Service
+from fakebatch.wire.operation_request import Call
 
 
 def _directory(service: Service, call: Call) -> Directory:
@@ -24,4 +24,4 @@ def _directory(service: Service, call: Call) -> Directory:
     return Directory(root, f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}")
 
 
-OPERATIONS: Final = files.operations("/jobs/{jobId}/tasks/{taskId}/files", _directory)
+OPERATIONS: Final = file_operations.operations("/jobs/{jobId}/tasks/{taskId}/files", _directory)

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from fakebatch.model import node as nodes
+from fakebatch.model import stored_node as nodes
+from fakebatch.model import stored_task as tasks
 from fakebatch.model import subtask as subtasks
-from fakebatch.model import task as tasks
-from fakebatch.model.outcomes import ended
-from fakebatch.model.visit import Visit
+from fakebatch.model.preparation_and_release import Visit
+from fakebatch.model.run_result import ended
 from fakebatch.store import JobRecord, Store
 
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fakebatch.model import task as tasks
-from fakebatch.model.job import Job
-from fakebatch.model.node import Node
-from fakebatch.model.pool import Pool
-from fakebatch.model.schedule import Schedule
+from fakebatch.model import stored_task as tasks
+from fakebatch.model.preparation_and_release import Visit
+from fakebatch.model.stored_job import Job
+from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_pool import Pool
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.model.visit import Visit
 from fakebatch.persistence.codec import decode
 from fakebatch.persistence.journal import NAME
 from fakebatch.persistence.telling import FORMAT

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from json import JSONEncoder
 from typing import Any, Final
 
-from fakebatch.model.task import Task
+from fakebatch.model.stored_task import Task
 from fakebatch.model.task_spec import as_dict
 from fakebatch.persistence.codec import encode
 from fakebatch.store import JobRecord, PoolRecord, Store

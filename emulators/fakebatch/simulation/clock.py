@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from fakebatch.wire import ticks
-from fakebatch.wire.ticks import Timer
+from fakebatch.wire import timestamps
+from fakebatch.wire.timestamps import Timer
 
 # Between the end of a run and the start of the next one on its node, the event loop makes this many steps.
 _STEPS_OF_A_TURN = 4
@@ -33,7 +33,7 @@ class VirtualClock:
 
     def __init__(self, speed: float | None) -> None:
         self._speed = speed
-        self._started_at = ticks.real_now()
+        self._started_at = timestamps.real_now()
         self._ahead = 0
         self._events: list[tuple[int, int, _Event]] = []
         self._events_ever = 0
@@ -44,7 +44,7 @@ class VirtualClock:
 
     def now(self) -> int:
         """Return the time in ticks."""
-        real = ticks.real_now()
+        real = timestamps.real_now()
         if self._speed is None:
             return real + self._ahead
         return self._started_at + int((real - self._started_at) * self._speed)
@@ -55,7 +55,7 @@ class VirtualClock:
             return asyncio.get_running_loop().call_later(seconds / self._speed, action)
         event = _Event(self, action, awaited)
         self._events_ever += 1
-        heappush(self._events, (self.now() + int(seconds * ticks.PER_SECOND), self._events_ever, event))
+        heappush(self._events, (self.now() + int(seconds * timestamps.PER_SECOND), self._events_ever, event))
         self._awaited += awaited
         self._go_on()
         return event
@@ -87,7 +87,7 @@ class VirtualClock:
                 asyncio.get_running_loop().call_soon(self._turn)
         elif self._drop_forgotten():
             self._stop_real_timer()
-            wait = max(self._events[0][0] - self.now(), 0) / ticks.PER_SECOND
+            wait = max(self._events[0][0] - self.now(), 0) / timestamps.PER_SECOND
             self._real_timer = asyncio.get_running_loop().call_later(wait, self._jump)
 
     def _stop_real_timer(self) -> None:

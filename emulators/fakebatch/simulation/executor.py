@@ -9,12 +9,12 @@ from typing import Final
 
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Order, Place
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure, Outcome, exited, out_of_time, unprepared
+from fakebatch.model.application_packages import Package
+from fakebatch.model.run_result import Failure, Outcome, exited, out_of_time, unprepared
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.simulation.plan import Plan, seconds
-from fakebatch.wire import durations, ticks
-from fakebatch.wire.ticks import Timer
+from fakebatch.wire import durations, timestamps
+from fakebatch.wire.timestamps import Timer
 
 _PREFIX: Final = "FAKEBATCH_"
 DURATION: Final = f"{_PREFIX}DURATION"
@@ -54,7 +54,7 @@ class SimulatedExecutor:
             lasts, outcome = self._fate(order)
         except ValueError as error:
             lasts, outcome = 0, unprepared(Failure("CommandLaunchFailed", str(error)))
-        return ticks.call_later(lasts, partial(report, outcome), awaited=True)
+        return timestamps.call_later(lasts, partial(report, outcome), awaited=True)
 
     def lay_out(self, place: Place) -> None:
         """Make the empty files of a task: to make them while so many run would take longer than all else."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from fakebatch.error_codes import BatchError
 from fakebatch.wire import job_token, shared_key
-from fakebatch.wire.errors import BatchError
 
 
 def authorize(method: str, path: str, query: str, headers: Mapping[str, str], *, is_secure: bool) -> None:

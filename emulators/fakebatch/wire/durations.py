@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from fakebatch.wire.ticks import PER_SECOND
+from fakebatch.wire.timestamps import PER_SECOND
 
 INFINITE: Final = 2**63 - 1
 """The largest .NET TimeSpan, which the service shows where no limit is set."""

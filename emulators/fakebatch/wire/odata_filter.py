@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError, invalid_query
+from fakebatch.error_codes import BatchError, invalid_query
+from fakebatch.wire import timestamps
 
 T = TypeVar("T")
 Predicate: TypeAlias = Callable[[T], bool]
@@ -179,7 +179,7 @@ def _literal(token: tuple[str, str], kind: FieldKind) -> str | float | bool:
     if found == "name" and text in ("true", "false") and kind == "boolean":
         return text == "true"
     if found == "time" and kind == "time":
-        return ticks.from_iso(text.removeprefix("DateTime")[1:-1])
+        return timestamps.from_iso(text.removeprefix("DateTime")[1:-1])
     if found == "number" and kind == "number":
         return float(text) if "." in text else int(text)
     if found == "text" and kind == "text":

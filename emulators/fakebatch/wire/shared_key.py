@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError
+from fakebatch.error_codes import BatchError
+from fakebatch.wire import timestamps
 
 ACCOUNT_NAME: Final = "devbatchaccount"
 ACCOUNT_KEY: Final = (
@@ -30,7 +30,7 @@ _SIGNED_HEADERS: Final = (
     "if-unmodified-since",
     "range",
 )
-_WINDOW: Final = 15 * 60 * ticks.PER_SECOND
+_WINDOW: Final = 15 * 60 * timestamps.PER_SECOND
 
 
 def string_to_sign(
@@ -70,14 +70,14 @@ def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) ->
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The request has no readable date."
         ) from error
-    if abs(ticks.real_now() - sent_at) > _WINDOW:
+    if abs(timestamps.real_now() - sent_at) > _WINDOW:
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The date is more than 15 minutes off."
         )
 
 
 # Most requests come within a second of another.
-_read_date = lru_cache(maxsize=16)(ticks.from_http_date)
+_read_date = lru_cache(maxsize=16)(timestamps.from_http_date)
 
 
 def _is_signature(given: str, text: str) -> bool:

@@ -1,0 +1,107 @@
+"""What is known of the load of a pool: its samples, taken every thirty seconds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from fakebatch.autoscale.formula_values import PERIOD, Metric
+from fakebatch.store import JobRecord, PoolRecord
+
+# Nodes are processes of one machine, so what they use of its memory, disks and network is not known
+# apart; how busy its processors are is known where the system tells.
+_UNKNOWN: Final = (
+    "$CPUPercent",
+    "$WallClockSeconds",
+    "$MemoryBytes",
+    "$DiskBytes",
+    "$DiskReadBytes",
+    "$DiskWriteBytes",
+    "$DiskReadOps",
+    "$DiskWriteOps",
+    "$NetworkInBytes",
+    "$NetworkOutBytes",
+)
+
+
+class History:
+    """The samples of one pool."""
+
+    def __init__(self, record: PoolRecord) -> None:
+        self._record = record
+
+    @property
+    def due_at(self) -> int:
+        """When the next sample is to be taken, in ticks."""
+        samples = self._record.samples
+        return next(reversed(samples)) + PERIOD if samples else 0
+
+    def is_due(self, now: int) -> bool:
+        """Whether it is time for a sample."""
+        return now >= self.due_at
+
+    def take(self, now: int, values: Mapping[str, float]) -> None:
+        """Keep a sample if it is time for one."""
+        if self.is_due(now):
+            self._record.add_sample(now, dict(values))
+
+    def metrics(self, values: Mapping[str, float]) -> dict[str, Metric]:
+        """Return all service-defined variables with a history; `values` are those of now."""
+        known = {
+            name: Metric(
+                name=name,
+                samples=[(at, sample[name]) for at, sample in self._record.samples.items() if name in sample],
+                current=current,
+            )
+            for name, current in values.items()
+        }
+        return {name: Metric(name=name) for name in _UNKNOWN} | known
+
+
+def load(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> dict[str, float]:
+    """Return the values of a pool's variables now. `jobs` are those that run on it."""
+    counts = [record.counts()["taskCounts"] for record in jobs]
+    active = sum(record.ready_tasks() for record in jobs)
+    running = sum(count["running"] for count in counts)
+    states = [(node.dedicated, node.state) for node in pool.nodes]
+    values = {
+        "$ActiveTasks": active,
+        "$RunningTasks": running,
+        "$PendingTasks": active + running,
+        "$SucceededTasks": sum(count["succeeded"] for count in counts),
+        "$FailedTasks": sum(count["failed"] for count in counts),
+        "$CurrentDedicatedNodes": sum(dedicated for dedicated, _ in states),
+        "$CurrentLowPriorityNodes": sum(not dedicated for dedicated, _ in states),
+        "$PreemptedNodeCount": sum(state == "preempted" for _, state in states),
+        "$SampleNodeCount": len(states),
+    }
+    shown = {name: float(value) for name, value in values.items()}
+    return shown if cpu_percent is None else shown | {"$CPUPercent": cpu_percent}
+
+
+class Processor:
+    """How busy the processors of this machine are, which stand for those of all nodes."""
+
+    def __init__(self) -> None:
+        self._times = _times()
+        self._measured_at = 0
+        self._percent: float | None = None
+
+    def percent(self, now: int) -> float | None:
+        """Return the share of the last sample period they were in use, if the system tells."""
+        if now - self._measured_at >= PERIOD:
+            before, self._times = self._times, _times()
+            self._measured_at = now
+            if before is not None and self._times is not None and self._times[1] > before[1]:
+                self._percent = 100 * (self._times[0] - before[0]) / (self._times[1] - before[1])
+        return self._percent
+
+
+def _times() -> tuple[int, int] | None:
+    """Return the time in use and all time, in the units of the system."""
+    try:
+        with Path("/proc/stat").open() as file:
+            spent = [int(part) for part in file.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = spent[3] + spent[4]
+    return sum(spent) - idle, sum(spent)

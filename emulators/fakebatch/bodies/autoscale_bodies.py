@@ -1,0 +1,82 @@
+"""Bodies and views of the automatic scaling of pools."""
+
+from typing import Any, Final
+
+from fakebatch.autoscale.reading import read_formula
+from fakebatch.bodies.property_schema import Record, at_least, required, string
+from fakebatch.error_codes import BatchError
+from fakebatch.model.stored_pool import Pool
+
+INTERVAL: Final = at_least("PT5M", "P7D")
+DEFAULT_INTERVAL: Final = "PT15M"
+
+_ENABLE = Record(autoScaleFormula=string, autoScaleEvaluationInterval=INTERVAL)
+_EVALUATE = Record(autoScaleFormula=required(string))
+_PROPERTIES: Final = ("autoScaleFormula", "autoScaleEvaluationInterval")
+
+
+def completed(spec: dict[str, Any], body: Any) -> dict[str, Any]:
+    """Return the properties of a pool to be created, with what it needs to scale itself, or without.
+
+    Raises BatchError where the body mixes automatic scaling with targets, and for what is no formula.
+    """
+    if not spec["enableAutoScale"]:
+        _refuse(body, _PROPERTIES, "The property is valid only if enableAutoScale is true.")
+        return spec
+    _refuse(
+        body,
+        ("targetDedicatedNodes", "targetLowPriorityNodes"),
+        "The property must not be specified if enableAutoScale is true.",
+    )
+    if "autoScaleFormula" not in spec:
+        raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    read_formula(spec["autoScaleFormula"])
+    interval = spec.get("autoScaleEvaluationInterval", DEFAULT_INTERVAL)
+    return {name: shown for part in spec.items() for name, shown in _with_interval(part, interval)}
+
+
+def _with_interval(part: tuple[str, Any], interval: str) -> list[tuple[str, Any]]:
+    name, shown = part
+    if name == "autoScaleEvaluationInterval":
+        return []
+    return (
+        [(name, shown), ("autoScaleEvaluationInterval", interval)] if name == "autoScaleFormula" else [part]
+    )
+
+
+def _refuse(body: Any, names: tuple[str, ...], reason: str) -> None:
+    for name in names:
+        if body.get(name) is not None:
+            raise BatchError(
+                "InvalidPropertyValue", PropertyName=name, PropertyValue=body[name], Reason=reason
+            )
+
+
+def accept_enabling(body: Any, pool: Pool) -> dict[str, Any]:
+    """Return the properties that enabling automatic scaling sets; those of a pool that has it are kept."""
+    given = _ENABLE(body)
+    had = {name: pool.spec[name] for name in _PROPERTIES if name in pool.spec}
+    settings = {"autoScaleEvaluationInterval": DEFAULT_INTERVAL} | had | given
+    if "autoScaleFormula" not in settings or (pool.spec["enableAutoScale"] and not given):
+        raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
+    read_formula(settings["autoScaleFormula"])
+    return {"enableAutoScale": True} | settings
+
+
+def accept_evaluation(body: Any) -> str:
+    """Return the formula to be evaluated."""
+    formula: str = _EVALUATE(body)["autoScaleFormula"]
+    return formula
+
+
+def with_run(view: dict[str, Any], pool: Pool) -> dict[str, Any]:
+    """Return the view of a pool with its automatic scaling after the flag that enables it."""
+    shown: dict[str, Any] = {name: view.pop(name) for name in _PROPERTIES if name in view}
+    if pool.auto_scale_run is not None:
+        shown["autoScaleRun"] = pool.auto_scale_run
+    if not shown:
+        return view
+    names = list(view)
+    following = names[names.index("enableAutoScale") + 1 :]
+    after = {name: view.pop(name) for name in following}
+    return view | shown | after

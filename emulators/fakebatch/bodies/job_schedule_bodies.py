@@ -1,0 +1,134 @@
+"""Bodies and views of job schedules."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fakebatch.bodies.job_bodies import specification
+from fakebatch.bodies.property_schema import (
+    Record,
+    at_least,
+    identifier,
+    moment,
+    optional,
+    required,
+    string,
+)
+from fakebatch.bodies.shared_properties import METADATA
+from fakebatch.error_codes import BatchError
+from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.wire import timestamps
+from fakebatch.wire.odata_filter import Field
+
+_MINUTE: Final = at_least("PT1M")
+_TIMING = Record(doNotRunUntil=moment, doNotRunAfter=moment, startWindow=_MINUTE, recurrenceInterval=_MINUTE)
+_CREATE = Record(
+    id=required(identifier),
+    displayName=string,
+    schedule=optional(_TIMING, {}),
+    jobSpecification=required(specification),
+    metadata=METADATA,
+)
+_PATCH = Record(schedule=_TIMING, jobSpecification=specification, metadata=METADATA)
+# A PUT carries a whole schedule as a client got it: what cannot be changed is accepted and left alone.
+_READ_ONLY: Final = frozenset(
+    (
+        "creationTime",
+        "displayName",
+        "eTag",
+        "executionInfo",
+        "id",
+        "lastModified",
+        "previousState",
+        "previousStateTransitionTime",
+        "state",
+        "stateTransitionTime",
+        "stats",
+        "url",
+    )
+)
+_REPLACED: Final[dict[str, Any]] = {"schedule": {}, "metadata": []}
+
+FIELDS: Final[Mapping[str, Field[Schedule]]] = {
+    "id": Field("text", lambda schedule: schedule.id),
+    "state": Field("text", lambda schedule: schedule.state),
+    "stateTransitionTime": Field("time", lambda schedule: schedule.state_since),
+    "creationTime": Field("time", lambda schedule: schedule.created_at),
+    "lastModified": Field("time", lambda schedule: schedule.last_modified),
+    "previousState": Field("text", lambda schedule: schedule.previous_state),
+    "previousStateTransitionTime": Field("time", lambda schedule: schedule.previous_state_since),
+    "executionInfo/nextRunTime": Field("time", lambda schedule: schedule.next_at),
+    "executionInfo/endTime": Field("time", lambda schedule: schedule.ended_at),
+}
+
+
+def accept_schedule(body: Any) -> dict[str, Any]:
+    """Return the stored properties of a job schedule to be created."""
+    return _CREATE(body)
+
+
+def accept_patch(body: Any) -> dict[str, Any]:
+    """Return the properties a PATCH replaces."""
+    return _PATCH.changes(body)
+
+
+def accept_replacement(body: Any) -> dict[str, Any]:
+    """Return the properties a PUT replaces: all that can change, with the defaults for those not given."""
+    if not isinstance(body, dict):
+        raise BatchError("InvalidRequestBody", Reason="The body must be an object.")
+    given = _PATCH.changes({name: value for name, value in body.items() if name not in _READ_ONLY})
+    if "jobSpecification" not in given:
+        raise BatchError("MissingRequiredProperty", PropertyName="jobSpecification")
+    return _REPLACED | given
+
+
+def schedule_view(schedule: Schedule, base: str) -> dict[str, Any]:
+    """Return a job schedule as it appears in answers."""
+    view: dict[str, Any] = {"id": schedule.id}
+    if "displayName" in schedule.spec:
+        view["displayName"] = schedule.spec["displayName"]
+    view |= {
+        "url": f"{base}/jobschedules/{schedule.id}",
+        "eTag": timestamps.etag(schedule.last_modified),
+        "lastModified": timestamps.to_iso(schedule.last_modified),
+        "creationTime": timestamps.to_iso(schedule.created_at),
+        "state": schedule.state,
+        "stateTransitionTime": timestamps.to_iso(schedule.state_since),
+    }
+    if schedule.previous_state is not None and schedule.previous_state_since is not None:
+        view["previousState"] = schedule.previous_state
+        view["previousStateTransitionTime"] = timestamps.to_iso(schedule.previous_state_since)
+    view["schedule"] = schedule.spec["schedule"]
+    view["jobSpecification"] = _specification_view(schedule.spec["jobSpecification"])
+    view["executionInfo"] = _execution_view(schedule, base)
+    if schedule.spec.get("metadata"):
+        view["metadata"] = schedule.spec["metadata"]
+    return view
+
+
+def _specification_view(specification: Mapping[str, Any]) -> dict[str, Any]:
+    # Unlike in a job, the reactions come before the constraints.
+    first = (
+        "displayName",
+        "priority",
+        "maxParallelTasks",
+        "allowTaskPreemption",
+        "usesTaskDependencies",
+        "onAllTasksComplete",
+        "onTaskFailure",
+    )
+    view = {name: specification[name] for name in first if name in specification}
+    return view | {name: shown for name, shown in specification.items() if name not in first}
+
+
+def _execution_view(schedule: Schedule, base: str) -> dict[str, Any]:
+    view: dict[str, Any] = {}
+    if schedule.next_at is not None:
+        view["nextRunTime"] = timestamps.to_iso(schedule.next_at)
+    if schedule.recent_job_id is not None:
+        view["recentJob"] = {
+            "url": f"{base}/jobs/{schedule.recent_job_id}",
+            "id": schedule.recent_job_id,
+        }
+    if schedule.ended_at is not None:
+        view["endTime"] = timestamps.to_iso(schedule.ended_at)
+    return view

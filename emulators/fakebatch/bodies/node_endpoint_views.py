@@ -1,0 +1,47 @@
+"""How nodes can be reached from outside."""
+
+from typing import Any, Final
+
+from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_pool import Pool
+
+_FIRST_SSH_PORT: Final = 50_000
+_SSH_PORT: Final = 22
+
+
+def endpoints_view(node: Node, pool: Pool) -> dict[str, Any]:
+    """Return the endpoints of a node: those its pool asks for, and that of SSH.
+
+    There is no balancer before the nodes, so nothing listens on the frontend ports: what a task listens on is
+    the backend port at the address of its node.
+    """
+    index = node.number - 1
+    configuration = pool.spec.get("networkConfiguration", {}).get("endpointConfiguration", {})
+    shown = [
+        _view(
+            f"{nat['name']}.{index}",
+            nat["protocol"],
+            node,
+            min(nat["frontendPortRangeStart"] + index, nat["frontendPortRangeEnd"]),
+            nat["backendPort"],
+        )
+        for nat in configuration.get("inboundNATPools", ())
+    ]
+    ssh = _view(f"SSHRule.{index}", "tcp", node, ssh_port(node), _SSH_PORT)
+    return {"inboundEndpoints": [*shown, ssh]}
+
+
+def ssh_port(node: Node) -> int:
+    """Return the port for remote login."""
+    return _FIRST_SSH_PORT + node.number - 1
+
+
+def _view(name: str, protocol: str, node: Node, frontend: int, backend: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "protocol": protocol,
+        "publicIPAddress": node.address,
+        "publicFQDN": node.address,
+        "frontendPort": frontend,
+        "backendPort": backend,
+    }

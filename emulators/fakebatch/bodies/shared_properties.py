@@ -1,0 +1,167 @@
+"""The parts that bodies of several resources share."""
+
+import stat
+from typing import Any, Final
+
+from fakebatch.bodies.property_schema import (
+    Kind,
+    Record,
+    boolean,
+    choice,
+    duration,
+    integer,
+    list_of,
+    optional,
+    required,
+    string,
+)
+from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.wire import durations
+
+UNLIMITED: Final = durations.render(durations.INFINITE)
+
+METADATA: Final = list_of(Record(name=required(string), value=required(string)))
+ENVIRONMENT: Final = list_of(Record(name=required(string), value=string))
+IDENTITY: Final = Record(resourceId=string)
+USER_IDENTITY: Final = Record(
+    username=string,
+    autoUser=Record(
+        scope=optional(choice("task", "pool"), "pool"),
+        elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
+    ),
+)
+
+_RESOURCE_FILE = Record(
+    autoStorageContainerName=string,
+    storageContainerUrl=string,
+    httpUrl=string,
+    blobPrefix=string,
+    filePath=string,
+    fileMode=string,
+    identityReference=IDENTITY,
+)
+_SOURCES: Final = frozenset(("autoStorageContainerName", "storageContainerUrl", "httpUrl"))
+OUTPUT_FILES: Final = list_of(
+    Record(
+        filePattern=required(string),
+        destination=required(
+            Record(
+                container=required(
+                    Record(
+                        path=string,
+                        containerUrl=required(string),
+                        identityReference=IDENTITY,
+                        uploadHeaders=list_of(Record(name=required(string), value=string)),
+                    )
+                )
+            )
+        ),
+        uploadOptions=required(
+            Record(uploadCondition=required(choice("TaskSuccess", "TaskFailure", "TaskCompletion")))
+        ),
+    )
+)
+
+_EXIT_OPTIONS = Record(
+    jobAction=choice("none", "disable", "terminate"), dependencyAction=choice("satisfy", "block")
+)
+EXIT_CONDITIONS: Final = Record(
+    exitCodes=list_of(Record(code=required(integer(-(2**31))), exitOptions=required(_EXIT_OPTIONS))),
+    exitCodeRanges=list_of(
+        Record(
+            start=required(integer(-(2**31))),
+            end=required(integer(-(2**31))),
+            exitOptions=required(_EXIT_OPTIONS),
+        )
+    ),
+    preProcessingError=_EXIT_OPTIONS,
+    fileUploadError=_EXIT_OPTIONS,
+    default=_EXIT_OPTIONS,
+)
+DEPENDS_ON: Final = Record(
+    taskIds=list_of(string),
+    taskIdRanges=list_of(Record(start=required(integer(0)), end=required(integer(0)))),
+)
+TASK_CONSTRAINTS: Final = Record(
+    maxWallClockTime=optional(duration, UNLIMITED),
+    retentionTime=optional(duration, "P7D"),
+    maxTaskRetryCount=optional(integer(-1), 0),
+)
+TASK_SCHEDULING_POLICY: Final = Record(
+    jobDefaultOrder=choice("none", "creationtime"),
+    nodeFillType=optional(choice("Spread", "Pack"), "Spread"),
+)
+FLAG: Final = optional(boolean, False)
+APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
+
+
+AUTHENTICATION_TOKEN: Final = Record(access=list_of(choice("job")))
+
+
+def without_secrets(kind: Kind, *secrets: str) -> Kind:
+    """Return a kind of objects of which some properties are never shown again, so they are not kept."""
+
+    def without(value: Any, name: str) -> dict[str, Any]:
+        return {key: kept for key, kept in kind(value, name).items() if key not in secrets}
+
+    return without
+
+
+REGISTRY: Final = without_secrets(
+    Record(username=string, password=string, registryServer=string, identityReference=IDENTITY), "password"
+)
+CONTAINER: Final = Record(
+    containerRunOptions=string,
+    imageName=required(string),
+    registry=REGISTRY,
+    workingDirectory=optional(
+        choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
+    ),
+    containerHostBatchBindMounts=list_of(
+        Record(
+            source=choice("Shared", "Startup", "VfsMounts", "Task", "JobPrep", "Applications"),
+            isReadOnly=boolean,
+        )
+    ),
+)
+
+
+def resource_file(value: Any, name: str) -> dict[str, Any]:
+    """Accept a resource file: one source, and a path that stays in the working directory of the task."""
+    stored = _RESOURCE_FILE(value, name)
+    sources = _SOURCES & stored.keys()
+    if len(sources) != 1:
+        raise invalid_property(
+            name, sorted(sources), f"Exactly one of {', '.join(sorted(_SOURCES))} must be given."
+        )
+    path = stored.get("filePath")
+    if "httpUrl" in stored:
+        if not path:
+            raise BatchError("MissingRequiredProperty", PropertyName="filePath")
+        if "blobPrefix" in stored:
+            raise invalid_property("blobPrefix", stored["blobPrefix"], "It is valid only with a container.")
+    if path is not None and (path.startswith("/") or (".." in path and ".." in path.split("/"))):
+        raise invalid_property("filePath", path, "The path must stay in the working directory of the task.")
+    if "fileMode" in stored:
+        _check_mode(stored["fileMode"])
+    return stored
+
+
+def _check_mode(mode: str) -> None:
+    try:
+        allowed = stat.S_IMODE(int(mode, 8)) == int(mode, 8)
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise invalid_property("fileMode", mode, "The mode must be an octal number.")
+
+
+START_TASK: Final = Record(
+    commandLine=required(string),
+    containerSettings=CONTAINER,
+    resourceFiles=list_of(resource_file),
+    environmentSettings=ENVIRONMENT,
+    userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
+    maxTaskRetryCount=optional(integer(-1), 0),
+    waitForSuccess=optional(boolean, True),
+)

@@ -1,0 +1,214 @@
+"""Bodies of what pools say about their machines: image, disks, network and accounts."""
+
+from typing import Any, Final
+
+from fakebatch.bodies.property_schema import (
+    Record,
+    boolean,
+    choice,
+    duration,
+    integer,
+    list_of,
+    opaque,
+    optional,
+    required,
+    string,
+)
+from fakebatch.bodies.shared_properties import IDENTITY, REGISTRY, without_secrets
+
+_IMAGE = Record(
+    publisher=string,
+    offer=string,
+    sku=string,
+    version=string,
+    virtualMachineImageId=string,
+    exactVersion=string,
+    sharedGalleryImageId=string,
+    communityGalleryImageId=string,
+)
+
+
+def _image_reference(value: Any, name: str) -> dict[str, Any]:
+    stored = _IMAGE(value, name)
+    # Only an image of the marketplace has versions to choose from.
+    return stored if "publisher" not in stored or "version" in stored else {**stored, "version": "latest"}
+
+
+_CACHING = choice("none", "readonly", "readwrite")
+_STORAGE = choice("standard_lrs", "premium_lrs", "standardssd_lrs")
+_MANAGED_DISK = Record(
+    diskEncryptionSet=Record(id=string),
+    storageAccountType=_STORAGE,
+    securityProfile=Record(
+        securityEncryptionType=choice("DiskWithVMGuestState", "NonPersistedTPM", "VMGuestStateOnly")
+    ),
+)
+_DATA_DISK = Record(
+    lun=required(integer(0, 63)),
+    caching=optional(_CACHING, "none"),
+    diskSizeGB=required(integer(1)),
+    storageAccountType=_STORAGE,
+    managedDisk=_MANAGED_DISK,
+)
+
+
+def _data_disk(value: Any, name: str) -> dict[str, Any]:
+    stored = _DATA_DISK(value, name)
+    if "managedDisk" in stored or "storageAccountType" in stored:
+        return stored
+    return {**stored, "storageAccountType": "standard_lrs"}
+
+
+_OS_DISK = Record(
+    ephemeralOSDiskSettings=Record(placement=choice("cachedisk")),
+    caching=_CACHING,
+    diskSizeGB=integer(1),
+    managedDisk=_MANAGED_DISK,
+    writeAcceleratorEnabled=boolean,
+)
+_HOST_ENDPOINT = Record(inVMAccessControlProfileReferenceId=string, mode=choice("Audit", "Enforce"))
+_SECURITY = Record(
+    encryptionAtHost=boolean,
+    proxyAgentSettings=Record(enabled=boolean, imds=_HOST_ENDPOINT, wireServer=_HOST_ENDPOINT),
+    securityType=choice("trustedLaunch", "confidentialvm"),
+    uefiSettings=Record(secureBootEnabled=boolean, vTpmEnabled=boolean),
+)
+_DISK_ENCRYPTION = Record(
+    customerManagedKey=Record(
+        identityReference=IDENTITY, keyUrl=string, rotationToLatestKeyVersionEnabled=boolean
+    ),
+    targets=list_of(choice("osdisk", "temporarydisk")),
+)
+_EXTENSION = Record(
+    name=required(string),
+    publisher=required(string),
+    type=required(string),
+    typeHandlerVersion=string,
+    autoUpgradeMinorVersion=boolean,
+    enableAutomaticUpgrade=boolean,
+    settings=opaque,
+    protectedSettings=opaque,
+    provisionAfterExtensions=list_of(string),
+)
+MACHINE: Final = Record(
+    imageReference=required(_image_reference),
+    nodeAgentSKUId=required(string),
+    windowsConfiguration=Record(enableAutomaticUpdates=boolean),
+    dataDisks=list_of(_data_disk),
+    licenseType=string,
+    containerConfiguration=Record(
+        type=required(string),
+        containerImageNames=list_of(string),
+        containerRegistries=list_of(REGISTRY),
+    ),
+    diskEncryptionConfiguration=_DISK_ENCRYPTION,
+    nodePlacementConfiguration=Record(policy=choice("regional", "zonal")),
+    extensions=list_of(without_secrets(_EXTENSION, "protectedSettings")),
+    osDisk=_OS_DISK,
+    securityProfile=_SECURITY,
+    serviceArtifactReference=Record(id=required(string)),
+)
+"""The kind of `virtualMachineConfiguration`."""
+
+CLOUD_SERVICE: Final = Record(osFamily=required(string), osVersion=optional(string, "*"))
+"""The kind of `cloudServiceConfiguration`, which only old versions of the protocol have."""
+
+_NAT_POOL = Record(
+    name=required(string),
+    protocol=required(choice("tcp", "udp")),
+    backendPort=required(integer(1, 65535)),
+    frontendPortRangeStart=required(integer(1, 65534)),
+    frontendPortRangeEnd=required(integer(1, 65534)),
+    networkSecurityGroupRules=list_of(
+        Record(
+            priority=required(integer(150, 4096)),
+            access=required(choice("allow", "deny")),
+            sourceAddressPrefix=required(string),
+            sourcePortRanges=optional(list_of(string), ["*"]),
+        )
+    ),
+)
+NETWORK: Final = Record(
+    subnetId=string,
+    dynamicVNetAssignmentScope=optional(choice("none", "job"), "none"),
+    endpointConfiguration=Record(inboundNATPools=required(list_of(_NAT_POOL))),
+    publicIPAddressConfiguration=Record(
+        provision=choice("batchmanaged", "usermanaged", "nopublicipaddresses"),
+        ipFamilies=list_of(choice("IPv4", "IPv6")),
+        ipAddressIds=list_of(string),
+        ipTags=list_of(Record(ipTagType=string, tag=string)),
+    ),
+    enableAcceleratedNetworking=boolean,
+)
+"""The kind of a pool's `networkConfiguration`."""
+
+JOB_NETWORK: Final = Record(subnetId=required(string), skipWithdrawFromVNet=boolean)
+"""The kind of a job's `networkConfiguration`."""
+
+_UPGRADES = Record(
+    disableAutomaticRollback=boolean,
+    enableAutomaticOSUpgrade=boolean,
+    useRollingUpgradePolicy=boolean,
+    osRollingUpgradeDeferral=boolean,
+)
+_ROLLING = Record(
+    enableCrossZoneUpgrade=boolean,
+    maxBatchInstancePercent=integer(5, 100),
+    maxUnhealthyInstancePercent=integer(5, 100),
+    maxUnhealthyUpgradedInstancePercent=integer(0, 100),
+    pauseTimeBetweenBatches=duration,
+    prioritizeUnhealthyInstances=boolean,
+    rollbackFailedInstancesOnPolicyBreach=boolean,
+)
+UPGRADES: Final = Record(
+    mode=required(choice("automatic", "manual", "rolling")),
+    automaticOSUpgradePolicy=_UPGRADES,
+    rollingUpgradePolicy=_ROLLING,
+)
+"""The kind of a pool's `upgradePolicy`."""
+
+_BLOB_MOUNT = Record(
+    accountName=required(string),
+    containerName=required(string),
+    accountKey=string,
+    sasKey=string,
+    blobfuseOptions=string,
+    relativeMountPath=required(string),
+    identityReference=IDENTITY,
+)
+_CIFS_MOUNT = Record(
+    username=required(string),
+    source=required(string),
+    relativeMountPath=required(string),
+    mountOptions=string,
+    password=required(string),
+)
+_SHARE_MOUNT = Record(
+    accountName=required(string),
+    azureFileUrl=required(string),
+    accountKey=required(string),
+    relativeMountPath=required(string),
+    mountOptions=string,
+)
+MOUNT: Final = Record(
+    azureBlobFileSystemConfiguration=without_secrets(_BLOB_MOUNT, "accountKey", "sasKey"),
+    nfsMountConfiguration=Record(
+        source=required(string), relativeMountPath=required(string), mountOptions=string
+    ),
+    cifsMountConfiguration=without_secrets(_CIFS_MOUNT, "password"),
+    azureFileShareConfiguration=without_secrets(_SHARE_MOUNT, "accountKey"),
+)
+"""The kind of each of a pool's `mountConfiguration`."""
+
+_LINUX_USER = Record(uid=integer(0), gid=integer(0), sshPrivateKey=string)
+USER_ACCOUNT: Final = without_secrets(
+    Record(
+        name=required(string),
+        password=required(string),
+        elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
+        linuxUserConfiguration=without_secrets(_LINUX_USER, "sshPrivateKey"),
+        windowsUserConfiguration=Record(loginMode=choice("batch", "interactive")),
+    ),
+    "password",
+)
+"""The kind of a user of the nodes of a pool."""

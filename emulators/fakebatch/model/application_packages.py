@@ -1,0 +1,105 @@
+"""Application packages: what is installed on nodes besides the files of tasks."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fakebatch.error_codes import BatchError
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One version of an application, in a zip file. References without a version mean the default."""
+
+    application_id: str
+    version: str
+    archive: Path
+    is_default: bool = False
+
+    @property
+    def directory(self) -> str:
+        """The name of the directory it is installed in."""
+        return f"{self.application_id}{self.version}"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that tell tasks where it is.
+
+        The documentation shows names both in the case of the id and in lower case: so both are set.
+        """
+        parts = [self.application_id] if self.is_default else [self.application_id, self.version]
+        name = _NOT_IN_NAMES.sub("_", "_".join(parts))
+        return tuple(dict.fromkeys(f"AZ_BATCH_APP_PACKAGE_{text}" for text in (name, name.lower())))
+
+
+class Applications:
+    """The applications of the account; their ids are found without regard to case."""
+
+    def __init__(self, packages: Iterable[Package] = ()) -> None:
+        self._versions: dict[str, dict[str, Package]] = {}
+        self._defaults: dict[str, Package] = {}
+        for package in packages:
+            self.add(package)
+
+    def add(self, package: Package) -> None:
+        """Add a version of an application; as its default if the package is marked so."""
+        key = package.application_id.lower()
+        self._versions.setdefault(key, {})[package.version.lower()] = package
+        if package.is_default:
+            self._defaults[key] = package
+
+    def ids(self) -> list[str]:
+        """Return the ids of the applications in ordinal order."""
+        return sorted(self.spelling(key) for key in self._versions)
+
+    def spelling(self, application_id: str) -> str:
+        """Return an id in its own case. Raises BatchError(ApplicationNotFound)."""
+        return next(iter(self._found(application_id).values())).application_id
+
+    def versions(self, application_id: str) -> list[str]:
+        """Return the versions of an application. Raises BatchError(ApplicationNotFound)."""
+        return sorted(package.version for package in self._found(application_id).values())
+
+    def _found(self, application_id: str) -> dict[str, Package]:
+        versions = self._versions.get(application_id.lower())
+        if versions is None:
+            raise BatchError("ApplicationNotFound")
+        return versions
+
+    def find(self, reference: Mapping[str, Any]) -> Package | None:
+        """Return the package that a reference names; without a version, the default one."""
+        key = _plain_id(reference).lower()
+        version = reference.get("version")
+        if version is None:
+            return self._defaults.get(key)
+        found = self._versions.get(key, {}).get(version.lower())
+        # The variables of a package that is named by its version have the version in their names.
+        return None if found is None else replace(found, is_default=False)
+
+    def check(self, references: Iterable[Mapping[str, Any]], *, defaults_later: bool = False) -> None:
+        """Raise BatchError(InvalidApplicationPackageReferences) where a reference names no package.
+
+        With `defaults_later` one without a version needs no default version yet.
+        """
+        wrong = dict(self._wrong(references, defaults_later))
+        if wrong:
+            raise BatchError("InvalidApplicationPackageReferences", **wrong)
+
+    def _wrong(
+        self, references: Iterable[Mapping[str, Any]], defaults_later: bool
+    ) -> Iterator[tuple[str, str]]:
+        for reference in references:
+            known = _plain_id(reference).lower() in self._versions
+            if defaults_later and known and "version" not in reference:
+                continue
+            if self.find(reference) is None:
+                yield reference["applicationId"], "The specified application package does not exist."
+
+
+def _plain_id(reference: Mapping[str, Any]) -> str:
+    # An application may be named by its whole resource id.
+    return str(reference["applicationId"]).rpartition("/")[2]

@@ -1,0 +1,129 @@
+"""A job, and the transitions of its state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias
+
+from fakebatch.error_codes import BatchError
+
+JobState: TypeAlias = Literal[
+    "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting"
+]
+_PASSING: Final = frozenset({"disabling", "enabling", "terminating"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job; times are in ticks.
+
+    `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
+    filled in, and `previous_state` the last state that was not merely passed through. `auto_pool_id` names
+    the pool that was made for it, if one was.
+    """
+
+    id: str
+    number: int
+    spec: Mapping[str, Any]
+    created_at: int
+    last_modified: int
+    state_since: int
+    started_at: int
+    state: JobState = "active"
+    previous_state: JobState | None = None
+    previous_state_since: int | None = None
+    ended_at: int | None = None
+    terminate_reason: str | None = None
+    auto_pool_id: str | None = None
+
+    @property
+    def pool_id(self) -> str:
+        """The pool the job's tasks run on."""
+        if self.auto_pool_id is not None and "autoPoolSpecification" in self.spec["poolInfo"]:
+            return self.auto_pool_id
+        pool_id: str = self.spec["poolInfo"].get("poolId", "")
+        return pool_id
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job will never schedule a task again."""
+        return self.state in ("terminating", "completed", "deleting")
+
+
+def directory(job_id: str) -> str:
+    """Return where a job's tasks are below the root of a node; `name:job-2` is the second of a schedule."""
+    work_item, _, run = job_id.partition(":")
+    return f"workitems/{work_item}/{run or 'job-1'}"
+
+
+def _moved(job: Job, state: JobState, now: int) -> Job:
+    if job.state in _PASSING:
+        return replace(job, state=state, state_since=now)
+    return replace(
+        job,
+        state=state,
+        state_since=now,
+        previous_state=job.state,
+        previous_state_since=job.state_since,
+    )
+
+
+def disabled(job: Job, now: int) -> Job:
+    """Return the job as a user asks to disable it. Raises BatchError where it is over or being enabled."""
+    refuse_if_over(job)
+    if job.state not in ("active", "disabling", "disabled"):
+        raise BatchError("JobNotActive")
+    return replace(_moved(job, "disabling", now), last_modified=now)
+
+
+def enabled(job: Job, now: int) -> Job:
+    """Return the job as a user asks to enable it. Raises BatchError where it is over."""
+    refuse_if_over(job)
+    if job.state == "active":
+        return replace(job, last_modified=now)
+    return replace(_moved(job, "enabling", now), last_modified=now)
+
+
+def terminated(job: Job, reason: str, now: int, *, by_user: bool) -> Job:
+    """Return the job as it begins to end; only a user's request modifies it."""
+    refuse_if_over(job)
+    modified = now if by_user else job.last_modified
+    return replace(_moved(job, "terminating", now), terminate_reason=reason, last_modified=modified)
+
+
+def deleted(job: Job, now: int) -> Job:
+    """Return the job as a user asks to delete it. Raises BatchError(JobBeingDeleted)."""
+    if job.state == "deleting":
+        raise BatchError("JobBeingDeleted")
+    return _moved(job, "deleting", now)
+
+
+def settled(job: Job, now: int) -> Job:
+    """Return the job once nothing of it runs any more: at the end of the passage it is in."""
+    match job.state:
+        case "disabling":
+            return _moved(job, "disabled", now)
+        case "enabling":
+            return _moved(job, "active", now)
+        case "terminating":
+            return replace(_moved(job, "completed", now), ended_at=now)
+        case _:
+            return job
+
+
+def respecified(job: Job, changes: Mapping[str, Any], now: int) -> Job:
+    """Return the job with some of its properties replaced. Raises BatchError where it is over."""
+    refuse_if_over(job)
+    return replace(job, spec={**job.spec, **changes}, last_modified=now)
+
+
+def refuse_if_over(job: Job) -> None:
+    """Raise the BatchError that tells in what way the job is over, if it is."""
+    match job.state:
+        case "completed":
+            raise BatchError("JobCompleted")
+        case "terminating":
+            raise BatchError("JobBeingTerminated")
+        case "deleting":
+            raise BatchError("JobBeingDeleted")
+        case _:
+            pass

@@ -1,0 +1,127 @@
+"""A pool, and the transitions of its state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from fakebatch.error_codes import BatchError
+
+AllocationState: TypeAlias = Literal["steady", "resizing", "stopping"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A pool; times are in ticks.
+
+    `spec` is its properties as the service stores them, defaults filled in, `resize_errors` the codes and
+    messages of the last resize, and `auto_scale_run` the last evaluation of its formula as it is shown.
+    `deallocation` tells what becomes of the tasks of nodes that go. An auto pool has an `owner`, a job or a
+    schedule and its id, and goes with it unless `keep_alive`.
+    """
+
+    id: str
+    spec: Mapping[str, Any]
+    created_at: int
+    last_modified: int
+    state_since: int
+    allocation_since: int
+    state: Literal["active", "deleting"] = "active"
+    allocation_state: AllocationState = "resizing"
+    resize_errors: tuple[tuple[str, str], ...] = ()
+    auto_scale_run: Mapping[str, Any] | None = None
+    auto_scale_enabled_at: int | None = None
+    nodes_created: int = 0
+    deallocation: str = "requeue"
+    owner: tuple[str, str] | None = None
+    keep_alive: bool = False
+
+    @property
+    def slots_per_node(self) -> int:
+        """The scheduling slots of each node."""
+        slots: int = self.spec["taskSlotsPerNode"]
+        return slots
+
+    @property
+    def fills(self) -> str:
+        """How tasks are laid out over the nodes: `Spread` or `Pack`."""
+        fills: str = self.spec["taskSchedulingPolicy"]["nodeFillType"]
+        return fills
+
+    def target(self, *, dedicated: bool) -> int:
+        """The number of nodes of a kind that the pool should have."""
+        if self.state == "deleting":
+            return 0
+        nodes: int = self.spec["targetDedicatedNodes" if dedicated else "targetLowPriorityNodes"]
+        return nodes
+
+
+def created(pool_id: str, spec: Mapping[str, Any], now: int) -> Pool:
+    """Return a new pool, which has no nodes yet."""
+    return Pool(
+        id=pool_id, spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
+    )
+
+
+def resized(pool: Pool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue") -> Pool:
+    """Return the pool as it begins to grow or shrink; `targets` are properties of its `spec`.
+
+    Raises BatchError(PoolBeingResized, PoolBeingDeleted).
+    """
+    refuse_if_deleting(pool)
+    if pool.allocation_state != "steady":
+        raise BatchError("PoolBeingResized")
+    return replace(
+        pool,
+        spec={**pool.spec, **targets},
+        last_modified=now,
+        allocation_state="resizing",
+        allocation_since=now,
+        resize_errors=(),
+        deallocation=deallocation,
+    )
+
+
+def stopped(pool: Pool, now: int) -> Pool:
+    """Return the pool as a user has it stop growing or shrinking; one that does neither stays as it is.
+
+    Raises BatchError(PoolBeingDeleted). As recorded, this is no modification of the pool.
+    """
+    refuse_if_deleting(pool)
+    if pool.allocation_state != "resizing":
+        return pool
+    return replace(pool, allocation_state="stopping", allocation_since=now)
+
+
+def allocated(pool: Pool, now: int, errors: tuple[tuple[str, str], ...] = ()) -> Pool:
+    """Return the pool once it has the nodes it should have, or cannot have them."""
+    return replace(pool, allocation_state="steady", allocation_since=now, resize_errors=errors)
+
+
+def with_node(pool: Pool) -> Pool:
+    """Return the pool as it is given one more node."""
+    return replace(pool, nodes_created=pool.nodes_created + 1)
+
+
+def deleted(pool: Pool, now: int) -> Pool:
+    """Return the pool as a user asks to delete it. Raises BatchError(PoolBeingDeleted)."""
+    refuse_if_deleting(pool)
+    return replace(
+        pool,
+        state="deleting",
+        state_since=now,
+        allocation_state="resizing",
+        allocation_since=now,
+        deallocation="requeue",
+    )
+
+
+def respecified(pool: Pool, changes: Mapping[str, Any], now: int) -> Pool:
+    """Return the pool with some of its properties replaced. Raises BatchError(PoolBeingDeleted)."""
+    refuse_if_deleting(pool)
+    return replace(pool, spec={**pool.spec, **changes}, last_modified=now)
+
+
+def refuse_if_deleting(pool: Pool) -> None:
+    """Raise BatchError(PoolBeingDeleted) if the pool is on its way out."""
+    if pool.state == "deleting":
+        raise BatchError("PoolBeingDeleted")

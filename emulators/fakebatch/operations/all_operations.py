@@ -1,0 +1,31 @@
+"""The surface of the service: every operation there is."""
+
+from typing import Final
+
+from fakebatch.operations import (
+    account_operations,
+    application_operations,
+    autoscale_operations,
+    job_operations,
+    job_schedule_operations,
+    node_access_operations,
+    node_files,
+    node_operations,
+    pool_operations,
+    task_files,
+    task_operations,
+)
+
+OPERATIONS: Final = (
+    *account_operations.OPERATIONS,
+    *application_operations.OPERATIONS,
+    *pool_operations.OPERATIONS,
+    *autoscale_operations.OPERATIONS,
+    *node_operations.OPERATIONS,
+    *node_access_operations.OPERATIONS,
+    *node_files.OPERATIONS,
+    *job_operations.OPERATIONS,
+    *job_schedule_operations.OPERATIONS,
+    *task_operations.OPERATIONS,
+    *task_files.OPERATIONS,
+)

@@ -1,0 +1,41 @@
+"""Operations on applications. They are added through the management of the account, not here."""
+
+from typing import Any, Final
+
+from fakebatch.operations.operation import Operation, Service
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire.list_pages import Listing, answer_list
+from fakebatch.wire.operation_request import Call
+from fakebatch.wire.operation_response import Answer
+
+
+def _view(service: Service, application_id: str) -> dict[str, Any]:
+    applications = service.engine.applications
+    return {
+        "id": applications.spelling(application_id),
+        "versions": applications.versions(application_id),
+    }
+
+
+async def list_all(service: Service, call: Call) -> Answer:
+    """List the applications of the account."""
+    listing: Listing[str] = Listing(
+        fragment="listapplicationsummariesresponses",
+        ids=service.engine.applications.ids(),
+        fetch=lambda application_id: application_id,
+        fields={},
+        view=lambda application_id: _view(service, application_id),
+    )
+    return answer_list(call, listing)
+
+
+async def get(service: Service, call: Call) -> Answer:
+    """Show an application with its versions."""
+    view = _view(service, call.ids["applicationId"])
+    return responses.value(call, "getapplicationsummaryresponse/@Element", view)
+
+
+OPERATIONS: Final = (
+    Operation("GET", "/applications", list_all),
+    Operation("GET", "/applications/{applicationId}", get),
+)

@@ -1,0 +1,65 @@
+"""Operations on the automatic scaling of pools."""
+
+from dataclasses import replace
+from typing import Final
+
+from fakebatch.bodies import autoscale_bodies as bodies
+from fakebatch.error_codes import BatchError
+from fakebatch.model import stored_pool as pools
+from fakebatch.operations.operation import Operation, Service
+from fakebatch.store import PoolRecord
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire import timestamps
+from fakebatch.wire.operation_request import Call, check_conditions
+from fakebatch.wire.operation_response import Answer
+
+_PAUSE: Final = 30 * timestamps.PER_SECOND
+"""Between two requests to enable automatic scaling on one pool."""
+
+
+def _found(service: Service, call: Call) -> PoolRecord:
+    record = service.engine.store.pool(call.ids["poolId"])
+    check_conditions(call, record.pool.last_modified)
+    return record
+
+
+async def enable(service: Service, call: Call) -> Answer:
+    """Let a formula set the number of nodes of a pool."""
+    record, now = _found(service, call), timestamps.now()
+    settings = bodies.accept_enabling(call.json(), record.pool)
+    pools.refuse_if_deleting(record.pool)
+    if record.pool.allocation_state != "steady":
+        raise BatchError("PoolBeingResized")
+    last = record.pool.auto_scale_enabled_at
+    if last is not None and now - last < _PAUSE:
+        raise BatchError("TooManyEnableAutoScaleRequests")
+    record.pool = replace(pools.respecified(record.pool, settings, now), auto_scale_enabled_at=now)
+    service.autoscaling.restart(record)
+    return responses.changed(call, 200, record.pool.last_modified)
+
+
+async def disable(service: Service, call: Call) -> Answer:
+    """Leave the number of nodes of a pool as it is."""
+    record = _found(service, call)
+    changed = pools.respecified(record.pool, {"enableAutoScale": False}, timestamps.now())
+    kept = {name: shown for name, shown in changed.spec.items() if not name.startswith("autoScale")}
+    record.pool = replace(changed, spec=kept, auto_scale_run=None)
+    return responses.changed(call, 200, record.pool.last_modified)
+
+
+async def evaluate(service: Service, call: Call) -> Answer:
+    """Tell what a formula says about a pool, which stays as it is."""
+    record = _found(service, call)
+    formula = bodies.accept_evaluation(call.json())
+    if not record.pool.spec["enableAutoScale"]:
+        reason = "Automatic scaling is not enabled on the pool."
+        raise BatchError("OperationInvalidForCurrentState", Reason=reason)
+    run = service.autoscaling.evaluate(record, formula)
+    return responses.described(call, "AutoScaleRun", run.view())
+
+
+OPERATIONS: Final = (
+    Operation("POST", "/pools/{poolId}/enableautoscale", enable),
+    Operation("POST", "/pools/{poolId}/disableautoscale", disable),
+    Operation("POST", "/pools/{poolId}/evaluateautoscale", evaluate),
+)

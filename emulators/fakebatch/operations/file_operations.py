@@ -1,0 +1,169 @@
+"""What is done with the files of a directory, be it a task's or a node's."""
+
+import mimetypes
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from fakebatch.error_codes import BatchError
+from fakebatch.operations.operation import Handler, Operation, Service
+from fakebatch.wire import timestamps
+from fakebatch.wire.list_pages import Listing, answer_list
+from fakebatch.wire.odata_filter import Field
+from fakebatch.wire.operation_request import Call, check_conditions
+from fakebatch.wire.operation_response import Answer, FileSpan
+
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory of this machine, and the address its files have below `…/files/`."""
+
+    root: Path
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    name: str
+    path: Path
+    status: os.stat_result
+
+    @property
+    def is_directory(self) -> bool:
+        return self.path.is_dir()
+
+    @property
+    def modified(self) -> int:
+        return timestamps.from_unix_ns(self.status.st_mtime_ns)
+
+    @property
+    def media_type(self) -> str:
+        return mimetypes.guess_type(self.name)[0] or "application/octet-stream"
+
+
+_FIELDS: Final[Mapping[str, Field[_File]]] = {"name": Field("text", lambda file: file.name)}
+
+
+def _found(directory: Directory, call: Call) -> _File:
+    root = directory.root
+    name = call.ids["filePath"].strip("/")
+    path = root / name
+    if not name or not path.resolve().is_relative_to(root.resolve()) or not path.exists():
+        raise BatchError("FileNotFound")
+    return _File(name, path, path.stat())
+
+
+def _headers(directory: Directory, file: _File) -> dict[str, str]:
+    return {
+        "Content-Type": file.media_type,
+        "Last-Modified": timestamps.to_http_date(file.modified),
+        "ocp-batch-file-isdirectory": str(file.is_directory),
+        "ocp-batch-file-url": quote(f"{directory.address}/files/{file.name}", safe=""),
+        "ocp-batch-file-mode": f"0o{file.status.st_mode:o}",
+    }
+
+
+def head(directory: Directory, call: Call) -> Answer:
+    """Show the properties of a file."""
+    file = _found(directory, call)
+    check_conditions(call, file.modified)
+    size = 0 if file.is_directory else file.status.st_size
+    return Answer(status=200, headers=_headers(directory, file) | {"Content-Length": str(size)})
+
+
+def get(directory: Directory, call: Call) -> Answer:
+    """Show the content of a file, or the part that `ocp-range` names. The status is 200 in both cases."""
+    file = _found(directory, call)
+    check_conditions(call, file.modified)
+    if file.is_directory:
+        raise BatchError("FileNotFound")
+    start, end = _span(call.headers.get("ocp-range"), file.status.st_size)
+    return Answer(status=200, headers=_headers(directory, file), file=FileSpan(file.path, start, end))
+
+
+def _span(header: str | None, size: int) -> tuple[int, int]:
+    if header is None:
+        return 0, size
+    match = _RANGE.fullmatch(header.strip())
+    if match is None:
+        raise BatchError("InvalidHeaderValue", HeaderName="ocp-range", HeaderValue=header)
+    start = int(match[1])
+    end = min(int(match[2]) + 1, size) if match[2] else size
+    if start >= size or end <= start:
+        raise BatchError("InvalidRange")
+    return start, end
+
+
+def delete(directory: Directory, call: Call) -> Answer:
+    """Remove a file, or a directory: one that is not empty only if `recursive` is true."""
+    file = _found(directory, call)
+    try:
+        if not file.is_directory or file.path.is_symlink():
+            file.path.unlink()
+        elif _is_recursive(call):
+            shutil.rmtree(file.path)
+        else:
+            file.path.rmdir()
+    except OSError as error:
+        raise BatchError("IOError", Reason=error.strerror) from error
+    return Answer(status=200)
+
+
+def list_all(directory: Directory, call: Call) -> Answer:
+    """List the files of the directory; those in directories too if `recursive` is true."""
+    root = directory.root
+    found = root.rglob("*") if _is_recursive(call) else root.glob("*")
+    files = {path.relative_to(root).as_posix(): path for path in found}
+    listing = Listing(
+        fragment="files",
+        ids=sorted(files),
+        fetch=lambda name: _File(name, files[name], files[name].lstat()),
+        fields=_FIELDS,
+        view=lambda file: _view(directory, file),
+    )
+    return answer_list(call, listing)
+
+
+def _is_recursive(call: Call) -> bool:
+    return (call.parameter("recursive") or "").lower() == "true"
+
+
+def _view(directory: Directory, file: _File) -> dict[str, Any]:
+    view: dict[str, Any] = {
+        "name": file.name,
+        "url": f"{directory.address}/files/{file.name}",
+        "isDirectory": file.is_directory,
+    }
+    if not file.is_directory:
+        view["properties"] = {
+            "lastModified": timestamps.to_iso(file.modified),
+            "contentLength": str(file.status.st_size),
+            "contentType": file.media_type,
+            "fileMode": f"0o{file.status.st_mode:o}",
+        }
+    return view
+
+
+def operations(path: str, directory: Callable[[Service, Call], Directory]) -> tuple[Operation, ...]:
+    """Return the operations on the files listed at `path`, those of the directory that a call names."""
+
+    def on_directory(answer: Callable[[Directory, Call], Answer]) -> Handler:
+        async def handle(service: Service, call: Call) -> Answer:
+            return answer(directory(service, call), call)
+
+        return handle
+
+    file = f"{path}/{{filePath:.+}}"
+    return (
+        Operation("GET", path, on_directory(list_all)),
+        Operation("GET", file, on_directory(get)),
+        Operation("HEAD", file, on_directory(head)),
+        Operation("DELETE", file, on_directory(delete)),
+    )

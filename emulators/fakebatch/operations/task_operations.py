@@ -1,0 +1,177 @@
+"""Operations on tasks."""
+
+from typing import Any, Final
+
+from fakebatch.bodies import task_bodies as bodies
+from fakebatch.error_codes import BatchError
+from fakebatch.model import stored_job as jobs
+from fakebatch.model import stored_task as tasks
+from fakebatch.operations.operation import Operation, Service
+from fakebatch.store import JobRecord
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire import timestamps
+from fakebatch.wire.list_pages import Listing, answer_list, select
+from fakebatch.wire.operation_request import Call, check_conditions
+from fakebatch.wire.operation_response import Answer
+
+_LARGEST_COLLECTION: Final = 100
+_LARGEST_BODY: Final = 1_000_000
+
+
+def _found(service: Service, call: Call) -> tuple[JobRecord, tasks.Task]:
+    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    check_conditions(call, task.last_modified)
+    return record, task
+
+
+def _open_job(service: Service, call: Call) -> JobRecord:
+    record = service.engine.store.job(call.ids["jobId"])
+    jobs.refuse_if_over(record.job)
+    return record
+
+
+def _address(call: Call, record: JobRecord, task: tasks.Task) -> str:
+    return f"{call.base}/jobs/{record.job.id}/tasks/{task.id}"
+
+
+async def create(service: Service, call: Call) -> Answer:
+    """Add a task to a job."""
+    record = _open_job(service, call)
+    spec = _accept(service, record, call.json())
+    if spec["id"] in record.tasks:
+        raise BatchError("TaskExists")
+    task = service.engine.add_task(record, spec)
+    return responses.created(_address(call, record, task), task.last_modified)
+
+
+async def create_many(service: Service, call: Call) -> Answer:
+    """Add up to 100 tasks to a job; each has a result of its own."""
+    if len(call.body) >= _LARGEST_BODY:
+        raise BatchError("RequestBodyTooLarge", MaxSize=_LARGEST_BODY)
+    record = _open_job(service, call)
+    given = call.json()
+    collection = given.get("value") if isinstance(given, dict) else None
+    if not isinstance(collection, list):
+        raise BatchError("MissingRequiredProperty", PropertyName="value")
+    if len(collection) > _LARGEST_COLLECTION:
+        raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
+    # What cannot be read refuses the whole request, before any task of it is added.
+    read = [_read(service, record, body) for body in collection]
+    results = [_result(service, call, record, *pair) for pair in zip(collection, read, strict=True)]
+    return responses.value(call, "taskaddresult", {"value": results})
+
+
+def _accept(service: Service, record: JobRecord, body: Any) -> dict[str, Any]:
+    spec = bodies.accept_task(body, record.job.spec)
+    if "applicationPackageReferences" in spec:
+        service.engine.applications.check(spec["applicationPackageReferences"], defaults_later=True)
+    return spec
+
+
+def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
+    try:
+        return _accept(service, record, body)
+    except BatchError as error:
+        if error.code == "InvalidRequestBody":
+            raise
+        return error
+
+
+def _result(
+    service: Service, call: Call, record: JobRecord, body: Any, read: dict[str, Any] | BatchError
+) -> dict[str, Any]:
+    if not isinstance(read, BatchError) and read["id"] in record.tasks:
+        read = BatchError("TaskExists")
+    if isinstance(read, BatchError):
+        shown = responses.error_view(read, responses.new_request_id())
+        return {"status": "ClientError", "taskId": body.get("id", ""), "error": shown}
+    task = service.engine.add_task(record, read)
+    return {
+        "status": "Success",
+        "taskId": task.id,
+        "eTag": timestamps.etag(task.last_modified),
+        "lastModified": timestamps.to_iso(task.last_modified),
+        "location": _address(call, record, task),
+    }
+
+
+async def get(service: Service, call: Call) -> Answer:
+    """Show a task."""
+    record, task = _found(service, call)
+    view = bodies.task_view(task, record.job.id, call.base)
+    return responses.entity(call, "tasks", select(call, view), task.last_modified)
+
+
+async def list_all(service: Service, call: Call) -> Answer:
+    """List the tasks of a job."""
+    record = service.engine.store.job(call.ids["jobId"])
+    listing = Listing(
+        fragment="tasks",
+        ids=record.tasks.ids,
+        fetch=record.tasks.__getitem__,
+        fields=bodies.FIELDS,
+        summary=bodies.SUMMARY,
+        view=lambda task: bodies.task_view(task, record.job.id, call.base),
+    )
+    return answer_list(call, listing)
+
+
+async def put(service: Service, call: Call) -> Answer:
+    """Replace the constraints of a task."""
+    record, task = _found(service, call)
+    if task.state == "completed":
+        raise BatchError("TaskCompleted")
+    changed = tasks.respecified(task, bodies.accept_replacement(call.json()), timestamps.now())
+    record.put(changed)
+    return responses.changed(call, 200, changed.last_modified)
+
+
+async def delete(service: Service, call: Call) -> Answer:
+    """Remove a task with its files."""
+    record, task = _found(service, call)
+    await service.engine.delete_task(record, task)
+    return Answer(status=200)
+
+
+async def terminate(service: Service, call: Call) -> Answer:
+    """End a task; answered once nothing of it runs."""
+    record, task = _found(service, call)
+    if task.state == "completed":
+        raise BatchError("TaskCompleted")
+    ended = await service.engine.end_task(record, task)
+    return responses.changed(call, 204, ended.last_modified)
+
+
+async def reactivate(service: Service, call: Call) -> Answer:
+    """Make a failed task run again."""
+    record, task = _found(service, call)
+    jobs.refuse_if_over(record.job)
+    if task.state != "completed":
+        raise BatchError("TaskNotCompleted")
+    if task.failure is None:
+        raise BatchError("TaskSucceeded")
+    again = tasks.reactivated(task, timestamps.now())
+    record.put(again)
+    service.engine.wake()
+    return responses.stamped(204, again.last_modified)
+
+
+async def subtasks(service: Service, call: Call) -> Answer:
+    """List the subtasks of a multi-instance task; other tasks have none."""
+    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    found = record.subtasks.get(task.id.lower(), [])
+    views = [bodies.subtask_view(subtask, task, record.job.id, call.base) for subtask in found]
+    return responses.value(call, "subtaskinfo", {"value": [select(call, view) for view in views]})
+
+
+OPERATIONS: Final = (
+    Operation("POST", "/jobs/{jobId}/tasks", create),
+    Operation("POST", "/jobs/{jobId}/addtaskcollection", create_many),
+    Operation("GET", "/jobs/{jobId}/tasks", list_all),
+    Operation("GET", "/jobs/{jobId}/tasks/{taskId}", get),
+    Operation("GET", "/jobs/{jobId}/tasks/{taskId}/subtasksinfo", subtasks),
+    Operation("PUT", "/jobs/{jobId}/tasks/{taskId}", put),
+    Operation("DELETE", "/jobs/{jobId}/tasks/{taskId}", delete),
+    Operation("POST", "/jobs/{jobId}/tasks/{taskId}/terminate", terminate),
+    Operation("POST", "/jobs/{jobId}/tasks/{taskId}/reactivate", reactivate),
+)

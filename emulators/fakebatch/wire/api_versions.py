@@ -1,0 +1,24 @@
+"""The versions of the protocol, of which every request names one."""
+
+from typing import Final
+
+from fakebatch.error_codes import BatchError, invalid_query
+
+VERSIONS: Final = (
+    "2022-10-01.16.0",
+    "2023-05-01.17.0",
+    "2023-11-01.18.0",
+    "2024-02-01.19.0",
+    "2024-07-01.20.0",
+    "2025-06-01",
+)
+"""Those the local service speaks, the oldest first: they agree in what both of two versions have."""
+
+
+def check_version(version: str | None) -> str:
+    """Return the `api-version` of a request. Raises BatchError where it is absent or none of VERSIONS."""
+    if not version:
+        raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+    if version not in VERSIONS:
+        raise invalid_query("api-version", version, "The specified api version string is invalid.")
+    return version

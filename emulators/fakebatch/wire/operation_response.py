@@ -1,0 +1,109 @@
+"""An answer as the operations give it; the server adds the headers every answer has."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from fakebatch.error_codes import BatchError
+from fakebatch.wire import timestamps
+from fakebatch.wire.operation_request import Call
+
+JSON_TYPE: Final = "application/json;odata=minimalmetadata"
+ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
+_ERROR_FRAGMENT: Final = f"{ENTITIES}.Container.errors/@Element"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP status, headers, and at most one of a JSON body and a span of a file."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    file: "FileSpan | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpan:
+    """The bytes from `start` up to, not including, `end` of the file at `path`."""
+
+    path: Path
+    start: int
+    end: int
+
+
+def _stamp(last_modified: int) -> dict[str, str]:
+    return {"ETag": timestamps.etag(last_modified), "Last-Modified": timestamps.to_http_date(last_modified)}
+
+
+def _metadata(call: Call, fragment: str) -> str:
+    return f"{call.base}/$metadata#{fragment}"
+
+
+def created(location: str, last_modified: int) -> Answer:
+    """Answer the creation of the resource at the address `location`."""
+    return Answer(
+        status=201, headers=_stamp(last_modified) | {"DataServiceId": location, "Location": location}
+    )
+
+
+def changed(call: Call, status: int, last_modified: int) -> Answer:
+    """Answer a change of the resource; its DataServiceId is the address that was called."""
+    return Answer(status=status, headers=_stamp(last_modified) | {"DataServiceId": f"{call.base}{call.path}"})
+
+
+def stamped(status: int, last_modified: int) -> Answer:
+    """Answer with no more than the entity tag and the time of last modification."""
+    return Answer(status=status, headers=_stamp(last_modified))
+
+
+def entity(call: Call, fragment: str, view: dict[str, Any], last_modified: int) -> Answer:
+    """Answer one resource, such as the fragment `jobs`."""
+    body = {"odata.metadata": _metadata(call, f"{fragment}/@Element")} | view
+    return Answer(status=200, headers=_stamp(last_modified), body=body)
+
+
+def value(call: Call, fragment: str, view: dict[str, Any]) -> Answer:
+    """Answer a value that is no resource of its own: no entity tag."""
+    return Answer(status=200, body={"odata.metadata": _metadata(call, fragment)} | view)
+
+
+def described(call: Call, entity_type: str, view: dict[str, Any]) -> Answer:
+    """Answer the result of an action, whose type has no short fragment."""
+    answer = value(call, f"{ENTITIES}.{entity_type}", view)
+    return replace(answer, headers={"DataServiceId": f"{call.base}{call.path}"})
+
+
+def listed(
+    call: Call, fragment: str, views: Sequence[dict[str, Any]], next_link: str | None = None
+) -> Answer:
+    """Answer one page of a list."""
+    body: dict[str, Any] = {"odata.metadata": _metadata(call, fragment), "value": views}
+    if next_link is not None:
+        body["odata.nextLink"] = next_link
+    return Answer(status=200, body=body)
+
+
+def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
+    """Return the code, message and values of an error, as they are shown in a body or in a task result."""
+    text = f"{error.message}\nRequestId:{request_id}\nTime:{timestamps.to_iso(timestamps.now())}"
+    view: dict[str, Any] = {"code": error.code, "message": {"lang": "en-US", "value": text}}
+    if error.values:
+        view["values"] = [{"key": key, "value": shown} for key, shown in error.values.items()]
+    return view
+
+
+def failure(base: str, error: BatchError, request_id: str) -> Answer:
+    """Answer a refusal. A 304 has no body."""
+    if error.status == 304:
+        return Answer(status=304)
+    body = {"odata.metadata": f"{base}/$metadata#{_ERROR_FRAGMENT}"} | error_view(error, request_id)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Answer(status=error.status, headers=headers, body=body)
+
+
+def new_request_id() -> str:
+    """Return a fresh value of the `request-id` header."""
+    return str(uuid.uuid4())
