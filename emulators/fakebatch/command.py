@@ -16,9 +16,7 @@ from typing import Any, Final
 
 from fakebatch.account_arguments import add_account_arguments, auto_storage_of, quotas_of
 from fakebatch.bodies.pool_bodies import accept_pool
-from fakebatch.error_codes import BatchError
-from fakebatch.persistence.home import StateInUseError
-from fakebatch.persistence.reading import JournalError
+from fakebatch.errors import BatchError, JournalError, StateInUseError
 from fakebatch.server import Options, serving
 from fakebatch.simulation.executor import DURATION, EXIT_CODE
 from fakebatch.simulation.plan import Plan, parse

@@ -1,8 +1,8 @@
-"""The errors of the service: its codes, their HTTP statuses and their messages."""
+"""The error codes of Azure Batch, each with its HTTP status and its message."""
 
 from typing import Final
 
-ERRORS: Final[dict[str, tuple[int, str]]] = {
+ERROR_CODES: Final[dict[str, tuple[int, str]]] = {
     "NodeAlreadyInTargetSchedulingState": (
         409,
         "The specified node is already in the target scheduling state.",
@@ -136,30 +136,3 @@ ERRORS: Final[dict[str, tuple[int, str]]] = {
     ),
     "UnsupportedHttpVerb": (405, "The resource doesn't support the specified HTTP verb."),
 }
-
-
-class BatchError(Exception):
-    """A request the service refuses.
-
-    `code` is a key of ERRORS and decides the HTTP `status`; `values` are the pairs shown beside the message.
-    `retry_after` is how many seconds a client should wait before it tries again.
-    """
-
-    def __init__(self, code: str, **values: object) -> None:
-        self.code = code
-        self.status, self.message = ERRORS[code]
-        self.retry_after: int | None = None
-        self.values = {key: str(value) for key, value in values.items()}
-        super().__init__(f"{code}: {self.values}" if values else code)
-
-
-def invalid_property(name: str, value: object, reason: str) -> BatchError:
-    """Return the error for a property whose value is out of its domain."""
-    return BatchError("InvalidPropertyValue", PropertyName=name, PropertyValue=value, Reason=reason)
-
-
-def invalid_query(name: str, value: object, reason: str) -> BatchError:
-    """Return the error for a query parameter the service cannot read."""
-    return BatchError(
-        "InvalidQueryParameterValue", QueryParameterName=name, QueryParameterValue=value, Reason=reason
-    )

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.machinery import Machinery
 from fakebatch.model import stored_node as nodes
 from fakebatch.model import stored_pool as pools

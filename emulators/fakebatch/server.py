@@ -14,7 +14,7 @@ from aiohttp import web
 from fakebatch.autoscaling import Autoscaling
 from fakebatch.bodies.property_schema import UNKNOWN_PASSES, VERSION
 from fakebatch.engine import Engine
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.execution.auto_storage import AutoStorage
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Executor
@@ -22,7 +22,6 @@ from fakebatch.execution.processes import ProcessExecutor
 from fakebatch.faults import control
 from fakebatch.faults.control import Faults
 from fakebatch.faults.names import name_of
-from fakebatch.faults.strike import ConnectionCutError
 from fakebatch.model.application_packages import Applications, Package
 from fakebatch.operations import pool_operations
 from fakebatch.operations.all_operations import OPERATIONS

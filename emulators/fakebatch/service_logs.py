@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
+from fakebatch.errors import StorageError
+from fakebatch.execution.blobs import BlobStorage, blob_url
 from fakebatch.model.stored_node import Node
 from fakebatch.model.stored_pool import Pool
 from fakebatch.store import Store

@@ -4,17 +4,17 @@ from dataclasses import replace
 from typing import Final
 
 from fakebatch.execution.port import Order
+from fakebatch.failure_info import FailureInfo
 from fakebatch.machinery import Machinery
 from fakebatch.model import stored_node as nodes
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.run_result import Failure
 from fakebatch.model.stored_node import Node, Phase
 from fakebatch.node_work import carry_out
 from fakebatch.orders import start_order
 from fakebatch.store import PoolRecord
 from fakebatch.wire import timestamps
 
-_NO_MOUNTS: Final = Failure("MountConfigurationError", "A file system of the pool could not be mounted")
+_NO_MOUNTS: Final = FailureInfo("MountConfigurationError", "A file system of the pool could not be mounted")
 
 
 class Startups:

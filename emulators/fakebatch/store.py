@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model.preparation_and_release import Visit
 from fakebatch.model.ready_tasks import ReadyTasks
 from fakebatch.model.stored_job import Job

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fakebatch.execution.port import Order, task_key
+from fakebatch.failure_info import FailureInfo
 from fakebatch.machinery import Machinery
 from fakebatch.model import stored_node as nodes
 from fakebatch.model import stored_task as tasks
 from fakebatch.model import subtask as subtasks
-from fakebatch.model.run_result import Failure, Outcome, ended, unprepared
+from fakebatch.model.run_result import Outcome, ended, unprepared
 from fakebatch.model.stored_node import Node
 from fakebatch.model.stored_task import Placement, Task
 from fakebatch.model.subtask import Subtask
@@ -139,6 +140,6 @@ def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> Non
     record.put_subtasks(task.id, found)
 
 
-def _no_default(application_id: str) -> Failure:
+def _no_default(application_id: str) -> FailureInfo:
     message = "One of the specified application packages has no default version"
-    return Failure("ApplicationPackageNotFound", message, (("ApplicationId", application_id),))
+    return FailureInfo("ApplicationPackageNotFound", message, (("ApplicationId", application_id),))

@@ -21,11 +21,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from fakebatch.errors import FaultRefusedError
+
 _PATIENCE_S = 30
-
-
-class FaultRefusedError(Exception):
-    """The control address refused a request; the message tells why."""
 
 
 class Faults:

@@ -5,9 +5,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-
-class CertificateError(OSError):
-    """No certificate could be made."""
+from fakebatch.errors import CertificateError
 
 
 def make_certificate(directory: Path, host: str) -> Path:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 from fakebatch.execution.port import Order, Place, RunKey
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.model.run_result import Outcome
 
 
 class ManualExecutor:
@@ -38,7 +39,7 @@ class ManualExecutor:
         if not ended.done():
             ended.set_result(outcome)
 
-    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> Failure | None:
+    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> FailureInfo | None:
         return None
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:

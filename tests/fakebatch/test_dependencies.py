@@ -9,16 +9,17 @@ from azure.batch.aio import BatchClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.exit_conditions import Consequence, consequence
-from fakebatch.model.run_result import Failure, Outcome, ended, exited, unprepared
+from fakebatch.model.run_result import Outcome, ended, exited, unprepared
 from fakebatch.model.task_dependencies import Dependencies
 from tests.fakebatch.driving import add_job, add_task, task_in_state
 from tests.fakebatch.driving import ended as ended_task
 
 _STOP = Consequence(job_action="terminate", satisfies=False)
 _GO = Consequence(job_action="none", satisfies=True)
-_UPLOAD_FAILED = Outcome(exit_code=0, failure=Failure("FileUploadMiscError", ""), stage="upload")
-_UNPREPARED = unprepared(Failure("BlobNotFound", ""))
+_UPLOAD_FAILED = Outcome(exit_code=0, failure=FailureInfo("FileUploadMiscError", ""), stage="upload")
+_UNPREPARED = unprepared(FailureInfo("BlobNotFound", ""))
 
 
 def _on(*task_ids: str) -> models.BatchTaskDependencies:

@@ -14,13 +14,14 @@ import aiohttp
 import pytest
 from azure.batch.aio import BatchClient
 
+from fakebatch.errors import FaultRefusedError
 from fakebatch.faults.names import name_of
 from fakebatch.faults.rules import Rules
 from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas, cores_of
 from fakebatch.server import Options, serving
 from fakebatch.simulation.plan import parse
-from fakebatch.testing import FakeBatchProcess, FaultRefusedError, Faults
+from fakebatch.testing import FakeBatchProcess, Faults
 from tests.fakebatch.driving import add_job, add_task, credential, task_in_state, until
 from tests.fakebatch.raw_http import Reply, request
 

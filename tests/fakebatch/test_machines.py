@@ -8,7 +8,7 @@ import pytest
 
 from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.bodies.property_schema import UNKNOWN_PASSES
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 
 _IDENTITY = {"resourceId": "/identities/i"}
 _MANAGED = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field, compile_filter
 

@@ -16,12 +16,13 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from fakebatch.engine import Engine
+from fakebatch.errors import JournalError, StateInUseError
 from fakebatch.model.stored_pool import Pool
 from fakebatch.model.stored_task import Task
 from fakebatch.persistence import journal
 from fakebatch.persistence.codec import decode, encode
-from fakebatch.persistence.home import StateInUseError, kept
-from fakebatch.persistence.reading import JournalError, restore
+from fakebatch.persistence.home import kept
+from fakebatch.persistence.reading import restore
 from fakebatch.persistence.telling import FORMAT
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakebatch.bodies.property_schema import Record, integer, list_of, optional, required, string
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 
 _RECORD = Record(
     id=required(string),

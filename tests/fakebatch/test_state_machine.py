@@ -15,12 +15,13 @@ from fakebatch.bodies.job_bodies import accept_job
 from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.execution.port import Order, task_key
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model import stored_job as jobs
 from fakebatch.model import stored_pool as pools
 from fakebatch.model import stored_task as tasks
-from fakebatch.model.run_result import Failure, exited, unprepared
+from fakebatch.model.run_result import exited, unprepared
 from fakebatch.model.stored_node import Node, Phase
 from fakebatch.model.stored_task import Task
 from fakebatch.model.task_requirements import need_of
@@ -209,7 +210,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(pick=_PICK, code=st.sampled_from([0, 0, 0, 1, None]))
     def finish(self, pick: int, code: int | None) -> None:
         key = _pick(sorted(self.executor.pending), pick)
-        outcome = unprepared(Failure("BlobNotFound", "")) if code is None else exited(code)
+        outcome = unprepared(FailureInfo("BlobNotFound", "")) if code is None else exited(code)
         self.turn(lambda: self.executor.finish(key, outcome))
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))

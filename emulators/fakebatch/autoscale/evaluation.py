@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fakebatch.autoscale import formula_functions, formula_operators
-from fakebatch.autoscale.errors import EvaluationError, SampleError
 from fakebatch.autoscale.formula_syntax import (
     Binary,
     Call,
@@ -32,6 +31,7 @@ from fakebatch.autoscale.formula_values import (
     member,
     show,
 )
+from fakebatch.errors import EvaluationError, FormulaStopped, InsufficientSampleDataError, TooFewSamplesError
 from fakebatch.wire import timestamps
 
 DEDICATED: Final = "$TargetDedicatedNodes"
@@ -120,7 +120,7 @@ class _Run:
                 value = self._value(statement.expression)
                 if statement.target is not None:
                     self._assign(statement.place, statement.target, value)
-        except formula_functions.Stop:
+        except FormulaStopped:
             pass
 
     def targets(self) -> tuple[int, int, str]:
@@ -167,14 +167,16 @@ class _Run:
             return value
         if value.current is None:
             place = expression.place
-            raise SampleError(f"There is no data for {value.name}", place.line, place.column)
+            raise InsufficientSampleDataError(f"There is no data for {value.name}", place.line, place.column)
         return value.current
 
     def _evaluate(self, expression: Expression) -> Value:
         try:
             return self._of(expression)
-        except formula_functions.TooFewSamples as error:
-            raise SampleError(str(error), expression.place.line, expression.place.column) from error
+        except TooFewSamplesError as error:
+            raise InsufficientSampleDataError(
+                str(error), expression.place.line, expression.place.column
+            ) from error
         except (LookupError, TypeError, ValueError) as error:
             raise _error(expression.place, str(error)) from error
 

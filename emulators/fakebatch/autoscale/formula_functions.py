@@ -17,18 +17,11 @@ from fakebatch.autoscale.formula_values import (
     Vector,
     kind_of,
 )
+from fakebatch.errors import FormulaStopped, TooFewSamplesError
 from fakebatch.wire import timestamps
 
 _FULL: Final = 100.0
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
-
-
-class Stop(Exception):  # noqa: N818 - it is no error
-    """The formula asks for its own end."""
-
-
-class TooFewSamples(ValueError):  # noqa: N818 - the evaluation tells where it happened
-    """There are fewer samples than the formula asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +36,13 @@ def call(name: str, arguments: Sequence[Value], surroundings: Surroundings) -> V
     """Return the value of a function.
 
     Raises LookupError for a function there is not, TypeError for other arguments than it takes, ValueError
-    where it has no value, and Stop.
+    where it has no value, and FormulaStopped.
     """
     match name, arguments:
         case "rand", []:
             return surroundings.random.random()
         case "stop", []:
-            raise Stop
+            raise FormulaStopped
         case "time", []:
             return Timestamp(surroundings.now)
         case "time", [str() as text]:
@@ -161,7 +154,7 @@ def call_method(metric: Metric, name: str, arguments: Sequence[Value], now: int)
     """Return the value of a method of a metric.
 
     Raises LookupError for a method there is not, TypeError for other arguments than it takes, and
-    TooFewSamples.
+    TooFewSamplesError.
     """
     match name, arguments:
         case "Count", []:
@@ -176,7 +169,7 @@ def call_method(metric: Metric, name: str, arguments: Sequence[Value], now: int)
             found, percent = _between(metric, bounds, now)
             if percent < wanted:
                 text = f"{metric.name} wanted {wanted:g}%, received {percent:g}%"
-                raise TooFewSamples(f"Insufficient data from data set: {text}")
+                raise TooFewSamplesError(f"Insufficient data from data set: {text}")
             return found
         case "GetSample", [*bounds] if 1 <= len(bounds) <= 2:
             return _between(metric, bounds, now)[0]

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from fakebatch.autoscale.errors import FormulaSyntaxError
 from fakebatch.autoscale.formula_syntax import Place
+from fakebatch.errors import FormulaSyntaxError
 
 TokenKind: TypeAlias = Literal["number", "text", "name", "mark", "end"]
 

@@ -17,7 +17,6 @@ list       = expression *( "," expression )
 
 from typing import Final
 
-from fakebatch.autoscale.errors import FormulaSyntaxError
 from fakebatch.autoscale.formula_syntax import (
     Binary,
     Call,
@@ -34,6 +33,7 @@ from fakebatch.autoscale.formula_syntax import (
     Unary,
 )
 from fakebatch.autoscale.lexer import Token, tokens
+from fakebatch.errors import FormulaSyntaxError
 
 MOST_STATEMENTS: Final = 100
 

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from fakebatch.autoscale.errors import FormulaSyntaxError
 from fakebatch.autoscale.formula_syntax import Statement
 from fakebatch.autoscale.parser import parse
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError, FormulaSyntaxError
 
 LONGEST_FORMULA: Final = 8192
 """Bytes."""

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fakebatch.autoscale.reading import read_formula
 from fakebatch.bodies.property_schema import Record, at_least, required, string
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model.stored_pool import Pool
 
 INTERVAL: Final = at_least("PT5M", "P7D")

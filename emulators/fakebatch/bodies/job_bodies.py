@@ -18,7 +18,7 @@ from fakebatch.bodies.property_schema import (
     string,
 )
 from fakebatch.bodies.shared_properties import ENVIRONMENT, FLAG, METADATA, UNLIMITED
-from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.errors import BatchError, invalid_property
 from fakebatch.model.stored_job import Job
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field

@@ -14,7 +14,7 @@ from fakebatch.bodies.property_schema import (
     string,
 )
 from fakebatch.bodies.shared_properties import METADATA
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model.stored_job_schedule import Schedule
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field

@@ -24,7 +24,7 @@ from fakebatch.bodies.shared_properties import (
     USER_IDENTITY,
     resource_file,
 )
-from fakebatch.error_codes import invalid_property
+from fakebatch.errors import invalid_property
 from fakebatch.wire import durations, timestamps
 
 _LONGEST_RELEASE: Final = 15 * 60 * timestamps.PER_SECOND

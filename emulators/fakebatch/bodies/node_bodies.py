@@ -7,7 +7,7 @@ from fakebatch.bodies.node_endpoint_views import endpoints_view
 from fakebatch.bodies.node_run_views import run_view
 from fakebatch.bodies.property_schema import Record, choice, optional
 from fakebatch.bodies.task_bodies import SUMMARY, subtask_view
-from fakebatch.model.run_result import Failure
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.stored_node import Node
 from fakebatch.model.stored_pool import Pool
 from fakebatch.model.stored_task import Task
@@ -121,7 +121,7 @@ def _machine_view(pool: Pool) -> dict[str, Any]:
     return {"imageReference": image if exact == _LATEST else {**image, "exactVersion": exact}}
 
 
-def _error_view(error: Failure) -> dict[str, Any]:
+def _error_view(error: FailureInfo) -> dict[str, Any]:
     view: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.details:
         view["errorDetails"] = [{"name": name, "value": value} for name, value in error.details]

@@ -26,7 +26,7 @@ from fakebatch.bodies.shared_properties import (
     START_TASK,
     TASK_SCHEDULING_POLICY,
 )
-from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.errors import BatchError, invalid_property
 from fakebatch.model.stored_node import Node
 from fakebatch.model.stored_pool import Pool
 from fakebatch.wire import timestamps

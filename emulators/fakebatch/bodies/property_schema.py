@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NoReturn, TypeAlias
 
-from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.errors import BatchError, invalid_property
 from fakebatch.wire import durations, timestamps
 
 Kind: TypeAlias = Callable[[Any, str], Any]

@@ -15,7 +15,7 @@ from fakebatch.bodies.property_schema import (
     required,
     string,
 )
-from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.errors import BatchError, invalid_property
 from fakebatch.wire import durations
 
 UNLIMITED: Final = durations.render(durations.INFINITE)

@@ -26,7 +26,7 @@ from fakebatch.bodies.shared_properties import (
     USER_IDENTITY,
     resource_file,
 )
-from fakebatch.error_codes import BatchError, invalid_property
+from fakebatch.errors import BatchError, invalid_property
 from fakebatch.model.stored_job import directory
 from fakebatch.model.stored_task import Placement, Task
 from fakebatch.model.subtask import Subtask

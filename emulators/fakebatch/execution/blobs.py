@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import aiohttp
 from yarl import URL
 
+from fakebatch.errors import StorageError
+
 _VERSION: Final = {"x-ms-version": "2021-12-02"}
 _LARGEST_PUT: Final = 64 * 2**20
 _BLOCK: Final = 16 * 2**20
@@ -20,24 +22,6 @@ _ATTEMPTS: Final = 3
 _PAUSE: Final = 0.2
 
 T = TypeVar("T")
-
-
-class StorageError(Exception):
-    """A request that storage refused; `status` is None where there was no answer at all."""
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-
-    @property
-    def is_denied(self) -> bool:
-        """Whether the address does not authorize the request. Public access that is off answers 409."""
-        return self.status in (401, 403, 409)
-
-    @property
-    def is_transient(self) -> bool:
-        """Whether another attempt may succeed."""
-        return self.status is None or self.status >= 500
 
 
 class BlobStorage:

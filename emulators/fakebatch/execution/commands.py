@@ -7,17 +7,10 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from fakebatch.errors import LaunchError
 from fakebatch.execution.guard import Guard
 from fakebatch.execution.killing import kill_group, kill_session
-from fakebatch.model.run_result import Failure
-
-
-class LaunchError(Exception):
-    """A command line that cannot be started; `failure` is what the task reports."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
+from fakebatch.failure_info import FailureInfo
 
 
 def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> list[str]:
@@ -101,10 +94,10 @@ async def kill(sessions: Iterable[int], guard: Guard) -> None:
 def _not_found() -> LaunchError:
     details = (("Message", "The system cannot find the file specified"),)
     return LaunchError(
-        Failure("CommandProgramNotFound", "The specified command program is not found", details)
+        FailureInfo("CommandProgramNotFound", "The specified command program is not found", details)
     )
 
 
 def _launch_failed(reason: str) -> LaunchError:
     message = "Failed to launch the specified command line"
-    return LaunchError(Failure("CommandLaunchFailed", message, (("Message", reason),)))
+    return LaunchError(FailureInfo("CommandLaunchFailed", message, (("Message", reason),)))

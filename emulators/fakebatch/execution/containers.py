@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fakebatch.execution.commands import LaunchError, split
+from fakebatch.errors import LaunchError
+from fakebatch.execution.commands import split
 from fakebatch.execution.environment import INHERITED
 from fakebatch.execution.guard import Guard
-from fakebatch.model.run_result import ContainerEnd, Failure
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import ContainerEnd
 
 
 class Container:
@@ -20,7 +22,7 @@ class Container:
         runtime = shutil.which("docker") or shutil.which("podman")
         if runtime is None:
             raise LaunchError(
-                Failure(
+                FailureInfo(
                     "ContainerPoolNotSupported",
                     "The compute node does not support container tasks",
                     (("Message", "Neither docker nor podman is on the PATH of the local Batch service"),),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from fakebatch.errors import LaunchError
 from fakebatch.execution import commands
 from fakebatch.execution.environment import instance_variables, task_environment
 from fakebatch.execution.guard import Guard
@@ -73,7 +74,7 @@ class Coordination:
             command = commands.parse(line, root / "wd", variables)
             code = await commands.run(command, root / "wd", variables, root, self._guard, self._survivors)
             return exited(code)
-        except commands.LaunchError as error:
+        except LaunchError as error:
             return unprepared(error.failure)
 
     def _variables(self, instance: Instance) -> dict[str, str]:

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from fakebatch.errors import StorageError
 from fakebatch.execution import patterns
-from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.execution.blobs import BlobStorage, blob_url
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import Outcome
 
 _CONDITIONS: Final = {"TaskSuccess": (True,), "TaskFailure": (False,), "TaskCompletion": (True, False)}
 
@@ -62,7 +64,7 @@ def _blob_name(path: str, name: str, *, several: bool) -> str:
     return f"{path.rstrip('/')}/{name}" if several else path
 
 
-def _failure(file: Mapping[str, Any], error: StorageError) -> Failure:
+def _failure(file: Mapping[str, Any], error: StorageError) -> FailureInfo:
     address = file["destination"]["container"]["containerUrl"].partition("?")[0]
     details = (
         ("FilePattern", file["filePattern"]),
@@ -72,9 +74,9 @@ def _failure(file: Mapping[str, Any], error: StorageError) -> Failure:
     while_uploading = "while attempting to upload an output file"
     if error.status == 404:
         message = f"One of the specified Azure container(s) was not found {while_uploading}"
-        return Failure("FileUploadContainerNotFound", message, details)
+        return FailureInfo("FileUploadContainerNotFound", message, details)
     if error.is_denied:
         message = f"Access was denied to one of the specified Azure container(s) {while_uploading}"
-        return Failure("FileUploadAccessDenied", message, details)
+        return FailureInfo("FileUploadAccessDenied", message, details)
     message = f"A miscellaneous error was encountered {while_uploading}"
-    return Failure("FileUploadMiscError", message, details)
+    return FailureInfo("FileUploadMiscError", message, details)

@@ -5,11 +5,11 @@ import uuid
 import zipfile
 from pathlib import Path
 
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Failure
 
 
-def install(package: Package, target: Path) -> Failure | None:
+def install(package: Package, target: Path) -> FailureInfo | None:
     """Unpack a package to the directory `target` unless it is there. Returns the failure, if there is one."""
     if target.exists():
         return None
@@ -33,5 +33,7 @@ def install(package: Package, target: Path) -> Failure | None:
             ("Version", package.version),
             ("Message", str(error)),
         )
-        return Failure("ApplicationPackageError", "An application package could not be installed", details)
+        return FailureInfo(
+            "ApplicationPackageError", "An application package could not be installed", details
+        )
     return None

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.model.run_result import Outcome
 from fakebatch.wire.timestamps import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
@@ -97,7 +98,7 @@ class Executor(Protocol):
         """Have the files of a task that ran be where they are looked for."""
         ...
 
-    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> Failure | None:
+    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> FailureInfo | None:
         """Put application packages on a node, and return why that failed, if it did."""
         ...
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from fakebatch.errors import LaunchError, ResourceFileError
 from fakebatch.execution import commands, output_files, packages, resource_files
 from fakebatch.execution.auto_storage import AutoStorage
 from fakebatch.execution.blobs import BlobStorage
@@ -15,8 +16,9 @@ from fakebatch.execution.guard import Guard
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.multi_instance import Coordination
 from fakebatch.execution.port import Order, Place
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Failure, Outcome, exited, out_of_time, unprepared
+from fakebatch.model.run_result import Outcome, exited, out_of_time, unprepared
 from fakebatch.wire import durations
 
 
@@ -51,7 +53,7 @@ class ProcessExecutor:
                 if order.instances:
                     return await self._run_coordinated(order, root, variables)
                 return await self._run_command(order, root, variables)
-        except resource_files.PreparationError as error:
+        except ResourceFileError as error:
             return unprepared(error.failure)
         except TimeoutError:
             if not clock.expired():
@@ -61,7 +63,7 @@ class ProcessExecutor:
     async def _bring_files(self, order: Order, root: Path) -> None:
         failure = await self.install(order.pool_id, order.node_id, order.packages)
         if failure is not None:
-            raise resource_files.PreparationError(failure)
+            raise ResourceFileError(failure)
         if order.instances:
             shared = order.spec["multiInstanceSettings"].get("commonResourceFiles", ())
             await resource_files.fetch(self._storage, shared, root, self._auto_storage)
@@ -94,7 +96,7 @@ class ProcessExecutor:
                 return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
-        except commands.LaunchError as error:
+        except LaunchError as error:
             return unprepared(error.failure)
 
     def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
@@ -103,7 +105,7 @@ class ProcessExecutor:
     def lay_out(self, place: Place) -> None:
         """Do nothing: tasks have made their files themselves."""
 
-    async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> Failure | None:
+    async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> FailureInfo | None:
         """Unpack application packages on a node, and return why that failed, if it did."""
         for package in wanted:
             target = self._layout.package_root(pool_id, node_id, package)

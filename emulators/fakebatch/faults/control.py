@@ -32,7 +32,7 @@ from aiohttp import web
 
 from fakebatch.bodies.property_schema import Record, integer, optional, required, string
 from fakebatch.engine import Engine
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.faults.counts import CountsHistory
 from fakebatch.faults.rules import Rules
 from fakebatch.faults.strike import Strike

@@ -14,7 +14,8 @@ from fakebatch.bodies.property_schema import (
     required,
     string,
 )
-from fakebatch.error_codes import ERRORS, BatchError, invalid_property
+from fakebatch.error_codes import ERROR_CODES
+from fakebatch.errors import BatchError, invalid_property
 
 COUNTS: Final = "get_job_task_counts"
 _OPERATIONS: Final = {"countsLag": COUNTS, "countsOff": COUNTS, "capacity": "", "quotas": ""}
@@ -146,6 +147,6 @@ def accept_rule(body: Any) -> dict[str, Any]:
 def _complete_error(spec: dict[str, Any]) -> None:
     """Fill in the code from the status, or the status from the code."""
     code = spec.setdefault("code", _BY_STATUS.get(spec.get("status", 503), "InternalError"))
-    if code not in ERRORS:
+    if code not in ERROR_CODES:
         raise invalid_property("code", code, "The service has no error of this code.")
-    spec.setdefault("status", ERRORS[code][0])
+    spec.setdefault("status", ERROR_CODES[code][0])

@@ -5,13 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.faults.counts import CountsHistory
 from fakebatch.wire.operation_response import Answer
-
-
-class ConnectionCutError(Exception):
-    """The connection is to be closed without an answer."""
 
 
 class Strike:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]")
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from fakebatch.model.run_result import ContainerEnd, Failure, Outcome
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import ContainerEnd, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +13,7 @@ class NodeRun:
     started_at: int
     ended_at: int | None = None
     exit_code: int | None = None
-    failure: Failure | None = None
+    failure: FailureInfo | None = None
     container: ContainerEnd | None = None
     retries: int = 0
     last_retry_at: int | None = None

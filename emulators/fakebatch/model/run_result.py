@@ -3,32 +3,17 @@
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from fakebatch.failure_info import FailureInfo
+
 Stage: TypeAlias = Literal["preparation", "command", "upload"]
 """Where a run failed: before the command, in it, or in the upload of its files."""
 
 FAILURE_EXIT_CODE: Final = "FailureExitCode"
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a task failed: `code` is for programs, `message` and `details` (name, value) are for people."""
-
-    code: str
-    message: str
-    details: tuple[tuple[str, str], ...] = ()
-    category: Literal["UserError", "ServerError"] = "UserError"
-
-    def view(self) -> dict[str, Any]:
-        """Return the failure as it appears in `failureInfo`."""
-        view: dict[str, Any] = {"category": self.category, "code": self.code, "message": self.message}
-        if self.details:
-            view["details"] = [{"name": name, "value": value} for name, value in self.details]
-        return view
-
-
 _KILLED: Final = 137
-_OUT_OF_TIME: Final = Failure("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
-TASK_ENDED: Final = Failure("TaskEnded", "Task Was Ended by User Request")
+_OUT_OF_TIME: Final = FailureInfo("TaskEnded", "The task ran longer than its maxWallClockTime and was ended")
+TASK_ENDED: Final = FailureInfo("TaskEnded", "Task Was Ended by User Request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +38,7 @@ class Outcome:
     """
 
     exit_code: int | None = None
-    failure: Failure | None = None
+    failure: FailureInfo | None = None
     stage: Stage = "command"
     container: ContainerEnd | None = None
 
@@ -72,7 +57,7 @@ def exited(exit_code: int) -> Outcome:
         ("AdditionalErrorCode", FAILURE_EXIT_CODE),
     )
     message = "The task exited with an exit code representing a failure"
-    return Outcome(exit_code=exit_code, failure=Failure(FAILURE_EXIT_CODE, message, details))
+    return Outcome(exit_code=exit_code, failure=FailureInfo(FAILURE_EXIT_CODE, message, details))
 
 
 def ended(exit_code: int | None = None) -> Outcome:
@@ -85,11 +70,11 @@ def out_of_time(*, began: bool = True) -> Outcome:
     return Outcome(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
 
 
-def unprepared(failure: Failure) -> Outcome:
+def unprepared(failure: FailureInfo) -> Outcome:
     """Return the outcome of a task that failed before its command line ran."""
     return Outcome(failure=failure, stage="preparation")
 
 
 def broken() -> Outcome:
     """Return the outcome of a run that the node itself failed."""
-    return Outcome(failure=Failure("Unknown", "The node failed.", category="ServerError"))
+    return Outcome(failure=FailureInfo("Unknown", "The node failed.", category="ServerError"))

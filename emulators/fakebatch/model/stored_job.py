@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 
 JobState: TypeAlias = Literal[
     "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeAlias
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.wire import durations, timestamps
 
 ScheduleState: TypeAlias = Literal["active", "completed", "disabled", "terminating", "deleting"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Any, Final, Literal, TypeAlias
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.node_load import Load, TaskOnNode
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.run_result import Failure
 
 Phase: TypeAlias = Literal[
     "ready",
@@ -58,7 +58,7 @@ class Node:
     load: Load = field(default_factory=Load)
     start_spec: Mapping[str, Any] | None = None
     start_run: NodeRun | None = None
-    errors: tuple[Failure, ...] = ()
+    errors: tuple[FailureInfo, ...] = ()
     users: tuple[str, ...] = ()
 
     @property
@@ -152,7 +152,7 @@ def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int, *, is_new
     return _changed(node, after, now)
 
 
-def broken(node: Node, error: Failure, now: int) -> Node:
+def broken(node: Node, error: FailureInfo, now: int) -> Node:
     """Return the node as it turns out to be unusable."""
     return _changed(node, replace(node, phase="unusable", errors=(error,)), now)
 

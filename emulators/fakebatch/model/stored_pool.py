@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 
 AllocationState: TypeAlias = Literal["steady", "resizing", "stopping"]
 

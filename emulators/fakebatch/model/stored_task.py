@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from fakebatch.model.run_result import ContainerEnd, Failure, Outcome
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import ContainerEnd, Outcome
 
 TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
@@ -37,7 +38,7 @@ class Task:
     started_at: int | None = None
     ended_at: int | None = None
     exit_code: int | None = None
-    failure: Failure | None = None
+    failure: FailureInfo | None = None
     container: ContainerEnd | None = None
     retries: int = 0
     last_retry_at: int | None = None

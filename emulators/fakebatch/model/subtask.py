@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fakebatch.model.run_result import Failure, Outcome
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import Outcome
 from fakebatch.model.stored_task import Placement
 
 
@@ -17,7 +18,7 @@ class Subtask:
     started_at: int | None = None
     ended_at: int | None = None
     exit_code: int | None = None
-    failure: Failure | None = None
+    failure: FailureInfo | None = None
 
     @property
     def state(self) -> Literal["preparing", "running", "completed"]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fakebatch.error_codes import BatchError, invalid_query
+from fakebatch.errors import BatchError, invalid_query
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import timestamps
 from fakebatch.wire.list_pages import Listing, answer_list

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 from fakebatch.bodies import autoscale_bodies as bodies
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_pool as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.wire import timestamps
 from fakebatch.wire.list_pages import Listing, answer_list

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fakebatch.bodies import job_bodies as bodies
 from fakebatch.bodies.node_run_views import visit_view
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_job as jobs
 from fakebatch.model.preparation_and_release import Visit
 from fakebatch.operations.operation import Operation, Service

@@ -4,7 +4,7 @@ from typing import Final
 
 from fakebatch.bodies import job_bodies
 from fakebatch.bodies import job_schedule_bodies as bodies
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_job_schedule as schedules
 from fakebatch.model.stored_job_schedule import Schedule
 from fakebatch.operations.operation import Operation, Service

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from fakebatch.bodies import node_access_bodies as bodies
 from fakebatch.bodies.node_endpoint_views import ssh_port
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_node as nodes
 from fakebatch.model.stored_node import Node
 from fakebatch.operations.operation import Operation, Service

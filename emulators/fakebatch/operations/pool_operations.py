@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fakebatch.bodies import pool_bodies as bodies
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_pool as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord

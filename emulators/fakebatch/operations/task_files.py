@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.execution.port import Place
 from fakebatch.operations import file_operations
 from fakebatch.operations.file_operations import Directory

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fakebatch.bodies import task_bodies as bodies
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.model import stored_job as jobs
 from fakebatch.model import stored_task as tasks
 from fakebatch.operations.operation import Operation, Service

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fakebatch.errors import StateInUseError
 from fakebatch.execution.killing import kill_marked
 from fakebatch.persistence.journal import Journal
 from fakebatch.persistence.outage import lose_runs
@@ -12,10 +13,6 @@ from fakebatch.persistence.reading import restore
 from fakebatch.store import Store
 from fakebatch.watching import unheeded
 from fakebatch.wire import timestamps
-
-
-class StateInUseError(Exception):
-    """Another process keeps its state in the directory."""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fakebatch.errors import JournalError
 from fakebatch.model import stored_task as tasks
 from fakebatch.model.preparation_and_release import Visit
 from fakebatch.model.stored_job import Job
@@ -18,10 +19,6 @@ from fakebatch.persistence.codec import decode
 from fakebatch.persistence.journal import NAME
 from fakebatch.persistence.telling import FORMAT
 from fakebatch.store import JobRecord, PoolRecord, Store
-
-
-class JournalError(Exception):
-    """A journal that cannot be read; the message tells where."""
 
 
 @dataclass

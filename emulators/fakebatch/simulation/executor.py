@@ -9,8 +9,9 @@ from typing import Final
 
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Order, Place
+from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Failure, Outcome, exited, out_of_time, unprepared
+from fakebatch.model.run_result import Outcome, exited, out_of_time, unprepared
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.simulation.plan import Plan, seconds
 from fakebatch.wire import durations, timestamps
@@ -53,7 +54,7 @@ class SimulatedExecutor:
         try:
             lasts, outcome = self._fate(order)
         except ValueError as error:
-            lasts, outcome = 0, unprepared(Failure("CommandLaunchFailed", str(error)))
+            lasts, outcome = 0, unprepared(FailureInfo("CommandLaunchFailed", str(error)))
         return timestamps.call_later(lasts, partial(report, outcome), awaited=True)
 
     def lay_out(self, place: Place) -> None:

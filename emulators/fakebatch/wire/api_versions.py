@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fakebatch.error_codes import BatchError, invalid_query
+from fakebatch.errors import BatchError, invalid_query
 
 VERSIONS: Final = (
     "2022-10-01.16.0",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.wire import job_token, shared_key
 
 

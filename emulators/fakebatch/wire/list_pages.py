@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from fakebatch.error_codes import invalid_query
+from fakebatch.errors import invalid_query
 from fakebatch.wire.odata_filter import Field, compile_filter
 from fakebatch.wire.operation_request import Call
 from fakebatch.wire.operation_response import Answer, listed

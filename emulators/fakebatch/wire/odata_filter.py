@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from fakebatch.error_codes import BatchError, invalid_query
+from fakebatch.errors import BatchError, invalid_query
 from fakebatch.wire import timestamps
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
-from fakebatch.error_codes import BatchError
+from fakebatch.errors import BatchError
 from fakebatch.wire import timestamps
 
 ACCOUNT_NAME: Final = "devbatchaccount"
