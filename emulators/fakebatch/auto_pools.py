@@ -8,7 +8,7 @@ from typing import Any
 from fakebatch.bodies.pool_bodies import auto_pool
 from fakebatch.model import stored_pool as pools
 from fakebatch.store import PoolRecord, Store
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 
 
 class AutoPools:
@@ -29,7 +29,7 @@ class AutoPools:
         unique = str(uuid.uuid4()).upper()
         prefix = specification.get("autoPoolIdPrefix")
         pool_id = f"{prefix}_{unique}" if prefix else unique
-        pool = pools.created(pool_id, auto_pool(pool_id, specification["pool"]), timestamps.now())
+        pool = pools.created(pool_id, auto_pool(pool_id, specification["pool"]), service_clock.now())
         pool = replace(pool, owner=owner, keep_alive=specification["keepAlive"])
         self._store.pools.put(pool_id, PoolRecord(pool))
         return pool_id
@@ -41,7 +41,7 @@ class AutoPools:
             if pool.owner is None or pool.keep_alive or pool.state != "active":
                 continue
             if self._is_over(*pool.owner):
-                record.pool = pools.deleted(pool, timestamps.now())
+                record.pool = pools.deleted(pool, service_clock.now())
 
     def _is_over(self, kind: str, owner_id: str) -> bool:
         if kind == "job":

@@ -6,11 +6,11 @@ from typing import Final
 
 from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
 from fakebatch.autoscale.metric_samples import History, Processor, load
-from fakebatch.autoscale.reading import read_formula
+from fakebatch.autoscale.parser import accept_formula
 from fakebatch.engine import Engine
 from fakebatch.model import stored_pool as pools
 from fakebatch.store import PoolRecord
-from fakebatch.wire import durations, timestamps
+from fakebatch.wire import durations, service_clock, timestamps
 
 _GRACE: Final = timestamps.PER_SECOND // 2
 """Ticks from the request that gives a pool a formula to its first evaluation."""
@@ -19,13 +19,13 @@ _GRACE: Final = timestamps.PER_SECOND // 2
 class Autoscaling:
     """The automatic scaling of the pools. `clock` returns the time in ticks."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int] = timestamps.now) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int] = service_clock.now) -> None:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
         self._processor = Processor()
         self._due: dict[str, int] = {}
-        self._timer: timestamps.Timer | None = None
+        self._timer: service_clock.Timer | None = None
         engine.follow(self.look)
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Autoscaling:
             metrics=History(record).metrics(values),
             constants={"$TaskSlotsPerNode": float(record.pool.slots_per_node)},
         )
-        return evaluate(read_formula(formula), situation)
+        return evaluate(accept_formula(formula), situation)
 
     def look(self) -> None:
         """Do for each pool what is due."""
@@ -101,7 +101,7 @@ class Autoscaling:
         moments += [at for at in self._due.values() if at > now]
         if moments:
             wait = max(min(moments) - now, 0) / timestamps.PER_SECOND
-            self._timer = timestamps.call_later(wait, self.look, awaited=self._is_awaited())
+            self._timer = service_clock.call_later(wait, self.look, awaited=self._is_awaited())
 
     def _is_awaited(self) -> bool:
         """Whether tasks wait for nodes that a formula may give."""

@@ -24,7 +24,7 @@ from fakebatch.retention import Retention
 from fakebatch.runs import Ending, Runs
 from fakebatch.store import JobRecord, PoolRecord, Store
 from fakebatch.task_runs import TaskRuns
-from fakebatch.wire import durations, timestamps
+from fakebatch.wire import durations, service_clock, timestamps
 
 _EMPTY_JOB_GRACE: Final = 0.5
 """Seconds in which a job without tasks that is to end with its last task may still be given some."""
@@ -57,7 +57,7 @@ class Engine:
         self._auto_pools = AutoPools(store)
         self._retention = Retention(self._remove_old_files)
         self._pass_is_due = self._is_turning = self._is_stopped = False
-        self._timers: dict[str, timestamps.Timer] = {}
+        self._timers: dict[str, service_clock.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
         self._followers: list[Callable[[], None]] = []
 
@@ -125,7 +125,7 @@ class Engine:
     # Tasks
 
     def _complete(self, record: JobRecord, task: tasks.Task, outcome: Outcome) -> None:
-        now = timestamps.now()
+        now = service_clock.now()
         record.put(tasks.completed(task, outcome, now))
         effect = consequence(task.spec.get("exitConditions", {}), outcome)
         if effect.satisfies:
@@ -148,7 +148,7 @@ class Engine:
 
     def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
         """Add a task to a job; its id is free. A job manager is the first of all."""
-        now = timestamps.now()
+        now = service_clock.now()
         task = tasks.Task(
             id=spec["id"],
             number=0 if "killJobOnCompletion" in spec else record.next_number(),
@@ -163,7 +163,7 @@ class Engine:
 
     async def end_task(self, record: JobRecord, task: tasks.Task) -> tasks.Task:
         """Complete a task at a user's request, and return it once nothing of it runs."""
-        record.put(tasks.touched(task, timestamps.now()))
+        record.put(tasks.touched(task, service_clock.now()))
         run = self._task_runs.end(record, task.id, Ending.TERMINATED)
         if run is not None:
             await asyncio.wait([run])
@@ -187,7 +187,7 @@ class Engine:
 
     def add_job(self, spec: Mapping[str, Any]) -> JobRecord:
         """Add a job; its id is free."""
-        now = timestamps.now()
+        now = service_clock.now()
         spec = with_tasks(dict(spec))
         job = jobs.Job(
             id=spec["id"],
@@ -213,24 +213,24 @@ class Engine:
         self._watch_time_limit(record)
         self._end_if_all_complete(record)
         if not len(record.tasks):
-            timestamps.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
+            service_clock.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
         self.wake()
 
     def end_job(self, record: JobRecord, reason: str, *, by_user: bool = False) -> None:
         """End a job and the runs of its tasks; those that did not run stay active."""
-        record.job = jobs.terminated(record.job, reason, timestamps.now(), by_user=by_user)
+        record.job = jobs.terminated(record.job, reason, service_clock.now(), by_user=by_user)
         self._end_runs(record, Ending.TERMINATED)
 
     def disable_job(self, record: JobRecord, running: str) -> None:
         """Stop scheduling a job; `running` tells what becomes of its runs: requeue, terminate or wait."""
-        record.job = jobs.disabled(record.job, timestamps.now())
+        record.job = jobs.disabled(record.job, service_clock.now())
         if running != "wait":
             self._end_runs(record, Ending.REQUEUED if running == "requeue" else Ending.TERMINATED)
         self.wake()
 
     def delete_job(self, record: JobRecord) -> None:
         """Remove a job, its tasks and their files."""
-        record.job = jobs.deleted(record.job, timestamps.now())
+        record.job = jobs.deleted(record.job, service_clock.now())
         self._end_runs(record, Ending.TERMINATED)
 
     def _end_runs(self, record: JobRecord, ending: Ending) -> None:
@@ -246,8 +246,10 @@ class Engine:
         self._unwatch(record)
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
-            elapsed = (timestamps.now() - record.job.started_at) / timestamps.PER_SECOND
-            self._timers[record.job.id] = timestamps.call_later(limit - elapsed, lambda: self._expire(record))
+            elapsed = (service_clock.now() - record.job.started_at) / timestamps.PER_SECOND
+            self._timers[record.job.id] = service_clock.call_later(
+                limit - elapsed, lambda: self._expire(record)
+            )
 
     def _unwatch(self, record: JobRecord) -> None:
         timer = self._timers.pop(record.job.id, None)
@@ -264,7 +266,7 @@ class Engine:
         if record.job.state in ("terminating", "deleting") and not self._preparations.release(record):
             return
         was_enabling = record.job.state == "enabling"
-        record.job = jobs.settled(record.job, timestamps.now())
+        record.job = jobs.settled(record.job, service_clock.now())
         if was_enabling:
             self._end_if_all_complete(record)
         if record.job.state == "deleting" and not record.being_removed:
@@ -293,7 +295,7 @@ class Engine:
 
     def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
         """Add a pool; its id is free. Its nodes follow."""
-        pool = pools.created(spec["id"], spec, timestamps.now())
+        pool = pools.created(spec["id"], spec, service_clock.now())
         self.store.pools.put(pool.id, PoolRecord(pool))
         self.wake()
         return pool

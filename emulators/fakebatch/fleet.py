@@ -14,7 +14,7 @@ from fakebatch.preparations import Preparations
 from fakebatch.runs import Ending
 from fakebatch.startups import Startups
 from fakebatch.store import PoolRecord
-from fakebatch.wire import durations, timestamps
+from fakebatch.wire import durations, service_clock, timestamps
 
 _ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
 """What becomes of running tasks; under any other option they may come to their end."""
@@ -46,7 +46,7 @@ class Fleet:
         self._startups = Startups(machinery)
         self.limit: Callable[[PoolRecord, bool], Limit | None] = lambda record, dedicated: None
         self._numbers = itertools.count(1)
-        self._timers: dict[str, timestamps.Timer] = {}
+        self._timers: dict[str, service_clock.Timer] = {}
 
     def stop(self) -> None:
         """End no more resizes."""
@@ -83,7 +83,7 @@ class Fleet:
             self._keep_waiting(record)
         self._forget_timer(record)
         record.pool = pools.allocated(
-            record.pool, timestamps.now(), self._shortfalls(record, is_late=is_late)
+            record.pool, service_clock.now(), self._shortfalls(record, is_late=is_late)
         )
         if record.pool.state == "deleting":
             self._machinery.store.pools.remove(record.pool.id)
@@ -104,20 +104,20 @@ class Fleet:
             ),
             "resizeTimeout": timeout,
         }
-        record.pool = pools.resized(record.pool, targets, timestamps.now(), option)
+        record.pool = pools.resized(record.pool, targets, service_clock.now(), option)
         for node in leaving.values():
             self._send(record, node, "leavingpool", option)
         self._machinery.wake()
 
     def stop_resize(self, record: PoolRecord) -> None:
         """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
-        record.pool = pools.stopped(record.pool, timestamps.now())
+        record.pool = pools.stopped(record.pool, service_clock.now())
         self._keep_waiting(record)
         self._machinery.wake()
 
     def send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
         """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
-        nodes.sent(node, phase, timestamps.now())
+        nodes.sent(node, phase, service_clock.now())
         self._send(record, node, phase, option)
         self._machinery.wake()
 
@@ -130,7 +130,7 @@ class Fleet:
 
     def set_scheduling(self, record: PoolRecord, node: Node, *, enabled: bool, option: str = "") -> None:
         """Let a node take tasks again, or no more. Raises BatchError where it is so already."""
-        record.nodes.put(node.id, nodes.rescheduled(node, timestamps.now(), schedules=enabled))
+        record.nodes.put(node.id, nodes.rescheduled(node, service_clock.now(), schedules=enabled))
         self._end_tasks(node, option)
         self._machinery.wake()
 
@@ -180,11 +180,11 @@ class Fleet:
         if record.pool.state == "deleting":
             return False
         timeout = durations.parse(record.pool.spec["resizeTimeout"])
-        left = (record.pool.allocation_since + timeout - timestamps.now()) / timestamps.PER_SECOND
+        left = (record.pool.allocation_since + timeout - service_clock.now()) / timestamps.PER_SECOND
         if left <= 0:
             return True
         self._forget_timer(record)
-        self._timers[record.pool.id] = timestamps.call_later(left, self._machinery.wake)
+        self._timers[record.pool.id] = service_clock.call_later(left, self._machinery.wake)
         return False
 
     def _forget_timer(self, record: PoolRecord) -> None:
@@ -198,7 +198,7 @@ class Fleet:
             node = record.nodes[node_id]
             if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
                 record.moving.discard(node_id)
-                record.nodes.put(node_id, nodes.moved(node, "ready", timestamps.now()))
+                record.nodes.put(node_id, nodes.moved(node, "ready", service_clock.now()))
 
     def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
         found = dict.fromkeys(_KINDS, 0)
@@ -220,7 +220,7 @@ class Fleet:
         return tuple(errors)
 
     def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
-        now = timestamps.now()
+        now = service_clock.now()
         record.pool = pools.with_node(record.pool)
         number = record.pool.nodes_created
         node = Node(
@@ -239,7 +239,7 @@ class Fleet:
     # Where a node is going
 
     def _send(self, record: PoolRecord, node: Node, phase: Phase, option: str) -> None:
-        record.nodes.put(node.id, nodes.moved(node, phase, timestamps.now()))
+        record.nodes.put(node.id, nodes.moved(node, phase, service_clock.now()))
         record.moving.add(node.id)
         self._end_tasks(node, option)
 
@@ -260,7 +260,7 @@ class Fleet:
             case "rebooting" | "reimaging":
                 self._startups.boot(record, node, is_new=node.phase == "reimaging")
             case "deallocating":
-                record.nodes.put(node.id, nodes.moved(node, "deallocated", timestamps.now()))
+                record.nodes.put(node.id, nodes.moved(node, "deallocated", service_clock.now()))
             case "leavingpool":
                 record.nodes.remove(node.id)
                 order = start_order(self._machinery.applications, record, node)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from fakebatch.execution.port import Executor, Order
 from fakebatch.model.node_run import NodeRun, finished, retried
 from fakebatch.model.run_result import broken
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ async def carry_out(executor: Executor, order: Order, keep: Callable[[NodeRun], 
     `keep` is given the state of it at each step, and its end is returned.
     """
     limit: int = order.spec["constraints"]["maxTaskRetryCount"]
-    run = NodeRun(started_at=timestamps.now())
+    run = NodeRun(started_at=service_clock.now())
     while True:
         keep(run)
         try:
@@ -27,7 +27,7 @@ async def carry_out(executor: Executor, order: Order, keep: Callable[[NodeRun], 
             outcome = broken()
         if not outcome.is_retryable or 0 <= limit <= run.retries:
             break
-        run = retried(run, timestamps.now())
-    run = finished(run, outcome, timestamps.now())
+        run = retried(run, service_clock.now())
+    run = finished(run, outcome, service_clock.now())
     keep(run)
     return run

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from fakebatch.engine import Engine
 from fakebatch.placement import jobs_in_turn
 from fakebatch.store import PoolRecord
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 
 _DELAY: Final = 60 * timestamps.PER_SECOND
 """Ticks from when a node is lost, or could not be replaced, to the next attempt. How often the service tries
@@ -17,7 +17,7 @@ class _Attempt(NamedTuple):
 
     at: int
     is_awaited: bool
-    timer: timestamps.Timer
+    timer: service_clock.Timer
 
 
 class Replacements:
@@ -40,7 +40,7 @@ class Replacements:
                 self._attempt_later(record)
 
     def _attempt_later(self, record: PoolRecord) -> None:
-        key, now = record.pool.id.lower(), timestamps.now()
+        key, now = record.pool.id.lower(), service_clock.now()
         is_awaited = self._is_awaited(record)
         before = self._attempts.get(key)
         if before is not None:
@@ -49,7 +49,7 @@ class Replacements:
             before.timer.cancel()
         at = now + _DELAY if before is None else before.at
         left = max(at - now, 0) / timestamps.PER_SECOND
-        timer = timestamps.call_later(left, lambda: self._replace(key), awaited=is_awaited)
+        timer = service_clock.call_later(left, lambda: self._replace(key), awaited=is_awaited)
         self._attempts[key] = _Attempt(at, is_awaited, timer)
 
     def _replace(self, key: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 
 
 class Retention:
@@ -12,7 +12,7 @@ class Retention:
     def __init__(self, expire: Callable[[str, str, int], None]) -> None:
         self._expire = expire
         self._due: list[tuple[int, str, str, int]] = []
-        self._timer: timestamps.Timer | None = None
+        self._timer: service_clock.Timer | None = None
         self._timer_at = 0
 
     def keep(self, job_id: str, task_id: str, ended_at: int, seconds: float) -> None:
@@ -31,12 +31,12 @@ class Retention:
     def _set_timer(self) -> None:
         self.stop()
         self._timer_at = self._due[0][0]
-        left = max(self._timer_at - timestamps.now(), 0)
-        self._timer = timestamps.call_later(left / timestamps.PER_SECOND, self._expire_due)
+        left = max(self._timer_at - service_clock.now(), 0)
+        self._timer = service_clock.call_later(left / timestamps.PER_SECOND, self._expire_due)
 
     def _expire_due(self) -> None:
         self._timer = None
-        now = timestamps.now()
+        now = service_clock.now()
         while self._due and self._due[0][0] <= now:
             _, job_id, task_id, ended_at = heappop(self._due)
             self._expire(job_id, task_id, ended_at)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fakebatch.execution.port import Executor, Order, RunKey
 from fakebatch.model.run_result import Outcome, broken
-from fakebatch.wire.timestamps import Timer
+from fakebatch.wire.service_clock import Timer
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from fakebatch.engine import Engine
 from fakebatch.model import stored_job_schedule as schedules
 from fakebatch.model.stored_job_schedule import Schedule
 from fakebatch.store import JobRecord
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 
 # The clock may be set while a timer runs, so no timer runs for longer.
 _LONGEST_WAIT = 3600.0
@@ -16,11 +16,11 @@ _LONGEST_WAIT = 3600.0
 class JobSchedules:
     """The running job schedules. `clock` returns the time in ticks."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], int] = timestamps.now) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], int] = service_clock.now) -> None:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
-        self._timer: timestamps.Timer | None = None
+        self._timer: service_clock.Timer | None = None
         self._timer_at: int | None = None
         engine.follow(self.look)
 
@@ -100,7 +100,7 @@ class JobSchedules:
             wait = min((self._timer_at - now) / timestamps.PER_SECOND, _LONGEST_WAIT)
             # On a clock that can jump, a schedule without an end would never let it rest.
             has_end = any("doNotRunAfter" in timing for timing in moments.values())
-            self._timer = timestamps.call_later(wait, self._ring, awaited=has_end)
+            self._timer = service_clock.call_later(wait, self._ring, awaited=has_end)
 
     def _ring(self) -> None:
         self._timer = None

@@ -38,7 +38,7 @@ from fakebatch.simulation.plan import Plan
 from fakebatch.store import Store
 from fakebatch.tls import server_context
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from fakebatch.wire.api_versions import check_version
 from fakebatch.wire.authentication import authorize
 from fakebatch.wire.operation_request import Call
@@ -84,13 +84,15 @@ async def serving(options: Options) -> AsyncIterator[str]:
     scheme = "http" if context is None else "https"
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    clock = timestamps.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    clock = (
+        service_clock.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    )
     executor = _executor(options, layout, endpoint)
     engine = Engine(Store(), executor, Applications(options.applications))
     faults = Faults(engine, options.quotas)
     service = _service(options, engine, layout, faults)
     replacements = Replacements(engine)
-    with timestamps.running_on(clock):
+    with service_clock.running_on(clock):
         try:
             # What is kept is what holds before the tasks are killed, for they are to run again.
             with _kept(options, engine.store) as keep:

@@ -14,7 +14,7 @@ from fakebatch.execution.blobs import BlobStorage, blob_url
 from fakebatch.model.stored_node import Node
 from fakebatch.model.stored_pool import Pool
 from fakebatch.store import Store
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.shared_key import ACCOUNT_NAME
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class ServiceLogs:
 
     def _text(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> str:
         start = timestamps.from_iso(request["startTime"])
-        end = timestamps.from_iso(request["endTime"]) if "endTime" in request else timestamps.now()
+        end = timestamps.from_iso(request["endTime"]) if "endTime" in request else service_clock.now()
         lines = [(node.state_since, f"node {node.id} of pool {pool.id} is {node.state}")]
         for record in self._store.jobs:
             for task in record.tasks:

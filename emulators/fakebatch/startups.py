@@ -12,7 +12,7 @@ from fakebatch.model.stored_node import Node, Phase
 from fakebatch.node_work import carry_out
 from fakebatch.orders import start_order
 from fakebatch.store import PoolRecord
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 
 _NO_MOUNTS: Final = FailureInfo("MountConfigurationError", "A file system of the pool could not be mounted")
 
@@ -28,9 +28,9 @@ class Startups:
         spec = record.pool.spec
         if spec.get("mountConfiguration"):
             # On this machine nothing can be mounted; a node of the service is unusable when that fails.
-            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, timestamps.now()))
+            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, service_clock.now()))
             return
-        booted = nodes.booted(node, spec.get("startTask"), timestamps.now(), is_new=is_new)
+        booted = nodes.booted(node, spec.get("startTask"), service_clock.now(), is_new=is_new)
         has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
         if not has_work:
             record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
@@ -47,7 +47,7 @@ class Startups:
             error = await self._machinery.executor.install(order.pool_id, order.node_id, order.packages)
         if error is not None:
             node = record.nodes[order.node_id]
-            record.nodes.put(node.id, nodes.broken(node, error, timestamps.now()))
+            record.nodes.put(node.id, nodes.broken(node, error, service_clock.now()))
             return
         start_spec = record.nodes[order.node_id].start_spec
         if start_spec is None:
@@ -67,5 +67,5 @@ class Startups:
         node = record.nodes[node_id]
         # A node that was sent elsewhere meanwhile stays on its way.
         if node.phase in ("starting", "waitingforstarttask"):
-            record.nodes.put(node_id, nodes.moved(node, phase, timestamps.now()))
+            record.nodes.put(node_id, nodes.moved(node, phase, service_clock.now()))
         self._machinery.wake()

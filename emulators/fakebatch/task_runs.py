@@ -18,7 +18,7 @@ from fakebatch.orders import task_order
 from fakebatch.preparations import Preparations
 from fakebatch.runs import Ending, Handle
 from fakebatch.store import JobRecord, PoolRecord
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 
 
 class TaskRuns:
@@ -36,7 +36,7 @@ class TaskRuns:
 
     def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
-        now = timestamps.now()
+        now = service_clock.now()
         order = task_order(self._machinery.applications, record, task, pool, chosen)
         where = Placement(pool_id=pool.pool.id, node_id=order.node_id)
         if self._preparations.are_needed(record, order.node_ids):
@@ -75,7 +75,7 @@ class TaskRuns:
         if not await self._preparations.ready(record, order):
             return None
         task = record.tasks[order.task_id]
-        now = timestamps.now()
+        now = service_clock.now()
         if task.state == "preparing" and task.placement is not None:
             record.put(tasks.started(task, task.placement, now))
         if order.instances:
@@ -89,7 +89,7 @@ class TaskRuns:
     def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
         record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
-        now = timestamps.now()
+        now = service_clock.now()
         retries = outcome is not None and outcome.is_retryable and task.retries_left and ending is None
         completes = not retries and (outcome is not None or ending is Ending.TERMINATED)
         self._leave_nodes(order, task, outcome, now, completes=completes)
@@ -136,7 +136,7 @@ def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome],
 
 def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
     found = list(record.subtasks[task.id.lower()])
-    found[number - 1] = subtasks.finished(found[number - 1], outcome, timestamps.now())
+    found[number - 1] = subtasks.finished(found[number - 1], outcome, service_clock.now())
     record.put_subtasks(task.id, found)
 
 

@@ -9,7 +9,7 @@ from fakebatch.model.run_result import exited
 from fakebatch.model.stored_task import completed
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 from tests.fakebatch.driving import shell, until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request
@@ -251,7 +251,7 @@ async def test_files_kept_for_long_enough_while_it_was_down_are_removed() -> Non
                 "constraints": {"retentionTime": retention, "maxTaskRetryCount": 0},
             },
         )
-        record.put(completed(task, exited(0), timestamps.now() - 2 * hour))
+        record.put(completed(task, exited(0), service_clock.now() - 2 * hour))
     engine.resume()
 
     async def has_removed() -> bool:

@@ -14,7 +14,7 @@ from fakebatch.execution.port import task_key
 from fakebatch.model import stored_pool as pools
 from fakebatch.model.run_result import exited
 from fakebatch.store import PoolRecord, Store
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from tests.fakebatch.driving import until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request
@@ -44,7 +44,7 @@ async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
 
 def _shrink(record: PoolRecord, **changes: Any) -> None:
     targets = {"targetDedicatedNodes": 0, **changes}
-    record.pool = pools.resized(record.pool, targets, timestamps.now(), "taskcompletion")
+    record.pool = pools.resized(record.pool, targets, service_clock.now(), "taskcompletion")
 
 
 def _view(record: PoolRecord) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from fakebatch.persistence.outage import lose_runs
 from fakebatch.persistence.reading import restore
 from fakebatch.store import Store
 from fakebatch.watching import unheeded
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.test_state_machine import EngineMachine
 
@@ -49,7 +49,7 @@ class KilledEngineMachine(EngineMachine):
         self.store.watch(unheeded)
         self.turn(self.journal.close)
         self.turn(self.engine.stop)
-        lose_runs(store, timestamps.now())
+        lose_runs(store, service_clock.now())
         self.store, self.executor = store, ManualExecutor(self._check_start)
         self._keep()
         self.turn(self._resume)

@@ -26,7 +26,7 @@ from fakebatch.model.stored_node import Node, Phase
 from fakebatch.model.stored_task import Task
 from fakebatch.model.task_requirements import need_of
 from fakebatch.store import JobRecord, PoolRecord, Store
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 
 _POOLS = ("many", "single")
@@ -148,7 +148,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.turn(lambda: self.engine.end_task(record, task))
         elif what == "reactivate" and task.failure is not None and not record.job.is_over:
             self.ended.pop(key, None)
-            record.put(tasks.reactivated(task, timestamps.now()))
+            record.put(tasks.reactivated(task, service_clock.now()))
             self.turn(self.engine.wake)
 
     @precondition(lambda self: self._jobs())
@@ -158,7 +158,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         def act() -> None:
             if what == "enable":
-                record.job = jobs.enabled(record.job, timestamps.now())
+                record.job = jobs.enabled(record.job, service_clock.now())
                 self.engine.wake()
             elif what == "end":
                 self.engine.end_job(record, "enough", by_user=True)
@@ -175,7 +175,7 @@ class EngineMachine(RuleBasedStateMachine):
         targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
 
         def act() -> None:
-            record.pool = pools.resized(record.pool, targets, timestamps.now(), option)
+            record.pool = pools.resized(record.pool, targets, service_clock.now(), option)
             self.engine.wake()
 
         self.turn(act)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fakebatch.autoscale import formula_functions, formula_operators
+from fakebatch.autoscale import formula_functions, formula_operators, sample_methods
 from fakebatch.autoscale.formula_syntax import (
     Binary,
     Call,
@@ -252,7 +252,7 @@ class _Run:
         if not isinstance(subject, Metric):
             raise _error(place, f"Unknown method '{name}'")
         values = [self._value(argument) for argument in arguments]
-        return formula_functions.call_method(subject, name, values, self._situation.now)
+        return sample_methods.call_method(subject, name, values, self._situation.now)
 
 
 def _error(place: Place, reason: str) -> EvaluationError:

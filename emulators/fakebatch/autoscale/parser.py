@@ -33,13 +33,29 @@ from fakebatch.autoscale.formula_syntax import (
     Unary,
 )
 from fakebatch.autoscale.lexer import Token, tokens
-from fakebatch.errors import FormulaSyntaxError
+from fakebatch.errors import BatchError, FormulaSyntaxError
+
+LONGEST_FORMULA: Final = 8192
+"""The most bytes a formula may have."""
 
 MOST_STATEMENTS: Final = 100
 
 # From the loosest to the tightest.
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">=", ">"), ("+", "-"), ("*", "/"))
 _DEEPEST: Final = 60
+
+
+def accept_formula(formula: str) -> list[Statement]:
+    """Return the statements of a formula in a request.
+
+    Raises BatchError(AutoScalingFormulaTooLong, AutoScalingFormulaSyntaxError).
+    """
+    if len(formula.encode()) > LONGEST_FORMULA:
+        raise BatchError("AutoScalingFormulaTooLong", MaxSize=LONGEST_FORMULA)
+    try:
+        return parse(formula)
+    except FormulaSyntaxError as error:
+        raise BatchError("AutoScalingFormulaSyntaxError", Message=error) from error
 
 
 def parse(formula: str) -> list[Statement]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from fakebatch.autoscale.reading import read_formula
+from fakebatch.autoscale.parser import accept_formula
 from fakebatch.bodies.property_schema import Record, at_least, required, string
 from fakebatch.errors import BatchError
 from fakebatch.model.stored_pool import Pool
@@ -30,7 +30,7 @@ def completed(spec: dict[str, Any], body: Any) -> dict[str, Any]:
     )
     if "autoScaleFormula" not in spec:
         raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
-    read_formula(spec["autoScaleFormula"])
+    accept_formula(spec["autoScaleFormula"])
     interval = spec.get("autoScaleEvaluationInterval", DEFAULT_INTERVAL)
     return {name: shown for part in spec.items() for name, shown in _with_interval(part, interval)}
 
@@ -59,7 +59,7 @@ def accept_enabling(body: Any, pool: Pool) -> dict[str, Any]:
     settings = {"autoScaleEvaluationInterval": DEFAULT_INTERVAL} | had | given
     if "autoScaleFormula" not in settings or (pool.spec["enableAutoScale"] and not given):
         raise BatchError("MissingRequiredProperty", PropertyName="autoScaleFormula")
-    read_formula(settings["autoScaleFormula"])
+    accept_formula(settings["autoScaleFormula"])
     return {"enableAutoScale": True} | settings
 
 

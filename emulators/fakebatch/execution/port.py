@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import Package
 from fakebatch.model.run_result import Outcome
-from fakebatch.wire.timestamps import Timer
+from fakebatch.wire.service_clock import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
 """A task of a job's list, the start task of a node, or one that prepares a node for a job or releases it."""

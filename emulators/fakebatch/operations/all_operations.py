@@ -6,13 +6,12 @@ from fakebatch.operations import (
     account_operations,
     application_operations,
     autoscale_operations,
+    file_operations,
     job_operations,
     job_schedule_operations,
     node_access_operations,
-    node_files,
     node_operations,
     pool_operations,
-    task_files,
     task_operations,
 )
 
@@ -23,9 +22,8 @@ OPERATIONS: Final = (
     *autoscale_operations.OPERATIONS,
     *node_operations.OPERATIONS,
     *node_access_operations.OPERATIONS,
-    *node_files.OPERATIONS,
     *job_operations.OPERATIONS,
     *job_schedule_operations.OPERATIONS,
     *task_operations.OPERATIONS,
-    *task_files.OPERATIONS,
+    *file_operations.OPERATIONS,
 )

@@ -9,7 +9,7 @@ from fakebatch.model import stored_pool as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.operation_request import Call, check_conditions
 from fakebatch.wire.operation_response import Answer
 
@@ -25,7 +25,7 @@ def _found(service: Service, call: Call) -> PoolRecord:
 
 async def enable(service: Service, call: Call) -> Answer:
     """Let a formula set the number of nodes of a pool."""
-    record, now = _found(service, call), timestamps.now()
+    record, now = _found(service, call), service_clock.now()
     settings = bodies.accept_enabling(call.json(), record.pool)
     pools.refuse_if_deleting(record.pool)
     if record.pool.allocation_state != "steady":
@@ -41,7 +41,7 @@ async def enable(service: Service, call: Call) -> Answer:
 async def disable(service: Service, call: Call) -> Answer:
     """Leave the number of nodes of a pool as it is."""
     record = _found(service, call)
-    changed = pools.respecified(record.pool, {"enableAutoScale": False}, timestamps.now())
+    changed = pools.respecified(record.pool, {"enableAutoScale": False}, service_clock.now())
     kept = {name: shown for name, shown in changed.spec.items() if not name.startswith("autoScale")}
     record.pool = replace(changed, spec=kept, auto_scale_run=None)
     return responses.changed(call, 200, record.pool.last_modified)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fakebatch.errors import BatchError
+from fakebatch.execution.port import Place
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.wire import timestamps
 from fakebatch.wire.list_pages import Listing, answer_list
@@ -151,7 +152,7 @@ def _view(directory: Directory, file: _File) -> dict[str, Any]:
     return view
 
 
-def operations(path: str, directory: Callable[[Service, Call], Directory]) -> tuple[Operation, ...]:
+def _operations(path: str, directory: Callable[[Service, Call], Directory]) -> tuple[Operation, ...]:
     """Return the operations on the files listed at `path`, those of the directory that a call names."""
 
     def on_directory(answer: Callable[[Directory, Call], Answer]) -> Handler:
@@ -167,3 +168,29 @@ def operations(path: str, directory: Callable[[Service, Call], Directory]) -> tu
         Operation("HEAD", file, on_directory(head)),
         Operation("DELETE", file, on_directory(delete)),
     )
+
+
+def _node_directory(service: Service, call: Call) -> Directory:
+    record, node = service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
+    root = service.layout.node_root(record.pool.id, node.id)
+    return Directory(root, f"{call.base}/pools/{record.pool.id}/nodes/{node.id}")
+
+
+def _task_directory(service: Service, call: Call) -> Directory:
+    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    if task.placement is None:
+        raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run on a node yet.")
+    where = task.placement
+    service.engine.store.node(where.pool_id, where.node_id)
+    place = Place(where.pool_id, where.node_id, record.job.id, task.id)
+    service.engine.executor.lay_out(place)
+    root = service.layout.task_root(*place)
+    if task.ended_at is not None and task.started_at is not None and not root.exists():
+        raise BatchError("TaskFilesCleanedup")
+    return Directory(root, f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}")
+
+
+OPERATIONS: Final = (
+    *_operations("/pools/{poolId}/nodes/{nodeId}/files", _node_directory),
+    *_operations("/jobs/{jobId}/tasks/{taskId}/files", _task_directory),
+)

@@ -11,7 +11,7 @@ from fakebatch.model.preparation_and_release import Visit
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from fakebatch.wire.list_pages import Listing, answer_list, select
 from fakebatch.wire.odata_filter import Field
 from fakebatch.wire.operation_request import Call, check_conditions
@@ -81,7 +81,7 @@ async def put(service: Service, call: Call) -> Answer:
 
 
 def _respecify(service: Service, call: Call, record: JobRecord, changes: dict[str, Any]) -> Answer:
-    record.job = jobs.respecified(record.job, changes, timestamps.now())
+    record.job = jobs.respecified(record.job, changes, service_clock.now())
     service.engine.job_changed(record)
     return responses.changed(call, 200, record.job.last_modified)
 
@@ -102,7 +102,7 @@ async def disable(service: Service, call: Call) -> Answer:
 async def enable(service: Service, call: Call) -> Answer:
     """Schedule the tasks of a job again."""
     record = _found(service, call)
-    record.job = jobs.enabled(record.job, timestamps.now())
+    record.job = jobs.enabled(record.job, service_clock.now())
     service.engine.wake()
     return responses.changed(call, 202, record.job.last_modified)
 

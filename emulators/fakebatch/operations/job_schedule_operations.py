@@ -9,7 +9,7 @@ from fakebatch.model import stored_job_schedule as schedules
 from fakebatch.model.stored_job_schedule import Schedule
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from fakebatch.wire.list_pages import Listing, answer_list, select
 from fakebatch.wire.operation_request import Call, check_conditions
 from fakebatch.wire.operation_response import Answer
@@ -88,21 +88,21 @@ async def put(service: Service, call: Call) -> Answer:
 
 
 def _respecify(service: Service, call: Call, schedule: Schedule, changes: dict[str, object]) -> Answer:
-    changed = schedules.respecified(schedule, changes, timestamps.now())
+    changed = schedules.respecified(schedule, changes, service_clock.now())
     service.schedules.put(changed)
     return responses.changed(call, 200, changed.last_modified)
 
 
 async def disable(service: Service, call: Call) -> Answer:
     """Stop creating jobs."""
-    changed = schedules.disabled(_found(service, call), timestamps.now())
+    changed = schedules.disabled(_found(service, call), service_clock.now())
     service.schedules.put(changed)
     return responses.changed(call, 204, changed.last_modified)
 
 
 async def enable(service: Service, call: Call) -> Answer:
     """Create jobs again."""
-    changed = schedules.enabled(_found(service, call), timestamps.now())
+    changed = schedules.enabled(_found(service, call), service_clock.now())
     service.schedules.put(changed)
     return responses.changed(call, 204, changed.last_modified)
 

@@ -8,7 +8,7 @@ from fakebatch.model import stored_pool as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 from fakebatch.wire.list_pages import Listing, answer_list, select
 from fakebatch.wire.operation_request import Call, check_conditions
 from fakebatch.wire.operation_response import Answer
@@ -78,7 +78,7 @@ def _respecify(
     service: Service, call: Call, record: PoolRecord, changes: dict[str, Any], status: int
 ) -> Answer:
     service.engine.applications.check(changes.get("applicationPackageReferences") or ())
-    record.pool = pools.respecified(record.pool, changes, timestamps.now())
+    record.pool = pools.respecified(record.pool, changes, service_clock.now())
     return responses.changed(call, status, record.pool.last_modified)
 
 
@@ -89,7 +89,7 @@ async def resize(service: Service, call: Call) -> Answer:
     if record.pool.spec["enableAutoScale"]:
         reason = "The pool cannot be resized while automatic scaling is enabled."
         raise BatchError("OperationNotValidOnPool", Reason=reason)
-    record.pool = pools.resized(record.pool, targets, timestamps.now(), deallocation)
+    record.pool = pools.resized(record.pool, targets, service_clock.now(), deallocation)
     service.engine.wake()
     return responses.changed(call, 202, record.pool.last_modified)
 
@@ -111,7 +111,7 @@ async def remove_nodes(service: Service, call: Call) -> Answer:
 async def delete(service: Service, call: Call) -> Answer:
     """Remove a pool; the tasks that run on it are queued again."""
     record = _found(service, call)
-    record.pool = pools.deleted(record.pool, timestamps.now())
+    record.pool = pools.deleted(record.pool, service_clock.now())
     service.engine.wake()
     return Answer(status=202)
 

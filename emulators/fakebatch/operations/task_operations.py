@@ -9,7 +9,7 @@ from fakebatch.model import stored_task as tasks
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.list_pages import Listing, answer_list, select
 from fakebatch.wire.operation_request import Call, check_conditions
 from fakebatch.wire.operation_response import Answer
@@ -121,7 +121,7 @@ async def put(service: Service, call: Call) -> Answer:
     record, task = _found(service, call)
     if task.state == "completed":
         raise BatchError("TaskCompleted")
-    changed = tasks.respecified(task, bodies.accept_replacement(call.json()), timestamps.now())
+    changed = tasks.respecified(task, bodies.accept_replacement(call.json()), service_clock.now())
     record.put(changed)
     return responses.changed(call, 200, changed.last_modified)
 
@@ -150,7 +150,7 @@ async def reactivate(service: Service, call: Call) -> Answer:
         raise BatchError("TaskNotCompleted")
     if task.failure is None:
         raise BatchError("TaskSucceeded")
-    again = tasks.reactivated(task, timestamps.now())
+    again = tasks.reactivated(task, service_clock.now())
     record.put(again)
     service.engine.wake()
     return responses.stamped(204, again.last_modified)

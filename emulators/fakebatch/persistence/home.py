@@ -12,7 +12,7 @@ from fakebatch.persistence.outage import lose_runs
 from fakebatch.persistence.reading import restore
 from fakebatch.store import Store
 from fakebatch.watching import unheeded
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def kept(store: Store, directory: Path, root: Path) -> Iterator[Journal]:
         # None are left unless the guard of the service that started them was killed too.
         kill_marked(f"AZ_BATCH_NODE_ROOT_DIR={root}/")
         restore(directory, store)
-        lose_runs(store, timestamps.now())
+        lose_runs(store, service_clock.now())
         journal = Journal(directory, store)
         store.watch(journal.note)
         try:

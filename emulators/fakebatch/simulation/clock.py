@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from fakebatch.wire import timestamps
-from fakebatch.wire.timestamps import Timer
+from fakebatch.wire import service_clock, timestamps
+from fakebatch.wire.service_clock import Timer
 
 # Between the end of a run and the start of the next one on its node, the event loop makes this many steps.
 _STEPS_OF_A_TURN = 4
@@ -33,7 +33,7 @@ class VirtualClock:
 
     def __init__(self, speed: float | None) -> None:
         self._speed = speed
-        self._started_at = timestamps.real_now()
+        self._started_at = service_clock.real_now()
         self._ahead = 0
         self._events: list[tuple[int, int, _Event]] = []
         self._events_ever = 0
@@ -44,7 +44,7 @@ class VirtualClock:
 
     def now(self) -> int:
         """Return the time in ticks."""
-        real = timestamps.real_now()
+        real = service_clock.real_now()
         if self._speed is None:
             return real + self._ahead
         return self._started_at + int((real - self._started_at) * self._speed)

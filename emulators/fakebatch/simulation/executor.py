@@ -14,8 +14,8 @@ from fakebatch.model.application_packages import Package
 from fakebatch.model.run_result import Outcome, exited, out_of_time, unprepared
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.simulation.plan import Plan, seconds
-from fakebatch.wire import durations, timestamps
-from fakebatch.wire.timestamps import Timer
+from fakebatch.wire import durations, service_clock
+from fakebatch.wire.service_clock import Timer
 
 _PREFIX: Final = "FAKEBATCH_"
 DURATION: Final = f"{_PREFIX}DURATION"
@@ -55,7 +55,7 @@ class SimulatedExecutor:
             lasts, outcome = self._fate(order)
         except ValueError as error:
             lasts, outcome = 0, unprepared(FailureInfo("CommandLaunchFailed", str(error)))
-        return timestamps.call_later(lasts, partial(report, outcome), awaited=True)
+        return service_clock.call_later(lasts, partial(report, outcome), awaited=True)
 
     def lay_out(self, place: Place) -> None:
         """Make the empty files of a task: to make them while so many run would take longer than all else."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakebatch.errors import BatchError
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.operation_request import Call
 
 JSON_TYPE: Final = "application/json;odata=minimalmetadata"
@@ -88,7 +88,7 @@ def listed(
 
 def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
     """Return the code, message and values of an error, as they are shown in a body or in a task result."""
-    text = f"{error.message}\nRequestId:{request_id}\nTime:{timestamps.to_iso(timestamps.now())}"
+    text = f"{error.message}\nRequestId:{request_id}\nTime:{timestamps.to_iso(service_clock.now())}"
     view: dict[str, Any] = {"code": error.code, "message": {"lang": "en-US", "value": text}}
     if error.values:
         view["values"] = [{"key": key, "value": shown} for key, shown in error.values.items()]

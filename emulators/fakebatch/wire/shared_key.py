@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
 from fakebatch.errors import BatchError
-from fakebatch.wire import timestamps
+from fakebatch.wire import service_clock, timestamps
 
 ACCOUNT_NAME: Final = "devbatchaccount"
 ACCOUNT_KEY: Final = (
@@ -70,7 +70,7 @@ def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) ->
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The request has no readable date."
         ) from error
-    if abs(timestamps.real_now() - sent_at) > _WINDOW:
+    if abs(service_clock.real_now() - sent_at) > _WINDOW:
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The date is more than 15 minutes off."
         )

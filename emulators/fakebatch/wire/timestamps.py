@@ -1,85 +1,13 @@
-"""Points in time as .NET ticks: whole numbers of 100 ns since the year 1, the resolution of the service.
+"""Points in time as .NET ticks: whole numbers of 100 ns since the year 1, the resolution of Azure Batch."""
 
-All of the process keeps the time of one clock: `now` reads it, and `call_later` waits by it.
-"""
-
-import asyncio
 import re
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import lru_cache
-from typing import Protocol
 
 PER_SECOND = 10_000_000
 _UNIX_EPOCH = 621_355_968_000_000_000
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?")
-
-
-def real_now() -> int:
-    """Return the current time in ticks."""
-    return time.time_ns() // 100 + _UNIX_EPOCH
-
-
-class Timer(Protocol):
-    """A call that is to come."""
-
-    def cancel(self) -> None:
-        """Call nothing; without effect once it was called."""
-        ...
-
-
-class Clock(Protocol):
-    """A clock that the process can run on."""
-
-    def now(self) -> int:
-        """Return the time in ticks."""
-        ...
-
-    def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
-        """Have a function called when so many seconds of the clock have passed."""
-        ...
-
-
-class RealClock:
-    """The clock of the machine."""
-
-    def now(self) -> int:
-        """Return the time in ticks."""
-        return real_now()
-
-    def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
-        """Have a function called by the event loop."""
-        return asyncio.get_running_loop().call_later(seconds, action)
-
-
-_clock: Clock = RealClock()
-
-
-def now() -> int:
-    """Return the current time in ticks, of the clock the process runs on."""
-    return _clock.now()
-
-
-def call_later(seconds: float, action: Callable[[], object], *, awaited: bool = False) -> Timer:
-    """Have a function called when so many seconds have passed on the clock the process runs on.
-
-    A clock that can jump does so for what is `awaited`; all else is called when the time has come anyway.
-    """
-    return _clock.call_later(seconds, action, awaited=awaited)
-
-
-@contextmanager
-def running_on(clock: Clock) -> Iterator[None]:
-    """Let the whole process run on another clock while the context lasts."""
-    global _clock
-    before, _clock = _clock, clock
-    try:
-        yield
-    finally:
-        _clock = before
 
 
 def from_unix_ns(nanoseconds: int) -> int:
