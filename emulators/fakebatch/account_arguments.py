@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.model.application_packages import Package
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.quotas import Quotas
 
 _APPLICATION: Final = re.compile(
@@ -65,14 +65,14 @@ def quotas_of(args: argparse.Namespace) -> Quotas:
     )
 
 
-def _package(text: str) -> Package:
+def _package(text: str) -> ApplicationPackage:
     match = _APPLICATION.fullmatch(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form ID=VERSION=ZIPFILE[,default]")
     archive = Path(match["archive"])
     if not zipfile.is_zipfile(archive):
         raise argparse.ArgumentTypeError(f"{str(archive)!r} is not a zip file")
-    return Package(
+    return ApplicationPackage(
         application_id=match["id"],
         version=match["version"],
         archive=archive.resolve(),

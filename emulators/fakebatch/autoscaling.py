@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
-from fakebatch.autoscale.metric_samples import History, Processor, load
+from fakebatch.autoscale.evaluation import Evaluation, EvaluationContext, evaluate
+from fakebatch.autoscale.metric_samples import CpuUsage, MetricSamples, current_values
 from fakebatch.autoscale.parser import accept_formula
 from fakebatch.engine import Engine
 from fakebatch.model import stored_pool as pools
@@ -23,7 +23,7 @@ class Autoscaling:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
-        self._processor = Processor()
+        self._processor = CpuUsage()
         self._due: dict[str, int] = {}
         self._timer: service_clock.Timer | None = None
         engine.follow(self.look)
@@ -42,11 +42,11 @@ class Autoscaling:
         """Return what a formula says about a pool, which stays as it is. Raises BatchError."""
         now = self._clock()
         values = self._sample(record, now)
-        situation = Situation(
+        situation = EvaluationContext(
             now=now,
             dedicated=record.pool.spec["targetDedicatedNodes"],
             low_priority=record.pool.spec["targetLowPriorityNodes"],
-            metrics=History(record).metrics(values),
+            metrics=MetricSamples(record).metrics(values),
             constants={"$TaskSlotsPerNode": float(record.pool.slots_per_node)},
         )
         return evaluate(accept_formula(formula), situation)
@@ -65,7 +65,7 @@ class Autoscaling:
         keys = {record.pool.id.lower() for record in scaled}
         self._due = {key: at for key, at in self._due.items() if key in keys}
         for record in scaled:
-            if History(record).is_due(now):
+            if MetricSamples(record).is_due(now):
                 self._sample(record, now)
                 # All that changed is kept when the engine has looked.
                 self._engine.wake()
@@ -90,13 +90,13 @@ class Autoscaling:
         """Return the values of a pool's variables now, and keep them if it is time for a sample."""
         name = record.pool.id.lower()
         jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
-        values = load(record, jobs, self._processor.percent(now))
-        History(record).take(now, values)
+        values = current_values(record, jobs, self._processor.percent(now))
+        MetricSamples(record).take(now, values)
         return values
 
     def _set_timer(self, now: int, scaled: list[PoolRecord]) -> None:
         self.stop()
-        moments = [History(record).due_at for record in scaled]
+        moments = [MetricSamples(record).due_at for record in scaled]
         # Those that are due wait for the end of a resize.
         moments += [at for at in self._due.values() if at > now]
         if moments:
@@ -110,11 +110,11 @@ class Autoscaling:
         return any(pool is not None and _is_scaled(pool) for pool in pools)
 
 
-def _interval(pool: pools.Pool) -> int:
+def _interval(pool: pools.StoredPool) -> int:
     return durations.parse(pool.spec["autoScaleEvaluationInterval"])
 
 
-def _first_due(pool: pools.Pool, now: int) -> int:
+def _first_due(pool: pools.StoredPool, now: int) -> int:
     """Return when a pool is due that was not looked at before, but may have been before a restart."""
     if pool.auto_scale_run is None:
         return now + _GRACE

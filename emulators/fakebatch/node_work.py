@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from fakebatch.execution.port import Executor, Order
 from fakebatch.model.node_run import NodeRun, finished, retried
-from fakebatch.model.run_result import broken
+from fakebatch.model.run_result import failed_with_node
 from fakebatch.wire import service_clock
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ async def carry_out(executor: Executor, order: Order, keep: Callable[[NodeRun], 
             outcome = await executor.run(order)
         except Exception:
             _log.exception("run of %s broke", order.key)
-            outcome = broken()
+            outcome = failed_with_node()
         if not outcome.is_retryable or 0 <= limit <= run.retries:
             break
         run = retried(run, service_clock.now())

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from fakebatch.bodies.shared_properties import UNLIMITED
 from fakebatch.execution.port import Instance, Order, RunKey, RunKind
-from fakebatch.model.application_packages import Applications, Package
-from fakebatch.model.stored_job import Job
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_task import Task
+from fakebatch.model.application_packages import ApplicationPackage, Applications
+from fakebatch.model.stored_job import StoredJob
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_task import StoredTask
 from fakebatch.store import JobRecord, PoolRecord
 
 START_TASK_ID: Final = "startup"
@@ -16,19 +16,19 @@ START_TASK_ID: Final = "startup"
 
 def _packages_of(
     applications: Applications, references: Iterable[Mapping[str, Any]] | None
-) -> tuple[Package, ...]:
+) -> tuple[ApplicationPackage, ...]:
     """Return the packages that references name; those that name none are left out."""
     found = [applications.find(reference) for reference in references or ()]
     return tuple(package for package in found if package is not None)
 
 
-def _pool_packages(applications: Applications, pool: PoolRecord) -> tuple[Package, ...]:
+def _pool_packages(applications: Applications, pool: PoolRecord) -> tuple[ApplicationPackage, ...]:
     """Return the packages that each node of a pool has."""
     return _packages_of(applications, pool.pool.spec.get("applicationPackageReferences"))
 
 
 def task_order(
-    applications: Applications, record: JobRecord, task: Task, pool: PoolRecord, nodes: list[Node]
+    applications: Applications, record: JobRecord, task: StoredTask, pool: PoolRecord, nodes: list[StoredNode]
 ) -> Order:
     """Return the order for a task on its nodes, the first of which is the primary."""
     references = task.spec.get("applicationPackageReferences")
@@ -46,7 +46,7 @@ def task_order(
     )
 
 
-def start_order(applications: Applications, pool: PoolRecord, node: Node) -> Order:
+def start_order(applications: Applications, pool: PoolRecord, node: StoredNode) -> Order:
     """Return the order for the start task of a node."""
     spec = dict(node.start_spec or {})
     spec["constraints"] = {
@@ -56,14 +56,16 @@ def start_order(applications: Applications, pool: PoolRecord, node: Node) -> Ord
     return _node_order("start", applications, pool, node, {"id": START_TASK_ID, **spec})
 
 
-def preparation_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: Node) -> Order:
+def preparation_order(
+    applications: Applications, record: JobRecord, pool: PoolRecord, node: StoredNode
+) -> Order:
     """Return the order to prepare a node for a job."""
     return _node_order(
         "preparation", applications, pool, node, record.job.spec["jobPreparationTask"], record.job
     )
 
 
-def release_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: Node) -> Order:
+def release_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: StoredNode) -> Order:
     """Return the order to release a node from a job. It is not retried."""
     spec = record.job.spec["jobReleaseTask"]
     constraints = {"maxWallClockTime": spec["maxWallClockTime"], "maxTaskRetryCount": 0}
@@ -74,9 +76,9 @@ def _node_order(
     kind: RunKind,
     applications: Applications,
     pool: PoolRecord,
-    node: Node,
+    node: StoredNode,
     spec: Mapping[str, Any],
-    job: Job | None = None,
+    job: StoredJob | None = None,
 ) -> Order:
     return Order(
         kind=kind,

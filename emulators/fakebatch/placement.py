@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_pool import Pool
-from fakebatch.model.stored_task import Task
-from fakebatch.model.task_requirements import Need, need_of
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.task_requirements import TaskRequirements, requirements_of
 from fakebatch.store import JobRecord, PoolRecord, Store
 
 
@@ -18,7 +18,7 @@ def jobs_in_turn(store: Store, pool: PoolRecord) -> list[JobRecord]:
     return sorted(mine, key=lambda record: (-record.job.spec["priority"], record.job.number))
 
 
-def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list[Node]]]:
+def placements(store: Store) -> Iterator[tuple[JobRecord, StoredTask, PoolRecord, list[StoredNode]]]:
     """Yield what can start now, one by one: the caller starts each before it asks for the next."""
     for pool in store.pools:
         room = pool.nodes.with_room
@@ -30,12 +30,14 @@ def placements(store: Store) -> Iterator[tuple[JobRecord, Task, PoolRecord, list
                 yield record, task, pool, choose_nodes(pool.pool, room.values(), record, task)
 
 
-def choose_nodes(pool: Pool, room: Collection[Node], record: JobRecord, task: Task) -> list[Node]:
+def choose_nodes(
+    pool: StoredPool, room: Collection[StoredNode], record: JobRecord, task: StoredTask
+) -> list[StoredNode]:
     """Return the nodes a task goes to: of those with room, the emptiest (Spread) or the fullest (Pack).
 
     The node it has an affinity to comes first, if it has room.
     """
-    need = need_of(task)
+    need = requirements_of(task)
     wanted = None
     if "affinityInfo" in task.spec:
         wanted = task.spec["affinityInfo"]["affinityId"].removeprefix("TVM:")
@@ -46,7 +48,7 @@ def choose_nodes(pool: Pool, room: Collection[Node], record: JobRecord, task: Ta
     return sorted(nodes, key=lambda node: node.id != wanted)[: need.nodes]
 
 
-def fits(pool: Pool, room: Collection[Node], record: JobRecord, need: Need) -> bool:
+def fits(pool: StoredPool, room: Collection[StoredNode], record: JobRecord, need: TaskRequirements) -> bool:
     """Whether nodes of a pool have room for a task of a job that needs this."""
     suiting = (node for node in room if node.id not in record.shunned and need.suits(node))
     if need.nodes == 1:

@@ -7,8 +7,8 @@ from typing import BinaryIO, Final
 from aiohttp import web
 
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire.json_text import render
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.json_text import to_json_text
+from fakebatch.wire.operation_response import OperationResponse
 
 _CHUNK: Final = 2**18
 _PIECES_PER_SECOND: Final = 10
@@ -21,7 +21,7 @@ _FIXED_HEADERS: Final = {
 
 async def respond(
     request: web.Request,
-    answer: Answer,
+    answer: OperationResponse,
     *,
     request_id: str | None = None,
     bytes_per_second: int | None = None,
@@ -40,7 +40,7 @@ async def respond(
     if answer.body is None:
         return web.Response(status=answer.status, headers=headers)
     headers["Content-Type"] = responses.JSON_TYPE
-    body = render(answer.body).encode()
+    body = to_json_text(answer.body).encode()
     if bytes_per_second is None:
         return web.Response(status=answer.status, headers=headers, body=body)
     response = web.StreamResponse(status=answer.status, headers=headers)

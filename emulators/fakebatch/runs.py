@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from fakebatch.execution.port import Executor, Order, RunKey
-from fakebatch.model.run_result import Outcome, broken
+from fakebatch.model.run_result import RunResult, failed_with_node
 from fakebatch.wire.service_clock import Timer
 
 _log = logging.getLogger(__name__)
@@ -24,9 +24,9 @@ class Ending(IntEnum):
     DISCARDED = 3
 
 
-Work = Coroutine[Any, Any, Outcome | None]
-Handle = asyncio.Future[Outcome | None]
-OnEnd = Callable[[Order, Outcome | None, Ending | None], None]
+Work = Coroutine[Any, Any, RunResult | None]
+Handle = asyncio.Future[RunResult | None]
+OnEnd = Callable[[Order, RunResult | None, Ending | None], None]
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Runs:
         self.at_work -= 1
         self._ended(key, _outcome(key, handle))
 
-    def _ended(self, key: RunKey, outcome: Outcome | None) -> None:
+    def _ended(self, key: RunKey, outcome: RunResult | None) -> None:
         run = self._runs.pop(key)
         for node_id in run.order.node_ids:
             self._by_node[node_id].discard(key)
@@ -133,11 +133,11 @@ class Runs:
         run.on_end(run.order, outcome, run.ending)
 
 
-def _outcome(key: RunKey, handle: Handle) -> Outcome | None:
+def _outcome(key: RunKey, handle: Handle) -> RunResult | None:
     if handle.cancelled():
         return None
     error = handle.exception()
     if error is None:
         return handle.result()
     _log.error("run of %s broke", key, exc_info=error)
-    return broken()
+    return failed_with_node()

@@ -22,7 +22,7 @@ from fakebatch.execution.processes import ProcessExecutor
 from fakebatch.faults import control
 from fakebatch.faults.control import Faults
 from fakebatch.faults.names import name_of
-from fakebatch.model.application_packages import Applications, Package
+from fakebatch.model.application_packages import ApplicationPackage, Applications
 from fakebatch.operations import pool_operations
 from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.operations.operation import Operation, Service
@@ -41,7 +41,7 @@ from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
 from fakebatch.wire.api_versions import check_version
 from fakebatch.wire.authentication import authorize
-from fakebatch.wire.operation_request import Call
+from fakebatch.wire.operation_request import OperationRequest
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     quotas: Quotas = field(default_factory=Quotas)
-    applications: tuple[Package, ...] = ()
+    applications: tuple[ApplicationPackage, ...] = ()
     auto_storage: AutoStorage | None = None
     simulation: Plan | None = None
     control: socket.socket | None = None
@@ -185,7 +185,7 @@ def _handler(service: Service, faults: Faults, operation: Operation, keep: Calla
             raise BatchError("InvalidUri")
         VERSION.set(version)
         UNKNOWN_PASSES.set(service.is_loose)
-        call = Call(
+        call = OperationRequest(
             method=request.method,
             base=_base(request),
             path=path,

@@ -9,11 +9,11 @@ from fakebatch.machinery import Machinery
 from fakebatch.model import stored_node as nodes
 from fakebatch.model import stored_task as tasks
 from fakebatch.model import subtask as subtasks
-from fakebatch.model.run_result import Outcome, ended, unprepared
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_task import Placement, Task
+from fakebatch.model.run_result import RunResult, ended, failed_before_command
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_task import Placement, StoredTask
 from fakebatch.model.subtask import Subtask
-from fakebatch.model.task_requirements import need_of
+from fakebatch.model.task_requirements import requirements_of
 from fakebatch.orders import task_order
 from fakebatch.preparations import Preparations
 from fakebatch.runs import Ending, Handle
@@ -28,13 +28,13 @@ class TaskRuns:
         self,
         machinery: Machinery,
         preparations: Preparations,
-        complete: Callable[[JobRecord, Task, Outcome], None],
+        complete: Callable[[JobRecord, StoredTask, RunResult], None],
     ) -> None:
         self._machinery = machinery
         self._preparations = preparations
         self._complete = complete
 
-    def start(self, record: JobRecord, task: Task, pool: PoolRecord, chosen: list[Node]) -> None:
+    def start(self, record: JobRecord, task: StoredTask, pool: PoolRecord, chosen: list[StoredNode]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
         now = service_clock.now()
         order = task_order(self._machinery.applications, record, task, pool, chosen)
@@ -43,7 +43,7 @@ class TaskRuns:
             record.put(tasks.placed(task, where, now))
         else:
             record.put(tasks.started(task, where, now))
-        need = need_of(task)
+        need = requirements_of(task)
         for number, node in enumerate(chosen):
             here = (record.job.id, task.id, number)
             pool.nodes.put(node.id, nodes.occupied(node, here, need.slots, now, exclusive=need.exclusive))
@@ -71,7 +71,7 @@ class TaskRuns:
         for task_id in list(record.running):
             self.end(record, task_id, ending)
 
-    async def _carry_out(self, record: JobRecord, order: Order) -> Outcome | None:
+    async def _carry_out(self, record: JobRecord, order: Order) -> RunResult | None:
         if not await self._preparations.ready(record, order):
             return None
         task = record.tasks[order.task_id]
@@ -83,10 +83,10 @@ class TaskRuns:
             record.put_subtasks(task.id, [subtasks.started(subtask, now) for subtask in placed])
         for reference in order.spec.get("applicationPackageReferences", ()):
             if self._machinery.applications.find(reference) is None:
-                return unprepared(_no_default(reference["applicationId"]))
+                return failed_before_command(_no_default(reference["applicationId"]))
         return await self._machinery.executor.run(order)
 
-    def _ended(self, order: Order, outcome: Outcome | None, ending: Ending | None) -> None:
+    def _ended(self, order: Order, outcome: RunResult | None, ending: Ending | None) -> None:
         record = self._machinery.store.jobs[order.job_id]
         task = record.tasks[order.task_id]
         now = service_clock.now()
@@ -108,7 +108,7 @@ class TaskRuns:
         self._machinery.wake()
 
     def _leave_nodes(
-        self, order: Order, task: Task, outcome: Outcome | None, now: int, *, completes: bool
+        self, order: Order, task: StoredTask, outcome: RunResult | None, now: int, *, completes: bool
     ) -> None:
         pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
@@ -130,11 +130,11 @@ def _needs_only_its_node(record: JobRecord, order: Order) -> bool:
     return not has_more and "jobPreparationTask" not in record.job.spec
 
 
-def _subtask_reporter(record: JobRecord, task: Task) -> Callable[[int, Outcome], None]:
+def _subtask_reporter(record: JobRecord, task: StoredTask) -> Callable[[int, RunResult], None]:
     return lambda number, outcome: _finish(record, task, number, outcome)
 
 
-def _finish(record: JobRecord, task: Task, number: int, outcome: Outcome) -> None:
+def _finish(record: JobRecord, task: StoredTask, number: int, outcome: RunResult) -> None:
     found = list(record.subtasks[task.id.lower()])
     found[number - 1] = subtasks.finished(found[number - 1], outcome, service_clock.now())
     record.put_subtasks(task.id, found)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
+from fakebatch.autoscale.evaluation import Evaluation, EvaluationContext, evaluate
 from fakebatch.autoscale.formula_values import PERIOD, Metric
 from fakebatch.autoscale.parser import parse
 from fakebatch.errors import EvaluationError, FormulaSyntaxError, InsufficientSampleDataError
@@ -25,7 +25,7 @@ def _metric(name: str, *values: float, missing: int = 0) -> Metric:
 
 
 def _run(formula: str, *metrics: Metric) -> Evaluation:
-    situation = Situation(
+    situation = EvaluationContext(
         now=_NOW,
         dedicated=2,
         low_priority=1,
@@ -304,4 +304,4 @@ def test_every_text_is_a_formula_or_is_refused(formula: str) -> None:
         statements = parse(formula)
     except FormulaSyntaxError:
         return
-    assert evaluate(statements, Situation(now=_NOW, dedicated=0, low_priority=0, metrics={})).results
+    assert evaluate(statements, EvaluationContext(now=_NOW, dedicated=0, low_priority=0, metrics={})).results

@@ -182,7 +182,7 @@ async def scaling(tmp_path: Path) -> AsyncIterator[tuple[Autoscaling, PoolRecord
     clock = _Clock()
     autoscaling = Autoscaling(engine, clock)
     spec = accept_pool({**_POOL, "autoScaleFormula": "$TargetDedicatedNodes = $ActiveTasks.Count()"})
-    pool = pools.Pool(
+    pool = pools.StoredPool(
         id="p",
         spec=spec,
         created_at=_START,

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.exit_conditions import Consequence, consequence
-from fakebatch.model.run_result import Outcome, ended, exited, unprepared
-from fakebatch.model.task_dependencies import Dependencies
+from fakebatch.model.run_result import RunResult, ended, exited, failed_before_command
+from fakebatch.model.task_dependencies import TaskDependencies
 from tests.fakebatch.driving import add_job, add_task, task_in_state
 from tests.fakebatch.driving import ended as ended_task
 
 _STOP = Consequence(job_action="terminate", satisfies=False)
 _GO = Consequence(job_action="none", satisfies=True)
-_UPLOAD_FAILED = Outcome(exit_code=0, failure=FailureInfo("FileUploadMiscError", ""), stage="upload")
-_UNPREPARED = unprepared(FailureInfo("BlobNotFound", ""))
+_UPLOAD_FAILED = RunResult(exit_code=0, failure=FailureInfo("FileUploadMiscError", ""), stage="upload")
+_UNPREPARED = failed_before_command(FailureInfo("BlobNotFound", ""))
 
 
 def _on(*task_ids: str) -> models.BatchTaskDependencies:
@@ -135,7 +135,7 @@ async def test_a_reactivated_task_can_still_let_its_dependents_go(batch: BatchCl
     ],
 )
 def test_exit_conditions_are_looked_up_by_code_then_stage_then_default(
-    conditions: dict[str, object], outcome: Outcome, expected: Consequence
+    conditions: dict[str, object], outcome: RunResult, expected: Consequence
 ) -> None:
     assert consequence(conditions, outcome) == expected
 
@@ -155,7 +155,7 @@ def test_a_task_is_released_exactly_when_its_last_dependency_is_satisfied(
     after: list[int],
     early: int,
 ) -> None:
-    graph, satisfied = Dependencies(), set(before[:early])
+    graph, satisfied = TaskDependencies(), set(before[:early])
     for number in before[:early]:
         assert graph.satisfy(str(number)) == []
     needed: dict[str, set[int]] = {}

@@ -17,7 +17,7 @@ from fakebatch.engine import Engine
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.processes import ProcessExecutor
 from fakebatch.model import stored_job_schedule as schedules
-from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.model.stored_job_schedule import StoredJobSchedule
 from fakebatch.schedules import JobSchedules
 from fakebatch.store import Store
 from fakebatch.wire import timestamps
@@ -160,7 +160,7 @@ def _end(engine: Engine, job_id: str) -> Callable[[], Any]:
     return ended
 
 
-def _schedule(engine: Engine) -> Schedule:
+def _schedule(engine: Engine) -> StoredJobSchedule:
     return engine.store.schedules["nightly"]
 
 

@@ -17,8 +17,8 @@ from azure.batch.aio import BatchClient
 
 from fakebatch.engine import Engine
 from fakebatch.errors import JournalError, StateInUseError
-from fakebatch.model.stored_pool import Pool
-from fakebatch.model.stored_task import Task
+from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.stored_task import StoredTask
 from fakebatch.persistence import journal
 from fakebatch.persistence.codec import decode, encode
 from fakebatch.persistence.home import kept
@@ -275,7 +275,9 @@ async def test_a_directory_serves_one_process(tmp_path: Path) -> None:
 def test_values_are_read_as_they_were_written() -> None:
     times = {"created_at": 1, "last_modified": 2, "state_since": 3}
     shown = json.loads(
-        json.dumps(encode(decode(Pool, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4})))
+        json.dumps(
+            encode(decode(StoredPool, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}))
+        )
     )
     assert shown == {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}
     failed = {
@@ -287,7 +289,7 @@ def test_values_are_read_as_they_were_written() -> None:
         "failure": {"code": "C", "message": "m", "details": [["a", "b"]]},
         "placement": {"pool_id": "p", "node_id": "n"},
     }
-    task = decode(Task, failed)
+    task = decode(StoredTask, failed)
     assert task.failure is not None
     assert task.failure.details == (("a", "b"),)
     assert encode(task) == failed

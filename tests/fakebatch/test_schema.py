@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.bodies.property_schema import Record, integer, list_of, optional, required, string
+from fakebatch.bodies.property_schema import ObjectSchema, integer, list_of, optional, required, string
 from fakebatch.errors import BatchError
 
-_RECORD = Record(
+_RECORD = ObjectSchema(
     id=required(string),
     name=string,
     slots=optional(integer(1), 1),
     mode=optional(string, "none"),
-    parts=list_of(Record(key=required(string), value=string)),
+    parts=list_of(ObjectSchema(key=required(string), value=string)),
 )
 _ORDER = ["id", "name", "slots", "mode", "parts"]
 _GIVEN: dict[str, Any] = {

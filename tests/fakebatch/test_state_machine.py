@@ -21,10 +21,10 @@ from fakebatch.failure_info import FailureInfo
 from fakebatch.model import stored_job as jobs
 from fakebatch.model import stored_pool as pools
 from fakebatch.model import stored_task as tasks
-from fakebatch.model.run_result import exited, unprepared
-from fakebatch.model.stored_node import Node, Phase
-from fakebatch.model.stored_task import Task
-from fakebatch.model.task_requirements import need_of
+from fakebatch.model.run_result import exited, failed_before_command
+from fakebatch.model.stored_node import Phase, StoredNode
+from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.task_requirements import requirements_of
 from fakebatch.store import JobRecord, PoolRecord, Store
 from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
@@ -55,7 +55,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.store = Store()
         self.engine: Engine = self.turn(self._make_engine)
         self.ended: dict[tuple[str, str, int], int | None] = {}
-        self.seen: dict[tuple[str, str, int], Task] = {}
+        self.seen: dict[tuple[str, str, int], StoredTask] = {}
         self.deleted: set[tuple[str, str, int]] = set()
 
     def turn(self, act: Callable[[], Any]) -> Any:
@@ -89,10 +89,10 @@ class EngineMachine(RuleBasedStateMachine):
     def _jobs(self) -> list[JobRecord]:
         return list(self.store.jobs)
 
-    def _tasks(self) -> list[tuple[JobRecord, Task]]:
+    def _tasks(self) -> list[tuple[JobRecord, StoredTask]]:
         return [(record, task) for record in self.store.jobs for task in record.tasks]
 
-    def _nodes(self) -> list[tuple[PoolRecord, Node]]:
+    def _nodes(self) -> list[tuple[PoolRecord, StoredNode]]:
         return [(record, node) for record in self.store.pools for node in record.nodes]
 
     # What users do
@@ -210,7 +210,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(pick=_PICK, code=st.sampled_from([0, 0, 0, 1, None]))
     def finish(self, pick: int, code: int | None) -> None:
         key = _pick(sorted(self.executor.pending), pick)
-        outcome = unprepared(FailureInfo("BlobNotFound", "")) if code is None else exited(code)
+        outcome = failed_before_command(FailureInfo("BlobNotFound", "")) if code is None else exited(code)
         self.turn(lambda: self.executor.finish(key, outcome))
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))
@@ -255,7 +255,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert 0 <= load.used_slots <= node.slots
         assert not taken, "tasks run on nodes that are gone"
 
-    def _places(self, record: JobRecord, task: Task) -> list[str]:
+    def _places(self, record: JobRecord, task: StoredTask) -> list[str]:
         assert task.placement is not None
         subtasks = record.subtasks.get(task.id.lower(), ())
         return [task.placement.node_id, *(subtask.placement.node_id for subtask in subtasks)]
@@ -326,7 +326,7 @@ class EngineMachine(RuleBasedStateMachine):
                 if record.job.spec["maxParallelTasks"] in range(len(record.running) + 1):
                     continue
                 for task in record.tasks:
-                    fits = placement.fits(pool.pool, list(pool.nodes), record, need_of(task))
+                    fits = placement.fits(pool.pool, list(pool.nodes), record, requirements_of(task))
                     assert task.state != "active" or not fits, "a task waits that could run"
 
     @invariant()
@@ -341,7 +341,7 @@ def _pick(items: list[Any], number: int) -> Any:
     return items[number % len(items)]
 
 
-def _identity(record: JobRecord, task: Task) -> tuple[str, str, int]:
+def _identity(record: JobRecord, task: StoredTask) -> tuple[str, str, int]:
     return record.job.id, task.id, task.created_at
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakebatch.wire import durations, timestamps
-from fakebatch.wire.json_text import render
+from fakebatch.wire.json_text import to_json_text
 
 # Pairs of lastModified and eTag that the live service gave.
 _RECORDED_TAGS = [
@@ -90,11 +90,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @given(_JSON)
 def test_rendered_json_means_what_it_should(value: Any) -> None:
-    assert json.loads(render(value)) == value
+    assert json.loads(to_json_text(value)) == value
 
 
 def test_json_is_broken_inside_brackets_only() -> None:
-    shown = render({"a": 1, "list": [{"b": True}, {"c": None}], "none": []})
+    shown = to_json_text({"a": 1, "list": [{"b": True}, {"c": None}], "none": []})
     assert shown == (
         '{\r\n  "a":1,"list":[\r\n    {\r\n      "b":true\r\n    },{\r\n      "c":null\r\n    }\r\n  ],'
         '"none":[\r\n    \r\n  ]\r\n}'

@@ -9,15 +9,15 @@ from typing import Any, Final
 from fakebatch.autoscale import formula_functions, formula_operators, sample_methods
 from fakebatch.autoscale.formula_syntax import (
     Binary,
-    Call,
     Choice,
     Expression,
+    FunctionCall,
     List,
     Member,
     MethodCall,
     Name,
     Number,
-    Place,
+    Position,
     Statement,
     Text,
     Unary,
@@ -42,7 +42,7 @@ _MOST_NODES: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class EvaluationContext:
     """What a formula is evaluated on: the time in ticks, the targets of the pool, and what is known of it.
 
     `source` gives the random numbers.
@@ -80,21 +80,21 @@ class Evaluation:
         return view
 
 
-def evaluate(statements: list[Statement], situation: Situation) -> Evaluation:
+def evaluate(statements: list[Statement], context: EvaluationContext) -> Evaluation:
     """Return what a formula says. One that fails leaves the targets as they are."""
-    run = _Run(situation)
+    run = _Run(context)
     error: EvaluationError | None = None
     try:
         run.execute(statements)
         targets = run.targets()
     except EvaluationError as failure:
         error = failure
-        targets = (situation.dedicated, situation.low_priority, "requeue")
+        targets = (context.dedicated, context.low_priority, "requeue")
     dedicated, low_priority, deallocation = targets
     shown = {DEDICATED: str(dedicated), LOW_PRIORITY: str(low_priority), DEALLOCATION: deallocation}
     shown |= {name: show(value) for name, value in sorted(run.variables.items())}
     return Evaluation(
-        at=situation.now,
+        at=context.now,
         dedicated=dedicated,
         low_priority=low_priority,
         deallocation=deallocation,
@@ -106,11 +106,11 @@ def evaluate(statements: list[Statement], situation: Situation) -> Evaluation:
 class _Run:
     """One evaluation; `variables` are those of the user, by their names as first written."""
 
-    def __init__(self, situation: Situation) -> None:
+    def __init__(self, context: EvaluationContext) -> None:
         self.variables: dict[str, Value] = {}
-        self._situation = situation
-        self._surroundings = formula_functions.Surroundings(situation.now, situation.source)
-        self._settings: dict[str, tuple[Value, Place]] = {}
+        self._context = context
+        self._function_context = formula_functions.FunctionContext(context.now, context.source)
+        self._settings: dict[str, tuple[Value, Position]] = {}
         # A variable is the same with and without the dollar sign.
         self._names: dict[str, str] = {}
 
@@ -119,18 +119,18 @@ class _Run:
             for statement in statements:
                 value = self._value(statement.expression)
                 if statement.target is not None:
-                    self._assign(statement.place, statement.target, value)
+                    self._assign(statement.position, statement.target, value)
         except FormulaStopped:
             pass
 
     def targets(self) -> tuple[int, int, str]:
         return (
-            self._nodes(DEDICATED, self._situation.dedicated),
-            self._nodes(LOW_PRIORITY, self._situation.low_priority),
+            self._nodes(DEDICATED, self._context.dedicated),
+            self._nodes(LOW_PRIORITY, self._context.low_priority),
             self._deallocation(),
         )
 
-    def _setting(self, name: str) -> tuple[Value, Place] | None:
+    def _setting(self, name: str) -> tuple[Value, Position] | None:
         alias = next((alias for alias, meant in _ALIASES.items() if meant == name), name)
         return self._settings.get(name) or self._settings.get(alias)
 
@@ -138,25 +138,27 @@ class _Run:
         setting = self._setting(name)
         if setting is None:
             return unset
-        value, place = setting
+        value, position = setting
         if not isinstance(value, float) or not math.isfinite(value) or value > _MOST_NODES:
-            raise _error(place, f"The value of {name} is not a number of nodes")
+            raise _error(position, f"The value of {name} is not a number of nodes")
         return max(int(value), 0)
 
     def _deallocation(self) -> str:
         setting = self._setting(DEALLOCATION)
         if setting is None:
             return "requeue"
-        value, place = setting
+        value, position = setting
         if not isinstance(value, str) or value not in DEALLOCATION_OPTIONS:
-            raise _error(place, f"The value of {DEALLOCATION} is none of {', '.join(DEALLOCATION_OPTIONS)}")
+            raise _error(
+                position, f"The value of {DEALLOCATION} is none of {', '.join(DEALLOCATION_OPTIONS)}"
+            )
         return value
 
-    def _assign(self, place: Place, name: str, value: Value) -> None:
+    def _assign(self, position: Position, name: str, value: Value) -> None:
         if name in (DEDICATED, LOW_PRIORITY, DEALLOCATION) or name in _ALIASES:
-            self._settings[name] = (value, place)
-        elif name in self._situation.metrics or name in self._situation.constants or name in CONSTANTS:
-            raise _error(place, f"{name} cannot be assigned to")
+            self._settings[name] = (value, position)
+        elif name in self._context.metrics or name in self._context.constants or name in CONSTANTS:
+            raise _error(position, f"{name} cannot be assigned to")
         else:
             self.variables[self._names.setdefault(name.lstrip("$"), name)] = value
 
@@ -166,8 +168,10 @@ class _Run:
         if not isinstance(value, Metric):
             return value
         if value.current is None:
-            place = expression.place
-            raise InsufficientSampleDataError(f"There is no data for {value.name}", place.line, place.column)
+            position = expression.position
+            raise InsufficientSampleDataError(
+                f"There is no data for {value.name}", position.line, position.column
+            )
         return value.current
 
     def _evaluate(self, expression: Expression) -> Value:
@@ -175,10 +179,10 @@ class _Run:
             return self._of(expression)
         except TooFewSamplesError as error:
             raise InsufficientSampleDataError(
-                str(error), expression.place.line, expression.place.column
+                str(error), expression.position.line, expression.position.column
             ) from error
         except (LookupError, TypeError, ValueError) as error:
-            raise _error(expression.place, str(error)) from error
+            raise _error(expression.position, str(error)) from error
 
     def _of(self, expression: Expression) -> Value:
         match expression:
@@ -188,8 +192,8 @@ class _Run:
                 return text
             case List(_, items):
                 return self._function("vec", items)
-            case Name(place, name):
-                return self._variable(place, name)
+            case Name(position, name):
+                return self._variable(position, name)
             case Unary(_, sign, operand):
                 return formula_operators.unary(sign, self._value(operand))
             case Binary(_, ("&&" | "||") as sign, left, right):
@@ -198,30 +202,30 @@ class _Run:
                 return formula_operators.binary(sign, self._value(left), self._value(right))
             case Choice(_, condition, then, otherwise):
                 return self._value(then if self._truth(condition) else otherwise)
-            case Call(_, function, arguments):
+            case FunctionCall(_, function, arguments):
                 return self._function(function, arguments)
-            case Member(place, subject, name):
-                return self._member(place, self._value(subject), name)
-            case MethodCall(place, subject, method, arguments):
-                return self._method(place, self._evaluate(subject), method, arguments)
+            case Member(position, subject, name):
+                return self._member(position, self._value(subject), name)
+            case MethodCall(position, subject, method, arguments):
+                return self._method(position, self._evaluate(subject), method, arguments)
 
-    def _variable(self, place: Place, name: str) -> Value:
+    def _variable(self, position: Position, name: str) -> Value:
         if name in (DEDICATED, LOW_PRIORITY, DEALLOCATION) or name in _ALIASES:
             return self._current_setting(_ALIASES.get(name, name))
-        for known in (self._situation.metrics, self._situation.constants, CONSTANTS):
+        for known in (self._context.metrics, self._context.constants, CONSTANTS):
             if name in known:
                 return known[name]
         written = self._names.get(name.lstrip("$"))
         if written is None:
-            raise _error(place, f"Unknown identifier '{name}'")
+            raise _error(position, f"Unknown identifier '{name}'")
         return self.variables[written]
 
     def _current_setting(self, name: str) -> Value:
         if setting := self._setting(name):
             return setting[0]
         unset: dict[str, Value] = {
-            DEDICATED: float(self._situation.dedicated),
-            LOW_PRIORITY: float(self._situation.low_priority),
+            DEDICATED: float(self._context.dedicated),
+            LOW_PRIORITY: float(self._context.low_priority),
             DEALLOCATION: "requeue",
         }
         return unset[name]
@@ -229,7 +233,7 @@ class _Run:
     def _truth(self, expression: Expression) -> bool:
         value = self._value(expression)
         if not isinstance(value, float):
-            raise _error(expression.place, "A condition must be a double")
+            raise _error(expression.position, "A condition must be a double")
         return value != 0
 
     def _logical(self, sign: str, left: Expression, right: Expression) -> float:
@@ -238,22 +242,24 @@ class _Run:
         return float(first if decided else self._truth(right))
 
     def _function(self, name: str, arguments: tuple[Expression, ...]) -> Value:
-        return formula_functions.call(
-            name, [self._value(argument) for argument in arguments], self._surroundings
+        return formula_functions.call_function(
+            name, [self._value(argument) for argument in arguments], self._function_context
         )
 
-    def _member(self, place: Place, subject: Value, name: str) -> Value:
+    def _member(self, position: Position, subject: Value, name: str) -> Value:
         value = member(subject, name) if isinstance(subject, Timestamp) else None
         if value is None:
-            raise _error(place, f"Unknown member '{name}'")
+            raise _error(position, f"Unknown member '{name}'")
         return value
 
-    def _method(self, place: Place, subject: Value, name: str, arguments: tuple[Expression, ...]) -> Value:
+    def _method(
+        self, position: Position, subject: Value, name: str, arguments: tuple[Expression, ...]
+    ) -> Value:
         if not isinstance(subject, Metric):
-            raise _error(place, f"Unknown method '{name}'")
+            raise _error(position, f"Unknown method '{name}'")
         values = [self._value(argument) for argument in arguments]
-        return sample_methods.call_method(subject, name, values, self._situation.now)
+        return sample_methods.call_method(subject, name, values, self._context.now)
 
 
-def _error(place: Place, reason: str) -> EvaluationError:
-    return EvaluationError(reason, place.line, place.column)
+def _error(position: Position, reason: str) -> EvaluationError:
+    return EvaluationError(reason, position.line, position.column)

@@ -22,14 +22,14 @@ _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FunctionContext:
     """What functions need besides their arguments: the time in ticks, and a source of random numbers."""
 
     now: int
     random: random.Random
 
 
-def call(name: str, arguments: Sequence[Value], surroundings: Surroundings) -> Value:
+def call_function(name: str, arguments: Sequence[Value], context: FunctionContext) -> Value:
     """Return the value of a function.
 
     Raises LookupError for a function there is not, TypeError for other arguments than it takes, ValueError
@@ -37,13 +37,13 @@ def call(name: str, arguments: Sequence[Value], surroundings: Surroundings) -> V
     """
     match name, arguments:
         case "rand", []:
-            return surroundings.random.random()
+            return context.random.random()
         case "stop", []:
             raise FormulaStopped
         case "time", []:
-            return Timestamp(surroundings.now)
+            return Timestamp(context.now)
         case "time", [str() as text]:
-            return Timestamp(_read_time(text) if text else surroundings.now)
+            return Timestamp(_read_time(text) if text else context.now)
         case "val", [tuple() as vector, float() as position]:
             return _element(vector, position)
         case "percentile", [tuple() as vector, float() as percent]:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where a part begins in the text; both count from 1."""
 
     line: int
@@ -16,7 +16,7 @@ class Place:
 class Number:
     """A literal such as `2.5`."""
 
-    place: Place
+    position: Position
     value: float
 
 
@@ -24,7 +24,7 @@ class Number:
 class Text:
     """A literal such as `"2026-01-01"`."""
 
-    place: Place
+    position: Position
     value: str
 
 
@@ -32,7 +32,7 @@ class Text:
 class List:
     """A literal such as `[1, 2, 3]`."""
 
-    place: Place
+    position: Position
     items: tuple["Expression", ...]
 
 
@@ -40,7 +40,7 @@ class List:
 class Name:
     """A variable or a constant."""
 
-    place: Place
+    position: Position
     name: str
 
 
@@ -48,7 +48,7 @@ class Name:
 class Unary:
     """An operation on one value."""
 
-    place: Place
+    position: Position
     operator: str
     operand: "Expression"
 
@@ -57,7 +57,7 @@ class Unary:
 class Binary:
     """An operation on two values."""
 
-    place: Place
+    position: Position
     operator: str
     left: "Expression"
     right: "Expression"
@@ -67,17 +67,17 @@ class Binary:
 class Choice:
     """`condition ? then : otherwise`, of which only the chosen side is evaluated."""
 
-    place: Place
+    position: Position
     condition: "Expression"
     then: "Expression"
     otherwise: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FunctionCall:
     """A function with its arguments."""
 
-    place: Place
+    position: Position
     function: str
     arguments: tuple["Expression", ...]
 
@@ -86,7 +86,7 @@ class Call:
 class Member:
     """A member of a timestamp, such as `.hour`."""
 
-    place: Place
+    position: Position
     subject: "Expression"
     name: str
 
@@ -95,19 +95,21 @@ class Member:
 class MethodCall:
     """A method of a metric with its arguments, such as `.GetSample(1)`."""
 
-    place: Place
+    position: Position
     subject: "Expression"
     method: str
     arguments: tuple["Expression", ...]
 
 
-Expression: TypeAlias = Number | Text | List | Name | Unary | Binary | Choice | Call | Member | MethodCall
+Expression: TypeAlias = (
+    Number | Text | List | Name | Unary | Binary | Choice | FunctionCall | Member | MethodCall
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement: an expression, whose value a variable may be given."""
 
-    place: Place
+    position: Position
     target: str | None
     expression: Expression

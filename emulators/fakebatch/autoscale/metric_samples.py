@@ -23,7 +23,7 @@ _UNKNOWN: Final = (
 )
 
 
-class History:
+class MetricSamples:
     """The samples of one pool."""
 
     def __init__(self, record: PoolRecord) -> None:
@@ -57,7 +57,7 @@ class History:
         return {name: Metric(name=name) for name in _UNKNOWN} | known
 
 
-def load(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> dict[str, float]:
+def current_values(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> dict[str, float]:
     """Return the values of a pool's variables now. `jobs` are those that run on it."""
     counts = [record.counts()["taskCounts"] for record in jobs]
     active = sum(record.ready_tasks() for record in jobs)
@@ -78,7 +78,7 @@ def load(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> 
     return shown if cpu_percent is None else shown | {"$CPUPercent": cpu_percent}
 
 
-class Processor:
+class CpuUsage:
     """How busy the processors of this machine are, which stand for those of all nodes."""
 
     def __init__(self) -> None:

@@ -3,15 +3,15 @@
 from typing import Any, Final
 
 from fakebatch.autoscale.parser import accept_formula
-from fakebatch.bodies.property_schema import Record, at_least, required, string
+from fakebatch.bodies.property_schema import ObjectSchema, at_least, required, string
 from fakebatch.errors import BatchError
-from fakebatch.model.stored_pool import Pool
+from fakebatch.model.stored_pool import StoredPool
 
 INTERVAL: Final = at_least("PT5M", "P7D")
 DEFAULT_INTERVAL: Final = "PT15M"
 
-_ENABLE = Record(autoScaleFormula=string, autoScaleEvaluationInterval=INTERVAL)
-_EVALUATE = Record(autoScaleFormula=required(string))
+_ENABLE = ObjectSchema(autoScaleFormula=string, autoScaleEvaluationInterval=INTERVAL)
+_EVALUATE = ObjectSchema(autoScaleFormula=required(string))
 _PROPERTIES: Final = ("autoScaleFormula", "autoScaleEvaluationInterval")
 
 
@@ -52,7 +52,7 @@ def _refuse(body: Any, names: tuple[str, ...], reason: str) -> None:
             )
 
 
-def accept_enabling(body: Any, pool: Pool) -> dict[str, Any]:
+def accept_enabling(body: Any, pool: StoredPool) -> dict[str, Any]:
     """Return the properties that enabling automatic scaling sets; those of a pool that has it are kept."""
     given = _ENABLE(body)
     had = {name: pool.spec[name] for name in _PROPERTIES if name in pool.spec}
@@ -69,7 +69,7 @@ def accept_evaluation(body: Any) -> str:
     return formula
 
 
-def with_run(view: dict[str, Any], pool: Pool) -> dict[str, Any]:
+def with_run(view: dict[str, Any], pool: StoredPool) -> dict[str, Any]:
     """Return the view of a pool with its automatic scaling after the flag that enables it."""
     shown: dict[str, Any] = {name: view.pop(name) for name in _PROPERTIES if name in view}
     if pool.auto_scale_run is not None:

@@ -7,7 +7,7 @@ from fakebatch.bodies import virtual_machine_properties as machine
 from fakebatch.bodies.job_task_bodies import MANAGER, PREPARATION, RELEASE, with_tasks
 from fakebatch.bodies.pool_bodies import specification as pool_specification
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     boolean,
     choice,
     duration,
@@ -19,7 +19,7 @@ from fakebatch.bodies.property_schema import (
 )
 from fakebatch.bodies.shared_properties import ENVIRONMENT, FLAG, METADATA, UNLIMITED
 from fakebatch.errors import BatchError, invalid_property
-from fakebatch.model.stored_job import Job
+from fakebatch.model.stored_job import StoredJob
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -33,16 +33,16 @@ def _prefix(value: Any, name: str) -> str:
 
 
 _PRIORITY = integer(-1000, 1000)
-_CONSTRAINTS = Record(
+_CONSTRAINTS = ObjectSchema(
     maxWallClockTime=optional(duration, UNLIMITED), maxTaskRetryCount=optional(integer(-1), 0)
 )
-_AUTO_POOL = Record(
+_AUTO_POOL = ObjectSchema(
     autoPoolIdPrefix=_prefix,
     poolLifetimeOption=required(choice("jobschedule", "job")),
     keepAlive=FLAG,
     pool=required(pool_specification),
 )
-_POOL_INFO_PARTS = Record(poolId=identifier, autoPoolSpecification=_AUTO_POOL)
+_POOL_INFO_PARTS = ObjectSchema(poolId=identifier, autoPoolSpecification=_AUTO_POOL)
 
 
 def _pool_info(value: Any, name: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def _max_parallel_tasks(value: Any, name: str) -> int:
     return stored
 
 
-_CREATE = Record(
+_CREATE = ObjectSchema(
     id=required(identifier),
     displayName=string,
     priority=optional(_PRIORITY, 0),
@@ -79,7 +79,7 @@ _CREATE = Record(
     onAllTasksComplete=optional(choice("noaction", "terminatejob"), "noaction"),
     onTaskFailure=optional(choice("noaction", "performexitoptionsjobaction"), "noaction"),
 )
-_SPECIFICATION = Record(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
+_SPECIFICATION = ObjectSchema(**{name: rule for name, rule in _CREATE.properties.items() if name != "id"})
 
 
 def specification(value: Any, name: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def specification(value: Any, name: str) -> dict[str, Any]:
     return stored
 
 
-_PATCH = Record(
+_PATCH = ObjectSchema(
     priority=_PRIORITY,
     allowTaskPreemption=boolean,
     maxParallelTasks=_max_parallel_tasks,
@@ -131,10 +131,10 @@ _REPLACED: Final = {
     "onAllTasksComplete": "noaction",
     "metadata": [],
 }
-_TERMINATE = Record(terminateReason=string)
-_DISABLE = Record(disableTasks=required(choice("requeue", "terminate", "wait")))
+_TERMINATE = ObjectSchema(terminateReason=string)
+_DISABLE = ObjectSchema(disableTasks=required(choice("requeue", "terminate", "wait")))
 
-FIELDS: Final[Mapping[str, Field[Job]]] = {
+FIELDS: Final[Mapping[str, Field[StoredJob]]] = {
     "id": Field("text", lambda job: job.id),
     "state": Field("text", lambda job: job.state),
     "stateTransitionTime": Field("time", lambda job: job.state_since),
@@ -154,12 +154,12 @@ def accept_job(body: Any) -> dict[str, Any]:
     return with_tasks(_CREATE(body))
 
 
-def accept_patch(body: Any, job: Job) -> dict[str, Any]:
+def accept_patch(body: Any, job: StoredJob) -> dict[str, Any]:
     """Return the properties a PATCH replaces; those that are objects are replaced as a whole."""
     return _checked(_PATCH.changes(body), job)
 
 
-def accept_replacement(body: Any, job: Job) -> dict[str, Any]:
+def accept_replacement(body: Any, job: StoredJob) -> dict[str, Any]:
     """Return the properties a PUT replaces: all that can change, with the defaults for those not given."""
     if not isinstance(body, dict):
         raise BatchError("InvalidRequestBody", Reason="The body must be an object.")
@@ -181,7 +181,7 @@ def accept_disabling(body: Any) -> str:
     return mode
 
 
-def _checked(changes: dict[str, Any], job: Job) -> dict[str, Any]:
+def _checked(changes: dict[str, Any], job: StoredJob) -> dict[str, Any]:
     on_complete = changes.get("onAllTasksComplete")
     if on_complete == "noaction" and job.spec["onAllTasksComplete"] == "terminatejob":
         raise invalid_property(
@@ -195,7 +195,7 @@ def _checked(changes: dict[str, Any], job: Job) -> dict[str, Any]:
     return changes
 
 
-def job_view(job: Job, base: str) -> dict[str, Any]:
+def job_view(job: StoredJob, base: str) -> dict[str, Any]:
     """Return a job as it appears in answers."""
     spec = dict(job.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
@@ -218,7 +218,7 @@ def job_view(job: Job, base: str) -> dict[str, Any]:
     return view | spec | {"executionInfo": _execution_view(job)} | reactions
 
 
-def _execution_view(job: Job) -> dict[str, Any]:
+def _execution_view(job: StoredJob) -> dict[str, Any]:
     view: dict[str, Any] = {"startTime": timestamps.to_iso(job.started_at)}
     if job.ended_at is not None:
         view["endTime"] = timestamps.to_iso(job.ended_at)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fakebatch.bodies.job_bodies import specification
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     at_least,
     identifier,
     moment,
@@ -15,20 +15,22 @@ from fakebatch.bodies.property_schema import (
 )
 from fakebatch.bodies.shared_properties import METADATA
 from fakebatch.errors import BatchError
-from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.model.stored_job_schedule import StoredJobSchedule
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
 _MINUTE: Final = at_least("PT1M")
-_TIMING = Record(doNotRunUntil=moment, doNotRunAfter=moment, startWindow=_MINUTE, recurrenceInterval=_MINUTE)
-_CREATE = Record(
+_TIMING = ObjectSchema(
+    doNotRunUntil=moment, doNotRunAfter=moment, startWindow=_MINUTE, recurrenceInterval=_MINUTE
+)
+_CREATE = ObjectSchema(
     id=required(identifier),
     displayName=string,
     schedule=optional(_TIMING, {}),
     jobSpecification=required(specification),
     metadata=METADATA,
 )
-_PATCH = Record(schedule=_TIMING, jobSpecification=specification, metadata=METADATA)
+_PATCH = ObjectSchema(schedule=_TIMING, jobSpecification=specification, metadata=METADATA)
 # A PUT carries a whole schedule as a client got it: what cannot be changed is accepted and left alone.
 _READ_ONLY: Final = frozenset(
     (
@@ -48,7 +50,7 @@ _READ_ONLY: Final = frozenset(
 )
 _REPLACED: Final[dict[str, Any]] = {"schedule": {}, "metadata": []}
 
-FIELDS: Final[Mapping[str, Field[Schedule]]] = {
+FIELDS: Final[Mapping[str, Field[StoredJobSchedule]]] = {
     "id": Field("text", lambda schedule: schedule.id),
     "state": Field("text", lambda schedule: schedule.state),
     "stateTransitionTime": Field("time", lambda schedule: schedule.state_since),
@@ -81,7 +83,7 @@ def accept_replacement(body: Any) -> dict[str, Any]:
     return _REPLACED | given
 
 
-def schedule_view(schedule: Schedule, base: str) -> dict[str, Any]:
+def schedule_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
     """Return a job schedule as it appears in answers."""
     view: dict[str, Any] = {"id": schedule.id}
     if "displayName" in schedule.spec:
@@ -120,7 +122,7 @@ def _specification_view(specification: Mapping[str, Any]) -> dict[str, Any]:
     return view | {name: shown for name, shown in specification.items() if name not in first}
 
 
-def _execution_view(schedule: Schedule, base: str) -> dict[str, Any]:
+def _execution_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
     view: dict[str, Any] = {}
     if schedule.next_at is not None:
         view["nextRunTime"] = timestamps.to_iso(schedule.next_at)

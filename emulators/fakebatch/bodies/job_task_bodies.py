@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     boolean,
     duration,
     identifier,
@@ -37,7 +37,7 @@ def _release_limit(value: Any, name: str) -> str:
     return text
 
 
-MANAGER: Final = Record(
+MANAGER: Final = ObjectSchema(
     id=required(identifier),
     displayName=string,
     commandLine=required(string),
@@ -54,7 +54,7 @@ MANAGER: Final = Record(
     allowLowPriorityNode=optional(boolean, True),
     killJobOnCompletion=optional(boolean, True),
 )
-PREPARATION: Final = Record(
+PREPARATION: Final = ObjectSchema(
     id=optional(identifier, "jobpreparation"),
     commandLine=required(string),
     containerSettings=CONTAINER,
@@ -65,7 +65,7 @@ PREPARATION: Final = Record(
     waitForSuccess=optional(boolean, True),
     rerunOnNodeRebootAfterSuccess=optional(boolean, True),
 )
-RELEASE: Final = Record(
+RELEASE: Final = ObjectSchema(
     id=optional(identifier, "jobrelease"),
     commandLine=required(string),
     containerSettings=CONTAINER,

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from fakebatch.bodies.property_schema import Record, moment, required, string
+from fakebatch.bodies.property_schema import ObjectSchema, moment, required, string
 from fakebatch.bodies.shared_properties import FLAG, IDENTITY
 
-_USER = Record(name=required(string), isAdmin=FLAG, expiryTime=moment, password=string, sshPublicKey=string)
-_USER_CHANGES = Record(expiryTime=moment, password=string, sshPublicKey=string)
-_LOGS = Record(
+_USER = ObjectSchema(
+    name=required(string), isAdmin=FLAG, expiryTime=moment, password=string, sshPublicKey=string
+)
+_USER_CHANGES = ObjectSchema(expiryTime=moment, password=string, sshPublicKey=string)
+_LOGS = ObjectSchema(
     containerUrl=required(string), startTime=required(moment), endTime=moment, identityReference=IDENTITY
 )
 # What is secret is never shown.

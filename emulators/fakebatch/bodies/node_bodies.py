@@ -5,25 +5,25 @@ from typing import Any, Final
 
 from fakebatch.bodies.node_endpoint_views import endpoints_view
 from fakebatch.bodies.node_run_views import run_view
-from fakebatch.bodies.property_schema import Record, choice, optional
+from fakebatch.bodies.property_schema import ObjectSchema, choice, optional
 from fakebatch.bodies.task_bodies import SUMMARY, subtask_view
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_pool import Pool
-from fakebatch.model.stored_task import Task
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.stored_task import StoredTask
 from fakebatch.model.subtask import Subtask
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
 _OPTIONS: Final = ("requeue", "terminate", "taskcompletion", "retaineddata")
 _BODIES: Final = {
-    "rebooting": Record(nodeRebootOption=optional(choice(*_OPTIONS), "requeue")),
-    "reimaging": Record(nodeReimageOption=optional(choice(*_OPTIONS), "requeue")),
-    "deallocating": Record(nodeDeallocateOption=optional(choice(*_OPTIONS), "requeue")),
-    "offline": Record(nodeDisableSchedulingOption=optional(choice(*_OPTIONS[:3]), "requeue")),
+    "rebooting": ObjectSchema(nodeRebootOption=optional(choice(*_OPTIONS), "requeue")),
+    "reimaging": ObjectSchema(nodeReimageOption=optional(choice(*_OPTIONS), "requeue")),
+    "deallocating": ObjectSchema(nodeDeallocateOption=optional(choice(*_OPTIONS), "requeue")),
+    "offline": ObjectSchema(nodeDisableSchedulingOption=optional(choice(*_OPTIONS[:3]), "requeue")),
 }
 
-NODE_FIELDS: Final[Mapping[str, Field[Node]]] = {
+NODE_FIELDS: Final[Mapping[str, Field[StoredNode]]] = {
     "id": Field("text", lambda node: node.id),
     "state": Field("text", lambda node: node.state),
     "stateTransitionTime": Field("time", lambda node: node.state_since),
@@ -59,7 +59,7 @@ def accept_option(state: str, body: Any) -> str:
     return str(option)
 
 
-def node_view(node: Node, pool: Pool, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
+def node_view(node: StoredNode, pool: StoredPool, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a node as it appears in answers; `recent` are the views of its recent tasks."""
     view: dict[str, Any] = {
         "id": node.id,
@@ -92,7 +92,7 @@ def node_view(node: Node, pool: Pool, base: str, recent: list[dict[str, Any]]) -
     return view | {"virtualMachineInfo": _machine_view(pool)}
 
 
-def recent_task_view(job_id: str, task: Task, subtask: Subtask | None, base: str) -> dict[str, Any]:
+def recent_task_view(job_id: str, task: StoredTask, subtask: Subtask | None, base: str) -> dict[str, Any]:
     """Return a task, or a subtask of it, as it appears among the recent tasks of a node."""
     view: dict[str, Any] = {
         "taskUrl": f"{base}/jobs/{job_id}/tasks/{task.id}",
@@ -111,7 +111,7 @@ def recent_task_view(job_id: str, task: Task, subtask: Subtask | None, base: str
     }
 
 
-def _machine_view(pool: Pool) -> dict[str, Any]:
+def _machine_view(pool: StoredPool) -> dict[str, Any]:
     machine = pool.spec.get("virtualMachineConfiguration")
     if machine is None:
         return {}
@@ -128,7 +128,7 @@ def _error_view(error: FailureInfo) -> dict[str, Any]:
     return view
 
 
-def counts_view(pool: Pool, nodes: Iterable[Node]) -> dict[str, Any]:
+def counts_view(pool: StoredPool, nodes: Iterable[StoredNode]) -> dict[str, Any]:
     """Return how many nodes of a pool are in each state."""
     counts = {kind: dict.fromkeys(_COUNTED, 0) for kind in ("dedicated", "lowPriority")}
     by_state = {name.lower(): name for name in _COUNTED}

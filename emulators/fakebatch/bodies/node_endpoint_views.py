@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_pool import Pool
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_pool import StoredPool
 
 _FIRST_SSH_PORT: Final = 50_000
 _SSH_PORT: Final = 22
 
 
-def endpoints_view(node: Node, pool: Pool) -> dict[str, Any]:
+def endpoints_view(node: StoredNode, pool: StoredPool) -> dict[str, Any]:
     """Return the endpoints of a node: those its pool asks for, and that of SSH.
 
     There is no balancer before the nodes, so nothing listens on the frontend ports: what a task listens on is
@@ -31,12 +31,12 @@ def endpoints_view(node: Node, pool: Pool) -> dict[str, Any]:
     return {"inboundEndpoints": [*shown, ssh]}
 
 
-def ssh_port(node: Node) -> int:
+def ssh_port(node: StoredNode) -> int:
     """Return the port for remote login."""
     return _FIRST_SSH_PORT + node.number - 1
 
 
-def _view(name: str, protocol: str, node: Node, frontend: int, backend: int) -> dict[str, Any]:
+def _view(name: str, protocol: str, node: StoredNode, frontend: int, backend: int) -> dict[str, Any]:
     return {
         "name": name,
         "protocol": protocol,

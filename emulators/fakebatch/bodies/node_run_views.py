@@ -3,8 +3,8 @@
 from typing import Any
 
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.preparation_and_release import Visit
-from fakebatch.model.stored_job import Job, directory
+from fakebatch.model.preparation_and_release import PreparationAndRelease
+from fakebatch.model.stored_job import StoredJob, directory
 from fakebatch.wire import timestamps
 
 
@@ -27,7 +27,7 @@ def run_view(run: NodeRun, root: dict[str, Any] | None = None, *, retries: bool 
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def visit_view(visit: Visit, job: Job, base: str) -> dict[str, Any]:
+def preparation_and_release_view(visit: PreparationAndRelease, job: StoredJob, base: str) -> dict[str, Any]:
     """Return what a job did on a node as it appears in the status of its preparation and release tasks."""
     node_url = f"{base}/pools/{visit.pool_id}/nodes/{visit.node_id}"
     view: dict[str, Any] = {"poolId": visit.pool_id, "nodeId": visit.node_id, "nodeUrl": node_url}
@@ -40,6 +40,6 @@ def visit_view(visit: Visit, job: Job, base: str) -> dict[str, Any]:
     return view
 
 
-def _root(job: Job, task_id: str, node_url: str) -> dict[str, Any]:
+def _root(job: StoredJob, task_id: str, node_url: str) -> dict[str, Any]:
     root = f"{directory(job.id)}/{task_id}"
     return {"taskRootDirectory": root, "taskRootDirectoryUrl": f"{node_url}/files/{root}"}

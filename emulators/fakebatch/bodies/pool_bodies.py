@@ -6,7 +6,7 @@ from typing import Any, Final
 from fakebatch.bodies import autoscale_bodies
 from fakebatch.bodies import virtual_machine_properties as machine
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     at_least,
     boolean,
     choice,
@@ -27,8 +27,8 @@ from fakebatch.bodies.shared_properties import (
     TASK_SCHEDULING_POLICY,
 )
 from fakebatch.errors import BatchError, invalid_property
-from fakebatch.model.stored_node import Node
-from fakebatch.model.stored_pool import Pool
+from fakebatch.model.stored_node import StoredNode
+from fakebatch.model.stored_pool import StoredPool
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -51,7 +51,7 @@ def _no_certificates(value: Any, name: str) -> list[Any]:
 
 
 _COMMUNICATION = legacy(choice("default", "classic", "simplified"))
-_CREATE = Record(
+_CREATE = ObjectSchema(
     id=required(identifier),
     displayName=string,
     vmSize=required(_vm_size),
@@ -78,7 +78,7 @@ _CREATE = Record(
     resourceTags=legacy(opaque),
     upgradePolicy=machine.UPGRADES,
 )
-_SPECIFICATION = Record(
+_SPECIFICATION = ObjectSchema(
     **{
         name: _CREATE.properties[name]
         for name in dict.fromkeys(
@@ -103,7 +103,7 @@ def specification(value: Any, name: str) -> dict[str, Any]:
     return autoscale_bodies.completed(_SPECIFICATION(value, name), value)
 
 
-_PATCH = Record(
+_PATCH = ObjectSchema(
     displayName=string,
     vmSize=_vm_size,
     enableInterNodeCommunication=boolean,
@@ -120,18 +120,18 @@ _PATCH = Record(
     certificateReferences=legacy(_no_certificates),
     targetNodeCommunicationMode=_COMMUNICATION,
 )
-_RESIZE = Record(
+_RESIZE = ObjectSchema(
     targetDedicatedNodes=_NODES,
     targetLowPriorityNodes=_NODES,
     resizeTimeout=_RESIZE_TIMEOUT,
     nodeDeallocationOption=_DEALLOCATION,
 )
-_REMOVE = Record(
+_REMOVE = ObjectSchema(
     nodeList=required(list_of(string)),
     resizeTimeout=_RESIZE_TIMEOUT,
     nodeDeallocationOption=_DEALLOCATION,
 )
-_REPLACE = Record(
+_REPLACE = ObjectSchema(
     startTask=START_TASK,
     applicationPackageReferences=required(APPLICATION_PACKAGES),
     metadata=required(METADATA),
@@ -142,7 +142,7 @@ _REPLACE = Record(
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _RESIZED: Final = (*_TARGETS, "resizeTimeout")
 
-POOL_FIELDS: Final[Mapping[str, Field[Pool]]] = {
+POOL_FIELDS: Final[Mapping[str, Field[StoredPool]]] = {
     "id": Field("text", lambda pool: pool.id),
     "state": Field("text", lambda pool: pool.state),
     "allocationState": Field("text", lambda pool: pool.allocation_state),
@@ -193,7 +193,7 @@ def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
     return {name: given[name] for name in _RESIZED if name in given}, given["nodeDeallocationOption"]
 
 
-def pool_view(pool: Pool, nodes: Iterable[Node], base: str) -> dict[str, Any]:
+def pool_view(pool: StoredPool, nodes: Iterable[StoredNode], base: str) -> dict[str, Any]:
     """Return a pool as it appears in answers."""
     # What was set later is shown in its place nevertheless.
     stored = {name: pool.spec[name] for name in _CREATE.properties if name in pool.spec}

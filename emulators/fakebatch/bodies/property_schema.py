@@ -48,7 +48,7 @@ class _Plan:
     others: tuple[tuple[str, Kind], ...]
 
 
-class Record:
+class ObjectSchema:
     """The kind of an object with the given properties, which are stored in this order.
 
     Bodies are read by the hundred thousand, and most name the same properties: what there is to do for each

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fakebatch.bodies.property_schema import (
     Kind,
-    Record,
+    ObjectSchema,
     boolean,
     choice,
     duration,
@@ -20,18 +20,18 @@ from fakebatch.wire import durations
 
 UNLIMITED: Final = durations.render(durations.INFINITE)
 
-METADATA: Final = list_of(Record(name=required(string), value=required(string)))
-ENVIRONMENT: Final = list_of(Record(name=required(string), value=string))
-IDENTITY: Final = Record(resourceId=string)
-USER_IDENTITY: Final = Record(
+METADATA: Final = list_of(ObjectSchema(name=required(string), value=required(string)))
+ENVIRONMENT: Final = list_of(ObjectSchema(name=required(string), value=string))
+IDENTITY: Final = ObjectSchema(resourceId=string)
+USER_IDENTITY: Final = ObjectSchema(
     username=string,
-    autoUser=Record(
+    autoUser=ObjectSchema(
         scope=optional(choice("task", "pool"), "pool"),
         elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
     ),
 )
 
-_RESOURCE_FILE = Record(
+_RESOURCE_FILE = ObjectSchema(
     autoStorageContainerName=string,
     storageContainerUrl=string,
     httpUrl=string,
@@ -42,33 +42,33 @@ _RESOURCE_FILE = Record(
 )
 _SOURCES: Final = frozenset(("autoStorageContainerName", "storageContainerUrl", "httpUrl"))
 OUTPUT_FILES: Final = list_of(
-    Record(
+    ObjectSchema(
         filePattern=required(string),
         destination=required(
-            Record(
+            ObjectSchema(
                 container=required(
-                    Record(
+                    ObjectSchema(
                         path=string,
                         containerUrl=required(string),
                         identityReference=IDENTITY,
-                        uploadHeaders=list_of(Record(name=required(string), value=string)),
+                        uploadHeaders=list_of(ObjectSchema(name=required(string), value=string)),
                     )
                 )
             )
         ),
         uploadOptions=required(
-            Record(uploadCondition=required(choice("TaskSuccess", "TaskFailure", "TaskCompletion")))
+            ObjectSchema(uploadCondition=required(choice("TaskSuccess", "TaskFailure", "TaskCompletion")))
         ),
     )
 )
 
-_EXIT_OPTIONS = Record(
+_EXIT_OPTIONS = ObjectSchema(
     jobAction=choice("none", "disable", "terminate"), dependencyAction=choice("satisfy", "block")
 )
-EXIT_CONDITIONS: Final = Record(
-    exitCodes=list_of(Record(code=required(integer(-(2**31))), exitOptions=required(_EXIT_OPTIONS))),
+EXIT_CONDITIONS: Final = ObjectSchema(
+    exitCodes=list_of(ObjectSchema(code=required(integer(-(2**31))), exitOptions=required(_EXIT_OPTIONS))),
     exitCodeRanges=list_of(
-        Record(
+        ObjectSchema(
             start=required(integer(-(2**31))),
             end=required(integer(-(2**31))),
             exitOptions=required(_EXIT_OPTIONS),
@@ -78,24 +78,24 @@ EXIT_CONDITIONS: Final = Record(
     fileUploadError=_EXIT_OPTIONS,
     default=_EXIT_OPTIONS,
 )
-DEPENDS_ON: Final = Record(
+DEPENDS_ON: Final = ObjectSchema(
     taskIds=list_of(string),
-    taskIdRanges=list_of(Record(start=required(integer(0)), end=required(integer(0)))),
+    taskIdRanges=list_of(ObjectSchema(start=required(integer(0)), end=required(integer(0)))),
 )
-TASK_CONSTRAINTS: Final = Record(
+TASK_CONSTRAINTS: Final = ObjectSchema(
     maxWallClockTime=optional(duration, UNLIMITED),
     retentionTime=optional(duration, "P7D"),
     maxTaskRetryCount=optional(integer(-1), 0),
 )
-TASK_SCHEDULING_POLICY: Final = Record(
+TASK_SCHEDULING_POLICY: Final = ObjectSchema(
     jobDefaultOrder=choice("none", "creationtime"),
     nodeFillType=optional(choice("Spread", "Pack"), "Spread"),
 )
 FLAG: Final = optional(boolean, False)
-APPLICATION_PACKAGES: Final = list_of(Record(applicationId=required(string), version=string))
+APPLICATION_PACKAGES: Final = list_of(ObjectSchema(applicationId=required(string), version=string))
 
 
-AUTHENTICATION_TOKEN: Final = Record(access=list_of(choice("job")))
+AUTHENTICATION_TOKEN: Final = ObjectSchema(access=list_of(choice("job")))
 
 
 def without_secrets(kind: Kind, *secrets: str) -> Kind:
@@ -108,9 +108,10 @@ def without_secrets(kind: Kind, *secrets: str) -> Kind:
 
 
 REGISTRY: Final = without_secrets(
-    Record(username=string, password=string, registryServer=string, identityReference=IDENTITY), "password"
+    ObjectSchema(username=string, password=string, registryServer=string, identityReference=IDENTITY),
+    "password",
 )
-CONTAINER: Final = Record(
+CONTAINER: Final = ObjectSchema(
     containerRunOptions=string,
     imageName=required(string),
     registry=REGISTRY,
@@ -118,7 +119,7 @@ CONTAINER: Final = Record(
         choice("taskWorkingDirectory", "containerImageDefault"), "taskWorkingDirectory"
     ),
     containerHostBatchBindMounts=list_of(
-        Record(
+        ObjectSchema(
             source=choice("Shared", "Startup", "VfsMounts", "Task", "JobPrep", "Applications"),
             isReadOnly=boolean,
         )
@@ -156,7 +157,7 @@ def _check_mode(mode: str) -> None:
         raise invalid_property("fileMode", mode, "The mode must be an octal number.")
 
 
-START_TASK: Final = Record(
+START_TASK: Final = ObjectSchema(
     commandLine=required(string),
     containerSettings=CONTAINER,
     resourceFiles=list_of(resource_file),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     identifier,
     integer,
     legacy,
@@ -28,7 +28,7 @@ from fakebatch.bodies.shared_properties import (
 )
 from fakebatch.errors import BatchError, invalid_property
 from fakebatch.model.stored_job import directory
-from fakebatch.model.stored_task import Placement, Task
+from fakebatch.model.stored_task import Placement, StoredTask
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_spec import as_dict
 from fakebatch.wire import timestamps
@@ -36,12 +36,12 @@ from fakebatch.wire.odata_filter import Field
 
 _MOST_DEPENDENCY_CHARACTERS: Final = 64_000
 
-_MULTI_INSTANCE = Record(
+_MULTI_INSTANCE = ObjectSchema(
     numberOfInstances=optional(integer(1), 1),
     coordinationCommandLine=required(string),
     commonResourceFiles=list_of(resource_file),
 )
-_CREATE = Record(
+_CREATE = ObjectSchema(
     id=required(identifier),
     displayName=string,
     commandLine=required(string),
@@ -50,7 +50,7 @@ _CREATE = Record(
     resourceFiles=list_of(resource_file),
     outputFiles=OUTPUT_FILES,
     environmentSettings=ENVIRONMENT,
-    affinityInfo=Record(affinityId=required(string)),
+    affinityInfo=ObjectSchema(affinityId=required(string)),
     userIdentity=optional(USER_IDENTITY, {"autoUser": {}}),
     multiInstanceSettings=_MULTI_INSTANCE,
     authenticationTokenSettings=legacy(AUTHENTICATION_TOKEN),
@@ -64,9 +64,9 @@ _OWN_TASKS: Final = {
     "jobReleaseTask": "TaskIdSameAsJobReleaseTask",
 }
 _MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
-_REPLACE = Record(constraints=optional(TASK_CONSTRAINTS, {}))
+_REPLACE = ObjectSchema(constraints=optional(TASK_CONSTRAINTS, {}))
 
-FIELDS: Final[Mapping[str, Field[Task]]] = {
+FIELDS: Final[Mapping[str, Field[StoredTask]]] = {
     "id": Field("text", lambda task: task.id),
     "state": Field("text", lambda task: task.state),
     "stateTransitionTime": Field("time", lambda task: task.state_since),
@@ -132,7 +132,7 @@ def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
             )
 
 
-def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
+def task_view(task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
     """Return a task as it appears in answers."""
     spec = as_dict(task.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
@@ -157,11 +157,11 @@ def task_view(task: Task, job_id: str, base: str) -> dict[str, Any]:
     return view
 
 
-def _summary_time(read: Callable[[Task], int | None]) -> Callable[[Task], str | None]:
+def _summary_time(read: Callable[[StoredTask], int | None]) -> Callable[[StoredTask], str | None]:
     return lambda task: _time(read(task))
 
 
-SUMMARY: Final[Mapping[str, Callable[[Task], Any]]] = {
+SUMMARY: Final[Mapping[str, Callable[[StoredTask], Any]]] = {
     "id": lambda task: task.id,
     "eTag": lambda task: timestamps.etag(task.last_modified),
     "creationTime": _summary_time(lambda task: task.created_at),
@@ -175,7 +175,7 @@ SUMMARY: Final[Mapping[str, Callable[[Task], Any]]] = {
 """The properties that are shown without reading the rest of the task, in their order; None: not shown."""
 
 
-def _execution_view(task: Task) -> dict[str, Any]:
+def _execution_view(task: StoredTask) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "startTime": _time(task.started_at),
         "endTime": _time(task.ended_at),
@@ -195,7 +195,7 @@ def _time(at: int | None) -> str | None:
     return None if at is None else timestamps.to_iso(at)
 
 
-def subtask_view(subtask: Subtask, task: Task, job_id: str, base: str) -> dict[str, Any]:
+def subtask_view(subtask: Subtask, task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
     """Return a subtask of a multi-instance task as it appears in answers."""
     before = None
     if subtask.ended_at is not None:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fakebatch.bodies.property_schema import (
-    Record,
+    ObjectSchema,
     boolean,
     choice,
     duration,
@@ -16,7 +16,7 @@ from fakebatch.bodies.property_schema import (
 )
 from fakebatch.bodies.shared_properties import IDENTITY, REGISTRY, without_secrets
 
-_IMAGE = Record(
+_IMAGE = ObjectSchema(
     publisher=string,
     offer=string,
     sku=string,
@@ -36,14 +36,14 @@ def _image_reference(value: Any, name: str) -> dict[str, Any]:
 
 _CACHING = choice("none", "readonly", "readwrite")
 _STORAGE = choice("standard_lrs", "premium_lrs", "standardssd_lrs")
-_MANAGED_DISK = Record(
-    diskEncryptionSet=Record(id=string),
+_MANAGED_DISK = ObjectSchema(
+    diskEncryptionSet=ObjectSchema(id=string),
     storageAccountType=_STORAGE,
-    securityProfile=Record(
+    securityProfile=ObjectSchema(
         securityEncryptionType=choice("DiskWithVMGuestState", "NonPersistedTPM", "VMGuestStateOnly")
     ),
 )
-_DATA_DISK = Record(
+_DATA_DISK = ObjectSchema(
     lun=required(integer(0, 63)),
     caching=optional(_CACHING, "none"),
     diskSizeGB=required(integer(1)),
@@ -59,27 +59,27 @@ def _data_disk(value: Any, name: str) -> dict[str, Any]:
     return {**stored, "storageAccountType": "standard_lrs"}
 
 
-_OS_DISK = Record(
-    ephemeralOSDiskSettings=Record(placement=choice("cachedisk")),
+_OS_DISK = ObjectSchema(
+    ephemeralOSDiskSettings=ObjectSchema(placement=choice("cachedisk")),
     caching=_CACHING,
     diskSizeGB=integer(1),
     managedDisk=_MANAGED_DISK,
     writeAcceleratorEnabled=boolean,
 )
-_HOST_ENDPOINT = Record(inVMAccessControlProfileReferenceId=string, mode=choice("Audit", "Enforce"))
-_SECURITY = Record(
+_HOST_ENDPOINT = ObjectSchema(inVMAccessControlProfileReferenceId=string, mode=choice("Audit", "Enforce"))
+_SECURITY = ObjectSchema(
     encryptionAtHost=boolean,
-    proxyAgentSettings=Record(enabled=boolean, imds=_HOST_ENDPOINT, wireServer=_HOST_ENDPOINT),
+    proxyAgentSettings=ObjectSchema(enabled=boolean, imds=_HOST_ENDPOINT, wireServer=_HOST_ENDPOINT),
     securityType=choice("trustedLaunch", "confidentialvm"),
-    uefiSettings=Record(secureBootEnabled=boolean, vTpmEnabled=boolean),
+    uefiSettings=ObjectSchema(secureBootEnabled=boolean, vTpmEnabled=boolean),
 )
-_DISK_ENCRYPTION = Record(
-    customerManagedKey=Record(
+_DISK_ENCRYPTION = ObjectSchema(
+    customerManagedKey=ObjectSchema(
         identityReference=IDENTITY, keyUrl=string, rotationToLatestKeyVersionEnabled=boolean
     ),
     targets=list_of(choice("osdisk", "temporarydisk")),
 )
-_EXTENSION = Record(
+_EXTENSION = ObjectSchema(
     name=required(string),
     publisher=required(string),
     type=required(string),
@@ -90,37 +90,37 @@ _EXTENSION = Record(
     protectedSettings=opaque,
     provisionAfterExtensions=list_of(string),
 )
-MACHINE: Final = Record(
+MACHINE: Final = ObjectSchema(
     imageReference=required(_image_reference),
     nodeAgentSKUId=required(string),
-    windowsConfiguration=Record(enableAutomaticUpdates=boolean),
+    windowsConfiguration=ObjectSchema(enableAutomaticUpdates=boolean),
     dataDisks=list_of(_data_disk),
     licenseType=string,
-    containerConfiguration=Record(
+    containerConfiguration=ObjectSchema(
         type=required(string),
         containerImageNames=list_of(string),
         containerRegistries=list_of(REGISTRY),
     ),
     diskEncryptionConfiguration=_DISK_ENCRYPTION,
-    nodePlacementConfiguration=Record(policy=choice("regional", "zonal")),
+    nodePlacementConfiguration=ObjectSchema(policy=choice("regional", "zonal")),
     extensions=list_of(without_secrets(_EXTENSION, "protectedSettings")),
     osDisk=_OS_DISK,
     securityProfile=_SECURITY,
-    serviceArtifactReference=Record(id=required(string)),
+    serviceArtifactReference=ObjectSchema(id=required(string)),
 )
 """The kind of `virtualMachineConfiguration`."""
 
-CLOUD_SERVICE: Final = Record(osFamily=required(string), osVersion=optional(string, "*"))
+CLOUD_SERVICE: Final = ObjectSchema(osFamily=required(string), osVersion=optional(string, "*"))
 """The kind of `cloudServiceConfiguration`, which only old versions of the protocol have."""
 
-_NAT_POOL = Record(
+_NAT_POOL = ObjectSchema(
     name=required(string),
     protocol=required(choice("tcp", "udp")),
     backendPort=required(integer(1, 65535)),
     frontendPortRangeStart=required(integer(1, 65534)),
     frontendPortRangeEnd=required(integer(1, 65534)),
     networkSecurityGroupRules=list_of(
-        Record(
+        ObjectSchema(
             priority=required(integer(150, 4096)),
             access=required(choice("allow", "deny")),
             sourceAddressPrefix=required(string),
@@ -128,30 +128,30 @@ _NAT_POOL = Record(
         )
     ),
 )
-NETWORK: Final = Record(
+NETWORK: Final = ObjectSchema(
     subnetId=string,
     dynamicVNetAssignmentScope=optional(choice("none", "job"), "none"),
-    endpointConfiguration=Record(inboundNATPools=required(list_of(_NAT_POOL))),
-    publicIPAddressConfiguration=Record(
+    endpointConfiguration=ObjectSchema(inboundNATPools=required(list_of(_NAT_POOL))),
+    publicIPAddressConfiguration=ObjectSchema(
         provision=choice("batchmanaged", "usermanaged", "nopublicipaddresses"),
         ipFamilies=list_of(choice("IPv4", "IPv6")),
         ipAddressIds=list_of(string),
-        ipTags=list_of(Record(ipTagType=string, tag=string)),
+        ipTags=list_of(ObjectSchema(ipTagType=string, tag=string)),
     ),
     enableAcceleratedNetworking=boolean,
 )
 """The kind of a pool's `networkConfiguration`."""
 
-JOB_NETWORK: Final = Record(subnetId=required(string), skipWithdrawFromVNet=boolean)
+JOB_NETWORK: Final = ObjectSchema(subnetId=required(string), skipWithdrawFromVNet=boolean)
 """The kind of a job's `networkConfiguration`."""
 
-_UPGRADES = Record(
+_UPGRADES = ObjectSchema(
     disableAutomaticRollback=boolean,
     enableAutomaticOSUpgrade=boolean,
     useRollingUpgradePolicy=boolean,
     osRollingUpgradeDeferral=boolean,
 )
-_ROLLING = Record(
+_ROLLING = ObjectSchema(
     enableCrossZoneUpgrade=boolean,
     maxBatchInstancePercent=integer(5, 100),
     maxUnhealthyInstancePercent=integer(5, 100),
@@ -160,14 +160,14 @@ _ROLLING = Record(
     prioritizeUnhealthyInstances=boolean,
     rollbackFailedInstancesOnPolicyBreach=boolean,
 )
-UPGRADES: Final = Record(
+UPGRADES: Final = ObjectSchema(
     mode=required(choice("automatic", "manual", "rolling")),
     automaticOSUpgradePolicy=_UPGRADES,
     rollingUpgradePolicy=_ROLLING,
 )
 """The kind of a pool's `upgradePolicy`."""
 
-_BLOB_MOUNT = Record(
+_BLOB_MOUNT = ObjectSchema(
     accountName=required(string),
     containerName=required(string),
     accountKey=string,
@@ -176,23 +176,23 @@ _BLOB_MOUNT = Record(
     relativeMountPath=required(string),
     identityReference=IDENTITY,
 )
-_CIFS_MOUNT = Record(
+_CIFS_MOUNT = ObjectSchema(
     username=required(string),
     source=required(string),
     relativeMountPath=required(string),
     mountOptions=string,
     password=required(string),
 )
-_SHARE_MOUNT = Record(
+_SHARE_MOUNT = ObjectSchema(
     accountName=required(string),
     azureFileUrl=required(string),
     accountKey=required(string),
     relativeMountPath=required(string),
     mountOptions=string,
 )
-MOUNT: Final = Record(
+MOUNT: Final = ObjectSchema(
     azureBlobFileSystemConfiguration=without_secrets(_BLOB_MOUNT, "accountKey", "sasKey"),
-    nfsMountConfiguration=Record(
+    nfsMountConfiguration=ObjectSchema(
         source=required(string), relativeMountPath=required(string), mountOptions=string
     ),
     cifsMountConfiguration=without_secrets(_CIFS_MOUNT, "password"),
@@ -200,14 +200,14 @@ MOUNT: Final = Record(
 )
 """The kind of each of a pool's `mountConfiguration`."""
 
-_LINUX_USER = Record(uid=integer(0), gid=integer(0), sshPrivateKey=string)
+_LINUX_USER = ObjectSchema(uid=integer(0), gid=integer(0), sshPrivateKey=string)
 USER_ACCOUNT: Final = without_secrets(
-    Record(
+    ObjectSchema(
         name=required(string),
         password=required(string),
         elevationLevel=optional(choice("nonadmin", "admin"), "nonadmin"),
         linuxUserConfiguration=without_secrets(_LINUX_USER, "sshPrivateKey"),
-        windowsUserConfiguration=Record(loginMode=choice("batch", "interactive")),
+        windowsUserConfiguration=ObjectSchema(loginMode=choice("batch", "interactive")),
     ),
     "password",
 )

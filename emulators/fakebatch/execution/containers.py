@@ -12,7 +12,7 @@ from fakebatch.execution.commands import split
 from fakebatch.execution.environment import INHERITED
 from fakebatch.execution.guard import Guard
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.run_result import ContainerEnd
+from fakebatch.model.run_result import ContainerResult
 
 
 class Container:
@@ -52,7 +52,7 @@ class Container:
         words += split(self._settings.get("containerRunOptions", ""))
         return [*words, self._settings["imageName"], *split(command_line)]
 
-    async def end(self) -> ContainerEnd | None:
+    async def end(self) -> ContainerResult | None:
         """Return how the container ended; None where the runtime does not know it."""
         process = await asyncio.create_subprocess_exec(
             self._runtime,
@@ -66,7 +66,7 @@ class Container:
         told, _ = await process.communicate()
         container_id, _, rest = told.decode(errors="replace").strip().partition(" ")
         state, _, error = rest.partition(" ")
-        return ContainerEnd(container_id=container_id, state=state, error=error) if container_id else None
+        return ContainerResult(container_id=container_id, state=state, error=error) if container_id else None
 
     async def remove(self) -> None:
         """Remove the container: it outlives the process that follows it."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakebatch.execution.port import Order
-from fakebatch.model.application_packages import Package
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.stored_job import directory
 
 
@@ -29,7 +29,7 @@ class Layout:
             return self.node_root(order.pool_id, order.node_id) / "startup"
         return self.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
 
-    def package_root(self, pool_id: str, node_id: str, package: Package) -> Path:
+    def package_root(self, pool_id: str, node_id: str, package: ApplicationPackage) -> Path:
         """Return the directory an application package is installed in."""
         return self.node_root(pool_id, node_id) / "applications" / package.directory
 

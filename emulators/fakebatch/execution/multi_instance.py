@@ -11,7 +11,7 @@ from fakebatch.execution.environment import instance_variables, task_environment
 from fakebatch.execution.guard import Guard
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Instance, Order
-from fakebatch.model.run_result import Outcome, exited, unprepared
+from fakebatch.model.run_result import RunResult, exited, failed_before_command
 
 MakeDirectories = Callable[[Path, Path], None]
 
@@ -37,7 +37,7 @@ class Coordination:
         self._guard = guard
         self._survivors: list[int] = []
 
-    async def run(self) -> Outcome:
+    async def run(self) -> RunResult:
         """Run the command on all nodes at once. Returns the first failure, if there is one."""
         running = [
             asyncio.create_task(self._run_one(number, instance))
@@ -58,7 +58,7 @@ class Coordination:
         """Kill what the commands have left running."""
         await commands.kill(self._survivors, self._guard)
 
-    async def _run_one(self, number: int, instance: Instance) -> Outcome:
+    async def _run_one(self, number: int, instance: Instance) -> RunResult:
         order = self._order
         root = self._layout.task_root(order.pool_id, instance.node_id, order.job_id, order.task_id)
         self._make_directories(self._layout.node_root(order.pool_id, instance.node_id), root)
@@ -67,7 +67,7 @@ class Coordination:
             order.subtask_ended(number, outcome)
         return outcome
 
-    async def _run_command(self, instance: Instance, root: Path) -> Outcome:
+    async def _run_command(self, instance: Instance, root: Path) -> RunResult:
         line = self._order.spec["multiInstanceSettings"]["coordinationCommandLine"]
         variables = self._variables(instance)
         try:
@@ -75,7 +75,7 @@ class Coordination:
             code = await commands.run(command, root / "wd", variables, root, self._guard, self._survivors)
             return exited(code)
         except LaunchError as error:
-            return unprepared(error.failure)
+            return failed_before_command(error.failure)
 
     def _variables(self, instance: Instance) -> dict[str, str]:
         shared = self._layout.run_root(self._order)

@@ -9,7 +9,7 @@ from fakebatch.errors import StorageError
 from fakebatch.execution import patterns
 from fakebatch.execution.blobs import BlobStorage, blob_url
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.run_result import Outcome
+from fakebatch.model.run_result import RunResult
 
 _CONDITIONS: Final = {"TaskSuccess": (True,), "TaskFailure": (False,), "TaskCompletion": (True, False)}
 
@@ -19,8 +19,8 @@ async def upload(
     output_files: Iterable[Mapping[str, Any]],
     task_root: Path,
     variables: Mapping[str, str],
-    outcome: Outcome,
-) -> Outcome:
+    outcome: RunResult,
+) -> RunResult:
     """Upload the output files of a task that ended with `outcome`, and return the outcome after that.
 
     What is done goes to fileuploadout.txt and fileuploaderr.txt in `task_root`.

@@ -6,10 +6,10 @@ import zipfile
 from pathlib import Path
 
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.application_packages import Package
+from fakebatch.model.application_packages import ApplicationPackage
 
 
-def install(package: Package, target: Path) -> FailureInfo | None:
+def install(package: ApplicationPackage, target: Path) -> FailureInfo | None:
     """Unpack a package to the directory `target` unless it is there. Returns the failure, if there is one."""
     if target.exists():
         return None

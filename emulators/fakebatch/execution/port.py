@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Outcome
+from fakebatch.model.application_packages import ApplicationPackage
+from fakebatch.model.run_result import RunResult
 from fakebatch.wire.service_clock import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
@@ -38,7 +38,7 @@ class Instance(NamedTuple):
     address: str
 
 
-def _ignore(number: int, outcome: Outcome) -> None:
+def _ignore(number: int, outcome: RunResult) -> None:
     """Take note of nothing."""
 
 
@@ -59,9 +59,9 @@ class Order:
     dedicated: bool
     spec: Mapping[str, Any]
     job_spec: Mapping[str, Any]
-    packages: tuple[Package, ...] = ()
+    packages: tuple[ApplicationPackage, ...] = ()
     instances: tuple[Instance, ...] = ()
-    subtask_ended: Callable[[int, Outcome], None] = field(default=_ignore, compare=False)
+    subtask_ended: Callable[[int, RunResult], None] = field(default=_ignore, compare=False)
 
     @property
     def key(self) -> RunKey:
@@ -83,11 +83,11 @@ def task_key(job_id: str, task_id: str) -> RunKey:
 class Executor(Protocol):
     """Runs tasks."""
 
-    async def run(self, order: Order) -> Outcome:
+    async def run(self, order: Order) -> RunResult:
         """Run a task to its end. To cancel the call is to kill all of the task before it returns."""
         ...
 
-    def begin(self, order: Order, report: Callable[[Outcome], None]) -> Timer | None:
+    def begin(self, order: Order, report: Callable[[RunResult], None]) -> Timer | None:
         """Begin a run that has nothing to do but to wait; None where it has, and `run` is to be called.
 
         Its outcome is reported later, unless it is killed before: by cancelling what is returned.
@@ -98,7 +98,9 @@ class Executor(Protocol):
         """Have the files of a task that ran be where they are looked for."""
         ...
 
-    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> FailureInfo | None:
+    async def install(
+        self, pool_id: str, node_id: str, packages: tuple[ApplicationPackage, ...]
+    ) -> FailureInfo | None:
         """Put application packages on a node, and return why that failed, if it did."""
         ...
 

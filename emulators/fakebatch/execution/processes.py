@@ -17,8 +17,8 @@ from fakebatch.execution.layout import Layout
 from fakebatch.execution.multi_instance import Coordination
 from fakebatch.execution.port import Order, Place
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Outcome, exited, out_of_time, unprepared
+from fakebatch.model.application_packages import ApplicationPackage
+from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
 from fakebatch.wire import durations
 
 
@@ -32,7 +32,7 @@ class ProcessExecutor:
         self._storage = BlobStorage()
         self._guard = Guard()
 
-    async def run(self, order: Order) -> Outcome:
+    async def run(self, order: Order) -> RunResult:
         """Bring the task's files, run its command line within its time limit, and upload its output files."""
         root = self._layout.run_root(order)
         _make_directories(self._layout.node_root(order.pool_id, order.node_id), root)
@@ -43,7 +43,7 @@ class ProcessExecutor:
         wanted = order.spec.get("outputFiles", ())
         return await output_files.upload(self._storage, wanted, root, variables, outcome)
 
-    async def _run_in_time(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+    async def _run_in_time(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
         limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
         is_prepared = False
         try:
@@ -54,7 +54,7 @@ class ProcessExecutor:
                     return await self._run_coordinated(order, root, variables)
                 return await self._run_command(order, root, variables)
         except ResourceFileError as error:
-            return unprepared(error.failure)
+            return failed_before_command(error.failure)
         except TimeoutError:
             if not clock.expired():
                 raise
@@ -70,7 +70,7 @@ class ProcessExecutor:
         own = order.spec.get("resourceFiles", ())
         await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
 
-    async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+    async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
         coordination = Coordination(order, self._layout, self._account_url, _make_directories, self._guard)
         try:
             outcome = await coordination.run()
@@ -80,7 +80,7 @@ class ProcessExecutor:
         finally:
             await coordination.end()
 
-    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> Outcome:
+    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
         directory, line = root / "wd", order.spec["commandLine"]
         settings = order.spec.get("containerSettings")
         try:
@@ -97,15 +97,17 @@ class ProcessExecutor:
             finally:
                 await container.remove()
         except LaunchError as error:
-            return unprepared(error.failure)
+            return failed_before_command(error.failure)
 
-    def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
+    def begin(self, order: Order, report: Callable[[RunResult], None]) -> None:
         """Leave the order to `run`."""
 
     def lay_out(self, place: Place) -> None:
         """Do nothing: tasks have made their files themselves."""
 
-    async def install(self, pool_id: str, node_id: str, wanted: tuple[Package, ...]) -> FailureInfo | None:
+    async def install(
+        self, pool_id: str, node_id: str, wanted: tuple[ApplicationPackage, ...]
+    ) -> FailureInfo | None:
         """Unpack application packages on a node, and return why that failed, if it did."""
         for package in wanted:
             target = self._layout.package_root(pool_id, node_id, package)

@@ -30,7 +30,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from fakebatch.bodies.property_schema import Record, integer, optional, required, string
+from fakebatch.bodies.property_schema import ObjectSchema, integer, optional, required, string
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
 from fakebatch.faults.counts import CountsHistory
@@ -40,8 +40,8 @@ from fakebatch.fleet import Limit
 from fakebatch.quotas import Quotas, core_limit, nodes_there
 from fakebatch.store import PoolRecord
 
-_PREEMPTION: Final = Record(poolId=required(string), nodes=optional(integer(1), 1))
-_RESTORATION: Final = Record(poolId=required(string))
+_PREEMPTION: Final = ObjectSchema(poolId=required(string), nodes=optional(integer(1), 1))
+_RESTORATION: Final = ObjectSchema(poolId=required(string))
 _QUOTAS: Final = {
     "activeJobs": "active_jobs",
     "pools": "pools",

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any, Final
 
 from fakebatch.bodies.property_schema import (
+    ObjectSchema,
     Property,
-    Record,
     choice,
     integer,
     optional,
@@ -49,7 +49,7 @@ _DETAILS: Final[Mapping[str, Mapping[str, Property | Callable[[Any, str], Any]]]
     "countsOff": dict.fromkeys(("active", "running", "completed", "succeeded", "failed"), _OFFSET),
 }
 _KINDS: Final = {
-    fault: Record(
+    fault: ObjectSchema(
         fault=required(choice(fault)),
         operation=optional(string, _OPERATIONS.get(fault, "*")),
         probability=optional(number(0, 1), 1),

@@ -7,7 +7,7 @@ from typing import Any
 
 from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.faults.counts import CountsHistory
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_response import OperationResponse
 
 
 class Strike:
@@ -33,7 +33,7 @@ class Strike:
                 error.status, error.retry_after = fault["status"], fault.get("retryAfter")
                 raise error
 
-    def end(self, answer: Answer, job_id: str | None) -> Answer:
+    def end(self, answer: OperationResponse, job_id: str | None) -> OperationResponse:
         """Return the answer that is sent instead. Raises ConnectionCutError where none is."""
         if any(fault["when"] == "after" for fault in self._of("cut")):
             raise ConnectionCutError

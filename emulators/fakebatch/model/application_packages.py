@@ -12,7 +12,7 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class ApplicationPackage:
     """One version of an application, in a zip file. References without a version mean the default."""
 
     application_id: str
@@ -39,13 +39,13 @@ class Package:
 class Applications:
     """The applications of the account; their ids are found without regard to case."""
 
-    def __init__(self, packages: Iterable[Package] = ()) -> None:
-        self._versions: dict[str, dict[str, Package]] = {}
-        self._defaults: dict[str, Package] = {}
+    def __init__(self, packages: Iterable[ApplicationPackage] = ()) -> None:
+        self._versions: dict[str, dict[str, ApplicationPackage]] = {}
+        self._defaults: dict[str, ApplicationPackage] = {}
         for package in packages:
             self.add(package)
 
-    def add(self, package: Package) -> None:
+    def add(self, package: ApplicationPackage) -> None:
         """Add a version of an application; as its default if the package is marked so."""
         key = package.application_id.lower()
         self._versions.setdefault(key, {})[package.version.lower()] = package
@@ -64,13 +64,13 @@ class Applications:
         """Return the versions of an application. Raises BatchError(ApplicationNotFound)."""
         return sorted(package.version for package in self._found(application_id).values())
 
-    def _found(self, application_id: str) -> dict[str, Package]:
+    def _found(self, application_id: str) -> dict[str, ApplicationPackage]:
         versions = self._versions.get(application_id.lower())
         if versions is None:
             raise BatchError("ApplicationNotFound")
         return versions
 
-    def find(self, reference: Mapping[str, Any]) -> Package | None:
+    def find(self, reference: Mapping[str, Any]) -> ApplicationPackage | None:
         """Return the package that a reference names; without a version, the default one."""
         key = _plain_id(reference).lower()
         version = reference.get("version")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fakebatch.model.run_result import Outcome
+from fakebatch.model.run_result import RunResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +15,7 @@ class Consequence:
     satisfies: bool
 
 
-def consequence(conditions: Mapping[str, Any], outcome: Outcome) -> Consequence:
+def consequence(conditions: Mapping[str, Any], outcome: RunResult) -> Consequence:
     """Return what follows from an outcome under the task's `exitConditions` (empty: none were given)."""
     options = _options(conditions, outcome)
     succeeded = outcome.exit_code == 0 and outcome.failure is None
@@ -25,7 +25,7 @@ def consequence(conditions: Mapping[str, Any], outcome: Outcome) -> Consequence:
     )
 
 
-def _options(conditions: Mapping[str, Any], outcome: Outcome) -> Any:
+def _options(conditions: Mapping[str, Any], outcome: RunResult) -> Any:
     """Return the exit options that hold: by exit code first, then by stage, then the default."""
     code = outcome.exit_code
     if code is not None:

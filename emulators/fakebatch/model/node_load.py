@@ -10,7 +10,7 @@ TaskOnNode: TypeAlias = tuple[str, str, int]
 
 
 @dataclass(slots=True, kw_only=True)
-class Load:
+class NodeLoad:
     """The tasks of a node, counted in place: a node is not copied for each run on it.
 
     A node that runs an `exclusive` task takes no other. `recent_tasks` are those that began or ended here

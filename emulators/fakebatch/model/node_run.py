@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.run_result import ContainerEnd, Outcome
+from fakebatch.model.run_result import ContainerResult, RunResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +14,7 @@ class NodeRun:
     ended_at: int | None = None
     exit_code: int | None = None
     failure: FailureInfo | None = None
-    container: ContainerEnd | None = None
+    container: ContainerResult | None = None
     retries: int = 0
     last_retry_at: int | None = None
 
@@ -34,7 +34,7 @@ def retried(run: NodeRun, now: int) -> NodeRun:
     return NodeRun(started_at=now, retries=run.retries + 1, last_retry_at=now)
 
 
-def finished(run: NodeRun, outcome: Outcome, now: int) -> NodeRun:
+def finished(run: NodeRun, outcome: RunResult, now: int) -> NodeRun:
     """Return the run at its end."""
     return replace(
         run,

@@ -6,7 +6,7 @@ from fakebatch.model.node_run import NodeRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class PreparationAndRelease:
     """The preparation and release of one node for one job.
 
     `is_prepared` tells whether the preparation still holds, `has_run_tasks` whether there is anything to

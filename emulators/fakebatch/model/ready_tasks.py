@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from heapq import heappop, heappush
 
-from fakebatch.model.task_requirements import Need
+from fakebatch.model.task_requirements import TaskRequirements
 
 
 class ReadyTasks:
@@ -14,9 +14,9 @@ class ReadyTasks:
     """
 
     def __init__(self) -> None:
-        self._by_need: defaultdict[Need, list[tuple[int, str]]] = defaultdict(list)
+        self._by_need: defaultdict[TaskRequirements, list[tuple[int, str]]] = defaultdict(list)
 
-    def push(self, need: Need, number: int, key: str) -> None:
+    def push(self, need: TaskRequirements, number: int, key: str) -> None:
         """Add a task."""
         heappush(self._by_need[need], (number, key))
 
@@ -30,7 +30,7 @@ class ReadyTasks:
         several = [(need, heap) for need, heap in self._by_need.items() if need.nodes > 1]
         return [(key, need.nodes) for need, heap in several for _, key in heap]
 
-    def pop(self, fits: Callable[[Need], bool]) -> str | None:
+    def pop(self, fits: Callable[[TaskRequirements], bool]) -> str | None:
         """Take the oldest task whose need fits; None if there is none."""
         fitting = [heap for need, heap in self._by_need.items() if heap and fits(need)]
         if not fitting:

@@ -17,7 +17,7 @@ TASK_ENDED: Final = FailureInfo("TaskEnded", "Task Was Ended by User Request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerEnd:
+class ContainerResult:
     """The container of a run at its end, as the container runtime tells it."""
 
     container_id: str
@@ -31,7 +31,7 @@ class ContainerEnd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunResult:
     """The end of a run: its exit code, if a process ended at all, and its failure, if it failed.
 
     What ran in a container has that too.
@@ -40,7 +40,7 @@ class Outcome:
     exit_code: int | None = None
     failure: FailureInfo | None = None
     stage: Stage = "command"
-    container: ContainerEnd | None = None
+    container: ContainerResult | None = None
 
     @property
     def is_retryable(self) -> bool:
@@ -48,33 +48,33 @@ class Outcome:
         return self.failure is not None and self.failure.code == FAILURE_EXIT_CODE
 
 
-def exited(exit_code: int) -> Outcome:
+def exited(exit_code: int) -> RunResult:
     """Return the outcome of a process that ended by itself."""
     if exit_code == 0:
-        return Outcome(exit_code=0)
+        return RunResult(exit_code=0)
     details = (
         ("Message", "The task process exited with an unexpected exit code"),
         ("AdditionalErrorCode", FAILURE_EXIT_CODE),
     )
     message = "The task exited with an exit code representing a failure"
-    return Outcome(exit_code=exit_code, failure=FailureInfo(FAILURE_EXIT_CODE, message, details))
+    return RunResult(exit_code=exit_code, failure=FailureInfo(FAILURE_EXIT_CODE, message, details))
 
 
-def ended(exit_code: int | None = None) -> Outcome:
+def ended(exit_code: int | None = None) -> RunResult:
     """Return the outcome of a task that was ended on request, by a user or with its job."""
-    return Outcome(exit_code=exit_code, failure=TASK_ENDED)
+    return RunResult(exit_code=exit_code, failure=TASK_ENDED)
 
 
-def out_of_time(*, began: bool = True) -> Outcome:
+def out_of_time(*, began: bool = True) -> RunResult:
     """Return the outcome of a run that took longer than it may; `began` tells whether its command ran."""
-    return Outcome(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
+    return RunResult(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
 
 
-def unprepared(failure: FailureInfo) -> Outcome:
+def failed_before_command(failure: FailureInfo) -> RunResult:
     """Return the outcome of a task that failed before its command line ran."""
-    return Outcome(failure=failure, stage="preparation")
+    return RunResult(failure=failure, stage="preparation")
 
 
-def broken() -> Outcome:
+def failed_with_node() -> RunResult:
     """Return the outcome of a run that the node itself failed."""
-    return Outcome(failure=FailureInfo("Unknown", "The node failed.", category="ServerError"))
+    return RunResult(failure=FailureInfo("Unknown", "The node failed.", category="ServerError"))

@@ -13,7 +13,7 @@ _PASSING: Final = frozenset({"disabling", "enabling", "terminating"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class StoredJob:
     """A job; times are in ticks.
 
     `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
@@ -55,7 +55,7 @@ def directory(job_id: str) -> str:
     return f"workitems/{work_item}/{run or 'job-1'}"
 
 
-def _moved(job: Job, state: JobState, now: int) -> Job:
+def _moved(job: StoredJob, state: JobState, now: int) -> StoredJob:
     if job.state in _PASSING:
         return replace(job, state=state, state_since=now)
     return replace(
@@ -67,7 +67,7 @@ def _moved(job: Job, state: JobState, now: int) -> Job:
     )
 
 
-def disabled(job: Job, now: int) -> Job:
+def disabled(job: StoredJob, now: int) -> StoredJob:
     """Return the job as a user asks to disable it. Raises BatchError where it is over or being enabled."""
     refuse_if_over(job)
     if job.state not in ("active", "disabling", "disabled"):
@@ -75,7 +75,7 @@ def disabled(job: Job, now: int) -> Job:
     return replace(_moved(job, "disabling", now), last_modified=now)
 
 
-def enabled(job: Job, now: int) -> Job:
+def enabled(job: StoredJob, now: int) -> StoredJob:
     """Return the job as a user asks to enable it. Raises BatchError where it is over."""
     refuse_if_over(job)
     if job.state == "active":
@@ -83,21 +83,21 @@ def enabled(job: Job, now: int) -> Job:
     return replace(_moved(job, "enabling", now), last_modified=now)
 
 
-def terminated(job: Job, reason: str, now: int, *, by_user: bool) -> Job:
+def terminated(job: StoredJob, reason: str, now: int, *, by_user: bool) -> StoredJob:
     """Return the job as it begins to end; only a user's request modifies it."""
     refuse_if_over(job)
     modified = now if by_user else job.last_modified
     return replace(_moved(job, "terminating", now), terminate_reason=reason, last_modified=modified)
 
 
-def deleted(job: Job, now: int) -> Job:
+def deleted(job: StoredJob, now: int) -> StoredJob:
     """Return the job as a user asks to delete it. Raises BatchError(JobBeingDeleted)."""
     if job.state == "deleting":
         raise BatchError("JobBeingDeleted")
     return _moved(job, "deleting", now)
 
 
-def settled(job: Job, now: int) -> Job:
+def settled(job: StoredJob, now: int) -> StoredJob:
     """Return the job once nothing of it runs any more: at the end of the passage it is in."""
     match job.state:
         case "disabling":
@@ -110,13 +110,13 @@ def settled(job: Job, now: int) -> Job:
             return job
 
 
-def respecified(job: Job, changes: Mapping[str, Any], now: int) -> Job:
+def respecified(job: StoredJob, changes: Mapping[str, Any], now: int) -> StoredJob:
     """Return the job with some of its properties replaced. Raises BatchError where it is over."""
     refuse_if_over(job)
     return replace(job, spec={**job.spec, **changes}, last_modified=now)
 
 
-def refuse_if_over(job: Job) -> None:
+def refuse_if_over(job: StoredJob) -> None:
     """Raise the BatchError that tells in what way the job is over, if it is."""
     match job.state:
         case "completed":

@@ -19,7 +19,7 @@ FOREVER: Final = durations.INFINITE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class StoredJobSchedule:
     """A job schedule; times are in ticks.
 
     `spec` is its properties as the service stores them. `next_at` is the time of the next occurrence, if any,
@@ -68,9 +68,9 @@ def _first(spec: Mapping[str, Any], now: int) -> int:
     return now if text is None else max(now, timestamps.from_iso(text))
 
 
-def created(spec: Mapping[str, Any], now: int) -> Schedule:
+def created(spec: Mapping[str, Any], now: int) -> StoredJobSchedule:
     """Return a new schedule."""
-    return Schedule(
+    return StoredJobSchedule(
         id=spec["id"],
         spec=spec,
         created_at=now,
@@ -80,7 +80,7 @@ def created(spec: Mapping[str, Any], now: int) -> Schedule:
     )
 
 
-def advanced(schedule: Schedule, now: int) -> Schedule:
+def advanced(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule as time has passed: with the occurrences until now behind it."""
     if schedule.next_at is not None and schedule.next_at <= now:
         schedule = _occurred(schedule, now)
@@ -92,7 +92,7 @@ def advanced(schedule: Schedule, now: int) -> Schedule:
     return schedule
 
 
-def _occurred(schedule: Schedule, now: int) -> Schedule:
+def _occurred(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     at, interval = schedule.next_at or now, schedule.interval
     if interval is not None:
         at += (now - at) // interval * interval
@@ -105,23 +105,23 @@ def _occurred(schedule: Schedule, now: int) -> Schedule:
     )
 
 
-def is_due(schedule: Schedule) -> bool:
+def is_due(schedule: StoredJobSchedule) -> bool:
     """Whether a job is to be created as soon as none of the schedule is active."""
     return schedule.state == "active" and schedule.open_until is not None
 
 
-def next_moment(schedule: Schedule, now: int) -> int | None:
+def next_moment(schedule: StoredJobSchedule, now: int) -> int | None:
     """Return when time alone will next change the schedule, if ever."""
     moments = (schedule.next_at, schedule.open_until, schedule.deadline)
     return min((at for at in moments if at is not None and now < at < FOREVER), default=None)
 
 
-def job_created(schedule: Schedule) -> Schedule:
+def job_created(schedule: StoredJobSchedule) -> StoredJobSchedule:
     """Return the schedule as it uses its opportunity."""
     return replace(schedule, open_until=None, jobs_created=schedule.jobs_created + 1)
 
 
-def settled(schedule: Schedule, now: int) -> Schedule:
+def settled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule while none of its jobs is active: completed if it will create no more."""
     over = schedule.next_at is None and schedule.open_until is None
     if schedule.state == "terminating" or (schedule.state == "active" and over):
@@ -129,7 +129,7 @@ def settled(schedule: Schedule, now: int) -> Schedule:
     return schedule
 
 
-def _moved(schedule: Schedule, state: ScheduleState, now: int) -> Schedule:
+def _moved(schedule: StoredJobSchedule, state: ScheduleState, now: int) -> StoredJobSchedule:
     if schedule.state == "terminating":
         return replace(schedule, state=state, state_since=now)
     return replace(
@@ -141,7 +141,7 @@ def _moved(schedule: Schedule, state: ScheduleState, now: int) -> Schedule:
     )
 
 
-def respecified(schedule: Schedule, changes: Mapping[str, Any], now: int) -> Schedule:
+def respecified(schedule: StoredJobSchedule, changes: Mapping[str, Any], now: int) -> StoredJobSchedule:
     """Return the schedule with some properties replaced; a new timing counts from the last occurrence."""
     refuse_if_over(schedule)
     changed = replace(schedule, spec={**schedule.spec, **changes}, last_modified=now)
@@ -154,7 +154,7 @@ def respecified(schedule: Schedule, changes: Mapping[str, Any], now: int) -> Sch
     return replace(changed, next_at=max(changed.last_at + changed.interval, _first(changed.spec, 0)))
 
 
-def disabled(schedule: Schedule, now: int) -> Schedule:
+def disabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule as a user stops it from creating jobs."""
     refuse_if_over(schedule)
     if schedule.state == "disabled":
@@ -162,7 +162,7 @@ def disabled(schedule: Schedule, now: int) -> Schedule:
     return replace(_moved(schedule, "disabled", now), last_modified=now)
 
 
-def enabled(schedule: Schedule, now: int) -> Schedule:
+def enabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule as a user lets it create jobs again."""
     refuse_if_over(schedule)
     if schedule.state == "active":
@@ -170,20 +170,20 @@ def enabled(schedule: Schedule, now: int) -> Schedule:
     return replace(_moved(schedule, "active", now), last_modified=now)
 
 
-def terminated(schedule: Schedule, now: int) -> Schedule:
+def terminated(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule as a user asks for its end."""
     refuse_if_over(schedule)
     return replace(_moved(schedule, "terminating", now), last_modified=now)
 
 
-def deleted(schedule: Schedule, now: int) -> Schedule:
+def deleted(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule as a user asks to remove it. Raises BatchError(JobScheduleBeingDeleted)."""
     if schedule.state == "deleting":
         raise BatchError("JobScheduleBeingDeleted")
     return _moved(schedule, "deleting", now)
 
 
-def refuse_if_over(schedule: Schedule) -> None:
+def refuse_if_over(schedule: StoredJobSchedule) -> None:
     """Raise the BatchError that tells in what way the schedule is over, if it is."""
     match schedule.state:
         case "completed":

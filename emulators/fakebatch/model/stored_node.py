@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from fakebatch.errors import BatchError
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.node_load import Load, TaskOnNode
+from fakebatch.model.node_load import NodeLoad, TaskOnNode
 from fakebatch.model.node_run import NodeRun
 
 Phase: TypeAlias = Literal[
@@ -36,7 +36,7 @@ _ADDRESSES: Final = 2**22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class StoredNode:
     """A node; times are in ticks.
 
     `number` tells the how many-eth node of its pool it is, of all the pool was ever given.
@@ -55,7 +55,7 @@ class Node:
     booted_at: int
     phase: Phase = "ready"
     schedules: bool = True
-    load: Load = field(default_factory=Load)
+    load: NodeLoad = field(default_factory=NodeLoad)
     start_spec: Mapping[str, Any] | None = None
     start_run: NodeRun | None = None
     errors: tuple[FailureInfo, ...] = ()
@@ -104,41 +104,45 @@ def number_of(address: str) -> int:
     return int(IPv4Address(address)) - _FIRST_ADDRESS
 
 
-def _changed(before: Node, after: Node, now: int) -> Node:
+def _changed(before: StoredNode, after: StoredNode, now: int) -> StoredNode:
     return after if after.state == before.state else replace(after, state_since=now)
 
 
-def moved(node: Node, phase: Phase, now: int) -> Node:
+def moved(node: StoredNode, phase: Phase, now: int) -> StoredNode:
     """Return the node in another phase."""
     return _changed(node, replace(node, phase=phase), now)
 
 
-def occupied(node: Node, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False) -> Node:
+def occupied(
+    node: StoredNode, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False
+) -> StoredNode:
     """Return the node as it takes a task, which its load counts."""
     before = node.state
     node.load.take(task, slots, exclusive=exclusive)
     return _loaded(node, before, now)
 
 
-def released(node: Node, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool) -> Node:
+def released(
+    node: StoredNode, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool
+) -> StoredNode:
     """Return the node as a run of a task on it ends; `completed` tells whether the task did with it."""
     before = node.state
     node.load.release(task, slots, completed=completed, succeeded=succeeded)
     return _loaded(node, before, now)
 
 
-def stopped(node: Node, now: int) -> Node:
+def stopped(node: StoredNode, now: int) -> StoredNode:
     """Return the node as all that runs on it is lost at once."""
     before = node.state
     node.load.lose()
     return _loaded(node, before, now)
 
 
-def _loaded(node: Node, before: str, now: int) -> Node:
+def _loaded(node: StoredNode, before: str, now: int) -> StoredNode:
     return node if node.state == before else replace(node, state_since=now)
 
 
-def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> Node:
+def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> StoredNode:
     """Return the node as it begins to start up, a new one without its users."""
     after = replace(
         node,
@@ -152,38 +156,38 @@ def booted(node: Node, start_spec: Mapping[str, Any] | None, now: int, *, is_new
     return _changed(node, after, now)
 
 
-def broken(node: Node, error: FailureInfo, now: int) -> Node:
+def broken(node: StoredNode, error: FailureInfo, now: int) -> StoredNode:
     """Return the node as it turns out to be unusable."""
     return _changed(node, replace(node, phase="unusable", errors=(error,)), now)
 
 
-def rescheduled(node: Node, now: int, *, schedules: bool) -> Node:
+def rescheduled(node: StoredNode, now: int, *, schedules: bool) -> StoredNode:
     """Return the node as it may be given tasks, or not. Raises BatchError where that is so already."""
     if node.schedules == schedules:
         raise BatchError("NodeAlreadyInTargetSchedulingState")
     return _changed(node, replace(node, schedules=schedules), now)
 
 
-def with_user(node: Node, name: str) -> Node:
+def with_user(node: StoredNode, name: str) -> StoredNode:
     """Return the node with a user added. Raises BatchError(NodeUserExists)."""
     if name.lower() in node.users:
         raise BatchError("NodeUserExists")
     return replace(node, users=(*node.users, name.lower()))
 
 
-def refuse_unknown_user(node: Node, name: str) -> None:
+def refuse_unknown_user(node: StoredNode, name: str) -> None:
     """Raise BatchError(NodeUserNotFound) unless the node has a user of this name."""
     if name.lower() not in node.users:
         raise BatchError("NodeUserNotFound")
 
 
-def without_user(node: Node, name: str) -> Node:
+def without_user(node: StoredNode, name: str) -> StoredNode:
     """Return the node with a user removed. Raises BatchError(NodeUserNotFound)."""
     refuse_unknown_user(node, name)
     return replace(node, users=tuple(user for user in node.users if user != name.lower()))
 
 
-def sent(node: Node, phase: Phase, now: int) -> Node:
+def sent(node: StoredNode, phase: Phase, now: int) -> StoredNode:
     """Return the node as a user has it reboot, reimage or deallocate. Raises BatchError where it cannot.
 
     A node whose start task failed, or that is unusable, can be given another chance.

@@ -10,7 +10,7 @@ AllocationState: TypeAlias = Literal["steady", "resizing", "stopping"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class StoredPool:
     """A pool; times are in ticks.
 
     `spec` is its properties as the service stores them, defaults filled in, `resize_errors` the codes and
@@ -55,14 +55,16 @@ class Pool:
         return nodes
 
 
-def created(pool_id: str, spec: Mapping[str, Any], now: int) -> Pool:
+def created(pool_id: str, spec: Mapping[str, Any], now: int) -> StoredPool:
     """Return a new pool, which has no nodes yet."""
-    return Pool(
+    return StoredPool(
         id=pool_id, spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
     )
 
 
-def resized(pool: Pool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue") -> Pool:
+def resized(
+    pool: StoredPool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue"
+) -> StoredPool:
     """Return the pool as it begins to grow or shrink; `targets` are properties of its `spec`.
 
     Raises BatchError(PoolBeingResized, PoolBeingDeleted).
@@ -81,7 +83,7 @@ def resized(pool: Pool, targets: Mapping[str, Any], now: int, deallocation: str 
     )
 
 
-def stopped(pool: Pool, now: int) -> Pool:
+def stopped(pool: StoredPool, now: int) -> StoredPool:
     """Return the pool as a user has it stop growing or shrinking; one that does neither stays as it is.
 
     Raises BatchError(PoolBeingDeleted). As recorded, this is no modification of the pool.
@@ -92,17 +94,17 @@ def stopped(pool: Pool, now: int) -> Pool:
     return replace(pool, allocation_state="stopping", allocation_since=now)
 
 
-def allocated(pool: Pool, now: int, errors: tuple[tuple[str, str], ...] = ()) -> Pool:
+def allocated(pool: StoredPool, now: int, errors: tuple[tuple[str, str], ...] = ()) -> StoredPool:
     """Return the pool once it has the nodes it should have, or cannot have them."""
     return replace(pool, allocation_state="steady", allocation_since=now, resize_errors=errors)
 
 
-def with_node(pool: Pool) -> Pool:
+def with_node(pool: StoredPool) -> StoredPool:
     """Return the pool as it is given one more node."""
     return replace(pool, nodes_created=pool.nodes_created + 1)
 
 
-def deleted(pool: Pool, now: int) -> Pool:
+def deleted(pool: StoredPool, now: int) -> StoredPool:
     """Return the pool as a user asks to delete it. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(
@@ -115,13 +117,13 @@ def deleted(pool: Pool, now: int) -> Pool:
     )
 
 
-def respecified(pool: Pool, changes: Mapping[str, Any], now: int) -> Pool:
+def respecified(pool: StoredPool, changes: Mapping[str, Any], now: int) -> StoredPool:
     """Return the pool with some of its properties replaced. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(pool, spec={**pool.spec, **changes}, last_modified=now)
 
 
-def refuse_if_deleting(pool: Pool) -> None:
+def refuse_if_deleting(pool: StoredPool) -> None:
     """Raise BatchError(PoolBeingDeleted) if the pool is on its way out."""
     if pool.state == "deleting":
         raise BatchError("PoolBeingDeleted")

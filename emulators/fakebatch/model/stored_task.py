@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.run_result import ContainerEnd, Outcome
+from fakebatch.model.run_result import ContainerResult, RunResult
 
 TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
@@ -19,7 +19,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class StoredTask:
     """A task of a job; times are in ticks.
 
     `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
@@ -39,7 +39,7 @@ class Task:
     ended_at: int | None = None
     exit_code: int | None = None
     failure: FailureInfo | None = None
-    container: ContainerEnd | None = None
+    container: ContainerResult | None = None
     retries: int = 0
     last_retry_at: int | None = None
     requeues: int = 0
@@ -66,7 +66,7 @@ class Task:
         return limit < 0 or self.retries < limit
 
 
-def _moved(task: Task, state: TaskState, now: int, **changes: Any) -> Task:
+def _moved(task: StoredTask, state: TaskState, now: int, **changes: Any) -> StoredTask:
     return replace(
         task,
         state=state,
@@ -77,23 +77,23 @@ def _moved(task: Task, state: TaskState, now: int, **changes: Any) -> Task:
     )
 
 
-def placed(task: Task, placement: Placement, now: int) -> Task:
+def placed(task: StoredTask, placement: Placement, now: int) -> StoredTask:
     """Return the task as it waits on a node for the preparation of its job."""
     return _moved(task, "preparing", now, placement=placement)
 
 
-def started(task: Task, placement: Placement, now: int) -> Task:
+def started(task: StoredTask, placement: Placement, now: int) -> StoredTask:
     """Return the task as it begins to run on a node."""
     retried_at = now if task.retries else task.last_retry_at
     return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
 
 
-def returned(task: Task, now: int) -> Task:
+def returned(task: StoredTask, now: int) -> StoredTask:
     """Return the task after its node could not be prepared for it: that is not counted."""
     return _moved(task, "active", now, started_at=None, placement=None)
 
 
-def completed(task: Task, outcome: Outcome, now: int) -> Task:
+def completed(task: StoredTask, outcome: RunResult, now: int) -> StoredTask:
     """Return the task at the end of its last run."""
     return _moved(
         task,
@@ -106,17 +106,17 @@ def completed(task: Task, outcome: Outcome, now: int) -> Task:
     )
 
 
-def awaiting_retry(task: Task, now: int) -> Task:
+def awaiting_retry(task: StoredTask, now: int) -> StoredTask:
     """Return the task after a failed run that will be repeated."""
     return _moved(task, "active", now, started_at=None, retries=task.retries + 1)
 
 
-def requeued(task: Task, now: int) -> Task:
+def requeued(task: StoredTask, now: int) -> StoredTask:
     """Return the task after a run that its job or its pool took from it."""
     return _moved(task, "active", now, started_at=None, requeues=task.requeues + 1, last_requeue_at=now)
 
 
-def reactivated(task: Task, now: int) -> Task:
+def reactivated(task: StoredTask, now: int) -> StoredTask:
     """Return a failed task made ready to run again at a user's request."""
     return _moved(
         task,
@@ -133,11 +133,11 @@ def reactivated(task: Task, now: int) -> Task:
     )
 
 
-def touched(task: Task, now: int) -> Task:
+def touched(task: StoredTask, now: int) -> StoredTask:
     """Return the task as modified by a user."""
     return replace(task, last_modified=now)
 
 
-def respecified(task: Task, changes: Mapping[str, Any], now: int) -> Task:
+def respecified(task: StoredTask, changes: Mapping[str, Any], now: int) -> StoredTask:
     """Return the task with some of its properties replaced."""
     return replace(task, spec={**task.spec, **changes}, last_modified=now)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.run_result import Outcome
+from fakebatch.model.run_result import RunResult
 from fakebatch.model.stored_task import Placement
 
 
@@ -33,7 +33,7 @@ def started(subtask: Subtask, now: int) -> Subtask:
     return replace(subtask, started_at=now)
 
 
-def finished(subtask: Subtask, outcome: Outcome, now: int) -> Subtask:
+def finished(subtask: Subtask, outcome: RunResult, now: int) -> Subtask:
     """Return the subtask at its end; one that ended before stays as it is."""
     if subtask.ended_at is not None:
         return subtask

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 
-class Dependencies:
+class TaskDependencies:
     """The dependencies between the tasks of one job; ids are in lower case.
 
     A waiting task is counted down once for each upstream task that lets it go on. Those need not exist yet.

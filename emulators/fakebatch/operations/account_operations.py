@@ -7,10 +7,10 @@ from typing import Any, Final
 from fakebatch.errors import BatchError, invalid_query
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import timestamps
-from fakebatch.wire.list_pages import Listing, answer_list
+from fakebatch.wire.list_pages import Listing, list_response
 from fakebatch.wire.odata_filter import Field
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse
 
 _IMAGE_FIELDS: Final[Mapping[str, Field[dict[str, Any]]]] = {
     "imageReference/publisher": Field("text", lambda image: image["imageReference"]["publisher"]),
@@ -53,8 +53,11 @@ _IMAGES: Final = _read_images()
 
 
 def _answer(
-    call: Call, fragment: str, views: tuple[dict[str, Any], ...], fields: Mapping[str, Field[dict[str, Any]]]
-) -> Answer:
+    request: OperationRequest,
+    fragment: str,
+    views: tuple[dict[str, Any], ...],
+    fields: Mapping[str, Field[dict[str, Any]]],
+) -> OperationResponse:
     by_place = {f"{place:06}": view for place, view in enumerate(views)}
     listing = Listing(
         fragment=fragment,
@@ -63,20 +66,20 @@ def _answer(
         fields=fields,
         view=lambda view: view,
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def list_images(_service: Service, call: Call) -> Answer:
+async def list_images(_service: Service, request: OperationRequest) -> OperationResponse:
     """List the images that nodes may have."""
-    return _answer(call, "supportedimages", _IMAGES, _IMAGE_FIELDS)
+    return _answer(request, "supportedimages", _IMAGES, _IMAGE_FIELDS)
 
 
-async def list_usage(_service: Service, call: Call) -> Answer:
+async def list_usage(_service: Service, request: OperationRequest) -> OperationResponse:
     """List the usage of the pools: none, as for an account whose first interval is not over."""
     for name in ("startTime", "endtime"):
-        if text := call.parameter(name):
+        if text := request.parameter(name):
             _check_time(name, text)
-    return _answer(call, "poolusagemetrics", (), _USAGE_FIELDS)
+    return _answer(request, "poolusagemetrics", (), _USAGE_FIELDS)
 
 
 def _check_time(name: str, text: str) -> None:
@@ -86,17 +89,17 @@ def _check_time(name: str, text: str) -> None:
         raise invalid_query(name, text, "The value is not an ISO 8601 time.") from error
 
 
-async def list_certificates(_service: Service, call: Call) -> Answer:
+async def list_certificates(_service: Service, request: OperationRequest) -> OperationResponse:
     """List the certificates: none, as no account can have any more."""
-    return _answer(call, "certificates", (), _CERTIFICATE_FIELDS)
+    return _answer(request, "certificates", (), _CERTIFICATE_FIELDS)
 
 
-async def refuse_certificate(_service: Service, _call: Call) -> Answer:
+async def refuse_certificate(_service: Service, _call: OperationRequest) -> OperationResponse:
     """Refuse to add a certificate: the feature was retired while its operations still existed."""
     raise BatchError("Forbidden")
 
 
-async def miss_certificate(_service: Service, _call: Call) -> Answer:
+async def miss_certificate(_service: Service, _call: OperationRequest) -> OperationResponse:
     """Find no certificate."""
     raise BatchError("CertificateNotFound")
 

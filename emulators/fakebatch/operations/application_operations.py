@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire.list_pages import Listing, answer_list
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.list_pages import Listing, list_response
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse
 
 
 def _view(service: Service, application_id: str) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def _view(service: Service, application_id: str) -> dict[str, Any]:
     }
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the applications of the account."""
     listing: Listing[str] = Listing(
         fragment="listapplicationsummariesresponses",
@@ -26,13 +26,13 @@ async def list_all(service: Service, call: Call) -> Answer:
         fields={},
         view=lambda application_id: _view(service, application_id),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show an application with its versions."""
-    view = _view(service, call.ids["applicationId"])
-    return responses.value(call, "getapplicationsummaryresponse/@Element", view)
+    view = _view(service, request.ids["applicationId"])
+    return responses.value(request, "getapplicationsummaryresponse/@Element", view)
 
 
 OPERATIONS: Final = (

@@ -10,23 +10,23 @@ from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock, timestamps
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import OperationResponse
 
 _PAUSE: Final = 30 * timestamps.PER_SECOND
 """Between two requests to enable automatic scaling on one pool."""
 
 
-def _found(service: Service, call: Call) -> PoolRecord:
-    record = service.engine.store.pool(call.ids["poolId"])
-    check_conditions(call, record.pool.last_modified)
+def _found(service: Service, request: OperationRequest) -> PoolRecord:
+    record = service.engine.store.pool(request.ids["poolId"])
+    check_conditions(request, record.pool.last_modified)
     return record
 
 
-async def enable(service: Service, call: Call) -> Answer:
+async def enable(service: Service, request: OperationRequest) -> OperationResponse:
     """Let a formula set the number of nodes of a pool."""
-    record, now = _found(service, call), service_clock.now()
-    settings = bodies.accept_enabling(call.json(), record.pool)
+    record, now = _found(service, request), service_clock.now()
+    settings = bodies.accept_enabling(request.json(), record.pool)
     pools.refuse_if_deleting(record.pool)
     if record.pool.allocation_state != "steady":
         raise BatchError("PoolBeingResized")
@@ -35,27 +35,27 @@ async def enable(service: Service, call: Call) -> Answer:
         raise BatchError("TooManyEnableAutoScaleRequests")
     record.pool = replace(pools.respecified(record.pool, settings, now), auto_scale_enabled_at=now)
     service.autoscaling.restart(record)
-    return responses.changed(call, 200, record.pool.last_modified)
+    return responses.changed(request, 200, record.pool.last_modified)
 
 
-async def disable(service: Service, call: Call) -> Answer:
+async def disable(service: Service, request: OperationRequest) -> OperationResponse:
     """Leave the number of nodes of a pool as it is."""
-    record = _found(service, call)
+    record = _found(service, request)
     changed = pools.respecified(record.pool, {"enableAutoScale": False}, service_clock.now())
     kept = {name: shown for name, shown in changed.spec.items() if not name.startswith("autoScale")}
     record.pool = replace(changed, spec=kept, auto_scale_run=None)
-    return responses.changed(call, 200, record.pool.last_modified)
+    return responses.changed(request, 200, record.pool.last_modified)
 
 
-async def evaluate(service: Service, call: Call) -> Answer:
+async def evaluate(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell what a formula says about a pool, which stays as it is."""
-    record = _found(service, call)
-    formula = bodies.accept_evaluation(call.json())
+    record = _found(service, request)
+    formula = bodies.accept_evaluation(request.json())
     if not record.pool.spec["enableAutoScale"]:
         reason = "Automatic scaling is not enabled on the pool."
         raise BatchError("OperationInvalidForCurrentState", Reason=reason)
     run = service.autoscaling.evaluate(record, formula)
-    return responses.described(call, "AutoScaleRun", run.view())
+    return responses.described(request, "AutoScaleRun", run.view())
 
 
 OPERATIONS: Final = (

@@ -14,10 +14,10 @@ from fakebatch.errors import BatchError
 from fakebatch.execution.port import Place
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.wire import timestamps
-from fakebatch.wire.list_pages import Listing, answer_list
+from fakebatch.wire.list_pages import Listing, list_response
 from fakebatch.wire.odata_filter import Field
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer, FileSpan
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import FileSpan, OperationResponse
 
 _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 
@@ -52,9 +52,9 @@ class _File:
 _FIELDS: Final[Mapping[str, Field[_File]]] = {"name": Field("text", lambda file: file.name)}
 
 
-def _found(directory: Directory, call: Call) -> _File:
+def _found(directory: Directory, request: OperationRequest) -> _File:
     root = directory.root
-    name = call.ids["filePath"].strip("/")
+    name = request.ids["filePath"].strip("/")
     path = root / name
     if not name or not path.resolve().is_relative_to(root.resolve()) or not path.exists():
         raise BatchError("FileNotFound")
@@ -71,22 +71,24 @@ def _headers(directory: Directory, file: _File) -> dict[str, str]:
     }
 
 
-def head(directory: Directory, call: Call) -> Answer:
+def head(directory: Directory, request: OperationRequest) -> OperationResponse:
     """Show the properties of a file."""
-    file = _found(directory, call)
-    check_conditions(call, file.modified)
+    file = _found(directory, request)
+    check_conditions(request, file.modified)
     size = 0 if file.is_directory else file.status.st_size
-    return Answer(status=200, headers=_headers(directory, file) | {"Content-Length": str(size)})
+    return OperationResponse(status=200, headers=_headers(directory, file) | {"Content-Length": str(size)})
 
 
-def get(directory: Directory, call: Call) -> Answer:
+def get(directory: Directory, request: OperationRequest) -> OperationResponse:
     """Show the content of a file, or the part that `ocp-range` names. The status is 200 in both cases."""
-    file = _found(directory, call)
-    check_conditions(call, file.modified)
+    file = _found(directory, request)
+    check_conditions(request, file.modified)
     if file.is_directory:
         raise BatchError("FileNotFound")
-    start, end = _span(call.headers.get("ocp-range"), file.status.st_size)
-    return Answer(status=200, headers=_headers(directory, file), file=FileSpan(file.path, start, end))
+    start, end = _span(request.headers.get("ocp-range"), file.status.st_size)
+    return OperationResponse(
+        status=200, headers=_headers(directory, file), file=FileSpan(file.path, start, end)
+    )
 
 
 def _span(header: str | None, size: int) -> tuple[int, int]:
@@ -102,25 +104,25 @@ def _span(header: str | None, size: int) -> tuple[int, int]:
     return start, end
 
 
-def delete(directory: Directory, call: Call) -> Answer:
+def delete(directory: Directory, request: OperationRequest) -> OperationResponse:
     """Remove a file, or a directory: one that is not empty only if `recursive` is true."""
-    file = _found(directory, call)
+    file = _found(directory, request)
     try:
         if not file.is_directory or file.path.is_symlink():
             file.path.unlink()
-        elif _is_recursive(call):
+        elif _is_recursive(request):
             shutil.rmtree(file.path)
         else:
             file.path.rmdir()
     except OSError as error:
         raise BatchError("IOError", Reason=error.strerror) from error
-    return Answer(status=200)
+    return OperationResponse(status=200)
 
 
-def list_all(directory: Directory, call: Call) -> Answer:
+def list_all(directory: Directory, request: OperationRequest) -> OperationResponse:
     """List the files of the directory; those in directories too if `recursive` is true."""
     root = directory.root
-    found = root.rglob("*") if _is_recursive(call) else root.glob("*")
+    found = root.rglob("*") if _is_recursive(request) else root.glob("*")
     files = {path.relative_to(root).as_posix(): path for path in found}
     listing = Listing(
         fragment="files",
@@ -129,11 +131,11 @@ def list_all(directory: Directory, call: Call) -> Answer:
         fields=_FIELDS,
         view=lambda file: _view(directory, file),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-def _is_recursive(call: Call) -> bool:
-    return (call.parameter("recursive") or "").lower() == "true"
+def _is_recursive(request: OperationRequest) -> bool:
+    return (request.parameter("recursive") or "").lower() == "true"
 
 
 def _view(directory: Directory, file: _File) -> dict[str, Any]:
@@ -152,12 +154,14 @@ def _view(directory: Directory, file: _File) -> dict[str, Any]:
     return view
 
 
-def _operations(path: str, directory: Callable[[Service, Call], Directory]) -> tuple[Operation, ...]:
-    """Return the operations on the files listed at `path`, those of the directory that a call names."""
+def _operations(
+    path: str, directory: Callable[[Service, OperationRequest], Directory]
+) -> tuple[Operation, ...]:
+    """Return the operations on the files listed at `path`, those of the directory that a request names."""
 
-    def on_directory(answer: Callable[[Directory, Call], Answer]) -> Handler:
-        async def handle(service: Service, call: Call) -> Answer:
-            return answer(directory(service, call), call)
+    def on_directory(response: Callable[[Directory, OperationRequest], OperationResponse]) -> Handler:
+        async def handle(service: Service, request: OperationRequest) -> OperationResponse:
+            return response(directory(service, request), request)
 
         return handle
 
@@ -170,14 +174,14 @@ def _operations(path: str, directory: Callable[[Service, Call], Directory]) -> t
     )
 
 
-def _node_directory(service: Service, call: Call) -> Directory:
-    record, node = service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
+def _node_directory(service: Service, request: OperationRequest) -> Directory:
+    record, node = service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
     root = service.layout.node_root(record.pool.id, node.id)
-    return Directory(root, f"{call.base}/pools/{record.pool.id}/nodes/{node.id}")
+    return Directory(root, f"{request.base}/pools/{record.pool.id}/nodes/{node.id}")
 
 
-def _task_directory(service: Service, call: Call) -> Directory:
-    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+def _task_directory(service: Service, request: OperationRequest) -> Directory:
+    record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
     if task.placement is None:
         raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run on a node yet.")
     where = task.placement
@@ -187,7 +191,7 @@ def _task_directory(service: Service, call: Call) -> Directory:
     root = service.layout.task_root(*place)
     if task.ended_at is not None and task.started_at is not None and not root.exists():
         raise BatchError("TaskFilesCleanedup")
-    return Directory(root, f"{call.base}/jobs/{call.ids['jobId']}/tasks/{call.ids['taskId']}")
+    return Directory(root, f"{request.base}/jobs/{request.ids['jobId']}/tasks/{request.ids['taskId']}")
 
 
 OPERATIONS: Final = (

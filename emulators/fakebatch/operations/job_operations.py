@@ -4,34 +4,34 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fakebatch.bodies import job_bodies as bodies
-from fakebatch.bodies.node_run_views import visit_view
+from fakebatch.bodies.node_run_views import preparation_and_release_view
 from fakebatch.errors import BatchError
 from fakebatch.model import stored_job as jobs
-from fakebatch.model.preparation_and_release import Visit
+from fakebatch.model.preparation_and_release import PreparationAndRelease
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
-from fakebatch.wire.list_pages import Listing, answer_list, select
+from fakebatch.wire.list_pages import Listing, list_response, select
 from fakebatch.wire.odata_filter import Field
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import OperationResponse
 
-_VISIT_FIELDS: Final[Mapping[str, Field[Visit]]] = {
+_VISIT_FIELDS: Final[Mapping[str, Field[PreparationAndRelease]]] = {
     "poolId": Field("text", lambda visit: visit.pool_id),
     "nodeId": Field("text", lambda visit: visit.node_id),
 }
 
 
-def _found(service: Service, call: Call) -> JobRecord:
-    record = service.engine.store.job(call.ids["jobId"])
-    check_conditions(call, record.job.last_modified)
+def _found(service: Service, request: OperationRequest) -> JobRecord:
+    record = service.engine.store.job(request.ids["jobId"])
+    check_conditions(request, record.job.last_modified)
     return record
 
 
-async def create(service: Service, call: Call) -> Answer:
+async def create(service: Service, request: OperationRequest) -> OperationResponse:
     """Create a job. Its pool need not exist yet: its tasks wait until it does."""
-    spec = bodies.accept_job(call.json())
+    spec = bodies.accept_job(request.json())
     store = service.engine.store
     if spec["id"] in store.jobs:
         raise BatchError("JobExists")
@@ -46,16 +46,18 @@ async def create(service: Service, call: Call) -> Answer:
     service.engine.applications.check(references, defaults_later=True)
     record = service.engine.add_job(spec)
     # The service gives this address whatever the id of the job.
-    return responses.created(f"{call.base}/jobs/job-1", record.job.last_modified)
+    return responses.created(f"{request.base}/jobs/job-1", record.job.last_modified)
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show a job."""
-    job = _found(service, call).job
-    return responses.entity(call, "jobs", select(call, bodies.job_view(job, call.base)), job.last_modified)
+    job = _found(service, request).job
+    return responses.entity(
+        request, "jobs", select(request, bodies.job_view(job, request.base)), job.last_modified
+    )
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the jobs."""
     shelf = service.engine.store.jobs
     listing = Listing(
@@ -63,66 +65,68 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=shelf.ids,
         fetch=lambda job_id: shelf[job_id].job,
         fields=bodies.FIELDS,
-        view=lambda job: bodies.job_view(job, call.base),
+        view=lambda job: bodies.job_view(job, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def patch(service: Service, call: Call) -> Answer:
+async def patch(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace some properties of a job."""
-    record = _found(service, call)
-    return _respecify(service, call, record, bodies.accept_patch(call.json(), record.job))
+    record = _found(service, request)
+    return _respecify(service, request, record, bodies.accept_patch(request.json(), record.job))
 
 
-async def put(service: Service, call: Call) -> Answer:
+async def put(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace all properties of a job that can change."""
-    record = _found(service, call)
-    return _respecify(service, call, record, bodies.accept_replacement(call.json(), record.job))
+    record = _found(service, request)
+    return _respecify(service, request, record, bodies.accept_replacement(request.json(), record.job))
 
 
-def _respecify(service: Service, call: Call, record: JobRecord, changes: dict[str, Any]) -> Answer:
+def _respecify(
+    service: Service, request: OperationRequest, record: JobRecord, changes: dict[str, Any]
+) -> OperationResponse:
     record.job = jobs.respecified(record.job, changes, service_clock.now())
     service.engine.job_changed(record)
-    return responses.changed(call, 200, record.job.last_modified)
+    return responses.changed(request, 200, record.job.last_modified)
 
 
-async def delete(service: Service, call: Call) -> Answer:
+async def delete(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove a job with its tasks."""
-    service.engine.delete_job(_found(service, call))
-    return Answer(status=202)
+    service.engine.delete_job(_found(service, request))
+    return OperationResponse(status=202)
 
 
-async def disable(service: Service, call: Call) -> Answer:
+async def disable(service: Service, request: OperationRequest) -> OperationResponse:
     """Stop scheduling the tasks of a job."""
-    record = _found(service, call)
-    service.engine.disable_job(record, bodies.accept_disabling(call.json()))
-    return responses.changed(call, 202, record.job.last_modified)
+    record = _found(service, request)
+    service.engine.disable_job(record, bodies.accept_disabling(request.json()))
+    return responses.changed(request, 202, record.job.last_modified)
 
 
-async def enable(service: Service, call: Call) -> Answer:
+async def enable(service: Service, request: OperationRequest) -> OperationResponse:
     """Schedule the tasks of a job again."""
-    record = _found(service, call)
+    record = _found(service, request)
     record.job = jobs.enabled(record.job, service_clock.now())
     service.engine.wake()
-    return responses.changed(call, 202, record.job.last_modified)
+    return responses.changed(request, 202, record.job.last_modified)
 
 
-async def terminate(service: Service, call: Call) -> Answer:
+async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
     """End a job."""
-    record = _found(service, call)
-    service.engine.end_job(record, bodies.accept_termination(call.json()), by_user=True)
-    return responses.changed(call, 202, record.job.last_modified)
+    record = _found(service, request)
+    service.engine.end_job(record, bodies.accept_termination(request.json()), by_user=True)
+    return responses.changed(request, 202, record.job.last_modified)
 
 
-async def task_counts(service: Service, call: Call) -> Answer:
+async def task_counts(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell how many tasks of a job are in which state."""
-    record = service.engine.store.job(call.ids["jobId"])
-    return responses.value(call, "taskcountsresult/@Element", record.counts())
+    record = service.engine.store.job(request.ids["jobId"])
+    return responses.value(request, "taskcountsresult/@Element", record.counts())
 
 
-async def preparation_status(service: Service, call: Call) -> Answer:
+async def preparation_status(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell how the preparation and the release of a job went on each node."""
-    record = service.engine.store.job(call.ids["jobId"])
+    record = service.engine.store.job(request.ids["jobId"])
     if "jobPreparationTask" not in record.job.spec:
         raise BatchError("JobPreparationTaskOrReleaseTaskNotSpecified")
     listing = Listing(
@@ -130,9 +134,9 @@ async def preparation_status(service: Service, call: Call) -> Answer:
         ids=sorted(node_id for node_id, visit in record.visits.items() if visit.preparation),
         fetch=record.visits.__getitem__,
         fields=_VISIT_FIELDS,
-        view=lambda visit: visit_view(visit, record.job, call.base),
+        view=lambda visit: preparation_and_release_view(visit, record.job, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
 OPERATIONS: Final = (

@@ -6,24 +6,24 @@ from fakebatch.bodies import job_bodies
 from fakebatch.bodies import job_schedule_bodies as bodies
 from fakebatch.errors import BatchError
 from fakebatch.model import stored_job_schedule as schedules
-from fakebatch.model.stored_job_schedule import Schedule
+from fakebatch.model.stored_job_schedule import StoredJobSchedule
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
-from fakebatch.wire.list_pages import Listing, answer_list, select
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.list_pages import Listing, list_response, select
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, call: Call) -> Schedule:
-    schedule = service.engine.store.schedule(call.ids["jobScheduleId"])
-    check_conditions(call, schedule.last_modified)
+def _found(service: Service, request: OperationRequest) -> StoredJobSchedule:
+    schedule = service.engine.store.schedule(request.ids["jobScheduleId"])
+    check_conditions(request, schedule.last_modified)
     return schedule
 
 
-async def create(service: Service, call: Call) -> Answer:
+async def create(service: Service, request: OperationRequest) -> OperationResponse:
     """Create a job schedule."""
-    spec = bodies.accept_schedule(call.json())
+    spec = bodies.accept_schedule(request.json())
     store = service.engine.store
     if spec["id"] in store.schedules:
         raise BatchError("JobScheduleExists")
@@ -32,22 +32,22 @@ async def create(service: Service, call: Call) -> Answer:
     if store.active_jobs_and_schedules() >= service.quotas().active_jobs:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
     schedule = service.schedules.add(spec)
-    return responses.created(f"{call.base}/jobschedules/{schedule.id}", schedule.last_modified)
+    return responses.created(f"{request.base}/jobschedules/{schedule.id}", schedule.last_modified)
 
 
-async def exists(service: Service, call: Call) -> Answer:
+async def exists(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell whether a job schedule exists."""
-    return responses.stamped(200, _found(service, call).last_modified)
+    return responses.stamped(200, _found(service, request).last_modified)
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show a job schedule."""
-    schedule = _found(service, call)
-    view = select(call, bodies.schedule_view(schedule, call.base))
-    return responses.entity(call, "jobschedules", view, schedule.last_modified)
+    schedule = _found(service, request)
+    view = select(request, bodies.schedule_view(schedule, request.base))
+    return responses.entity(request, "jobschedules", view, schedule.last_modified)
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the job schedules."""
     shelf = service.engine.store.schedules
     listing = Listing(
@@ -55,68 +55,70 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=shelf.ids,
         fetch=shelf.__getitem__,
         fields=bodies.FIELDS,
-        view=lambda schedule: bodies.schedule_view(schedule, call.base),
+        view=lambda schedule: bodies.schedule_view(schedule, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def list_jobs(service: Service, call: Call) -> Answer:
+async def list_jobs(service: Service, request: OperationRequest) -> OperationResponse:
     """List the jobs a schedule created."""
     store = service.engine.store
-    jobs = [record.job for record in store.jobs_of(store.schedule(call.ids["jobScheduleId"]))]
+    jobs = [record.job for record in store.jobs_of(store.schedule(request.ids["jobScheduleId"]))]
     by_id = {job.id: job for job in jobs}
     listing = Listing(
         fragment="jobs",
         ids=list(by_id),
         fetch=by_id.__getitem__,
         fields=job_bodies.FIELDS,
-        view=lambda job: job_bodies.job_view(job, call.base),
+        view=lambda job: job_bodies.job_view(job, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def patch(service: Service, call: Call) -> Answer:
+async def patch(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace some properties of a job schedule."""
-    schedule = _found(service, call)
-    return _respecify(service, call, schedule, bodies.accept_patch(call.json()))
+    schedule = _found(service, request)
+    return _respecify(service, request, schedule, bodies.accept_patch(request.json()))
 
 
-async def put(service: Service, call: Call) -> Answer:
+async def put(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace all properties of a job schedule that can change."""
-    schedule = _found(service, call)
-    return _respecify(service, call, schedule, bodies.accept_replacement(call.json()))
+    schedule = _found(service, request)
+    return _respecify(service, request, schedule, bodies.accept_replacement(request.json()))
 
 
-def _respecify(service: Service, call: Call, schedule: Schedule, changes: dict[str, object]) -> Answer:
+def _respecify(
+    service: Service, request: OperationRequest, schedule: StoredJobSchedule, changes: dict[str, object]
+) -> OperationResponse:
     changed = schedules.respecified(schedule, changes, service_clock.now())
     service.schedules.put(changed)
-    return responses.changed(call, 200, changed.last_modified)
+    return responses.changed(request, 200, changed.last_modified)
 
 
-async def disable(service: Service, call: Call) -> Answer:
+async def disable(service: Service, request: OperationRequest) -> OperationResponse:
     """Stop creating jobs."""
-    changed = schedules.disabled(_found(service, call), service_clock.now())
+    changed = schedules.disabled(_found(service, request), service_clock.now())
     service.schedules.put(changed)
-    return responses.changed(call, 204, changed.last_modified)
+    return responses.changed(request, 204, changed.last_modified)
 
 
-async def enable(service: Service, call: Call) -> Answer:
+async def enable(service: Service, request: OperationRequest) -> OperationResponse:
     """Create jobs again."""
-    changed = schedules.enabled(_found(service, call), service_clock.now())
+    changed = schedules.enabled(_found(service, request), service_clock.now())
     service.schedules.put(changed)
-    return responses.changed(call, 204, changed.last_modified)
+    return responses.changed(request, 204, changed.last_modified)
 
 
-async def terminate(service: Service, call: Call) -> Answer:
+async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
     """End a job schedule and its active job."""
-    ended = service.schedules.terminate(_found(service, call))
-    return responses.changed(call, 202, ended.last_modified)
+    ended = service.schedules.terminate(_found(service, request))
+    return responses.changed(request, 202, ended.last_modified)
 
 
-async def delete(service: Service, call: Call) -> Answer:
+async def delete(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove a job schedule with its jobs."""
-    service.schedules.delete(_found(service, call))
-    return Answer(status=202)
+    service.schedules.delete(_found(service, request))
+    return OperationResponse(status=202)
 
 
 OPERATIONS: Final = (

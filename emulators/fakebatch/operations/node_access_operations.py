@@ -7,82 +7,82 @@ from fakebatch.bodies import node_access_bodies as bodies
 from fakebatch.bodies.node_endpoint_views import ssh_port
 from fakebatch.errors import BatchError
 from fakebatch.model import stored_node as nodes
-from fakebatch.model.stored_node import Node
+from fakebatch.model.stored_node import StoredNode
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire.list_pages import Listing, answer_list, select
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.list_pages import Listing, list_response, select
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
-    return service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
+def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, StoredNode]:
+    return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 
-async def add_user(service: Service, call: Call) -> Answer:
+async def add_user(service: Service, request: OperationRequest) -> OperationResponse:
     """Add a user to a node."""
-    record, node = _found(service, call)
-    name = bodies.accept_user(call.json())
+    record, node = _found(service, request)
+    name = bodies.accept_user(request.json())
     record.nodes.put(node.id, nodes.with_user(node, name))
-    location = f"{call.base}/pools/{record.pool.id}/nodes/{node.id}/users/{quote(name)}"
-    return Answer(status=201, headers={"DataServiceId": location, "Location": location})
+    location = f"{request.base}/pools/{record.pool.id}/nodes/{node.id}/users/{quote(name)}"
+    return OperationResponse(status=201, headers={"DataServiceId": location, "Location": location})
 
 
-async def change_user(service: Service, call: Call) -> Answer:
+async def change_user(service: Service, request: OperationRequest) -> OperationResponse:
     """Change the password, the key or the end of a user."""
-    _, node = _found(service, call)
-    nodes.refuse_unknown_user(node, call.ids["userName"])
-    bodies.check_user_changes(call.json())
-    return Answer(status=200, headers={"DataServiceId": f"{call.base}{call.path}"})
+    _, node = _found(service, request)
+    nodes.refuse_unknown_user(node, request.ids["userName"])
+    bodies.check_user_changes(request.json())
+    return OperationResponse(status=200, headers={"DataServiceId": f"{request.base}{request.path}"})
 
 
-async def delete_user(service: Service, call: Call) -> Answer:
+async def delete_user(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove a user from a node."""
-    record, node = _found(service, call)
-    record.nodes.put(node.id, nodes.without_user(node, call.ids["userName"]))
-    return Answer(status=200)
+    record, node = _found(service, request)
+    record.nodes.put(node.id, nodes.without_user(node, request.ids["userName"]))
+    return OperationResponse(status=200)
 
 
-async def remote_login(service: Service, call: Call) -> Answer:
+async def remote_login(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell the address of a node for remote login; nothing listens there."""
-    _, node = _found(service, call)
+    _, node = _found(service, request)
     view = {"remoteLoginIPAddress": node.address, "remoteLoginPort": ssh_port(node)}
-    return responses.value(call, f"{responses.ENTITIES}.RemoteLoginSettings", view)
+    return responses.value(request, f"{responses.ENTITIES}.RemoteLoginSettings", view)
 
 
-async def remote_desktop(service: Service, call: Call) -> Answer:
+async def remote_desktop(service: Service, request: OperationRequest) -> OperationResponse:
     """Refuse the file for remote desktop, as for every node that is no Windows machine of a cloud service."""
-    _found(service, call)
+    _found(service, request)
     reason = "Remote desktop can be used only on pools created with cloudServiceConfiguration"
     raise BatchError("OperationNotValidOnNode", Reason=reason)
 
 
-async def upload_logs(service: Service, call: Call) -> Answer:
+async def upload_logs(service: Service, request: OperationRequest) -> OperationResponse:
     """Begin to upload the logs of the service about a node."""
-    record, node = _found(service, call)
-    directory, files = service.logs.upload(record.pool, node, bodies.accept_logs(call.json()))
+    record, node = _found(service, request)
+    directory, files = service.logs.upload(record.pool, node, bodies.accept_logs(request.json()))
     view = {"virtualDirectoryName": directory, "numberOfFilesUploaded": files}
-    return responses.value(call, f"{responses.ENTITIES}.UploadBatchServiceLogsResult", view)
+    return responses.value(request, f"{responses.ENTITIES}.UploadBatchServiceLogsResult", view)
 
 
-async def list_extensions(service: Service, call: Call) -> Answer:
+async def list_extensions(service: Service, request: OperationRequest) -> OperationResponse:
     """List the extensions of a node."""
-    record, _ = _found(service, call)
+    record, _ = _found(service, request)
     views = {view["vmExtension"]["name"]: view for view in bodies.extension_views(record.pool.spec)}
     listing = Listing(
         fragment="extensions", ids=sorted(views), fetch=views.__getitem__, fields={}, view=lambda view: view
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def get_extension(service: Service, call: Call) -> Answer:
+async def get_extension(service: Service, request: OperationRequest) -> OperationResponse:
     """Show an extension of a node."""
-    record, _ = _found(service, call)
-    wanted = call.ids["extensionName"]
+    record, _ = _found(service, request)
+    wanted = request.ids["extensionName"]
     for view in bodies.extension_views(record.pool.spec):
         if view["vmExtension"]["name"] == wanted:
-            return responses.value(call, "extensions/@Element", select(call, view))
+            return responses.value(request, "extensions/@Element", select(request, view))
     raise BatchError("ResourceNotFound")
 
 

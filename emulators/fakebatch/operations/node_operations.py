@@ -5,30 +5,30 @@ from typing import Any, Final
 
 from fakebatch.bodies import node_bodies as bodies
 from fakebatch.model.node_load import TaskOnNode
-from fakebatch.model.stored_node import Node, Phase
+from fakebatch.model.stored_node import Phase, StoredNode
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
-from fakebatch.wire.list_pages import Listing, answer_list, select
+from fakebatch.wire.list_pages import Listing, list_response, select
 from fakebatch.wire.odata_filter import Field
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse
 
 _COUNT_FIELDS: Final[Mapping[str, Field[PoolRecord]]] = {
     "poolId": Field("text", lambda record: record.pool.id)
 }
 
 
-def _found(service: Service, call: Call) -> tuple[PoolRecord, Node]:
-    return service.engine.store.node(call.ids["poolId"], call.ids["nodeId"])
+def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, StoredNode]:
+    return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 
-def _view(service: Service, record: PoolRecord, node: Node, base: str) -> dict[str, Any]:
+def _view(service: Service, record: PoolRecord, node: StoredNode, base: str) -> dict[str, Any]:
     recent = [_recent_view(service, node, ran, base) for ran in node.load.recent_tasks]
     return bodies.node_view(node, record.pool, base, [view for view in recent if view is not None])
 
 
-def _recent_view(service: Service, node: Node, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
+def _recent_view(service: Service, node: StoredNode, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
     """Return the view of a task a node ran; None if it is gone, or runs elsewhere by now."""
     job_id, task_id, number = ran
     record = service.engine.store.jobs.get(job_id)
@@ -43,61 +43,63 @@ def _recent_view(service: Service, node: Node, ran: TaskOnNode, base: str) -> di
     return bodies.recent_task_view(job_id, task, subtask, base)
 
 
-def _done(call: Call, status: int) -> Answer:
-    return Answer(status=status, headers={"DataServiceId": f"{call.base}{call.path}"})
+def _done(request: OperationRequest, status: int) -> OperationResponse:
+    return OperationResponse(status=status, headers={"DataServiceId": f"{request.base}{request.path}"})
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the nodes of a pool."""
-    record = service.engine.store.pool(call.ids["poolId"])
+    record = service.engine.store.pool(request.ids["poolId"])
     listing = Listing(
         fragment="nodes",
         ids=record.nodes.ids,
         fetch=record.nodes.__getitem__,
         fields=bodies.NODE_FIELDS,
-        view=lambda node: _view(service, record, node, call.base),
+        view=lambda node: _view(service, record, node, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show a node."""
-    record, node = _found(service, call)
-    return responses.value(call, "nodes/@Element", select(call, _view(service, record, node, call.base)))
+    record, node = _found(service, request)
+    return responses.value(
+        request, "nodes/@Element", select(request, _view(service, record, node, request.base))
+    )
 
 
 def _sending(phase: Phase) -> Handler:
-    async def send(service: Service, call: Call) -> Answer:
+    async def send(service: Service, request: OperationRequest) -> OperationResponse:
         """Send a node on its way; what becomes of its tasks is for the caller to say."""
-        record, node = _found(service, call)
-        service.engine.fleet.send(record, node, phase, bodies.accept_option(phase, call.json()))
-        return _done(call, 202)
+        record, node = _found(service, request)
+        service.engine.fleet.send(record, node, phase, bodies.accept_option(phase, request.json()))
+        return _done(request, 202)
 
     return send
 
 
-async def start(service: Service, call: Call) -> Answer:
+async def start(service: Service, request: OperationRequest) -> OperationResponse:
     """Start a node that was deallocated."""
-    service.engine.fleet.start(*_found(service, call))
-    return _done(call, 202)
+    service.engine.fleet.start(*_found(service, request))
+    return _done(request, 202)
 
 
-async def disable_scheduling(service: Service, call: Call) -> Answer:
+async def disable_scheduling(service: Service, request: OperationRequest) -> OperationResponse:
     """Give a node no more tasks."""
-    record, node = _found(service, call)
-    option = bodies.accept_option("offline", call.json())
+    record, node = _found(service, request)
+    option = bodies.accept_option("offline", request.json())
     service.engine.fleet.set_scheduling(record, node, enabled=False, option=option)
-    return _done(call, 200)
+    return _done(request, 200)
 
 
-async def enable_scheduling(service: Service, call: Call) -> Answer:
+async def enable_scheduling(service: Service, request: OperationRequest) -> OperationResponse:
     """Give a node tasks again."""
-    record, node = _found(service, call)
+    record, node = _found(service, request)
     service.engine.fleet.set_scheduling(record, node, enabled=True)
-    return _done(call, 200)
+    return _done(request, 200)
 
 
-async def counts(service: Service, call: Call) -> Answer:
+async def counts(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell for each pool how many of its nodes are in which state."""
     shelf = service.engine.store.pools
     listing = Listing(
@@ -107,7 +109,7 @@ async def counts(service: Service, call: Call) -> Answer:
         fields=_COUNT_FIELDS,
         view=lambda record: bodies.counts_view(record.pool, record.nodes),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
 OPERATIONS: Final = (

@@ -10,8 +10,8 @@ from fakebatch.execution.layout import Layout
 from fakebatch.quotas import Quotas
 from fakebatch.schedules import JobSchedules
 from fakebatch.service_logs import ServiceLogs
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Service:
     is_loose: bool = False
 
 
-Handler: TypeAlias = Callable[[Service, Call], Awaitable[Answer]]
+Handler: TypeAlias = Callable[[Service, OperationRequest], Awaitable[OperationResponse]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,24 +9,24 @@ from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
-from fakebatch.wire.list_pages import Listing, answer_list, select
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.list_pages import Listing, list_response, select
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, call: Call) -> PoolRecord:
-    record = service.engine.store.pool(call.ids["poolId"])
-    check_conditions(call, record.pool.last_modified)
+def _found(service: Service, request: OperationRequest) -> PoolRecord:
+    record = service.engine.store.pool(request.ids["poolId"])
+    check_conditions(request, record.pool.last_modified)
     return record
 
 
-async def create(service: Service, call: Call) -> Answer:
+async def create(service: Service, request: OperationRequest) -> OperationResponse:
     """Create a pool; its nodes follow."""
-    pool = add_pool(service, call.json())
-    return responses.created(f"{call.base}/pools/{pool.id}", pool.last_modified)
+    pool = add_pool(service, request.json())
+    return responses.created(f"{request.base}/pools/{pool.id}", pool.last_modified)
 
 
-def add_pool(service: Service, body: object) -> pools.Pool:
+def add_pool(service: Service, body: object) -> pools.StoredPool:
     """Add the pool a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
     if spec["id"] in service.engine.store.pools:
@@ -37,19 +37,19 @@ def add_pool(service: Service, body: object) -> pools.Pool:
     return service.engine.add_pool(spec)
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show a pool."""
-    record = _found(service, call)
-    view = bodies.pool_view(record.pool, record.nodes, call.base)
-    return responses.entity(call, "pools", select(call, view), record.pool.last_modified)
+    record = _found(service, request)
+    view = bodies.pool_view(record.pool, record.nodes, request.base)
+    return responses.entity(request, "pools", select(request, view), record.pool.last_modified)
 
 
-async def exists(service: Service, call: Call) -> Answer:
+async def exists(service: Service, request: OperationRequest) -> OperationResponse:
     """Tell whether a pool exists."""
-    return responses.stamped(200, _found(service, call).pool.last_modified)
+    return responses.stamped(200, _found(service, request).pool.last_modified)
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the pools."""
     shelf = service.engine.store.pools
     listing = Listing(
@@ -57,63 +57,63 @@ async def list_all(service: Service, call: Call) -> Answer:
         ids=shelf.ids,
         fetch=lambda pool_id: shelf[pool_id].pool,
         fields=bodies.POOL_FIELDS,
-        view=lambda pool: bodies.pool_view(pool, shelf[pool.id].nodes, call.base),
+        view=lambda pool: bodies.pool_view(pool, shelf[pool.id].nodes, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def patch(service: Service, call: Call) -> Answer:
+async def patch(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace some properties of a pool."""
-    record = _found(service, call)
-    return _respecify(service, call, record, bodies.accept_patch(call.json()), 200)
+    record = _found(service, request)
+    return _respecify(service, request, record, bodies.accept_patch(request.json()), 200)
 
 
-async def replace_properties(service: Service, call: Call) -> Answer:
+async def replace_properties(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace the properties of a pool that can change while it has nodes; those not given are cleared."""
-    record = _found(service, call)
-    return _respecify(service, call, record, bodies.accept_replacement(call.json()), 204)
+    record = _found(service, request)
+    return _respecify(service, request, record, bodies.accept_replacement(request.json()), 204)
 
 
 def _respecify(
-    service: Service, call: Call, record: PoolRecord, changes: dict[str, Any], status: int
-) -> Answer:
+    service: Service, request: OperationRequest, record: PoolRecord, changes: dict[str, Any], status: int
+) -> OperationResponse:
     service.engine.applications.check(changes.get("applicationPackageReferences") or ())
     record.pool = pools.respecified(record.pool, changes, service_clock.now())
-    return responses.changed(call, status, record.pool.last_modified)
+    return responses.changed(request, status, record.pool.last_modified)
 
 
-async def resize(service: Service, call: Call) -> Answer:
+async def resize(service: Service, request: OperationRequest) -> OperationResponse:
     """Change the number of nodes of a pool."""
-    record = _found(service, call)
-    targets, deallocation = bodies.accept_resize(call.json())
+    record = _found(service, request)
+    targets, deallocation = bodies.accept_resize(request.json())
     if record.pool.spec["enableAutoScale"]:
         reason = "The pool cannot be resized while automatic scaling is enabled."
         raise BatchError("OperationNotValidOnPool", Reason=reason)
     record.pool = pools.resized(record.pool, targets, service_clock.now(), deallocation)
     service.engine.wake()
-    return responses.changed(call, 202, record.pool.last_modified)
+    return responses.changed(request, 202, record.pool.last_modified)
 
 
-async def stop_resize(service: Service, call: Call) -> Answer:
+async def stop_resize(service: Service, request: OperationRequest) -> OperationResponse:
     """Leave a pool with the nodes it has now. One that is steady stays as it is."""
-    record = _found(service, call)
+    record = _found(service, request)
     service.engine.fleet.stop_resize(record)
-    return responses.changed(call, 202, record.pool.last_modified)
+    return responses.changed(request, 202, record.pool.last_modified)
 
 
-async def remove_nodes(service: Service, call: Call) -> Answer:
+async def remove_nodes(service: Service, request: OperationRequest) -> OperationResponse:
     """Take certain nodes out of a pool."""
-    record = _found(service, call)
-    service.engine.fleet.remove_nodes(record, *bodies.accept_removal(call.json()))
-    return responses.changed(call, 202, record.pool.last_modified)
+    record = _found(service, request)
+    service.engine.fleet.remove_nodes(record, *bodies.accept_removal(request.json()))
+    return responses.changed(request, 202, record.pool.last_modified)
 
 
-async def delete(service: Service, call: Call) -> Answer:
+async def delete(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove a pool; the tasks that run on it are queued again."""
-    record = _found(service, call)
+    record = _found(service, request)
     record.pool = pools.deleted(record.pool, service_clock.now())
     service.engine.wake()
-    return Answer(status=202)
+    return OperationResponse(status=202)
 
 
 OPERATIONS: Final = (

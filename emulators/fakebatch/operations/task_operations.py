@@ -10,46 +10,46 @@ from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock, timestamps
-from fakebatch.wire.list_pages import Listing, answer_list, select
-from fakebatch.wire.operation_request import Call, check_conditions
-from fakebatch.wire.operation_response import Answer
+from fakebatch.wire.list_pages import Listing, list_response, select
+from fakebatch.wire.operation_request import OperationRequest, check_conditions
+from fakebatch.wire.operation_response import OperationResponse
 
 _LARGEST_COLLECTION: Final = 100
 _LARGEST_BODY: Final = 1_000_000
 
 
-def _found(service: Service, call: Call) -> tuple[JobRecord, tasks.Task]:
-    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
-    check_conditions(call, task.last_modified)
+def _found(service: Service, request: OperationRequest) -> tuple[JobRecord, tasks.StoredTask]:
+    record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
+    check_conditions(request, task.last_modified)
     return record, task
 
 
-def _open_job(service: Service, call: Call) -> JobRecord:
-    record = service.engine.store.job(call.ids["jobId"])
+def _open_job(service: Service, request: OperationRequest) -> JobRecord:
+    record = service.engine.store.job(request.ids["jobId"])
     jobs.refuse_if_over(record.job)
     return record
 
 
-def _address(call: Call, record: JobRecord, task: tasks.Task) -> str:
-    return f"{call.base}/jobs/{record.job.id}/tasks/{task.id}"
+def _address(request: OperationRequest, record: JobRecord, task: tasks.StoredTask) -> str:
+    return f"{request.base}/jobs/{record.job.id}/tasks/{task.id}"
 
 
-async def create(service: Service, call: Call) -> Answer:
+async def create(service: Service, request: OperationRequest) -> OperationResponse:
     """Add a task to a job."""
-    record = _open_job(service, call)
-    spec = _accept(service, record, call.json())
+    record = _open_job(service, request)
+    spec = _accept(service, record, request.json())
     if spec["id"] in record.tasks:
         raise BatchError("TaskExists")
     task = service.engine.add_task(record, spec)
-    return responses.created(_address(call, record, task), task.last_modified)
+    return responses.created(_address(request, record, task), task.last_modified)
 
 
-async def create_many(service: Service, call: Call) -> Answer:
+async def create_many(service: Service, request: OperationRequest) -> OperationResponse:
     """Add up to 100 tasks to a job; each has a result of its own."""
-    if len(call.body) >= _LARGEST_BODY:
+    if len(request.body) >= _LARGEST_BODY:
         raise BatchError("RequestBodyTooLarge", MaxSize=_LARGEST_BODY)
-    record = _open_job(service, call)
-    given = call.json()
+    record = _open_job(service, request)
+    given = request.json()
     collection = given.get("value") if isinstance(given, dict) else None
     if not isinstance(collection, list):
         raise BatchError("MissingRequiredProperty", PropertyName="value")
@@ -57,8 +57,8 @@ async def create_many(service: Service, call: Call) -> Answer:
         raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
     # What cannot be read refuses the whole request, before any task of it is added.
     read = [_read(service, record, body) for body in collection]
-    results = [_result(service, call, record, *pair) for pair in zip(collection, read, strict=True)]
-    return responses.value(call, "taskaddresult", {"value": results})
+    results = [_result(service, request, record, *pair) for pair in zip(collection, read, strict=True)]
+    return responses.value(request, "taskaddresult", {"value": results})
 
 
 def _accept(service: Service, record: JobRecord, body: Any) -> dict[str, Any]:
@@ -78,7 +78,11 @@ def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | Ba
 
 
 def _result(
-    service: Service, call: Call, record: JobRecord, body: Any, read: dict[str, Any] | BatchError
+    service: Service,
+    request: OperationRequest,
+    record: JobRecord,
+    body: Any,
+    read: dict[str, Any] | BatchError,
 ) -> dict[str, Any]:
     if not isinstance(read, BatchError) and read["id"] in record.tasks:
         read = BatchError("TaskExists")
@@ -91,60 +95,60 @@ def _result(
         "taskId": task.id,
         "eTag": timestamps.etag(task.last_modified),
         "lastModified": timestamps.to_iso(task.last_modified),
-        "location": _address(call, record, task),
+        "location": _address(request, record, task),
     }
 
 
-async def get(service: Service, call: Call) -> Answer:
+async def get(service: Service, request: OperationRequest) -> OperationResponse:
     """Show a task."""
-    record, task = _found(service, call)
-    view = bodies.task_view(task, record.job.id, call.base)
-    return responses.entity(call, "tasks", select(call, view), task.last_modified)
+    record, task = _found(service, request)
+    view = bodies.task_view(task, record.job.id, request.base)
+    return responses.entity(request, "tasks", select(request, view), task.last_modified)
 
 
-async def list_all(service: Service, call: Call) -> Answer:
+async def list_all(service: Service, request: OperationRequest) -> OperationResponse:
     """List the tasks of a job."""
-    record = service.engine.store.job(call.ids["jobId"])
+    record = service.engine.store.job(request.ids["jobId"])
     listing = Listing(
         fragment="tasks",
         ids=record.tasks.ids,
         fetch=record.tasks.__getitem__,
         fields=bodies.FIELDS,
         summary=bodies.SUMMARY,
-        view=lambda task: bodies.task_view(task, record.job.id, call.base),
+        view=lambda task: bodies.task_view(task, record.job.id, request.base),
     )
-    return answer_list(call, listing)
+    return list_response(request, listing)
 
 
-async def put(service: Service, call: Call) -> Answer:
+async def put(service: Service, request: OperationRequest) -> OperationResponse:
     """Replace the constraints of a task."""
-    record, task = _found(service, call)
+    record, task = _found(service, request)
     if task.state == "completed":
         raise BatchError("TaskCompleted")
-    changed = tasks.respecified(task, bodies.accept_replacement(call.json()), service_clock.now())
+    changed = tasks.respecified(task, bodies.accept_replacement(request.json()), service_clock.now())
     record.put(changed)
-    return responses.changed(call, 200, changed.last_modified)
+    return responses.changed(request, 200, changed.last_modified)
 
 
-async def delete(service: Service, call: Call) -> Answer:
+async def delete(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove a task with its files."""
-    record, task = _found(service, call)
+    record, task = _found(service, request)
     await service.engine.delete_task(record, task)
-    return Answer(status=200)
+    return OperationResponse(status=200)
 
 
-async def terminate(service: Service, call: Call) -> Answer:
+async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
     """End a task; answered once nothing of it runs."""
-    record, task = _found(service, call)
+    record, task = _found(service, request)
     if task.state == "completed":
         raise BatchError("TaskCompleted")
     ended = await service.engine.end_task(record, task)
-    return responses.changed(call, 204, ended.last_modified)
+    return responses.changed(request, 204, ended.last_modified)
 
 
-async def reactivate(service: Service, call: Call) -> Answer:
+async def reactivate(service: Service, request: OperationRequest) -> OperationResponse:
     """Make a failed task run again."""
-    record, task = _found(service, call)
+    record, task = _found(service, request)
     jobs.refuse_if_over(record.job)
     if task.state != "completed":
         raise BatchError("TaskNotCompleted")
@@ -156,12 +160,12 @@ async def reactivate(service: Service, call: Call) -> Answer:
     return responses.stamped(204, again.last_modified)
 
 
-async def subtasks(service: Service, call: Call) -> Answer:
+async def subtasks(service: Service, request: OperationRequest) -> OperationResponse:
     """List the subtasks of a multi-instance task; other tasks have none."""
-    record, task = service.engine.store.task(call.ids["jobId"], call.ids["taskId"])
+    record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
     found = record.subtasks.get(task.id.lower(), [])
-    views = [bodies.subtask_view(subtask, task, record.job.id, call.base) for subtask in found]
-    return responses.value(call, "subtaskinfo", {"value": [select(call, view) for view in views]})
+    views = [bodies.subtask_view(subtask, task, record.job.id, request.base) for subtask in found]
+    return responses.value(request, "subtaskinfo", {"value": [select(request, view) for view in views]})
 
 
 OPERATIONS: Final = (

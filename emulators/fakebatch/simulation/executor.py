@@ -10,8 +10,8 @@ from typing import Final
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.port import Order, Place
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.application_packages import Package
-from fakebatch.model.run_result import Outcome, exited, out_of_time, unprepared
+from fakebatch.model.application_packages import ApplicationPackage
+from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.simulation.plan import Plan, seconds
 from fakebatch.wire import durations, service_clock
@@ -35,11 +35,11 @@ class SimulatedExecutor:
         self._layout = layout
         self._runs: Counter[tuple[str, str]] = Counter()
 
-    async def run(self, order: Order) -> Outcome:
+    async def run(self, order: Order) -> RunResult:
         """Wait until the time of the run is over."""
-        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
 
-        def report(outcome: Outcome) -> None:
+        def report(outcome: RunResult) -> None:
             if not ended.done():
                 ended.set_result(outcome)
 
@@ -49,12 +49,12 @@ class SimulatedExecutor:
         finally:
             timer.cancel()
 
-    def begin(self, order: Order, report: Callable[[Outcome], None]) -> Timer:
+    def begin(self, order: Order, report: Callable[[RunResult], None]) -> Timer:
         """Begin a run, whose outcome is reported when its time is over."""
         try:
             lasts, outcome = self._fate(order)
         except ValueError as error:
-            lasts, outcome = 0, unprepared(FailureInfo("CommandLaunchFailed", str(error)))
+            lasts, outcome = 0, failed_before_command(FailureInfo("CommandLaunchFailed", str(error)))
         return service_clock.call_later(lasts, partial(report, outcome), awaited=True)
 
     def lay_out(self, place: Place) -> None:
@@ -73,7 +73,7 @@ class SimulatedExecutor:
                 self._runs.pop(key, None)
         await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
 
-    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> None:
+    async def install(self, pool_id: str, node_id: str, packages: tuple[ApplicationPackage, ...]) -> None:
         """Install nothing."""
 
     async def remove_node(self, pool_id: str, node_id: str) -> None:
@@ -83,7 +83,7 @@ class SimulatedExecutor:
     async def close(self) -> None:
         """Release nothing: nothing is held."""
 
-    def _fate(self, order: Order) -> tuple[float, Outcome]:
+    def _fate(self, order: Order) -> tuple[float, RunResult]:
         """Return the seconds of a run and its end. Raises ValueError for settings that say neither."""
         key = (order.job_id, order.task_id)
         self._runs[key] += 1

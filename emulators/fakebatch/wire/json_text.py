@@ -6,7 +6,7 @@ from typing import Any
 _LITERALS = {None: "null", True: "true", False: "false"}
 
 
-def render(value: Any, margin: str = "") -> str:
+def to_json_text(value: Any, margin: str = "") -> str:
     """Return JSON with lines broken only inside the brackets of objects and arrays, by CR LF.
 
     `margin` is the indentation of the line the value starts on.
@@ -19,13 +19,13 @@ def render(value: Any, margin: str = "") -> str:
         members = ",".join(
             [
                 f"{encode_basestring_ascii(key)}:"
-                f"{encode_basestring_ascii(item) if type(item) is str else render(item, inner)}"
+                f"{encode_basestring_ascii(item) if type(item) is str else to_json_text(item, inner)}"
                 for key, item in value.items()
             ]
         )
         return f"{{\r\n{inner}{members}\r\n{margin}}}"
     if isinstance(value, list | tuple):
-        items = ",".join([render(item, inner) for item in value])
+        items = ",".join([to_json_text(item, inner) for item in value])
         return f"[\r\n{inner}{items}\r\n{margin}]"
     if value is None or isinstance(value, bool):
         return _LITERALS[value]

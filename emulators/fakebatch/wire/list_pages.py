@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode
 
 from fakebatch.errors import invalid_query
 from fakebatch.wire.odata_filter import Field, compile_filter
-from fakebatch.wire.operation_request import Call
-from fakebatch.wire.operation_response import Answer, listed
+from fakebatch.wire.operation_request import OperationRequest
+from fakebatch.wire.operation_response import OperationResponse, listed
 
 PAGE_SIZE: Final = 1000
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[T]):
-    """A list the service can answer.
+    """A list the service can response.
 
     `fragment` names it in the metadata; `ids` are in ordinal order; `fetch` finds the item of an id, `fields`
     are the properties it may be filtered on and `view` shows it. `summary` has those of its properties, in
@@ -35,14 +35,14 @@ class Listing(Generic[T]):
     summary: Mapping[str, Callable[[T], Any]] = field(default_factory=dict)
 
 
-def answer_list(call: Call, listing: Listing[T]) -> Answer:
-    """Answer the page of the list that the query of the call asks for."""
-    size = _page_size(call)
-    text = call.parameter("$filter")
+def list_response(request: OperationRequest, listing: Listing[T]) -> OperationResponse:
+    """Answer the page of the list that the query of the request asks for."""
+    size = _page_size(request)
+    text = request.parameter("$filter")
     accepts = compile_filter(text, listing.fields) if text else None
     found: list[T] = []
     last, more = "", False
-    for position in range(_first_position(call, listing.ids), len(listing.ids)):
+    for position in range(_first_position(request, listing.ids), len(listing.ids)):
         item = listing.fetch(listing.ids[position])
         if accepts is not None and not accepts(item):
             continue
@@ -51,13 +51,13 @@ def answer_list(call: Call, listing: Listing[T]) -> Answer:
             break
         found.append(item)
         last = listing.ids[position]
-    show = _selected_view(call, listing)
+    show = _selected_view(request, listing)
     views = [show(item) for item in found]
-    return listed(call, listing.fragment, views, _next_link(call, last) if more else None)
+    return listed(request, listing.fragment, views, _next_link(request, last) if more else None)
 
 
-def _selected_view(call: Call, listing: Listing[T]) -> Callable[[T], dict[str, Any]]:
-    wanted = _selection(call)
+def _selected_view(request: OperationRequest, listing: Listing[T]) -> Callable[[T], dict[str, Any]]:
+    wanted = _selection(request)
     if wanted is None:
         return listing.view
     if not wanted <= listing.summary.keys():
@@ -66,19 +66,19 @@ def _selected_view(call: Call, listing: Listing[T]) -> Callable[[T], dict[str, A
     return lambda item: {name: shown for name, read in summary if (shown := read(item)) is not None}
 
 
-def select(call: Call, view: dict[str, Any]) -> dict[str, Any]:
+def select(request: OperationRequest, view: dict[str, Any]) -> dict[str, Any]:
     """Return the properties of a view that `$select` names; all of them without it."""
-    wanted = _selection(call)
+    wanted = _selection(request)
     return view if wanted is None else {name: shown for name, shown in view.items() if name in wanted}
 
 
-def _selection(call: Call) -> set[str] | None:
-    text = call.parameter("$select")
+def _selection(request: OperationRequest) -> set[str] | None:
+    text = request.parameter("$select")
     return {name.strip() for name in text.split(",")} if text else None
 
 
-def _page_size(call: Call) -> int:
-    text = call.parameter("maxresults")
+def _page_size(request: OperationRequest) -> int:
+    text = request.parameter("maxresults")
     if text is None:
         return PAGE_SIZE
     try:
@@ -92,8 +92,8 @@ def _page_size(call: Call) -> int:
     return size
 
 
-def _first_position(call: Call, ids: Sequence[str]) -> int:
-    token = call.parameter("$skiptoken")
+def _first_position(request: OperationRequest, ids: Sequence[str]) -> int:
+    token = request.parameter("$skiptoken")
     if token is None:
         return 0
     try:
@@ -102,10 +102,10 @@ def _first_position(call: Call, ids: Sequence[str]) -> int:
         raise invalid_query("$skiptoken", token, "The continuation token is malformed") from error
 
 
-def _next_link(call: Call, last: str) -> str:
+def _next_link(request: OperationRequest, last: str) -> str:
     # The token names the last item shown, so that items added or deleted between pages move nothing. A space
     # is written %20: the Python client reads a next link again and would quote a plus sign.
-    kept = [(name, shown) for name, shown in call.query if name.lower() != "$skiptoken"]
+    kept = [(name, shown) for name, shown in request.query if name.lower() != "$skiptoken"]
     token = base64.urlsafe_b64encode(last.encode()).decode()
     query = urlencode([*kept, ("$skiptoken", token)], quote_via=quote, safe="$")
-    return f"{call.base}{call.path}?{query}"
+    return f"{request.base}{request.path}?{query}"

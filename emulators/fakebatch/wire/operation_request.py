@@ -10,7 +10,7 @@ from fakebatch.wire import timestamps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class OperationRequest:
     """One request.
 
     `ids` are the named parts of the path, `query` the parameters in order with their names as sent, `headers`
@@ -40,15 +40,15 @@ class Call:
             raise BatchError("InvalidRequestBody", Reason=error) from error
 
 
-def check_conditions(call: Call, last_modified: int) -> None:
+def check_conditions(request: OperationRequest, last_modified: int) -> None:
     """Raise BatchError(ConditionNotMet, NotModified) where a conditional header forbids the operation.
 
     `last_modified` is the time in ticks the entity tag is derived from.
     """
     tag, second = timestamps.etag(last_modified), last_modified - last_modified % timestamps.PER_SECOND
-    match, none_match = call.headers.get("If-Match"), call.headers.get("If-None-Match")
-    changed_since = call.headers.get("If-Modified-Since")
-    unchanged_since = call.headers.get("If-Unmodified-Since")
+    match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")
+    changed_since = request.headers.get("If-Modified-Since")
+    unchanged_since = request.headers.get("If-Unmodified-Since")
     if match is not None and not _names(match, tag):
         raise BatchError("ConditionNotMet")
     if unchanged_since is not None and second > _date("If-Unmodified-Since", unchanged_since):
@@ -57,7 +57,7 @@ def check_conditions(call: Call, last_modified: int) -> None:
     if changed_since is not None and second <= _date("If-Modified-Since", changed_since):
         stale = True
     if stale:
-        raise BatchError("NotModified" if call.method in ("GET", "HEAD") else "ConditionNotMet")
+        raise BatchError("NotModified" if request.method in ("GET", "HEAD") else "ConditionNotMet")
 
 
 def _names(header: str, tag: str) -> bool:

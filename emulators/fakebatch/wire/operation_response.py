@@ -1,4 +1,4 @@
-"""An answer as the operations give it; the server adds the headers every answer has."""
+"""An response as the operations give it; the server adds the headers every response has."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fakebatch.errors import BatchError
 from fakebatch.wire import service_clock, timestamps
-from fakebatch.wire.operation_request import Call
+from fakebatch.wire.operation_request import OperationRequest
 
 JSON_TYPE: Final = "application/json;odata=minimalmetadata"
 ENTITIES: Final = "Microsoft.Azure.Batch.Protocol.Entities"
@@ -16,7 +16,7 @@ _ERROR_FRAGMENT: Final = f"{ENTITIES}.Container.errors/@Element"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class OperationResponse:
     """An HTTP status, headers, and at most one of a JSON body and a span of a file."""
 
     status: int
@@ -38,52 +38,56 @@ def _stamp(last_modified: int) -> dict[str, str]:
     return {"ETag": timestamps.etag(last_modified), "Last-Modified": timestamps.to_http_date(last_modified)}
 
 
-def _metadata(call: Call, fragment: str) -> str:
-    return f"{call.base}/$metadata#{fragment}"
+def _metadata(request: OperationRequest, fragment: str) -> str:
+    return f"{request.base}/$metadata#{fragment}"
 
 
-def created(location: str, last_modified: int) -> Answer:
+def created(location: str, last_modified: int) -> OperationResponse:
     """Answer the creation of the resource at the address `location`."""
-    return Answer(
+    return OperationResponse(
         status=201, headers=_stamp(last_modified) | {"DataServiceId": location, "Location": location}
     )
 
 
-def changed(call: Call, status: int, last_modified: int) -> Answer:
+def changed(request: OperationRequest, status: int, last_modified: int) -> OperationResponse:
     """Answer a change of the resource; its DataServiceId is the address that was called."""
-    return Answer(status=status, headers=_stamp(last_modified) | {"DataServiceId": f"{call.base}{call.path}"})
+    return OperationResponse(
+        status=status, headers=_stamp(last_modified) | {"DataServiceId": f"{request.base}{request.path}"}
+    )
 
 
-def stamped(status: int, last_modified: int) -> Answer:
+def stamped(status: int, last_modified: int) -> OperationResponse:
     """Answer with no more than the entity tag and the time of last modification."""
-    return Answer(status=status, headers=_stamp(last_modified))
+    return OperationResponse(status=status, headers=_stamp(last_modified))
 
 
-def entity(call: Call, fragment: str, view: dict[str, Any], last_modified: int) -> Answer:
+def entity(
+    request: OperationRequest, fragment: str, view: dict[str, Any], last_modified: int
+) -> OperationResponse:
     """Answer one resource, such as the fragment `jobs`."""
-    body = {"odata.metadata": _metadata(call, f"{fragment}/@Element")} | view
-    return Answer(status=200, headers=_stamp(last_modified), body=body)
+    body = {"odata.metadata": _metadata(request, f"{fragment}/@Element")} | view
+    return OperationResponse(status=200, headers=_stamp(last_modified), body=body)
 
 
-def value(call: Call, fragment: str, view: dict[str, Any]) -> Answer:
+def value(request: OperationRequest, fragment: str, view: dict[str, Any]) -> OperationResponse:
     """Answer a value that is no resource of its own: no entity tag."""
-    return Answer(status=200, body={"odata.metadata": _metadata(call, fragment)} | view)
+    return OperationResponse(status=200, body={"odata.metadata": _metadata(request, fragment)} | view)
 
 
-def described(call: Call, entity_type: str, view: dict[str, Any]) -> Answer:
+def described(request: OperationRequest, entity_type: str, view: dict[str, Any]) -> OperationResponse:
     """Answer the result of an action, whose type has no short fragment."""
-    answer = value(call, f"{ENTITIES}.{entity_type}", view)
-    return replace(answer, headers={"DataServiceId": f"{call.base}{call.path}"})
+    response = value(request, f"{ENTITIES}.{entity_type}", view)
+    return replace(response, headers={"DataServiceId": f"{request.base}{request.path}"})
 
 
 def listed(
-    call: Call, fragment: str, views: Sequence[dict[str, Any]], next_link: str | None = None
-) -> Answer:
+    request: OperationRequest, fragment: str, views: Sequence[dict[str, Any]], next_link: str | None = None
+) -> OperationResponse:
     """Answer one page of a list."""
-    body: dict[str, Any] = {"odata.metadata": _metadata(call, fragment), "value": views}
+    body: dict[str, Any] = {"odata.metadata": _metadata(request, fragment), "value": views}
     if next_link is not None:
         body["odata.nextLink"] = next_link
-    return Answer(status=200, body=body)
+    return OperationResponse(status=200, body=body)
 
 
 def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
@@ -95,13 +99,13 @@ def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
     return view
 
 
-def failure(base: str, error: BatchError, request_id: str) -> Answer:
+def failure(base: str, error: BatchError, request_id: str) -> OperationResponse:
     """Answer a refusal. A 304 has no body."""
     if error.status == 304:
-        return Answer(status=304)
+        return OperationResponse(status=304)
     body = {"odata.metadata": f"{base}/$metadata#{_ERROR_FRAGMENT}"} | error_view(error, request_id)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return Answer(status=error.status, headers=headers, body=body)
+    return OperationResponse(status=error.status, headers=headers, body=body)
 
 
 def new_request_id() -> str:
