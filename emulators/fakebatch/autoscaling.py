@@ -91,7 +91,7 @@ class Autoscaling:
         name = record.pool.id.lower()
         jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
         values = current_values(record, jobs, self._processor.percent(now))
-        MetricSamples(record).take(now, values)
+        MetricSamples(record).add_if_due(now, values)
         return values
 
     def _set_timer(self, now: int, scaled: list[PoolRecord]) -> None:

@@ -163,7 +163,7 @@ class Engine:
 
     async def end_task(self, record: JobRecord, task: tasks.StoredTask) -> tasks.StoredTask:
         """Complete a task at a user's request, and return it once nothing of it runs."""
-        record.put(tasks.touched(task, service_clock.now()))
+        record.put(tasks.modified(task, service_clock.now()))
         run = self._task_runs.end(record, task.id, Ending.TERMINATED)
         if run is not None:
             await asyncio.wait([run])
@@ -266,7 +266,7 @@ class Engine:
         if record.job.state in ("terminating", "deleting") and not self._preparations.release(record):
             return
         was_enabling = record.job.state == "enabling"
-        record.job = jobs.settled(record.job, service_clock.now())
+        record.job = jobs.transition_finished(record.job, service_clock.now())
         if was_enabling:
             self._end_if_all_complete(record)
         if record.job.state == "deleting" and not record.being_removed:

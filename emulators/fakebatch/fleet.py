@@ -64,7 +64,7 @@ class Fleet:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
                     self._startups.boot(record, node)
-                elif node.is_passing:
+                elif node.is_transitional:
                     record.moving.add(node.id)
 
     def advance(self, record: PoolRecord) -> None:
@@ -117,7 +117,7 @@ class Fleet:
 
     def send(self, record: PoolRecord, node: StoredNode, phase: Phase, option: str) -> None:
         """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
-        nodes.sent(node, phase, service_clock.now())
+        nodes.phase_requested(node, phase, service_clock.now())
         self._send(record, node, phase, option)
         self._machinery.wake()
 

@@ -78,7 +78,7 @@ class JobSchedules:
                 schedule = schedules.job_created(schedule)
                 self._create_job(schedule)
             else:
-                schedule = schedules.settled(schedule, now)
+                schedule = schedules.completed_if_over(schedule, now)
         if schedule is not before:
             self._store.schedules.put(schedule.id, schedule)
 

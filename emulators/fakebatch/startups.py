@@ -28,7 +28,7 @@ class Startups:
         spec = record.pool.spec
         if spec.get("mountConfiguration"):
             # On this machine nothing can be mounted; a node of the service is unusable when that fails.
-            record.nodes.put(node.id, nodes.broken(node, _NO_MOUNTS, service_clock.now()))
+            record.nodes.put(node.id, nodes.made_unusable(node, _NO_MOUNTS, service_clock.now()))
             return
         booted = nodes.booted(node, spec.get("startTask"), service_clock.now(), is_new=is_new)
         has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
@@ -47,7 +47,7 @@ class Startups:
             error = await self._machinery.executor.install(order.pool_id, order.node_id, order.packages)
         if error is not None:
             node = record.nodes[order.node_id]
-            record.nodes.put(node.id, nodes.broken(node, error, service_clock.now()))
+            record.nodes.put(node.id, nodes.made_unusable(node, error, service_clock.now()))
             return
         start_spec = record.nodes[order.node_id].start_spec
         if start_spec is None:

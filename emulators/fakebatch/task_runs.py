@@ -104,7 +104,7 @@ class TaskRuns:
         elif ending is Ending.REQUEUED:
             record.put(tasks.requeued(task, now))
         else:
-            record.put(tasks.returned(task, now))
+            record.put(tasks.returned_to_queue(task, now))
         self._machinery.wake()
 
     def _leave_nodes(

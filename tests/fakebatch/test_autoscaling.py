@@ -276,7 +276,7 @@ async def test_a_pool_that_does_not_scale_itself_any_more_has_no_samples(
     with kept(autoscaling._engine.store, tmp_path / "state", tmp_path):
         autoscaling.look()
         assert record.samples
-        record.pool = pools.respecified(record.pool, {"enableAutoScale": False}, clock())
+        record.pool = pools.with_properties(record.pool, {"enableAutoScale": False}, clock())
         autoscaling.look()
     store = Store()
     restore(tmp_path / "state", store)

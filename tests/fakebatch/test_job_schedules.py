@@ -49,7 +49,7 @@ def test_a_schedule_without_a_timing_is_due_at_once_and_only_once() -> None:
     assert schedules.is_due(schedule)
     used = schedules.job_created(schedule)
     assert not schedules.is_due(schedules.advanced(used, _at(1e6)))
-    assert schedules.settled(used, _at(1)).state == "completed"
+    assert schedules.completed_if_over(used, _at(1)).state == "completed"
 
 
 def test_a_recurring_schedule_is_due_again_after_each_interval() -> None:
@@ -86,7 +86,7 @@ def test_nothing_is_due_before_and_after_the_bounds() -> None:
     second = schedules.job_created(schedules.advanced(first, _at(15)))
     assert second.next_at is None
     assert not schedules.is_due(schedules.advanced(second, _at(25)))
-    assert schedules.settled(second, _at(16)).state == "completed"
+    assert schedules.completed_if_over(second, _at(16)).state == "completed"
 
 
 def test_a_disabled_schedule_lets_its_opportunities_pass() -> None:
@@ -99,7 +99,7 @@ def test_a_disabled_schedule_lets_its_opportunities_pass() -> None:
 
 def test_a_new_interval_counts_from_the_last_occurrence() -> None:
     schedule = schedules.advanced(schedules.created(_spec(recurrenceInterval="PT10M"), _START), _at(12))
-    changed = schedules.respecified(schedule, {"schedule": {"recurrenceInterval": "PT30M"}}, _at(13))
+    changed = schedules.with_properties(schedule, {"schedule": {"recurrenceInterval": "PT30M"}}, _at(13))
     assert changed.next_at == _at(40)
 
 

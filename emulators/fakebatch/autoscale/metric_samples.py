@@ -39,7 +39,7 @@ class MetricSamples:
         """Whether it is time for a sample."""
         return now >= self.due_at
 
-    def take(self, now: int, values: Mapping[str, float]) -> None:
+    def add_if_due(self, now: int, values: Mapping[str, float]) -> None:
         """Keep a sample if it is time for one."""
         if self.is_due(now):
             self._record.add_sample(now, dict(values))

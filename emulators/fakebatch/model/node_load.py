@@ -24,14 +24,14 @@ class NodeLoad:
     tasks_succeeded: int = 0
     recent_tasks: tuple[TaskOnNode, ...] = ()
 
-    def take(self, task: TaskOnNode, slots: int, *, exclusive: bool) -> None:
+    def start_task(self, task: TaskOnNode, slots: int, *, exclusive: bool) -> None:
         """Count a task that begins to run."""
         self.used_slots += slots
         self.running_tasks += 1
         self.exclusive = exclusive
         self._remember(task)
 
-    def release(self, task: TaskOnNode, slots: int, *, completed: bool, succeeded: bool) -> None:
+    def end_task(self, task: TaskOnNode, slots: int, *, completed: bool, succeeded: bool) -> None:
         """Count the end of a run; `completed` tells whether the task did with it."""
         self.used_slots -= slots
         self.running_tasks -= 1
@@ -40,7 +40,7 @@ class NodeLoad:
         self.tasks_succeeded += succeeded
         self._remember(task)
 
-    def lose(self) -> None:
+    def clear(self) -> None:
         """Count the end of all runs, which are lost."""
         self.used_slots = self.running_tasks = 0
         self.exclusive = False

@@ -9,7 +9,7 @@ from fakebatch.errors import BatchError
 JobState: TypeAlias = Literal[
     "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting"
 ]
-_PASSING: Final = frozenset({"disabling", "enabling", "terminating"})
+_TRANSITIONAL: Final = frozenset({"disabling", "enabling", "terminating"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def directory(job_id: str) -> str:
 
 
 def _moved(job: StoredJob, state: JobState, now: int) -> StoredJob:
-    if job.state in _PASSING:
+    if job.state in _TRANSITIONAL:
         return replace(job, state=state, state_since=now)
     return replace(
         job,
@@ -97,7 +97,7 @@ def deleted(job: StoredJob, now: int) -> StoredJob:
     return _moved(job, "deleting", now)
 
 
-def settled(job: StoredJob, now: int) -> StoredJob:
+def transition_finished(job: StoredJob, now: int) -> StoredJob:
     """Return the job once nothing of it runs any more: at the end of the passage it is in."""
     match job.state:
         case "disabling":
@@ -110,7 +110,7 @@ def settled(job: StoredJob, now: int) -> StoredJob:
             return job
 
 
-def respecified(job: StoredJob, changes: Mapping[str, Any], now: int) -> StoredJob:
+def with_properties(job: StoredJob, changes: Mapping[str, Any], now: int) -> StoredJob:
     """Return the job with some of its properties replaced. Raises BatchError where it is over."""
     refuse_if_over(job)
     return replace(job, spec={**job.spec, **changes}, last_modified=now)

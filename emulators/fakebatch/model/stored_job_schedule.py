@@ -121,7 +121,7 @@ def job_created(schedule: StoredJobSchedule) -> StoredJobSchedule:
     return replace(schedule, open_until=None, jobs_created=schedule.jobs_created + 1)
 
 
-def settled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def completed_if_over(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     """Return the schedule while none of its jobs is active: completed if it will create no more."""
     over = schedule.next_at is None and schedule.open_until is None
     if schedule.state == "terminating" or (schedule.state == "active" and over):
@@ -141,7 +141,7 @@ def _moved(schedule: StoredJobSchedule, state: ScheduleState, now: int) -> Store
     )
 
 
-def respecified(schedule: StoredJobSchedule, changes: Mapping[str, Any], now: int) -> StoredJobSchedule:
+def with_properties(schedule: StoredJobSchedule, changes: Mapping[str, Any], now: int) -> StoredJobSchedule:
     """Return the schedule with some properties replaced; a new timing counts from the last occurrence."""
     refuse_if_over(schedule)
     changed = replace(schedule, spec={**schedule.spec, **changes}, last_modified=now)

@@ -30,7 +30,7 @@ _BUSY: Final[Mapping[Phase, str]] = {
     "rebooting": "NodeBeingRebooted",
     "reimaging": "NodeBeingReimaged",
 }
-_PASSING: Final = frozenset({"rebooting", "reimaging", "deallocating", "leavingpool", "preempted"})
+_TRANSITIONAL: Final = frozenset({"rebooting", "reimaging", "deallocating", "leavingpool", "preempted"})
 _FIRST_ADDRESS: Final = int(IPv4Address("127.64.0.0"))
 _ADDRESSES: Final = 2**22
 
@@ -76,9 +76,9 @@ class StoredNode:
         return self.phase not in ("deallocated", "preempted")
 
     @property
-    def is_passing(self) -> bool:
+    def is_transitional(self) -> bool:
         """Whether the node is on its way to another phase, once nothing runs on it."""
-        return self.phase in _PASSING
+        return self.phase in _TRANSITIONAL
 
     @property
     def free_slots(self) -> int:
@@ -118,7 +118,7 @@ def occupied(
 ) -> StoredNode:
     """Return the node as it takes a task, which its load counts."""
     before = node.state
-    node.load.take(task, slots, exclusive=exclusive)
+    node.load.start_task(task, slots, exclusive=exclusive)
     return _loaded(node, before, now)
 
 
@@ -127,14 +127,14 @@ def released(
 ) -> StoredNode:
     """Return the node as a run of a task on it ends; `completed` tells whether the task did with it."""
     before = node.state
-    node.load.release(task, slots, completed=completed, succeeded=succeeded)
+    node.load.end_task(task, slots, completed=completed, succeeded=succeeded)
     return _loaded(node, before, now)
 
 
 def stopped(node: StoredNode, now: int) -> StoredNode:
     """Return the node as all that runs on it is lost at once."""
     before = node.state
-    node.load.lose()
+    node.load.clear()
     return _loaded(node, before, now)
 
 
@@ -156,7 +156,7 @@ def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, 
     return _changed(node, after, now)
 
 
-def broken(node: StoredNode, error: FailureInfo, now: int) -> StoredNode:
+def made_unusable(node: StoredNode, error: FailureInfo, now: int) -> StoredNode:
     """Return the node as it turns out to be unusable."""
     return _changed(node, replace(node, phase="unusable", errors=(error,)), now)
 
@@ -187,7 +187,7 @@ def without_user(node: StoredNode, name: str) -> StoredNode:
     return replace(node, users=tuple(user for user in node.users if user != name.lower()))
 
 
-def sent(node: StoredNode, phase: Phase, now: int) -> StoredNode:
+def phase_requested(node: StoredNode, phase: Phase, now: int) -> StoredNode:
     """Return the node as a user has it reboot, reimage or deallocate. Raises BatchError where it cannot.
 
     A node whose start task failed, or that is unusable, can be given another chance.

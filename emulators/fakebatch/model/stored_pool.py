@@ -117,7 +117,7 @@ def deleted(pool: StoredPool, now: int) -> StoredPool:
     )
 
 
-def respecified(pool: StoredPool, changes: Mapping[str, Any], now: int) -> StoredPool:
+def with_properties(pool: StoredPool, changes: Mapping[str, Any], now: int) -> StoredPool:
     """Return the pool with some of its properties replaced. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(pool, spec={**pool.spec, **changes}, last_modified=now)

@@ -88,7 +88,7 @@ def started(task: StoredTask, placement: Placement, now: int) -> StoredTask:
     return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
 
 
-def returned(task: StoredTask, now: int) -> StoredTask:
+def returned_to_queue(task: StoredTask, now: int) -> StoredTask:
     """Return the task after its node could not be prepared for it: that is not counted."""
     return _moved(task, "active", now, started_at=None, placement=None)
 
@@ -133,11 +133,11 @@ def reactivated(task: StoredTask, now: int) -> StoredTask:
     )
 
 
-def touched(task: StoredTask, now: int) -> StoredTask:
+def modified(task: StoredTask, now: int) -> StoredTask:
     """Return the task as modified by a user."""
     return replace(task, last_modified=now)
 
 
-def respecified(task: StoredTask, changes: Mapping[str, Any], now: int) -> StoredTask:
+def with_properties(task: StoredTask, changes: Mapping[str, Any], now: int) -> StoredTask:
     """Return the task with some of its properties replaced."""
     return replace(task, spec={**task.spec, **changes}, last_modified=now)

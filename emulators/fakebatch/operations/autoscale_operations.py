@@ -33,7 +33,7 @@ async def enable(service: Service, request: OperationRequest) -> OperationRespon
     last = record.pool.auto_scale_enabled_at
     if last is not None and now - last < _PAUSE:
         raise BatchError("TooManyEnableAutoScaleRequests")
-    record.pool = replace(pools.respecified(record.pool, settings, now), auto_scale_enabled_at=now)
+    record.pool = replace(pools.with_properties(record.pool, settings, now), auto_scale_enabled_at=now)
     service.autoscaling.restart(record)
     return responses.changed(request, 200, record.pool.last_modified)
 
@@ -41,7 +41,7 @@ async def enable(service: Service, request: OperationRequest) -> OperationRespon
 async def disable(service: Service, request: OperationRequest) -> OperationResponse:
     """Leave the number of nodes of a pool as it is."""
     record = _found(service, request)
-    changed = pools.respecified(record.pool, {"enableAutoScale": False}, service_clock.now())
+    changed = pools.with_properties(record.pool, {"enableAutoScale": False}, service_clock.now())
     kept = {name: shown for name, shown in changed.spec.items() if not name.startswith("autoScale")}
     record.pool = replace(changed, spec=kept, auto_scale_run=None)
     return responses.changed(request, 200, record.pool.last_modified)

@@ -85,7 +85,7 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
 def _respecify(
     service: Service, request: OperationRequest, record: JobRecord, changes: dict[str, Any]
 ) -> OperationResponse:
-    record.job = jobs.respecified(record.job, changes, service_clock.now())
+    record.job = jobs.with_properties(record.job, changes, service_clock.now())
     service.engine.job_changed(record)
     return responses.changed(request, 200, record.job.last_modified)
 

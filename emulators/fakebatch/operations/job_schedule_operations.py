@@ -90,7 +90,7 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
 def _respecify(
     service: Service, request: OperationRequest, schedule: StoredJobSchedule, changes: dict[str, object]
 ) -> OperationResponse:
-    changed = schedules.respecified(schedule, changes, service_clock.now())
+    changed = schedules.with_properties(schedule, changes, service_clock.now())
     service.schedules.put(changed)
     return responses.changed(request, 200, changed.last_modified)
 

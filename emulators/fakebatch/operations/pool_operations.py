@@ -78,7 +78,7 @@ def _respecify(
     service: Service, request: OperationRequest, record: PoolRecord, changes: dict[str, Any], status: int
 ) -> OperationResponse:
     service.engine.applications.check(changes.get("applicationPackageReferences") or ())
-    record.pool = pools.respecified(record.pool, changes, service_clock.now())
+    record.pool = pools.with_properties(record.pool, changes, service_clock.now())
     return responses.changed(request, status, record.pool.last_modified)
 
 

@@ -125,7 +125,7 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
     record, task = _found(service, request)
     if task.state == "completed":
         raise BatchError("TaskCompleted")
-    changed = tasks.respecified(task, bodies.accept_replacement(request.json()), service_clock.now())
+    changed = tasks.with_properties(task, bodies.accept_replacement(request.json()), service_clock.now())
     record.put(changed)
     return responses.changed(request, 200, changed.last_modified)
 
