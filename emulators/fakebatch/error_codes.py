@@ -93,7 +93,7 @@ ERROR_CODES: Final[dict[str, tuple[int, str]]] = {
     "NodeNotFound": (404, "The specified node does not exist."),
     "NodeUserExists": (409, "The specified node user already exists."),
     "NodeUserNotFound": (404, "The specified node user does not exist."),
-    # A 304 has no body, so this code is never seen.
+    # A response with status 304 has no body, so clients never see this code.
     "NotModified": (304, "The resource has not been modified."),
     "OperationInvalidForCurrentState": (
         409,

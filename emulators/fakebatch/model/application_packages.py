@@ -1,4 +1,4 @@
-"""Application packages: what is installed on nodes besides the files of tasks."""
+"""Application packages, which are installed on nodes, and the references to them in pools and tasks."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,10 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationPackage:
-    """One version of an application, in a zip file. References without a version mean the default."""
+    """One version of an application, in a zip file.
+
+    A reference without a version means the default version.
+    """
 
     application_id: str
     version: str
@@ -22,14 +25,15 @@ class ApplicationPackage:
 
     @property
     def directory(self) -> str:
-        """The name of the directory it is installed in."""
+        """The name of the directory in which the package is installed."""
         return f"{self.application_id}{self.version}"
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that tell tasks where it is.
+        """The names of the environment variables that hold the path of the package.
 
-        The documentation shows names both in the case of the id and in lower case: so both are set.
+        The documentation of Azure Batch shows these names both in the case of the id and in lower case, so
+        both are set.
         """
         parts = [self.application_id] if self.is_default else [self.application_id, self.version]
         name = _NOT_IN_NAMES.sub("_", "_".join(parts))
@@ -37,7 +41,7 @@ class ApplicationPackage:
 
 
 class Applications:
-    """The applications of the account; their ids are found without regard to case."""
+    """The applications of the account. Their ids are matched without regard to case."""
 
     def __init__(self, packages: Iterable[ApplicationPackage] = ()) -> None:
         self._versions: dict[str, dict[str, ApplicationPackage]] = {}
@@ -46,7 +50,7 @@ class Applications:
             self.add(package)
 
     def add(self, package: ApplicationPackage) -> None:
-        """Add a version of an application; as its default if the package is marked so."""
+        """Add a version of an application. It becomes the default version if `package.is_default`."""
         key = package.application_id.lower()
         self._versions.setdefault(key, {})[package.version.lower()] = package
         if package.is_default:
@@ -57,7 +61,10 @@ class Applications:
         return sorted(self.spelling(key) for key in self._versions)
 
     def spelling(self, application_id: str) -> str:
-        """Return an id in its own case. Raises BatchError(ApplicationNotFound)."""
+        """Return an application's id in the case in which it was added.
+
+        Raises BatchError(ApplicationNotFound).
+        """
         return next(iter(self._found(application_id).values())).application_id
 
     def versions(self, application_id: str) -> list[str]:
@@ -71,19 +78,23 @@ class Applications:
         return versions
 
     def find(self, reference: Mapping[str, Any]) -> ApplicationPackage | None:
-        """Return the package that a reference names; without a version, the default one."""
+        """Return the package that a reference names, or None.
+
+        Without a version it names the default version.
+        """
         key = _plain_id(reference).lower()
         version = reference.get("version")
         if version is None:
             return self._defaults.get(key)
         found = self._versions.get(key, {}).get(version.lower())
-        # The variables of a package that is named by its version have the version in their names.
+        # If a reference has a version, the environment variables have the version in their names.
         return None if found is None else replace(found, is_default=False)
 
     def check(self, references: Iterable[Mapping[str, Any]], *, defaults_later: bool = False) -> None:
-        """Raise BatchError(InvalidApplicationPackageReferences) where a reference names no package.
+        """Raise BatchError(InvalidApplicationPackageReferences) if a reference names no package.
 
-        With `defaults_later` one without a version needs no default version yet.
+        With `defaults_later`, a reference without a version is accepted even if the application has no
+        default version yet.
         """
         wrong = dict(self._wrong(references, defaults_later))
         if wrong:
@@ -101,5 +112,5 @@ class Applications:
 
 
 def _plain_id(reference: Mapping[str, Any]) -> str:
-    # An application may be named by its whole resource id.
+    # A reference may hold the full Azure resource id of the application.
     return str(reference["applicationId"]).rpartition("/")[2]

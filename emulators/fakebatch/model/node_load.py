@@ -1,4 +1,4 @@
-"""What runs on a node, and what ran there."""
+"""The tasks that run on a node, the slots they use, and the tasks that ran there."""
 
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -6,15 +6,15 @@ from typing import Final, TypeAlias
 _MOST_RECENT: Final = 10
 
 TaskOnNode: TypeAlias = tuple[str, str, int]
-"""The ids of a job and its task, and the number of the subtask, which is 0 for the task itself."""
+"""The job id, the task id and the number of the subtask. The number is 0 for the task itself."""
 
 
 @dataclass(slots=True, kw_only=True)
 class NodeLoad:
-    """The tasks of a node, counted in place: a node is not copied for each run on it.
+    """Counts of the tasks of one node. They change in place, so that the node is not copied for each task.
 
-    A node that runs an `exclusive` task takes no other. `recent_tasks` are those that began or ended here
-    last, the latest first.
+    While `exclusive` is True, the node takes no other task. `recent_tasks` holds the tasks that started or
+    ended here last, the latest first.
     """
 
     used_slots: int = 0
@@ -25,14 +25,14 @@ class NodeLoad:
     recent_tasks: tuple[TaskOnNode, ...] = ()
 
     def start_task(self, task: TaskOnNode, slots: int, *, exclusive: bool) -> None:
-        """Count a task that begins to run."""
+        """Count a task that starts to run."""
         self.used_slots += slots
         self.running_tasks += 1
         self.exclusive = exclusive
         self._remember(task)
 
     def end_task(self, task: TaskOnNode, slots: int, *, completed: bool, succeeded: bool) -> None:
-        """Count the end of a run; `completed` tells whether the task did with it."""
+        """Count the end of a run. `completed` is True if the task has completed and will not run again."""
         self.used_slots -= slots
         self.running_tasks -= 1
         self.exclusive = False
@@ -41,7 +41,7 @@ class NodeLoad:
         self._remember(task)
 
     def clear(self) -> None:
-        """Count the end of all runs, which are lost."""
+        """Count the end of all runs, which are lost with the node."""
         self.used_slots = self.running_tasks = 0
         self.exclusive = False
 

@@ -1,4 +1,4 @@
-"""What a job did on a node besides its tasks: preparation, and release."""
+"""The job preparation task and the job release task of one job on one node."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,10 @@ from fakebatch.model.node_run import NodeRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparationAndRelease:
-    """The preparation and release of one node for one job.
+    """The runs of the preparation task and the release task of one job on one node.
 
-    `is_prepared` tells whether the preparation still holds, `has_run_tasks` whether there is anything to
-    release: both end when the node is reimaged.
+    `is_prepared` is True while the preparation need not run again. `has_run_tasks` is True if the release
+    task has to run. Both become False when the node is reimaged.
     """
 
     pool_id: str

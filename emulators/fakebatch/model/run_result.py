@@ -1,4 +1,4 @@
-"""How one run of a task ended."""
+"""The result of one run of a task: exit code, failure and container."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, TypeAlias
 from fakebatch.failure_info import FailureInfo
 
 Stage: TypeAlias = Literal["preparation", "command", "upload"]
-"""Where a run failed: before the command, in it, or in the upload of its files."""
+"""The stage in which a run failed: before its command, in the command, or while uploading output files."""
 
 FAILURE_EXIT_CODE: Final = "FailureExitCode"
 
@@ -18,23 +18,24 @@ TASK_ENDED: Final = FailureInfo("TaskEnded", "Task Was Ended by User Request")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerResult:
-    """The container of a run at its end, as the container runtime tells it."""
+    """The state of a run's container when the run ended, as the container runtime reports it."""
 
     container_id: str
     state: str
     error: str = ""
 
     def view(self) -> dict[str, Any]:
-        """Return it as it appears in `containerInfo`."""
+        """Return the JSON of the `containerInfo` property."""
         view = {"containerId": self.container_id, "state": self.state}
         return view | {"error": self.error} if self.error else view
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """The end of a run: its exit code, if a process ended at all, and its failure, if it failed.
+    """The result of one run.
 
-    What ran in a container has that too.
+    `exit_code` is None if no process ended. `failure` is None if the run succeeded. `container` is set if the
+    run used a container.
     """
 
     exit_code: int | None = None
@@ -44,12 +45,12 @@ class RunResult:
 
     @property
     def is_retryable(self) -> bool:
-        """Whether the service runs the task again: only for a non-zero exit code."""
+        """Whether the service may retry the task. It does so only after a non-zero exit code."""
         return self.failure is not None and self.failure.code == FAILURE_EXIT_CODE
 
 
 def exited(exit_code: int) -> RunResult:
-    """Return the outcome of a process that ended by itself."""
+    """Return the result of a process that ended by itself."""
     if exit_code == 0:
         return RunResult(exit_code=0)
     details = (
@@ -61,20 +62,20 @@ def exited(exit_code: int) -> RunResult:
 
 
 def ended(exit_code: int | None = None) -> RunResult:
-    """Return the outcome of a task that was ended on request, by a user or with its job."""
+    """Return the result of a task that was terminated by a user or together with its job."""
     return RunResult(exit_code=exit_code, failure=TASK_ENDED)
 
 
 def out_of_time(*, began: bool = True) -> RunResult:
-    """Return the outcome of a run that took longer than it may; `began` tells whether its command ran."""
+    """Return the result of a run that exceeded its time limit. `began` is True if its command has started."""
     return RunResult(exit_code=_KILLED if began else None, failure=_OUT_OF_TIME)
 
 
 def failed_before_command(failure: FailureInfo) -> RunResult:
-    """Return the outcome of a task that failed before its command line ran."""
+    """Return the result of a task that failed before its command line ran."""
     return RunResult(failure=failure, stage="preparation")
 
 
 def failed_with_node() -> RunResult:
-    """Return the outcome of a run that the node itself failed."""
+    """Return the result of a run that was lost because its node failed."""
     return RunResult(failure=FailureInfo("Unknown", "The node failed.", category="ServerError"))

@@ -1,4 +1,4 @@
-"""A job, and the transitions of its state."""
+"""A job as the service stores it, and its state transitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +14,11 @@ _TRANSITIONAL: Final = frozenset({"disabling", "enabling", "terminating"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJob:
-    """A job; times are in ticks.
+    """A job. Times are in ticks.
 
-    `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
-    filled in, and `previous_state` the last state that was not merely passed through. `auto_pool_id` names
-    the pool that was made for it, if one was.
+    `number` is its place in the order of creation. `spec` holds its properties with the defaults filled in.
+    `previous_state` is never a transitional state such as `disabling`. `auto_pool_id` names the pool that was
+    created for the job, if any.
     """
 
     id: str
@@ -37,7 +37,7 @@ class StoredJob:
 
     @property
     def pool_id(self) -> str:
-        """The pool the job's tasks run on."""
+        """The id of the pool that runs the job's tasks."""
         if self.auto_pool_id is not None and "autoPoolSpecification" in self.spec["poolInfo"]:
             return self.auto_pool_id
         pool_id: str = self.spec["poolInfo"].get("poolId", "")
@@ -45,12 +45,15 @@ class StoredJob:
 
     @property
     def is_over(self) -> bool:
-        """Whether the job will never schedule a task again."""
+        """Whether the job is ending or has ended, and schedules no more tasks."""
         return self.state in ("terminating", "completed", "deleting")
 
 
 def directory(job_id: str) -> str:
-    """Return where a job's tasks are below the root of a node; `name:job-2` is the second of a schedule."""
+    """Return the directory of a job below the root of a node.
+
+    `name:job-2` is the id of the second job of a schedule.
+    """
     work_item, _, run = job_id.partition(":")
     return f"workitems/{work_item}/{run or 'job-1'}"
 
@@ -68,7 +71,10 @@ def _moved(job: StoredJob, state: JobState, now: int) -> StoredJob:
 
 
 def disabled(job: StoredJob, now: int) -> StoredJob:
-    """Return the job as a user asks to disable it. Raises BatchError where it is over or being enabled."""
+    """Return the job after a user's request to disable it.
+
+    Raises BatchError if the job is over or is being enabled.
+    """
     refuse_if_over(job)
     if job.state not in ("active", "disabling", "disabled"):
         raise BatchError("JobNotActive")
@@ -76,7 +82,7 @@ def disabled(job: StoredJob, now: int) -> StoredJob:
 
 
 def enabled(job: StoredJob, now: int) -> StoredJob:
-    """Return the job as a user asks to enable it. Raises BatchError where it is over."""
+    """Return the job after a user's request to enable it. Raises BatchError if the job is over."""
     refuse_if_over(job)
     if job.state == "active":
         return replace(job, last_modified=now)
@@ -84,21 +90,24 @@ def enabled(job: StoredJob, now: int) -> StoredJob:
 
 
 def terminated(job: StoredJob, reason: str, now: int, *, by_user: bool) -> StoredJob:
-    """Return the job as it begins to end; only a user's request modifies it."""
+    """Return the job when it starts to terminate.
+
+    `last_modified` changes only if a user asked for it. Raises BatchError if the job is over.
+    """
     refuse_if_over(job)
     modified = now if by_user else job.last_modified
     return replace(_moved(job, "terminating", now), terminate_reason=reason, last_modified=modified)
 
 
 def deleted(job: StoredJob, now: int) -> StoredJob:
-    """Return the job as a user asks to delete it. Raises BatchError(JobBeingDeleted)."""
+    """Return the job after a user's request to delete it. Raises BatchError(JobBeingDeleted)."""
     if job.state == "deleting":
         raise BatchError("JobBeingDeleted")
     return _moved(job, "deleting", now)
 
 
 def transition_finished(job: StoredJob, now: int) -> StoredJob:
-    """Return the job once nothing of it runs any more: at the end of the passage it is in."""
+    """Return the job in the state that follows its transitional state, once none of its tasks run."""
     match job.state:
         case "disabling":
             return _moved(job, "disabled", now)
@@ -111,13 +120,13 @@ def transition_finished(job: StoredJob, now: int) -> StoredJob:
 
 
 def with_properties(job: StoredJob, changes: Mapping[str, Any], now: int) -> StoredJob:
-    """Return the job with some of its properties replaced. Raises BatchError where it is over."""
+    """Return the job with some of its properties replaced. Raises BatchError if the job is over."""
     refuse_if_over(job)
     return replace(job, spec={**job.spec, **changes}, last_modified=now)
 
 
 def refuse_if_over(job: StoredJob) -> None:
-    """Raise the BatchError that tells in what way the job is over, if it is."""
+    """Raise BatchError(JobCompleted, JobBeingTerminated, JobBeingDeleted) if the job is over."""
     match job.state:
         case "completed":
             raise BatchError("JobCompleted")

@@ -1,8 +1,8 @@
-"""A job schedule, when it creates jobs, and the transitions of its state.
+"""A job schedule as the service stores it, the times at which it creates jobs, and its state transitions.
 
-A schedule has occurrences: the first at `doNotRunUntil` or when the schedule is created, each later one a
-`recurrenceInterval` after the one before. At an occurrence an opportunity to create a job opens; it is lost
-when the start window closes, or when the next occurrence comes.
+The first occurrence of a schedule is at `doNotRunUntil`, or when the schedule is created. Each later one
+follows a `recurrenceInterval` after the one before. At an occurrence the schedule may create one job. If it
+cannot, it may still do so until the `startWindow` ends or the next occurrence comes.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,17 @@ from fakebatch.wire import durations, timestamps
 ScheduleState: TypeAlias = Literal["active", "completed", "disabled", "terminating", "deleting"]
 
 FOREVER: Final = durations.INFINITE
-"""The end of an opportunity that stays open until it is used."""
+"""The value of `open_until` if the schedule may create its job at any later time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredJobSchedule:
-    """A job schedule; times are in ticks.
+    """A job schedule. Times are in ticks.
 
-    `spec` is its properties as the service stores them. `next_at` is the time of the next occurrence, if any,
-    `last_at` that of the last one, `open_until` the end of the opportunity that is open, if one is, and
-    `jobs_created` the number of the schedule's latest job.
+    `spec` holds its properties with the defaults filled in. `last_at` and `next_at` are the times of the last
+    and of the next occurrence. `open_until` is the time until which the schedule may create the job of the
+    last occurrence; it is None if the job was created or its time has passed. `jobs_created` is the number of
+    the latest job.
     """
 
     id: str
@@ -43,17 +44,17 @@ class StoredJobSchedule:
 
     @property
     def recent_job_id(self) -> str | None:
-        """The job the schedule created last."""
+        """The id of the job that the schedule created last, or None."""
         return f"{self.id}:job-{self.jobs_created}" if self.jobs_created else None
 
     @property
     def interval(self) -> int | None:
-        """The ticks between occurrences; None where there is only one."""
+        """The ticks between two occurrences, or None if there is only one occurrence."""
         return _ticks(self.spec, "recurrenceInterval")
 
     @property
     def deadline(self) -> int | None:
-        """The time after which no job is created."""
+        """The time after which the schedule creates no job (`doNotRunAfter`), or None."""
         text = self.spec["schedule"].get("doNotRunAfter")
         return None if text is None else timestamps.from_iso(text)
 
@@ -81,7 +82,7 @@ def created(spec: Mapping[str, Any], now: int) -> StoredJobSchedule:
 
 
 def advanced(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule as time has passed: with the occurrences until now behind it."""
+    """Return the schedule at the time `now`, after all occurrences up to then."""
     if schedule.next_at is not None and schedule.next_at <= now:
         schedule = _occurred(schedule, now)
     deadline = FOREVER if schedule.deadline is None else schedule.deadline
@@ -106,23 +107,23 @@ def _occurred(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
 
 
 def is_due(schedule: StoredJobSchedule) -> bool:
-    """Whether a job is to be created as soon as none of the schedule is active."""
+    """Return whether the schedule must create a job as soon as it has no active job."""
     return schedule.state == "active" and schedule.open_until is not None
 
 
 def next_moment(schedule: StoredJobSchedule, now: int) -> int | None:
-    """Return when time alone will next change the schedule, if ever."""
+    """Return the next time at which `advanced` changes the schedule, or None."""
     moments = (schedule.next_at, schedule.open_until, schedule.deadline)
     return min((at for at in moments if at is not None and now < at < FOREVER), default=None)
 
 
 def job_created(schedule: StoredJobSchedule) -> StoredJobSchedule:
-    """Return the schedule as it uses its opportunity."""
+    """Return the schedule after it created the job of its last occurrence."""
     return replace(schedule, open_until=None, jobs_created=schedule.jobs_created + 1)
 
 
 def completed_if_over(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule while none of its jobs is active: completed if it will create no more."""
+    """Return the schedule, completed if it will create no more jobs. Call it only if it has no active job."""
     over = schedule.next_at is None and schedule.open_until is None
     if schedule.state == "terminating" or (schedule.state == "active" and over):
         return replace(_moved(schedule, "completed", now), ended_at=now, next_at=None, open_until=None)
@@ -142,7 +143,10 @@ def _moved(schedule: StoredJobSchedule, state: ScheduleState, now: int) -> Store
 
 
 def with_properties(schedule: StoredJobSchedule, changes: Mapping[str, Any], now: int) -> StoredJobSchedule:
-    """Return the schedule with some properties replaced; a new timing counts from the last occurrence."""
+    """Return the schedule with some properties replaced.
+
+    If `schedule` is among them, the next occurrence is computed anew from the last one.
+    """
     refuse_if_over(schedule)
     changed = replace(schedule, spec={**schedule.spec, **changes}, last_modified=now)
     if "schedule" not in changes:
@@ -155,7 +159,7 @@ def with_properties(schedule: StoredJobSchedule, changes: Mapping[str, Any], now
 
 
 def disabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule as a user stops it from creating jobs."""
+    """Return the schedule after a user's request to disable it: it creates no more jobs."""
     refuse_if_over(schedule)
     if schedule.state == "disabled":
         raise BatchError("JobScheduleDisabled")
@@ -163,7 +167,7 @@ def disabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
 
 
 def enabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule as a user lets it create jobs again."""
+    """Return the schedule after a user's request to enable it."""
     refuse_if_over(schedule)
     if schedule.state == "active":
         return replace(schedule, last_modified=now)
@@ -171,20 +175,23 @@ def enabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
 
 
 def terminated(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule as a user asks for its end."""
+    """Return the schedule after a user's request to terminate it."""
     refuse_if_over(schedule)
     return replace(_moved(schedule, "terminating", now), last_modified=now)
 
 
 def deleted(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
-    """Return the schedule as a user asks to remove it. Raises BatchError(JobScheduleBeingDeleted)."""
+    """Return the schedule after a user's request to delete it. Raises BatchError(JobScheduleBeingDeleted)."""
     if schedule.state == "deleting":
         raise BatchError("JobScheduleBeingDeleted")
     return _moved(schedule, "deleting", now)
 
 
 def refuse_if_over(schedule: StoredJobSchedule) -> None:
-    """Raise the BatchError that tells in what way the schedule is over, if it is."""
+    """Raise a BatchError if the schedule is over.
+
+    Its code is JobScheduleCompleted, JobScheduleBeingTerminated or JobScheduleBeingDeleted.
+    """
     match schedule.state:
         case "completed":
             raise BatchError("JobScheduleCompleted")

@@ -1,4 +1,4 @@
-"""A node of a pool, and the transitions of its state."""
+"""A compute node as the service stores it, and its state transitions."""
 
 import hashlib
 from collections.abc import Mapping
@@ -37,12 +37,13 @@ _ADDRESSES: Final = 2**22
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredNode:
-    """A node; times are in ticks.
+    """A node. Times are in ticks.
 
-    `number` tells the how many-eth node of its pool it is, of all the pool was ever given.
-    `phase` tells whether it is ready for tasks or why it is not, `schedules` whether it may be given any.
-    `start_spec` holds the properties of the start task it was booted with and `start_run` its latest run.
-    `load` is shared by the values of one node. `users` are the names, in lower case, of those who may log in.
+    `number` counts all nodes that the pool ever had, from 1. `phase` is `ready`, or the reason why the node
+    cannot run tasks. `schedules` is False while scheduling is disabled on the node. `start_spec` holds the
+    properties of the start task with which it booted, and `start_run` the latest run of that task. `load` is
+    one mutable object that all values of the same node share. `users` are the names, in lower case, of the
+    users that were added to the node.
     """
 
     id: str
@@ -63,7 +64,7 @@ class StoredNode:
 
     @property
     def state(self) -> str:
-        """The state that the service shows."""
+        """The `state` property of the node in responses."""
         if self.phase != "ready":
             return self.phase
         if self.load.running_tasks:
@@ -72,35 +73,38 @@ class StoredNode:
 
     @property
     def has_agent(self) -> bool:
-        """Whether the agent of the service is there: all the time but while there is no machine."""
+        """Whether the node agent runs: always, except while the node has no machine."""
         return self.phase not in ("deallocated", "preempted")
 
     @property
     def is_transitional(self) -> bool:
-        """Whether the node is on its way to another phase, once nothing runs on it."""
+        """Whether the node goes on to another phase as soon as nothing runs on it."""
         return self.phase in _TRANSITIONAL
 
     @property
     def free_slots(self) -> int:
-        """The slots a new task could take."""
+        """The number of slots that new tasks can use."""
         if self.phase != "ready" or not self.schedules or self.load.exclusive:
             return 0
         return self.slots - self.load.used_slots
 
 
 def node_id(pool_id: str, number: int, *, dedicated: bool) -> str:
-    """Return the id of the n-th node a pool was ever given."""
+    """Return the id of the n-th node that a pool ever had."""
     digest = hashlib.sha256(f"{pool_id.lower()}/{number}".encode()).hexdigest()
     return f"tvmps_{digest}_{'d' if dedicated else 'p'}"
 
 
 def address(number: int) -> str:
-    """Return the address of the n-th node of all: one of this machine, so that all can listen on one port."""
+    """Return the IP address of the n-th node of all pools.
+
+    It is a loopback address of its own, so that all nodes can listen on the same port.
+    """
     return str(IPv4Address(_FIRST_ADDRESS + number % _ADDRESSES))
 
 
 def number_of(address: str) -> int:
-    """Return the number that an address was made of."""
+    """Return the number from which an address was made."""
     return int(IPv4Address(address)) - _FIRST_ADDRESS
 
 
@@ -109,14 +113,14 @@ def _changed(before: StoredNode, after: StoredNode, now: int) -> StoredNode:
 
 
 def moved(node: StoredNode, phase: Phase, now: int) -> StoredNode:
-    """Return the node in another phase."""
+    """Return the node in the phase `phase`."""
     return _changed(node, replace(node, phase=phase), now)
 
 
 def occupied(
     node: StoredNode, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False
 ) -> StoredNode:
-    """Return the node as it takes a task, which its load counts."""
+    """Return the node after it was given a task. This changes its `load`."""
     before = node.state
     node.load.start_task(task, slots, exclusive=exclusive)
     return _loaded(node, before, now)
@@ -125,14 +129,17 @@ def occupied(
 def released(
     node: StoredNode, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool
 ) -> StoredNode:
-    """Return the node as a run of a task on it ends; `completed` tells whether the task did with it."""
+    """Return the node after a run of a task on it ended. This changes its `load`.
+
+    `completed` is True if the task has completed and will not run again.
+    """
     before = node.state
     node.load.end_task(task, slots, completed=completed, succeeded=succeeded)
     return _loaded(node, before, now)
 
 
 def stopped(node: StoredNode, now: int) -> StoredNode:
-    """Return the node as all that runs on it is lost at once."""
+    """Return the node after all tasks on it were lost at once. This changes its `load`."""
     before = node.state
     node.load.clear()
     return _loaded(node, before, now)
@@ -143,7 +150,7 @@ def _loaded(node: StoredNode, before: str, now: int) -> StoredNode:
 
 
 def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> StoredNode:
-    """Return the node as it begins to start up, a new one without its users."""
+    """Return the node when it starts to boot. With `is_new`, the machine is a new one and has no users."""
     after = replace(
         node,
         booted_at=now,
@@ -157,12 +164,15 @@ def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, 
 
 
 def made_unusable(node: StoredNode, error: FailureInfo, now: int) -> StoredNode:
-    """Return the node as it turns out to be unusable."""
+    """Return the node in the phase `unusable`, with an error."""
     return _changed(node, replace(node, phase="unusable", errors=(error,)), now)
 
 
 def rescheduled(node: StoredNode, now: int, *, schedules: bool) -> StoredNode:
-    """Return the node as it may be given tasks, or not. Raises BatchError where that is so already."""
+    """Return the node with scheduling enabled or disabled.
+
+    Raises BatchError(NodeAlreadyInTargetSchedulingState).
+    """
     if node.schedules == schedules:
         raise BatchError("NodeAlreadyInTargetSchedulingState")
     return _changed(node, replace(node, schedules=schedules), now)
@@ -188,9 +198,10 @@ def without_user(node: StoredNode, name: str) -> StoredNode:
 
 
 def phase_requested(node: StoredNode, phase: Phase, now: int) -> StoredNode:
-    """Return the node as a user has it reboot, reimage or deallocate. Raises BatchError where it cannot.
+    """Return the node after a user's request to reboot, reimage or deallocate it.
 
-    A node whose start task failed, or that is unusable, can be given another chance.
+    This is allowed for a ready node, for one whose start task failed, and for an unusable one. Raises
+    BatchError in any other phase.
     """
     if node.phase in _BUSY:
         raise BatchError(_BUSY[node.phase])

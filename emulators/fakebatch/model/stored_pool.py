@@ -1,4 +1,4 @@
-"""A pool, and the transitions of its state."""
+"""A pool as the service stores it, and its state transitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +11,12 @@ AllocationState: TypeAlias = Literal["steady", "resizing", "stopping"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPool:
-    """A pool; times are in ticks.
+    """A pool. Times are in ticks.
 
-    `spec` is its properties as the service stores them, defaults filled in, `resize_errors` the codes and
-    messages of the last resize, and `auto_scale_run` the last evaluation of its formula as it is shown.
-    `deallocation` tells what becomes of the tasks of nodes that go. An auto pool has an `owner`, a job or a
-    schedule and its id, and goes with it unless `keep_alive`.
+    `spec` holds its properties with the defaults filled in. `resize_errors` are the codes and messages of the
+    last resize. `auto_scale_run` is the JSON of the last evaluation of its formula. `deallocation` says what
+    happens to tasks on nodes that are removed. An auto pool has an `owner`: the kind (job or schedule) and
+    its id. It is deleted with its owner unless `keep_alive` is True.
     """
 
     id: str
@@ -37,18 +37,18 @@ class StoredPool:
 
     @property
     def slots_per_node(self) -> int:
-        """The scheduling slots of each node."""
+        """The number of task slots of each node."""
         slots: int = self.spec["taskSlotsPerNode"]
         return slots
 
     @property
     def fills(self) -> str:
-        """How tasks are laid out over the nodes: `Spread` or `Pack`."""
+        """How tasks are distributed over the nodes: `Spread` or `Pack`."""
         fills: str = self.spec["taskSchedulingPolicy"]["nodeFillType"]
         return fills
 
     def target(self, *, dedicated: bool) -> int:
-        """The number of nodes of a kind that the pool should have."""
+        """The number of dedicated or low-priority nodes that the pool should have."""
         if self.state == "deleting":
             return 0
         nodes: int = self.spec["targetDedicatedNodes" if dedicated else "targetLowPriorityNodes"]
@@ -65,7 +65,7 @@ def created(pool_id: str, spec: Mapping[str, Any], now: int) -> StoredPool:
 def resized(
     pool: StoredPool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue"
 ) -> StoredPool:
-    """Return the pool as it begins to grow or shrink; `targets` are properties of its `spec`.
+    """Return the pool when a resize starts. `targets` replaces properties of its `spec`.
 
     Raises BatchError(PoolBeingResized, PoolBeingDeleted).
     """
@@ -84,9 +84,9 @@ def resized(
 
 
 def stopped(pool: StoredPool, now: int) -> StoredPool:
-    """Return the pool as a user has it stop growing or shrinking; one that does neither stays as it is.
+    """Return the pool after a user's request to stop its resize. Without a resize, nothing changes.
 
-    Raises BatchError(PoolBeingDeleted). As recorded, this is no modification of the pool.
+    `last_modified` stays, as in recordings of Azure Batch. Raises BatchError(PoolBeingDeleted).
     """
     refuse_if_deleting(pool)
     if pool.allocation_state != "resizing":
@@ -95,17 +95,17 @@ def stopped(pool: StoredPool, now: int) -> StoredPool:
 
 
 def allocated(pool: StoredPool, now: int, errors: tuple[tuple[str, str], ...] = ()) -> StoredPool:
-    """Return the pool once it has the nodes it should have, or cannot have them."""
+    """Return the pool at the end of a resize, with `errors` if it could not get all its nodes."""
     return replace(pool, allocation_state="steady", allocation_since=now, resize_errors=errors)
 
 
 def with_node(pool: StoredPool) -> StoredPool:
-    """Return the pool as it is given one more node."""
+    """Return the pool with one more node counted in `nodes_created`."""
     return replace(pool, nodes_created=pool.nodes_created + 1)
 
 
 def deleted(pool: StoredPool, now: int) -> StoredPool:
-    """Return the pool as a user asks to delete it. Raises BatchError(PoolBeingDeleted)."""
+    """Return the pool after a user's request to delete it. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(
         pool,
@@ -124,6 +124,6 @@ def with_properties(pool: StoredPool, changes: Mapping[str, Any], now: int) -> S
 
 
 def refuse_if_deleting(pool: StoredPool) -> None:
-    """Raise BatchError(PoolBeingDeleted) if the pool is on its way out."""
+    """Raise BatchError(PoolBeingDeleted) if the pool is being deleted."""
     if pool.state == "deleting":
         raise BatchError("PoolBeingDeleted")

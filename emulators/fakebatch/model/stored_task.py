@@ -1,4 +1,4 @@
-"""A task, and the transitions of its state."""
+"""A task as the service stores it, and its state transitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ TaskState: TypeAlias = Literal["active", "preparing", "running", "completed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """The node a task runs on, or ran on last."""
+    """The node on which a task runs, or on which it ran last."""
 
     pool_id: str
     node_id: str
@@ -20,10 +20,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
-    """A task of a job; times are in ticks.
+    """A task of a job. Times are in ticks.
 
-    `number` is its place in the order of creation, `spec` its properties as the service stores them, defaults
-    filled in. Transitions made by nodes leave `last_modified`, and so the entity tag, as it is.
+    `number` is its place in the order of creation. `spec` holds its properties with the defaults filled in.
+    Transitions that nodes cause do not change `last_modified`, so they do not change the entity tag.
     """
 
     id: str
@@ -48,20 +48,20 @@ class StoredTask:
 
     @property
     def result(self) -> str | None:
-        """`success` or `failure` of a completed task."""
+        """`success` or `failure` for a completed task, else None."""
         if self.state != "completed":
             return None
         return "success" if self.failure is None else "failure"
 
     @property
     def slots(self) -> int:
-        """The scheduling slots the task takes on its node."""
+        """The number of slots that the task uses on its node."""
         required: int = self.spec["requiredSlots"]
         return required
 
     @property
     def retries_left(self) -> bool:
-        """Whether the service would run the task again after a non-zero exit code."""
+        """Whether the service retries the task after a non-zero exit code."""
         limit: int = self.spec["constraints"]["maxTaskRetryCount"]
         return limit < 0 or self.retries < limit
 
@@ -78,46 +78,46 @@ def _moved(task: StoredTask, state: TaskState, now: int, **changes: Any) -> Stor
 
 
 def placed(task: StoredTask, placement: Placement, now: int) -> StoredTask:
-    """Return the task as it waits on a node for the preparation of its job."""
+    """Return the task when it waits on a node for the job preparation task."""
     return _moved(task, "preparing", now, placement=placement)
 
 
 def started(task: StoredTask, placement: Placement, now: int) -> StoredTask:
-    """Return the task as it begins to run on a node."""
+    """Return the task when it starts to run on a node."""
     retried_at = now if task.retries else task.last_retry_at
     return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
 
 
 def returned_to_queue(task: StoredTask, now: int) -> StoredTask:
-    """Return the task after its node could not be prepared for it: that is not counted."""
+    """Return the task, active again, after the job preparation failed on its node. No count changes."""
     return _moved(task, "active", now, started_at=None, placement=None)
 
 
-def completed(task: StoredTask, outcome: RunResult, now: int) -> StoredTask:
-    """Return the task at the end of its last run."""
+def completed(task: StoredTask, result: RunResult, now: int) -> StoredTask:
+    """Return the task after its last run."""
     return _moved(
         task,
         "completed",
         now,
         ended_at=now,
-        exit_code=outcome.exit_code,
-        failure=outcome.failure,
-        container=outcome.container,
+        exit_code=result.exit_code,
+        failure=result.failure,
+        container=result.container,
     )
 
 
 def awaiting_retry(task: StoredTask, now: int) -> StoredTask:
-    """Return the task after a failed run that will be repeated."""
+    """Return the task, active again, after a failed run that will be retried."""
     return _moved(task, "active", now, started_at=None, retries=task.retries + 1)
 
 
 def requeued(task: StoredTask, now: int) -> StoredTask:
-    """Return the task after a run that its job or its pool took from it."""
+    """Return the task, active again, after its job or its pool ended the run."""
     return _moved(task, "active", now, started_at=None, requeues=task.requeues + 1, last_requeue_at=now)
 
 
 def reactivated(task: StoredTask, now: int) -> StoredTask:
-    """Return a failed task made ready to run again at a user's request."""
+    """Return a failed task, active again after a user's request to reactivate it."""
     return _moved(
         task,
         "active",
@@ -134,7 +134,7 @@ def reactivated(task: StoredTask, now: int) -> StoredTask:
 
 
 def modified(task: StoredTask, now: int) -> StoredTask:
-    """Return the task as modified by a user."""
+    """Return the task with a new time of last modification."""
     return replace(task, last_modified=now)
 
 

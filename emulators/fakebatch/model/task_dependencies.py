@@ -1,4 +1,4 @@
-"""Which tasks of a job still wait for others."""
+"""The dependencies between the tasks of a job (`dependsOn`): which tasks still wait for others."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
@@ -7,9 +7,10 @@ from typing import Any
 
 
 class TaskDependencies:
-    """The dependencies between the tasks of one job; ids are in lower case.
+    """The dependencies between the tasks of one job. Ids are in lower case.
 
-    A waiting task is counted down once for each upstream task that lets it go on. Those need not exist yet.
+    For each waiting task there is a count of the upstream tasks that are missing. Upstream tasks need not
+    exist yet.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,7 @@ class TaskDependencies:
         self._satisfied_numbers: list[int] = []
 
     def add(self, task: str, depends_on: Mapping[str, Any]) -> None:
-        """Note what a task waits for, as its `dependsOn` says."""
+        """Add a task and the tasks it waits for, from its `dependsOn` property."""
         missing = 0
         for upstream in {name.lower() for name in depends_on.get("taskIds", ())}:
             if upstream not in self._satisfied:
@@ -36,24 +37,24 @@ class TaskDependencies:
 
     @property
     def satisfied(self) -> Collection[str]:
-        """The tasks that let their dependents go on."""
+        """The upstream tasks that no longer block their dependents."""
         return self._satisfied
 
     def is_waiting(self, task: str) -> bool:
-        """Whether the task still waits for another."""
+        """Return whether the task still waits for another task."""
         return task in self._missing
 
     def waiting(self) -> list[str]:
-        """Return the tasks that still wait for another."""
+        """Return the tasks that still wait for another task."""
         return list(self._missing)
 
     def satisfy(self, upstream: str) -> list[str]:
-        """Note that a task lets its dependents go on, and return those that wait no longer."""
+        """Mark an upstream task as satisfied, and return the tasks that now wait for nothing."""
         if upstream in self._satisfied:
             return []
         self._satisfied.add(upstream)
         released = self._dependents.pop(upstream, [])
-        # Only ids that are the plain text of an integer fall in a range: "7", but not "007".
+        # Only the canonical text of an integer matches a range: "7", but not "007".
         if upstream.isdecimal() and upstream == str(int(upstream)):
             number = int(upstream)
             insort(self._satisfied_numbers, number)
@@ -61,7 +62,7 @@ class TaskDependencies:
         return [task for task in released if self._count_down(task)]
 
     def forget(self, task: str) -> None:
-        """Drop a task that was deleted."""
+        """Remove a task that was deleted."""
         self._missing.pop(task, None)
         self._ranges = [span for span in self._ranges if span[2] != task]
 

@@ -1,4 +1,4 @@
-"""What a task needs of the nodes it can run on."""
+"""What a task requires of a node: slots, number of nodes, exclusive use, dedicated nodes."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,7 +8,11 @@ from fakebatch.model.stored_task import StoredTask
 
 
 class TaskRequirements(NamedTuple):
-    """The slots a task takes on each of a number of nodes; alone there, or only on dedicated ones."""
+    """What a task requires.
+
+    The task needs `slots` on each of `nodes` nodes. With `exclusive`, it must be alone on its node. With
+    `dedicated`, it does not run on low-priority nodes.
+    """
 
     slots: int = 1
     nodes: int = 1
@@ -16,7 +20,7 @@ class TaskRequirements(NamedTuple):
     dedicated: bool = False
 
     def suits(self, node: StoredNode) -> bool:
-        """Whether a node could take the task now."""
+        """Return whether the node can run the task now."""
         if self.dedicated and not node.dedicated:
             return False
         return node.free_slots >= self.slots and not (self.exclusive and node.load.running_tasks)
@@ -26,7 +30,7 @@ _cached_requirements = lru_cache(maxsize=256)(TaskRequirements)
 
 
 def requirements_of(task: StoredTask) -> TaskRequirements:
-    """Return what a task needs; a job manager says more than others."""
+    """Return what a task requires. Only a job manager task can require exclusive or dedicated nodes."""
     spec = task.spec
     instances = 1
     if "multiInstanceSettings" in spec:

@@ -1,4 +1,4 @@
-"""The versions of the protocol, of which every request names one."""
+"""The `api-version`s of the protocol. Every request names one."""
 
 from typing import Final
 
@@ -12,11 +12,14 @@ VERSIONS: Final = (
     "2024-07-01.20.0",
     "2025-06-01",
 )
-"""Those the local service speaks, the oldest first: they agree in what both of two versions have."""
+"""The versions that the fake Batch accepts, the oldest first.
+
+Two versions do not differ in the operations and properties that both have.
+"""
 
 
 def check_version(version: str | None) -> str:
-    """Return the `api-version` of a request. Raises BatchError where it is absent or none of VERSIONS."""
+    """Return the `api-version` of a request. Raises BatchError if it is missing or not one of VERSIONS."""
     if not version:
         raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
     if version not in VERSIONS:

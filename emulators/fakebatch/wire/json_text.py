@@ -1,4 +1,4 @@
-"""JSON text as the service writes it."""
+"""JSON text in the format in which Azure Batch writes it."""
 
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -7,15 +7,17 @@ _LITERALS = {None: "null", True: "true", False: "false"}
 
 
 def to_json_text(value: Any, margin: str = "") -> str:
-    """Return JSON with lines broken only inside the brackets of objects and arrays, by CR LF.
+    """Return the JSON text of a value.
 
-    `margin` is the indentation of the line the value starts on.
+    Lines break only after an opening bracket and before a closing one. They end with CR LF.
+
+    `margin` is the indentation of the line on which the value starts.
     """
     if isinstance(value, str):
         return encode_basestring_ascii(value)
     inner = margin + "  "
     if isinstance(value, dict):
-        # Most members are texts: those are written without a call of their own.
+        # Most members are strings. They are written inline, without another call of this function.
         members = ",".join(
             [
                 f"{encode_basestring_ascii(key)}:"

@@ -1,4 +1,4 @@
-"""Lists as the service answers them: filtered, in the order of the ids, in pages."""
+"""List responses: filtered, in the order of the ids, in pages."""
 
 import base64
 import binascii
@@ -20,11 +20,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[T]):
-    """A list the service can response.
+    """A list of resources that a request can ask for.
 
-    `fragment` names it in the metadata; `ids` are in ordinal order; `fetch` finds the item of an id, `fields`
-    are the properties it may be filtered on and `view` shows it. `summary` has those of its properties, in
-    their order, that can be shown without the whole view (None: not shown).
+    `fragment` names the list in the metadata. `ids` are in ordinal order. `fetch` returns the item of an id.
+    `fields` are the properties that `$filter` can use. `view` returns the JSON of an item. `summary` holds
+    the properties, in their order, that can be read without the whole view; one whose value is None is left
+    out.
     """
 
     fragment: str
@@ -36,7 +37,7 @@ class Listing(Generic[T]):
 
 
 def list_response(request: OperationRequest, listing: Listing[T]) -> OperationResponse:
-    """Answer the page of the list that the query of the request asks for."""
+    """Return the response with the page of the list that the request asks for."""
     size = _page_size(request)
     text = request.parameter("$filter")
     accepts = compile_filter(text, listing.fields) if text else None
@@ -67,7 +68,7 @@ def _selected_view(request: OperationRequest, listing: Listing[T]) -> Callable[[
 
 
 def select(request: OperationRequest, view: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of a view that `$select` names; all of them without it."""
+    """Return the properties of a view that `$select` names, or all properties if there is no `$select`."""
     wanted = _selection(request)
     return view if wanted is None else {name: shown for name, shown in view.items() if name in wanted}
 
@@ -103,8 +104,9 @@ def _first_position(request: OperationRequest, ids: Sequence[str]) -> int:
 
 
 def _next_link(request: OperationRequest, last: str) -> str:
-    # The token names the last item shown, so that items added or deleted between pages move nothing. A space
-    # is written %20: the Python client reads a next link again and would quote a plus sign.
+    # The token names the last item of this page. If items are added or deleted between two pages, no other
+    # item is skipped or repeated. A space is written %20, because the Python client parses a next link again
+    # and would quote a plus sign.
     kept = [(name, shown) for name, shown in request.query if name.lower() != "$skiptoken"]
     token = base64.urlsafe_b64encode(last.encode()).decode()
     query = urlencode([*kept, ("$skiptoken", token)], quote_via=quote, safe="$")

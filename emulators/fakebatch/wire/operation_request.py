@@ -1,4 +1,4 @@
-"""A request as the operations see it, and the conditions and bodies it carries."""
+"""The request that an operation gets, and the check of its conditional headers."""
 
 import json
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ from fakebatch.wire import timestamps
 class OperationRequest:
     """One request.
 
-    `ids` are the named parts of the path, `query` the parameters in order with their names as sent, `headers`
-    may be read in any case, and `base` is the address the client used, such as `http://127.0.0.1:10100`.
+    `ids` are the named parts of the path. `query` holds the parameters in order, with their names as sent.
+    `headers` can be read in any case. `base` is the address that the client used, such as
+    `http://127.0.0.1:10100`.
     """
 
     method: str
@@ -26,12 +27,15 @@ class OperationRequest:
     body: bytes
 
     def parameter(self, name: str) -> str | None:
-        """Return a query parameter, whose name is matched without regard to case."""
+        """Return a query parameter or None. The name is matched without regard to case."""
         wanted = name.lower()
         return next((value for key, value in self.query if key.lower() == wanted), None)
 
     def json(self) -> Any:
-        """Return the body as JSON, an empty one as an empty object. Raises BatchError(InvalidRequestBody)."""
+        """Return the parsed JSON body; an empty body is an empty object.
+
+        Raises BatchError(InvalidRequestBody).
+        """
         if not self.body:
             return {}
         try:
@@ -41,9 +45,9 @@ class OperationRequest:
 
 
 def check_conditions(request: OperationRequest, last_modified: int) -> None:
-    """Raise BatchError(ConditionNotMet, NotModified) where a conditional header forbids the operation.
+    """Raise BatchError(ConditionNotMet, NotModified) if a conditional header forbids the operation.
 
-    `last_modified` is the time in ticks the entity tag is derived from.
+    `last_modified` is the time in ticks from which the entity tag is derived.
     """
     tag, second = timestamps.etag(last_modified), last_modified - last_modified % timestamps.PER_SECOND
     match, none_match = request.headers.get("If-Match"), request.headers.get("If-None-Match")

@@ -1,4 +1,4 @@
-"""An response as the operations give it; the server adds the headers every response has."""
+"""The responses that operations return. The server adds the headers that every response has."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _ERROR_FRAGMENT: Final = f"{ENTITIES}.Container.errors/@Element"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationResponse:
-    """An HTTP status, headers, and at most one of a JSON body and a span of a file."""
+    """An HTTP status, headers, and at most one of a JSON body and a part of a file."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class OperationResponse:
 
 @dataclass(frozen=True, slots=True)
 class FileSpan:
-    """The bytes from `start` up to, not including, `end` of the file at `path`."""
+    """The bytes of the file at `path` from `start` up to `end`, without the byte at `end`."""
 
     path: Path
     start: int
@@ -43,39 +43,39 @@ def _metadata(request: OperationRequest, fragment: str) -> str:
 
 
 def created(location: str, last_modified: int) -> OperationResponse:
-    """Answer the creation of the resource at the address `location`."""
+    """Return the response to the creation of a resource at the URL `location`."""
     return OperationResponse(
         status=201, headers=_stamp(last_modified) | {"DataServiceId": location, "Location": location}
     )
 
 
 def changed(request: OperationRequest, status: int, last_modified: int) -> OperationResponse:
-    """Answer a change of the resource; its DataServiceId is the address that was called."""
+    """Return the response to a change of a resource. Its DataServiceId is the URL of the request."""
     return OperationResponse(
         status=status, headers=_stamp(last_modified) | {"DataServiceId": f"{request.base}{request.path}"}
     )
 
 
 def stamped(status: int, last_modified: int) -> OperationResponse:
-    """Answer with no more than the entity tag and the time of last modification."""
+    """Return a response that has only the entity tag and the time of last modification."""
     return OperationResponse(status=status, headers=_stamp(last_modified))
 
 
 def entity(
     request: OperationRequest, fragment: str, view: dict[str, Any], last_modified: int
 ) -> OperationResponse:
-    """Answer one resource, such as the fragment `jobs`."""
+    """Return the response with one resource. `fragment` names its type in the metadata, such as `jobs`."""
     body = {"odata.metadata": _metadata(request, f"{fragment}/@Element")} | view
     return OperationResponse(status=200, headers=_stamp(last_modified), body=body)
 
 
 def value(request: OperationRequest, fragment: str, view: dict[str, Any]) -> OperationResponse:
-    """Answer a value that is no resource of its own: no entity tag."""
+    """Return the response with a value that is not a resource and so has no entity tag."""
     return OperationResponse(status=200, body={"odata.metadata": _metadata(request, fragment)} | view)
 
 
 def described(request: OperationRequest, entity_type: str, view: dict[str, Any]) -> OperationResponse:
-    """Answer the result of an action, whose type has no short fragment."""
+    """Return the response with the result of an action, whose type has its full name in the metadata."""
     response = value(request, f"{ENTITIES}.{entity_type}", view)
     return replace(response, headers={"DataServiceId": f"{request.base}{request.path}"})
 
@@ -83,7 +83,7 @@ def described(request: OperationRequest, entity_type: str, view: dict[str, Any])
 def listed(
     request: OperationRequest, fragment: str, views: Sequence[dict[str, Any]], next_link: str | None = None
 ) -> OperationResponse:
-    """Answer one page of a list."""
+    """Return the response with one page of a list."""
     body: dict[str, Any] = {"odata.metadata": _metadata(request, fragment), "value": views}
     if next_link is not None:
         body["odata.nextLink"] = next_link
@@ -91,7 +91,7 @@ def listed(
 
 
 def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
-    """Return the code, message and values of an error, as they are shown in a body or in a task result."""
+    """Return the JSON of an error, for a response body or for a task's result in an added collection."""
     text = f"{error.message}\nRequestId:{request_id}\nTime:{timestamps.to_iso(service_clock.now())}"
     view: dict[str, Any] = {"code": error.code, "message": {"lang": "en-US", "value": text}}
     if error.values:
@@ -100,7 +100,7 @@ def error_view(error: BatchError, request_id: str) -> dict[str, Any]:
 
 
 def failure(base: str, error: BatchError, request_id: str) -> OperationResponse:
-    """Answer a refusal. A 304 has no body."""
+    """Return the response for an error. A response with status 304 has no body."""
     if error.status == 304:
         return OperationResponse(status=304)
     body = {"odata.metadata": f"{base}/$metadata#{_ERROR_FRAGMENT}"} | error_view(error, request_id)
@@ -109,5 +109,5 @@ def failure(base: str, error: BatchError, request_id: str) -> OperationResponse:
 
 
 def new_request_id() -> str:
-    """Return a fresh value of the `request-id` header."""
+    """Return a new value for the `request-id` header."""
     return str(uuid.uuid4())

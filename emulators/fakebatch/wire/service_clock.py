@@ -18,22 +18,22 @@ def real_now() -> int:
 
 
 class Timer(Protocol):
-    """A call that is to come."""
+    """A scheduled call."""
 
     def cancel(self) -> None:
-        """Call nothing; without effect once it was called."""
+        """Cancel the call. This has no effect after the call was made."""
         ...
 
 
 class ServiceClock(Protocol):
-    """A clock that the process can run on."""
+    """A clock that the process can use."""
 
     def now(self) -> int:
         """Return the time in ticks."""
         ...
 
     def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
-        """Have a function called when so many seconds of the clock have passed."""
+        """Call a function after some seconds of this clock."""
         ...
 
 
@@ -45,7 +45,7 @@ class RealClock:
         return real_now()
 
     def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
-        """Have a function called by the event loop."""
+        """Call a function after some seconds of the event loop."""
         return asyncio.get_running_loop().call_later(seconds, action)
 
 
@@ -53,21 +53,22 @@ _clock: ServiceClock = RealClock()
 
 
 def now() -> int:
-    """Return the current time in ticks, of the clock the process runs on."""
+    """Return the current time in ticks, from the clock that the process uses."""
     return _clock.now()
 
 
 def call_later(seconds: float, action: Callable[[], object], *, awaited: bool = False) -> Timer:
-    """Have a function called when so many seconds have passed on the clock the process runs on.
+    """Call a function after some seconds of the clock that the process uses.
 
-    A clock that can jump does so for what is `awaited`; all else is called when the time has come anyway.
+    A simulated clock jumps ahead to a call that is `awaited`. It does not jump ahead to other calls; they are
+    made when the clock reaches their time.
     """
     return _clock.call_later(seconds, action, awaited=awaited)
 
 
 @contextmanager
 def running_on(clock: ServiceClock) -> Iterator[None]:
-    """Let the whole process run on another clock while the context lasts."""
+    """Use another clock in the whole process while the context lasts."""
     global _clock
     before, _clock = _clock, clock
     try:

@@ -11,7 +11,7 @@ _ISO = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?([Zz
 
 
 def from_unix_ns(nanoseconds: int) -> int:
-    """Return the ticks of a Unix time in nanoseconds, such as those of files."""
+    """Return the ticks of a Unix time in nanoseconds, such as the time of a file."""
     return nanoseconds // 100 + _UNIX_EPOCH
 
 
@@ -21,7 +21,7 @@ def _iso_second(seconds: int) -> str:
 
 
 def to_iso(ticks: int) -> str:
-    """Return ISO 8601 in UTC with at most 7 fraction digits, trailing zeros trimmed, suffix Z."""
+    """Return a time as ISO 8601 in UTC, with suffix Z and at most 7 fraction digits, without trailing zeros."""
     seconds, fraction = divmod(ticks - _UNIX_EPOCH, PER_SECOND)
     if not fraction:
         return f"{_iso_second(seconds)}Z"
@@ -29,7 +29,7 @@ def to_iso(ticks: int) -> str:
 
 
 def from_iso(text: str) -> int:
-    """Return the ticks of an ISO 8601 time; without an offset it is UTC. Raises ValueError."""
+    """Return the ticks of an ISO 8601 time. A time without an offset is UTC. Raises ValueError."""
     match = _ISO.fullmatch(text)
     if match is None:
         raise ValueError(f"not an ISO 8601 time: {text!r}")
@@ -40,7 +40,7 @@ def from_iso(text: str) -> int:
 
 
 def to_http_date(ticks: int) -> str:
-    """Return the time as an RFC 1123 date, which drops the fraction of the second."""
+    """Return a time as an RFC 1123 date. The fraction of the second is lost."""
     moment = datetime.fromtimestamp((ticks - _UNIX_EPOCH) // PER_SECOND, UTC)
     return format_datetime(moment, usegmt=True)
 
@@ -54,5 +54,5 @@ def from_http_date(text: str) -> int:
 
 
 def etag(ticks: int) -> str:
-    """Return the entity tag the service derives from a time of last modification."""
+    """Return the entity tag that Azure Batch derives from a time of last modification."""
     return f"0x{ticks:X}"
