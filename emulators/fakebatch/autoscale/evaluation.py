@@ -1,4 +1,4 @@
-"""What a formula says about a pool."""
+"""The evaluation of an autoscale formula for a pool."""
 
 import math
 import random
@@ -43,9 +43,10 @@ _MOST_NODES: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationContext:
-    """What a formula is evaluated on: the time in ticks, the targets of the pool, and what is known of it.
+    """The values that a formula can read.
 
-    `source` gives the random numbers.
+    `now` is the time in ticks. `dedicated` and `low_priority` are the targets of the pool. `metrics` are its
+    variables with samples and `constants` those without. `source` generates the random numbers.
     """
 
     now: int
@@ -58,7 +59,11 @@ class EvaluationContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The end of an evaluation: the targets it gives the pool, all variables as text, and what went wrong."""
+    """The result of an evaluation.
+
+    `dedicated`, `low_priority` and `deallocation` are the settings for the pool. `results` lists all
+    variables as text. `error` is None if the evaluation succeeded.
+    """
 
     at: int
     dedicated: int
@@ -68,8 +73,8 @@ class Evaluation:
     error: EvaluationError | None = None
 
     def view(self) -> dict[str, Any]:
-        """Return the evaluation as it appears in answers."""
-        # The service tells this time in milliseconds.
+        """Return the JSON of the `autoScaleRun` property."""
+        # Azure Batch shows this time in milliseconds.
         view: dict[str, Any] = {
             "timestamp": timestamps.to_iso(self.at // 10_000 * 10_000),
             "results": self.results,
@@ -81,7 +86,7 @@ class Evaluation:
 
 
 def evaluate(statements: list[Statement], context: EvaluationContext) -> Evaluation:
-    """Return what a formula says. One that fails leaves the targets as they are."""
+    """Evaluate a formula. If it fails, the result has the pool's present targets and the error."""
     run = _Run(context)
     error: EvaluationError | None = None
     try:
@@ -104,14 +109,17 @@ def evaluate(statements: list[Statement], context: EvaluationContext) -> Evaluat
 
 
 class _Run:
-    """One evaluation; `variables` are those of the user, by their names as first written."""
+    """One evaluation.
+
+    `variables` holds the user's variables by the names under which they were first assigned.
+    """
 
     def __init__(self, context: EvaluationContext) -> None:
         self.variables: dict[str, Value] = {}
         self._context = context
         self._function_context = formula_functions.FunctionContext(context.now, context.source)
         self._settings: dict[str, tuple[Value, Position]] = {}
-        # A variable is the same with and without the dollar sign.
+        # `$name` and `name` are the same variable.
         self._names: dict[str, str] = {}
 
     def execute(self, statements: list[Statement]) -> None:
@@ -163,7 +171,7 @@ class _Run:
             self.variables[self._names.setdefault(name.lstrip("$"), name)] = value
 
     def _value(self, expression: Expression) -> Value:
-        """Return the value of an expression; a metric is worth its current value."""
+        """Return the value of an expression. The value of a metric is its current value."""
         value = self._evaluate(expression)
         if not isinstance(value, Metric):
             return value

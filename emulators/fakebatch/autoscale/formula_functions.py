@@ -1,4 +1,4 @@
-"""The functions of formulas, and the methods of metrics."""
+"""The functions of formulas, such as `avg`, `max`, `percentile` and `time`."""
 
 import math
 import random
@@ -23,7 +23,7 @@ _DATE: Final = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?")
 
 @dataclass(frozen=True, slots=True)
 class FunctionContext:
-    """What functions need besides their arguments: the time in ticks, and a source of random numbers."""
+    """What functions need apart from their arguments: the time in ticks, and a source of random numbers."""
 
     now: int
     random: random.Random
@@ -32,8 +32,8 @@ class FunctionContext:
 def call_function(name: str, arguments: Sequence[Value], context: FunctionContext) -> Value:
     """Return the value of a function.
 
-    Raises LookupError for a function there is not, TypeError for other arguments than it takes, ValueError
-    where it has no value, and FormulaStopped.
+    Raises LookupError if there is no such function, TypeError if the arguments have the wrong types,
+    ValueError if the function has no value for them, and FormulaStopped for `stop()`.
     """
     match name, arguments:
         case "rand", []:
@@ -94,7 +94,7 @@ _COMPONENTWISE: Final[dict[str, Callable[[float], float]]] = {
     "log": _logarithm(math.log10),
     "round": _rounded,
 }
-# With whether they have a value for an empty list.
+# Each with a flag: whether it has a value for an empty list.
 _SUMMARIES: Final[dict[str, tuple[Callable[[Vector], float], bool]]] = {
     "avg": (statistics.fmean, False),
     "len": (lambda vector: float(len(vector)), True),

@@ -1,4 +1,4 @@
-"""The operators of formulas, for the types the documentation names."""
+"""The operators of formulas, for the types that the documentation of Azure Batch names."""
 
 import math
 import operator
@@ -18,7 +18,7 @@ _COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 
 def divide(left: float, right: float) -> float:
-    """Return a quotient; that by zero is infinite, or not a number."""
+    """Return a quotient. A division by zero gives infinity or NaN."""
     if right:
         return left / right
     return math.nan if not left or math.isnan(left) else math.copysign(math.inf, left)
@@ -33,7 +33,7 @@ _ARITHMETIC: Final[dict[str, Callable[[float, float], float]]] = {
 
 
 def unary(sign: str, value: Value) -> Value:
-    """Return `- value` or `! value`. Raises TypeError where the operator does not apply, ValueError."""
+    """Return `- value` or `! value`. Raises TypeError if the operator does not apply to the value."""
     match sign, value:
         case "-", float():
             return -value
@@ -45,9 +45,9 @@ def unary(sign: str, value: Value) -> Value:
 
 
 def binary(sign: str, left: Value, right: Value) -> Value:
-    """Return the value of an operation on two values.
+    """Return the result of an operation on two values.
 
-    Raises TypeError where the operator does not apply to them, ValueError where they have no result.
+    Raises TypeError if the operator does not apply to them, and ValueError if there is no result.
     """
     if (
         sign in _COMPARISONS

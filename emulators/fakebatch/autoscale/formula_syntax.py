@@ -1,4 +1,4 @@
-"""The parts of a formula."""
+"""The syntax tree of a formula: statements and expressions."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a part begins in the text; both count from 1."""
+    """The position in the text at which a part starts. Both numbers count from 1."""
 
     line: int
     column: int
@@ -65,7 +65,7 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`condition ? then : otherwise`, of which only the chosen side is evaluated."""
+    """`condition ? then : otherwise`. Only the chosen side is evaluated."""
 
     position: Position
     condition: "Expression"
@@ -75,7 +75,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A function with its arguments."""
+    """A call of a function, such as `avg(1, 2)`."""
 
     position: Position
     function: str
@@ -93,7 +93,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MethodCall:
-    """A method of a metric with its arguments, such as `.GetSample(1)`."""
+    """A call of a method of a metric, such as `.GetSample(1)`."""
 
     position: Position
     subject: "Expression"
@@ -108,7 +108,7 @@ Expression: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement: an expression, whose value a variable may be given."""
+    """One statement: an expression. If `target` is not None, its value is assigned to that variable."""
 
     position: Position
     target: str | None

@@ -1,4 +1,4 @@
-"""The values of a formula: doubles, vectors of them, strings, timestamps, time intervals and metrics."""
+"""The values in a formula: doubles, vectors of doubles, strings, timestamps, time intervals and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +26,10 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A service-defined variable with a history.
+    """A service-defined variable with samples.
 
-    `samples` are the times and values of its samples, the oldest first; `current` is its value now, if known.
+    `samples` are the times in ticks and the values, the oldest first. `current` is the value now, or None if
+    it is not known.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Metric:
     current: float | None = None
 
     def since(self, start: int, end: int) -> Vector:
-        """Return the samples taken after `start`, up to and with `end`; both in ticks."""
+        """Return the values of the samples taken after `start` and not after `end`, both in ticks."""
         return tuple(value for at, value in self.samples if start < at <= end)
 
 
@@ -62,13 +63,13 @@ CONSTANTS: Final[dict[str, Value]] = {
     **{f"TimeInterval_{name}": Interval(length) for name, length in _TICKS.items()},
     **{name: name for name in DEALLOCATION_OPTIONS},
 }
-"""What a formula may name without having set it."""
+"""The constants of formulas."""
 
 _MILLISECOND: Final = 10_000
 
 
 def kind_of(value: Value) -> str:
-    """Return the name the documentation gives the type of a value."""
+    """Return the type of a value as the documentation of Azure Batch names it."""
     match value:
         case float():
             return "double"
@@ -85,7 +86,7 @@ def kind_of(value: Value) -> str:
 
 
 def show(value: Value) -> str:
-    """Return a value as the results of an evaluation show it: doubles with six digits."""
+    """Return a value as the `results` of an evaluation show it. Doubles have six significant digits."""
     match value:
         case float():
             return f"{value:g}"
@@ -111,7 +112,7 @@ def _clock(length: int) -> str:
 
 
 def member(timestamp: Timestamp, name: str) -> float | None:
-    """Return a member of a timestamp, such as its `hour`; None if it has no such member. Sunday is day 0."""
+    """Return a member of a timestamp, such as its `hour`, or None if there is no such member. Sunday is 0."""
     moment = datetime.strptime(timestamps.to_iso(timestamp.at)[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
     if name == "weekday":
         return float(moment.isoweekday() % 7)

@@ -1,4 +1,4 @@
-"""A formula as tokens."""
+"""The lexer of formulas: text to tokens."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a formula, without the blanks and comments around it."""
+    """A token of a formula. White space and comments belong to no token."""
 
     kind: TokenKind
     text: str
@@ -28,7 +28,7 @@ class Token:
 
 
 def tokens(formula: str) -> list[Token]:
-    """Return the tokens of a formula, the last of kind `end`. Raises FormulaSyntaxError."""
+    """Return the tokens of a formula. The last one has the kind `end`. Raises FormulaSyntaxError."""
     found: list[Token] = []
     offset, line, line_start = 0, 1, 0
     while True:

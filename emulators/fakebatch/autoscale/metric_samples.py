@@ -1,4 +1,4 @@
-"""What is known of the load of a pool: its samples, taken every thirty seconds."""
+"""The metrics of a pool that formulas read with GetSample. A sample is taken every 30 seconds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Final
 from fakebatch.autoscale.formula_values import PERIOD, Metric
 from fakebatch.store import JobRecord, PoolRecord
 
-# Nodes are processes of one machine, so what they use of its memory, disks and network is not known
-# apart; how busy its processors are is known where the system tells.
+# All nodes run on this machine, so their use of memory, disks and network cannot be told apart. The use of
+# its processors stands for that of all nodes, if the system reports it.
 _UNKNOWN: Final = (
     "$CPUPercent",
     "$WallClockSeconds",
@@ -24,28 +24,28 @@ _UNKNOWN: Final = (
 
 
 class MetricSamples:
-    """The samples of one pool."""
+    """The samples of the metrics of one pool."""
 
     def __init__(self, record: PoolRecord) -> None:
         self._record = record
 
     @property
     def due_at(self) -> int:
-        """When the next sample is to be taken, in ticks."""
+        """The time of the next sample in ticks."""
         samples = self._record.samples
         return next(reversed(samples)) + PERIOD if samples else 0
 
     def is_due(self, now: int) -> bool:
-        """Whether it is time for a sample."""
+        """Return whether it is time for the next sample."""
         return now >= self.due_at
 
     def add_if_due(self, now: int, values: Mapping[str, float]) -> None:
-        """Keep a sample if it is time for one."""
+        """Add a sample if it is time for the next one."""
         if self.is_due(now):
             self._record.add_sample(now, dict(values))
 
     def metrics(self, values: Mapping[str, float]) -> dict[str, Metric]:
-        """Return all service-defined variables with a history; `values` are those of now."""
+        """Return all service-defined variables that have samples. `values` are their current values."""
         known = {
             name: Metric(
                 name=name,
@@ -58,7 +58,7 @@ class MetricSamples:
 
 
 def current_values(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> dict[str, float]:
-    """Return the values of a pool's variables now. `jobs` are those that run on it."""
+    """Return the current values of a pool's variables. `jobs` are the jobs that run on the pool."""
     counts = [record.counts()["taskCounts"] for record in jobs]
     active = sum(record.ready_tasks() for record in jobs)
     running = sum(count["running"] for count in counts)
@@ -79,7 +79,7 @@ def current_values(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float |
 
 
 class CpuUsage:
-    """How busy the processors of this machine are, which stand for those of all nodes."""
+    """The use of this machine's processors, which stand for those of all nodes."""
 
     def __init__(self) -> None:
         self._times = _times()
@@ -87,7 +87,7 @@ class CpuUsage:
         self._percent: float | None = None
 
     def percent(self, now: int) -> float | None:
-        """Return the share of the last sample period they were in use, if the system tells."""
+        """Return the percentage of the last sample period in which they were in use, or None if unknown."""
         if now - self._measured_at >= PERIOD:
             before, self._times = self._times, _times()
             self._measured_at = now
@@ -97,7 +97,7 @@ class CpuUsage:
 
 
 def _times() -> tuple[int, int] | None:
-    """Return the time in use and all time, in the units of the system."""
+    """Return the processor time in use and the total, in the units of the system. None if it is unknown."""
     try:
         with Path("/proc/stat").open() as file:
             spent = [int(part) for part in file.readline().split()[1:9]]

@@ -1,4 +1,4 @@
-"""A formula as statements.
+"""The parser of formulas: text to statements. The grammar:
 
 formula    = [ statement *( ";" [ statement ] ) ]
 statement  = [ name "=" ] expression
@@ -40,13 +40,13 @@ LONGEST_FORMULA: Final = 8192
 
 MOST_STATEMENTS: Final = 100
 
-# From the loosest to the tightest.
+# The operators from the lowest to the highest precedence.
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">=", ">"), ("+", "-"), ("*", "/"))
 _DEEPEST: Final = 60
 
 
 def accept_formula(formula: str) -> list[Statement]:
-    """Return the statements of a formula in a request.
+    """Return the statements of a formula that a request brings.
 
     Raises BatchError(AutoScalingFormulaTooLong, AutoScalingFormulaSyntaxError).
     """

@@ -12,7 +12,7 @@ _FULL: Final = 100.0
 def call_method(metric: Metric, name: str, arguments: Sequence[Value], now: int) -> Value:
     """Return the value of a method of a metric.
 
-    Raises LookupError for a method there is not, TypeError for other arguments than it takes, and
+    Raises LookupError if there is no such method, TypeError if the arguments have the wrong types, and
     TooFewSamplesError.
     """
     match name, arguments:
@@ -40,7 +40,7 @@ def call_method(metric: Metric, name: str, arguments: Sequence[Value], now: int)
 
 
 def _between(metric: Metric, bounds: Sequence[Value], now: int) -> tuple[Vector, float]:
-    """Return the samples between two moments, and how many percent of those there should be they are."""
+    """Return the samples between two times, and their percentage of the samples expected in that time."""
     start, end = sorted([_moment(bounds[0], now), _moment(bounds[1], now) if len(bounds) > 1 else now])
     found = metric.since(start, end)
     expected = (end - start) // PERIOD

@@ -1,4 +1,4 @@
-"""Operations on the account: the images of nodes, the usage of pools, and certificates of old versions."""
+"""Operations on the account: supported images, pool usage, and the certificates of old API versions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ _CERTIFICATE_FIELDS: Final[Mapping[str, Field[dict[str, Any]]]] = {
 
 
 def _read_images() -> tuple[dict[str, Any], ...]:
-    """Return the images as the service listed them when it was recorded: one a line of a file."""
+    """Return the images that Azure Batch listed when it was recorded. The file has one image a line."""
     lines = Path(__file__).with_name("images.tsv").read_text().splitlines()
     return tuple(_image(*line.split("\t")) for line in lines)
 
@@ -52,7 +52,7 @@ def _image(
 _IMAGES: Final = _read_images()
 
 
-def _answer(
+def _list_response(
     request: OperationRequest,
     fragment: str,
     views: tuple[dict[str, Any], ...],
@@ -70,16 +70,16 @@ def _answer(
 
 
 async def list_images(_service: Service, request: OperationRequest) -> OperationResponse:
-    """List the images that nodes may have."""
-    return _answer(request, "supportedimages", _IMAGES, _IMAGE_FIELDS)
+    """List the images that nodes can use."""
+    return _list_response(request, "supportedimages", _IMAGES, _IMAGE_FIELDS)
 
 
 async def list_usage(_service: Service, request: OperationRequest) -> OperationResponse:
-    """List the usage of the pools: none, as for an account whose first interval is not over."""
+    """List the usage of the pools. The list is empty, as for an account whose first interval is not over."""
     for name in ("startTime", "endtime"):
         if text := request.parameter(name):
             _check_time(name, text)
-    return _answer(request, "poolusagemetrics", (), _USAGE_FIELDS)
+    return _list_response(request, "poolusagemetrics", (), _USAGE_FIELDS)
 
 
 def _check_time(name: str, text: str) -> None:
@@ -90,17 +90,17 @@ def _check_time(name: str, text: str) -> None:
 
 
 async def list_certificates(_service: Service, request: OperationRequest) -> OperationResponse:
-    """List the certificates: none, as no account can have any more."""
-    return _answer(request, "certificates", (), _CERTIFICATE_FIELDS)
+    """List the certificates. The list is empty, because accounts can no longer have certificates."""
+    return _list_response(request, "certificates", (), _CERTIFICATE_FIELDS)
 
 
-async def refuse_certificate(_service: Service, _call: OperationRequest) -> OperationResponse:
-    """Refuse to add a certificate: the feature was retired while its operations still existed."""
+async def add_certificate(_service: Service, _call: OperationRequest) -> OperationResponse:
+    """Refuse to add a certificate. Azure Batch retired the feature before it removed the operations."""
     raise BatchError("Forbidden")
 
 
-async def miss_certificate(_service: Service, _call: OperationRequest) -> OperationResponse:
-    """Find no certificate."""
+async def certificate_not_found(_service: Service, _call: OperationRequest) -> OperationResponse:
+    """Answer that there is no such certificate."""
     raise BatchError("CertificateNotFound")
 
 
@@ -111,8 +111,8 @@ OPERATIONS: Final = (
     Operation("GET", "/supportedimages", list_images),
     Operation("GET", "/poolusagemetrics", list_usage),
     Operation("GET", "/certificates", list_certificates, until=_UNTIL),
-    Operation("POST", "/certificates", refuse_certificate, until=_UNTIL),
-    Operation("GET", _CERTIFICATE, miss_certificate, until=_UNTIL),
-    Operation("DELETE", _CERTIFICATE, miss_certificate, until=_UNTIL),
-    Operation("POST", f"{_CERTIFICATE}/canceldelete", miss_certificate, until=_UNTIL),
+    Operation("POST", "/certificates", add_certificate, until=_UNTIL),
+    Operation("GET", _CERTIFICATE, certificate_not_found, until=_UNTIL),
+    Operation("DELETE", _CERTIFICATE, certificate_not_found, until=_UNTIL),
+    Operation("POST", f"{_CERTIFICATE}/canceldelete", certificate_not_found, until=_UNTIL),
 )

@@ -1,4 +1,4 @@
-"""The surface of the service: every operation there is."""
+"""The list of all operations of the service."""
 
 from typing import Final
 

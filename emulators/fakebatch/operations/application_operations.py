@@ -1,4 +1,4 @@
-"""Operations on applications. They are added through the management of the account, not here."""
+"""Operations on applications. Applications are added by account management, not by these operations."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ async def list_all(service: Service, request: OperationRequest) -> OperationResp
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show an application with its versions."""
+    """Get an application with its versions."""
     view = _view(service, request.ids["applicationId"])
     return responses.value(request, "getapplicationsummaryresponse/@Element", view)
 

@@ -14,7 +14,7 @@ from fakebatch.wire.operation_request import OperationRequest, check_conditions
 from fakebatch.wire.operation_response import OperationResponse
 
 _PAUSE: Final = 30 * timestamps.PER_SECOND
-"""Between two requests to enable automatic scaling on one pool."""
+"""The shortest time between two requests to enable automatic scaling on one pool."""
 
 
 def _found(service: Service, request: OperationRequest) -> PoolRecord:
@@ -24,7 +24,7 @@ def _found(service: Service, request: OperationRequest) -> PoolRecord:
 
 
 async def enable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Let a formula set the number of nodes of a pool."""
+    """Enable automatic scaling: a formula sets the number of nodes of a pool."""
     record, now = _found(service, request), service_clock.now()
     settings = bodies.accept_enabling(request.json(), record.pool)
     pools.refuse_if_deleting(record.pool)
@@ -39,7 +39,7 @@ async def enable(service: Service, request: OperationRequest) -> OperationRespon
 
 
 async def disable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Leave the number of nodes of a pool as it is."""
+    """Disable automatic scaling. The number of nodes of the pool stays as it is."""
     record = _found(service, request)
     changed = pools.with_properties(record.pool, {"enableAutoScale": False}, service_clock.now())
     kept = {name: shown for name, shown in changed.spec.items() if not name.startswith("autoScale")}
@@ -48,7 +48,7 @@ async def disable(service: Service, request: OperationRequest) -> OperationRespo
 
 
 async def evaluate(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell what a formula says about a pool, which stays as it is."""
+    """Evaluate a formula for a pool. The pool does not change."""
     record = _found(service, request)
     formula = bodies.accept_evaluation(request.json())
     if not record.pool.spec["enableAutoScale"]:

@@ -1,4 +1,4 @@
-"""What is done with the files of a directory, be it a task's or a node's."""
+"""Operations on the files of tasks and of nodes. A node has its tasks' files below `workitems`."""
 
 import mimetypes
 import os
@@ -24,7 +24,7 @@ _RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)")
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory of this machine, and the address its files have below `…/files/`."""
+    """A directory of this machine. The URL of a file in it is `{address}/files/{name}`."""
 
     root: Path
     address: str
@@ -72,7 +72,7 @@ def _headers(directory: Directory, file: _File) -> dict[str, str]:
 
 
 def head(directory: Directory, request: OperationRequest) -> OperationResponse:
-    """Show the properties of a file."""
+    """Get the properties of a file."""
     file = _found(directory, request)
     check_conditions(request, file.modified)
     size = 0 if file.is_directory else file.status.st_size
@@ -80,7 +80,7 @@ def head(directory: Directory, request: OperationRequest) -> OperationResponse:
 
 
 def get(directory: Directory, request: OperationRequest) -> OperationResponse:
-    """Show the content of a file, or the part that `ocp-range` names. The status is 200 in both cases."""
+    """Get the content of a file, or the part that `ocp-range` names. The status is 200 in both cases."""
     file = _found(directory, request)
     check_conditions(request, file.modified)
     if file.is_directory:
@@ -105,7 +105,7 @@ def _span(header: str | None, size: int) -> tuple[int, int]:
 
 
 def delete(directory: Directory, request: OperationRequest) -> OperationResponse:
-    """Remove a file, or a directory: one that is not empty only if `recursive` is true."""
+    """Delete a file or a directory. A directory that is not empty is deleted only if `recursive` is true."""
     file = _found(directory, request)
     try:
         if not file.is_directory or file.path.is_symlink():
@@ -120,7 +120,7 @@ def delete(directory: Directory, request: OperationRequest) -> OperationResponse
 
 
 def list_all(directory: Directory, request: OperationRequest) -> OperationResponse:
-    """List the files of the directory; those in directories too if `recursive` is true."""
+    """List the files of the directory. If `recursive` is true, the list includes its subdirectories."""
     root = directory.root
     found = root.rglob("*") if _is_recursive(request) else root.glob("*")
     files = {path.relative_to(root).as_posix(): path for path in found}
@@ -157,7 +157,7 @@ def _view(directory: Directory, file: _File) -> dict[str, Any]:
 def _operations(
     path: str, directory: Callable[[Service, OperationRequest], Directory]
 ) -> tuple[Operation, ...]:
-    """Return the operations on the files listed at `path`, those of the directory that a request names."""
+    """Return the operations on files at the route `path`. `directory` returns the directory for a request."""
 
     def on_directory(response: Callable[[Directory, OperationRequest], OperationResponse]) -> Handler:
         async def handle(service: Service, request: OperationRequest) -> OperationResponse:

@@ -30,7 +30,7 @@ def _found(service: Service, request: OperationRequest) -> JobRecord:
 
 
 async def create(service: Service, request: OperationRequest) -> OperationResponse:
-    """Create a job. Its pool need not exist yet: its tasks wait until it does."""
+    """Create a job. If its pool does not exist yet, its tasks wait until it does."""
     spec = bodies.accept_job(request.json())
     store = service.engine.store
     if spec["id"] in store.jobs:
@@ -45,12 +45,12 @@ async def create(service: Service, request: OperationRequest) -> OperationRespon
     references = manager.get("applicationPackageReferences", ())
     service.engine.applications.check(references, defaults_later=True)
     record = service.engine.add_job(spec)
-    # The service gives this address whatever the id of the job.
+    # Azure Batch returns this URL whatever the id of the job is.
     return responses.created(f"{request.base}/jobs/job-1", record.job.last_modified)
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show a job."""
+    """Get a job."""
     job = _found(service, request).job
     return responses.entity(
         request, "jobs", select(request, bodies.job_view(job, request.base)), job.last_modified
@@ -91,20 +91,20 @@ def _respecify(
 
 
 async def delete(service: Service, request: OperationRequest) -> OperationResponse:
-    """Remove a job with its tasks."""
+    """Delete a job and its tasks."""
     service.engine.delete_job(_found(service, request))
     return OperationResponse(status=202)
 
 
 async def disable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Stop scheduling the tasks of a job."""
+    """Disable a job: its tasks are no longer scheduled."""
     record = _found(service, request)
     service.engine.disable_job(record, bodies.accept_disabling(request.json()))
     return responses.changed(request, 202, record.job.last_modified)
 
 
 async def enable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Schedule the tasks of a job again."""
+    """Enable a job: its tasks are scheduled again."""
     record = _found(service, request)
     record.job = jobs.enabled(record.job, service_clock.now())
     service.engine.wake()
@@ -112,20 +112,20 @@ async def enable(service: Service, request: OperationRequest) -> OperationRespon
 
 
 async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
-    """End a job."""
+    """Terminate a job."""
     record = _found(service, request)
     service.engine.end_job(record, bodies.accept_termination(request.json()), by_user=True)
     return responses.changed(request, 202, record.job.last_modified)
 
 
 async def task_counts(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell how many tasks of a job are in which state."""
+    """Count the tasks of a job in each state."""
     record = service.engine.store.job(request.ids["jobId"])
     return responses.value(request, "taskcountsresult/@Element", record.counts())
 
 
 async def preparation_status(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell how the preparation and the release of a job went on each node."""
+    """List the status of a job's preparation and release tasks on each node."""
     record = service.engine.store.job(request.ids["jobId"])
     if "jobPreparationTask" not in record.job.spec:
         raise BatchError("JobPreparationTaskOrReleaseTaskNotSpecified")

@@ -36,12 +36,12 @@ async def create(service: Service, request: OperationRequest) -> OperationRespon
 
 
 async def exists(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell whether a job schedule exists."""
+    """Check whether a job schedule exists."""
     return responses.stamped(200, _found(service, request).last_modified)
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show a job schedule."""
+    """Get a job schedule."""
     schedule = _found(service, request)
     view = select(request, bodies.schedule_view(schedule, request.base))
     return responses.entity(request, "jobschedules", view, schedule.last_modified)
@@ -61,7 +61,7 @@ async def list_all(service: Service, request: OperationRequest) -> OperationResp
 
 
 async def list_jobs(service: Service, request: OperationRequest) -> OperationResponse:
-    """List the jobs a schedule created."""
+    """List the jobs that a schedule created."""
     store = service.engine.store
     jobs = [record.job for record in store.jobs_of(store.schedule(request.ids["jobScheduleId"]))]
     by_id = {job.id: job for job in jobs}
@@ -96,27 +96,27 @@ def _respecify(
 
 
 async def disable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Stop creating jobs."""
+    """Disable a job schedule: it creates no more jobs."""
     changed = schedules.disabled(_found(service, request), service_clock.now())
     service.schedules.put(changed)
     return responses.changed(request, 204, changed.last_modified)
 
 
 async def enable(service: Service, request: OperationRequest) -> OperationResponse:
-    """Create jobs again."""
+    """Enable a job schedule: it creates jobs again."""
     changed = schedules.enabled(_found(service, request), service_clock.now())
     service.schedules.put(changed)
     return responses.changed(request, 204, changed.last_modified)
 
 
 async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
-    """End a job schedule and its active job."""
+    """Terminate a job schedule and its active job."""
     ended = service.schedules.terminate(_found(service, request))
     return responses.changed(request, 202, ended.last_modified)
 
 
 async def delete(service: Service, request: OperationRequest) -> OperationResponse:
-    """Remove a job schedule with its jobs."""
+    """Delete a job schedule and its jobs."""
     service.schedules.delete(_found(service, request))
     return OperationResponse(status=202)
 

@@ -1,4 +1,4 @@
-"""Operations on the ways into a node: its users, its address, its logs and its extensions."""
+"""Operations on the users, the remote login, the logs and the extensions of a node."""
 
 from typing import Final
 from urllib.parse import quote
@@ -30,7 +30,7 @@ async def add_user(service: Service, request: OperationRequest) -> OperationResp
 
 
 async def change_user(service: Service, request: OperationRequest) -> OperationResponse:
-    """Change the password, the key or the end of a user."""
+    """Change the password, the SSH key or the expiry time of a user."""
     _, node = _found(service, request)
     nodes.refuse_unknown_user(node, request.ids["userName"])
     bodies.check_user_changes(request.json())
@@ -38,28 +38,28 @@ async def change_user(service: Service, request: OperationRequest) -> OperationR
 
 
 async def delete_user(service: Service, request: OperationRequest) -> OperationResponse:
-    """Remove a user from a node."""
+    """Delete a user from a node."""
     record, node = _found(service, request)
     record.nodes.put(node.id, nodes.without_user(node, request.ids["userName"]))
     return OperationResponse(status=200)
 
 
 async def remote_login(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell the address of a node for remote login; nothing listens there."""
+    """Get the address and port of a node for remote login. Nothing listens there."""
     _, node = _found(service, request)
     view = {"remoteLoginIPAddress": node.address, "remoteLoginPort": ssh_port(node)}
     return responses.value(request, f"{responses.ENTITIES}.RemoteLoginSettings", view)
 
 
 async def remote_desktop(service: Service, request: OperationRequest) -> OperationResponse:
-    """Refuse the file for remote desktop, as for every node that is no Windows machine of a cloud service."""
+    """Refuse the remote desktop file. Azure Batch has one only for Windows nodes of a cloud service."""
     _found(service, request)
     reason = "Remote desktop can be used only on pools created with cloudServiceConfiguration"
     raise BatchError("OperationNotValidOnNode", Reason=reason)
 
 
 async def upload_logs(service: Service, request: OperationRequest) -> OperationResponse:
-    """Begin to upload the logs of the service about a node."""
+    """Start to upload the service's logs about a node."""
     record, node = _found(service, request)
     directory, files = service.logs.upload(record.pool, node, bodies.accept_logs(request.json()))
     view = {"virtualDirectoryName": directory, "numberOfFilesUploaded": files}
@@ -77,7 +77,7 @@ async def list_extensions(service: Service, request: OperationRequest) -> Operat
 
 
 async def get_extension(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show an extension of a node."""
+    """Get an extension of a node."""
     record, _ = _found(service, request)
     wanted = request.ids["extensionName"]
     for view in bodies.extension_views(record.pool.spec):

@@ -29,7 +29,7 @@ def _view(service: Service, record: PoolRecord, node: StoredNode, base: str) -> 
 
 
 def _recent_view(service: Service, node: StoredNode, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
-    """Return the view of a task a node ran; None if it is gone, or runs elsewhere by now."""
+    """Return the JSON of a task that a node ran, or None if it was deleted or now runs on another node."""
     job_id, task_id, number = ran
     record = service.engine.store.jobs.get(job_id)
     task = None if record is None else record.tasks.get(task_id)
@@ -61,31 +61,31 @@ async def list_all(service: Service, request: OperationRequest) -> OperationResp
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show a node."""
+    """Get a node."""
     record, node = _found(service, request)
     return responses.value(
         request, "nodes/@Element", select(request, _view(service, record, node, request.base))
     )
 
 
-def _sending(phase: Phase) -> Handler:
-    async def send(service: Service, request: OperationRequest) -> OperationResponse:
-        """Send a node on its way; what becomes of its tasks is for the caller to say."""
+def _phase_request(phase: Phase) -> Handler:
+    async def handle(service: Service, request: OperationRequest) -> OperationResponse:
+        """Reboot, reimage or deallocate a node. The request says what happens to its tasks."""
         record, node = _found(service, request)
         service.engine.fleet.send(record, node, phase, bodies.accept_option(phase, request.json()))
         return _done(request, 202)
 
-    return send
+    return handle
 
 
 async def start(service: Service, request: OperationRequest) -> OperationResponse:
-    """Start a node that was deallocated."""
+    """Start a deallocated node."""
     service.engine.fleet.start(*_found(service, request))
     return _done(request, 202)
 
 
 async def disable_scheduling(service: Service, request: OperationRequest) -> OperationResponse:
-    """Give a node no more tasks."""
+    """Disable scheduling on a node: it gets no more tasks."""
     record, node = _found(service, request)
     option = bodies.accept_option("offline", request.json())
     service.engine.fleet.set_scheduling(record, node, enabled=False, option=option)
@@ -93,14 +93,14 @@ async def disable_scheduling(service: Service, request: OperationRequest) -> Ope
 
 
 async def enable_scheduling(service: Service, request: OperationRequest) -> OperationResponse:
-    """Give a node tasks again."""
+    """Enable scheduling on a node: it gets tasks again."""
     record, node = _found(service, request)
     service.engine.fleet.set_scheduling(record, node, enabled=True)
     return _done(request, 200)
 
 
 async def counts(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell for each pool how many of its nodes are in which state."""
+    """Count the nodes of each pool in each state."""
     shelf = service.engine.store.pools
     listing = Listing(
         fragment="poolnodecounts",
@@ -115,10 +115,11 @@ async def counts(service: Service, request: OperationRequest) -> OperationRespon
 OPERATIONS: Final = (
     Operation("GET", "/pools/{poolId}/nodes", list_all),
     Operation("GET", "/pools/{poolId}/nodes/{nodeId}", get),
-    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot", _sending("rebooting")),
-    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reimage", _sending("reimaging")),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot", _phase_request("rebooting")),
+    Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reimage", _phase_request("reimaging")),
     Operation(
-        "POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _sending("deallocating"), since="2024-07-01"
+        "POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _phase_request("deallocating"),
+        since="2024-07-01"
     ),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/start", start, since="2024-07-01"),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/disablescheduling", disable_scheduling),

@@ -1,4 +1,4 @@
-"""What an operation is: a route, and the function that carries it out."""
+"""An operation: a route, and the function that handles its requests."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ from fakebatch.wire.operation_response import OperationResponse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What operations work on: the engine with its store, what the clock moves, files of tasks, quotas."""
+    """The parts of the service that operations use.
+
+    `quotas` returns the quotas that hold now. With `is_loose`, unknown properties in requests are ignored.
+    """
 
     engine: Engine
     schedules: JobSchedules
@@ -32,9 +35,10 @@ Handler: TypeAlias = Callable[[Service, OperationRequest], Awaitable[OperationRe
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of the protocol; `path` names its ids in braces.
+    """One operation of the protocol. `path` has the names of its ids in braces.
 
-    It exists in the versions from `since` up to, not including, `until` (None: in all later ones).
+    The operation exists in the API versions from `since` on. If `until` is not None, it is missing in that
+    version and all later ones.
     """
 
     method: str
@@ -44,5 +48,5 @@ class Operation:
     until: str | None = None
 
     def is_in(self, version: str) -> bool:
-        """Whether a version of the protocol has the operation."""
+        """Return whether an API version has the operation."""
         return self.since <= version and (self.until is None or version < self.until)

@@ -21,13 +21,13 @@ def _found(service: Service, request: OperationRequest) -> PoolRecord:
 
 
 async def create(service: Service, request: OperationRequest) -> OperationResponse:
-    """Create a pool; its nodes follow."""
+    """Create a pool. Its nodes are created later."""
     pool = add_pool(service, request.json())
     return responses.created(f"{request.base}/pools/{pool.id}", pool.last_modified)
 
 
 def add_pool(service: Service, body: object) -> pools.StoredPool:
-    """Add the pool a request body describes. Raises BatchError."""
+    """Add the pool that a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
     if spec["id"] in service.engine.store.pools:
         raise BatchError("PoolExists")
@@ -38,14 +38,14 @@ def add_pool(service: Service, body: object) -> pools.StoredPool:
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show a pool."""
+    """Get a pool."""
     record = _found(service, request)
     view = bodies.pool_view(record.pool, record.nodes, request.base)
     return responses.entity(request, "pools", select(request, view), record.pool.last_modified)
 
 
 async def exists(service: Service, request: OperationRequest) -> OperationResponse:
-    """Tell whether a pool exists."""
+    """Check whether a pool exists."""
     return responses.stamped(200, _found(service, request).pool.last_modified)
 
 
@@ -69,7 +69,7 @@ async def patch(service: Service, request: OperationRequest) -> OperationRespons
 
 
 async def replace_properties(service: Service, request: OperationRequest) -> OperationResponse:
-    """Replace the properties of a pool that can change while it has nodes; those not given are cleared."""
+    """Replace the properties of a pool that can change while it has nodes. Those not given are cleared."""
     record = _found(service, request)
     return _respecify(service, request, record, bodies.accept_replacement(request.json()), 204)
 
@@ -95,21 +95,21 @@ async def resize(service: Service, request: OperationRequest) -> OperationRespon
 
 
 async def stop_resize(service: Service, request: OperationRequest) -> OperationResponse:
-    """Leave a pool with the nodes it has now. One that is steady stays as it is."""
+    """Stop a resize: the pool keeps the nodes it has now. A steady pool does not change."""
     record = _found(service, request)
     service.engine.fleet.stop_resize(record)
     return responses.changed(request, 202, record.pool.last_modified)
 
 
 async def remove_nodes(service: Service, request: OperationRequest) -> OperationResponse:
-    """Take certain nodes out of a pool."""
+    """Remove the given nodes from a pool."""
     record = _found(service, request)
     service.engine.fleet.remove_nodes(record, *bodies.accept_removal(request.json()))
     return responses.changed(request, 202, record.pool.last_modified)
 
 
 async def delete(service: Service, request: OperationRequest) -> OperationResponse:
-    """Remove a pool; the tasks that run on it are queued again."""
+    """Delete a pool. The tasks that run on it are requeued."""
     record = _found(service, request)
     record.pool = pools.deleted(record.pool, service_clock.now())
     service.engine.wake()

@@ -45,7 +45,7 @@ async def create(service: Service, request: OperationRequest) -> OperationRespon
 
 
 async def create_many(service: Service, request: OperationRequest) -> OperationResponse:
-    """Add up to 100 tasks to a job; each has a result of its own."""
+    """Add up to 100 tasks to a job. Each task gets its own result."""
     if len(request.body) >= _LARGEST_BODY:
         raise BatchError("RequestBodyTooLarge", MaxSize=_LARGEST_BODY)
     record = _open_job(service, request)
@@ -55,7 +55,7 @@ async def create_many(service: Service, request: OperationRequest) -> OperationR
         raise BatchError("MissingRequiredProperty", PropertyName="value")
     if len(collection) > _LARGEST_COLLECTION:
         raise BatchError("RequestBodyTooLarge", MaxTasks=_LARGEST_COLLECTION)
-    # What cannot be read refuses the whole request, before any task of it is added.
+    # If a body is malformed, the whole request is refused before any of its tasks is added.
     read = [_read(service, record, body) for body in collection]
     results = [_result(service, request, record, *pair) for pair in zip(collection, read, strict=True)]
     return responses.value(request, "taskaddresult", {"value": results})
@@ -100,7 +100,7 @@ def _result(
 
 
 async def get(service: Service, request: OperationRequest) -> OperationResponse:
-    """Show a task."""
+    """Get a task."""
     record, task = _found(service, request)
     view = bodies.task_view(task, record.job.id, request.base)
     return responses.entity(request, "tasks", select(request, view), task.last_modified)
@@ -131,14 +131,14 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
 
 
 async def delete(service: Service, request: OperationRequest) -> OperationResponse:
-    """Remove a task with its files."""
+    """Delete a task and its files."""
     record, task = _found(service, request)
     await service.engine.delete_task(record, task)
     return OperationResponse(status=200)
 
 
 async def terminate(service: Service, request: OperationRequest) -> OperationResponse:
-    """End a task; answered once nothing of it runs."""
+    """Terminate a task. The response is sent when none of its processes run any more."""
     record, task = _found(service, request)
     if task.state == "completed":
         raise BatchError("TaskCompleted")
@@ -147,7 +147,7 @@ async def terminate(service: Service, request: OperationRequest) -> OperationRes
 
 
 async def reactivate(service: Service, request: OperationRequest) -> OperationResponse:
-    """Make a failed task run again."""
+    """Reactivate a failed task: it runs again."""
     record, task = _found(service, request)
     jobs.refuse_if_over(record.job)
     if task.state != "completed":
@@ -161,7 +161,7 @@ async def reactivate(service: Service, request: OperationRequest) -> OperationRe
 
 
 async def subtasks(service: Service, request: OperationRequest) -> OperationResponse:
-    """List the subtasks of a multi-instance task; other tasks have none."""
+    """List the subtasks of a multi-instance task. The list is empty for other tasks."""
     record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
     found = record.subtasks.get(task.id.lower(), [])
     views = [bodies.subtask_view(subtask, task, record.job.id, request.base) for subtask in found]

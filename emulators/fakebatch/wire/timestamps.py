@@ -21,7 +21,7 @@ def _iso_second(seconds: int) -> str:
 
 
 def to_iso(ticks: int) -> str:
-    """Return a time as ISO 8601 in UTC, with suffix Z and at most 7 fraction digits, without trailing zeros."""
+    """Return a time as ISO 8601 in UTC, with suffix Z, at most 7 fraction digits, no trailing zeros."""
     seconds, fraction = divmod(ticks - _UNIX_EPOCH, PER_SECOND)
     if not fraction:
         return f"{_iso_second(seconds)}Z"
