@@ -12,7 +12,7 @@ from typing import Final
 from aiohttp import web
 
 from fakebatch.autoscaling import Autoscaling
-from fakebatch.bodies.property_schema import UNKNOWN_PASSES, VERSION
+from fakebatch.bodies.property_schema import API_VERSION, IGNORE_UNKNOWN_PROPERTIES
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.execution.auto_storage import AutoStorage
@@ -183,8 +183,8 @@ def _handler(service: Service, faults: Faults, operation: Operation, keep: Calla
         version = check_version(request.query.get("api-version"))
         if not operation.is_in(version):
             raise BatchError("InvalidUri")
-        VERSION.set(version)
-        UNKNOWN_PASSES.set(service.is_loose)
+        API_VERSION.set(version)
+        IGNORE_UNKNOWN_PROPERTIES.set(service.is_loose)
         call = OperationRequest(
             method=request.method,
             base=_base(request),

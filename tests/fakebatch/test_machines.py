@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fakebatch.bodies.pool_bodies import accept_pool
-from fakebatch.bodies.property_schema import UNKNOWN_PASSES
+from fakebatch.bodies.property_schema import IGNORE_UNKNOWN_PROPERTIES
 from fakebatch.errors import BatchError
 
 _IDENTITY = {"resourceId": "/identities/i"}
@@ -128,11 +128,11 @@ def test_what_does_not_exist_is_refused_wherever_it_is_or_left_out(place: str) -
     found["surprise"] = 1
     with pytest.raises(BatchError, match="surprise"):
         accept_pool(body)
-    token = UNKNOWN_PASSES.set(True)
+    token = IGNORE_UNKNOWN_PROPERTIES.set(True)
     try:
         assert accept_pool(body) == accept_pool(_body())
     finally:
-        UNKNOWN_PASSES.reset(token)
+        IGNORE_UNKNOWN_PROPERTIES.reset(token)
 
 
 def test_secrets_of_machines_are_not_kept() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fakebatch.bodies.property_schema import ObjectSchema, integer, list_of, optional, required, string
 from fakebatch.errors import BatchError
 
-_RECORD = ObjectSchema(
+_SCHEMA = ObjectSchema(
     id=required(string),
     name=string,
     slots=optional(integer(1), 1),
@@ -37,7 +37,7 @@ def test_the_order_of_properties_and_nulls_make_no_difference(
     body = {
         name: None if name in left_out else _GIVEN[name] for name in names if nulls or name not in left_out
     }
-    stored = _RECORD(body)
+    stored = _SCHEMA(body)
     expected = {"slots": 1, "mode": "none"} | {
         name: value for name, value in _GIVEN.items() if name not in left_out
     }
@@ -61,10 +61,10 @@ def test_the_order_of_properties_and_nulls_make_no_difference(
 def test_what_is_wrong_is_told_each_time(body: Any, code: str) -> None:
     for _ in range(2):
         with pytest.raises(BatchError) as caught:
-            _RECORD(body)
+            _SCHEMA(body)
         assert caught.value.code == code
 
 
 def test_what_is_stored_does_not_change_what_is_filled_in_elsewhere() -> None:
-    _RECORD({"id": "a"})["slots"] = 5
-    assert _RECORD({"id": "b"})["slots"] == 1
+    _SCHEMA({"id": "a"})["slots"] = 5
+    assert _SCHEMA({"id": "b"})["slots"] == 1

@@ -1,4 +1,4 @@
-"""Bodies and views of the automatic scaling of pools."""
+"""The JSON of automatic scaling: request bodies and views."""
 
 from typing import Any, Final
 
@@ -16,9 +16,9 @@ _PROPERTIES: Final = ("autoScaleFormula", "autoScaleEvaluationInterval")
 
 
 def completed(spec: dict[str, Any], body: Any) -> dict[str, Any]:
-    """Return the properties of a pool to be created, with what it needs to scale itself, or without.
+    """Return the properties of a pool to be created, with the evaluation interval if automatic scaling is on.
 
-    Raises BatchError where the body mixes automatic scaling with targets, and for what is no formula.
+    Raises BatchError if the body has both automatic scaling and target sizes, or if the formula is wrong.
     """
     if not spec["enableAutoScale"]:
         _refuse(body, _PROPERTIES, "The property is valid only if enableAutoScale is true.")
@@ -53,7 +53,10 @@ def _refuse(body: Any, names: tuple[str, ...], reason: str) -> None:
 
 
 def accept_enabling(body: Any, pool: StoredPool) -> dict[str, Any]:
-    """Return the properties that enabling automatic scaling sets; those of a pool that has it are kept."""
+    """Return the properties that a request to enable automatic scaling sets.
+
+    If the pool has automatic scaling already, it keeps the properties that the request does not give.
+    """
     given = _ENABLE(body)
     had = {name: pool.spec[name] for name in _PROPERTIES if name in pool.spec}
     settings = {"autoScaleEvaluationInterval": DEFAULT_INTERVAL} | had | given
@@ -64,13 +67,13 @@ def accept_enabling(body: Any, pool: StoredPool) -> dict[str, Any]:
 
 
 def accept_evaluation(body: Any) -> str:
-    """Return the formula to be evaluated."""
+    """Return the formula to evaluate."""
     formula: str = _EVALUATE(body)["autoScaleFormula"]
     return formula
 
 
 def with_run(view: dict[str, Any], pool: StoredPool) -> dict[str, Any]:
-    """Return the view of a pool with its automatic scaling after the flag that enables it."""
+    """Return the JSON of a pool with the autoscale properties placed after `enableAutoScale`."""
     shown: dict[str, Any] = {name: view.pop(name) for name in _PROPERTIES if name in view}
     if pool.auto_scale_run is not None:
         shown["autoScaleRun"] = pool.auto_scale_run

@@ -1,4 +1,4 @@
-"""Bodies and views of jobs."""
+"""The JSON of jobs: request bodies and views."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -83,9 +83,9 @@ _SPECIFICATION = ObjectSchema(**{name: rule for name, rule in _CREATE.properties
 
 
 def specification(value: Any, name: str) -> dict[str, Any]:
-    """Accept the `jobSpecification` of a job schedule: a job without an id."""
+    """Accept the `jobSpecification` of a job schedule: the properties of a job without an id."""
     stored = _SPECIFICATION(value, name)
-    # What its jobs could not be created from is refused now, for then there is no one to tell.
+    # A specification from which no job can be created is refused now. Later there is no request to refuse.
     with_tasks(dict(stored))
     return stored
 
@@ -100,7 +100,7 @@ _PATCH = ObjectSchema(
     metadata=METADATA,
     networkConfiguration=machine.JOB_NETWORK,
 )
-# A PUT carries a whole job as a client got it: what cannot be changed is accepted and left alone.
+# Clients PUT a whole job as they got it, so properties that cannot be changed are accepted and ignored.
 _READ_ONLY: Final = frozenset(
     (
         "commonEnvironmentSettings",
@@ -155,12 +155,12 @@ def accept_job(body: Any) -> dict[str, Any]:
 
 
 def accept_patch(body: Any, job: StoredJob) -> dict[str, Any]:
-    """Return the properties a PATCH replaces; those that are objects are replaced as a whole."""
+    """Return the properties that a PATCH replaces. A property that is an object is replaced as a whole."""
     return _checked(_PATCH.changes(body), job)
 
 
 def accept_replacement(body: Any, job: StoredJob) -> dict[str, Any]:
-    """Return the properties a PUT replaces: all that can change, with the defaults for those not given."""
+    """Return the properties that a PUT replaces: all that can change. Those not given get their defaults."""
     if not isinstance(body, dict):
         raise BatchError("InvalidRequestBody", Reason="The body must be an object.")
     given = _PATCH.changes({name: value for name, value in body.items() if name not in _READ_ONLY})
@@ -170,13 +170,13 @@ def accept_replacement(body: Any, job: StoredJob) -> dict[str, Any]:
 
 
 def accept_termination(body: Any) -> str:
-    """Return the reason a job is terminated for."""
+    """Return the `terminateReason` for a job that is to be terminated."""
     reason: str = _TERMINATE(body).get("terminateReason", "UserTerminate")
     return reason
 
 
 def accept_disabling(body: Any) -> str:
-    """Return what becomes of running tasks: requeue, terminate or wait."""
+    """Return what happens to running tasks: requeue, terminate or wait."""
     mode: str = _DISABLE(body)["disableTasks"]
     return mode
 
@@ -185,7 +185,7 @@ def _checked(changes: dict[str, Any], job: StoredJob) -> dict[str, Any]:
     on_complete = changes.get("onAllTasksComplete")
     if on_complete == "noaction" and job.spec["onAllTasksComplete"] == "terminatejob":
         raise invalid_property(
-            "onAllTasksComplete", on_complete, "It cannot be taken back from terminatejob."
+            "onAllTasksComplete", on_complete, "It cannot be changed from terminatejob to noaction."
         )
     if "autoPoolSpecification" in changes.get("poolInfo", {}) and job.auto_pool_id is None:
         raise invalid_property("poolInfo", "autoPoolSpecification", "The job has a pool already.")
@@ -196,7 +196,7 @@ def _checked(changes: dict[str, Any], job: StoredJob) -> dict[str, Any]:
 
 
 def job_view(job: StoredJob, base: str) -> dict[str, Any]:
-    """Return a job as it appears in answers."""
+    """Return the JSON of a job."""
     spec = dict(job.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:

@@ -1,4 +1,4 @@
-"""Bodies and views of job schedules."""
+"""The JSON of job schedules: request bodies and views."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,7 +31,7 @@ _CREATE = ObjectSchema(
     metadata=METADATA,
 )
 _PATCH = ObjectSchema(schedule=_TIMING, jobSpecification=specification, metadata=METADATA)
-# A PUT carries a whole schedule as a client got it: what cannot be changed is accepted and left alone.
+# Clients PUT a whole schedule as they got it, so properties that cannot be changed are accepted and ignored.
 _READ_ONLY: Final = frozenset(
     (
         "creationTime",
@@ -69,12 +69,12 @@ def accept_schedule(body: Any) -> dict[str, Any]:
 
 
 def accept_patch(body: Any) -> dict[str, Any]:
-    """Return the properties a PATCH replaces."""
+    """Return the properties that a PATCH replaces."""
     return _PATCH.changes(body)
 
 
 def accept_replacement(body: Any) -> dict[str, Any]:
-    """Return the properties a PUT replaces: all that can change, with the defaults for those not given."""
+    """Return the properties that a PUT replaces: all that can change. Those not given get their defaults."""
     if not isinstance(body, dict):
         raise BatchError("InvalidRequestBody", Reason="The body must be an object.")
     given = _PATCH.changes({name: value for name, value in body.items() if name not in _READ_ONLY})
@@ -84,7 +84,7 @@ def accept_replacement(body: Any) -> dict[str, Any]:
 
 
 def schedule_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
-    """Return a job schedule as it appears in answers."""
+    """Return the JSON of a job schedule."""
     view: dict[str, Any] = {"id": schedule.id}
     if "displayName" in schedule.spec:
         view["displayName"] = schedule.spec["displayName"]
@@ -108,7 +108,8 @@ def schedule_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
 
 
 def _specification_view(specification: Mapping[str, Any]) -> dict[str, Any]:
-    # Unlike in a job, the reactions come before the constraints.
+    # In a job specification, onAllTasksComplete and onTaskFailure come before the constraints; in a job,
+    # after.
     first = (
         "displayName",
         "priority",

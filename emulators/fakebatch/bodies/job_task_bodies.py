@@ -1,4 +1,4 @@
-"""Bodies of the tasks that a job itself has: its manager, its preparation and its release task."""
+"""The JSON of a job's own tasks: job manager task, job preparation task and job release task."""
 
 from typing import Any, Final
 
@@ -78,7 +78,10 @@ RELEASE: Final = ObjectSchema(
 
 
 def with_tasks(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of a job with what its tasks take from it filled in. Raises BatchError."""
+    """Return the properties of a job, with the defaults that its job manager task takes from the job.
+
+    Raises BatchError for a release task without a preparation task.
+    """
     if "jobReleaseTask" in spec and "jobPreparationTask" not in spec:
         raise invalid_property(
             "jobReleaseTask", spec["jobReleaseTask"]["id"], "A job release task needs a job preparation task."

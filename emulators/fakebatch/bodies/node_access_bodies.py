@@ -1,4 +1,4 @@
-"""Bodies of requests about the users and the logs of nodes, and views of their extensions."""
+"""The JSON of requests about the users and the logs of nodes, and the views of node extensions."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _USER_CHANGES = ObjectSchema(expiryTime=moment, password=string, sshPublicKey=st
 _LOGS = ObjectSchema(
     containerUrl=required(string), startTime=required(moment), endTime=moment, identityReference=IDENTITY
 )
-# What is secret is never shown.
+# Secret properties are never shown.
 _SHOWN: Final = (
     "name",
     "publisher",
@@ -27,23 +27,23 @@ _SHOWN: Final = (
 
 
 def accept_user(body: Any) -> str:
-    """Return the name of the user to be added. Secrets are not kept, as there is nothing to log in to."""
+    """Return the name of the user to add. Secrets are not stored, because nobody can log in to a node."""
     name: str = _USER(body)["name"]
     return name
 
 
 def check_user_changes(body: Any) -> None:
-    """Raise BatchError for changes of a user that the service refuses."""
+    """Raise BatchError if the service refuses the changes of a user."""
     _USER_CHANGES(body)
 
 
 def accept_logs(body: Any) -> dict[str, Any]:
-    """Return where logs are to be uploaded to, and of what time."""
+    """Return the container to upload logs to, and the period of the logs."""
     return _LOGS(body)
 
 
 def extension_views(pool_spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the extensions of each node of a pool as they appear in answers."""
+    """Return the JSON of the extensions that every node of a pool has."""
     machine = pool_spec.get("virtualMachineConfiguration", {})
     return [_extension_view(extension) for extension in machine.get("extensions", ())]
 

@@ -1,4 +1,4 @@
-"""Bodies and views of nodes."""
+"""The JSON of nodes: request bodies and views."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -54,13 +54,13 @@ _LATEST: Final = "latest"
 
 
 def accept_option(state: str, body: Any) -> str:
-    """Return what is to become of the tasks of a node that is sent to a state."""
+    """Return what happens to the tasks of a node when a request moves it to a state."""
     [option] = _BODIES[state](body).values()
     return str(option)
 
 
 def node_view(node: StoredNode, pool: StoredPool, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a node as it appears in answers; `recent` are the views of its recent tasks."""
+    """Return the JSON of a node. `recent` are the views of its recent tasks."""
     view: dict[str, Any] = {
         "id": node.id,
         "url": f"{base}/pools/{pool.id}/nodes/{node.id}",
@@ -87,13 +87,13 @@ def node_view(node: StoredNode, pool: StoredPool, base: str, recent: list[dict[s
         view["errors"] = [_error_view(error) for error in node.errors]
     view |= {"isDedicated": node.dedicated, "endpointConfiguration": endpoints_view(node, pool)}
     if node.has_agent:
-        # The agent comes with the service, and is as new as the node.
+        # The agent is part of the fake Batch, so it was last updated when the node booted.
         view["nodeAgentInfo"] = {"lastUpdateTime": timestamps.to_iso(node.booted_at), "version": _AGENT}
     return view | {"virtualMachineInfo": _machine_view(pool)}
 
 
 def recent_task_view(job_id: str, task: StoredTask, subtask: Subtask | None, base: str) -> dict[str, Any]:
-    """Return a task, or a subtask of it, as it appears among the recent tasks of a node."""
+    """Return the JSON of a task, or of one of its subtasks, for the `recentTasks` of a node."""
     view: dict[str, Any] = {
         "taskUrl": f"{base}/jobs/{job_id}/tasks/{task.id}",
         "jobId": job_id,
@@ -117,7 +117,7 @@ def _machine_view(pool: StoredPool) -> dict[str, Any]:
         return {}
     image = machine["imageReference"]
     exact = image.get("version", _LATEST)
-    # No image is looked up, so which one is the latest is not known.
+    # Images are not looked up, so the exact version of `latest` is not known.
     return {"imageReference": image if exact == _LATEST else {**image, "exactVersion": exact}}
 
 
@@ -129,7 +129,7 @@ def _error_view(error: FailureInfo) -> dict[str, Any]:
 
 
 def counts_view(pool: StoredPool, nodes: Iterable[StoredNode]) -> dict[str, Any]:
-    """Return how many nodes of a pool are in each state."""
+    """Return the JSON with the number of nodes of a pool in each state."""
     counts = {kind: dict.fromkeys(_COUNTED, 0) for kind in ("dedicated", "lowPriority")}
     by_state = {name.lower(): name for name in _COUNTED}
     for node in nodes:

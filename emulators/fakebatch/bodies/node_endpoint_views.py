@@ -1,4 +1,4 @@
-"""How nodes can be reached from outside."""
+"""The JSON of the endpoints of nodes."""
 
 from typing import Any, Final
 
@@ -10,10 +10,10 @@ _SSH_PORT: Final = 22
 
 
 def endpoints_view(node: StoredNode, pool: StoredPool) -> dict[str, Any]:
-    """Return the endpoints of a node: those its pool asks for, and that of SSH.
+    """Return the `endpointConfiguration` of a node: those that its pool asks for, and the one for SSH.
 
-    There is no balancer before the nodes, so nothing listens on the frontend ports: what a task listens on is
-    the backend port at the address of its node.
+    There is no load balancer, so nothing listens on the frontend ports. A task listens on the backend port at
+    the IP address of its node.
     """
     index = node.number - 1
     configuration = pool.spec.get("networkConfiguration", {}).get("endpointConfiguration", {})
@@ -32,7 +32,7 @@ def endpoints_view(node: StoredNode, pool: StoredPool) -> dict[str, Any]:
 
 
 def ssh_port(node: StoredNode) -> int:
-    """Return the port for remote login."""
+    """Return the frontend port for remote login."""
     return _FIRST_SSH_PORT + node.number - 1
 
 

@@ -1,4 +1,4 @@
-"""Views of the tasks that belong to nodes, and of what they did there for a job."""
+"""The JSON of the runs of start tasks, job preparation tasks and job release tasks."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from fakebatch.wire import timestamps
 
 
 def run_view(run: NodeRun, root: dict[str, Any] | None = None, *, retries: bool = True) -> dict[str, Any]:
-    """Return a run as it appears in answers; `root` tells where its files are."""
+    """Return the JSON of a run. `root` holds the properties that say where its files are."""
     shown: dict[str, Any] = {
         "startTime": timestamps.to_iso(run.started_at),
         "endTime": None if run.ended_at is None else timestamps.to_iso(run.ended_at),
@@ -28,7 +28,7 @@ def run_view(run: NodeRun, root: dict[str, Any] | None = None, *, retries: bool 
 
 
 def preparation_and_release_view(visit: PreparationAndRelease, job: StoredJob, base: str) -> dict[str, Any]:
-    """Return what a job did on a node as it appears in the status of its preparation and release tasks."""
+    """Return the JSON of the status of a job's preparation and release tasks on a node."""
     node_url = f"{base}/pools/{visit.pool_id}/nodes/{visit.node_id}"
     view: dict[str, Any] = {"poolId": visit.pool_id, "nodeId": visit.node_id, "nodeUrl": node_url}
     if visit.preparation is not None:

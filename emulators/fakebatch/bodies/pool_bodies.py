@@ -1,4 +1,4 @@
-"""Bodies and views of pools."""
+"""The JSON of pools: request bodies and views."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -44,7 +44,7 @@ def _vm_size(value: Any, name: str) -> str:
 
 
 def _no_certificates(value: Any, name: str) -> list[Any]:
-    # No account has certificates any more, so none can be referred to.
+    # Accounts can no longer have certificates, so every reference is wrong.
     if list_of(opaque)(value, name):
         raise BatchError("CertificateNotFound")
     return []
@@ -99,7 +99,10 @@ _SPECIFICATION = ObjectSchema(
 
 
 def specification(value: Any, name: str) -> dict[str, Any]:
-    """Accept the pool of an `autoPoolSpecification`: a pool without an id, in the order recorded."""
+    """Accept the `pool` of an `autoPoolSpecification`: a pool without an id.
+
+    The properties are in the order in which recordings of Azure Batch show them.
+    """
     return autoscale_bodies.completed(_SPECIFICATION(value, name), value)
 
 
@@ -161,24 +164,24 @@ def accept_pool(body: Any) -> dict[str, Any]:
 
 
 def auto_pool(pool_id: str, specification: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the stored properties of the auto pool that is made to an accepted specification."""
+    """Return the stored properties of an auto pool, from an accepted specification."""
     given = {"id": pool_id, **specification}
     return {name: given[name] for name in _CREATE.properties if name in given}
 
 
 def accept_patch(body: Any) -> dict[str, Any]:
-    """Return the properties a PATCH replaces."""
+    """Return the properties that a PATCH replaces."""
     return _PATCH.changes(body)
 
 
 def accept_replacement(body: Any) -> dict[str, Any]:
-    """Return the properties that updateproperties replaces; those not given are cleared (None)."""
+    """Return the properties that `updateproperties` replaces. Those not given are None, which clears them."""
     given = _REPLACE(body)
     return {name: given.get(name) for name in ("startTask", "applicationPackageReferences", "metadata")}
 
 
 def accept_removal(body: Any) -> tuple[list[str], str, str]:
-    """Return the nodes to remove, what becomes of their tasks, and how long that may take."""
+    """Return the ids of the nodes to remove, what happens to their tasks, and the resize timeout."""
     given = _REMOVE(body)
     if not 1 <= len(given["nodeList"]) <= _MOST_REMOVED:
         raise invalid_property("nodeList", len(given["nodeList"]), "There must be 1 to 100 nodes.")
@@ -186,7 +189,7 @@ def accept_removal(body: Any) -> tuple[list[str], str, str]:
 
 
 def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
-    """Return the properties to change, and what becomes of tasks on nodes that go."""
+    """Return the properties to change, and what happens to tasks on nodes that are removed."""
     given = _RESIZE(body)
     if not any(name in given for name in _TARGETS):
         raise BatchError("MissingRequiredProperty", PropertyName="targetDedicatedNodes")
@@ -194,8 +197,8 @@ def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
 
 
 def pool_view(pool: StoredPool, nodes: Iterable[StoredNode], base: str) -> dict[str, Any]:
-    """Return a pool as it appears in answers."""
-    # What was set later is shown in its place nevertheless.
+    """Return the JSON of a pool."""
+    # The order is that of _CREATE, also for properties that were set later.
     stored = {name: pool.spec[name] for name in _CREATE.properties if name in pool.spec}
     spec = {name: shown for name, shown in stored.items() if shown is not None}
     dedicated = [node.dedicated for node in nodes]

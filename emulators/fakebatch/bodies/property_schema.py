@@ -1,7 +1,8 @@
-"""A small language for the properties a request body may have.
+"""A small language that describes the properties of request bodies.
 
-A kind is a callable that takes a JSON value and the name of its property and returns the value as the service
-stores it, or raises BatchError. Unknown properties are refused, unless UNKNOWN_PASSES.
+A kind describes the values of a property. It is a callable that takes a JSON value and the name of the
+property. It returns the value as the service stores it, or raises BatchError. Unknown properties are refused,
+unless IGNORE_UNKNOWN_PROPERTIES is set.
 """
 
 import re
@@ -16,11 +17,11 @@ from fakebatch.wire import durations, timestamps
 
 Kind: TypeAlias = Callable[[Any, str], Any]
 
-VERSION: Final = ContextVar("VERSION", default="")
-"""The version of the protocol that the current request speaks; the oldest where there is no request."""
+API_VERSION: Final = ContextVar("API_VERSION", default="")
+"""The API version of the current request. Without a request, it counts as older than all versions."""
 
-UNKNOWN_PASSES: Final = ContextVar("UNKNOWN_PASSES", default=False)
-"""Whether properties that do not exist are left out while the current request is read, instead of refused."""
+IGNORE_UNKNOWN_PROPERTIES: Final = ContextVar("IGNORE_UNKNOWN_PROPERTIES", default=False)
+"""Whether unknown properties of the current request are ignored instead of refused."""
 
 _WITHOUT_LEGACY: Final = "2024-07-01"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -29,7 +30,7 @@ _MOST_PLANS: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
-    """A property of a record; `default` is what the service fills in (None: nothing)."""
+    """A property of an object. If it is missing, the service fills in `default`, unless that is None."""
 
     kind: Kind
     required: bool = False
@@ -38,9 +39,10 @@ class Property:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """How to read objects that name the same properties.
+    """How to read objects that have the same property names.
 
-    `defaults` has all properties to be stored in their order, `texts` and `others` are those that are given.
+    `defaults` holds all properties to store, in order. `texts` and `others` are the properties that the
+    objects have: those of the kind `string`, and the rest.
     """
 
     defaults: dict[str, Any]
@@ -49,10 +51,10 @@ class _Plan:
 
 
 class ObjectSchema:
-    """The kind of an object with the given properties, which are stored in this order.
+    """The kind of an object with the given properties. They are stored in this order.
 
-    Bodies are read by the hundred thousand, and most name the same properties: what there is to do for each
-    set of names is worked out once.
+    Most of the many thousand bodies have the same property names. So the plan for reading a set of names is
+    made once and kept.
     """
 
     def __init__(self, **properties: Property | Kind) -> None:
@@ -63,7 +65,7 @@ class ObjectSchema:
         self._plans: dict[tuple[str, ...], _Plan] = {}
 
     def __call__(self, value: Any, name: str = "") -> dict[str, Any]:
-        """Return the object as stored: checked, ordered, with the defaults filled in."""
+        """Return the object as it is stored: checked, in order, with the defaults filled in."""
         if not isinstance(value, dict):
             _mistyped(name, "an object")
         plan = self._plans.get(tuple(value))
@@ -85,7 +87,10 @@ class ObjectSchema:
         return stored
 
     def _planned(self, value: dict[str, Any]) -> "_Plan":
-        """Return what to do for an object with these names. Raises BatchError where they are wrong."""
+        """Return the plan for an object with these property names.
+
+        Raises BatchError if the names are wrong.
+        """
         self._check_names(value)
         defaults: dict[str, Any] = {}
         for key, rule in self.properties.items():
@@ -106,7 +111,10 @@ class ObjectSchema:
         return plan
 
     def changes(self, value: Any, name: str = "") -> dict[str, Any]:
-        """Return only the properties that were given, checked: the body of a PATCH. A null is not given."""
+        """Return only the given properties, checked, as for the body of a PATCH.
+
+        A null counts as not given.
+        """
         if not isinstance(value, dict):
             _mistyped(name, "an object")
         self._check_names(value)
@@ -117,31 +125,31 @@ class ObjectSchema:
         }
 
     def _check_names(self, value: dict[str, Any]) -> None:
-        if UNKNOWN_PASSES.get():
+        if IGNORE_UNKNOWN_PROPERTIES.get():
             return
         for key in value:
-            # Clients that send back what they got send its annotations too.
+            # Clients that send back a response body also send its OData annotations.
             if key not in self.properties and not key.startswith("odata."):
                 raise _unknown(key)
 
 
 def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object without its nulls: a property that is null is as not given."""
+    """Return an object without its nulls. A null counts as a property that was not given."""
     return {key: shown for key, shown in value.items() if shown is not None}
 
 
 def required(kind: Kind) -> Property:
-    """Return a property that must be given."""
+    """Return a required property."""
     return Property(kind=kind, required=True)
 
 
 def optional(kind: Kind, default: Any) -> Property:
-    """Return a property the service fills in; the default is given as a client would send it."""
+    """Return a property with a default. The default is written as a client would send it."""
     return Property(kind=kind, default=kind(default, ""))
 
 
 def string(value: Any, name: str) -> str:
-    """Accept any text."""
+    """Accept any string."""
     if not isinstance(value, str):
         _mistyped(name, "a string")
     return value
@@ -177,7 +185,7 @@ def integer(low: int, high: int = 2**31 - 1) -> Kind:
 
 
 def duration(value: Any, name: str) -> str:
-    """Accept an ISO 8601 duration and store it as .NET writes it."""
+    """Accept an ISO 8601 duration. It is stored as .NET writes it."""
     try:
         return _normal_duration(string(value, name))
     except ValueError as error:
@@ -190,7 +198,7 @@ def _normal_duration(text: str) -> str:
 
 
 def at_least(lowest: str, highest: str | None = None) -> Kind:
-    """Accept ISO 8601 durations from `lowest` to `highest`, which are such texts themselves."""
+    """Accept ISO 8601 durations from `lowest` to `highest`, which are ISO 8601 durations too."""
     low, high = durations.parse(lowest), durations.INFINITE if highest is None else durations.parse(highest)
 
     def kind(value: Any, name: str) -> str:
@@ -204,7 +212,7 @@ def at_least(lowest: str, highest: str | None = None) -> Kind:
 
 
 def moment(value: Any, name: str) -> str:
-    """Accept an ISO 8601 time and store it as the service writes it."""
+    """Accept an ISO 8601 time. It is stored as Azure Batch writes it."""
     try:
         return timestamps.to_iso(timestamps.from_iso(string(value, name)))
     except ValueError as error:
@@ -212,7 +220,7 @@ def moment(value: Any, name: str) -> str:
 
 
 def choice(*names: str) -> Kind:
-    """Accept one of the names in any case, and store it as given here."""
+    """Accept one of the names in any case. It is stored as written here."""
     by_lower = {name.lower(): name for name in names}
 
     def kind(value: Any, name: str) -> str:
@@ -236,17 +244,17 @@ def list_of(item: Kind) -> Kind:
 
 
 def opaque(value: Any, name: str) -> dict[str, Any]:
-    """Accept any object: what the service hands to machines the local one does not have."""
+    """Accept any object without a check, such as settings for machines that the fake Batch does not have."""
     if not isinstance(value, dict):
         _mistyped(name, "an object")
     return value
 
 
 def legacy(kind: Kind) -> Kind:
-    """Accept a property that later versions of the protocol do not have."""
+    """Accept a property that later API versions do not have."""
 
     def check(value: Any, name: str) -> Any:
-        if VERSION.get() >= _WITHOUT_LEGACY and not UNKNOWN_PASSES.get():
+        if API_VERSION.get() >= _WITHOUT_LEGACY and not IGNORE_UNKNOWN_PROPERTIES.get():
             raise _unknown(name)
         return kind(value, name)
 
@@ -254,7 +262,7 @@ def legacy(kind: Kind) -> Kind:
 
 
 def _unknown(name: str) -> BatchError:
-    return BatchError("InvalidRequestBody", Reason=f"The property '{name}' does not exist here.")
+    return BatchError("InvalidRequestBody", Reason=f"The property '{name}' does not exist on this object.")
 
 
 def _mistyped(name: str, expected: str) -> NoReturn:

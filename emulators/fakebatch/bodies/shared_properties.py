@@ -1,4 +1,4 @@
-"""The parts that bodies of several resources share."""
+"""The properties that several resources share: metadata, environment, files, constraints and others."""
 
 import stat
 from typing import Any, Final
@@ -99,7 +99,7 @@ AUTHENTICATION_TOKEN: Final = ObjectSchema(access=list_of(choice("job")))
 
 
 def without_secrets(kind: Kind, *secrets: str) -> Kind:
-    """Return a kind of objects of which some properties are never shown again, so they are not kept."""
+    """Return a kind of object that drops some properties. They are never shown, so they are not stored."""
 
     def without(value: Any, name: str) -> dict[str, Any]:
         return {key: kept for key, kept in kind(value, name).items() if key not in secrets}
@@ -128,7 +128,10 @@ CONTAINER: Final = ObjectSchema(
 
 
 def resource_file(value: Any, name: str) -> dict[str, Any]:
-    """Accept a resource file: one source, and a path that stays in the working directory of the task."""
+    """Accept a resource file.
+
+    It has exactly one source, and its path stays in the task's working directory.
+    """
     stored = _RESOURCE_FILE(value, name)
     sources = _SOURCES & stored.keys()
     if len(sources) != 1:

@@ -1,4 +1,4 @@
-"""Bodies and views of tasks."""
+"""The JSON of tasks: request bodies and views."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -90,9 +90,11 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
             raise BatchError(code)
     if "multiInstanceSettings" in spec and spec["requiredSlots"] != 1:
         raise invalid_property(
-            "requiredSlots", spec["requiredSlots"], "A multi-instance task takes whole nodes."
+            "requiredSlots",
+            spec["requiredSlots"],
+            "A multi-instance task uses whole nodes, so the value must be 1.",
         )
-    # A limit of retries that a task does not set is the job's at the time.
+    # A task without a maxTaskRetryCount gets the one that its job has now.
     limits = spec["constraints"]
     if limits.get("maxTaskRetryCount") is None:
         limits = {**limits, "maxTaskRetryCount": job_spec["constraints"]["maxTaskRetryCount"]}
@@ -105,7 +107,7 @@ def accept_task(body: Any, job_spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def accept_replacement(body: Any) -> dict[str, Any]:
-    """Return the properties a PUT of a task replaces."""
+    """Return the properties that a PUT of a task replaces."""
     return _REPLACE(body)
 
 
@@ -133,7 +135,7 @@ def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
 
 
 def task_view(task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
-    """Return a task as it appears in answers."""
+    """Return the JSON of a task."""
     spec = as_dict(task.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
     if "displayName" in spec:
@@ -149,7 +151,7 @@ def task_view(task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
     if task.previous_state is not None and task.previous_state_since is not None:
         view["previousState"] = task.previous_state
         view["previousStateTransitionTime"] = timestamps.to_iso(task.previous_state_since)
-    # What a job manager has besides belongs to its job.
+    # The properties that only a job manager task has are shown with its job.
     view |= {name: shown for name, shown in spec.items() if name not in _MANAGER_ONLY}
     view["executionInfo"] = _execution_view(task)
     if task.placement is not None:
@@ -172,7 +174,7 @@ SUMMARY: Final[Mapping[str, Callable[[StoredTask], Any]]] = {
     "previousStateTransitionTime": _summary_time(lambda task: task.previous_state_since),
     "executionInfo": lambda task: _execution_view(task),
 }
-"""The properties that are shown without reading the rest of the task, in their order; None: not shown."""
+"""The properties that can be read without the rest of the task, in their order. None means not shown."""
 
 
 def _execution_view(task: StoredTask) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def _time(at: int | None) -> str | None:
 
 
 def subtask_view(subtask: Subtask, task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
-    """Return a subtask of a multi-instance task as it appears in answers."""
+    """Return the JSON of a subtask of a multi-instance task."""
     before = None
     if subtask.ended_at is not None:
         before = "preparing" if subtask.started_at is None else "running"

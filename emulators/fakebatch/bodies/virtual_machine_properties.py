@@ -1,4 +1,4 @@
-"""Bodies of what pools say about their machines: image, disks, network and accounts."""
+"""The properties of pools that describe their machines: image, disks, network, mounts and user accounts."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ _IMAGE = ObjectSchema(
 
 def _image_reference(value: Any, name: str) -> dict[str, Any]:
     stored = _IMAGE(value, name)
-    # Only an image of the marketplace has versions to choose from.
+    # Only Marketplace images have versions to choose from, so only they get a default version.
     return stored if "publisher" not in stored or "version" in stored else {**stored, "version": "latest"}
 
 
@@ -108,10 +108,10 @@ MACHINE: Final = ObjectSchema(
     securityProfile=_SECURITY,
     serviceArtifactReference=ObjectSchema(id=required(string)),
 )
-"""The kind of `virtualMachineConfiguration`."""
+"""The `virtualMachineConfiguration` of a pool."""
 
 CLOUD_SERVICE: Final = ObjectSchema(osFamily=required(string), osVersion=optional(string, "*"))
-"""The kind of `cloudServiceConfiguration`, which only old versions of the protocol have."""
+"""The `cloudServiceConfiguration` of a pool. Only old API versions have it."""
 
 _NAT_POOL = ObjectSchema(
     name=required(string),
@@ -140,10 +140,10 @@ NETWORK: Final = ObjectSchema(
     ),
     enableAcceleratedNetworking=boolean,
 )
-"""The kind of a pool's `networkConfiguration`."""
+"""The `networkConfiguration` of a pool."""
 
 JOB_NETWORK: Final = ObjectSchema(subnetId=required(string), skipWithdrawFromVNet=boolean)
-"""The kind of a job's `networkConfiguration`."""
+"""The `networkConfiguration` of a job."""
 
 _UPGRADES = ObjectSchema(
     disableAutomaticRollback=boolean,
@@ -165,7 +165,7 @@ UPGRADES: Final = ObjectSchema(
     automaticOSUpgradePolicy=_UPGRADES,
     rollingUpgradePolicy=_ROLLING,
 )
-"""The kind of a pool's `upgradePolicy`."""
+"""The `upgradePolicy` of a pool."""
 
 _BLOB_MOUNT = ObjectSchema(
     accountName=required(string),
@@ -198,7 +198,7 @@ MOUNT: Final = ObjectSchema(
     cifsMountConfiguration=without_secrets(_CIFS_MOUNT, "password"),
     azureFileShareConfiguration=without_secrets(_SHARE_MOUNT, "accountKey"),
 )
-"""The kind of each of a pool's `mountConfiguration`."""
+"""An item of the `mountConfiguration` of a pool."""
 
 _LINUX_USER = ObjectSchema(uid=integer(0), gid=integer(0), sshPrivateKey=string)
 USER_ACCOUNT: Final = without_secrets(
@@ -211,4 +211,4 @@ USER_ACCOUNT: Final = without_secrets(
     ),
     "password",
 )
-"""The kind of a user of the nodes of a pool."""
+"""An item of the `userAccounts` of a pool."""

@@ -118,8 +118,10 @@ OPERATIONS: Final = (
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot", _phase_request("rebooting")),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/reimage", _phase_request("reimaging")),
     Operation(
-        "POST", "/pools/{poolId}/nodes/{nodeId}/deallocate", _phase_request("deallocating"),
-        since="2024-07-01"
+        "POST",
+        "/pools/{poolId}/nodes/{nodeId}/deallocate",
+        _phase_request("deallocating"),
+        since="2024-07-01",
     ),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/start", start, since="2024-07-01"),
     Operation("POST", "/pools/{poolId}/nodes/{nodeId}/disablescheduling", disable_scheduling),
