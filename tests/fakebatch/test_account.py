@@ -1,4 +1,4 @@
-"""What belongs to the account, and the versions of the protocol."""
+"""Operations on the account, and API versions."""
 
 from pathlib import Path
 

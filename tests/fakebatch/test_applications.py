@@ -1,4 +1,4 @@
-"""Application packages: listed, referred to, and installed on nodes."""
+"""Application packages: lists, references, and installation on nodes."""
 
 import argparse
 import zipfile

@@ -1,4 +1,4 @@
-"""The language of the formulas that set the size of a pool."""
+"""The language of autoscale formulas."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Pools that size themselves."""
+"""Pools with automatic scaling."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -34,7 +34,7 @@ async def _create(batch: BatchClient, formula: str, **options: Any) -> None:
 
 
 async def _evaluated(batch: BatchClient, pool_id: str = "auto") -> models.BatchPool:
-    """Return a pool once its formula was evaluated and its nodes follow."""
+    """Return a pool when its formula was evaluated and its number of nodes has changed accordingly."""
 
     async def done() -> bool:
         pool = await batch.get_pool(pool_id)

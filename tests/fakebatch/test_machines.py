@@ -1,4 +1,4 @@
-"""What pools say about their machines: stored and shown as given, and refused where it does not exist."""
+"""The virtual machine properties of pools: they are stored and shown as given, and refused if unknown."""
 
 import copy
 from collections.abc import Iterator
@@ -92,11 +92,11 @@ _PARTS = (
     "upgradePolicy",
 )
 _FREE = ("settings",)
-"""Objects of which any property goes to the extension."""
+"""Objects that can have any property, because the VM extension defines them."""
 
 
 def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all objects in a value, each with its place."""
+    """Yield all objects in a value, each with its path."""
     if isinstance(value, dict):
         yield path, value
         for name, part in value.items():

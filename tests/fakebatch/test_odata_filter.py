@@ -74,7 +74,7 @@ def test_startswith_looks_at_the_beginning(item: _Item, text: str) -> None:
 
 @st.composite
 def _trees(draw: st.DrawFn, depth: int = 3) -> tuple[str, str]:
-    """A filter and the Python expression that means the same of an item `i`."""
+    """A filter, and the Python expression for an item `i` that means the same."""
     leaf = draw(st.sampled_from(["id eq 'a'", "executionInfo/exitCode ge 1", "enableAutoScale eq true"]))
     python = {
         "id eq 'a'": "(i.name == 'a')",

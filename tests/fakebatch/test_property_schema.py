@@ -1,4 +1,4 @@
-"""How bodies are read, whatever the order of their properties."""
+"""Bodies are read in the same way whatever the order of their properties is."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Resizes that take longer than they may."""
+"""Resizes that exceed their timeout."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ _TIMED_OUT = {
 
 @pytest.fixture
 async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
-    """A pool of two nodes, of which one runs a task."""
+    """A pool of two nodes. One of them runs a task."""
     executor = ManualExecutor()
     engine = Engine(Store(), executor)
     engine.add_pool(accept_pool({"id": "p", "vmSize": "s", "targetDedicatedNodes": 2}))
@@ -73,7 +73,7 @@ async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
         return record.nodes[node.id].state == "idle"
 
     await until(is_idle)
-    # The next resize begins without the errors of the last.
+    # The next resize starts without the errors of the last one.
     _shrink(record)
     engine.wake()
 

@@ -1,4 +1,4 @@
-"""Whatever users do, and whatever happens to nodes and tasks, in any order: what always holds."""
+"""Invariants that hold whatever users do and whatever happens to nodes and tasks, in any order."""
 
 import asyncio
 from collections import Counter
@@ -45,7 +45,7 @@ def _pool_body(pool_id: str) -> dict[str, Any]:
 
 
 class EngineMachine(RuleBasedStateMachine):
-    """The engine with an executor whose runs end by rules too."""
+    """The engine with an executor whose runs end when a rule of the test says so."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.deleted: set[tuple[str, str, int]] = set()
 
     def turn(self, act: Callable[[], Any]) -> Any:
-        """Do something in the event loop, and let all that follows from it happen."""
+        """Run an action in the event loop, and wait until all its consequences have happened."""
 
         async def steps() -> Any:
             result = None
@@ -228,7 +228,7 @@ class EngineMachine(RuleBasedStateMachine):
             return
         record = self.store.jobs[order.job_id]
         phases = [self.store.pools[order.pool_id].nodes[node_id].phase for node_id in order.node_ids]
-        # A task that waited for the preparation of its node may be what that node waits for.
+        # The node may wait for the very task that waits for the node's preparation.
         if "jobPreparationTask" not in record.job.spec and set(phases) != {"ready"}:
             self.violations.append(f"a task starts on nodes that are {phases}")
         if record.shunned & set(order.node_ids):

@@ -1,4 +1,4 @@
-"""Tasks that wait for others."""
+"""Tasks that depend on others."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Times, durations and JSON, as the service writes them."""
+"""Times, durations and JSON text in the format of Azure Batch."""
 
 import json
 from datetime import UTC, datetime, timedelta
