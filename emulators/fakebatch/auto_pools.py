@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fakebatch.bodies.pool_bodies import auto_pool
-from fakebatch.model import stored_pool as pools
+from fakebatch.model import pool_entity as pools
 from fakebatch.store import PoolRecord, Store
 from fakebatch.wire import service_clock
 

@@ -8,7 +8,7 @@ from fakebatch.autoscale.evaluation import Evaluation, EvaluationContext, evalua
 from fakebatch.autoscale.metric_samples import CpuUsage, MetricSamples, current_values
 from fakebatch.autoscale.parser import accept_formula
 from fakebatch.engine import Engine
-from fakebatch.model import stored_pool as pools
+from fakebatch.model import pool_entity as pools
 from fakebatch.store import PoolRecord
 from fakebatch.wire import durations, service_clock, timestamps
 
@@ -110,11 +110,11 @@ class Autoscaling:
         return any(pool is not None and _is_scaled(pool) for pool in pools)
 
 
-def _interval(pool: pools.StoredPool) -> int:
+def _interval(pool: pools.PoolEntity) -> int:
     return durations.parse(pool.spec["autoScaleEvaluationInterval"])
 
 
-def _first_due(pool: pools.StoredPool, now: int) -> int:
+def _first_due(pool: pools.PoolEntity, now: int) -> int:
     """Return when a pool is due that was not looked at before, but may have been before a restart."""
     if pool.auto_scale_run is None:
         return now + _GRACE

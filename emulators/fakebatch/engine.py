@@ -12,9 +12,9 @@ from fakebatch.bodies.job_task_bodies import with_tasks
 from fakebatch.execution.port import Executor
 from fakebatch.fleet import Fleet
 from fakebatch.machinery import Machinery
-from fakebatch.model import stored_job as jobs
-from fakebatch.model import stored_pool as pools
-from fakebatch.model import stored_task as tasks
+from fakebatch.model import job_entity as jobs
+from fakebatch.model import pool_entity as pools
+from fakebatch.model import task_entity as tasks
 from fakebatch.model.application_packages import Applications
 from fakebatch.model.exit_conditions import consequence
 from fakebatch.model.run_result import RunResult, ended
@@ -124,7 +124,7 @@ class Engine:
 
     # Tasks
 
-    def _complete(self, record: JobRecord, task: tasks.StoredTask, outcome: RunResult) -> None:
+    def _complete(self, record: JobRecord, task: tasks.TaskEntity, outcome: RunResult) -> None:
         now = service_clock.now()
         record.put(tasks.completed(task, outcome, now))
         effect = consequence(task.spec.get("exitConditions", {}), outcome)
@@ -140,16 +140,16 @@ class Engine:
         self._end_if_all_complete(record)
         self._keep_files(record, record.tasks[task.id])
 
-    def _keep_files(self, record: JobRecord, task: tasks.StoredTask) -> None:
+    def _keep_files(self, record: JobRecord, task: tasks.TaskEntity) -> None:
         """Have the files of a completed task removed in good time."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
         if task.ended_at is not None and retention is not None:
             self._retention.keep(record.job.id, task.id, task.ended_at, retention)
 
-    def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.StoredTask:
+    def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.TaskEntity:
         """Add a task to a job; its id is free. A job manager is the first of all."""
         now = service_clock.now()
-        task = tasks.StoredTask(
+        task = tasks.TaskEntity(
             id=spec["id"],
             number=0 if "killJobOnCompletion" in spec else record.next_number(),
             spec=TaskSpec(spec),
@@ -161,7 +161,7 @@ class Engine:
         self.wake()
         return task
 
-    async def end_task(self, record: JobRecord, task: tasks.StoredTask) -> tasks.StoredTask:
+    async def end_task(self, record: JobRecord, task: tasks.TaskEntity) -> tasks.TaskEntity:
         """Complete a task at a user's request, and return it once nothing of it runs."""
         record.put(tasks.modified(task, service_clock.now()))
         run = self._task_runs.end(record, task.id, Ending.TERMINATED)
@@ -172,7 +172,7 @@ class Engine:
             self.wake()
         return record.tasks[task.id]
 
-    async def delete_task(self, record: JobRecord, task: tasks.StoredTask) -> None:
+    async def delete_task(self, record: JobRecord, task: tasks.TaskEntity) -> None:
         """Remove a task and its files."""
         run = self._task_runs.end(record, task.id, Ending.DISCARDED)
         if run is not None:
@@ -189,7 +189,7 @@ class Engine:
         """Add a job; its id is free."""
         now = service_clock.now()
         spec = with_tasks(dict(spec))
-        job = jobs.StoredJob(
+        job = jobs.JobEntity(
             id=spec["id"],
             number=self.store.next_job_number(),
             spec=spec,
@@ -293,7 +293,7 @@ class Engine:
 
     # Pools
 
-    def add_pool(self, spec: Mapping[str, Any]) -> pools.StoredPool:
+    def add_pool(self, spec: Mapping[str, Any]) -> pools.PoolEntity:
         """Add a pool; its id is free. Its nodes follow."""
         pool = pools.created(spec["id"], spec, service_clock.now())
         self.store.pools.put(pool.id, PoolRecord(pool))

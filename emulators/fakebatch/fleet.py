@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from fakebatch.errors import BatchError
 from fakebatch.machinery import Machinery
-from fakebatch.model import stored_node as nodes
-from fakebatch.model import stored_pool as pools
-from fakebatch.model.stored_node import Phase, StoredNode
+from fakebatch.model import node_entity as nodes
+from fakebatch.model import pool_entity as pools
+from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.orders import start_order
 from fakebatch.preparations import Preparations
 from fakebatch.runs import Ending
@@ -115,13 +115,13 @@ class Fleet:
         self._keep_waiting(record)
         self._machinery.wake()
 
-    def send(self, record: PoolRecord, node: StoredNode, phase: Phase, option: str) -> None:
+    def send(self, record: PoolRecord, node: NodeEntity, phase: Phase, option: str) -> None:
         """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
         nodes.phase_requested(node, phase, service_clock.now())
         self._send(record, node, phase, option)
         self._machinery.wake()
 
-    def start(self, record: PoolRecord, node: StoredNode) -> None:
+    def start(self, record: PoolRecord, node: NodeEntity) -> None:
         """Start a node that was deallocated. Raises BatchError."""
         if node.phase != "deallocated":
             raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
@@ -129,7 +129,7 @@ class Fleet:
         self._machinery.wake()
 
     def set_scheduling(
-        self, record: PoolRecord, node: StoredNode, *, enabled: bool, option: str = ""
+        self, record: PoolRecord, node: NodeEntity, *, enabled: bool, option: str = ""
     ) -> None:
         """Let a node take tasks again, or no more. Raises BatchError where it is so already."""
         record.nodes.put(node.id, nodes.rescheduled(node, service_clock.now(), schedules=enabled))
@@ -225,7 +225,7 @@ class Fleet:
         now = service_clock.now()
         record.pool = pools.with_node(record.pool)
         number = record.pool.nodes_created
-        node = StoredNode(
+        node = NodeEntity(
             id=nodes.node_id(record.pool.id, number, dedicated=dedicated),
             number=number,
             address=nodes.address(next(self._numbers)),
@@ -240,16 +240,16 @@ class Fleet:
 
     # Where a node is going
 
-    def _send(self, record: PoolRecord, node: StoredNode, phase: Phase, option: str) -> None:
+    def _send(self, record: PoolRecord, node: NodeEntity, phase: Phase, option: str) -> None:
         record.nodes.put(node.id, nodes.moved(node, phase, service_clock.now()))
         record.moving.add(node.id)
         self._end_tasks(node, option)
 
-    def _end_tasks(self, node: StoredNode, option: str) -> None:
+    def _end_tasks(self, node: NodeEntity, option: str) -> None:
         if option in _ENDINGS:
             self._machinery.runs.end_tasks_on(node.id, _ENDINGS[option])
 
-    def _move_on(self, record: PoolRecord, node: StoredNode) -> None:
+    def _move_on(self, record: PoolRecord, node: NodeEntity) -> None:
         """Take a node to where it is going, once nothing runs on it; what is no task of a job is killed."""
         if node.load.running_tasks:
             return

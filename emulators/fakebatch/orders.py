@@ -6,9 +6,9 @@ from typing import Any, Final
 from fakebatch.bodies.shared_properties import UNLIMITED
 from fakebatch.execution.port import Instance, Order, RunKey, RunKind
 from fakebatch.model.application_packages import ApplicationPackage, Applications
-from fakebatch.model.stored_job import StoredJob
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.job_entity import JobEntity
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.store import JobRecord, PoolRecord
 
 START_TASK_ID: Final = "startup"
@@ -28,7 +28,7 @@ def _pool_packages(applications: Applications, pool: PoolRecord) -> tuple[Applic
 
 
 def task_order(
-    applications: Applications, record: JobRecord, task: StoredTask, pool: PoolRecord, nodes: list[StoredNode]
+    applications: Applications, record: JobRecord, task: TaskEntity, pool: PoolRecord, nodes: list[NodeEntity]
 ) -> Order:
     """Return the order for a task on its nodes, the first of which is the primary."""
     references = task.spec.get("applicationPackageReferences")
@@ -46,7 +46,7 @@ def task_order(
     )
 
 
-def start_order(applications: Applications, pool: PoolRecord, node: StoredNode) -> Order:
+def start_order(applications: Applications, pool: PoolRecord, node: NodeEntity) -> Order:
     """Return the order for the start task of a node."""
     spec = dict(node.start_spec or {})
     spec["constraints"] = {
@@ -57,7 +57,7 @@ def start_order(applications: Applications, pool: PoolRecord, node: StoredNode) 
 
 
 def preparation_order(
-    applications: Applications, record: JobRecord, pool: PoolRecord, node: StoredNode
+    applications: Applications, record: JobRecord, pool: PoolRecord, node: NodeEntity
 ) -> Order:
     """Return the order to prepare a node for a job."""
     return _node_order(
@@ -65,7 +65,7 @@ def preparation_order(
     )
 
 
-def release_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: StoredNode) -> Order:
+def release_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: NodeEntity) -> Order:
     """Return the order to release a node from a job. It is not retried."""
     spec = record.job.spec["jobReleaseTask"]
     constraints = {"maxWallClockTime": spec["maxWallClockTime"], "maxTaskRetryCount": 0}
@@ -76,9 +76,9 @@ def _node_order(
     kind: RunKind,
     applications: Applications,
     pool: PoolRecord,
-    node: StoredNode,
+    node: NodeEntity,
     spec: Mapping[str, Any],
-    job: StoredJob | None = None,
+    job: JobEntity | None = None,
 ) -> Order:
     return Order(
         kind=kind,

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_requirements import TaskRequirements, requirements_of
 from fakebatch.store import JobRecord, PoolRecord, Store
 
@@ -18,7 +18,7 @@ def jobs_in_turn(store: Store, pool: PoolRecord) -> list[JobRecord]:
     return sorted(mine, key=lambda record: (-record.job.spec["priority"], record.job.number))
 
 
-def placements(store: Store) -> Iterator[tuple[JobRecord, StoredTask, PoolRecord, list[StoredNode]]]:
+def placements(store: Store) -> Iterator[tuple[JobRecord, TaskEntity, PoolRecord, list[NodeEntity]]]:
     """Yield what can start now, one by one: the caller starts each before it asks for the next."""
     for pool in store.pools:
         room = pool.nodes.with_room
@@ -31,8 +31,8 @@ def placements(store: Store) -> Iterator[tuple[JobRecord, StoredTask, PoolRecord
 
 
 def choose_nodes(
-    pool: StoredPool, room: Collection[StoredNode], record: JobRecord, task: StoredTask
-) -> list[StoredNode]:
+    pool: PoolEntity, room: Collection[NodeEntity], record: JobRecord, task: TaskEntity
+) -> list[NodeEntity]:
     """Return the nodes a task goes to: of those with room, the emptiest (Spread) or the fullest (Pack).
 
     The node it has an affinity to comes first, if it has room.
@@ -48,7 +48,7 @@ def choose_nodes(
     return sorted(nodes, key=lambda node: node.id != wanted)[: need.nodes]
 
 
-def fits(pool: StoredPool, room: Collection[StoredNode], record: JobRecord, need: TaskRequirements) -> bool:
+def fits(pool: PoolEntity, room: Collection[NodeEntity], record: JobRecord, need: TaskRequirements) -> bool:
     """Whether nodes of a pool have room for a task of a job that needs this."""
     suiting = (node for node in room if node.id not in record.shunned and need.suits(node))
     if need.nodes == 1:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.watching import Note, WatchedShelf, unheeded
 
 
-class NodeShelf(WatchedShelf[StoredNode]):
+class NodeShelf(WatchedShelf[NodeEntity]):
     """The nodes of a pool; `with_room` has those that could take a task, so that none looks at all others."""
 
     def __init__(self, pool_id: str) -> None:
         super().__init__("node", pool_id)
-        self.with_room: dict[str, StoredNode] = {}
+        self.with_room: dict[str, NodeEntity] = {}
 
-    def put(self, item_id: str, item: StoredNode) -> None:
+    def put(self, item_id: str, item: NodeEntity) -> None:
         """Add a node, or replace the one of this id."""
         super().put(item_id, item)
         if item.free_slots > 0:
@@ -39,7 +39,7 @@ class PoolRecord:
     `samples` are the values of its load, by the time in ticks, the oldest first.
     """
 
-    def __init__(self, pool: StoredPool) -> None:
+    def __init__(self, pool: PoolEntity) -> None:
         self._pool = pool
         self._note: Note = unheeded
         self.nodes = NodeShelf(pool.id)
@@ -56,12 +56,12 @@ class PoolRecord:
         self._note = self.nodes.note = note
 
     @property
-    def pool(self) -> StoredPool:
+    def pool(self) -> PoolEntity:
         """The pool without its nodes."""
         return self._pool
 
     @pool.setter
-    def pool(self, pool: StoredPool) -> None:
+    def pool(self, pool: PoolEntity) -> None:
         if pool is not self._pool:
             self._pool = pool
             self._note("pool", pool.id)

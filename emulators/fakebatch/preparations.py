@@ -7,7 +7,7 @@ from typing import Final
 from fakebatch.execution.port import Order
 from fakebatch.machinery import Machinery
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.preparation_and_release import PreparationAndRelease
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.node_work import carry_out
 from fakebatch.orders import preparation_key, preparation_order, release_order
 from fakebatch.runs import Ending, Handle
@@ -55,7 +55,7 @@ class Preparations:
         waiting = [self._has_work(record, visit) for visit in list(record.visits.values())]
         return not any(waiting)
 
-    def _has_work(self, record: JobRecord, visit: PreparationAndRelease) -> bool:
+    def _has_work(self, record: JobRecord, visit: PreparationAndReleaseStatus) -> bool:
         preparation = self._machinery.runs.end(preparation_key(record, visit.node_id), Ending.DISCARDED)
         return preparation is not None or (
             "jobReleaseTask" in record.job.spec and self._release(record, visit)
@@ -75,8 +75,8 @@ class Preparations:
             has_run = visit.has_run_tasks and not reimaged
             record.put_visit(replace(visit, is_prepared=keeps, has_run_tasks=has_run))
 
-    def _visit(self, record: JobRecord, pool_id: str, node_id: str) -> PreparationAndRelease:
-        return record.visits.get(node_id) or PreparationAndRelease(pool_id=pool_id, node_id=node_id)
+    def _visit(self, record: JobRecord, pool_id: str, node_id: str) -> PreparationAndReleaseStatus:
+        return record.visits.get(node_id) or PreparationAndReleaseStatus(pool_id=pool_id, node_id=node_id)
 
     def _begin(self, record: JobRecord, pool_id: str, node_id: str) -> Handle | None:
         visit = self._visit(record, pool_id, node_id)
@@ -97,7 +97,7 @@ class Preparations:
 
         await carry_out(self._machinery.executor, order, keep)
 
-    def _release(self, record: JobRecord, visit: PreparationAndRelease) -> bool:
+    def _release(self, record: JobRecord, visit: PreparationAndReleaseStatus) -> bool:
         """Release a node if that is still to be done, and return whether it has to be waited for."""
         if not visit.has_run_tasks or visit.preparation is None or not visit.preparation.is_over:
             return False

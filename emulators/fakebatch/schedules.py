@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakebatch.engine import Engine
-from fakebatch.model import stored_job_schedule as schedules
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
+from fakebatch.model import job_schedule_entity as schedules
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.store import JobRecord
 from fakebatch.wire import service_clock, timestamps
 
@@ -30,18 +30,18 @@ class JobSchedules:
             self._timer.cancel()
             self._timer = None
 
-    def add(self, spec: Mapping[str, Any]) -> StoredJobSchedule:
+    def add(self, spec: Mapping[str, Any]) -> JobScheduleEntity:
         """Add a job schedule; its id is free. Its first job is created at once if it may be."""
         self.put(schedules.created(spec, self._clock()))
         self.look()
         return self._store.schedules[spec["id"]]
 
-    def put(self, schedule: StoredJobSchedule) -> None:
+    def put(self, schedule: JobScheduleEntity) -> None:
         """Keep the new value of a job schedule, and soon act on it."""
         self._store.schedules.put(schedule.id, schedule)
         self._engine.wake()
 
-    def terminate(self, schedule: StoredJobSchedule) -> StoredJobSchedule:
+    def terminate(self, schedule: JobScheduleEntity) -> JobScheduleEntity:
         """End a job schedule and its active job."""
         ended = schedules.terminated(schedule, self._clock())
         for record in self._store.jobs_of(schedule):
@@ -50,7 +50,7 @@ class JobSchedules:
         self.put(ended)
         return ended
 
-    def delete(self, schedule: StoredJobSchedule) -> None:
+    def delete(self, schedule: JobScheduleEntity) -> None:
         """Remove a job schedule with all of its jobs."""
         self.put(schedules.deleted(schedule, self._clock()))
         for record in self._store.jobs_of(schedule):
@@ -65,7 +65,7 @@ class JobSchedules:
             self._advance(schedule)
         self._set_timer()
 
-    def _advance(self, before: StoredJobSchedule) -> None:
+    def _advance(self, before: JobScheduleEntity) -> None:
         now = self._clock()
         schedule = schedules.advanced(before, now)
         jobs = self._store.jobs_of(schedule)
@@ -82,7 +82,7 @@ class JobSchedules:
         if schedule is not before:
             self._store.schedules.put(schedule.id, schedule)
 
-    def _create_job(self, schedule: StoredJobSchedule) -> JobRecord:
+    def _create_job(self, schedule: JobScheduleEntity) -> JobRecord:
         return self._engine.add_job({"id": schedule.recent_job_id} | schedule.spec["jobSpecification"])
 
     def _set_timer(self) -> None:

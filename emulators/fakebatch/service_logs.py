@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from fakebatch.errors import StorageError
 from fakebatch.execution.blobs import BlobStorage, blob_url
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.store import Store
 from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.shared_key import ACCOUNT_NAME
@@ -38,7 +38,7 @@ class ServiceLogs:
         if self._storage is not None:
             await self._storage.close()
 
-    def upload(self, pool: StoredPool, node: StoredNode, request: Mapping[str, Any]) -> tuple[str, int]:
+    def upload(self, pool: PoolEntity, node: NodeEntity, request: Mapping[str, Any]) -> tuple[str, int]:
         """Begin to upload the logs of a node; return their virtual directory and how many files they are.
 
         As in the service, whether it succeeds is seen only in the container.
@@ -62,7 +62,7 @@ class ServiceLogs:
             except StorageError as error:
                 _log.warning("the logs of a node could not be uploaded: %s", error)
 
-    def _text(self, pool: StoredPool, node: StoredNode, request: Mapping[str, Any]) -> str:
+    def _text(self, pool: PoolEntity, node: NodeEntity, request: Mapping[str, Any]) -> str:
         start = timestamps.from_iso(request["startTime"])
         end = timestamps.from_iso(request["endTime"]) if "endTime" in request else service_clock.now()
         lines = [(node.state_since, f"node {node.id} of pool {pool.id} is {node.state}")]

@@ -6,9 +6,9 @@ from typing import Final
 from fakebatch.execution.port import Order
 from fakebatch.failure_info import FailureInfo
 from fakebatch.machinery import Machinery
-from fakebatch.model import stored_node as nodes
+from fakebatch.model import node_entity as nodes
+from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.stored_node import Phase, StoredNode
 from fakebatch.node_work import carry_out
 from fakebatch.orders import start_order
 from fakebatch.store import PoolRecord
@@ -23,7 +23,7 @@ class Startups:
     def __init__(self, machinery: Machinery) -> None:
         self._machinery = machinery
 
-    def boot(self, record: PoolRecord, node: StoredNode, *, is_new: bool = False) -> None:
+    def boot(self, record: PoolRecord, node: NodeEntity, *, is_new: bool = False) -> None:
         """Have a node start up; a new one has no files from before."""
         spec = record.pool.spec
         if spec.get("mountConfiguration"):

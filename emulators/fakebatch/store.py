@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from fakebatch.errors import BatchError
-from fakebatch.model.preparation_and_release import PreparationAndRelease
+from fakebatch.model.job_entity import JobEntity
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.model.ready_tasks import ReadyTasks
-from fakebatch.model.stored_job import StoredJob
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_task import StoredTask
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_dependencies import TaskDependencies
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_requirements import TaskRequirements, requirements_of
 from fakebatch.pool_record import PoolRecord
 from fakebatch.shelf import Shelf
@@ -25,14 +25,14 @@ __all__ = ("JobRecord", "PoolRecord", "Store")
 class JobRecord:
     """A job with its tasks, how many of them are in which state, and which may run next."""
 
-    def __init__(self, job: StoredJob) -> None:
+    def __init__(self, job: JobEntity) -> None:
         self._job = job
         self.note: Note = unheeded
-        self.tasks: Shelf[StoredTask] = Shelf()
+        self.tasks: Shelf[TaskEntity] = Shelf()
         self.running: set[str] = set()
         self.dependencies = TaskDependencies()
         self.being_removed = False
-        self.visits: dict[str, PreparationAndRelease] = {}
+        self.visits: dict[str, PreparationAndReleaseStatus] = {}
         self.shunned: set[str] = set()
         self.subtasks: dict[str, list[Subtask]] = {}
         self._ready = ReadyTasks()
@@ -41,12 +41,12 @@ class JobRecord:
         self._slot_counts: Counter[str] = Counter()
 
     @property
-    def job(self) -> StoredJob:
+    def job(self) -> JobEntity:
         """The job without its tasks."""
         return self._job
 
     @job.setter
-    def job(self, job: StoredJob) -> None:
+    def job(self, job: JobEntity) -> None:
         if job is not self._job:
             self._job = job
             self.note("job", job.id)
@@ -56,14 +56,14 @@ class JobRecord:
         self._tasks_created += 1
         return self._tasks_created
 
-    def add(self, task: StoredTask) -> None:
+    def add(self, task: TaskEntity) -> None:
         """Add a new task with what it depends on."""
         self._tasks_created = max(self._tasks_created, task.number)
         if "dependsOn" in task.spec:
             self.dependencies.add(task.id.lower(), task.spec["dependsOn"])
         self.put(task)
 
-    def put(self, task: StoredTask) -> None:
+    def put(self, task: TaskEntity) -> None:
         """Keep the new value of a task; one that can run is offered to the scheduler."""
         before = self.tasks.get(task.id)
         if before is not None:
@@ -80,7 +80,7 @@ class JobRecord:
         if task.state == "active" and (before is None or before.state != "active"):
             self._offer(key, task)
 
-    def remove(self, task: StoredTask) -> None:
+    def remove(self, task: TaskEntity) -> None:
         """Take away a task."""
         self._count(task, -1)
         self.tasks.remove(task.id)
@@ -89,14 +89,14 @@ class JobRecord:
         self.dependencies.forget(task.id.lower())
         self.subtasks.pop(task.id.lower(), None)
 
-    def satisfy(self, task: StoredTask) -> None:
+    def satisfy(self, task: TaskEntity) -> None:
         """Let the tasks that depend on this one go on."""
         self.note("satisfied", self._job.id, task.id.lower())
         for key in self.dependencies.satisfy(task.id.lower()):
             if (dependent := self.tasks.get(key)) is not None:
                 self._offer(key, dependent)
 
-    def next_ready(self, fits: Callable[[TaskRequirements], bool]) -> StoredTask | None:
+    def next_ready(self, fits: Callable[[TaskRequirements], bool]) -> TaskEntity | None:
         """Take the oldest task that can run and whose need fits."""
         limit = self.job.spec["maxParallelTasks"]
         if 0 <= limit <= len(self.running):
@@ -108,7 +108,7 @@ class JobRecord:
                 return task
         return None
 
-    def put_visit(self, visit: PreparationAndRelease) -> None:
+    def put_visit(self, visit: PreparationAndReleaseStatus) -> None:
         """Keep the new value of a visit. A node where the preparation failed for good is shunned."""
         self.visits[visit.node_id] = visit
         self.note("visit", self._job.id, visit.node_id)
@@ -151,11 +151,11 @@ class JobRecord:
             "taskSlotCounts": {name: self._slot_counts[name] for name in names},
         }
 
-    def _offer(self, key: str, task: StoredTask) -> None:
+    def _offer(self, key: str, task: TaskEntity) -> None:
         if task.state == "active" and not self.dependencies.is_waiting(key):
             self._ready.push(requirements_of(task), task.number, key)
 
-    def _count(self, task: StoredTask, change: int) -> None:
+    def _count(self, task: TaskEntity, change: int) -> None:
         # The service counts a task that is being prepared as running.
         state = "running" if task.state == "preparing" else task.state
         slots = change * task.slots
@@ -173,7 +173,7 @@ class Store:
     def __init__(self) -> None:
         self.jobs: RecordShelf[JobRecord] = RecordShelf("job")
         self.pools: RecordShelf[PoolRecord] = RecordShelf("pool")
-        self.schedules: WatchedShelf[StoredJobSchedule] = WatchedShelf("schedule")
+        self.schedules: WatchedShelf[JobScheduleEntity] = WatchedShelf("schedule")
         self._jobs_created = 0
 
     def watch(self, note: Note) -> None:
@@ -198,7 +198,7 @@ class Store:
             raise BatchError("JobNotFound")
         return record
 
-    def task(self, job_id: str, task_id: str) -> tuple[JobRecord, StoredTask]:
+    def task(self, job_id: str, task_id: str) -> tuple[JobRecord, TaskEntity]:
         """Return a task and its job. Raises BatchError(JobNotFound, TaskNotFound)."""
         record = self.job(job_id)
         task = record.tasks.get(task_id)
@@ -206,14 +206,14 @@ class Store:
             raise BatchError("TaskNotFound")
         return record, task
 
-    def schedule(self, schedule_id: str) -> StoredJobSchedule:
+    def schedule(self, schedule_id: str) -> JobScheduleEntity:
         """Return a job schedule. Raises BatchError(JobScheduleNotFound)."""
         schedule = self.schedules.get(schedule_id)
         if schedule is None:
             raise BatchError("JobScheduleNotFound")
         return schedule
 
-    def jobs_of(self, schedule: StoredJobSchedule) -> list[JobRecord]:
+    def jobs_of(self, schedule: JobScheduleEntity) -> list[JobRecord]:
         """Return the jobs a schedule created, in the order of their ids."""
         # No other job has a colon in its id; a semicolon is the character after it.
         ids = self.jobs.ids
@@ -232,7 +232,7 @@ class Store:
             raise BatchError("PoolNotFound")
         return record
 
-    def node(self, pool_id: str, node_id: str) -> tuple[PoolRecord, StoredNode]:
+    def node(self, pool_id: str, node_id: str) -> tuple[PoolRecord, NodeEntity]:
         """Return a node and its pool. Raises BatchError(PoolNotFound, NodeNotFound)."""
         record = self.pool(pool_id)
         node = record.nodes.get(node_id)

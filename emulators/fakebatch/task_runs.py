@@ -6,13 +6,13 @@ from dataclasses import replace
 from fakebatch.execution.port import Order, task_key
 from fakebatch.failure_info import FailureInfo
 from fakebatch.machinery import Machinery
-from fakebatch.model import stored_node as nodes
-from fakebatch.model import stored_task as tasks
+from fakebatch.model import node_entity as nodes
 from fakebatch.model import subtask as subtasks
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.node_entity import NodeEntity
 from fakebatch.model.run_result import RunResult, ended, failed_before_command
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_task import Placement, StoredTask
 from fakebatch.model.subtask import Subtask
+from fakebatch.model.task_entity import Placement, TaskEntity
 from fakebatch.model.task_requirements import requirements_of
 from fakebatch.orders import task_order
 from fakebatch.preparations import Preparations
@@ -28,13 +28,13 @@ class TaskRuns:
         self,
         machinery: Machinery,
         preparations: Preparations,
-        complete: Callable[[JobRecord, StoredTask, RunResult], None],
+        complete: Callable[[JobRecord, TaskEntity, RunResult], None],
     ) -> None:
         self._machinery = machinery
         self._preparations = preparations
         self._complete = complete
 
-    def start(self, record: JobRecord, task: StoredTask, pool: PoolRecord, chosen: list[StoredNode]) -> None:
+    def start(self, record: JobRecord, task: TaskEntity, pool: PoolRecord, chosen: list[NodeEntity]) -> None:
         """Start a task on the nodes chosen for it, the first of which is the primary."""
         now = service_clock.now()
         order = task_order(self._machinery.applications, record, task, pool, chosen)
@@ -108,7 +108,7 @@ class TaskRuns:
         self._machinery.wake()
 
     def _leave_nodes(
-        self, order: Order, task: StoredTask, outcome: RunResult | None, now: int, *, completes: bool
+        self, order: Order, task: TaskEntity, outcome: RunResult | None, now: int, *, completes: bool
     ) -> None:
         pool = self._machinery.store.pools[order.pool_id]
         succeeded = outcome is not None and outcome.failure is None
@@ -130,11 +130,11 @@ def _needs_only_its_node(record: JobRecord, order: Order) -> bool:
     return not has_more and "jobPreparationTask" not in record.job.spec
 
 
-def _subtask_reporter(record: JobRecord, task: StoredTask) -> Callable[[int, RunResult], None]:
+def _subtask_reporter(record: JobRecord, task: TaskEntity) -> Callable[[int, RunResult], None]:
     return lambda number, outcome: _finish(record, task, number, outcome)
 
 
-def _finish(record: JobRecord, task: StoredTask, number: int, outcome: RunResult) -> None:
+def _finish(record: JobRecord, task: TaskEntity, number: int, outcome: RunResult) -> None:
     found = list(record.subtasks[task.id.lower()])
     found[number - 1] = subtasks.finished(found[number - 1], outcome, service_clock.now())
     record.put_subtasks(task.id, found)

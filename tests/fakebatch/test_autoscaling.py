@@ -15,7 +15,7 @@ from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.engine import Engine
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.model import stored_pool as pools
+from fakebatch.model import pool_entity as pools
 from fakebatch.persistence.home import kept
 from fakebatch.persistence.reading import restore
 from fakebatch.store import PoolRecord, Store
@@ -182,7 +182,7 @@ async def scaling(tmp_path: Path) -> AsyncIterator[tuple[Autoscaling, PoolRecord
     clock = _Clock()
     autoscaling = Autoscaling(engine, clock)
     spec = accept_pool({**_POOL, "autoScaleFormula": "$TargetDedicatedNodes = $ActiveTasks.Count()"})
-    pool = pools.StoredPool(
+    pool = pools.PoolEntity(
         id="p",
         spec=spec,
         created_at=_START,

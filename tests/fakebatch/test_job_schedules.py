@@ -16,8 +16,8 @@ from fakebatch.bodies.job_schedule_bodies import accept_schedule
 from fakebatch.engine import Engine
 from fakebatch.execution.layout import Layout
 from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.model import stored_job_schedule as schedules
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
+from fakebatch.model import job_schedule_entity as schedules
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.schedules import JobSchedules
 from fakebatch.store import Store
 from fakebatch.wire import timestamps
@@ -160,7 +160,7 @@ def _end(engine: Engine, job_id: str) -> Callable[[], Any]:
     return ended
 
 
-def _schedule(engine: Engine) -> StoredJobSchedule:
+def _schedule(engine: Engine) -> JobScheduleEntity:
     return engine.store.schedules["nightly"]
 
 

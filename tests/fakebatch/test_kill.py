@@ -6,7 +6,7 @@ from typing import Any
 
 from fakebatch.engine import Engine
 from fakebatch.model.run_result import exited
-from fakebatch.model.stored_task import completed
+from fakebatch.model.task_entity import completed
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess
 from fakebatch.wire import service_clock, timestamps

@@ -17,8 +17,8 @@ from azure.batch.aio import BatchClient
 
 from fakebatch.engine import Engine
 from fakebatch.errors import JournalError, StateInUseError
-from fakebatch.model.stored_pool import StoredPool
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.pool_entity import PoolEntity
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.persistence import journal
 from fakebatch.persistence.codec import decode, encode
 from fakebatch.persistence.home import kept
@@ -276,7 +276,7 @@ def test_values_are_read_as_they_were_written() -> None:
     times = {"created_at": 1, "last_modified": 2, "state_since": 3}
     shown = json.loads(
         json.dumps(
-            encode(decode(StoredPool, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}))
+            encode(decode(PoolEntity, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}))
         )
     )
     assert shown == {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}
@@ -289,7 +289,7 @@ def test_values_are_read_as_they_were_written() -> None:
         "failure": {"code": "C", "message": "m", "details": [["a", "b"]]},
         "placement": {"pool_id": "p", "node_id": "n"},
     }
-    task = decode(StoredTask, failed)
+    task = decode(TaskEntity, failed)
     assert task.failure is not None
     assert task.failure.details == (("a", "b"),)
     assert encode(task) == failed

@@ -18,12 +18,12 @@ from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
 from fakebatch.execution.port import Order, task_key
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model import stored_job as jobs
-from fakebatch.model import stored_pool as pools
-from fakebatch.model import stored_task as tasks
+from fakebatch.model import job_entity as jobs
+from fakebatch.model import pool_entity as pools
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.run_result import exited, failed_before_command
-from fakebatch.model.stored_node import Phase, StoredNode
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_requirements import requirements_of
 from fakebatch.store import JobRecord, PoolRecord, Store
 from fakebatch.wire import service_clock
@@ -55,7 +55,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.store = Store()
         self.engine: Engine = self.turn(self._make_engine)
         self.ended: dict[tuple[str, str, int], int | None] = {}
-        self.seen: dict[tuple[str, str, int], StoredTask] = {}
+        self.seen: dict[tuple[str, str, int], TaskEntity] = {}
         self.deleted: set[tuple[str, str, int]] = set()
 
     def turn(self, act: Callable[[], Any]) -> Any:
@@ -89,10 +89,10 @@ class EngineMachine(RuleBasedStateMachine):
     def _jobs(self) -> list[JobRecord]:
         return list(self.store.jobs)
 
-    def _tasks(self) -> list[tuple[JobRecord, StoredTask]]:
+    def _tasks(self) -> list[tuple[JobRecord, TaskEntity]]:
         return [(record, task) for record in self.store.jobs for task in record.tasks]
 
-    def _nodes(self) -> list[tuple[PoolRecord, StoredNode]]:
+    def _nodes(self) -> list[tuple[PoolRecord, NodeEntity]]:
         return [(record, node) for record in self.store.pools for node in record.nodes]
 
     # What users do
@@ -255,7 +255,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert 0 <= load.used_slots <= node.slots
         assert not taken, "tasks run on nodes that are gone"
 
-    def _places(self, record: JobRecord, task: StoredTask) -> list[str]:
+    def _places(self, record: JobRecord, task: TaskEntity) -> list[str]:
         assert task.placement is not None
         subtasks = record.subtasks.get(task.id.lower(), ())
         return [task.placement.node_id, *(subtask.placement.node_id for subtask in subtasks)]
@@ -341,7 +341,7 @@ def _pick(items: list[Any], number: int) -> Any:
     return items[number % len(items)]
 
 
-def _identity(record: JobRecord, task: StoredTask) -> tuple[str, str, int]:
+def _identity(record: JobRecord, task: TaskEntity) -> tuple[str, str, int]:
     return record.job.id, task.id, task.created_at
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fakebatch.autoscale.parser import accept_formula
 from fakebatch.bodies.property_schema import ObjectSchema, at_least, required, string
 from fakebatch.errors import BatchError
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.pool_entity import PoolEntity
 
 INTERVAL: Final = at_least("PT5M", "P7D")
 DEFAULT_INTERVAL: Final = "PT15M"
@@ -52,7 +52,7 @@ def _refuse(body: Any, names: tuple[str, ...], reason: str) -> None:
             )
 
 
-def accept_enabling(body: Any, pool: StoredPool) -> dict[str, Any]:
+def accept_enabling(body: Any, pool: PoolEntity) -> dict[str, Any]:
     """Return the properties that a request to enable automatic scaling sets.
 
     If the pool has automatic scaling already, it keeps the properties that the request does not give.
@@ -72,7 +72,7 @@ def accept_evaluation(body: Any) -> str:
     return formula
 
 
-def with_run(view: dict[str, Any], pool: StoredPool) -> dict[str, Any]:
+def with_run(view: dict[str, Any], pool: PoolEntity) -> dict[str, Any]:
     """Return the JSON of a pool with the autoscale properties placed after `enableAutoScale`."""
     shown: dict[str, Any] = {name: view.pop(name) for name in _PROPERTIES if name in view}
     if pool.auto_scale_run is not None:

@@ -19,7 +19,7 @@ from fakebatch.bodies.property_schema import (
 )
 from fakebatch.bodies.shared_properties import ENVIRONMENT, FLAG, METADATA, UNLIMITED
 from fakebatch.errors import BatchError, invalid_property
-from fakebatch.model.stored_job import StoredJob
+from fakebatch.model.job_entity import JobEntity
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -134,7 +134,7 @@ _REPLACED: Final = {
 _TERMINATE = ObjectSchema(terminateReason=string)
 _DISABLE = ObjectSchema(disableTasks=required(choice("requeue", "terminate", "wait")))
 
-FIELDS: Final[Mapping[str, Field[StoredJob]]] = {
+FIELDS: Final[Mapping[str, Field[JobEntity]]] = {
     "id": Field("text", lambda job: job.id),
     "state": Field("text", lambda job: job.state),
     "stateTransitionTime": Field("time", lambda job: job.state_since),
@@ -154,12 +154,12 @@ def accept_job(body: Any) -> dict[str, Any]:
     return with_tasks(_CREATE(body))
 
 
-def accept_patch(body: Any, job: StoredJob) -> dict[str, Any]:
+def accept_patch(body: Any, job: JobEntity) -> dict[str, Any]:
     """Return the properties that a PATCH replaces. A property that is an object is replaced as a whole."""
     return _checked(_PATCH.changes(body), job)
 
 
-def accept_replacement(body: Any, job: StoredJob) -> dict[str, Any]:
+def accept_replacement(body: Any, job: JobEntity) -> dict[str, Any]:
     """Return the properties that a PUT replaces: all that can change. Those not given get their defaults."""
     if not isinstance(body, dict):
         raise BatchError("InvalidRequestBody", Reason="The body must be an object.")
@@ -181,7 +181,7 @@ def accept_disabling(body: Any) -> str:
     return mode
 
 
-def _checked(changes: dict[str, Any], job: StoredJob) -> dict[str, Any]:
+def _checked(changes: dict[str, Any], job: JobEntity) -> dict[str, Any]:
     on_complete = changes.get("onAllTasksComplete")
     if on_complete == "noaction" and job.spec["onAllTasksComplete"] == "terminatejob":
         raise invalid_property(
@@ -195,7 +195,7 @@ def _checked(changes: dict[str, Any], job: StoredJob) -> dict[str, Any]:
     return changes
 
 
-def job_view(job: StoredJob, base: str) -> dict[str, Any]:
+def job_view(job: JobEntity, base: str) -> dict[str, Any]:
     """Return the JSON of a job."""
     spec = dict(job.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
@@ -218,7 +218,7 @@ def job_view(job: StoredJob, base: str) -> dict[str, Any]:
     return view | spec | {"executionInfo": _execution_view(job)} | reactions
 
 
-def _execution_view(job: StoredJob) -> dict[str, Any]:
+def _execution_view(job: JobEntity) -> dict[str, Any]:
     view: dict[str, Any] = {"startTime": timestamps.to_iso(job.started_at)}
     if job.ended_at is not None:
         view["endTime"] = timestamps.to_iso(job.ended_at)

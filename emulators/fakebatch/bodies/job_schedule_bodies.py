@@ -15,7 +15,7 @@ from fakebatch.bodies.property_schema import (
 )
 from fakebatch.bodies.shared_properties import METADATA
 from fakebatch.errors import BatchError
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -50,7 +50,7 @@ _READ_ONLY: Final = frozenset(
 )
 _REPLACED: Final[dict[str, Any]] = {"schedule": {}, "metadata": []}
 
-FIELDS: Final[Mapping[str, Field[StoredJobSchedule]]] = {
+FIELDS: Final[Mapping[str, Field[JobScheduleEntity]]] = {
     "id": Field("text", lambda schedule: schedule.id),
     "state": Field("text", lambda schedule: schedule.state),
     "stateTransitionTime": Field("time", lambda schedule: schedule.state_since),
@@ -83,7 +83,7 @@ def accept_replacement(body: Any) -> dict[str, Any]:
     return _REPLACED | given
 
 
-def schedule_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
+def schedule_view(schedule: JobScheduleEntity, base: str) -> dict[str, Any]:
     """Return the JSON of a job schedule."""
     view: dict[str, Any] = {"id": schedule.id}
     if "displayName" in schedule.spec:
@@ -123,7 +123,7 @@ def _specification_view(specification: Mapping[str, Any]) -> dict[str, Any]:
     return view | {name: shown for name, shown in specification.items() if name not in first}
 
 
-def _execution_view(schedule: StoredJobSchedule, base: str) -> dict[str, Any]:
+def _execution_view(schedule: JobScheduleEntity, base: str) -> dict[str, Any]:
     view: dict[str, Any] = {}
     if schedule.next_at is not None:
         view["nextRunTime"] = timestamps.to_iso(schedule.next_at)

@@ -8,10 +8,10 @@ from fakebatch.bodies.node_run_views import run_view
 from fakebatch.bodies.property_schema import ObjectSchema, choice, optional
 from fakebatch.bodies.task_bodies import SUMMARY, subtask_view
 from fakebatch.failure_info import FailureInfo
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.model.subtask import Subtask
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -23,7 +23,7 @@ _BODIES: Final = {
     "offline": ObjectSchema(nodeDisableSchedulingOption=optional(choice(*_OPTIONS[:3]), "requeue")),
 }
 
-NODE_FIELDS: Final[Mapping[str, Field[StoredNode]]] = {
+NODE_FIELDS: Final[Mapping[str, Field[NodeEntity]]] = {
     "id": Field("text", lambda node: node.id),
     "state": Field("text", lambda node: node.state),
     "stateTransitionTime": Field("time", lambda node: node.state_since),
@@ -59,7 +59,7 @@ def accept_option(state: str, body: Any) -> str:
     return str(option)
 
 
-def node_view(node: StoredNode, pool: StoredPool, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
+def node_view(node: NodeEntity, pool: PoolEntity, base: str, recent: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the JSON of a node. `recent` are the views of its recent tasks."""
     view: dict[str, Any] = {
         "id": node.id,
@@ -92,7 +92,7 @@ def node_view(node: StoredNode, pool: StoredPool, base: str, recent: list[dict[s
     return view | {"virtualMachineInfo": _machine_view(pool)}
 
 
-def recent_task_view(job_id: str, task: StoredTask, subtask: Subtask | None, base: str) -> dict[str, Any]:
+def recent_task_view(job_id: str, task: TaskEntity, subtask: Subtask | None, base: str) -> dict[str, Any]:
     """Return the JSON of a task, or of one of its subtasks, for the `recentTasks` of a node."""
     view: dict[str, Any] = {
         "taskUrl": f"{base}/jobs/{job_id}/tasks/{task.id}",
@@ -111,7 +111,7 @@ def recent_task_view(job_id: str, task: StoredTask, subtask: Subtask | None, bas
     }
 
 
-def _machine_view(pool: StoredPool) -> dict[str, Any]:
+def _machine_view(pool: PoolEntity) -> dict[str, Any]:
     machine = pool.spec.get("virtualMachineConfiguration")
     if machine is None:
         return {}
@@ -128,7 +128,7 @@ def _error_view(error: FailureInfo) -> dict[str, Any]:
     return view
 
 
-def counts_view(pool: StoredPool, nodes: Iterable[StoredNode]) -> dict[str, Any]:
+def counts_view(pool: PoolEntity, nodes: Iterable[NodeEntity]) -> dict[str, Any]:
     """Return the JSON with the number of nodes of a pool in each state."""
     counts = {kind: dict.fromkeys(_COUNTED, 0) for kind in ("dedicated", "lowPriority")}
     by_state = {name.lower(): name for name in _COUNTED}

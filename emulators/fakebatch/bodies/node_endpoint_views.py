@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 
 _FIRST_SSH_PORT: Final = 50_000
 _SSH_PORT: Final = 22
 
 
-def endpoints_view(node: StoredNode, pool: StoredPool) -> dict[str, Any]:
+def endpoints_view(node: NodeEntity, pool: PoolEntity) -> dict[str, Any]:
     """Return the `endpointConfiguration` of a node: those that its pool asks for, and the one for SSH.
 
     There is no load balancer, so nothing listens on the frontend ports. A task listens on the backend port at
@@ -31,12 +31,12 @@ def endpoints_view(node: StoredNode, pool: StoredPool) -> dict[str, Any]:
     return {"inboundEndpoints": [*shown, ssh]}
 
 
-def ssh_port(node: StoredNode) -> int:
+def ssh_port(node: NodeEntity) -> int:
     """Return the frontend port for remote login."""
     return _FIRST_SSH_PORT + node.number - 1
 
 
-def _view(name: str, protocol: str, node: StoredNode, frontend: int, backend: int) -> dict[str, Any]:
+def _view(name: str, protocol: str, node: NodeEntity, frontend: int, backend: int) -> dict[str, Any]:
     return {
         "name": name,
         "protocol": protocol,

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from fakebatch.model.job_entity import JobEntity, directory
 from fakebatch.model.node_run import NodeRun
-from fakebatch.model.preparation_and_release import PreparationAndRelease
-from fakebatch.model.stored_job import StoredJob, directory
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.wire import timestamps
 
 
@@ -27,7 +27,9 @@ def run_view(run: NodeRun, root: dict[str, Any] | None = None, *, retries: bool 
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def preparation_and_release_view(visit: PreparationAndRelease, job: StoredJob, base: str) -> dict[str, Any]:
+def preparation_and_release_status_view(
+    visit: PreparationAndReleaseStatus, job: JobEntity, base: str
+) -> dict[str, Any]:
     """Return the JSON of the status of a job's preparation and release tasks on a node."""
     node_url = f"{base}/pools/{visit.pool_id}/nodes/{visit.node_id}"
     view: dict[str, Any] = {"poolId": visit.pool_id, "nodeId": visit.node_id, "nodeUrl": node_url}
@@ -40,6 +42,6 @@ def preparation_and_release_view(visit: PreparationAndRelease, job: StoredJob, b
     return view
 
 
-def _root(job: StoredJob, task_id: str, node_url: str) -> dict[str, Any]:
+def _root(job: JobEntity, task_id: str, node_url: str) -> dict[str, Any]:
     root = f"{directory(job.id)}/{task_id}"
     return {"taskRootDirectory": root, "taskRootDirectoryUrl": f"{node_url}/files/{root}"}

@@ -27,8 +27,8 @@ from fakebatch.bodies.shared_properties import (
     TASK_SCHEDULING_POLICY,
 )
 from fakebatch.errors import BatchError, invalid_property
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
 
@@ -145,7 +145,7 @@ _REPLACE = ObjectSchema(
 _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _RESIZED: Final = (*_TARGETS, "resizeTimeout")
 
-POOL_FIELDS: Final[Mapping[str, Field[StoredPool]]] = {
+POOL_FIELDS: Final[Mapping[str, Field[PoolEntity]]] = {
     "id": Field("text", lambda pool: pool.id),
     "state": Field("text", lambda pool: pool.state),
     "allocationState": Field("text", lambda pool: pool.allocation_state),
@@ -196,7 +196,7 @@ def accept_resize(body: Any) -> tuple[dict[str, Any], str]:
     return {name: given[name] for name in _RESIZED if name in given}, given["nodeDeallocationOption"]
 
 
-def pool_view(pool: StoredPool, nodes: Iterable[StoredNode], base: str) -> dict[str, Any]:
+def pool_view(pool: PoolEntity, nodes: Iterable[NodeEntity], base: str) -> dict[str, Any]:
     """Return the JSON of a pool."""
     # The order is that of _CREATE, also for properties that were set later.
     stored = {name: pool.spec[name] for name in _CREATE.properties if name in pool.spec}

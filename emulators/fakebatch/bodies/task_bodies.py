@@ -27,9 +27,9 @@ from fakebatch.bodies.shared_properties import (
     resource_file,
 )
 from fakebatch.errors import BatchError, invalid_property
-from fakebatch.model.stored_job import directory
-from fakebatch.model.stored_task import Placement, StoredTask
+from fakebatch.model.job_entity import directory
 from fakebatch.model.subtask import Subtask
+from fakebatch.model.task_entity import Placement, TaskEntity
 from fakebatch.model.task_spec import as_dict
 from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field
@@ -66,7 +66,7 @@ _OWN_TASKS: Final = {
 _MANAGER_ONLY: Final = frozenset({"runExclusive", "allowLowPriorityNode", "killJobOnCompletion"})
 _REPLACE = ObjectSchema(constraints=optional(TASK_CONSTRAINTS, {}))
 
-FIELDS: Final[Mapping[str, Field[StoredTask]]] = {
+FIELDS: Final[Mapping[str, Field[TaskEntity]]] = {
     "id": Field("text", lambda task: task.id),
     "state": Field("text", lambda task: task.state),
     "stateTransitionTime": Field("time", lambda task: task.state_since),
@@ -134,7 +134,7 @@ def _refuse_job_actions(conditions: Mapping[str, Any]) -> None:
             )
 
 
-def task_view(task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
+def task_view(task: TaskEntity, job_id: str, base: str) -> dict[str, Any]:
     """Return the JSON of a task."""
     spec = as_dict(task.spec)
     view: dict[str, Any] = {"id": spec.pop("id")}
@@ -159,11 +159,11 @@ def task_view(task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
     return view
 
 
-def _summary_time(read: Callable[[StoredTask], int | None]) -> Callable[[StoredTask], str | None]:
+def _summary_time(read: Callable[[TaskEntity], int | None]) -> Callable[[TaskEntity], str | None]:
     return lambda task: _time(read(task))
 
 
-SUMMARY: Final[Mapping[str, Callable[[StoredTask], Any]]] = {
+SUMMARY: Final[Mapping[str, Callable[[TaskEntity], Any]]] = {
     "id": lambda task: task.id,
     "eTag": lambda task: timestamps.etag(task.last_modified),
     "creationTime": _summary_time(lambda task: task.created_at),
@@ -177,7 +177,7 @@ SUMMARY: Final[Mapping[str, Callable[[StoredTask], Any]]] = {
 """The properties that can be read without the rest of the task, in their order. None means not shown."""
 
 
-def _execution_view(task: StoredTask) -> dict[str, Any]:
+def _execution_view(task: TaskEntity) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "startTime": _time(task.started_at),
         "endTime": _time(task.ended_at),
@@ -197,7 +197,7 @@ def _time(at: int | None) -> str | None:
     return None if at is None else timestamps.to_iso(at)
 
 
-def subtask_view(subtask: Subtask, task: StoredTask, job_id: str, base: str) -> dict[str, Any]:
+def subtask_view(subtask: Subtask, task: TaskEntity, job_id: str, base: str) -> dict[str, Any]:
     """Return the JSON of a subtask of a multi-instance task."""
     before = None
     if subtask.ended_at is not None:

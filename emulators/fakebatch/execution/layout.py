@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fakebatch.execution.port import Order
 from fakebatch.model.application_packages import ApplicationPackage
-from fakebatch.model.stored_job import directory
+from fakebatch.model.job_entity import directory
 
 
 @dataclass(frozen=True, slots=True)

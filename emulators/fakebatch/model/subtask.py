@@ -5,7 +5,7 @@ from typing import Literal
 
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.run_result import RunResult
-from fakebatch.model.stored_task import Placement
+from fakebatch.model.task_entity import Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.task_entity import TaskEntity
 
 
 class TaskRequirements(NamedTuple):
@@ -19,7 +19,7 @@ class TaskRequirements(NamedTuple):
     exclusive: bool = False
     dedicated: bool = False
 
-    def suits(self, node: StoredNode) -> bool:
+    def suits(self, node: NodeEntity) -> bool:
         """Return whether the node can run the task now."""
         if self.dedicated and not node.dedicated:
             return False
@@ -29,7 +29,7 @@ class TaskRequirements(NamedTuple):
 _cached_requirements = lru_cache(maxsize=256)(TaskRequirements)
 
 
-def requirements_of(task: StoredTask) -> TaskRequirements:
+def requirements_of(task: TaskEntity) -> TaskRequirements:
     """Return what a task requires. Only a job manager task can require exclusive or dedicated nodes."""
     spec = task.spec
     instances = 1

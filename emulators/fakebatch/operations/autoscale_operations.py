@@ -5,7 +5,7 @@ from typing import Final
 
 from fakebatch.bodies import autoscale_bodies as bodies
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_pool as pools
+from fakebatch.model import pool_entity as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fakebatch.bodies import job_bodies as bodies
-from fakebatch.bodies.node_run_views import preparation_and_release_view
+from fakebatch.bodies.node_run_views import preparation_and_release_status_view
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_job as jobs
-from fakebatch.model.preparation_and_release import PreparationAndRelease
+from fakebatch.model import job_entity as jobs
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
@@ -17,7 +17,7 @@ from fakebatch.wire.odata_filter import Field
 from fakebatch.wire.operation_request import OperationRequest, check_conditions
 from fakebatch.wire.operation_response import OperationResponse
 
-_VISIT_FIELDS: Final[Mapping[str, Field[PreparationAndRelease]]] = {
+_VISIT_FIELDS: Final[Mapping[str, Field[PreparationAndReleaseStatus]]] = {
     "poolId": Field("text", lambda visit: visit.pool_id),
     "nodeId": Field("text", lambda visit: visit.node_id),
 }
@@ -134,7 +134,7 @@ async def preparation_status(service: Service, request: OperationRequest) -> Ope
         ids=sorted(node_id for node_id, visit in record.visits.items() if visit.preparation),
         fetch=record.visits.__getitem__,
         fields=_VISIT_FIELDS,
-        view=lambda visit: preparation_and_release_view(visit, record.job, request.base),
+        view=lambda visit: preparation_and_release_status_view(visit, record.job, request.base),
     )
     return list_response(request, listing)
 

@@ -5,8 +5,8 @@ from typing import Final
 from fakebatch.bodies import job_bodies
 from fakebatch.bodies import job_schedule_bodies as bodies
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_job_schedule as schedules
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
+from fakebatch.model import job_schedule_entity as schedules
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
@@ -15,7 +15,7 @@ from fakebatch.wire.operation_request import OperationRequest, check_conditions
 from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, request: OperationRequest) -> StoredJobSchedule:
+def _found(service: Service, request: OperationRequest) -> JobScheduleEntity:
     schedule = service.engine.store.schedule(request.ids["jobScheduleId"])
     check_conditions(request, schedule.last_modified)
     return schedule
@@ -88,7 +88,7 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
 
 
 def _respecify(
-    service: Service, request: OperationRequest, schedule: StoredJobSchedule, changes: dict[str, object]
+    service: Service, request: OperationRequest, schedule: JobScheduleEntity, changes: dict[str, object]
 ) -> OperationResponse:
     changed = schedules.with_properties(schedule, changes, service_clock.now())
     service.schedules.put(changed)

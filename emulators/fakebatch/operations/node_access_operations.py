@@ -6,8 +6,8 @@ from urllib.parse import quote
 from fakebatch.bodies import node_access_bodies as bodies
 from fakebatch.bodies.node_endpoint_views import ssh_port
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_node as nodes
-from fakebatch.model.stored_node import StoredNode
+from fakebatch.model import node_entity as nodes
+from fakebatch.model.node_entity import NodeEntity
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
@@ -16,7 +16,7 @@ from fakebatch.wire.operation_request import OperationRequest
 from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, StoredNode]:
+def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, NodeEntity]:
     return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 

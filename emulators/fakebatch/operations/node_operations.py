@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fakebatch.bodies import node_bodies as bodies
+from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.node_load import TaskOnNode
-from fakebatch.model.stored_node import Phase, StoredNode
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
@@ -19,16 +19,16 @@ _COUNT_FIELDS: Final[Mapping[str, Field[PoolRecord]]] = {
 }
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, StoredNode]:
+def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, NodeEntity]:
     return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 
-def _view(service: Service, record: PoolRecord, node: StoredNode, base: str) -> dict[str, Any]:
+def _view(service: Service, record: PoolRecord, node: NodeEntity, base: str) -> dict[str, Any]:
     recent = [_recent_view(service, node, ran, base) for ran in node.load.recent_tasks]
     return bodies.node_view(node, record.pool, base, [view for view in recent if view is not None])
 
 
-def _recent_view(service: Service, node: StoredNode, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
+def _recent_view(service: Service, node: NodeEntity, ran: TaskOnNode, base: str) -> dict[str, Any] | None:
     """Return the JSON of a task that a node ran, or None if it was deleted or now runs on another node."""
     job_id, task_id, number = ran
     record = service.engine.store.jobs.get(job_id)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from fakebatch.bodies import pool_bodies as bodies
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_pool as pools
+from fakebatch.model import pool_entity as pools
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import PoolRecord
 from fakebatch.wire import operation_response as responses
@@ -26,7 +26,7 @@ async def create(service: Service, request: OperationRequest) -> OperationRespon
     return responses.created(f"{request.base}/pools/{pool.id}", pool.last_modified)
 
 
-def add_pool(service: Service, body: object) -> pools.StoredPool:
+def add_pool(service: Service, body: object) -> pools.PoolEntity:
     """Add the pool that a request body describes. Raises BatchError."""
     spec = bodies.accept_pool(body)
     if spec["id"] in service.engine.store.pools:

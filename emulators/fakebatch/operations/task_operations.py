@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from fakebatch.bodies import task_bodies as bodies
 from fakebatch.errors import BatchError
-from fakebatch.model import stored_job as jobs
-from fakebatch.model import stored_task as tasks
+from fakebatch.model import job_entity as jobs
+from fakebatch.model import task_entity as tasks
 from fakebatch.operations.operation import Operation, Service
 from fakebatch.store import JobRecord
 from fakebatch.wire import operation_response as responses
@@ -18,7 +18,7 @@ _LARGEST_COLLECTION: Final = 100
 _LARGEST_BODY: Final = 1_000_000
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[JobRecord, tasks.StoredTask]:
+def _found(service: Service, request: OperationRequest) -> tuple[JobRecord, tasks.TaskEntity]:
     record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
     check_conditions(request, task.last_modified)
     return record, task
@@ -30,7 +30,7 @@ def _open_job(service: Service, request: OperationRequest) -> JobRecord:
     return record
 
 
-def _address(request: OperationRequest, record: JobRecord, task: tasks.StoredTask) -> str:
+def _address(request: OperationRequest, record: JobRecord, task: tasks.TaskEntity) -> str:
     return f"{request.base}/jobs/{record.job.id}/tasks/{task.id}"
 
 

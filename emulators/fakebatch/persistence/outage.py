@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from fakebatch.model import stored_node as nodes
-from fakebatch.model import stored_task as tasks
+from fakebatch.model import node_entity as nodes
 from fakebatch.model import subtask as subtasks
-from fakebatch.model.preparation_and_release import PreparationAndRelease
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.model.run_result import ended
 from fakebatch.store import JobRecord, Store
 
@@ -26,7 +26,7 @@ def lose_runs(store: Store, now: int) -> None:
             record.put_visit(_without_runs(visit))
 
 
-def _lose(record: JobRecord, task: tasks.StoredTask, now: int) -> None:
+def _lose(record: JobRecord, task: tasks.TaskEntity, now: int) -> None:
     if task.id.lower() in record.subtasks:
         left = record.subtasks[task.id.lower()]
         record.put_subtasks(task.id, [subtasks.finished(subtask, ended(), now) for subtask in left])
@@ -34,7 +34,7 @@ def _lose(record: JobRecord, task: tasks.StoredTask, now: int) -> None:
     record.put(tasks.completed(task, ended(), now) if is_over else tasks.requeued(task, now))
 
 
-def _without_runs(visit: PreparationAndRelease) -> PreparationAndRelease:
+def _without_runs(visit: PreparationAndReleaseStatus) -> PreparationAndReleaseStatus:
     preparation, release = visit.preparation, visit.release
     return replace(
         visit,

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fakebatch.errors import JournalError
-from fakebatch.model import stored_task as tasks
-from fakebatch.model.preparation_and_release import PreparationAndRelease
-from fakebatch.model.stored_job import StoredJob
-from fakebatch.model.stored_job_schedule import StoredJobSchedule
-from fakebatch.model.stored_node import StoredNode
-from fakebatch.model.stored_pool import StoredPool
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.job_entity import JobEntity
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
+from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.persistence.codec import decode
@@ -56,7 +56,7 @@ def restore(directory: Path, store: Store) -> None:
     for pool in state.pools.values():
         _restore_pool(store, pool)
     for value in state.schedules.values():
-        schedule = decode(StoredJobSchedule, value)
+        schedule = decode(JobScheduleEntity, value)
         store.schedules.put(schedule.id, schedule)
     for job in state.jobs.values():
         _restore_job(store, job)
@@ -64,9 +64,9 @@ def restore(directory: Path, store: Store) -> None:
 
 
 def _restore_pool(store: Store, told: _Pool) -> None:
-    record = PoolRecord(decode(StoredPool, told.value))
+    record = PoolRecord(decode(PoolEntity, told.value))
     for value in told.nodes.values():
-        node = decode(StoredNode, value)
+        node = decode(NodeEntity, value)
         record.nodes.put(node.id, node)
     for at, values in told.samples.items():
         record.add_sample(at, values)
@@ -74,15 +74,15 @@ def _restore_pool(store: Store, told: _Pool) -> None:
 
 
 def _restore_job(store: Store, told: _Job) -> None:
-    record = JobRecord(decode(StoredJob, told.value))
+    record = JobRecord(decode(JobEntity, told.value))
     for key in told.satisfied:
         record.dependencies.satisfy(key)
     for value in sorted(told.tasks.values(), key=lambda value: int(value["number"])):
-        record.add(decode(tasks.StoredTask, {**value, "spec": TaskSpec(value["spec"])}))
+        record.add(decode(tasks.TaskEntity, {**value, "spec": TaskSpec(value["spec"])}))
     for task_id, values in told.subtasks.items():
         record.put_subtasks(task_id, [decode(Subtask, value) for value in values])
     for value in told.visits.values():
-        record.put_visit(decode(PreparationAndRelease, value))
+        record.put_visit(decode(PreparationAndReleaseStatus, value))
     store.jobs.put(record.job.id, record)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from json import JSONEncoder
 from typing import Any, Final
 
-from fakebatch.model.stored_task import StoredTask
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_spec import as_dict
 from fakebatch.persistence.codec import encode
 from fakebatch.store import JobRecord, PoolRecord, Store
@@ -72,7 +72,7 @@ def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -
             return None if task is None else _task_value(task, with_spec=with_spec)
 
 
-def _task_value(task: StoredTask, *, with_spec: bool) -> dict[str, Any]:
+def _task_value(task: TaskEntity, *, with_spec: bool) -> dict[str, Any]:
     value: dict[str, Any] = encode(task, without="spec")
     return value | {"spec": as_dict(task.spec)} if with_spec else value
 

@@ -10,7 +10,7 @@ AllocationState: TypeAlias = Literal["steady", "resizing", "stopping"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPool:
+class PoolEntity:
     """A pool. Times are in ticks.
 
     `spec` holds its properties with the defaults filled in. `resize_errors` are the codes and messages of the
@@ -55,16 +55,16 @@ class StoredPool:
         return nodes
 
 
-def created(pool_id: str, spec: Mapping[str, Any], now: int) -> StoredPool:
+def created(pool_id: str, spec: Mapping[str, Any], now: int) -> PoolEntity:
     """Return a new pool, which has no nodes yet."""
-    return StoredPool(
+    return PoolEntity(
         id=pool_id, spec=spec, created_at=now, last_modified=now, state_since=now, allocation_since=now
     )
 
 
 def resized(
-    pool: StoredPool, targets: Mapping[str, Any], now: int, deallocation: str = "requeue"
-) -> StoredPool:
+    pool: PoolEntity, targets: Mapping[str, Any], now: int, deallocation: str = "requeue"
+) -> PoolEntity:
     """Return the pool when a resize starts. `targets` replaces properties of its `spec`.
 
     Raises BatchError(PoolBeingResized, PoolBeingDeleted).
@@ -83,7 +83,7 @@ def resized(
     )
 
 
-def stopped(pool: StoredPool, now: int) -> StoredPool:
+def stopped(pool: PoolEntity, now: int) -> PoolEntity:
     """Return the pool after a user's request to stop its resize. Without a resize, nothing changes.
 
     `last_modified` stays, as in recordings of Azure Batch. Raises BatchError(PoolBeingDeleted).
@@ -94,17 +94,17 @@ def stopped(pool: StoredPool, now: int) -> StoredPool:
     return replace(pool, allocation_state="stopping", allocation_since=now)
 
 
-def allocated(pool: StoredPool, now: int, errors: tuple[tuple[str, str], ...] = ()) -> StoredPool:
+def allocated(pool: PoolEntity, now: int, errors: tuple[tuple[str, str], ...] = ()) -> PoolEntity:
     """Return the pool at the end of a resize, with `errors` if it could not get all its nodes."""
     return replace(pool, allocation_state="steady", allocation_since=now, resize_errors=errors)
 
 
-def with_node(pool: StoredPool) -> StoredPool:
+def with_node(pool: PoolEntity) -> PoolEntity:
     """Return the pool with one more node counted in `nodes_created`."""
     return replace(pool, nodes_created=pool.nodes_created + 1)
 
 
-def deleted(pool: StoredPool, now: int) -> StoredPool:
+def deleted(pool: PoolEntity, now: int) -> PoolEntity:
     """Return the pool after a user's request to delete it. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(
@@ -117,13 +117,13 @@ def deleted(pool: StoredPool, now: int) -> StoredPool:
     )
 
 
-def with_properties(pool: StoredPool, changes: Mapping[str, Any], now: int) -> StoredPool:
+def with_properties(pool: PoolEntity, changes: Mapping[str, Any], now: int) -> PoolEntity:
     """Return the pool with some of its properties replaced. Raises BatchError(PoolBeingDeleted)."""
     refuse_if_deleting(pool)
     return replace(pool, spec={**pool.spec, **changes}, last_modified=now)
 
 
-def refuse_if_deleting(pool: StoredPool) -> None:
+def refuse_if_deleting(pool: PoolEntity) -> None:
     """Raise BatchError(PoolBeingDeleted) if the pool is being deleted."""
     if pool.state == "deleting":
         raise BatchError("PoolBeingDeleted")

@@ -6,7 +6,7 @@ from fakebatch.model.node_run import NodeRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreparationAndRelease:
+class PreparationAndReleaseStatus:
     """The runs of the preparation task and the release task of one job on one node.
 
     `is_prepared` is True while the preparation need not run again. `has_run_tasks` is True if the release

@@ -19,7 +19,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredTask:
+class TaskEntity:
     """A task of a job. Times are in ticks.
 
     `number` is its place in the order of creation. `spec` holds its properties with the defaults filled in.
@@ -66,7 +66,7 @@ class StoredTask:
         return limit < 0 or self.retries < limit
 
 
-def _moved(task: StoredTask, state: TaskState, now: int, **changes: Any) -> StoredTask:
+def _moved(task: TaskEntity, state: TaskState, now: int, **changes: Any) -> TaskEntity:
     return replace(
         task,
         state=state,
@@ -77,23 +77,23 @@ def _moved(task: StoredTask, state: TaskState, now: int, **changes: Any) -> Stor
     )
 
 
-def placed(task: StoredTask, placement: Placement, now: int) -> StoredTask:
+def placed(task: TaskEntity, placement: Placement, now: int) -> TaskEntity:
     """Return the task when it waits on a node for the job preparation task."""
     return _moved(task, "preparing", now, placement=placement)
 
 
-def started(task: StoredTask, placement: Placement, now: int) -> StoredTask:
+def started(task: TaskEntity, placement: Placement, now: int) -> TaskEntity:
     """Return the task when it starts to run on a node."""
     retried_at = now if task.retries else task.last_retry_at
     return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
 
 
-def returned_to_queue(task: StoredTask, now: int) -> StoredTask:
+def returned_to_queue(task: TaskEntity, now: int) -> TaskEntity:
     """Return the task, active again, after the job preparation failed on its node. No count changes."""
     return _moved(task, "active", now, started_at=None, placement=None)
 
 
-def completed(task: StoredTask, result: RunResult, now: int) -> StoredTask:
+def completed(task: TaskEntity, result: RunResult, now: int) -> TaskEntity:
     """Return the task after its last run."""
     return _moved(
         task,
@@ -106,17 +106,17 @@ def completed(task: StoredTask, result: RunResult, now: int) -> StoredTask:
     )
 
 
-def awaiting_retry(task: StoredTask, now: int) -> StoredTask:
+def awaiting_retry(task: TaskEntity, now: int) -> TaskEntity:
     """Return the task, active again, after a failed run that will be retried."""
     return _moved(task, "active", now, started_at=None, retries=task.retries + 1)
 
 
-def requeued(task: StoredTask, now: int) -> StoredTask:
+def requeued(task: TaskEntity, now: int) -> TaskEntity:
     """Return the task, active again, after its job or its pool ended the run."""
     return _moved(task, "active", now, started_at=None, requeues=task.requeues + 1, last_requeue_at=now)
 
 
-def reactivated(task: StoredTask, now: int) -> StoredTask:
+def reactivated(task: TaskEntity, now: int) -> TaskEntity:
     """Return a failed task, active again after a user's request to reactivate it."""
     return _moved(
         task,
@@ -133,11 +133,11 @@ def reactivated(task: StoredTask, now: int) -> StoredTask:
     )
 
 
-def modified(task: StoredTask, now: int) -> StoredTask:
+def modified(task: TaskEntity, now: int) -> TaskEntity:
     """Return the task with a new time of last modification."""
     return replace(task, last_modified=now)
 
 
-def with_properties(task: StoredTask, changes: Mapping[str, Any], now: int) -> StoredTask:
+def with_properties(task: TaskEntity, changes: Mapping[str, Any], now: int) -> TaskEntity:
     """Return the task with some of its properties replaced."""
     return replace(task, spec={**task.spec, **changes}, last_modified=now)

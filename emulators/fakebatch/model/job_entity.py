@@ -13,7 +13,7 @@ _TRANSITIONAL: Final = frozenset({"disabling", "enabling", "terminating"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredJob:
+class JobEntity:
     """A job. Times are in ticks.
 
     `number` is its place in the order of creation. `spec` holds its properties with the defaults filled in.
@@ -58,7 +58,7 @@ def directory(job_id: str) -> str:
     return f"workitems/{work_item}/{run or 'job-1'}"
 
 
-def _moved(job: StoredJob, state: JobState, now: int) -> StoredJob:
+def _moved(job: JobEntity, state: JobState, now: int) -> JobEntity:
     if job.state in _TRANSITIONAL:
         return replace(job, state=state, state_since=now)
     return replace(
@@ -70,7 +70,7 @@ def _moved(job: StoredJob, state: JobState, now: int) -> StoredJob:
     )
 
 
-def disabled(job: StoredJob, now: int) -> StoredJob:
+def disabled(job: JobEntity, now: int) -> JobEntity:
     """Return the job after a user's request to disable it.
 
     Raises BatchError if the job is over or is being enabled.
@@ -81,7 +81,7 @@ def disabled(job: StoredJob, now: int) -> StoredJob:
     return replace(_moved(job, "disabling", now), last_modified=now)
 
 
-def enabled(job: StoredJob, now: int) -> StoredJob:
+def enabled(job: JobEntity, now: int) -> JobEntity:
     """Return the job after a user's request to enable it. Raises BatchError if the job is over."""
     refuse_if_over(job)
     if job.state == "active":
@@ -89,7 +89,7 @@ def enabled(job: StoredJob, now: int) -> StoredJob:
     return replace(_moved(job, "enabling", now), last_modified=now)
 
 
-def terminated(job: StoredJob, reason: str, now: int, *, by_user: bool) -> StoredJob:
+def terminated(job: JobEntity, reason: str, now: int, *, by_user: bool) -> JobEntity:
     """Return the job when it starts to terminate.
 
     `last_modified` changes only if a user asked for it. Raises BatchError if the job is over.
@@ -99,14 +99,14 @@ def terminated(job: StoredJob, reason: str, now: int, *, by_user: bool) -> Store
     return replace(_moved(job, "terminating", now), terminate_reason=reason, last_modified=modified)
 
 
-def deleted(job: StoredJob, now: int) -> StoredJob:
+def deleted(job: JobEntity, now: int) -> JobEntity:
     """Return the job after a user's request to delete it. Raises BatchError(JobBeingDeleted)."""
     if job.state == "deleting":
         raise BatchError("JobBeingDeleted")
     return _moved(job, "deleting", now)
 
 
-def transition_finished(job: StoredJob, now: int) -> StoredJob:
+def transition_finished(job: JobEntity, now: int) -> JobEntity:
     """Return the job in the state that follows its transitional state, once none of its tasks run."""
     match job.state:
         case "disabling":
@@ -119,13 +119,13 @@ def transition_finished(job: StoredJob, now: int) -> StoredJob:
             return job
 
 
-def with_properties(job: StoredJob, changes: Mapping[str, Any], now: int) -> StoredJob:
+def with_properties(job: JobEntity, changes: Mapping[str, Any], now: int) -> JobEntity:
     """Return the job with some of its properties replaced. Raises BatchError if the job is over."""
     refuse_if_over(job)
     return replace(job, spec={**job.spec, **changes}, last_modified=now)
 
 
-def refuse_if_over(job: StoredJob) -> None:
+def refuse_if_over(job: JobEntity) -> None:
     """Raise BatchError(JobCompleted, JobBeingTerminated, JobBeingDeleted) if the job is over."""
     match job.state:
         case "completed":

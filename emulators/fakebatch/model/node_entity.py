@@ -36,7 +36,7 @@ _ADDRESSES: Final = 2**22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredNode:
+class NodeEntity:
     """A node. Times are in ticks.
 
     `number` counts all nodes that the pool ever had, from 1. `phase` is `ready`, or the reason why the node
@@ -108,18 +108,18 @@ def number_of(address: str) -> int:
     return int(IPv4Address(address)) - _FIRST_ADDRESS
 
 
-def _changed(before: StoredNode, after: StoredNode, now: int) -> StoredNode:
+def _changed(before: NodeEntity, after: NodeEntity, now: int) -> NodeEntity:
     return after if after.state == before.state else replace(after, state_since=now)
 
 
-def moved(node: StoredNode, phase: Phase, now: int) -> StoredNode:
+def moved(node: NodeEntity, phase: Phase, now: int) -> NodeEntity:
     """Return the node in the phase `phase`."""
     return _changed(node, replace(node, phase=phase), now)
 
 
 def occupied(
-    node: StoredNode, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False
-) -> StoredNode:
+    node: NodeEntity, task: TaskOnNode, slots: int, now: int, *, exclusive: bool = False
+) -> NodeEntity:
     """Return the node after it was given a task. This changes its `load`."""
     before = node.state
     node.load.start_task(task, slots, exclusive=exclusive)
@@ -127,8 +127,8 @@ def occupied(
 
 
 def released(
-    node: StoredNode, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool
-) -> StoredNode:
+    node: NodeEntity, task: TaskOnNode, slots: int, now: int, *, completed: bool, succeeded: bool
+) -> NodeEntity:
     """Return the node after a run of a task on it ended. This changes its `load`.
 
     `completed` is True if the task has completed and will not run again.
@@ -138,18 +138,18 @@ def released(
     return _loaded(node, before, now)
 
 
-def stopped(node: StoredNode, now: int) -> StoredNode:
+def stopped(node: NodeEntity, now: int) -> NodeEntity:
     """Return the node after all tasks on it were lost at once. This changes its `load`."""
     before = node.state
     node.load.clear()
     return _loaded(node, before, now)
 
 
-def _loaded(node: StoredNode, before: str, now: int) -> StoredNode:
+def _loaded(node: NodeEntity, before: str, now: int) -> NodeEntity:
     return node if node.state == before else replace(node, state_since=now)
 
 
-def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> StoredNode:
+def booted(node: NodeEntity, start_spec: Mapping[str, Any] | None, now: int, *, is_new: bool) -> NodeEntity:
     """Return the node when it starts to boot. With `is_new`, the machine is a new one and has no users."""
     after = replace(
         node,
@@ -163,12 +163,12 @@ def booted(node: StoredNode, start_spec: Mapping[str, Any] | None, now: int, *, 
     return _changed(node, after, now)
 
 
-def made_unusable(node: StoredNode, error: FailureInfo, now: int) -> StoredNode:
+def made_unusable(node: NodeEntity, error: FailureInfo, now: int) -> NodeEntity:
     """Return the node in the phase `unusable`, with an error."""
     return _changed(node, replace(node, phase="unusable", errors=(error,)), now)
 
 
-def rescheduled(node: StoredNode, now: int, *, schedules: bool) -> StoredNode:
+def rescheduled(node: NodeEntity, now: int, *, schedules: bool) -> NodeEntity:
     """Return the node with scheduling enabled or disabled.
 
     Raises BatchError(NodeAlreadyInTargetSchedulingState).
@@ -178,26 +178,26 @@ def rescheduled(node: StoredNode, now: int, *, schedules: bool) -> StoredNode:
     return _changed(node, replace(node, schedules=schedules), now)
 
 
-def with_user(node: StoredNode, name: str) -> StoredNode:
+def with_user(node: NodeEntity, name: str) -> NodeEntity:
     """Return the node with a user added. Raises BatchError(NodeUserExists)."""
     if name.lower() in node.users:
         raise BatchError("NodeUserExists")
     return replace(node, users=(*node.users, name.lower()))
 
 
-def refuse_unknown_user(node: StoredNode, name: str) -> None:
+def refuse_unknown_user(node: NodeEntity, name: str) -> None:
     """Raise BatchError(NodeUserNotFound) unless the node has a user of this name."""
     if name.lower() not in node.users:
         raise BatchError("NodeUserNotFound")
 
 
-def without_user(node: StoredNode, name: str) -> StoredNode:
+def without_user(node: NodeEntity, name: str) -> NodeEntity:
     """Return the node with a user removed. Raises BatchError(NodeUserNotFound)."""
     refuse_unknown_user(node, name)
     return replace(node, users=tuple(user for user in node.users if user != name.lower()))
 
 
-def phase_requested(node: StoredNode, phase: Phase, now: int) -> StoredNode:
+def phase_requested(node: NodeEntity, phase: Phase, now: int) -> NodeEntity:
     """Return the node after a user's request to reboot, reimage or deallocate it.
 
     This is allowed for a ready node, for one whose start task failed, and for an unusable one. Raises

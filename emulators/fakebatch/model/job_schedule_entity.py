@@ -19,7 +19,7 @@ FOREVER: Final = durations.INFINITE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredJobSchedule:
+class JobScheduleEntity:
     """A job schedule. Times are in ticks.
 
     `spec` holds its properties with the defaults filled in. `last_at` and `next_at` are the times of the last
@@ -69,9 +69,9 @@ def _first(spec: Mapping[str, Any], now: int) -> int:
     return now if text is None else max(now, timestamps.from_iso(text))
 
 
-def created(spec: Mapping[str, Any], now: int) -> StoredJobSchedule:
+def created(spec: Mapping[str, Any], now: int) -> JobScheduleEntity:
     """Return a new schedule."""
-    return StoredJobSchedule(
+    return JobScheduleEntity(
         id=spec["id"],
         spec=spec,
         created_at=now,
@@ -81,7 +81,7 @@ def created(spec: Mapping[str, Any], now: int) -> StoredJobSchedule:
     )
 
 
-def advanced(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def advanced(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule at the time `now`, after all occurrences up to then."""
     if schedule.next_at is not None and schedule.next_at <= now:
         schedule = _occurred(schedule, now)
@@ -93,7 +93,7 @@ def advanced(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     return schedule
 
 
-def _occurred(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def _occurred(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     at, interval = schedule.next_at or now, schedule.interval
     if interval is not None:
         at += (now - at) // interval * interval
@@ -106,23 +106,23 @@ def _occurred(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     )
 
 
-def is_due(schedule: StoredJobSchedule) -> bool:
+def is_due(schedule: JobScheduleEntity) -> bool:
     """Return whether the schedule must create a job as soon as it has no active job."""
     return schedule.state == "active" and schedule.open_until is not None
 
 
-def next_moment(schedule: StoredJobSchedule, now: int) -> int | None:
+def next_moment(schedule: JobScheduleEntity, now: int) -> int | None:
     """Return the next time at which `advanced` changes the schedule, or None."""
     moments = (schedule.next_at, schedule.open_until, schedule.deadline)
     return min((at for at in moments if at is not None and now < at < FOREVER), default=None)
 
 
-def job_created(schedule: StoredJobSchedule) -> StoredJobSchedule:
+def job_created(schedule: JobScheduleEntity) -> JobScheduleEntity:
     """Return the schedule after it created the job of its last occurrence."""
     return replace(schedule, open_until=None, jobs_created=schedule.jobs_created + 1)
 
 
-def completed_if_over(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def completed_if_over(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule, completed if it will create no more jobs. Call it only if it has no active job."""
     over = schedule.next_at is None and schedule.open_until is None
     if schedule.state == "terminating" or (schedule.state == "active" and over):
@@ -130,7 +130,7 @@ def completed_if_over(schedule: StoredJobSchedule, now: int) -> StoredJobSchedul
     return schedule
 
 
-def _moved(schedule: StoredJobSchedule, state: ScheduleState, now: int) -> StoredJobSchedule:
+def _moved(schedule: JobScheduleEntity, state: ScheduleState, now: int) -> JobScheduleEntity:
     if schedule.state == "terminating":
         return replace(schedule, state=state, state_since=now)
     return replace(
@@ -142,7 +142,7 @@ def _moved(schedule: StoredJobSchedule, state: ScheduleState, now: int) -> Store
     )
 
 
-def with_properties(schedule: StoredJobSchedule, changes: Mapping[str, Any], now: int) -> StoredJobSchedule:
+def with_properties(schedule: JobScheduleEntity, changes: Mapping[str, Any], now: int) -> JobScheduleEntity:
     """Return the schedule with some properties replaced.
 
     If `schedule` is among them, the next occurrence is computed anew from the last one.
@@ -158,7 +158,7 @@ def with_properties(schedule: StoredJobSchedule, changes: Mapping[str, Any], now
     return replace(changed, next_at=max(changed.last_at + changed.interval, _first(changed.spec, 0)))
 
 
-def disabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def disabled(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule after a user's request to disable it: it creates no more jobs."""
     refuse_if_over(schedule)
     if schedule.state == "disabled":
@@ -166,7 +166,7 @@ def disabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     return replace(_moved(schedule, "disabled", now), last_modified=now)
 
 
-def enabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def enabled(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule after a user's request to enable it."""
     refuse_if_over(schedule)
     if schedule.state == "active":
@@ -174,20 +174,20 @@ def enabled(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
     return replace(_moved(schedule, "active", now), last_modified=now)
 
 
-def terminated(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def terminated(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule after a user's request to terminate it."""
     refuse_if_over(schedule)
     return replace(_moved(schedule, "terminating", now), last_modified=now)
 
 
-def deleted(schedule: StoredJobSchedule, now: int) -> StoredJobSchedule:
+def deleted(schedule: JobScheduleEntity, now: int) -> JobScheduleEntity:
     """Return the schedule after a user's request to delete it. Raises BatchError(JobScheduleBeingDeleted)."""
     if schedule.state == "deleting":
         raise BatchError("JobScheduleBeingDeleted")
     return _moved(schedule, "deleting", now)
 
 
-def refuse_if_over(schedule: StoredJobSchedule) -> None:
+def refuse_if_over(schedule: JobScheduleEntity) -> None:
     """Raise a BatchError if the schedule is over.
 
     Its code is JobScheduleCompleted, JobScheduleBeingTerminated or JobScheduleBeingDeleted.
