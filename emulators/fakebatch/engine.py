@@ -246,10 +246,8 @@ class Engine:
         self._unwatch(record)
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
-            elapsed = (service_clock.now() - record.job.started_at) / timestamps.PER_SECOND
-            self._timers[record.job.id] = service_clock.call_later(
-                limit - elapsed, lambda: self._expire(record)
-            )
+            left = limit - (service_clock.now() - record.job.started_at) / timestamps.PER_SECOND
+            self._timers[record.job.id] = service_clock.call_later(left, lambda: self._expire(record))
 
     def _unwatch(self, record: JobRecord) -> None:
         timer = self._timers.pop(record.job.id, None)
