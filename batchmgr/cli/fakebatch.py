@@ -2,14 +2,14 @@
 
 import argparse
 
-from fakebatch import command
+from fakebatch import serve_command
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
-    command.add_arguments(parser)
+    serve_command.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until the process is asked to end. Returns its exit status."""
-    return command.run(args)
+    return serve_command.run(args)

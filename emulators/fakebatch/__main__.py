@@ -2,6 +2,6 @@
 
 import sys
 
-from fakebatch.command import main
+from fakebatch.serve_command import main
 
 sys.exit(main())

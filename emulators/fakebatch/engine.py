@@ -6,12 +6,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from fakebatch import placement
+from fakebatch import task_scheduler
+from fakebatch.active_runs import Ending, Runs
 from fakebatch.auto_pools import AutoPools
 from fakebatch.bodies.job_task_bodies import with_tasks
-from fakebatch.execution.port import Executor
-from fakebatch.fleet import Fleet
-from fakebatch.machinery import Machinery
+from fakebatch.engine_context import Machinery
+from fakebatch.execution.executor_port import Executor
+from fakebatch.file_retention import Retention
 from fakebatch.model import job_entity as jobs
 from fakebatch.model import pool_entity as pools
 from fakebatch.model import task_entity as tasks
@@ -19,11 +20,10 @@ from fakebatch.model.application_packages import Applications
 from fakebatch.model.exit_conditions import consequence
 from fakebatch.model.run_result import RunResult, ended
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.preparations import Preparations
-from fakebatch.retention import Retention
-from fakebatch.runs import Ending, Runs
+from fakebatch.pool_nodes import Fleet
+from fakebatch.preparation_and_release import Preparations
 from fakebatch.store import JobRecord, PoolRecord, Store
-from fakebatch.task_runs import TaskRuns
+from fakebatch.task_runner import TaskRuns
 from fakebatch.wire import durations, service_clock, timestamps
 
 _EMPTY_JOB_GRACE: Final = 0.5
@@ -117,7 +117,7 @@ class Engine:
         self._auto_pools.remove_expired()
         for pool in self.store.pools:
             self.fleet.advance(pool)
-        for record, task, pool, nodes in placement.placements(self.store):
+        for record, task, pool, nodes in task_scheduler.placements(self.store):
             self._task_runs.start(record, task, pool, nodes)
         for follower in self._followers:
             follower()

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fakebatch.fleet import Limit
-from fakebatch.pool_record import PoolRecord
+from fakebatch.pool_nodes import Limit
 from fakebatch.store import Store
+from fakebatch.stored_pool import PoolRecord
 
 _SIZE: Final = re.compile(r"(?:standard_|basic_)?([a-z]+)(\d+)(?:-(\d+))?[a-z]*(?:_v(\d+))?.*")
 _D: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}

@@ -11,30 +11,30 @@ from typing import Final
 
 from aiohttp import web
 
-from fakebatch.autoscaling import Autoscaling
 from fakebatch.bodies.property_schema import API_VERSION, IGNORE_UNKNOWN_PROPERTIES
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.port import Executor
-from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.faults import control
-from fakebatch.faults.control import Faults
-from fakebatch.faults.names import name_of
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.executor_port import Executor
+from fakebatch.execution.process_executor import ProcessExecutor
+from fakebatch.faults import control_api
+from fakebatch.faults.control_api import Faults
+from fakebatch.faults.operation_names import name_of
+from fakebatch.http_responses import respond
+from fakebatch.job_scheduler import JobSchedules
 from fakebatch.model.application_packages import ApplicationPackage, Applications
 from fakebatch.operations import pool_operations
 from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.persistence.home import kept
+from fakebatch.persistence.state_directory import kept
+from fakebatch.pool_autoscaler import Autoscaling
 from fakebatch.quotas import Quotas
-from fakebatch.replacements import Replacements
-from fakebatch.responses import respond
-from fakebatch.schedules import JobSchedules
 from fakebatch.service_logs import ServiceLogs
-from fakebatch.simulation.clock import VirtualClock
-from fakebatch.simulation.executor import SimulatedExecutor
-from fakebatch.simulation.plan import Plan
+from fakebatch.simulation.simulated_executor import SimulatedExecutor
+from fakebatch.simulation.simulation_plan import Plan
+from fakebatch.simulation.virtual_clock import VirtualClock
+from fakebatch.spot_node_replacement import Replacements
 from fakebatch.store import Store
 from fakebatch.tls import server_context
 from fakebatch.wire import operation_response as responses
@@ -104,7 +104,7 @@ async def serving(options: Options) -> AsyncIterator[str]:
                 async with AsyncExitStack() as sites:
                     await _open(sites, _application(service, faults, keep), listener, context)
                     if options.control is not None:
-                        await _open(sites, control.application(faults), options.control)
+                        await _open(sites, control_api.application(faults), options.control)
                     yield endpoint
         finally:
             replacements.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fakebatch.errors import StorageError
-from fakebatch.execution.blobs import BlobStorage, blob_url
+from fakebatch.execution.blob_storage import BlobStorage, blob_url
 from fakebatch.model.node_entity import NodeEntity
 from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.store import Store

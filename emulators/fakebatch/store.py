@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from fakebatch.change_listeners import Note, RecordShelf, WatchedShelf, unheeded
 from fakebatch.errors import BatchError
+from fakebatch.id_map import Shelf
 from fakebatch.model.job_entity import JobEntity
 from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.model.node_entity import NodeEntity
@@ -15,9 +17,7 @@ from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_dependencies import TaskDependencies
 from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_requirements import TaskRequirements, requirements_of
-from fakebatch.pool_record import PoolRecord
-from fakebatch.shelf import Shelf
-from fakebatch.watching import Note, RecordShelf, WatchedShelf, unheeded
+from fakebatch.stored_pool import PoolRecord
 
 __all__ = ("JobRecord", "PoolRecord", "Store")
 

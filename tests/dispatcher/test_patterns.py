@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchmgr.dispatcher import patterns
-from fakebatch.execution import patterns as oracle
+from fakebatch.execution import file_patterns as oracle
 
 FILES = (
     *("a.txt", "b.txt", ".hidden", "a", "ab", "[a]", "-"),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from fakebatch.execution.port import Order, Place, RunKey
+from fakebatch.execution.executor_port import Order, Place, RunKey
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.run_result import RunResult

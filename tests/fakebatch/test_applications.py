@@ -12,7 +12,7 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from batchmgr.cli import fakebatch
-from fakebatch.execution import packages
+from fakebatch.execution import package_installation
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
 from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, shell, text_of, until
@@ -79,7 +79,9 @@ def test_a_package_that_tasks_want_at_the_same_time_is_unpacked_once(tmp_path: P
             archive.writestr(f"folder/{number}", "")
     package = ApplicationPackage(application_id="large", version="1", archive=tmp_path / "large.zip")
     with ThreadPoolExecutor(4) as threads:
-        failures = [threads.submit(packages.install, package, tmp_path / "there") for _ in range(4)]
+        failures = [
+            threads.submit(package_installation.install, package, tmp_path / "there") for _ in range(4)
+        ]
     assert [failure.result() for failure in failures] == [None] * 4
     assert len(list((tmp_path / "there" / "folder").iterdir())) == 500
 
@@ -179,7 +181,7 @@ def test_a_package_that_others_install_at_the_same_time_is_there_for_all(tmp_pat
         tmp_path / "node" / "many",
     )
     with ThreadPoolExecutor(8) as threads:
-        failures = list(threads.map(lambda _: packages.install(package, target), range(8)))
+        failures = list(threads.map(lambda _: package_installation.install(package, target), range(8)))
     assert failures == [None] * 8
     assert len(list((target / "lib").iterdir())) == 200
     assert [path.name for path in target.parent.iterdir()] == ["many"]

@@ -15,12 +15,12 @@ import pytest
 from azure.batch.aio import BatchClient
 
 from fakebatch.errors import FaultRefusedError
-from fakebatch.faults.names import name_of
-from fakebatch.faults.rules import Rules
+from fakebatch.faults.fault_rules import Rules
+from fakebatch.faults.operation_names import name_of
 from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas, cores_of
 from fakebatch.server import Options, serving
-from fakebatch.simulation.plan import parse
+from fakebatch.simulation.simulation_plan import parse
 from fakebatch.testing import FakeBatchProcess, Faults
 from tests.fakebatch.driving import add_job, add_task, credential, task_in_state, until
 from tests.fakebatch.raw_http import Reply, request

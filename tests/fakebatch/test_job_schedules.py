@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from fakebatch.bodies.job_schedule_bodies import accept_schedule
 from fakebatch.engine import Engine
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.processes import ProcessExecutor
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.process_executor import ProcessExecutor
+from fakebatch.job_scheduler import JobSchedules
 from fakebatch.model import job_schedule_entity as schedules
 from fakebatch.model.job_schedule_entity import JobScheduleEntity
-from fakebatch.schedules import JobSchedules
 from fakebatch.store import Store
 from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_task, job_in_state, task_in_state, text_of, until

@@ -20,10 +20,10 @@ from fakebatch.errors import JournalError, StateInUseError
 from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.model.task_entity import TaskEntity
 from fakebatch.persistence import journal
-from fakebatch.persistence.codec import decode, encode
-from fakebatch.persistence.home import kept
-from fakebatch.persistence.reading import restore
-from fakebatch.persistence.telling import FORMAT
+from fakebatch.persistence.journal_lines import FORMAT
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.json_codec import decode, encode
+from fakebatch.persistence.state_directory import kept
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import (

@@ -10,7 +10,7 @@ from fakebatch.bodies.job_bodies import accept_job
 from fakebatch.bodies.pool_bodies import accept_pool, pool_view
 from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
-from fakebatch.execution.port import task_key
+from fakebatch.execution.executor_port import task_key
 from fakebatch.model import pool_entity as pools
 from fakebatch.model.run_result import exited
 from fakebatch.store import PoolRecord, Store

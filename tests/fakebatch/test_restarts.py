@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import settings
 from hypothesis.stateful import invariant, rule
 
+from fakebatch.change_listeners import unheeded
 from fakebatch.engine import Engine
 from fakebatch.persistence.journal import Journal
-from fakebatch.persistence.outage import lose_runs
-from fakebatch.persistence.reading import restore
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.lost_runs import lose_runs
 from fakebatch.store import Store
-from fakebatch.watching import unheeded
 from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.test_state_machine import EngineMachine

@@ -10,13 +10,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fakebatch import placement
+from fakebatch import task_scheduler
 from fakebatch.bodies.job_bodies import accept_job
 from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
-from fakebatch.execution.port import Order, task_key
+from fakebatch.execution.executor_port import Order, task_key
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model import job_entity as jobs
 from fakebatch.model import pool_entity as pools
@@ -322,11 +322,11 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def no_task_waits_that_could_run(self) -> None:
         for pool in self.store.pools:
-            for record in placement.jobs_in_turn(self.store, pool):
+            for record in task_scheduler.jobs_in_turn(self.store, pool):
                 if record.job.spec["maxParallelTasks"] in range(len(record.running) + 1):
                     continue
                 for task in record.tasks:
-                    fits = placement.fits(pool.pool, list(pool.nodes), record, requirements_of(task))
+                    fits = task_scheduler.fits(pool.pool, list(pool.nodes), record, requirements_of(task))
                     assert task.state != "active" or not fits, "a task waits that could run"
 
     @invariant()

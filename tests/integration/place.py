@@ -28,7 +28,7 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
-from fakebatch.simulation.plan import Plan
+from fakebatch.simulation.simulation_plan import Plan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.messages import Json
 from tests.integration.waiting import until

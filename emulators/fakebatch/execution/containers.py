@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fakebatch.errors import LaunchError
-from fakebatch.execution.commands import split
-from fakebatch.execution.environment import INHERITED
-from fakebatch.execution.guard import Guard
+from fakebatch.execution.environment_variables import INHERITED
+from fakebatch.execution.task_commands import split
+from fakebatch.execution.watchdog import Guard
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.run_result import ContainerResult
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakebatch.errors import LaunchError
-from fakebatch.execution import commands
-from fakebatch.execution.environment import instance_variables, task_environment
-from fakebatch.execution.guard import Guard
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.port import Instance, Order
+from fakebatch.execution import task_commands
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.environment_variables import instance_variables, task_environment
+from fakebatch.execution.executor_port import Instance, Order
+from fakebatch.execution.watchdog import Guard
 from fakebatch.model.run_result import RunResult, exited, failed_before_command
 
 MakeDirectories = Callable[[Path, Path], None]
@@ -56,7 +56,7 @@ class Coordination:
 
     async def end(self) -> None:
         """Kill what the commands have left running."""
-        await commands.kill(self._survivors, self._guard)
+        await task_commands.kill(self._survivors, self._guard)
 
     async def _run_one(self, number: int, instance: Instance) -> RunResult:
         order = self._order
@@ -71,8 +71,10 @@ class Coordination:
         line = self._order.spec["multiInstanceSettings"]["coordinationCommandLine"]
         variables = self._variables(instance)
         try:
-            command = commands.parse(line, root / "wd", variables)
-            code = await commands.run(command, root / "wd", variables, root, self._guard, self._survivors)
+            command = task_commands.parse(line, root / "wd", variables)
+            code = await task_commands.run(
+                command, root / "wd", variables, root, self._guard, self._survivors
+            )
             return exited(code)
         except LaunchError as error:
             return failed_before_command(error.failure)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from fakebatch.errors import StorageError
-from fakebatch.execution import patterns
-from fakebatch.execution.blobs import BlobStorage, blob_url
+from fakebatch.execution import file_patterns
+from fakebatch.execution.blob_storage import BlobStorage, blob_url
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.run_result import RunResult
 
@@ -50,10 +50,10 @@ async def _upload_one(
     container = file["destination"]["container"]
     pattern, path = file["filePattern"], container.get("path", "")
     headers = {header["name"]: header.get("value", "") for header in container.get("uploadHeaders", ())}
-    matches = patterns.find(pattern, directory, variables)
+    matches = file_patterns.find(pattern, directory, variables)
     log.write(f"{pattern}: {len(matches)} file(s) found\n")
     for match in matches:
-        name = _blob_name(path, match.name, several=patterns.has_wildcards(pattern))
+        name = _blob_name(path, match.name, several=file_patterns.has_wildcards(pattern))
         await storage.upload(blob_url(container["containerUrl"], name), match.path, headers)
         log.write(f"{match.path} uploaded as {name}\n")
 

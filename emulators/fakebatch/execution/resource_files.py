@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fakebatch.errors import ResourceFileError, StorageError
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.execution.blobs import BlobStorage, blob_url
+from fakebatch.execution.blob_storage import BlobStorage, blob_url
 from fakebatch.failure_info import FailureInfo
 
 _DEFAULT_MODE: Final = "0770"

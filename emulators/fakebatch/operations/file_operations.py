@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fakebatch.errors import BatchError
-from fakebatch.execution.port import Place
+from fakebatch.execution.executor_port import Place
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.wire import timestamps
 from fakebatch.wire.list_pages import Listing, list_response

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fakebatch.autoscaling import Autoscaling
 from fakebatch.engine import Engine
-from fakebatch.execution.layout import Layout
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.job_scheduler import JobSchedules
+from fakebatch.pool_autoscaler import Autoscaling
 from fakebatch.quotas import Quotas
-from fakebatch.schedules import JobSchedules
 from fakebatch.service_logs import ServiceLogs
 from fakebatch.wire.operation_request import OperationRequest
 from fakebatch.wire.operation_response import OperationResponse

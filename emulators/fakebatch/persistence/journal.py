@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from fakebatch.persistence.telling import FORMAT, Change, few, line, many, telling
+from fakebatch.persistence.journal_lines import FORMAT, Change, few, line, many, telling
 from fakebatch.store import Store
 
 NAME: Final = "journal.jsonl"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fakebatch.execution import killing
+from fakebatch.execution import process_killing
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import all_dead, is_alive, shell, until
 from tests.fakebatch.raw_http import request
@@ -125,7 +125,9 @@ async def test_what_outlives_the_guard_too_is_killed_at_the_next_start(tmp_path:
         running = int((tmp_path / "plain").read_text())
         service = process._process
         assert service is not None
-        [guard] = [child for child, line in _children(service.pid).items() if killing.__file__ in line]
+        [guard] = [
+            child for child, line in _children(service.pid).items() if process_killing.__file__ in line
+        ]
         os.kill(guard, signal.SIGKILL)
         process.kill()
         assert is_alive(running)

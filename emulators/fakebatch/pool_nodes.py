@@ -4,15 +4,15 @@ import itertools
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from fakebatch.active_runs import Ending
+from fakebatch.engine_context import Machinery
 from fakebatch.errors import BatchError
-from fakebatch.machinery import Machinery
 from fakebatch.model import node_entity as nodes
 from fakebatch.model import pool_entity as pools
 from fakebatch.model.node_entity import NodeEntity, Phase
-from fakebatch.orders import start_order
-from fakebatch.preparations import Preparations
-from fakebatch.runs import Ending
-from fakebatch.startups import Startups
+from fakebatch.node_startup import Startups
+from fakebatch.preparation_and_release import Preparations
+from fakebatch.run_requests import start_order
 from fakebatch.store import PoolRecord
 from fakebatch.wire import durations, service_clock, timestamps
 

@@ -7,13 +7,13 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.port import Order, Place
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.executor_port import Order, Place
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.simulation.plan import Plan, seconds
+from fakebatch.simulation.simulation_plan import Plan, seconds
 from fakebatch.wire import durations, service_clock
 from fakebatch.wire.service_clock import Timer
 

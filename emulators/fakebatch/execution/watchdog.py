@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from fakebatch.execution import killing
+from fakebatch.execution import process_killing
 
 _MARK: Final = "FAKEBATCH_INSTANCE"
 
@@ -33,7 +33,7 @@ class Guard:
         """Have the guard there before anything is started."""
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", killing.__file__, f"{_MARK}={self._id}"],
+                [sys.executable, "-I", "-S", process_killing.__file__, f"{_MARK}={self._id}"],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 # It must not keep open what a client of a killed service reads to its end.

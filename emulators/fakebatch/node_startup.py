@@ -3,14 +3,14 @@
 from dataclasses import replace
 from typing import Final
 
-from fakebatch.execution.port import Order
+from fakebatch.engine_context import Machinery
+from fakebatch.execution.executor_port import Order
 from fakebatch.failure_info import FailureInfo
-from fakebatch.machinery import Machinery
 from fakebatch.model import node_entity as nodes
 from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.node_run import NodeRun
-from fakebatch.node_work import carry_out
-from fakebatch.orders import start_order
+from fakebatch.node_task_retries import carry_out
+from fakebatch.run_requests import start_order
 from fakebatch.store import PoolRecord
 from fakebatch.wire import service_clock
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 from functools import partial
 from typing import Any
 
-from fakebatch.execution.port import Executor, Order, RunKey
+from fakebatch.execution.executor_port import Executor, Order, RunKey
 from fakebatch.model.run_result import RunResult, failed_with_node
 from fakebatch.wire.service_clock import Timer
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fakebatch.errors import LaunchError
-from fakebatch.execution.guard import Guard
-from fakebatch.execution.killing import kill_group, kill_session
+from fakebatch.execution.process_killing import kill_group, kill_session
+from fakebatch.execution.watchdog import Guard
 from fakebatch.failure_info import FailureInfo
 
 

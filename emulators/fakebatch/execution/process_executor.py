@@ -7,15 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakebatch.errors import LaunchError, ResourceFileError
-from fakebatch.execution import commands, output_files, packages, resource_files
+from fakebatch.execution import output_files, package_installation, resource_files, task_commands
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.execution.blobs import BlobStorage
+from fakebatch.execution.blob_storage import BlobStorage
 from fakebatch.execution.containers import Container
-from fakebatch.execution.environment import task_environment
-from fakebatch.execution.guard import Guard
-from fakebatch.execution.layout import Layout
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.environment_variables import task_environment
+from fakebatch.execution.executor_port import Order, Place
 from fakebatch.execution.multi_instance import Coordination
-from fakebatch.execution.port import Order, Place
+from fakebatch.execution.watchdog import Guard
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
@@ -85,14 +85,14 @@ class ProcessExecutor:
         settings = order.spec.get("containerSettings")
         try:
             if settings is None:
-                command = commands.parse(line, directory, variables)
-                return exited(await commands.run(command, directory, variables, root, self._guard))
+                command = task_commands.parse(line, directory, variables)
+                return exited(await task_commands.run(command, directory, variables, root, self._guard))
             container = Container(settings, self._guard)
             try:
                 node = self._layout.node_root(order.pool_id, order.node_id)
                 command = container.command(line, node, directory, variables)
                 # The runtime finds its service, and its configuration, by the variables of this process.
-                code = await commands.run(command, directory, os.environ, root, self._guard)
+                code = await task_commands.run(command, directory, os.environ, root, self._guard)
                 return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
@@ -111,7 +111,7 @@ class ProcessExecutor:
         """Unpack application packages on a node, and return why that failed, if it did."""
         for package in wanted:
             target = self._layout.package_root(pool_id, node_id, package)
-            failure = await asyncio.to_thread(packages.install, package, target)
+            failure = await asyncio.to_thread(package_installation.install, package, target)
             if failure is not None:
                 return failure
         return None

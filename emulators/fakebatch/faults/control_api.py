@@ -33,10 +33,10 @@ from aiohttp import web
 from fakebatch.bodies.property_schema import ObjectSchema, integer, optional, required, string
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
-from fakebatch.faults.counts import CountsHistory
-from fakebatch.faults.rules import Rules
-from fakebatch.faults.strike import Strike
-from fakebatch.fleet import Limit
+from fakebatch.faults.fault_rules import Rules
+from fakebatch.faults.request_faults import Strike
+from fakebatch.faults.task_count_history import CountsHistory
+from fakebatch.pool_nodes import Limit
 from fakebatch.quotas import Quotas, core_limit, nodes_there
 from fakebatch.store import PoolRecord
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.port import Instance, Order
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.executor_port import Instance, Order
 from fakebatch.wire import job_token
 from fakebatch.wire.shared_key import ACCOUNT_NAME
 

@@ -3,8 +3,8 @@
 from typing import Final, NamedTuple
 
 from fakebatch.engine import Engine
-from fakebatch.placement import jobs_in_turn
 from fakebatch.store import PoolRecord
+from fakebatch.task_scheduler import jobs_in_turn
 from fakebatch.wire import service_clock, timestamps
 
 _DELAY: Final = 60 * timestamps.PER_SECOND

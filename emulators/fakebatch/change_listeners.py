@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
-from fakebatch.shelf import Shelf
+from fakebatch.id_map import Shelf
 
 Note: TypeAlias = Callable[..., None]
 """Told of each change: its kind (`pool`, `node`, `sample`, `schedule`, `job`, `new task`, `task`,

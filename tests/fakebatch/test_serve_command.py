@@ -102,7 +102,7 @@ def test_a_pool_that_is_not_understood_is_refused(pool: str) -> None:
 
 
 def test_the_process_knows_nothing_of_the_client_libraries_nor_of_the_rest_of_the_project() -> None:
-    script = "import sys, fakebatch.command; print(*sys.modules)"
+    script = "import sys, fakebatch.serve_command; print(*sys.modules)"
     command = [sys.executable, "-c", script]
     loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     own = ("fakebatch",)

@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
-from fakebatch.execution.port import Order
-from fakebatch.machinery import Machinery
+from fakebatch.active_runs import Ending, Handle
+from fakebatch.engine_context import Machinery
+from fakebatch.execution.executor_port import Order
 from fakebatch.model.node_run import NodeRun
 from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
-from fakebatch.node_work import carry_out
-from fakebatch.orders import preparation_key, preparation_order, release_order
-from fakebatch.runs import Ending, Handle
+from fakebatch.node_task_retries import carry_out
+from fakebatch.run_requests import preparation_key, preparation_order, release_order
 from fakebatch.store import JobRecord
 
 _COMING_UP: Final = ("starting", "waitingforstarttask", "rebooting", "reimaging")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fakebatch.bodies.shared_properties import UNLIMITED
-from fakebatch.execution.port import Instance, Order, RunKey, RunKind
+from fakebatch.execution.executor_port import Instance, Order, RunKey, RunKind
 from fakebatch.model.application_packages import ApplicationPackage, Applications
 from fakebatch.model.job_entity import JobEntity
 from fakebatch.model.node_entity import NodeEntity

@@ -10,14 +10,14 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
-from fakebatch.autoscaling import Autoscaling
 from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.engine import Engine
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.processes import ProcessExecutor
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.process_executor import ProcessExecutor
 from fakebatch.model import pool_entity as pools
-from fakebatch.persistence.home import kept
-from fakebatch.persistence.reading import restore
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.state_directory import kept
+from fakebatch.pool_autoscaler import Autoscaling
 from fakebatch.store import PoolRecord, Store
 from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_job, add_task, until

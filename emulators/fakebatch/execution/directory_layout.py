@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakebatch.execution.port import Order
+from fakebatch.execution.executor_port import Order
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.job_entity import directory
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakebatch.execution.port import Executor, Order
+from fakebatch.active_runs import Handle, Runs, Work
+from fakebatch.execution.executor_port import Executor, Order
 from fakebatch.model.application_packages import Applications
-from fakebatch.runs import Handle, Runs, Work
 from fakebatch.store import Store
 
 

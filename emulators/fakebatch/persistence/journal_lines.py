@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_spec import as_dict
-from fakebatch.persistence.codec import encode
+from fakebatch.persistence.json_codec import encode
 from fakebatch.store import JobRecord, PoolRecord, Store
 
 FORMAT: Final = 3

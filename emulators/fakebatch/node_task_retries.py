@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from fakebatch.execution.port import Executor, Order
+from fakebatch.execution.executor_port import Executor, Order
 from fakebatch.model.node_run import NodeRun, finished, retried
 from fakebatch.model.run_result import failed_with_node
 from fakebatch.wire import service_clock

@@ -15,9 +15,9 @@ from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.persistence.codec import decode
 from fakebatch.persistence.journal import NAME
-from fakebatch.persistence.telling import FORMAT
+from fakebatch.persistence.journal_lines import FORMAT
+from fakebatch.persistence.json_codec import decode
 from fakebatch.store import JobRecord, PoolRecord, Store
 
 

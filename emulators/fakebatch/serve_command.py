@@ -18,8 +18,8 @@ from fakebatch.account_arguments import add_account_arguments, auto_storage_of, 
 from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.errors import BatchError, JournalError, StateInUseError
 from fakebatch.server import Options, serving
-from fakebatch.simulation.executor import DURATION, EXIT_CODE
-from fakebatch.simulation.plan import Plan, parse
+from fakebatch.simulation.simulated_executor import DURATION, EXIT_CODE
+from fakebatch.simulation.simulation_plan import Plan, parse
 from fakebatch.tls import make_certificate
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 

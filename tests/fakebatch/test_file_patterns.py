@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fakebatch.execution.patterns import find
+from fakebatch.execution.file_patterns import find
 
 _FILES = (
     "wd/a.txt",

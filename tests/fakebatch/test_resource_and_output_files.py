@@ -10,7 +10,7 @@ from azure.batch.aio import BatchClient
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from fakebatch.execution import blobs as blob_storage
+from fakebatch.execution import blob_storage
 from tests.fakebatch.driving import add_job, add_task, ended, failure_code, shell, text_of
 
 _IDENTITY = models.BatchNodeIdentityReference(resource_id="/subscriptions/s/identities/i")

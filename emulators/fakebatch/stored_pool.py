@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from fakebatch.change_listeners import Note, WatchedShelf, unheeded
 from fakebatch.model.node_entity import NodeEntity
 from fakebatch.model.pool_entity import PoolEntity
-from fakebatch.watching import Note, WatchedShelf, unheeded
 
 
 class NodeShelf(WatchedShelf[NodeEntity]):

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fakebatch.change_listeners import unheeded
 from fakebatch.errors import StateInUseError
-from fakebatch.execution.killing import kill_marked
+from fakebatch.execution.process_killing import kill_marked
 from fakebatch.persistence.journal import Journal
-from fakebatch.persistence.outage import lose_runs
-from fakebatch.persistence.reading import restore
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.lost_runs import lose_runs
 from fakebatch.store import Store
-from fakebatch.watching import unheeded
 from fakebatch.wire import service_clock
 
 

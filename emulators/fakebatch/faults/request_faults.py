@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from fakebatch.errors import BatchError, ConnectionCutError
-from fakebatch.faults.counts import CountsHistory
+from fakebatch.faults.task_count_history import CountsHistory
 from fakebatch.wire.operation_response import OperationResponse
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from fakebatch.execution.port import Order, task_key
+from fakebatch.active_runs import Ending, Handle
+from fakebatch.engine_context import Machinery
+from fakebatch.execution.executor_port import Order, task_key
 from fakebatch.failure_info import FailureInfo
-from fakebatch.machinery import Machinery
 from fakebatch.model import node_entity as nodes
 from fakebatch.model import subtask as subtasks
 from fakebatch.model import task_entity as tasks
@@ -14,9 +15,8 @@ from fakebatch.model.run_result import RunResult, ended, failed_before_command
 from fakebatch.model.subtask import Subtask
 from fakebatch.model.task_entity import Placement, TaskEntity
 from fakebatch.model.task_requirements import requirements_of
-from fakebatch.orders import task_order
-from fakebatch.preparations import Preparations
-from fakebatch.runs import Ending, Handle
+from fakebatch.preparation_and_release import Preparations
+from fakebatch.run_requests import task_order
 from fakebatch.store import JobRecord, PoolRecord
 from fakebatch.wire import service_clock
 
