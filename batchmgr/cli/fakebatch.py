@@ -1,4 +1,4 @@
-"""`batchmgr fakebatch`: a local Azure Batch account that really runs the tasks."""
+"""`batchmgr fakebatch`: the same command as `python -m fakebatch`."""
 
 import argparse
 
@@ -11,5 +11,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until the process is asked to end. Returns its exit status."""
+    """Serve until the process gets SIGTERM or SIGINT. Returns the exit status."""
     return serve_command.run(args)

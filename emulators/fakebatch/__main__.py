@@ -1,4 +1,4 @@
-"""`python -m fakebatch`: the local Batch service as a process of its own."""
+"""`python -m fakebatch`: run the fake Azure Batch."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The runs that are under way, and how they are ended early."""
+"""The runs that are active now, and how to kill them."""
 
 import asyncio
 import logging
@@ -9,15 +9,15 @@ from enum import IntEnum
 from functools import partial
 from typing import Any
 
-from fakebatch.execution.executor_port import Executor, Order, RunKey
+from fakebatch.execution.executor_port import Executor, RunKey, RunRequest
 from fakebatch.model.run_result import RunResult, failed_with_node
 from fakebatch.wire.service_clock import Timer
 
 _log = logging.getLogger(__name__)
 
 
-class Ending(IntEnum):
-    """What becomes of a task whose run is ended early: the greater one counts, where there are several."""
+class Disposition(IntEnum):
+    """What happens to a task after its run was killed. If a run is killed twice, the greater value wins."""
 
     REQUEUED = 1
     TERMINATED = 2
@@ -26,25 +26,25 @@ class Ending(IntEnum):
 
 Work = Coroutine[Any, Any, RunResult | None]
 Handle = asyncio.Future[RunResult | None]
-OnEnd = Callable[[Order, RunResult | None, Ending | None], None]
+OnEnd = Callable[[RunRequest, RunResult | None, Disposition | None], None]
 
 
 @dataclass(slots=True)
 class _Run:
-    """A run under way: one that has work to do has a `handle`, one that only waits has a `timer`."""
+    """An active run. A timed run has a `timer`; any other, or one that is being killed, has a `handle`."""
 
-    order: Order
+    request: RunRequest
     on_end: OnEnd
     handle: Handle | None = None
     timer: Timer | None = None
-    ending: Ending | None = None
+    disposition: Disposition | None = None
 
 
-class Runs:
-    """Starts runs, knows those of each node, and reports the end of each to `on_end(order, outcome, ending)`.
+class ActiveRuns:
+    """Starts and kills runs, and calls `on_end(request, outcome, disposition)` at the end of each.
 
-    The outcome is None where the run was killed or came to nothing, the ending None where nobody asked for
-    it. `at_work` counts those that do not only wait: they have something to do, or their end to be reported.
+    The outcome is None if the run was killed or could not start. The disposition is None if nobody killed it.
+    `at_work` counts the runs that do more than wait for a timer: they do work, or their end must be reported.
     """
 
     def __init__(self) -> None:
@@ -52,85 +52,85 @@ class Runs:
         self.at_work = 0
         self._by_node: defaultdict[str, set[RunKey]] = defaultdict(set)
 
-    def start(self, order: Order, work: Work, on_end: OnEnd) -> Handle:
-        """Start a run. What is returned is done once the run is over and its end was reported."""
+    def start(self, request: RunRequest, work: Work, on_end: OnEnd) -> Handle:
+        """Start a run. The handle is done when the run has ended and `on_end` was called."""
         handle = asyncio.ensure_future(work)
         self.at_work += 1
-        self._add(order.key, _Run(order, on_end, handle=handle))
-        handle.add_done_callback(partial(self._worked, order.key))
+        self._add(request.key, _Run(request, on_end, handle=handle))
+        handle.add_done_callback(partial(self._on_done, request.key))
         return handle
 
-    def begin(self, order: Order, executor: Executor, on_end: OnEnd) -> bool:
-        """Start a run that only waits, if the executor lets it, and tell whether it does."""
-        key = order.key
-        timer = executor.begin(order, partial(self._ended, key))
+    def start_timed(self, request: RunRequest, executor: Executor, on_end: OnEnd) -> bool:
+        """Start a run that only takes time. Returns False if the executor cannot do that."""
+        key = request.key
+        timer = executor.start_timed(request, partial(self._on_end, key))
         if timer is not None:
-            self._add(key, _Run(order, on_end, timer=timer))
+            self._add(key, _Run(request, on_end, timer=timer))
         return timer is not None
 
     def get(self, key: RunKey) -> Handle | None:
-        """Return the run of a key, if it is under way and has work to do."""
+        """Return the handle of an active run, or None. Timed runs have none."""
         run = self._runs.get(key)
         return None if run is None else run.handle
 
-    def end(self, key: RunKey, ending: Ending) -> Handle | None:
-        """Kill a run; what is returned is done once it is over."""
+    def end(self, key: RunKey, disposition: Disposition) -> Handle | None:
+        """Kill a run, if it is active. The handle is done when the run has ended."""
         run = self._runs.get(key)
         if run is None:
             return None
         if run.handle is None:
-            run.handle = self._stopped(key, run)
-        elif run.ending is None:
+            run.handle = self._stop_timed(key, run)
+        elif run.disposition is None:
             run.handle.cancel()
-        run.ending = max(ending, run.ending or ending)
+        run.disposition = max(disposition, run.disposition or disposition)
         return run.handle
 
-    def end_tasks_on(self, node_id: str, ending: Ending) -> None:
-        """Kill the tasks of jobs that run on a node."""
+    def end_tasks_on(self, node_id: str, disposition: Disposition) -> None:
+        """Kill the runs of the tasks of jobs on a node."""
         for key in [key for key in self._by_node.get(node_id, ()) if key.kind == "task"]:
-            self.end(key, ending)
+            self.end(key, disposition)
 
-    def end_all_on(self, node_id: str, ending: Ending) -> None:
-        """Kill all that runs on a node."""
+    def end_all_on(self, node_id: str, disposition: Disposition) -> None:
+        """Kill all runs on a node."""
         for key in list(self._by_node.get(node_id, ())):
-            self.end(key, ending)
+            self.end(key, disposition)
 
     def is_busy(self, node_id: str) -> bool:
-        """Whether anything runs on a node."""
+        """Return whether anything runs on a node."""
         return bool(self._by_node.get(node_id))
 
     async def stop(self) -> None:
-        """Kill all runs and wait for their ends."""
+        """Kill all runs, and wait until they have ended."""
         while self._runs:
-            handles = [self.end(key, Ending.DISCARDED) for key in list(self._runs)]
+            handles = [self.end(key, Disposition.DISCARDED) for key in list(self._runs)]
             await asyncio.wait([handle for handle in handles if handle is not None])
 
     def _add(self, key: RunKey, run: _Run) -> None:
         self._runs[key] = run
-        for node_id in run.order.node_ids:
+        for node_id in run.request.node_ids:
             self._by_node[node_id].add(key)
 
-    def _stopped(self, key: RunKey, run: _Run) -> Handle:
-        """Stop a run that only waits: its end is reported later, as that of any other that is killed."""
+    def _stop_timed(self, key: RunKey, run: _Run) -> Handle:
+        """Kill a timed run. Its end is reported in a later step, as that of any other killed run."""
         if run.timer is not None:
             run.timer.cancel()
         handle: Handle = asyncio.get_running_loop().create_future()
-        handle.add_done_callback(partial(self._worked, key))
+        handle.add_done_callback(partial(self._on_done, key))
         handle.cancel()
         self.at_work += 1
         return handle
 
-    def _worked(self, key: RunKey, handle: Handle) -> None:
+    def _on_done(self, key: RunKey, handle: Handle) -> None:
         self.at_work -= 1
-        self._ended(key, _outcome(key, handle))
+        self._on_end(key, _outcome(key, handle))
 
-    def _ended(self, key: RunKey, outcome: RunResult | None) -> None:
+    def _on_end(self, key: RunKey, outcome: RunResult | None) -> None:
         run = self._runs.pop(key)
-        for node_id in run.order.node_ids:
+        for node_id in run.request.node_ids:
             self._by_node[node_id].discard(key)
             if not self._by_node[node_id]:
                 del self._by_node[node_id]
-        run.on_end(run.order, outcome, run.ending)
+        run.on_end(run.request, outcome, run.disposition)
 
 
 def _outcome(key: RunKey, handle: Handle) -> RunResult | None:
@@ -139,5 +139,5 @@ def _outcome(key: RunKey, handle: Handle) -> RunResult | None:
     error = handle.exception()
     if error is None:
         return handle.result()
-    _log.error("run of %s broke", key, exc_info=error)
+    _log.error("the run of %s failed unexpectedly", key, exc_info=error)
     return failed_with_node()

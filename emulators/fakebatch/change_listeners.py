@@ -1,64 +1,67 @@
-"""Shelves that tell of what changes on them."""
+"""Id maps that report their changes to a listener, such as the journal."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
-from fakebatch.id_map import Shelf
+from fakebatch.id_map import IdMap
 
-Note: TypeAlias = Callable[..., None]
-"""Told of each change: its kind (`pool`, `node`, `sample`, `schedule`, `job`, `new task`, `task`,
-`satisfied`, `subtasks` or `visit`) and the ids of what changed, from the outermost; or `gone`, and then kind
-and ids."""
-
-
-def unheeded(*change: str) -> None:
-    """Take no note of a change."""
+ChangeListener: TypeAlias = Callable[..., None]
+"""Called with each change: its kind (`pool`, `node`, `sample`, `schedule`, `job`, `new task`, `task`,
+`satisfied`, `subtasks` or `visit`) and the ids of what changed, from the outermost; or with `gone`, the kind
+and the ids of what was removed."""
 
 
-class Noted(Protocol):
-    """Something with parts that change: `note` is told of them."""
+def ignore_change(*change: str) -> None:
+    """Do nothing: the listener of what nobody listens to."""
 
-    note: Note
+
+class Notifying(Protocol):
+    """Something that calls `on_change` with each change of its parts."""
+
+    on_change: ChangeListener
 
 
 T = TypeVar("T")
-N = TypeVar("N", bound=Noted)
+N = TypeVar("N", bound=Notifying)
 
 
-class WatchedShelf(Shelf[T]):
-    """A shelf that tells `note` of each item put or removed: its kind, what it is part of, and its id."""
+class NotifyingIdMap(IdMap[T]):
+    """An id map that calls `on_change` for each item that is put or removed.
+
+    `kind` is the kind of the items, and the ids of what they are part of.
+    """
 
     def __init__(self, *kind: str) -> None:
         super().__init__()
         self._kind = kind
-        self.note: Note = unheeded
+        self.on_change: ChangeListener = ignore_change
 
     def put(self, item_id: str, item: T) -> None:
-        """Add an item, or replace the one of this id."""
+        """Add an item, or replace the one with this id."""
         super().put(item_id, item)
-        self.note(*self._kind, item_id)
+        self.on_change(*self._kind, item_id)
 
     def remove(self, item_id: str) -> None:
-        """Take away an item; `item_id` is in its own case."""
+        """Remove an item. The case of `item_id` must be that of the item."""
         super().remove(item_id)
-        self.note("gone", *self._kind, item_id)
+        self.on_change("gone", *self._kind, item_id)
 
 
-class RecordShelf(WatchedShelf[N]):
-    """A shelf of items that tell of changes of their parts too."""
+class RecordMap(NotifyingIdMap[N]):
+    """An id map of items that also report the changes of their parts."""
 
-    def watch(self, note: Note) -> None:
-        """Have a function told of each change from now on."""
-        self.note = note
+    def set_listener(self, on_change: ChangeListener) -> None:
+        """Call a function with each change from now on."""
+        self.on_change = on_change
         for record in self:
-            record.note = note
+            record.on_change = on_change
 
     def put(self, item_id: str, item: N) -> None:
-        """Add an item."""
-        item.note = self.note
+        """Add an item, or replace the one with this id."""
+        item.on_change = self.on_change
         super().put(item_id, item)
 
     def remove(self, item_id: str) -> None:
-        """Take away an item; `item_id` is in its own case."""
-        self[item_id].note = unheeded
+        """Remove an item. The case of `item_id` must be that of the item."""
+        self[item_id].on_change = ignore_change
         super().remove(item_id)

@@ -1,24 +1,24 @@
-"""What all that runs on nodes has in common."""
+"""What the parts of the engine share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fakebatch.active_runs import Handle, Runs, Work
-from fakebatch.execution.executor_port import Executor, Order
+from fakebatch.active_runs import ActiveRuns, Handle, Work
+from fakebatch.execution.executor_port import Executor, RunRequest
 from fakebatch.model.application_packages import Applications
 from fakebatch.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machinery:
-    """What is known, what can be run and what is running; `wake` has the engine look for something to do."""
+class EngineContext:
+    """The store, what runs tasks, what runs now, and the packages. `wake` starts a pass of the engine."""
 
     store: Store
-    runs: Runs
+    runs: ActiveRuns
     executor: Executor
     applications: Applications
     wake: Callable[[], None]
 
-    def work(self, order: Order, work: Work) -> Handle:
-        """Begin what a node has to do besides the tasks of jobs; the engine wakes once it is done."""
-        return self.runs.start(order, work, lambda order, outcome, ending: self.wake())
+    def start_run(self, request: RunRequest, work: Work) -> Handle:
+        """Start work on a node that is not a task of a job. The engine wakes when it is done."""
+        return self.runs.start(request, work, lambda request, outcome, disposition: self.wake())

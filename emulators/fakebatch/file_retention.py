@@ -1,4 +1,4 @@
-"""How long the files of completed tasks are kept."""
+"""The retention time of the files of completed tasks."""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -6,8 +6,8 @@ from heapq import heappop, heappush
 from fakebatch.wire import service_clock, timestamps
 
 
-class Retention:
-    """Calls `expire(job_id, task_id, ended_at)` when the files of a task have been kept for long enough."""
+class FileRetention:
+    """Calls `expire(job_id, task_id, ended_at)` when the retention time of a task's files is over."""
 
     def __init__(self, expire: Callable[[str, str, int], None]) -> None:
         self._expire = expire
@@ -16,15 +16,15 @@ class Retention:
         self._timer_at = 0
 
     def keep(self, job_id: str, task_id: str, ended_at: int, seconds: float) -> None:
-        """Keep the files of a task for so many seconds after the time in ticks when it ended."""
+        """Keep the files of a task for some seconds after `ended_at`, which is in ticks."""
         due = ended_at + int(seconds * timestamps.PER_SECOND)
         heappush(self._due, (due, job_id, task_id, ended_at))
-        # One timer is enough for all: it is set for the first that is due.
+        # One timer serves all tasks. It is set for the first that is due.
         if self._timer is None or self._due[0][0] < self._timer_at:
             self._set_timer()
 
     def stop(self) -> None:
-        """Expire no more."""
+        """Stop the timer: nothing expires any more."""
         if self._timer is not None:
             self._timer.cancel()
 

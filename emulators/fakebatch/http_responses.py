@@ -1,4 +1,4 @@
-"""Answers on HTTP: the headers every answer has, JSON bodies, and the bytes of files."""
+"""Send answers as HTTP responses: the common headers, JSON bodies, and the contents of files."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ async def respond(
     request_id: str | None = None,
     bytes_per_second: int | None = None,
 ) -> web.StreamResponse:
-    """Send an answer; its body no faster than asked for."""
+    """Send an answer, with its body at no more than `bytes_per_second`."""
     headers = _FIXED_HEADERS | {"request-id": request_id or responses.new_request_id()} | answer.headers
     if request.headers.get("return-client-request-id", "").lower() == "true":
         headers["client-request-id"] = request.headers.get("client-request-id", "")

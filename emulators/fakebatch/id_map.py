@@ -1,4 +1,4 @@
-"""Items by id, as the service finds and lists them."""
+"""A map of items by id, with the rules of the service for finding and listing them."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
-    """Items by id: found without regard to case, listed in ordinal order of the ids."""
+class IdMap(Generic[T]):
+    """Items by id. Lookups ignore case; `ids` are in ordinal order, as lists of the service are."""
 
     def __init__(self) -> None:
         self._items: dict[str, T] = {}
@@ -27,14 +27,14 @@ class Shelf(Generic[T]):
         return self._items[item_id.lower()]
 
     def get(self, item_id: str) -> T | None:
-        """Return the item of an id, if there is one."""
+        """Return the item with this id, or None."""
         return self._items.get(item_id.lower())
 
     def put(self, item_id: str, item: T) -> None:
-        """Add an item, or replace the one of this id."""
+        """Add an item, or replace the one with this id."""
         key = item_id.lower()
         if key not in self._items:
-            # Most ids come in order, and most are their own key: one text serves both.
+            # Most ids are added in order. Most are in lower case: then id and key share one string.
             if not self.ids or self.ids[-1] < item_id:
                 self.ids.append(item_id)
             else:
@@ -43,6 +43,6 @@ class Shelf(Generic[T]):
         self._items[key] = item
 
     def remove(self, item_id: str) -> None:
-        """Take away an item; `item_id` is in its own case."""
+        """Remove an item. The case of `item_id` must be that of the item."""
         del self._items[item_id.lower()]
         del self.ids[bisect_left(self.ids, item_id)]

@@ -1,4 +1,4 @@
-"""What moves the job schedules: it creates their jobs when they are due, and follows the ends of those."""
+"""The job scheduler: it creates the jobs of job schedules when they are due, and waits for them to end."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 from fakebatch.engine import Engine
 from fakebatch.model import job_schedule_entity as schedules
 from fakebatch.model.job_schedule_entity import JobScheduleEntity
-from fakebatch.store import JobRecord
+from fakebatch.stored_job import StoredJob
 from fakebatch.wire import service_clock, timestamps
 
-# The clock may be set while a timer runs, so no timer runs for longer.
+# The clock may be changed while a timer runs, so no timer runs longer than this.
 _LONGEST_WAIT = 3600.0
 
 
-class JobSchedules:
-    """The running job schedules. `clock` returns the time in ticks."""
+class JobScheduler:
+    """Runs the job schedules of the store. `clock` returns the time in ticks."""
 
     def __init__(self, engine: Engine, clock: Callable[[], int] = service_clock.now) -> None:
         self._engine = engine
@@ -22,27 +22,27 @@ class JobSchedules:
         self._clock = clock
         self._timer: service_clock.Timer | None = None
         self._timer_at: int | None = None
-        engine.follow(self.look)
+        engine.add_pass_listener(self.advance_due)
 
     def stop(self) -> None:
-        """Create no more jobs."""
+        """Stop the timer: no more jobs are created."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def add(self, spec: Mapping[str, Any]) -> JobScheduleEntity:
-        """Add a job schedule; its id is free. Its first job is created at once if it may be."""
+        """Add a job schedule. No other one has its id. If its first job is due, it is created at once."""
         self.put(schedules.created(spec, self._clock()))
-        self.look()
+        self.advance_due()
         return self._store.schedules[spec["id"]]
 
     def put(self, schedule: JobScheduleEntity) -> None:
-        """Keep the new value of a job schedule, and soon act on it."""
+        """Store the new value of a job schedule, and wake the engine to act on it."""
         self._store.schedules.put(schedule.id, schedule)
         self._engine.wake()
 
     def terminate(self, schedule: JobScheduleEntity) -> JobScheduleEntity:
-        """End a job schedule and its active job."""
+        """Terminate a job schedule and its active job."""
         ended = schedules.terminated(schedule, self._clock())
         for record in self._store.jobs_of(schedule):
             if not record.job.is_over:
@@ -51,13 +51,13 @@ class JobSchedules:
         return ended
 
     def delete(self, schedule: JobScheduleEntity) -> None:
-        """Remove a job schedule with all of its jobs."""
+        """Delete a job schedule with all of its jobs."""
         self.put(schedules.deleted(schedule, self._clock()))
         for record in self._store.jobs_of(schedule):
             if record.job.state != "deleting":
                 self._engine.delete_job(record)
 
-    def look(self) -> None:
+    def advance_due(self) -> None:
         """Do for each schedule what is due."""
         if not len(self._store.schedules) and self._timer is None:
             return
@@ -82,7 +82,7 @@ class JobSchedules:
         if schedule is not before:
             self._store.schedules.put(schedule.id, schedule)
 
-    def _create_job(self, schedule: JobScheduleEntity) -> JobRecord:
+    def _create_job(self, schedule: JobScheduleEntity) -> StoredJob:
         return self._engine.add_job({"id": schedule.recent_job_id} | schedule.spec["jobSpecification"])
 
     def _set_timer(self) -> None:
@@ -100,8 +100,8 @@ class JobSchedules:
             wait = min((self._timer_at - now) / timestamps.PER_SECOND, _LONGEST_WAIT)
             # On a clock that can jump, a schedule without an end would never let it rest.
             has_end = any("doNotRunAfter" in timing for timing in moments.values())
-            self._timer = service_clock.call_later(wait, self._ring, awaited=has_end)
+            self._timer = service_clock.call_later(wait, self._on_timer, awaited=has_end)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
-        self.look()
+        self.advance_due()

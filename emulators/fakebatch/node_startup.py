@@ -1,33 +1,33 @@
-"""How nodes start up: with their packages and their start task."""
+"""The startup of nodes: they install their application packages and run their start task."""
 
 from dataclasses import replace
 from typing import Final
 
-from fakebatch.engine_context import Machinery
-from fakebatch.execution.executor_port import Order
+from fakebatch.engine_context import EngineContext
+from fakebatch.execution.executor_port import RunRequest
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model import node_entity as nodes
 from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.node_run import NodeRun
-from fakebatch.node_task_retries import carry_out
-from fakebatch.run_requests import start_order
-from fakebatch.store import PoolRecord
+from fakebatch.node_task_retries import run_with_retries
+from fakebatch.run_requests import start_task_request
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import service_clock
 
 _NO_MOUNTS: Final = FailureInfo("MountConfigurationError", "A file system of the pool could not be mounted")
 
 
-class Startups:
-    """Brings nodes from their boot to where they are ready for tasks, or fail."""
+class NodeStartup:
+    """Starts nodes up, until they are ready for tasks or unusable."""
 
-    def __init__(self, machinery: Machinery) -> None:
-        self._machinery = machinery
+    def __init__(self, context: EngineContext) -> None:
+        self._context = context
 
-    def boot(self, record: PoolRecord, node: NodeEntity, *, is_new: bool = False) -> None:
-        """Have a node start up; a new one has no files from before."""
+    def boot(self, record: StoredPool, node: NodeEntity, *, is_new: bool = False) -> None:
+        """Start a node up. If it is new, its files are removed first."""
         spec = record.pool.spec
         if spec.get("mountConfiguration"):
-            # On this machine nothing can be mounted; a node of the service is unusable when that fails.
+            # Nothing can be mounted here. In Azure, a node is unusable if its mounts fail.
             record.nodes.put(node.id, nodes.made_unusable(node, _NO_MOUNTS, service_clock.now()))
             return
         booted = nodes.booted(node, spec.get("startTask"), service_clock.now(), is_new=is_new)
@@ -36,36 +36,36 @@ class Startups:
             record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
             return
         record.nodes.put(node.id, booted)
-        order = start_order(self._machinery.applications, record, booted)
-        self._machinery.work(order, self._start_up(record, order, is_new=is_new))
+        request = start_task_request(self._context.applications, record, booted)
+        self._context.start_run(request, self._start_up(record, request, is_new=is_new))
 
-    async def _start_up(self, record: PoolRecord, order: Order, *, is_new: bool) -> None:
+    async def _start_up(self, record: StoredPool, request: RunRequest, *, is_new: bool) -> None:
         if is_new:
-            await self._machinery.executor.remove_node(order.pool_id, order.node_id)
+            await self._context.executor.remove_node(request.pool_id, request.node_id)
         error = None
-        if order.packages:
-            error = await self._machinery.executor.install(order.pool_id, order.node_id, order.packages)
+        if request.packages:
+            error = await self._context.executor.install(request.pool_id, request.node_id, request.packages)
         if error is not None:
-            node = record.nodes[order.node_id]
+            node = record.nodes[request.node_id]
             record.nodes.put(node.id, nodes.made_unusable(node, error, service_clock.now()))
             return
-        start_spec = record.nodes[order.node_id].start_spec
+        start_spec = record.nodes[request.node_id].start_spec
         if start_spec is None:
-            self._bring_to(record, order.node_id, "ready")
+            self._bring_to(record, request.node_id, "ready")
             return
         waits = start_spec["waitForSuccess"]
-        self._bring_to(record, order.node_id, "waitingforstarttask" if waits else "ready")
+        self._bring_to(record, request.node_id, "waitingforstarttask" if waits else "ready")
 
-        def keep(run: NodeRun) -> None:
-            record.nodes.put(order.node_id, replace(record.nodes[order.node_id], start_run=run))
+        def save(run: NodeRun) -> None:
+            record.nodes.put(request.node_id, replace(record.nodes[request.node_id], start_run=run))
 
-        run = await carry_out(self._machinery.executor, order, keep)
+        run = await run_with_retries(self._context.executor, request, save)
         if waits:
-            self._bring_to(record, order.node_id, "ready" if run.succeeded else "starttaskfailed")
+            self._bring_to(record, request.node_id, "ready" if run.succeeded else "starttaskfailed")
 
-    def _bring_to(self, record: PoolRecord, node_id: str, phase: Phase) -> None:
+    def _bring_to(self, record: StoredPool, node_id: str, phase: Phase) -> None:
         node = record.nodes[node_id]
-        # A node that was sent elsewhere meanwhile stays on its way.
+        # The node may be rebooting or leaving by now. Then it stays in that phase.
         if node.phase in ("starting", "waitingforstarttask"):
             record.nodes.put(node_id, nodes.moved(node, phase, service_clock.now()))
-        self._machinery.wake()
+        self._context.wake()

@@ -1,4 +1,4 @@
-"""What moves the pools that size themselves: it samples their load and evaluates their formulas."""
+"""The autoscaler: it samples the load of pools, evaluates their formulas, and resizes them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,15 +9,15 @@ from fakebatch.autoscale.metric_samples import CpuUsage, MetricSamples, current_
 from fakebatch.autoscale.parser import accept_formula
 from fakebatch.engine import Engine
 from fakebatch.model import pool_entity as pools
-from fakebatch.store import PoolRecord
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import durations, service_clock, timestamps
 
 _GRACE: Final = timestamps.PER_SECOND // 2
-"""Ticks from the request that gives a pool a formula to its first evaluation."""
+"""Ticks between the request that sets a formula and its first evaluation."""
 
 
-class Autoscaling:
-    """The automatic scaling of the pools. `clock` returns the time in ticks."""
+class PoolAutoscaler:
+    """Scales the pools that have a formula. `clock` returns the time in ticks."""
 
     def __init__(self, engine: Engine, clock: Callable[[], int] = service_clock.now) -> None:
         self._engine = engine
@@ -26,20 +26,20 @@ class Autoscaling:
         self._processor = CpuUsage()
         self._due: dict[str, int] = {}
         self._timer: service_clock.Timer | None = None
-        engine.follow(self.look)
+        engine.add_pass_listener(self.advance_due)
 
     def stop(self) -> None:
-        """Evaluate no more formulas."""
+        """Stop the timer: no more formulas are evaluated."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def restart(self, record: PoolRecord) -> None:
-        """Begin the intervals of a pool anew, as its formula or its interval is new."""
+    def restart(self, record: StoredPool) -> None:
+        """Restart the interval of a pool, because its formula or its interval has changed."""
         self._due[record.pool.id.lower()] = self._clock() + _GRACE
         self._engine.wake()
 
-    def evaluate(self, record: PoolRecord, formula: str) -> Evaluation:
-        """Return what a formula says about a pool, which stays as it is. Raises BatchError."""
+    def evaluate(self, record: StoredPool, formula: str) -> Evaluation:
+        """Evaluate a formula for a pool, without resizing it. Raises BatchError."""
         now = self._clock()
         values = self._sample(record, now)
         situation = EvaluationContext(
@@ -51,8 +51,8 @@ class Autoscaling:
         )
         return evaluate(accept_formula(formula), situation)
 
-    def look(self) -> None:
-        """Do for each pool what is due."""
+    def advance_due(self) -> None:
+        """Take the samples and make the evaluations that are due."""
         scaled = []
         for record in self._store.pools:
             if _is_scaled(record):
@@ -67,17 +67,17 @@ class Autoscaling:
         for record in scaled:
             if MetricSamples(record).is_due(now):
                 self._sample(record, now)
-                # All that changed is kept when the engine has looked.
+                # Changes are saved after the next pass of the engine.
                 self._engine.wake()
-            # A pool is left alone while it is being resized; the end of that makes the engine look again.
+            # While a pool is being resized, its evaluation waits. The end of the resize starts a pass.
             if self._is_due(record, now) and record.pool.allocation_state == "steady":
                 self._scale(record)
         self._set_timer(now, scaled)
 
-    def _is_due(self, record: PoolRecord, now: int) -> bool:
+    def _is_due(self, record: StoredPool, now: int) -> bool:
         return self._due.setdefault(record.pool.id.lower(), _first_due(record.pool, now)) <= now
 
-    def _scale(self, record: PoolRecord) -> None:
+    def _scale(self, record: StoredPool) -> None:
         self._due[record.pool.id.lower()] = self._clock() + _interval(record.pool)
         run = self.evaluate(record, record.pool.spec["autoScaleFormula"])
         record.pool = replace(record.pool, auto_scale_run=run.view())
@@ -86,25 +86,25 @@ class Autoscaling:
             record.pool = pools.resized(record.pool, targets, self._clock(), run.deallocation)
             self._engine.wake()
 
-    def _sample(self, record: PoolRecord, now: int) -> dict[str, float]:
-        """Return the values of a pool's variables now, and keep them if it is time for a sample."""
+    def _sample(self, record: StoredPool, now: int) -> dict[str, float]:
+        """Return the current values of a pool's variables, and store them if a sample is due."""
         name = record.pool.id.lower()
         jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
         values = current_values(record, jobs, self._processor.percent(now))
         MetricSamples(record).add_if_due(now, values)
         return values
 
-    def _set_timer(self, now: int, scaled: list[PoolRecord]) -> None:
+    def _set_timer(self, now: int, scaled: list[StoredPool]) -> None:
         self.stop()
         moments = [MetricSamples(record).due_at for record in scaled]
-        # Those that are due wait for the end of a resize.
+        # Evaluations that are already due wait for the end of a resize.
         moments += [at for at in self._due.values() if at > now]
         if moments:
             wait = max(min(moments) - now, 0) / timestamps.PER_SECOND
-            self._timer = service_clock.call_later(wait, self.look, awaited=self._is_awaited())
+            self._timer = service_clock.call_later(wait, self.advance_due, awaited=self._is_awaited())
 
     def _is_awaited(self) -> bool:
-        """Whether tasks wait for nodes that a formula may give."""
+        """Whether tasks wait for nodes that a formula may add."""
         jobs = [record for record in self._store.jobs if record.has_ready_tasks]
         pools = [self._store.pools.get(record.job.pool_id) for record in jobs]
         return any(pool is not None and _is_scaled(pool) for pool in pools)
@@ -115,11 +115,11 @@ def _interval(pool: pools.PoolEntity) -> int:
 
 
 def _first_due(pool: pools.PoolEntity, now: int) -> int:
-    """Return when a pool is due that was not looked at before, but may have been before a restart."""
+    """Return when a pool is first due in this process. It may have been evaluated before a restart."""
     if pool.auto_scale_run is None:
         return now + _GRACE
     return timestamps.from_iso(pool.auto_scale_run["timestamp"]) + _interval(pool)
 
 
-def _is_scaled(record: PoolRecord) -> bool:
+def _is_scaled(record: StoredPool) -> bool:
     return record.pool.state == "active" and bool(record.pool.spec["enableAutoScale"])

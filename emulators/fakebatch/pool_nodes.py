@@ -1,23 +1,23 @@
-"""What moves the nodes: they join and leave their pools, start up, reboot, and are lost."""
+"""The nodes of pools: resizes, reboots, deallocation, and the loss of spot nodes."""
 
 import itertools
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from fakebatch.active_runs import Ending
-from fakebatch.engine_context import Machinery
+from fakebatch.active_runs import Disposition
+from fakebatch.engine_context import EngineContext
 from fakebatch.errors import BatchError
 from fakebatch.model import node_entity as nodes
 from fakebatch.model import pool_entity as pools
 from fakebatch.model.node_entity import NodeEntity, Phase
-from fakebatch.node_startup import Startups
-from fakebatch.preparation_and_release import Preparations
-from fakebatch.run_requests import start_order
-from fakebatch.store import PoolRecord
+from fakebatch.node_startup import NodeStartup
+from fakebatch.preparation_and_release import PreparationAndRelease
+from fakebatch.run_requests import start_task_request
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import durations, service_clock, timestamps
 
-_ENDINGS: Final = {"requeue": Ending.REQUEUED, "terminate": Ending.TERMINATED}
-"""What becomes of running tasks; under any other option they may come to their end."""
+_DISPOSITIONS: Final = {"requeue": Disposition.REQUEUED, "terminate": Disposition.TERMINATED}
+"""What happens to running tasks. With any other option, the node waits until they end."""
 
 _KINDS: Final = {True: "dedicated", False: "low priority"}
 _REASONS: Final = {
@@ -26,57 +26,57 @@ _REASONS: Final = {
 }
 
 
-class Limit(NamedTuple):
-    """How many more nodes of a kind a pool can get, and the error of a resize that wants more."""
+class NodeLimit(NamedTuple):
+    """How many more nodes of a kind a pool can get, and the resize error if it wants more."""
 
     room: int
     code: str
     message: str = ""
 
 
-class Fleet:
-    """The nodes of all pools.
+class PoolNodes:
+    """Adds, changes and removes the nodes of all pools.
 
-    `limit` tells how many more nodes a pool can get, dedicated ones or not; None: as many as it wants.
+    `limit(pool, dedicated)` returns how many more nodes of a kind a pool can get; None: as many as it wants.
     """
 
-    def __init__(self, machinery: Machinery, preparations: Preparations) -> None:
-        self._machinery = machinery
+    def __init__(self, context: EngineContext, preparations: PreparationAndRelease) -> None:
+        self._context = context
         self._preparations = preparations
-        self._startups = Startups(machinery)
-        self.limit: Callable[[PoolRecord, bool], Limit | None] = lambda record, dedicated: None
+        self._startup = NodeStartup(context)
+        self.limit: Callable[[StoredPool, bool], NodeLimit | None] = lambda record, dedicated: None
         self._numbers = itertools.count(1)
         self._timers: dict[str, service_clock.Timer] = {}
 
     def stop(self) -> None:
-        """End no more resizes."""
+        """Stop the timers: no resize times out any more."""
         for timer in self._timers.values():
             timer.cancel()
 
     def resume(self) -> None:
-        """Go on with the nodes that are there from the start; those that were starting up begin anew."""
+        """Continue with the nodes in the store. Nodes that were starting up start over."""
         numbers = [
-            nodes.number_of(node.address) for record in self._machinery.store.pools for node in record.nodes
+            nodes.number_of(node.address) for record in self._context.store.pools for node in record.nodes
         ]
         self._numbers = itertools.count(max(numbers, default=0) + 1)
-        for record in self._machinery.store.pools:
+        for record in self._context.store.pools:
             for node in record.nodes:
                 run = node.start_run
                 if node.phase in ("starting", "waitingforstarttask") or (run is not None and not run.is_over):
-                    self._startups.boot(record, node)
+                    self._startup.boot(record, node)
                 elif node.is_transitional:
-                    record.moving.add(node.id)
+                    record.in_transition.add(node.id)
 
-    def advance(self, record: PoolRecord) -> None:
-        """Bring the nodes of a pool to where they should be, as far as what runs on them allows."""
+    def advance(self, record: StoredPool) -> None:
+        """Advance the resize of a pool and the transitions of its nodes, as far as running tasks allow."""
         if record.pool.allocation_state == "resizing":
             self._resize(record)
-        for node_id in list(record.moving):
-            self._move_on(record, record.nodes[node_id])
+        for node_id in list(record.in_transition):
+            self._finish_transition(record, record.nodes[node_id])
         if record.pool.allocation_state == "steady":
             return
         is_late = False
-        if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.moving):
+        if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.in_transition):
             is_late = self._is_late(record)
             if not is_late:
                 return
@@ -86,15 +86,15 @@ class Fleet:
             record.pool, service_clock.now(), self._shortfalls(record, is_late=is_late)
         )
         if record.pool.state == "deleting":
-            self._machinery.store.pools.remove(record.pool.id)
+            self._context.store.pools.remove(record.pool.id)
 
-    # What users ask for
+    # Operations of users
 
     def remove_nodes(
-        self, record: PoolRecord, node_ids: list[str], option: str, timeout: str = "PT15M"
+        self, record: StoredPool, node_ids: list[str], option: str, timeout: str = "PT15M"
     ) -> None:
-        """Take certain nodes out of a pool, which shrinks by as many. Raises BatchError."""
-        found = [self._machinery.store.node(record.pool.id, node_id)[1] for node_id in node_ids]
+        """Remove certain nodes from a pool, and reduce its targets accordingly. Raises BatchError."""
+        found = [self._context.store.node(record.pool.id, node_id)[1] for node_id in node_ids]
         leaving = {node.id: node for node in found}
         dedicated = sum(node.dedicated for node in leaving.values())
         targets = {
@@ -106,61 +106,63 @@ class Fleet:
         }
         record.pool = pools.resized(record.pool, targets, service_clock.now(), option)
         for node in leaving.values():
-            self._send(record, node, "leavingpool", option)
-        self._machinery.wake()
+            self._begin_phase(record, node, "leavingpool", option)
+        self._context.wake()
 
-    def stop_resize(self, record: PoolRecord) -> None:
-        """Leave a pool with the nodes it has now; those that wait for their tasks to end stay too."""
+    def stop_resize(self, record: StoredPool) -> None:
+        """Stop a resize. The pool keeps its current nodes, also those that wait for their tasks to end."""
         record.pool = pools.stopped(record.pool, service_clock.now())
         self._keep_waiting(record)
-        self._machinery.wake()
+        self._context.wake()
 
-    def send(self, record: PoolRecord, node: NodeEntity, phase: Phase, option: str) -> None:
-        """Reboot, reimage or deallocate a node once it has no tasks any more. Raises BatchError."""
+    def start_transition(self, record: StoredPool, node: NodeEntity, phase: Phase, option: str) -> None:
+        """Reboot, reimage or deallocate a node when no task runs on it any more. Raises BatchError."""
         nodes.phase_requested(node, phase, service_clock.now())
-        self._send(record, node, phase, option)
-        self._machinery.wake()
+        self._begin_phase(record, node, phase, option)
+        self._context.wake()
 
-    def start(self, record: PoolRecord, node: NodeEntity) -> None:
-        """Start a node that was deallocated. Raises BatchError."""
+    def start(self, record: StoredPool, node: NodeEntity) -> None:
+        """Start a deallocated node. Raises BatchError."""
         if node.phase != "deallocated":
             raise BatchError("OperationNotValidOnNode", Reason="The node is not deallocated.")
-        self._startups.boot(record, node)
-        self._machinery.wake()
+        self._startup.boot(record, node)
+        self._context.wake()
 
     def set_scheduling(
-        self, record: PoolRecord, node: NodeEntity, *, enabled: bool, option: str = ""
+        self, record: StoredPool, node: NodeEntity, *, enabled: bool, option: str = ""
     ) -> None:
-        """Let a node take tasks again, or no more. Raises BatchError where it is so already."""
+        """Enable or disable scheduling on a node. Raises BatchError if nothing would change."""
         record.nodes.put(node.id, nodes.rescheduled(node, service_clock.now(), schedules=enabled))
         self._end_tasks(node, option)
-        self._machinery.wake()
+        self._context.wake()
 
-    # What happens to spot nodes
+    # Spot nodes
 
-    def preempt(self, record: PoolRecord, number: int) -> list[str]:
-        """Take spot nodes away: their tasks are queued again, their files are lost. Returns their ids."""
+    def preempt(self, record: StoredPool, number: int) -> list[str]:
+        """Preempt spot nodes: their tasks are queued again, their files are lost. Returns their ids."""
         kept = [
             node
             for node in record.nodes
             if not node.dedicated and node.phase not in ("preempted", "leavingpool")
         ]
         for node in kept[:number]:
-            self._send(record, node, "preempted", "requeue")
-        self._machinery.wake()
+            self._begin_phase(record, node, "preempted", "requeue")
+        self._context.wake()
         return [node.id for node in kept[:number]]
 
-    def restore(self, record: PoolRecord, most: int | None = None) -> list[str]:
-        """Give a pool its preempted nodes back, or the first of them, as new machines. Returns their ids."""
-        lost = [node for node in record.nodes if node.phase == "preempted" and node.id not in record.moving]
+    def restore(self, record: StoredPool, most: int | None = None) -> list[str]:
+        """Replace preempted nodes by new machines, at most `most` of them. Returns their ids."""
+        lost = [
+            node for node in record.nodes if node.phase == "preempted" and node.id not in record.in_transition
+        ]
         for node in lost[:most]:
-            self._startups.boot(record, node, is_new=True)
-        self._machinery.wake()
+            self._startup.boot(record, node, is_new=True)
+        self._context.wake()
         return [node.id for node in lost[:most]]
 
-    # The number of nodes
+    # Resizes
 
-    def _resize(self, record: PoolRecord) -> None:
+    def _resize(self, record: StoredPool) -> None:
         for dedicated in (True, False):
             staying = [
                 node for node in record.nodes if node.dedicated == dedicated and node.phase != "leavingpool"
@@ -169,16 +171,16 @@ class Fleet:
             limit = self.limit(record, dedicated)
             for _ in range(-excess if limit is None else min(-excess, limit.room)):
                 self._add(record, dedicated=dedicated)
-            # The nodes with the least to lose go first, those that run a job manager last.
+            # Nodes that are not ready or have few tasks leave first, those with a job manager last.
             by_loss = sorted(
                 staying,
                 key=lambda node: (node.phase == "ready", node.load.exclusive, node.load.running_tasks),
             )
             for node in by_loss[: max(excess, 0)]:
-                self._send(record, node, "leavingpool", record.pool.deallocation)
+                self._begin_phase(record, node, "leavingpool", record.pool.deallocation)
 
-    def _is_late(self, record: PoolRecord) -> bool:
-        """Whether a resize has to end as it is; if not, the engine wakes when it has."""
+    def _is_late(self, record: StoredPool) -> bool:
+        """Return whether the resize timeout is over. If not, set a timer that wakes the engine then."""
         if record.pool.state == "deleting":
             return False
         timeout = durations.parse(record.pool.spec["resizeTimeout"])
@@ -186,23 +188,23 @@ class Fleet:
         if left <= 0:
             return True
         self._forget_timer(record)
-        self._timers[record.pool.id] = service_clock.call_later(left, self._machinery.wake)
+        self._timers[record.pool.id] = service_clock.call_later(left, self._context.wake)
         return False
 
-    def _forget_timer(self, record: PoolRecord) -> None:
+    def _forget_timer(self, record: StoredPool) -> None:
         timer = self._timers.pop(record.pool.id, None)
         if timer is not None:
             timer.cancel()
 
-    def _keep_waiting(self, record: PoolRecord) -> None:
-        """Keep the nodes that would leave once their tasks have ended."""
-        for node_id in list(record.moving):
+    def _keep_waiting(self, record: StoredPool) -> None:
+        """Keep the nodes that would leave when their tasks have ended."""
+        for node_id in list(record.in_transition):
             node = record.nodes[node_id]
-            if node.phase == "leavingpool" and record.pool.deallocation not in _ENDINGS:
-                record.moving.discard(node_id)
+            if node.phase == "leavingpool" and record.pool.deallocation not in _DISPOSITIONS:
+                record.in_transition.discard(node_id)
                 record.nodes.put(node_id, nodes.moved(node, "ready", service_clock.now()))
 
-    def _shortfalls(self, record: PoolRecord, *, is_late: bool) -> tuple[tuple[str, str], ...]:
+    def _shortfalls(self, record: StoredPool, *, is_late: bool) -> tuple[tuple[str, str], ...]:
         found = dict.fromkeys(_KINDS, 0)
         for node in record.nodes:
             found[node.dedicated] += 1
@@ -212,16 +214,16 @@ class Fleet:
                 continue
             limit = self.limit(record, dedicated)
             if record.pool.allocation_state == "stopping":
-                limit = Limit(0, "ResizeStopped")
+                limit = NodeLimit(0, "ResizeStopped")
             elif is_late:
-                limit = Limit(0, "AllocationTimedout")
+                limit = NodeLimit(0, "AllocationTimedout")
             if limit is not None:
                 reason = _REASONS.get(limit.code, "")
                 text = f"Desired number of {name} nodes could not be allocated{reason}"
                 errors.append((limit.code, limit.message or text))
         return tuple(errors)
 
-    def _add(self, record: PoolRecord, *, dedicated: bool) -> None:
+    def _add(self, record: StoredPool, *, dedicated: bool) -> None:
         now = service_clock.now()
         record.pool = pools.with_node(record.pool)
         number = record.pool.nodes_created
@@ -236,37 +238,37 @@ class Fleet:
             booted_at=now,
         )
         record.nodes.put(node.id, node)
-        self._startups.boot(record, node)
+        self._startup.boot(record, node)
 
-    # Where a node is going
+    # Transitions
 
-    def _send(self, record: PoolRecord, node: NodeEntity, phase: Phase, option: str) -> None:
+    def _begin_phase(self, record: StoredPool, node: NodeEntity, phase: Phase, option: str) -> None:
         record.nodes.put(node.id, nodes.moved(node, phase, service_clock.now()))
-        record.moving.add(node.id)
+        record.in_transition.add(node.id)
         self._end_tasks(node, option)
 
     def _end_tasks(self, node: NodeEntity, option: str) -> None:
-        if option in _ENDINGS:
-            self._machinery.runs.end_tasks_on(node.id, _ENDINGS[option])
+        if option in _DISPOSITIONS:
+            self._context.runs.end_tasks_on(node.id, _DISPOSITIONS[option])
 
-    def _move_on(self, record: PoolRecord, node: NodeEntity) -> None:
-        """Take a node to where it is going, once nothing runs on it; what is no task of a job is killed."""
+    def _finish_transition(self, record: StoredPool, node: NodeEntity) -> None:
+        """Finish the transition of a node when no task of a job runs on it. All other runs are killed."""
         if node.load.running_tasks:
             return
-        if self._machinery.runs.is_busy(node.id):
-            self._machinery.runs.end_all_on(node.id, Ending.DISCARDED)
+        if self._context.runs.is_busy(node.id):
+            self._context.runs.end_all_on(node.id, Disposition.DISCARDED)
             return
-        record.moving.discard(node.id)
-        self._preparations.forget(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
+        record.in_transition.discard(node.id)
+        self._preparations.node_restarted(node.id, reimaged=node.phase not in ("rebooting", "deallocating"))
         match node.phase:
             case "rebooting" | "reimaging":
-                self._startups.boot(record, node, is_new=node.phase == "reimaging")
+                self._startup.boot(record, node, is_new=node.phase == "reimaging")
             case "deallocating":
                 record.nodes.put(node.id, nodes.moved(node, "deallocated", service_clock.now()))
             case "leavingpool":
                 record.nodes.remove(node.id)
-                order = start_order(self._machinery.applications, record, node)
-                removal = self._machinery.executor.remove_node(order.pool_id, order.node_id)
-                self._machinery.work(order, removal)
+                request = start_task_request(self._context.applications, record, node)
+                removal = self._context.executor.remove_node(request.pool_id, request.node_id)
+                self._context.start_run(request, removal)
             case _:
                 pass

@@ -1,15 +1,16 @@
-"""The orders for the executor, made of what the service knows."""
+"""Create the run requests for the executor, from jobs, tasks, pools and nodes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fakebatch.bodies.shared_properties import UNLIMITED
-from fakebatch.execution.executor_port import Instance, Order, RunKey, RunKind
+from fakebatch.execution.executor_port import Instance, RunKey, RunKind, RunRequest
 from fakebatch.model.application_packages import ApplicationPackage, Applications
 from fakebatch.model.job_entity import JobEntity
 from fakebatch.model.node_entity import NodeEntity
 from fakebatch.model.task_entity import TaskEntity
-from fakebatch.store import JobRecord, PoolRecord
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
 
 START_TASK_ID: Final = "startup"
 
@@ -17,23 +18,23 @@ START_TASK_ID: Final = "startup"
 def _packages_of(
     applications: Applications, references: Iterable[Mapping[str, Any]] | None
 ) -> tuple[ApplicationPackage, ...]:
-    """Return the packages that references name; those that name none are left out."""
+    """Return the packages that references name. Unknown ones are left out."""
     found = [applications.find(reference) for reference in references or ()]
     return tuple(package for package in found if package is not None)
 
 
-def _pool_packages(applications: Applications, pool: PoolRecord) -> tuple[ApplicationPackage, ...]:
-    """Return the packages that each node of a pool has."""
+def _pool_packages(applications: Applications, pool: StoredPool) -> tuple[ApplicationPackage, ...]:
+    """Return the packages of each node of a pool."""
     return _packages_of(applications, pool.pool.spec.get("applicationPackageReferences"))
 
 
-def task_order(
-    applications: Applications, record: JobRecord, task: TaskEntity, pool: PoolRecord, nodes: list[NodeEntity]
-) -> Order:
-    """Return the order for a task on its nodes, the first of which is the primary."""
+def task_request(
+    applications: Applications, record: StoredJob, task: TaskEntity, pool: StoredPool, nodes: list[NodeEntity]
+) -> RunRequest:
+    """Return the request to run a task on its nodes. The first node is the primary."""
     references = task.spec.get("applicationPackageReferences")
     is_multi = "multiInstanceSettings" in task.spec
-    return Order(
+    return RunRequest(
         job_id=record.job.id,
         task_id=task.id,
         pool_id=pool.pool.id,
@@ -46,41 +47,45 @@ def task_order(
     )
 
 
-def start_order(applications: Applications, pool: PoolRecord, node: NodeEntity) -> Order:
-    """Return the order for the start task of a node."""
+def start_task_request(applications: Applications, pool: StoredPool, node: NodeEntity) -> RunRequest:
+    """Return the request to run the start task of a node."""
     spec = dict(node.start_spec or {})
     spec["constraints"] = {
         "maxWallClockTime": UNLIMITED,
         "maxTaskRetryCount": spec.get("maxTaskRetryCount", 0),
     }
-    return _node_order("start", applications, pool, node, {"id": START_TASK_ID, **spec})
+    return _node_request("start", applications, pool, node, {"id": START_TASK_ID, **spec})
 
 
-def preparation_order(
-    applications: Applications, record: JobRecord, pool: PoolRecord, node: NodeEntity
-) -> Order:
-    """Return the order to prepare a node for a job."""
-    return _node_order(
+def preparation_request(
+    applications: Applications, record: StoredJob, pool: StoredPool, node: NodeEntity
+) -> RunRequest:
+    """Return the request to run the preparation task of a job on a node."""
+    return _node_request(
         "preparation", applications, pool, node, record.job.spec["jobPreparationTask"], record.job
     )
 
 
-def release_order(applications: Applications, record: JobRecord, pool: PoolRecord, node: NodeEntity) -> Order:
-    """Return the order to release a node from a job. It is not retried."""
+def release_request(
+    applications: Applications, record: StoredJob, pool: StoredPool, node: NodeEntity
+) -> RunRequest:
+    """Return the request to run the release task of a job on a node. It is not retried."""
     spec = record.job.spec["jobReleaseTask"]
     constraints = {"maxWallClockTime": spec["maxWallClockTime"], "maxTaskRetryCount": 0}
-    return _node_order("release", applications, pool, node, {**spec, "constraints": constraints}, record.job)
+    return _node_request(
+        "release", applications, pool, node, {**spec, "constraints": constraints}, record.job
+    )
 
 
-def _node_order(
+def _node_request(
     kind: RunKind,
     applications: Applications,
-    pool: PoolRecord,
+    pool: StoredPool,
     node: NodeEntity,
     spec: Mapping[str, Any],
     job: JobEntity | None = None,
-) -> Order:
-    return Order(
+) -> RunRequest:
+    return RunRequest(
         kind=kind,
         job_id="" if job is None else job.id,
         task_id=spec["id"],
@@ -93,7 +98,7 @@ def _node_order(
     )
 
 
-def preparation_key(record: JobRecord, node_id: str) -> RunKey:
-    """Return the key of the preparation of a node for a job."""
+def preparation_key(record: StoredJob, node_id: str) -> RunKey:
+    """Return the key of the preparation task of a job on a node."""
     task_id = record.job.spec["jobPreparationTask"]["id"]
     return RunKey("preparation", record.job.id.lower(), task_id.lower(), node_id)

@@ -1,4 +1,4 @@
-"""The process of the local Batch service: its arguments, its first lines of output, its end."""
+"""The command that runs the fake Azure Batch: `python -m fakebatch`, or `batchmgr fakebatch`."""
 
 import argparse
 import asyncio
@@ -19,11 +19,11 @@ from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.errors import BatchError, JournalError, StateInUseError
 from fakebatch.server import Options, serving
 from fakebatch.simulation.simulated_executor import DURATION, EXIT_CODE
-from fakebatch.simulation.simulation_plan import Plan, parse
+from fakebatch.simulation.simulation_plan import SimulationPlan, parse_plan
 from fakebatch.tls import make_certificate
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
-DESCRIPTION: Final = "Serve a local Azure Batch account that really runs the tasks."
+DESCRIPTION: Final = "Run a fake Azure Batch account on this machine. It really runs the tasks."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,63 +33,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=int,
         default=10100,
-        help="the port to serve on, 0 for a free one (default: %(default)s)",
+        help="the port to serve on; 0 picks a free one (default: %(default)s)",
     )
     parser.add_argument(
-        "--https", action="store_true", help="serve over https, with a certificate made for the occasion"
+        "--https", action="store_true", help="serve over https, with a new self-signed certificate"
     )
     parser.add_argument(
         "--control-port",
         type=int,
-        help="the port of the control address for faults on demand, 0 for a free one",
+        help="the port of the control API, which injects faults; 0 picks a free one (default: none)",
     )
     parser.add_argument(
-        "--loose", action="store_true", help="leave out unknown properties of bodies instead of refusing them"
+        "--loose",
+        action="store_true",
+        help="ignore unknown properties of request bodies instead of refusing them",
     )
-    parser.add_argument("--json", action="store_true", help="print the endpoint, account and key as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the endpoint, account and key as one line of JSON"
+    )
     parser.add_argument(
         "--pool",
         type=_pool,
         action="append",
         default=[],
         metavar="ID=NODESxSLOTS",
-        help="a pool to begin with, such as hpc=2x4: two nodes that run four tasks each; may be repeated",
+        help="create a pool at the start; hpc=2x4 has two nodes that run four tasks each; may be repeated",
     )
     parser.add_argument(
         "--root",
         type=Path,
-        help="where to keep the files of tasks (default: below the state if that is kept, "
-        "else a directory removed at the end)",
+        help="the directory for the files of tasks (default: `nodes` in the --state directory; "
+        "without --state, a temporary directory that is removed at the end)",
     )
     parser.add_argument(
         "--state",
         type=Path,
         metavar="DIR",
-        help="keep everything in this directory, over the end of the process, however it ends",
+        help="keep everything in this directory, and continue from it at the next start, even after a crash",
     )
     parser.add_argument(
         "--executor",
         choices=("processes", "simulated"),
         default="processes",
-        help="run tasks as processes, or let them only pass their time (default: %(default)s)",
+        help="run tasks as processes, or only simulate the time they take (default: %(default)s)",
     )
     parser.add_argument(
         "--simulate",
         type=_plan,
         default="",
         metavar="PLAN",
-        help="how simulated tasks fare: duration (2s, uniform(1s,3s), exponential(2s), lognormal(2s,1.5) "
-        "with this median and sigma), failure, seed, and speed (a factor, or max), such as "
-        "'duration=2s failure=0.01 seed=7 speed=max'; a task may say its own by its environment settings "
-        f"{DURATION} and {EXIT_CODE}",
+        help="how simulated tasks behave, such as 'duration=2s failure=0.01 seed=7 speed=max'; duration is "
+        "2s, uniform(1s,3s), exponential(2s) with this mean, lognormal(2s,1.5) with this median and sigma; "
+        "failure is the share of runs that fail; speed is a factor, or max; the environment settings "
+        f"{DURATION} and {EXIT_CODE} of a task override it",
     )
     add_account_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until the process is asked to end by SIGTERM or SIGINT. Returns its exit status."""
+    """Serve until the process gets SIGTERM or SIGINT. Returns the exit status."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    # A hundred thousand tasks are no garbage: to look for it among them as often costs a fifth of the time.
+    # With 100,000 tasks in memory, garbage collection at the default rate costs a fifth of the time.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     with _root(_chosen_root(args)) as root:
@@ -119,13 +123,13 @@ def run(args: argparse.Namespace) -> int:
             sys.stderr.write(f"cannot serve on {args.host}:{args.port}: {error}\n")
             return 1
         except (JournalError, StateInUseError) as error:
-            sys.stderr.write(f"cannot go on with the state in {args.state}: {error}\n")
+            sys.stderr.write(f"cannot continue from the state in {args.state}: {error}\n")
             return 1
     return 0
 
 
 def main() -> int:
-    """Run the command with the arguments of the process."""
+    """Run the command with the arguments of the process. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m fakebatch", description=DESCRIPTION)
     add_arguments(parser)
     return run(parser.parse_args())
@@ -151,11 +155,11 @@ def _greeting(endpoint: str, options: Options, *, as_json: bool) -> str:
     if as_json:
         return json.dumps({"endpoint": endpoint} | facts) + "\n"
     shown = "".join(f"{name}: {text}\n" for name, text in facts.items())
-    return f"The local Batch service is listening at {endpoint}\n{shown}"
+    return f"The fake Azure Batch is listening at {endpoint}\n{shown}"
 
 
 def _chosen_root(args: argparse.Namespace) -> Path | None:
-    """Return where the files of tasks are kept, if they are."""
+    """Return the directory that keeps the files of tasks, or None if they are temporary."""
     if args.root is None and args.state is not None:
         return Path(args.state) / "nodes"
     root: Path | None = args.root
@@ -172,9 +176,9 @@ def _root(chosen: Path | None) -> Iterator[Path]:
         yield Path(directory).resolve()
 
 
-def _plan(text: str) -> Plan:
+def _plan(text: str) -> SimulationPlan:
     try:
-        return parse(text)
+        return parse_plan(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

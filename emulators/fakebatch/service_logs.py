@@ -1,4 +1,4 @@
-"""The logs of the service about a node, uploaded to a container on request."""
+"""Service logs: what the service knows about a node, uploaded to a blob container on request."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ _NAME: Final = "agent-debug.log"
 
 
 class ServiceLogs:
-    """Uploads what the service knows of a node: its state and the tasks it ran, one a line."""
+    """Uploads a log about a node: its state and the tasks it ran, one in a line."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class ServiceLogs:
         self._uploads: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
-        """End all uploads."""
+        """Cancel all uploads."""
         for upload in self._uploads:
             upload.cancel()
         await asyncio.gather(*self._uploads, return_exceptions=True)
@@ -39,9 +39,9 @@ class ServiceLogs:
             await self._storage.close()
 
     def upload(self, pool: PoolEntity, node: NodeEntity, request: Mapping[str, Any]) -> tuple[str, int]:
-        """Begin to upload the logs of a node; return their virtual directory and how many files they are.
+        """Start to upload the logs of a node. Returns their virtual directory and the number of files.
 
-        As in the service, whether it succeeds is seen only in the container.
+        As in Azure, only the container shows whether the upload succeeded.
         """
         account = hashlib.sha256(ACCOUNT_NAME.encode()).hexdigest()[:16].upper()
         directory = f"batch-{account}/{pool.id}/{node.id}/{uuid.uuid4()}"

@@ -1,45 +1,45 @@
-"""What brings preempted nodes back: a pool of spot nodes seeks its target by itself."""
+"""Replace preempted spot nodes, so that each pool gets back to its target."""
 
 from typing import Final, NamedTuple
 
 from fakebatch.engine import Engine
-from fakebatch.store import PoolRecord
-from fakebatch.task_scheduler import jobs_in_turn
+from fakebatch.stored_pool import StoredPool
+from fakebatch.task_scheduler import jobs_by_priority
 from fakebatch.wire import service_clock, timestamps
 
 _DELAY: Final = 60 * timestamps.PER_SECOND
-"""Ticks from when a node is lost, or could not be replaced, to the next attempt. How often the service tries
-is not documented."""
+"""Ticks between the loss of a node, or a failed attempt, and the next attempt. How often the service tries is
+not documented."""
 
 
 class _Attempt(NamedTuple):
-    """When a pool is due, in ticks, and whether anybody waits for that."""
+    """The next attempt for a pool: its time in ticks, and whether tasks wait for it."""
 
     at: int
     is_awaited: bool
     timer: service_clock.Timer
 
 
-class Replacements:
-    """Gives pools new machines for their preempted nodes, as far as they can have any."""
+class SpotNodeReplacement:
+    """Replaces the preempted nodes of pools, as far as the quotas allow."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._attempts: dict[str, _Attempt] = {}
-        engine.follow(self.look)
+        engine.add_pass_listener(self.schedule_attempts)
 
     def stop(self) -> None:
-        """Replace no more nodes."""
+        """Stop the timers: no more nodes are replaced."""
         for attempt in self._attempts.values():
             attempt.timer.cancel()
 
-    def look(self) -> None:
-        """See to it that each pool with preempted nodes has its next attempt."""
+    def schedule_attempts(self) -> None:
+        """Schedule the next attempt for each pool with preempted nodes."""
         for record in self._engine.store.pools:
             if record.pool.target(dedicated=False) and _has_lost_nodes(record):
                 self._attempt_later(record)
 
-    def _attempt_later(self, record: PoolRecord) -> None:
+    def _attempt_later(self, record: StoredPool) -> None:
         key, now = record.pool.id.lower(), service_clock.now()
         is_awaited = self._is_awaited(record)
         before = self._attempts.get(key)
@@ -56,17 +56,17 @@ class Replacements:
         del self._attempts[key]
         record = self._engine.store.pools.get(key)
         if record is not None:
-            self._engine.fleet.restore(record, self._room(record))
+            self._engine.pool_nodes.restore(record, self._room(record))
 
-    def _is_awaited(self, record: PoolRecord) -> bool:
-        """Whether there are tasks that a new node would run."""
-        jobs = jobs_in_turn(self._engine.store, record)
+    def _is_awaited(self, record: StoredPool) -> bool:
+        """Return whether a new node would have tasks to run."""
+        jobs = jobs_by_priority(self._engine.store, record)
         return self._room(record) > 0 and any(job.has_ready_tasks for job in jobs)
 
-    def _room(self, record: PoolRecord) -> int:
-        limit = self._engine.fleet.limit(record, False)
+    def _room(self, record: StoredPool) -> int:
+        limit = self._engine.pool_nodes.limit(record, False)
         return len(record.nodes) if limit is None else max(limit.room, 0)
 
 
-def _has_lost_nodes(record: PoolRecord) -> bool:
+def _has_lost_nodes(record: StoredPool) -> bool:
     return any(node.phase == "preempted" for node in record.nodes)

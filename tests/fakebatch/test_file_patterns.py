@@ -1,4 +1,4 @@
-"""The patterns of output files."""
+"""The file patterns of output files."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from fakebatch.bodies.job_schedule_bodies import accept_schedule
 from fakebatch.engine import Engine
 from fakebatch.execution.directory_layout import Layout
 from fakebatch.execution.process_executor import ProcessExecutor
-from fakebatch.job_scheduler import JobSchedules
+from fakebatch.job_scheduler import JobScheduler
 from fakebatch.model import job_schedule_entity as schedules
 from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.store import Store
@@ -142,10 +142,10 @@ class _Clock:
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[JobSchedules, Engine, _Clock]]:
+async def running(tmp_path: Path) -> AsyncIterator[tuple[JobScheduler, Engine, _Clock]]:
     engine = Engine(Store(), ProcessExecutor(Layout(tmp_path), "http://none"))
     clock = _Clock()
-    jobs = JobSchedules(engine, clock)
+    jobs = JobScheduler(engine, clock)
     yield jobs, engine, clock
     jobs.stop()
     await engine.stop()
@@ -165,24 +165,24 @@ def _schedule(engine: Engine) -> JobScheduleEntity:
 
 
 async def test_jobs_follow_each_other_as_the_clock_goes(
-    running: tuple[JobSchedules, Engine, _Clock],
+    running: tuple[JobScheduler, Engine, _Clock],
 ) -> None:
     jobs, engine, clock = running
     jobs.add(_spec(recurrenceInterval="PT10M", startWindow="PT5M"))
     assert engine.store.jobs.ids == ["nightly:job-1"]
     await until(_end(engine, "nightly:job-1"))
     clock.minutes = 10
-    jobs.look()
+    jobs.advance_due()
     assert engine.store.jobs.ids == ["nightly:job-1", "nightly:job-2"]
 
 
 async def test_a_job_that_still_runs_delays_the_next_within_the_window(
-    running: tuple[JobSchedules, Engine, _Clock],
+    running: tuple[JobScheduler, Engine, _Clock],
 ) -> None:
     jobs, engine, clock = running
     jobs.add(_spec(recurrenceInterval="PT10M", startWindow="PT5M"))
     clock.minutes = 12
-    jobs.look()
+    jobs.advance_due()
     assert _schedule(engine).jobs_created == 1
     await until(_end(engine, "nightly:job-1"))
 
@@ -191,7 +191,7 @@ async def test_a_job_that_still_runs_delays_the_next_within_the_window(
 
     await until(created)
     clock.minutes = 26
-    jobs.look()
+    jobs.advance_due()
     await until(_end(engine, "nightly:job-2"))
     assert _schedule(engine).jobs_created == 2
     assert _schedule(engine).next_at == _at(30)

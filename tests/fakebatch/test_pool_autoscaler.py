@@ -16,9 +16,10 @@ from fakebatch.execution.directory_layout import Layout
 from fakebatch.execution.process_executor import ProcessExecutor
 from fakebatch.model import pool_entity as pools
 from fakebatch.persistence.journal_reader import restore
-from fakebatch.persistence.state_directory import kept
-from fakebatch.pool_autoscaler import Autoscaling
-from fakebatch.store import PoolRecord, Store
+from fakebatch.persistence.state_directory import open_state
+from fakebatch.pool_autoscaler import PoolAutoscaler
+from fakebatch.store import Store
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_job, add_task, until
 from tests.fakebatch.raw_http import request
@@ -177,10 +178,10 @@ class _Clock:
 
 
 @pytest.fixture
-async def scaling(tmp_path: Path) -> AsyncIterator[tuple[Autoscaling, PoolRecord, _Clock]]:
+async def scaling(tmp_path: Path) -> AsyncIterator[tuple[PoolAutoscaler, StoredPool, _Clock]]:
     engine = Engine(Store(), ProcessExecutor(Layout(tmp_path), "http://none"))
     clock = _Clock()
-    autoscaling = Autoscaling(engine, clock)
+    autoscaling = PoolAutoscaler(engine, clock)
     spec = accept_pool({**_POOL, "autoScaleFormula": "$TargetDedicatedNodes = $ActiveTasks.Count()"})
     pool = pools.PoolEntity(
         id="p",
@@ -191,7 +192,7 @@ async def scaling(tmp_path: Path) -> AsyncIterator[tuple[Autoscaling, PoolRecord
         allocation_since=_START,
         allocation_state="steady",
     )
-    record = PoolRecord(pool)
+    record = StoredPool(pool)
     engine.store.pools.put("p", record)
     yield autoscaling, record, clock
     autoscaling.stop()
@@ -199,85 +200,85 @@ async def scaling(tmp_path: Path) -> AsyncIterator[tuple[Autoscaling, PoolRecord
 
 
 async def test_samples_and_evaluations_come_by_the_clock(
-    scaling: tuple[Autoscaling, PoolRecord, _Clock],
+    scaling: tuple[PoolAutoscaler, StoredPool, _Clock],
 ) -> None:
     autoscaling, record, clock = scaling
-    autoscaling.look()
+    autoscaling.advance_due()
     assert record.pool.auto_scale_run is None
     clock.seconds = 1
-    autoscaling.look()
+    autoscaling.advance_due()
     assert record.pool.spec["targetDedicatedNodes"] == 1
     record.pool = pools.allocated(record.pool, clock())
     for _ in range(29):
         clock.seconds += 30
-        autoscaling.look()
+        autoscaling.advance_due()
     assert record.pool.spec["targetDedicatedNodes"] == 1
     clock.seconds += 30
-    autoscaling.look()
+    autoscaling.advance_due()
     assert record.pool.spec["targetDedicatedNodes"] == 31
     assert record.pool.auto_scale_run is not None
     assert record.pool.auto_scale_run["timestamp"] == "2026-03-01T12:15:01Z"
 
 
 async def test_a_pool_that_is_being_resized_is_evaluated_afterwards(
-    scaling: tuple[Autoscaling, PoolRecord, _Clock],
+    scaling: tuple[PoolAutoscaler, StoredPool, _Clock],
 ) -> None:
     autoscaling, record, clock = scaling
-    autoscaling.look()
+    autoscaling.advance_due()
     record.pool = pools.resized(record.pool, {"targetDedicatedNodes": 5}, clock())
     clock.seconds = 60
-    autoscaling.look()
+    autoscaling.advance_due()
     assert record.pool.auto_scale_run is None
     record.pool = pools.allocated(record.pool, clock())
-    autoscaling.look()
+    autoscaling.advance_due()
     assert record.pool.auto_scale_run is not None
 
 
 async def test_after_a_restart_a_pool_is_evaluated_when_it_would_have_been(
-    scaling: tuple[Autoscaling, PoolRecord, _Clock],
+    scaling: tuple[PoolAutoscaler, StoredPool, _Clock],
 ) -> None:
     autoscaling, record, clock = scaling
-    autoscaling.look()
+    autoscaling.advance_due()
     clock.seconds = 1
-    autoscaling.look()
+    autoscaling.advance_due()
     before = record.pool.auto_scale_run
     assert before is not None
     record.pool = pools.allocated(record.pool, clock())
-    again = Autoscaling(autoscaling._engine, clock)
+    again = PoolAutoscaler(autoscaling._engine, clock)
     for clock.seconds, is_due in ((2, False), (900, False), (901, True)):
-        again.look()
+        again.advance_due()
         assert (record.pool.auto_scale_run is not before) == is_due
     again.stop()
 
 
 async def test_formulas_find_the_samples_from_before_a_restart(
-    scaling: tuple[Autoscaling, PoolRecord, _Clock], tmp_path: Path
+    scaling: tuple[PoolAutoscaler, StoredPool, _Clock], tmp_path: Path
 ) -> None:
     autoscaling, record, clock = scaling
-    with kept(autoscaling._engine.store, tmp_path / "state", tmp_path):
+    with open_state(autoscaling._engine.store, tmp_path / "state", tmp_path):
         for _ in range(3):
-            autoscaling.look()
+            autoscaling.advance_due()
             clock.seconds += 30
     store = Store()
     restore(tmp_path / "state", store)
     assert store.pools["p"].samples == record.samples
     assert len(record.samples) == 3
     engine = Engine(store, ProcessExecutor(Layout(tmp_path), "http://none"))
-    again = Autoscaling(engine, clock)
+    again = PoolAutoscaler(engine, clock)
     run = again.evaluate(store.pools["p"], "$TargetDedicatedNodes = $ActiveTasks.Count()")
     assert run.dedicated == 4
     await engine.stop()
 
 
 async def test_a_pool_that_does_not_scale_itself_any_more_has_no_samples(
-    scaling: tuple[Autoscaling, PoolRecord, _Clock], tmp_path: Path
+    scaling: tuple[PoolAutoscaler, StoredPool, _Clock], tmp_path: Path
 ) -> None:
     autoscaling, record, clock = scaling
-    with kept(autoscaling._engine.store, tmp_path / "state", tmp_path):
-        autoscaling.look()
+    with open_state(autoscaling._engine.store, tmp_path / "state", tmp_path):
+        autoscaling.advance_due()
         assert record.samples
         record.pool = pools.with_properties(record.pool, {"enableAutoScale": False}, clock())
-        autoscaling.look()
+        autoscaling.advance_due()
     store = Store()
     restore(tmp_path / "state", store)
     assert (store.pools["p"].samples, record.samples) == ({}, {})

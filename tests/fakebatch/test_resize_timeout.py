@@ -13,7 +13,8 @@ from fakebatch.engine import Engine
 from fakebatch.execution.executor_port import task_key
 from fakebatch.model import pool_entity as pools
 from fakebatch.model.run_result import exited
-from fakebatch.store import PoolRecord, Store
+from fakebatch.store import Store
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import service_clock
 from tests.fakebatch.driving import until
 from tests.fakebatch.manual_executor import ManualExecutor
@@ -26,7 +27,7 @@ _TIMED_OUT = {
 
 
 @pytest.fixture
-async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
+async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, StoredPool]]:
     """A pool of two nodes. One of them runs a task."""
     executor = ManualExecutor()
     engine = Engine(Store(), executor)
@@ -42,17 +43,17 @@ async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
     await engine.stop()
 
 
-def _shrink(record: PoolRecord, **changes: Any) -> None:
+def _shrink(record: StoredPool, **changes: Any) -> None:
     targets = {"targetDedicatedNodes": 0, **changes}
     record.pool = pools.resized(record.pool, targets, service_clock.now(), "taskcompletion")
 
 
-def _view(record: PoolRecord) -> dict[str, Any]:
+def _view(record: StoredPool) -> dict[str, Any]:
     return pool_view(record.pool, record.nodes, "http://none")
 
 
 async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
-    busy: tuple[Engine, ManualExecutor, PoolRecord],
+    busy: tuple[Engine, ManualExecutor, StoredPool],
 ) -> None:
     engine, executor, record = busy
     _shrink(record, resizeTimeout="PT0.05S")
@@ -84,7 +85,7 @@ async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
     assert "resizeErrors" not in _view(record)
 
 
-async def test_a_resize_in_time_has_no_errors(busy: tuple[Engine, ManualExecutor, PoolRecord]) -> None:
+async def test_a_resize_in_time_has_no_errors(busy: tuple[Engine, ManualExecutor, StoredPool]) -> None:
     engine, executor, record = busy
     _shrink(record, resizeTimeout="PT5M")
     engine.wake()

@@ -1,4 +1,4 @@
-"""The process of the local Batch service."""
+"""The command: its output, its directories, its end."""
 
 import argparse
 import json
@@ -71,7 +71,7 @@ def test_the_endpoint_account_and_key_are_printed(tmp_path: Path) -> None:
     with _started(temporary=tmp_path) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(3)]
-    assert lines[0].startswith("The local Batch service is listening at http://127.0.0.1:")
+    assert lines[0].startswith("The fake Azure Batch is listening at http://127.0.0.1:")
     assert [line.split(":")[0] for line in lines[1:]] == ["account", "key"]
 
 

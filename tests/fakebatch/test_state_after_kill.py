@@ -1,4 +1,4 @@
-"""All that a client can see before the service is killed, and after it was started again."""
+"""What clients see before the service is killed, and after it was started again."""
 
 from collections.abc import Mapping
 from pathlib import Path

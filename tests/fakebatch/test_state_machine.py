@@ -16,7 +16,7 @@ from fakebatch.bodies.pool_bodies import accept_pool
 from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
-from fakebatch.execution.executor_port import Order, task_key
+from fakebatch.execution.executor_port import RunRequest, task_key
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model import job_entity as jobs
 from fakebatch.model import pool_entity as pools
@@ -25,7 +25,9 @@ from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.run_result import exited, failed_before_command
 from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_requirements import requirements_of
-from fakebatch.store import JobRecord, PoolRecord, Store
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 
@@ -86,13 +88,13 @@ class EngineMachine(RuleBasedStateMachine):
 
     # What there is
 
-    def _jobs(self) -> list[JobRecord]:
+    def _jobs(self) -> list[StoredJob]:
         return list(self.store.jobs)
 
-    def _tasks(self) -> list[tuple[JobRecord, TaskEntity]]:
+    def _tasks(self) -> list[tuple[StoredJob, TaskEntity]]:
         return [(record, task) for record in self.store.jobs for task in record.tasks]
 
-    def _nodes(self) -> list[tuple[PoolRecord, NodeEntity]]:
+    def _nodes(self) -> list[tuple[StoredPool, NodeEntity]]:
         return [(record, node) for record in self.store.pools for node in record.nodes]
 
     # What users do
@@ -182,27 +184,27 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(pool=st.sampled_from(_POOLS))
     def stop_resize(self, pool: str) -> None:
-        self.turn(lambda: self.engine.fleet.stop_resize(self.store.pools[pool]))
+        self.turn(lambda: self.engine.pool_nodes.stop_resize(self.store.pools[pool]))
 
     @precondition(lambda self: self._nodes())
     @rule(pick=_PICK, phase=st.sampled_from(["rebooting", "reimaging", "deallocating"]), option=_OPTIONS)
-    def send(self, pick: int, phase: Phase, option: str) -> None:
+    def start_transition(self, pick: int, phase: Phase, option: str) -> None:
         record, node = _pick(self._nodes(), pick)
-        self.turn(lambda: self.engine.fleet.send(record, node, phase, option))
+        self.turn(lambda: self.engine.pool_nodes.start_transition(record, node, phase, option))
 
     @precondition(lambda self: self._nodes())
     @rule(pick=_PICK, option=_OPTIONS, what=st.sampled_from(["start", "enable", "disable", "remove"]))
     def change_node(self, pick: int, option: str, what: str) -> None:
         record, node = _pick(self._nodes(), pick)
-        fleet = self.engine.fleet
+        pool_nodes = self.engine.pool_nodes
         match what:
             case "start":
-                self.turn(lambda: fleet.start(record, node))
+                self.turn(lambda: pool_nodes.start(record, node))
             case "remove":
-                self.turn(lambda: fleet.remove_nodes(record, [node.id], option))
+                self.turn(lambda: pool_nodes.remove_nodes(record, [node.id], option))
             case _:
                 enabled = what == "enable"
-                self.turn(lambda: fleet.set_scheduling(record, node, enabled=enabled, option=option))
+                self.turn(lambda: pool_nodes.set_scheduling(record, node, enabled=enabled, option=option))
 
     # What happens
 
@@ -215,25 +217,25 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))
     def preempt(self, pool: str, number: int) -> None:
-        self.turn(lambda: self.engine.fleet.preempt(self.store.pools[pool], number))
+        self.turn(lambda: self.engine.pool_nodes.preempt(self.store.pools[pool], number))
 
     @rule(pool=st.sampled_from(_POOLS))
     def restore(self, pool: str) -> None:
-        self.turn(lambda: self.engine.fleet.restore(self.store.pools[pool]))
+        self.turn(lambda: self.engine.pool_nodes.restore(self.store.pools[pool]))
 
     # What always holds
 
-    def _check_start(self, order: Order) -> None:
-        if order.kind != "task":
+    def _check_start(self, request: RunRequest) -> None:
+        if request.kind != "task":
             return
-        record = self.store.jobs[order.job_id]
-        phases = [self.store.pools[order.pool_id].nodes[node_id].phase for node_id in order.node_ids]
+        record = self.store.jobs[request.job_id]
+        phases = [self.store.pools[request.pool_id].nodes[node_id].phase for node_id in request.node_ids]
         # The node may wait for the very task that waits for the node's preparation.
         if "jobPreparationTask" not in record.job.spec and set(phases) != {"ready"}:
             self.violations.append(f"a task starts on nodes that are {phases}")
-        if record.shunned & set(order.node_ids):
+        if record.excluded_nodes & set(request.node_ids):
             self.violations.append("a task starts on a node that its job shuns")
-        if record.tasks[order.task_id].state != "running":
+        if record.tasks[request.task_id].state != "running":
             self.violations.append("a task runs that is not in the state running")
 
     @invariant()
@@ -255,7 +257,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert 0 <= load.used_slots <= node.slots
         assert not taken, "tasks run on nodes that are gone"
 
-    def _places(self, record: JobRecord, task: TaskEntity) -> list[str]:
+    def _places(self, record: StoredJob, task: TaskEntity) -> list[str]:
         assert task.placement is not None
         subtasks = record.subtasks.get(task.id.lower(), ())
         return [task.placement.node_id, *(subtask.placement.node_id for subtask in subtasks)]
@@ -322,7 +324,7 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def no_task_waits_that_could_run(self) -> None:
         for pool in self.store.pools:
-            for record in task_scheduler.jobs_in_turn(self.store, pool):
+            for record in task_scheduler.jobs_by_priority(self.store, pool):
                 if record.job.spec["maxParallelTasks"] in range(len(record.running) + 1):
                     continue
                 for task in record.tasks:
@@ -341,7 +343,7 @@ def _pick(items: list[Any], number: int) -> Any:
     return items[number % len(items)]
 
 
-def _identity(record: JobRecord, task: TaskEntity) -> tuple[str, str, int]:
+def _identity(record: StoredJob, task: TaskEntity) -> tuple[str, str, int]:
     return record.job.id, task.id, task.created_at
 
 

@@ -1,4 +1,4 @@
-"""What runs when the local Batch service is killed does not outlive it."""
+"""The watchdog: nothing that tasks started outlives a killed service."""
 
 import os
 import signal
@@ -125,10 +125,10 @@ async def test_what_outlives_the_guard_too_is_killed_at_the_next_start(tmp_path:
         running = int((tmp_path / "plain").read_text())
         service = process._process
         assert service is not None
-        [guard] = [
+        [watchdog] = [
             child for child, line in _children(service.pid).items() if process_killing.__file__ in line
         ]
-        os.kill(guard, signal.SIGKILL)
+        os.kill(watchdog, signal.SIGKILL)
         process.kill()
         assert is_alive(running)
         process.start()

@@ -28,7 +28,7 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
-from fakebatch.simulation.simulation_plan import Plan
+from fakebatch.simulation.simulation_plan import SimulationPlan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.messages import Json
 from tests.integration.waiting import until
@@ -108,7 +108,10 @@ class Place:
 
 @asynccontextmanager
 async def placed(
-    root: Path, connection_string: str, *workloads: type[WorkloadBase], simulation: Plan | None = None
+    root: Path,
+    connection_string: str,
+    *workloads: type[WorkloadBase],
+    simulation: SimulationPlan | None = None,
 ) -> AsyncIterator[Place]:
     """Everything started; with a `simulation` tasks only pass their time.
 

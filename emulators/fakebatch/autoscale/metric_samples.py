@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from fakebatch.autoscale.formula_values import PERIOD, Metric
-from fakebatch.store import JobRecord, PoolRecord
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
 
 # All nodes run on this machine, so their use of memory, disks and network cannot be told apart. The use of
 # its processors stands for that of all nodes, if the system reports it.
@@ -26,7 +27,7 @@ _UNKNOWN: Final = (
 class MetricSamples:
     """The samples of the metrics of one pool."""
 
-    def __init__(self, record: PoolRecord) -> None:
+    def __init__(self, record: StoredPool) -> None:
         self._record = record
 
     @property
@@ -57,7 +58,7 @@ class MetricSamples:
         return {name: Metric(name=name) for name in _UNKNOWN} | known
 
 
-def current_values(pool: PoolRecord, jobs: list[JobRecord], cpu_percent: float | None) -> dict[str, float]:
+def current_values(pool: StoredPool, jobs: list[StoredJob], cpu_percent: float | None) -> dict[str, float]:
     """Return the current values of a pool's variables. `jobs` are the jobs that run on the pool."""
     counts = [record.counts()["taskCounts"] for record in jobs]
     active = sum(record.ready_tasks() for record in jobs)

@@ -1,4 +1,4 @@
-"""Blob storage as a node uses it: plain HTTP with addresses that carry their own authorization."""
+"""The client of blob storage that nodes use: plain HTTP, with URLs that include their authorization."""
 
 import asyncio
 import base64
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class BlobStorage:
-    """Downloads, lists and uploads blobs; what fails for a passing reason is tried again."""
+    """Downloads, lists and uploads blobs. It retries transient errors."""
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -93,7 +93,7 @@ class BlobStorage:
 
 
 def blob_url(container_url: str, name: str) -> str:
-    """Return the address of a blob in a container whose address carries the authorization."""
+    """Return the URL of a blob in a container, with the authorization of the container URL."""
     address, _, signature = container_url.partition("?")
     return f"{address.rstrip('/')}/{quote(name)}" + (f"?{signature}" if signature else "")
 
@@ -107,7 +107,7 @@ def _with_query(url: str, query: Mapping[str, str]) -> str:
 async def _answered(
     request: AbstractAsyncContextManager[aiohttp.ClientResponse],
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Make every failure of a request, of its connection or by its status, a StorageError."""
+    """Raise StorageError for every failed request, whether by its connection or its status."""
     try:
         async with request as response:
             if response.status >= 300:

@@ -1,17 +1,17 @@
-"""Where the files of nodes and tasks are on this machine."""
+"""The directories of nodes and tasks on this machine."""
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakebatch.execution.executor_port import Order
+from fakebatch.execution.executor_port import RunRequest
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.job_entity import directory
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The directories below `root`: one a node, laid out as on a node of the service."""
+    """The directories below `root`: one for each node, laid out as on a node of Azure Batch."""
 
     root: Path
 
@@ -23,14 +23,14 @@ class Layout:
         """Return the directory of a task: stdout.txt, stderr.txt and the working directory wd."""
         return self.node_root(pool_id, node_id) / directory(job_id) / task_id
 
-    def run_root(self, order: Order) -> Path:
-        """Return the directory of what an order runs; that of a start task is the node's own."""
-        if order.kind == "start":
-            return self.node_root(order.pool_id, order.node_id) / "startup"
-        return self.task_root(order.pool_id, order.node_id, order.job_id, order.task_id)
+    def run_root(self, request: RunRequest) -> Path:
+        """Return the directory of a run. A start task uses the directory `startup` of its node."""
+        if request.kind == "start":
+            return self.node_root(request.pool_id, request.node_id) / "startup"
+        return self.task_root(request.pool_id, request.node_id, request.job_id, request.task_id)
 
     def package_root(self, pool_id: str, node_id: str, package: ApplicationPackage) -> Path:
-        """Return the directory an application package is installed in."""
+        """Return the directory in which an application package is installed."""
         return self.node_root(pool_id, node_id) / "applications" / package.directory
 
     def remove_node(self, pool_id: str, node_id: str) -> None:

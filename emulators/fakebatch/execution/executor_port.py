@@ -1,4 +1,4 @@
-"""What the engine needs from whatever runs the tasks."""
+"""The port between the engine and what runs the tasks: the executor, and the runs it is asked for."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from fakebatch.model.run_result import RunResult
 from fakebatch.wire.service_clock import Timer
 
 RunKind: TypeAlias = Literal["task", "start", "preparation", "release"]
-"""A task of a job's list, the start task of a node, or one that prepares a node for a job or releases it."""
+"""A task of a job, the start task of a node, or the preparation or release task of a job."""
 
 
 class RunKey(NamedTuple):
-    """What tells runs apart; ids in lower case. A task runs on one node, so that has no place in its key."""
+    """The identity of a run. Ids are in lower case. `node_id` is empty for the tasks of jobs."""
 
     kind: RunKind
     job_id: str
@@ -22,8 +22,8 @@ class RunKey(NamedTuple):
     node_id: str
 
 
-class Place(NamedTuple):
-    """Where a task ran."""
+class TaskLocation(NamedTuple):
+    """The ids of a task and of the node it ran on."""
 
     pool_id: str
     node_id: str
@@ -32,23 +32,24 @@ class Place(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """A node that takes part in a multi-instance task, and the address of that node."""
+    """A node that takes part in a multi-instance task, with its address."""
 
     node_id: str
     address: str
 
 
 def _ignore(number: int, outcome: RunResult) -> None:
-    """Take note of nothing."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One run of a task on a node: `spec` holds the task's properties, `job_spec` those of its job.
+class RunRequest:
+    """The request to run a task on a node once.
 
-    A start task has no job, so its `job_id` is empty. `packages` are those to be on the node. A
-    multi-instance task has an instance for each of its nodes, the primary first;
-    `subtask_ended(number, outcome)` is to be called at the end of each other one.
+    `spec` has the properties of the task, `job_spec` those of its job. A start task has no job, so its
+    `job_id` is empty. `packages` must be on the node when the task runs. A multi-instance task has an
+    instance for each of its nodes, the primary first. The executor calls `subtask_ended(number, outcome)` at
+    the end of each of the others.
     """
 
     kind: RunKind = "task"
@@ -65,13 +66,13 @@ class Order:
 
     @property
     def key(self) -> RunKey:
-        """What tells this run from others."""
+        """The identity of this run."""
         node = "" if self.kind == "task" else self.node_id
         return RunKey(self.kind, self.job_id.lower(), self.task_id.lower(), node)
 
     @property
     def node_ids(self) -> list[str]:
-        """The nodes the run takes place on."""
+        """The nodes that the run uses; the first is the primary."""
         return [instance.node_id for instance in self.instances] or [self.node_id]
 
 
@@ -81,27 +82,28 @@ def task_key(job_id: str, task_id: str) -> RunKey:
 
 
 class Executor(Protocol):
-    """Runs tasks."""
+    """Runs tasks on nodes, and manages the files there."""
 
-    async def run(self, order: Order) -> RunResult:
-        """Run a task to its end. To cancel the call is to kill all of the task before it returns."""
+    async def run(self, request: RunRequest) -> RunResult:
+        """Run a task to its end. If the call is cancelled, all processes of the task are killed first."""
         ...
 
-    def begin(self, order: Order, report: Callable[[RunResult], None]) -> Timer | None:
-        """Begin a run that has nothing to do but to wait; None where it has, and `run` is to be called.
+    def start_timed(self, request: RunRequest, report: Callable[[RunResult], None]) -> Timer | None:
+        """Start a run that only takes time, and return its timer. Cancelling the timer kills the run.
 
-        Its outcome is reported later, unless it is killed before: by cancelling what is returned.
+        When the time is over, `report` is called with the outcome. Returns None if the run does more than
+        take time; then the caller uses `run`.
         """
         ...
 
-    def lay_out(self, place: Place) -> None:
-        """Have the files of a task that ran be where they are looked for."""
+    def create_files(self, location: TaskLocation) -> None:
+        """Create the files of a task that ran, if the executor has put that off until they are needed."""
         ...
 
     async def install(
         self, pool_id: str, node_id: str, packages: tuple[ApplicationPackage, ...]
     ) -> FailureInfo | None:
-        """Put application packages on a node, and return why that failed, if it did."""
+        """Install application packages on a node. Returns the failure, or None."""
         ...
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
@@ -113,5 +115,5 @@ class Executor(Protocol):
         ...
 
     async def close(self) -> None:
-        """Release what the executor holds; no run is under way."""
+        """Close the executor. No run is active."""
         ...

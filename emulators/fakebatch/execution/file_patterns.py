@@ -1,7 +1,7 @@
-"""The patterns that name the output files of a task.
+"""The file patterns of output files.
 
-`*` and `?` match within a name, `[abc]` and `[!abc]` one character, `**` any number of directories. A name
-that begins with a dot is matched only by a pattern that begins with one.
+`*` and `?` match within a name, `[abc]` and `[!abc]` match one character, `**` matches any number of
+directories. Only a pattern that begins with a dot matches a name that begins with a dot.
 """
 
 import re
@@ -16,21 +16,21 @@ _WILDCARDS = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A file that was found: `name` is its path from where the wildcards of the pattern begin."""
+    """A file that matches. `name` is its path relative to where the wildcards of the pattern begin."""
 
     path: Path
     name: str
 
 
 def has_wildcards(pattern: str) -> bool:
-    """Whether a pattern may name several files."""
+    """Return whether a pattern can match several files."""
     return _WILDCARDS.search(pattern) is not None
 
 
 def find(pattern: str, directory: Path, variables: Mapping[str, str]) -> list[Match]:
-    """Return the files a pattern names, in the order of their paths.
+    """Return the files that match a pattern, sorted by path.
 
-    A relative pattern starts at `directory`; `$NAME` and `${NAME}` in it stand for the variables.
+    A relative pattern starts at `directory`. `$NAME` and `${NAME}` are replaced by the variables.
     """
     expanded = Template(pattern).safe_substitute(variables)
     segments = [part for part in expanded.split("/") if part not in ("", ".")]
@@ -50,7 +50,7 @@ def _walk(base: Path, segments: list[str]) -> Iterator[Path]:
         yield from _walk(here, rest) if rest else [here]
         return
     if segment == "**":
-        # As the last segment it stands for all files, at any depth.
+        # As the last segment, `**` matches all files at any depth.
         yield from _walk(base, rest or ["*"])
         for child in _children(base, "*"):
             if child.is_dir() and not child.is_symlink():

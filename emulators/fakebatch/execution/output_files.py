@@ -1,4 +1,4 @@
-"""The files a task leaves, uploaded before it counts as completed."""
+"""Upload the output files of a task, before the task counts as completed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -21,9 +21,9 @@ async def upload(
     variables: Mapping[str, str],
     outcome: RunResult,
 ) -> RunResult:
-    """Upload the output files of a task that ended with `outcome`, and return the outcome after that.
+    """Upload the output files of a task that ended with `outcome`, and return the outcome after the upload.
 
-    What is done goes to fileuploadout.txt and fileuploaderr.txt in `task_root`.
+    The uploads and their errors are logged to fileuploadout.txt and fileuploaderr.txt in `task_root`.
     """
     succeeded = outcome.exit_code == 0
     wanted = [

@@ -1,4 +1,4 @@
-"""Application packages on nodes: unpacked once, and shared by all tasks of the node."""
+"""Install application packages on nodes. Each is unpacked once, and all tasks of the node share it."""
 
 import shutil
 import uuid
@@ -10,11 +10,11 @@ from fakebatch.model.application_packages import ApplicationPackage
 
 
 def install(package: ApplicationPackage, target: Path) -> FailureInfo | None:
-    """Unpack a package to the directory `target` unless it is there. Returns the failure, if there is one."""
+    """Unpack a package to the directory `target`, unless it exists. Returns the failure, or None."""
     if target.exists():
         return None
-    # It appears under its name only when it is whole. Several tasks may install it at the same time, and one
-    # that is out of time does so unseen: each has a directory of its own, and the first that is done counts.
+    # The package gets its name only when it is complete. Several tasks may install it at the same time, and
+    # one whose time is over continues in its thread. So each uses a directory of its own; the first one wins.
     partial = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
     try:
         with zipfile.ZipFile(package.archive) as archive:

@@ -13,9 +13,9 @@ from fakebatch.execution.blob_storage import BlobStorage
 from fakebatch.execution.containers import Container
 from fakebatch.execution.directory_layout import Layout
 from fakebatch.execution.environment_variables import task_environment
-from fakebatch.execution.executor_port import Order, Place
+from fakebatch.execution.executor_port import RunRequest, TaskLocation
 from fakebatch.execution.multi_instance import Coordination
-from fakebatch.execution.watchdog import Guard
+from fakebatch.execution.watchdog import Watchdog
 from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
@@ -23,36 +23,36 @@ from fakebatch.wire import durations
 
 
 class ProcessExecutor:
-    """Runs each task in a process group of its own, in a directory of its own."""
+    """Runs each task in a process group and a directory of its own."""
 
     def __init__(self, layout: Layout, account_url: str, auto_storage: AutoStorage | None = None) -> None:
         self._layout = layout
         self._account_url = account_url
         self._auto_storage = auto_storage
         self._storage = BlobStorage()
-        self._guard = Guard()
+        self._watchdog = Watchdog()
 
-    async def run(self, order: Order) -> RunResult:
-        """Bring the task's files, run its command line within its time limit, and upload its output files."""
-        root = self._layout.run_root(order)
-        _make_directories(self._layout.node_root(order.pool_id, order.node_id), root)
-        variables = task_environment(order, self._layout, self._account_url)
-        outcome = await self._run_in_time(order, root, variables)
+    async def run(self, request: RunRequest) -> RunResult:
+        """Download resource files, run the command line within its time limit, upload output files."""
+        root = self._layout.run_root(request)
+        _make_directories(self._layout.node_root(request.pool_id, request.node_id), root)
+        variables = task_environment(request, self._layout, self._account_url)
+        outcome = await self._run_in_time(request, root, variables)
         if outcome.exit_code is None:
             return outcome
-        wanted = order.spec.get("outputFiles", ())
+        wanted = request.spec.get("outputFiles", ())
         return await output_files.upload(self._storage, wanted, root, variables, outcome)
 
-    async def _run_in_time(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
-        limit = durations.seconds(order.spec["constraints"]["maxWallClockTime"])
+    async def _run_in_time(self, request: RunRequest, root: Path, variables: Mapping[str, str]) -> RunResult:
+        limit = durations.seconds(request.spec["constraints"]["maxWallClockTime"])
         is_prepared = False
         try:
             async with asyncio.timeout(limit) as clock:
-                await self._bring_files(order, root)
+                await self._bring_files(request, root)
                 is_prepared = True
-                if order.instances:
-                    return await self._run_coordinated(order, root, variables)
-                return await self._run_command(order, root, variables)
+                if request.instances:
+                    return await self._run_coordinated(request, root, variables)
+                return await self._run_command(request, root, variables)
         except ResourceFileError as error:
             return failed_before_command(error.failure)
         except TimeoutError:
@@ -60,55 +60,59 @@ class ProcessExecutor:
                 raise
             return out_of_time(began=is_prepared)
 
-    async def _bring_files(self, order: Order, root: Path) -> None:
-        failure = await self.install(order.pool_id, order.node_id, order.packages)
+    async def _bring_files(self, request: RunRequest, root: Path) -> None:
+        failure = await self.install(request.pool_id, request.node_id, request.packages)
         if failure is not None:
             raise ResourceFileError(failure)
-        if order.instances:
-            shared = order.spec["multiInstanceSettings"].get("commonResourceFiles", ())
+        if request.instances:
+            shared = request.spec["multiInstanceSettings"].get("commonResourceFiles", ())
             await resource_files.fetch(self._storage, shared, root, self._auto_storage)
-        own = order.spec.get("resourceFiles", ())
+        own = request.spec.get("resourceFiles", ())
         await resource_files.fetch(self._storage, own, root / "wd", self._auto_storage)
 
-    async def _run_coordinated(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
-        coordination = Coordination(order, self._layout, self._account_url, _make_directories, self._guard)
+    async def _run_coordinated(
+        self, request: RunRequest, root: Path, variables: Mapping[str, str]
+    ) -> RunResult:
+        coordination = Coordination(
+            request, self._layout, self._account_url, _make_directories, self._watchdog
+        )
         try:
             outcome = await coordination.run()
             if outcome.failure is not None:
                 return outcome
-            return await self._run_command(order, root, variables)
+            return await self._run_command(request, root, variables)
         finally:
             await coordination.end()
 
-    async def _run_command(self, order: Order, root: Path, variables: Mapping[str, str]) -> RunResult:
-        directory, line = root / "wd", order.spec["commandLine"]
-        settings = order.spec.get("containerSettings")
+    async def _run_command(self, request: RunRequest, root: Path, variables: Mapping[str, str]) -> RunResult:
+        directory, line = root / "wd", request.spec["commandLine"]
+        settings = request.spec.get("containerSettings")
         try:
             if settings is None:
                 command = task_commands.parse(line, directory, variables)
-                return exited(await task_commands.run(command, directory, variables, root, self._guard))
-            container = Container(settings, self._guard)
+                return exited(await task_commands.run(command, directory, variables, root, self._watchdog))
+            container = Container(settings, self._watchdog)
             try:
-                node = self._layout.node_root(order.pool_id, order.node_id)
+                node = self._layout.node_root(request.pool_id, request.node_id)
                 command = container.command(line, node, directory, variables)
-                # The runtime finds its service, and its configuration, by the variables of this process.
-                code = await task_commands.run(command, directory, os.environ, root, self._guard)
+                # The runtime needs the variables of this process to find its daemon and configuration.
+                code = await task_commands.run(command, directory, os.environ, root, self._watchdog)
                 return replace(exited(code), container=await container.end())
             finally:
                 await container.remove()
         except LaunchError as error:
             return failed_before_command(error.failure)
 
-    def begin(self, order: Order, report: Callable[[RunResult], None]) -> None:
-        """Leave the order to `run`."""
+    def start_timed(self, request: RunRequest, report: Callable[[RunResult], None]) -> None:
+        """Return None: all runs are left to `run`."""
 
-    def lay_out(self, place: Place) -> None:
-        """Do nothing: tasks have made their files themselves."""
+    def create_files(self, location: TaskLocation) -> None:
+        """Do nothing: the files were created when the task ran."""
 
     async def install(
         self, pool_id: str, node_id: str, wanted: tuple[ApplicationPackage, ...]
     ) -> FailureInfo | None:
-        """Unpack application packages on a node, and return why that failed, if it did."""
+        """Unpack application packages on a node. Returns the failure, or None."""
         for package in wanted:
             target = self._layout.package_root(pool_id, node_id, package)
             failure = await asyncio.to_thread(package_installation.install, package, target)
@@ -125,14 +129,14 @@ class ProcessExecutor:
         await asyncio.to_thread(self._layout.remove_node, pool_id, node_id)
 
     async def close(self) -> None:
-        """Close the connections to storage, and let the guard go."""
+        """Close the connections to storage, and stop the watchdog."""
         await self._storage.close()
-        await self._guard.close()
+        await self._watchdog.close()
 
 
 def _make_directories(node_root: Path, task_root: Path) -> None:
     for directory in (task_root / "wd", *(node_root / name for name in ("shared", "startup", "fsmounts"))):
         directory.mkdir(parents=True, exist_ok=True)
-    # They exist even when the command cannot be started, and begin anew with each run.
+    # Both files exist even if the command cannot be started. Each run starts with empty ones.
     for name in ("stdout.txt", "stderr.txt"):
         (task_root / name).write_bytes(b"")

@@ -1,8 +1,9 @@
-"""Kills the processes of tasks: those of a session, or those with something in their environment.
+"""Kill the processes of tasks: those of a session, or those with a certain variable in their environment.
 
-As a program, `python killing.py MARK`, it is the guard beside a service: it reads from its standard input
-what runs, and when that ends before the service said so, it kills all of it, and whatever has the mark in its
-environment. It needs the standard library alone, so that it starts fast.
+Run as a program, `python process_killing.py MARK`, this module is the watchdog process. It reads from its
+standard input which sessions and containers run. If the input ends before the service said that it stops, the
+program kills all of them, and every process with the mark in its environment. It imports only the standard
+library, so that it starts fast.
 """
 
 import os
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-# A descendant that starts another while it is being killed is found in the next round.
+# A process may start another one while it is being killed. The next round finds that one.
 _ROUNDS = 5
 _PAUSE_S = 0.05
 
@@ -34,9 +35,9 @@ def kill_session(leader: int) -> None:
 
 
 def kill_marked(beginning: str) -> int:
-    """Kill the processes with a variable in their environment that begins so, and return how many there were.
+    """Kill the processes with an environment variable `NAME=value` that starts so; return their number.
 
-    Where the system does not list processes in /proc none is found.
+    On a system without /proc, none is found.
     """
     return _kill(_marked(beginning.encode()))
 
@@ -66,10 +67,11 @@ def _marked(beginning: bytes) -> Iterator[int]:
                 yield int(entry.parent.name)
 
 
-def guard(mark: str, lines: Iterable[str]) -> None:
-    """Follow what runs: `began WHAT`, `over WHAT`, and `end` where the service ended all of it by itself.
+def watch(mark: str, lines: Iterable[str]) -> None:
+    """Read what runs from `lines`, and kill what is left when they end.
 
-    WHAT is `session LEADER` or `container RUNTIME NAME`. What has left its session is killed in any case.
+    A line is `began WHAT`, `over WHAT`, or `end` if the service stopped everything itself. WHAT is
+    `session LEADER` or `container RUNTIME NAME`. Processes that left their session are killed in any case.
     """
     running: dict[str, None] = {}
     for line in lines:
@@ -83,7 +85,7 @@ def guard(mark: str, lines: Iterable[str]) -> None:
             running.pop(what, None)
     for what in running:
         _end(what)
-    # What was just being started has its environment only a moment later.
+    # A process that is just being started gets its environment a moment later.
     time.sleep(_PAUSE_S)
     for _ in range(_ROUNDS):
         if not kill_marked(mark):
@@ -100,4 +102,4 @@ def _end(what: str) -> None:
 
 
 if __name__ == "__main__":
-    guard(sys.argv[1], sys.stdin)
+    watch(sys.argv[1], sys.stdin)

@@ -1,4 +1,4 @@
-"""The files a task needs, brought to its working directory before it starts."""
+"""Download the resource files of a task to its working directory, before it starts."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ async def fetch(
 async def _sources(
     storage: BlobStorage, resource: Mapping[str, Any], auto_storage: AutoStorage | None
 ) -> list[tuple[str, str]]:
-    """Return the address and the relative path of each file a resource stands for."""
+    """Return the URL and the relative path of each file of a resource file entry."""
     if "httpUrl" in resource:
         return [(resource["httpUrl"], resource["filePath"])]
     if "storageContainerUrl" in resource:
@@ -72,7 +72,7 @@ def _inside(directory: Path, path: str) -> Path:
 
 
 def _blob_failure(url: str, target: Path, error: StorageError) -> FailureInfo:
-    # The query of an address is its authorization and stays out of what users are shown.
+    # The query of a URL holds its authorization, so it is not shown to users.
     details = (("BlobSource", url.partition("?")[0]), ("FilePath", target.name), ("Message", str(error)))
     if error.status == 404:
         return FailureInfo("BlobNotFound", "One of the specified Azure Blob(s) was not found", details)

@@ -1,4 +1,4 @@
-"""Command lines: found, started without a shell, and killed with all they have started."""
+"""Run the command lines of tasks, without a shell, and kill them with all processes they started."""
 
 import asyncio
 import os
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from fakebatch.errors import LaunchError
 from fakebatch.execution.process_killing import kill_group, kill_session
-from fakebatch.execution.watchdog import Guard
+from fakebatch.execution.watchdog import Watchdog
 from fakebatch.failure_info import FailureInfo
 
 
 def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> list[str]:
-    """Return the program and its arguments. Raises LaunchError.
+    """Return the program and its arguments. Raises LaunchError if there is no such program.
 
-    A program with a slash in its name is looked for in `directory`, any other on the PATH of the task.
+    A program with a slash in its name is relative to `directory`. Any other is searched on the task's PATH.
     """
     words = split(command_line)
     if not words:
@@ -31,7 +31,7 @@ def parse(command_line: str, directory: Path, variables: Mapping[str, str]) -> l
 
 
 def split(line: str) -> list[str]:
-    """Return the words of a line, quoted as for a shell. Raises LaunchError."""
+    """Split a line into words, with the quoting rules of a shell. Raises LaunchError."""
     try:
         return shlex.split(line)
     except ValueError as error:
@@ -43,22 +43,23 @@ async def run(
     directory: Path,
     variables: Mapping[str, str],
     task_root: Path,
-    guard: Guard,
+    watchdog: Watchdog,
     survivors: list[int] | None = None,
 ) -> int:
-    """Run a command to its end and return its exit code; 128 + n where the signal n killed it.
+    """Run a command to its end and return its exit code, which is 128 + n if signal n killed it.
 
-    Its output is added to stdout.txt and stderr.txt in `task_root`. When it ends, what it leaves behind in
-    its process group is killed, or else its session is noted in `survivors`, to be killed with `kill`. When
-    the call is cancelled, all of its session is killed. Raises LaunchError.
+    Its output is appended to stdout.txt and stderr.txt in `task_root`. When the command ends, the remaining
+    processes of its process group are killed. With `survivors` they keep running instead: the session is
+    added to that list, for the caller to `kill`. If the call is cancelled, the whole session is killed.
+    Raises LaunchError.
     """
-    guard.start()
+    watchdog.start()
     with (task_root / "stdout.txt").open("ab") as out, (task_root / "stderr.txt").open("ab") as err:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=directory,
-                env={**variables, **guard.mark},
+                env={**variables, **watchdog.mark},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -67,28 +68,28 @@ async def run(
         except FileNotFoundError as error:
             raise _not_found() from error
         except (OSError, ValueError) as error:
-            # A ValueError is about what no process can be given, such as a null character.
+            # Python raises ValueError for arguments no process can have, such as a null character.
             raise _launch_failed(str(error)) from error
-    guard.began("session", process.pid)
+    watchdog.started("session", process.pid)
     try:
         code = await process.wait()
     except asyncio.CancelledError:
-        await kill([process.pid], guard)
+        await kill([process.pid], watchdog)
         await process.wait()
         raise
     if survivors is None:
         kill_group(process.pid)
-        guard.over("session", process.pid)
+        watchdog.ended("session", process.pid)
     else:
         survivors.append(process.pid)
     return code if code >= 0 else 128 - code
 
 
-async def kill(sessions: Iterable[int], guard: Guard) -> None:
-    """Kill all processes of sessions that outlived their commands."""
+async def kill(sessions: Iterable[int], watchdog: Watchdog) -> None:
+    """Kill all processes of sessions whose commands have ended."""
     for leader in sessions:
         await asyncio.to_thread(kill_session, leader)
-        guard.over("session", leader)
+        watchdog.ended("session", leader)
 
 
 def _not_found() -> LaunchError:

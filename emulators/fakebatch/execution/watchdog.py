@@ -1,4 +1,4 @@
-"""The guard beside a service: should the service be killed, nothing that it started goes on running."""
+"""The watchdog: a process beside the service that kills everything the service started if it is killed."""
 
 import asyncio
 import subprocess
@@ -13,11 +13,12 @@ from fakebatch.execution import process_killing
 _MARK: Final = "FAKEBATCH_INSTANCE"
 
 
-class Guard:
-    """A process that is told what runs, and kills it when the service ends without a word.
+class Watchdog:
+    """The client of the watchdog process, which is `process_killing` run as a program.
 
-    One process serves all tasks: to tell it of one is to write a line to a pipe, which the system closes
-    however the service ends.
+    The service writes a line to a pipe whenever a session or container starts or ends. The operating system
+    closes the pipe however the service ends. If the service has not said that it stops, the watchdog then
+    kills everything that still runs. One process serves all tasks.
     """
 
     def __init__(self) -> None:
@@ -26,32 +27,32 @@ class Guard:
 
     @property
     def mark(self) -> Mapping[str, str]:
-        """The variable by which processes are known that have left the session they were started in."""
+        """The environment variable that identifies processes that have left the session they started in."""
         return {_MARK: self._id}
 
     def start(self) -> None:
-        """Have the guard there before anything is started."""
+        """Start the watchdog process, if it isn't running. Call this before you start anything."""
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", process_killing.__file__, f"{_MARK}={self._id}"],
                 bufsize=0,
                 stdin=subprocess.PIPE,
-                # It must not keep open what a client of a killed service reads to its end.
+                # It must not keep the output of a killed service open: a client may read it to its end.
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
 
-    def began(self, *what: object) -> None:
-        """Tell of something that runs: a `session` and its leader, or a `container`, its runtime and name."""
+    def started(self, *what: object) -> None:
+        """Report the start of a `session` with its leader, or of a `container` with its runtime and name."""
         self._tell("began", *what)
 
-    def over(self, *what: object) -> None:
-        """Tell that nothing of it runs any more."""
+    def ended(self, *what: object) -> None:
+        """Report the end of a session or container, with the arguments of `started`."""
         self._tell("over", *what)
 
     async def close(self) -> None:
-        """Let the guard go: all that was started is over, but for what has left its session."""
+        """Stop the watchdog. It kills only what has left its session; all else has ended."""
         if self._process is not None:
             self._tell("end")
             await asyncio.to_thread(self._process.communicate)
@@ -59,6 +60,6 @@ class Guard:
 
     def _tell(self, *words: object) -> None:
         if self._process is not None and self._process.stdin is not None:
-            # A guard that was killed itself guards no more.
+            # The watchdog may have been killed itself.
             with suppress(BrokenPipeError):
                 self._process.stdin.write(" ".join(map(str, words)).encode() + b"\n")

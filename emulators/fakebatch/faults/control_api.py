@@ -1,27 +1,27 @@
-"""The control address: a JSON API by which tests say what goes wrong.
+"""The control API: JSON over HTTP, by which tests inject faults.
 
 | request | effect |
 |---|---|
-| `POST /rules` | adds a rule and answers 201 with it |
-| `GET /rules` | lists the rules, each with how many requests it has met and struck |
-| `POST /preemptions` `{"poolId": "hpc", "nodes": 1}` | takes spot nodes from a pool; answers their ids |
-| `POST /restorations` `{"poolId": "hpc"}` | gives a pool its preempted nodes back; answers their ids |
+| `POST /rules` | adds a rule; returns 201 and the rule |
+| `GET /rules` | lists the rules; `met` counts the requests it matched, `struck` those it applied to |
+| `POST /preemptions` `{"poolId": "hpc", "nodes": 1}` | preempts spot nodes of a pool; returns their ids |
+| `POST /restorations` `{"poolId": "hpc"}` | replaces the preempted nodes of a pool; returns their ids |
 | `DELETE /rules`, `DELETE /rules/{id}` | removes all rules, or one |
 
-A rule has a `fault`, and may have an `operation`, the name of a method of the Python client or a pattern of
-names (`*`), a `probability` (1), a `count` of requests it strikes at most, and a `seed` (0), which makes its
-choice repeatable. The faults and what they need:
+A rule has a `fault`. It may have an `operation` (default `*`), which is the name of a method of the Python
+client or a pattern of names; a `probability` (default 1); a `count`, the most requests it applies to; and a
+`seed` (default 0), which makes its choices repeatable. The faults and their properties:
 
 | fault | what happens |
 |---|---|
-| `latency` | the request waits `seconds` |
-| `error` | it is refused with `status` or `code`, and `retryAfter` seconds where given |
+| `latency` | the request waits for `seconds` |
+| `error` | the request is refused with `status` or `code`, and `retryAfter` seconds if given |
 | `cut` | the connection is closed `when` nothing was done (`before`) or all was (`after`, the default) |
-| `slow` | the answer comes at `bytesPerSecond` |
-| `capacity` | a `pool` (`*`) gets no more than `nodes`: its next resize ends with an error of this `code` |
-| `quotas` | those of the account are `activeJobs`, `pools`, `dedicatedCores` and `lowPriorityCores` |
+| `slow` | the body of the response arrives at `bytesPerSecond` |
+| `capacity` | a `pool` (`*`) gets at most `nodes`; its next resize ends with a resize error of this `code` |
+| `quotas` | the account has these `activeJobs`, `pools`, `dedicatedCores` and `lowPriorityCores` |
 | `countsLag` | the task counts of a job are those of `seconds` ago |
-| `countsOff` | they are off by `active`, `running`, `completed`, `succeeded`, `failed` |
+| `countsOff` | the task counts are wrong by `active`, `running`, `completed`, `succeeded`, `failed` |
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,12 +33,12 @@ from aiohttp import web
 from fakebatch.bodies.property_schema import ObjectSchema, integer, optional, required, string
 from fakebatch.engine import Engine
 from fakebatch.errors import BatchError
-from fakebatch.faults.fault_rules import Rules
-from fakebatch.faults.request_faults import Strike
-from fakebatch.faults.task_count_history import CountsHistory
-from fakebatch.pool_nodes import Limit
-from fakebatch.quotas import Quotas, core_limit, nodes_there
-from fakebatch.store import PoolRecord
+from fakebatch.faults.fault_rules import FaultRules
+from fakebatch.faults.request_faults import RequestFaults
+from fakebatch.faults.task_count_history import TaskCountHistory
+from fakebatch.pool_nodes import NodeLimit
+from fakebatch.quotas import Quotas, core_limit, machine_count
+from fakebatch.stored_pool import StoredPool
 
 _PREEMPTION: Final = ObjectSchema(poolId=required(string), nodes=optional(integer(1), 1))
 _RESTORATION: Final = ObjectSchema(poolId=required(string))
@@ -50,50 +50,50 @@ _QUOTAS: Final = {
 }
 
 
-class Faults:
-    """The rules of a service, and what they do to its requests."""
+class FaultInjector:
+    """The fault rules of a running service, applied to its requests and its nodes."""
 
     def __init__(self, engine: Engine, quotas: Quotas) -> None:
-        self.rules = Rules()
+        self.rules = FaultRules()
         self._engine = engine
         self._quotas = quotas
-        engine.fleet.limit = self._limit
-        self._history = CountsHistory(engine)
+        engine.pool_nodes.limit = self._limit
+        self._history = TaskCountHistory(engine)
 
     def add(self, body: Any) -> dict[str, Any]:
-        """Add a rule. Raises BatchError for what it does not understand."""
+        """Add a rule, and return it as shown to clients. Raises BatchError if it is invalid."""
         rule = self.rules.add(body)
         if rule.spec["fault"] == "countsLag":
-            self._history.look()
+            self._history.start_recording()
         return rule.view()
 
-    def strike(self, operation: str) -> Strike:
-        """Return the faults of the next request of an operation."""
-        return Strike(self.rules.struck(operation), self._history)
+    def for_request(self, operation: str) -> RequestFaults:
+        """Return the faults of the next request of an operation, and count it."""
+        return RequestFaults(self.rules.apply_to(operation), self._history)
 
     def preempt(self, body: Any) -> list[str]:
-        """Take spot nodes from a pool and return their ids. Raises BatchError."""
+        """Preempt spot nodes of a pool, and return their ids. Raises BatchError."""
         wanted = _PREEMPTION(body)
-        return self._engine.fleet.preempt(self._engine.store.pool(wanted["poolId"]), wanted["nodes"])
+        return self._engine.pool_nodes.preempt(self._engine.store.pool(wanted["poolId"]), wanted["nodes"])
 
     def restore(self, body: Any) -> list[str]:
-        """Give a pool the nodes back that were preempted and return their ids. Raises BatchError."""
+        """Replace the preempted nodes of a pool, and return their ids. Raises BatchError."""
         wanted = _RESTORATION(body)
-        return self._engine.fleet.restore(self._engine.store.pool(wanted["poolId"]))
+        return self._engine.pool_nodes.restore(self._engine.store.pool(wanted["poolId"]))
 
     def quotas(self) -> Quotas:
-        """Return the quotas of the account as they are now."""
+        """Return the quotas of the account, with those that rules set."""
         return replace(self._quotas, **{_QUOTAS[name]: most for name, most in self.rules.quotas().items()})
 
-    def _limit(self, record: PoolRecord, dedicated: bool) -> Limit | None:
+    def _limit(self, record: StoredPool, dedicated: bool) -> NodeLimit | None:
         rule = self.rules.capacity(record.pool.id)
         if rule is not None:
-            return Limit(rule["nodes"] - nodes_there(record), rule["code"])
+            return NodeLimit(rule["nodes"] - machine_count(record), rule["code"])
         return core_limit(self.quotas(), self._engine.store, record, dedicated=dedicated)
 
 
-def application(faults: Faults) -> web.Application:
-    """Return the control address of a service."""
+def application(faults: FaultInjector) -> web.Application:
+    """Return the control API as a web application."""
 
     async def add(request: web.Request) -> web.Response:
         return web.json_response(faults.add(await _json(request)), status=201)
@@ -136,5 +136,5 @@ async def _answer_errors(
     try:
         return await handler(request)
     except BatchError as error:
-        told = {"code": error.code, "message": error.message, "values": error.values}
-        return web.json_response(told, status=error.status)
+        body = {"code": error.code, "message": error.message, "values": error.values}
+        return web.json_response(body, status=error.status)

@@ -1,4 +1,4 @@
-"""Rules: which fault strikes which requests, and how often."""
+"""Fault rules: which requests get which fault, and how often."""
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -23,7 +23,7 @@ _BY_STATUS: Final = {429: "TooManyRequests", 500: "InternalError", 503: "ServerB
 
 
 def number(low: float, high: float = float("inf")) -> Callable[[Any, str], float]:
-    """Accept numbers from `low` to `high`."""
+    """Return a validator that accepts numbers from `low` to `high`."""
 
     def kind(value: Any, name: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -48,6 +48,9 @@ _DETAILS: Final[Mapping[str, Mapping[str, Property | Callable[[Any, str], Any]]]
     "quotas": dict.fromkeys(("activeJobs", "pools", "dedicatedCores", "lowPriorityCores"), integer(0)),
     "countsOff": dict.fromkeys(("active", "running", "completed", "succeeded", "failed"), _OFFSET),
 }
+FAULTS: Final = _DETAILS.keys()
+"""The names of all faults."""
+
 _KINDS: Final = {
     fault: ObjectSchema(
         fault=required(choice(fault)),
@@ -61,80 +64,80 @@ _KINDS: Final = {
 }
 
 
-class Rule:
-    """A fault, and the requests it strikes; `spec` is the rule as it was given, defaults filled in."""
+class FaultRule:
+    """A fault and the requests it applies to. `spec` is the rule as given, with the defaults filled in."""
 
     def __init__(self, rule_id: int, spec: Mapping[str, Any]) -> None:
         self.id = rule_id
         self.spec = spec
-        self.met = 0
-        self.struck = 0
+        self.matched = 0
+        self.applied = 0
         self._random = Random(spec["seed"])  # noqa: S311 - repeatable, not secret
 
-    def strikes(self, operation: str) -> bool:
-        """Tell whether the rule strikes the next request of an operation, and count it."""
+    def applies(self, operation: str) -> bool:
+        """Return whether the rule applies to the next request of an operation, and count it."""
         if self.is_spent or not fnmatchcase(operation, self.spec["operation"]):
             return False
-        self.met += 1
+        self.matched += 1
         if self._random.random() >= self.spec["probability"]:
             return False
-        self.struck += 1
+        self.applied += 1
         return True
 
     @property
     def is_spent(self) -> bool:
-        """Whether the rule has struck as often as it may."""
+        """Whether the rule has applied to as many requests as its `count` allows."""
         count: int | None = self.spec.get("count")
-        return count is not None and self.struck >= count
+        return count is not None and self.applied >= count
 
     def view(self) -> dict[str, Any]:
-        """Return the rule with how many requests it has met and struck."""
-        return {"id": self.id, **self.spec, "met": self.met, "struck": self.struck}
+        """Return the rule as JSON: `met` counts the requests it matched, `struck` those it applied to."""
+        return {"id": self.id, **self.spec, "met": self.matched, "struck": self.applied}
 
 
-class Rules:
-    """The rules that hold, in the order they were added."""
+class FaultRules:
+    """The current rules, in the order they were added."""
 
     def __init__(self) -> None:
-        self._rules: dict[int, Rule] = {}
+        self._rules: dict[int, FaultRule] = {}
         self._ever = 0
 
-    def add(self, body: Any) -> Rule:
-        """Add the rule a body describes. Raises BatchError for what it does not understand."""
+    def add(self, body: Any) -> FaultRule:
+        """Add the rule that a request body describes. Raises BatchError if it is invalid."""
         spec = accept_rule(body)
         self._ever += 1
-        rule = self._rules[self._ever] = Rule(self._ever, spec)
+        rule = self._rules[self._ever] = FaultRule(self._ever, spec)
         return rule
 
-    def all(self) -> list[Rule]:
-        """Return the rules, those that are spent too."""
+    def all(self) -> list[FaultRule]:
+        """Return all rules, including those that don't apply any more."""
         return list(self._rules.values())
 
     def clear(self, rule_id: int | None = None) -> None:
-        """Remove a rule, or all. Raises BatchError(InvalidUri) where there is no such rule."""
+        """Remove a rule, or all rules. Raises BatchError(InvalidUri) if there is no such rule."""
         if rule_id is None:
             self._rules.clear()
         elif self._rules.pop(rule_id, None) is None:
             raise BatchError("InvalidUri")
 
     def capacity(self, pool_id: str) -> Mapping[str, Any] | None:
-        """Return the rule that limits a pool, if there is one."""
+        """Return the `capacity` rule of a pool, or None."""
         rules = (rule.spec for rule in self._rules.values() if rule.spec["fault"] == "capacity")
         return next((spec for spec in rules if fnmatchcase(pool_id, spec["pool"])), None)
 
     def quotas(self) -> dict[str, int]:
-        """Return the quotas that rules set, by their names; of several rules the latest counts."""
+        """Return the quotas that rules set, by name. The latest rule wins."""
         rules = [rule.spec for rule in self._rules.values() if rule.spec["fault"] == "quotas"]
         names = _DETAILS["quotas"]
         return {name: spec[name] for spec in rules for name in names if name in spec}
 
-    def struck(self, operation: str) -> list[Mapping[str, Any]]:
-        """Return what strikes the next request of an operation."""
-        return [rule.spec for rule in self._rules.values() if rule.strikes(operation)]
+    def apply_to(self, operation: str) -> list[Mapping[str, Any]]:
+        """Return the rules that apply to the next request of an operation, and count it."""
+        return [rule.spec for rule in self._rules.values() if rule.applies(operation)]
 
 
 def accept_rule(body: Any) -> dict[str, Any]:
-    """Return a rule as it is kept. Raises BatchError."""
+    """Validate a rule and fill in its defaults. Raises BatchError."""
     fault = body.get("fault") if isinstance(body, dict) else None
     if fault not in _KINDS:
         raise invalid_property("fault", fault, f"The value must be one of {', '.join(_KINDS)}.")

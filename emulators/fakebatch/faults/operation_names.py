@@ -1,6 +1,6 @@
-"""The names of the operations, by which rules choose what they strike.
+"""The names of operations, as fault rules use them.
 
-They are those of the methods of the Python client, without the `begin_` of the long ones.
+They are the names of the methods of the Python client, without the `begin_` of long-running operations.
 """
 
 import re
@@ -84,6 +84,6 @@ _PART: Final = re.compile(r"\{[^}]*\}")
 
 
 def name_of(method: str, path: str) -> str:
-    """Return the name of an operation, whose `path` names its ids in braces; one of no name is its route."""
+    """Return the name of an operation, or its route if it has none. `path` has its ids in braces."""
     route = f"{method} {_PART.sub('{}', path)}"
     return _NAMES.get(route, route)

@@ -1,4 +1,4 @@
-"""What happens to one request that rules strike."""
+"""The faults of one request, before and after the operation is carried out."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,24 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 from fakebatch.errors import BatchError, ConnectionCutError
-from fakebatch.faults.task_count_history import CountsHistory
+from fakebatch.faults.task_count_history import TaskCountHistory
 from fakebatch.wire.operation_response import OperationResponse
 
 
-class Strike:
-    """The faults of one request: `begin` before its effect, `end` after it."""
+class RequestFaults:
+    """The faults of one request."""
 
-    def __init__(self, faults: Sequence[Mapping[str, Any]], history: CountsHistory) -> None:
+    def __init__(self, faults: Sequence[Mapping[str, Any]], history: TaskCountHistory) -> None:
         self._faults = faults
         self._history = history
 
     @property
     def bytes_per_second(self) -> int | None:
-        """How fast the body of the answer is sent; None: at once."""
+        """How fast the body of the response is sent; None: at full speed."""
         return min((fault["bytesPerSecond"] for fault in self._of("slow")), default=None)
 
-    async def begin(self) -> None:
-        """Wait, then raise the BatchError or ConnectionCutError that keeps the request from its effect."""
+    async def before_handling(self) -> None:
+        """Wait for the latency, then raise BatchError or ConnectionCutError if the request must fail."""
         await asyncio.sleep(sum(fault["seconds"] for fault in self._of("latency")))
         for fault in self._faults:
             if fault["fault"] == "cut" and fault["when"] == "before":
@@ -33,8 +33,8 @@ class Strike:
                 error.status, error.retry_after = fault["status"], fault.get("retryAfter")
                 raise error
 
-    def end(self, answer: OperationResponse, job_id: str | None) -> OperationResponse:
-        """Return the answer that is sent instead. Raises ConnectionCutError where none is."""
+    def after_handling(self, answer: OperationResponse, job_id: str | None) -> OperationResponse:
+        """Return the response that is sent. Raises ConnectionCutError if the connection must be closed."""
         if any(fault["when"] == "after" for fault in self._of("cut")):
             raise ConnectionCutError
         if answer.body is not None and job_id is not None:

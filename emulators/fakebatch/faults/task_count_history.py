@@ -1,42 +1,42 @@
-"""What the task counts of jobs were a while ago."""
+"""The task counts of jobs in the past, for the fault `countsLag`."""
 
 import time
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from fakebatch.engine import Engine
-from fakebatch.store import JobRecord
+from fakebatch.stored_job import StoredJob
 
 _NAMES = ("active", "running", "completed", "succeeded", "failed")
 _NONE = {name: dict.fromkeys(_NAMES, 0) for name in ("taskCounts", "taskSlotCounts")}
 
 
-class CountsHistory:
-    """The counts of each job since it began to look; before that they were zero."""
+class TaskCountHistory:
+    """The task counts of each job since recording started. Before that, all counts are zero."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._is_looking = False
-        self._counts: WeakKeyDictionary[JobRecord, list[tuple[float, dict[str, Any]]]] = WeakKeyDictionary()
+        self._is_recording = False
+        self._counts: WeakKeyDictionary[StoredJob, list[tuple[float, dict[str, Any]]]] = WeakKeyDictionary()
 
-    def look(self) -> None:
-        """Begin to note the counts after each step of the engine."""
-        if not self._is_looking:
-            self._is_looking = True
-            self._engine.follow(self._note)
-            self._note()
+    def start_recording(self) -> None:
+        """Record the counts now, and after each pass of the engine."""
+        if not self._is_recording:
+            self._is_recording = True
+            self._engine.add_pass_listener(self._record)
+            self._record()
 
     def before(self, job_id: str, seconds: float) -> dict[str, Any]:
-        """Return the counts of a job as they were some seconds ago; all zero where it had none."""
-        self._note()
+        """Return the counts of a job some seconds ago; all zero if none were recorded by then."""
+        self._record()
         limit = time.monotonic() - seconds
         found = self._counts.get(self._engine.store.job(job_id), [])
         return next((counts for at, counts in reversed(found) if at <= limit), _NONE)
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         now = time.monotonic()
         for record in self._engine.store.jobs:
-            noted = self._counts.setdefault(record, [])
+            recorded = self._counts.setdefault(record, [])
             counts = record.counts()
-            if not noted or noted[-1][1] != counts:
-                noted.append((now, counts))
+            if not recorded or recorded[-1][1] != counts:
+                recorded.append((now, counts))

@@ -7,7 +7,7 @@ from fakebatch.bodies import autoscale_bodies as bodies
 from fakebatch.errors import BatchError
 from fakebatch.model import pool_entity as pools
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.store import PoolRecord
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.operation_request import OperationRequest, check_conditions
@@ -17,7 +17,7 @@ _PAUSE: Final = 30 * timestamps.PER_SECOND
 """The shortest time between two requests to enable automatic scaling on one pool."""
 
 
-def _found(service: Service, request: OperationRequest) -> PoolRecord:
+def _found(service: Service, request: OperationRequest) -> StoredPool:
     record = service.engine.store.pool(request.ids["poolId"])
     check_conditions(request, record.pool.last_modified)
     return record

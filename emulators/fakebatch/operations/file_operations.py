@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fakebatch.errors import BatchError
-from fakebatch.execution.executor_port import Place
+from fakebatch.execution.executor_port import TaskLocation
 from fakebatch.operations.operation import Handler, Operation, Service
 from fakebatch.wire import timestamps
 from fakebatch.wire.list_pages import Listing, list_response
@@ -186,8 +186,8 @@ def _task_directory(service: Service, request: OperationRequest) -> Directory:
         raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run on a node yet.")
     where = task.placement
     service.engine.store.node(where.pool_id, where.node_id)
-    place = Place(where.pool_id, where.node_id, record.job.id, task.id)
-    service.engine.executor.lay_out(place)
+    place = TaskLocation(where.pool_id, where.node_id, record.job.id, task.id)
+    service.engine.executor.create_files(place)
     root = service.layout.task_root(*place)
     if task.ended_at is not None and task.started_at is not None and not root.exists():
         raise BatchError("TaskFilesCleanedup")

@@ -9,7 +9,7 @@ from fakebatch.errors import BatchError
 from fakebatch.model import job_entity as jobs
 from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.store import JobRecord
+from fakebatch.stored_job import StoredJob
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
 from fakebatch.wire.list_pages import Listing, list_response, select
@@ -23,7 +23,7 @@ _VISIT_FIELDS: Final[Mapping[str, Field[PreparationAndReleaseStatus]]] = {
 }
 
 
-def _found(service: Service, request: OperationRequest) -> JobRecord:
+def _found(service: Service, request: OperationRequest) -> StoredJob:
     record = service.engine.store.job(request.ids["jobId"])
     check_conditions(request, record.job.last_modified)
     return record
@@ -83,7 +83,7 @@ async def put(service: Service, request: OperationRequest) -> OperationResponse:
 
 
 def _respecify(
-    service: Service, request: OperationRequest, record: JobRecord, changes: dict[str, Any]
+    service: Service, request: OperationRequest, record: StoredJob, changes: dict[str, Any]
 ) -> OperationResponse:
     record.job = jobs.with_properties(record.job, changes, service_clock.now())
     service.engine.job_changed(record)
@@ -131,8 +131,8 @@ async def preparation_status(service: Service, request: OperationRequest) -> Ope
         raise BatchError("JobPreparationTaskOrReleaseTaskNotSpecified")
     listing = Listing(
         fragment="jobpreparationandreleasetaskstatuslist",
-        ids=sorted(node_id for node_id, visit in record.visits.items() if visit.preparation),
-        fetch=record.visits.__getitem__,
+        ids=sorted(node_id for node_id, visit in record.node_statuses.items() if visit.preparation),
+        fetch=record.node_statuses.__getitem__,
         fields=_VISIT_FIELDS,
         view=lambda visit: preparation_and_release_status_view(visit, record.job, request.base),
     )

@@ -9,14 +9,14 @@ from fakebatch.errors import BatchError
 from fakebatch.model import node_entity as nodes
 from fakebatch.model.node_entity import NodeEntity
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.store import PoolRecord
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire.list_pages import Listing, list_response, select
 from fakebatch.wire.operation_request import OperationRequest
 from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, NodeEntity]:
+def _found(service: Service, request: OperationRequest) -> tuple[StoredPool, NodeEntity]:
     return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 

@@ -7,23 +7,23 @@ from fakebatch.bodies import node_bodies as bodies
 from fakebatch.model.node_entity import NodeEntity, Phase
 from fakebatch.model.node_load import TaskOnNode
 from fakebatch.operations.operation import Handler, Operation, Service
-from fakebatch.store import PoolRecord
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire.list_pages import Listing, list_response, select
 from fakebatch.wire.odata_filter import Field
 from fakebatch.wire.operation_request import OperationRequest
 from fakebatch.wire.operation_response import OperationResponse
 
-_COUNT_FIELDS: Final[Mapping[str, Field[PoolRecord]]] = {
+_COUNT_FIELDS: Final[Mapping[str, Field[StoredPool]]] = {
     "poolId": Field("text", lambda record: record.pool.id)
 }
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[PoolRecord, NodeEntity]:
+def _found(service: Service, request: OperationRequest) -> tuple[StoredPool, NodeEntity]:
     return service.engine.store.node(request.ids["poolId"], request.ids["nodeId"])
 
 
-def _view(service: Service, record: PoolRecord, node: NodeEntity, base: str) -> dict[str, Any]:
+def _view(service: Service, record: StoredPool, node: NodeEntity, base: str) -> dict[str, Any]:
     recent = [_recent_view(service, node, ran, base) for ran in node.load.recent_tasks]
     return bodies.node_view(node, record.pool, base, [view for view in recent if view is not None])
 
@@ -72,7 +72,9 @@ def _phase_request(phase: Phase) -> Handler:
     async def handle(service: Service, request: OperationRequest) -> OperationResponse:
         """Reboot, reimage or deallocate a node. The request says what happens to its tasks."""
         record, node = _found(service, request)
-        service.engine.fleet.send(record, node, phase, bodies.accept_option(phase, request.json()))
+        service.engine.pool_nodes.start_transition(
+            record, node, phase, bodies.accept_option(phase, request.json())
+        )
         return _done(request, 202)
 
     return handle
@@ -80,7 +82,7 @@ def _phase_request(phase: Phase) -> Handler:
 
 async def start(service: Service, request: OperationRequest) -> OperationResponse:
     """Start a deallocated node."""
-    service.engine.fleet.start(*_found(service, request))
+    service.engine.pool_nodes.start(*_found(service, request))
     return _done(request, 202)
 
 
@@ -88,14 +90,14 @@ async def disable_scheduling(service: Service, request: OperationRequest) -> Ope
     """Disable scheduling on a node: it gets no more tasks."""
     record, node = _found(service, request)
     option = bodies.accept_option("offline", request.json())
-    service.engine.fleet.set_scheduling(record, node, enabled=False, option=option)
+    service.engine.pool_nodes.set_scheduling(record, node, enabled=False, option=option)
     return _done(request, 200)
 
 
 async def enable_scheduling(service: Service, request: OperationRequest) -> OperationResponse:
     """Enable scheduling on a node: it gets tasks again."""
     record, node = _found(service, request)
-    service.engine.fleet.set_scheduling(record, node, enabled=True)
+    service.engine.pool_nodes.set_scheduling(record, node, enabled=True)
     return _done(request, 200)
 
 

@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 from fakebatch.engine import Engine
 from fakebatch.execution.directory_layout import Layout
-from fakebatch.job_scheduler import JobSchedules
-from fakebatch.pool_autoscaler import Autoscaling
+from fakebatch.job_scheduler import JobScheduler
+from fakebatch.pool_autoscaler import PoolAutoscaler
 from fakebatch.quotas import Quotas
 from fakebatch.service_logs import ServiceLogs
 from fakebatch.wire.operation_request import OperationRequest
@@ -22,8 +22,8 @@ class Service:
     """
 
     engine: Engine
-    schedules: JobSchedules
-    autoscaling: Autoscaling
+    schedules: JobScheduler
+    autoscaling: PoolAutoscaler
     logs: ServiceLogs
     layout: Layout
     quotas: Callable[[], Quotas]

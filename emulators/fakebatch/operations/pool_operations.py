@@ -6,7 +6,7 @@ from fakebatch.bodies import pool_bodies as bodies
 from fakebatch.errors import BatchError
 from fakebatch.model import pool_entity as pools
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.store import PoolRecord
+from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock
 from fakebatch.wire.list_pages import Listing, list_response, select
@@ -14,7 +14,7 @@ from fakebatch.wire.operation_request import OperationRequest, check_conditions
 from fakebatch.wire.operation_response import OperationResponse
 
 
-def _found(service: Service, request: OperationRequest) -> PoolRecord:
+def _found(service: Service, request: OperationRequest) -> StoredPool:
     record = service.engine.store.pool(request.ids["poolId"])
     check_conditions(request, record.pool.last_modified)
     return record
@@ -75,7 +75,7 @@ async def replace_properties(service: Service, request: OperationRequest) -> Ope
 
 
 def _respecify(
-    service: Service, request: OperationRequest, record: PoolRecord, changes: dict[str, Any], status: int
+    service: Service, request: OperationRequest, record: StoredPool, changes: dict[str, Any], status: int
 ) -> OperationResponse:
     service.engine.applications.check(changes.get("applicationPackageReferences") or ())
     record.pool = pools.with_properties(record.pool, changes, service_clock.now())
@@ -97,14 +97,14 @@ async def resize(service: Service, request: OperationRequest) -> OperationRespon
 async def stop_resize(service: Service, request: OperationRequest) -> OperationResponse:
     """Stop a resize: the pool keeps the nodes it has now. A steady pool does not change."""
     record = _found(service, request)
-    service.engine.fleet.stop_resize(record)
+    service.engine.pool_nodes.stop_resize(record)
     return responses.changed(request, 202, record.pool.last_modified)
 
 
 async def remove_nodes(service: Service, request: OperationRequest) -> OperationResponse:
     """Remove the given nodes from a pool."""
     record = _found(service, request)
-    service.engine.fleet.remove_nodes(record, *bodies.accept_removal(request.json()))
+    service.engine.pool_nodes.remove_nodes(record, *bodies.accept_removal(request.json()))
     return responses.changed(request, 202, record.pool.last_modified)
 
 

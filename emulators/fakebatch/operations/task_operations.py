@@ -7,7 +7,7 @@ from fakebatch.errors import BatchError
 from fakebatch.model import job_entity as jobs
 from fakebatch.model import task_entity as tasks
 from fakebatch.operations.operation import Operation, Service
-from fakebatch.store import JobRecord
+from fakebatch.stored_job import StoredJob
 from fakebatch.wire import operation_response as responses
 from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.list_pages import Listing, list_response, select
@@ -18,19 +18,19 @@ _LARGEST_COLLECTION: Final = 100
 _LARGEST_BODY: Final = 1_000_000
 
 
-def _found(service: Service, request: OperationRequest) -> tuple[JobRecord, tasks.TaskEntity]:
+def _found(service: Service, request: OperationRequest) -> tuple[StoredJob, tasks.TaskEntity]:
     record, task = service.engine.store.task(request.ids["jobId"], request.ids["taskId"])
     check_conditions(request, task.last_modified)
     return record, task
 
 
-def _open_job(service: Service, request: OperationRequest) -> JobRecord:
+def _open_job(service: Service, request: OperationRequest) -> StoredJob:
     record = service.engine.store.job(request.ids["jobId"])
     jobs.refuse_if_over(record.job)
     return record
 
 
-def _address(request: OperationRequest, record: JobRecord, task: tasks.TaskEntity) -> str:
+def _address(request: OperationRequest, record: StoredJob, task: tasks.TaskEntity) -> str:
     return f"{request.base}/jobs/{record.job.id}/tasks/{task.id}"
 
 
@@ -61,14 +61,14 @@ async def create_many(service: Service, request: OperationRequest) -> OperationR
     return responses.value(request, "taskaddresult", {"value": results})
 
 
-def _accept(service: Service, record: JobRecord, body: Any) -> dict[str, Any]:
+def _accept(service: Service, record: StoredJob, body: Any) -> dict[str, Any]:
     spec = bodies.accept_task(body, record.job.spec)
     if "applicationPackageReferences" in spec:
         service.engine.applications.check(spec["applicationPackageReferences"], defaults_later=True)
     return spec
 
 
-def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | BatchError:
+def _read(service: Service, record: StoredJob, body: Any) -> dict[str, Any] | BatchError:
     try:
         return _accept(service, record, body)
     except BatchError as error:
@@ -80,7 +80,7 @@ def _read(service: Service, record: JobRecord, body: Any) -> dict[str, Any] | Ba
 def _result(
     service: Service,
     request: OperationRequest,
-    record: JobRecord,
+    record: StoredJob,
     body: Any,
     read: dict[str, Any] | BatchError,
 ) -> dict[str, Any]:

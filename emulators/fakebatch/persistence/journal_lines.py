@@ -1,10 +1,10 @@
-"""What the lines of a journal tell.
+"""The format of the journal's lines, and how changes become lines.
 
-A line is a JSON array: `["format", number]`, which is the first, and then `["pool", id, value]`,
+Each line is a JSON array. The first is `["format", number]`. The others are `["pool", id, value]`,
 `["node", pool id, id, value]`, `["sample", pool id, time, values]`, `["schedule", id, value]`,
 `["job", id, value]`, `["task", job id, id, value]`, `["subtasks", job id, task id, [values]]`,
 `["visit", job id, node id, value]`, `["satisfied", job id, [task ids]]`, or `["gone", kind, id, ...]`. The
-last line about a thing holds. A task whose properties are as they were is written without its `spec`.
+last line about a thing is valid. A task is written without its `spec` if its properties haven't changed.
 """
 
 from collections.abc import Iterator
@@ -14,20 +14,22 @@ from typing import Any, Final
 from fakebatch.model.task_entity import TaskEntity
 from fakebatch.model.task_spec import as_dict
 from fakebatch.persistence.json_codec import encode
-from fakebatch.store import JobRecord, PoolRecord, Store
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
 
 FORMAT: Final = 3
-"""The format of the journals that this module describes."""
+"""The number of the format that this module describes."""
 
 Change = tuple[str, ...]
-"""A kind and ids: those of a line without its value; of `satisfied`, the id of one task."""
+"""A kind and ids: a line without its value. `satisfied` has the id of one task."""
 
 line: Final = JSONEncoder(separators=(",", ":"), check_circular=False).encode
-"""Returns the text of a line."""
+"""Encode a line as JSON."""
 
 
-def telling(store: Store, change: Change, *, with_spec: bool) -> str | None:
-    """Return the line that tells of a change; None where the thing is gone, as another line tells."""
+def journal_line(store: Store, change: Change, *, with_spec: bool) -> str | None:
+    """Return the line for a change, or None if the thing is gone, which has a line of its own."""
     kind, *ids = change
     if kind == "satisfied":
         return line([kind, ids[0], ids[1:]])
@@ -48,7 +50,7 @@ def _value(store: Store, kind: str, ids: list[str], *, with_spec: bool) -> Any:
             return None if job is None else _value_of_job(job, kind, ids[-1], with_spec=with_spec)
 
 
-def _value_of_pool(record: PoolRecord, kind: str, name: str) -> Any:
+def _value_of_pool(record: StoredPool, kind: str, name: str) -> Any:
     match kind:
         case "pool":
             return encode(record.pool)
@@ -58,7 +60,7 @@ def _value_of_pool(record: PoolRecord, kind: str, name: str) -> Any:
             return record.samples.get(int(name))
 
 
-def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -> Any:
+def _value_of_job(record: StoredJob, kind: str, name: str, *, with_spec: bool) -> Any:
     match kind:
         case "job":
             return encode(record.job)
@@ -66,7 +68,7 @@ def _value_of_job(record: JobRecord, kind: str, name: str, *, with_spec: bool) -
             found = record.subtasks.get(name.lower())
             return None if found is None else encode(tuple(found))
         case "visit":
-            return encode(record.visits.get(name))
+            return encode(record.node_statuses.get(name))
         case _:
             task = record.tasks.get(name)
             return None if task is None else _task_value(task, with_spec=with_spec)
@@ -77,8 +79,8 @@ def _task_value(task: TaskEntity, *, with_spec: bool) -> dict[str, Any]:
     return value | {"spec": as_dict(task.spec)} if with_spec else value
 
 
-def few(store: Store) -> Iterator[Change]:
-    """Yield what a journal begins with: what changes in it can be told from then on."""
+def head_changes(store: Store) -> Iterator[Change]:
+    """Yield what a new journal must begin with, so that lines about later changes can refer to it."""
     for pool in store.pools:
         yield "pool", pool.pool.id
         for node in pool.nodes:
@@ -91,8 +93,8 @@ def few(store: Store) -> Iterator[Change]:
         yield "job", job.job.id
 
 
-def many(record: JobRecord) -> Iterator[Change]:
-    """Yield what there is to tell of a job besides itself."""
+def job_changes(record: StoredJob) -> Iterator[Change]:
+    """Yield the parts of a job: everything about it but the job itself."""
     job_id = record.job.id
     for key in record.dependencies.satisfied:
         yield "satisfied", job_id, key
@@ -100,5 +102,5 @@ def many(record: JobRecord) -> Iterator[Change]:
         yield "task", job_id, task_id
     for task_id in record.subtasks:
         yield "subtasks", job_id, task_id
-    for node_id in record.visits:
+    for node_id in record.node_statuses:
         yield "visit", job_id, node_id

@@ -1,4 +1,4 @@
-"""What a journal tells, put back into a store."""
+"""Restore a store from a journal."""
 
 import json
 from collections.abc import Iterable
@@ -18,7 +18,9 @@ from fakebatch.model.task_spec import TaskSpec
 from fakebatch.persistence.journal import NAME
 from fakebatch.persistence.journal_lines import FORMAT
 from fakebatch.persistence.json_codec import decode
-from fakebatch.store import JobRecord, PoolRecord, Store
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
 
 
 @dataclass
@@ -34,7 +36,7 @@ class _Job:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     satisfied: list[str] = field(default_factory=list)
     subtasks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    visits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    node_statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,10 +47,7 @@ class _State:
 
 
 def restore(directory: Path, store: Store) -> None:
-    """Fill an empty store with what the journal in a directory tells, if there is one.
-
-    Raises JournalError.
-    """
+    """Fill an empty store from the journal in a directory, if there is one. Raises JournalError."""
     path = directory / NAME
     if not path.exists():
         return
@@ -63,26 +62,26 @@ def restore(directory: Path, store: Store) -> None:
     store.restore_numbers()
 
 
-def _restore_pool(store: Store, told: _Pool) -> None:
-    record = PoolRecord(decode(PoolEntity, told.value))
-    for value in told.nodes.values():
+def _restore_pool(store: Store, parts: _Pool) -> None:
+    record = StoredPool(decode(PoolEntity, parts.value))
+    for value in parts.nodes.values():
         node = decode(NodeEntity, value)
         record.nodes.put(node.id, node)
-    for at, values in told.samples.items():
+    for at, values in parts.samples.items():
         record.add_sample(at, values)
     store.pools.put(record.pool.id, record)
 
 
-def _restore_job(store: Store, told: _Job) -> None:
-    record = JobRecord(decode(JobEntity, told.value))
-    for key in told.satisfied:
+def _restore_job(store: Store, parts: _Job) -> None:
+    record = StoredJob(decode(JobEntity, parts.value))
+    for key in parts.satisfied:
         record.dependencies.satisfy(key)
-    for value in sorted(told.tasks.values(), key=lambda value: int(value["number"])):
+    for value in sorted(parts.tasks.values(), key=lambda value: int(value["number"])):
         record.add(decode(tasks.TaskEntity, {**value, "spec": TaskSpec(value["spec"])}))
-    for task_id, values in told.subtasks.items():
+    for task_id, values in parts.subtasks.items():
         record.put_subtasks(task_id, [decode(Subtask, value) for value in values])
-    for value in told.visits.values():
-        record.put_visit(decode(PreparationAndReleaseStatus, value))
+    for value in parts.node_statuses.values():
+        record.put_node_status(decode(PreparationAndReleaseStatus, value))
     store.jobs.put(record.job.id, record)
 
 
@@ -91,20 +90,20 @@ def _read(path: Path) -> _State:
     with path.open("rb") as file:
         for number, text in enumerate(file, 1):
             if not text.endswith(b"\n"):
-                break  # the process was killed while it wrote: this was never answered
+                break  # the process was killed during this write: no response was sent for it
             try:
                 line = json.loads(text)
                 if number == 1:
                     _check_format(path, line)
                 else:
-                    _take(state, line)
+                    _apply(state, line)
             except (ValueError, LookupError, TypeError) as error:
                 raise JournalError(f"{path}, line {number}: {error!r}") from error
     return state
 
 
 def _check_format(path: Path, line: list[Any]) -> None:
-    """Raise JournalError for a journal of a format that is not read here."""
+    """Raise JournalError if the journal has another format."""
     match line:
         case ["format", int(found)] if found == FORMAT:
             return
@@ -114,11 +113,11 @@ def _check_format(path: Path, line: list[Any]) -> None:
             written = "before formats had numbers"
     raise JournalError(
         f"{path} was written {written}, and this version of the fake Azure Batch reads format {FORMAT}. "
-        "Go on with the version that wrote it, or move the directory away to begin anew."
+        "Use the version that wrote it, or move the directory away to start over."
     )
 
 
-def _take(state: _State, line: list[Any]) -> None:
+def _apply(state: _State, line: list[Any]) -> None:
     match line:
         case ["pool", str(pool_id), dict(value)]:
             state.pools.setdefault(pool_id, _Pool(value)).value = value
@@ -131,37 +130,37 @@ def _take(state: _State, line: list[Any]) -> None:
         case ["job", str(job_id), dict(value)]:
             state.jobs.setdefault(job_id, _Job(value)).value = value
         case ["gone", *ids]:
-            _forget(state, ids)
+            _apply_gone(state, ids)
         case [str(kind), str(job_id), *rest]:
-            _take_part(state.jobs[job_id], kind, rest)
+            _apply_to_job(state.jobs[job_id], kind, rest)
         case _:
             raise ValueError("not a line of a journal")
 
 
-def _take_part(job: _Job, kind: str, rest: list[Any]) -> None:
+def _apply_to_job(job: _Job, kind: str, rest: list[Any]) -> None:
     match [kind, *rest]:
         case ["task", str(task_id), dict(value)]:
-            _take_task(job, task_id, value)
+            _apply_task(job, task_id, value)
         case ["subtasks", str(task_id), list(values)]:
             job.subtasks[task_id.lower()] = values
         case ["visit", str(node_id), dict(value)]:
-            job.visits[node_id] = value
+            job.node_statuses[node_id] = value
         case ["satisfied", list(task_ids)]:
             job.satisfied += task_ids
         case _:
             raise ValueError("not a line of a journal")
 
 
-def _take_task(job: _Job, task_id: str, value: dict[str, Any]) -> None:
+def _apply_task(job: _Job, task_id: str, value: dict[str, Any]) -> None:
     before = job.tasks.get(task_id)
     if "spec" in value:
         job.tasks[task_id] = value
     elif before is not None:
         job.tasks[task_id] = {**value, "spec": before["spec"]}
-    # Else a compaction has told of a change before it told of the task, which it will.
+    # Otherwise the line was written during a compaction, and the whole task follows later.
 
 
-def _forget(state: _State, ids: Iterable[str]) -> None:
+def _apply_gone(state: _State, ids: Iterable[str]) -> None:
     match ids:
         case ["pool", str(pool_id)]:
             state.pools.pop(pool_id, None)

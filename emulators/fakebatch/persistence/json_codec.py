@@ -1,4 +1,4 @@
-"""Values of the model as JSON, and back."""
+"""Convert values of the model to JSON, and back."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -13,9 +13,9 @@ _PLAIN: Final = (str, int, bool, type(None))
 
 
 def encode(value: Any, without: str = "") -> Any:
-    """Return a value as JSON values; of a dataclass only the fields that differ from their defaults.
+    """Return a value as JSON. Fields of dataclasses that have their default are left out.
 
-    The field `without` is left out.
+    The field named `without` is left out too.
     """
     if type(value) in _PLAIN:
         return value
@@ -33,7 +33,7 @@ def _defaults(kind: type) -> list[tuple[str, Any]]:
 
 
 def decode(kind: type[T], value: Any) -> T:
-    """Return the dataclass that was encoded. Raises TypeError where the value has other fields."""
+    """Return the dataclass that was encoded. Raises TypeError if the value has unknown fields."""
     decoded: T = _decode(kind, value)
     return decoded
 
@@ -45,7 +45,7 @@ def _decode(kind: Any, value: Any) -> Any:
         hints = _hints(kind)
         return kind(**{name: _decode(hints.get(name), field) for name, field in value.items()})
     if get_origin(kind) in (Union, UnionType):
-        # None was dealt with above, and no field is one of two other things.
+        # None was handled above. No field has a union of two other types.
         return _decode(next(arm for arm in get_args(kind) if arm is not type(None)), value)
     if get_origin(kind) is tuple:
         first, *others = get_args(kind)

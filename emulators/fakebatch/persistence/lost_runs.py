@@ -1,4 +1,4 @@
-"""What is lost when the machines of the service are off for a while: all that ran on them."""
+"""Handle the runs that were lost when the service was stopped or killed."""
 
 from dataclasses import replace
 
@@ -7,14 +7,15 @@ from fakebatch.model import subtask as subtasks
 from fakebatch.model import task_entity as tasks
 from fakebatch.model.preparation_and_release_status import PreparationAndReleaseStatus
 from fakebatch.model.run_result import ended
-from fakebatch.store import JobRecord, Store
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
 
 
-def lose_runs(store: Store, now: int) -> None:
-    """Bring a store, as it was when all runs were lost, to where the service can go on.
+def requeue_lost_runs(store: Store, now: int) -> None:
+    """Update a restored store as if all machines had been switched off.
 
-    Tasks that ran are queued again, or are over where their job is; what a node was doing for itself or for a
-    job is as if it had not begun. Files and what is known of nodes stay.
+    Tasks that were running are queued again, or completed if their job is over. Start, preparation and
+    release tasks that had not ended start over. Files and the state of nodes stay.
     """
     for pool in store.pools:
         for node in pool.nodes:
@@ -22,11 +23,11 @@ def lose_runs(store: Store, now: int) -> None:
     for record in store.jobs:
         for key in list(record.running):
             _lose(record, record.tasks[key], now)
-        for visit in list(record.visits.values()):
-            record.put_visit(_without_runs(visit))
+        for status in list(record.node_statuses.values()):
+            record.put_node_status(_without_runs(status))
 
 
-def _lose(record: JobRecord, task: tasks.TaskEntity, now: int) -> None:
+def _lose(record: StoredJob, task: tasks.TaskEntity, now: int) -> None:
     if task.id.lower() in record.subtasks:
         left = record.subtasks[task.id.lower()]
         record.put_subtasks(task.id, [subtasks.finished(subtask, ended(), now) for subtask in left])
@@ -34,10 +35,10 @@ def _lose(record: JobRecord, task: tasks.TaskEntity, now: int) -> None:
     record.put(tasks.completed(task, ended(), now) if is_over else tasks.requeued(task, now))
 
 
-def _without_runs(visit: PreparationAndReleaseStatus) -> PreparationAndReleaseStatus:
-    preparation, release = visit.preparation, visit.release
+def _without_runs(status: PreparationAndReleaseStatus) -> PreparationAndReleaseStatus:
+    preparation, release = status.preparation, status.release
     return replace(
-        visit,
+        status,
         preparation=preparation if preparation is not None and preparation.is_over else None,
         release=release if release is not None and release.is_over else None,
     )

@@ -1,4 +1,4 @@
-"""What a simulation is asked to do, read from a line such as `duration=lognormal(2s,1.5) failure=0.01`."""
+"""The plan of a simulation, parsed from text such as `duration=lognormal(2s,1.5) failure=0.01`."""
 
 import math
 import re
@@ -16,11 +16,11 @@ _SECONDS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SimulationPlan:
     """How simulated tasks behave.
 
-    `duration` draws the seconds of a run, `failure` is the share of runs that exit with 1, and the same
-    `seed` gives the same runs. `speed` is how many seconds pass in one; None: as many as can.
+    `duration` draws the seconds of a run. `failure` is the share of runs that exit with 1. The same `seed`
+    gives the same runs. `speed` is how many simulated seconds pass in a second; None: as many as possible.
     """
 
     duration: Draw
@@ -37,22 +37,24 @@ def seconds(text: str) -> float:
     return float(match[1]) * _SECONDS[match[2]]
 
 
-def parse(text: str) -> Plan:
-    """Return the plan of a line of `name=value` parts, each of which may be left out. Raises ValueError.
+def parse_plan(text: str) -> SimulationPlan:
+    """Parse a plan of `name=value` parts, all of them optional. Raises ValueError.
 
-    `duration` (1s) is one of `2s`, `uniform(1s,3s)`, `exponential(2s)` with this mean, and
-    `lognormal(2s,1.5)` with this median and this sigma; `failure` (0) and `seed` (0) are numbers; `speed`
-    (max) is a number or max.
+    - `duration` (default 1s): `2s`, `uniform(1s,3s)`, `exponential(2s)` with this mean, or
+      `lognormal(2s,1.5)` with this median and sigma.
+    - `failure` (default 0): a share between 0 and 1.
+    - `seed` (default 0): an integer.
+    - `speed` (default max): a number, or max.
     """
     parts = dict(_part(word) for word in text.split())
     unknown = parts.keys() - {"duration", "failure", "seed", "speed"}
     if unknown:
-        raise ValueError(f"{sorted(unknown)[0]!r} is none of duration, failure, seed and speed")
+        raise ValueError(f"{sorted(unknown)[0]!r} is not one of duration, failure, seed and speed")
     failure = float(parts.get("failure", "0"))
     if not 0 <= failure <= 1:
-        raise ValueError("failure is a share between 0 and 1")
+        raise ValueError("failure must be between 0 and 1")
     speed = parts.get("speed", "max")
-    return Plan(
+    return SimulationPlan(
         duration=_draw(parts.get("duration", "1s")),
         failure=failure,
         seed=int(parts.get("seed", "0")),
@@ -70,7 +72,7 @@ def _part(word: str) -> tuple[str, str]:
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
-        raise ValueError("speed is a positive number, or max")
+        raise ValueError("speed must be a positive number, or max")
     return value
 
 
@@ -90,4 +92,6 @@ def _draw(text: str) -> Draw:
             mu, spread = math.log(seconds(median)), float(sigma)
             return lambda random: random.lognormvariate(mu, spread)
         case _:
-            raise ValueError(f"{text!r} is none of 2s, uniform(1s,3s), exponential(2s) and lognormal(2s,1.5)")
+            raise ValueError(
+                f"{text!r} is not one of 2s, uniform(1s,3s), exponential(2s) and lognormal(2s,1.5)"
+            )

@@ -1,4 +1,4 @@
-"""A clock that runs at a chosen speed, or jumps from event to event."""
+"""The clock of a simulation: it runs at a chosen speed, or jumps from event to event."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,27 +8,27 @@ from heapq import heappop, heappush
 from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.service_clock import Timer
 
-# Between the end of a run and the start of the next one on its node, the event loop makes this many steps.
+# The event loop needs this many steps between the end of a run and the start of the next one on its node.
 _STEPS_OF_A_TURN = 4
 
 
 @dataclass(slots=True)
 class _Event:
-    """A call that is to come; `action` is None once it came, or was cancelled."""
+    """A scheduled call. `action` is None once it was made or cancelled."""
 
     clock: "VirtualClock"
     action: Callable[[], object] | None
     is_awaited: bool
 
     def cancel(self) -> None:
-        self.clock.forget(self)
+        self.clock.discard(self)
 
 
 class VirtualClock:
-    """The time of a simulation, which begins at the real time.
+    """The time of a simulation. It starts at the real time.
 
-    With a `speed` of n a second lasts 1/n s. Without one, while anything is awaited, the clock jumps to the
-    next event as soon as nothing else is left to do; otherwise it runs like a real one.
+    With a `speed` of n, a second takes 1/n s. Without a speed, the clock jumps to the next event as soon as
+    there is nothing else to do, as long as any event is awaited; otherwise it runs like a real clock.
     """
 
     def __init__(self, speed: float | None) -> None:
@@ -50,42 +50,42 @@ class VirtualClock:
         return self._started_at + int((real - self._started_at) * self._speed)
 
     def call_later(self, seconds: float, action: Callable[[], object], *, awaited: bool) -> Timer:
-        """Have a function called when the time has come."""
+        """Call a function in some seconds of this clock; the clock may jump for it if it is `awaited`."""
         if self._speed is not None:
             return asyncio.get_running_loop().call_later(seconds / self._speed, action)
         event = _Event(self, action, awaited)
         self._events_ever += 1
         heappush(self._events, (self.now() + int(seconds * timestamps.PER_SECOND), self._events_ever, event))
         self._awaited += awaited
-        self._go_on()
+        self._schedule_next()
         return event
 
-    def forget(self, event: _Event) -> None:
-        """Take an event out of what is to come."""
+    def discard(self, event: _Event) -> None:
+        """Mark an event as done or cancelled."""
         if event.action is not None:
             event.action = None
             self._awaited -= event.is_awaited
 
-    def settled(self) -> None:
-        """Jump at once, if anything is awaited: all that was known of the last event was acted upon."""
+    def jump_if_awaited(self) -> None:
+        """Jump to the next event if any is awaited. Call it when everything the last event caused is done."""
         if self._awaited and self._speed is None:
             self._jump()
 
     def stop(self) -> None:
-        """Let no more events happen."""
+        """Cancel all events."""
         self._events.clear()
         self._awaited = 0
         self._stop_real_timer()
 
-    def _go_on(self) -> None:
-        """Have the next event happen: after a turn of the loop if any is awaited, else when it is due."""
+    def _schedule_next(self) -> None:
+        """Schedule the next event: after a few steps of the loop if any is awaited, else when it is due."""
         if self._awaited:
             self._stop_real_timer()
             if not self._is_turning:
                 self._is_turning = True
                 self._steps_left = _STEPS_OF_A_TURN
                 asyncio.get_running_loop().call_soon(self._turn)
-        elif self._drop_forgotten():
+        elif self._drop_cancelled():
             self._stop_real_timer()
             wait = max(self._events[0][0] - self.now(), 0) / timestamps.PER_SECOND
             self._real_timer = asyncio.get_running_loop().call_later(wait, self._jump)
@@ -96,7 +96,7 @@ class VirtualClock:
             self._real_timer = None
 
     def _turn(self) -> None:
-        """Let what the last event led to happen, then jump to the next."""
+        """Give the loop some steps to finish what the last event caused, then jump to the next."""
         if self._steps_left:
             self._steps_left -= 1
             asyncio.get_running_loop().call_soon(self._turn)
@@ -105,8 +105,8 @@ class VirtualClock:
         self._jump()
 
     def _jump(self) -> None:
-        """Let the next events happen, all that are due at that time."""
-        if not self._drop_forgotten():
+        """Advance to the time of the next event, and make all calls that are due then."""
+        if not self._drop_cancelled():
             return
         now, due = self.now(), self._events[0][0]
         if due > now:
@@ -115,14 +115,14 @@ class VirtualClock:
         while self._events and self._events[0][0] <= now:
             _, _, event = heappop(self._events)
             action = event.action
-            self.forget(event)
+            self.discard(event)
             if action is not None:
                 action()
         self._steps_left = _STEPS_OF_A_TURN
-        self._go_on()
+        self._schedule_next()
 
-    def _drop_forgotten(self) -> bool:
-        """Drop the cancelled events that come first, and tell whether any is left."""
+    def _drop_cancelled(self) -> bool:
+        """Drop the cancelled events at the front, and return whether any event is left."""
         while self._events and self._events[0][2].action is None:
             heappop(self._events)
         return bool(self._events)
