@@ -1,7 +1,7 @@
-"""`python -m fakebatch`: the local Batch service as a process of its own."""
+"""`python -m fakebatch`: run the fake Azure Batch."""
 
 import sys
 
-from fakebatch.command import main
+from fakebatch.serve_command import main
 
 sys.exit(main())

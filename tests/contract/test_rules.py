@@ -36,7 +36,7 @@ from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_from_workload import draft_from_workload
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.plans import complete
@@ -217,7 +217,7 @@ async def take(plan: JobPlan) -> None:
     with TemporaryDirectory() as root:
         archive = Path(root, "a.zip")
         known = tuple(
-            Package(application_id=name, version="1.0-b", archive=archive, is_default=True)
+            ApplicationPackage(application_id=name, version="1.0-b", archive=archive, is_default=True)
             for name in ("a", "A-1_x")
         )
         served = Options(root=Path(root), applications=known)

@@ -26,9 +26,9 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
-from fakebatch.model.application import Package
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
-from fakebatch.simulation.plan import Plan
+from fakebatch.simulation.simulation_plan import SimulationPlan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.messages import Json
 from tests.integration.waiting import until
@@ -108,7 +108,10 @@ class Place:
 
 @asynccontextmanager
 async def placed(
-    root: Path, connection_string: str, *workloads: type[WorkloadBase], simulation: Plan | None = None
+    root: Path,
+    connection_string: str,
+    *workloads: type[WorkloadBase],
+    simulation: SimulationPlan | None = None,
 ) -> AsyncIterator[Place]:
     """Everything started; with a `simulation` tasks only pass their time.
 
@@ -134,13 +137,13 @@ async def placed(
             yield Place(ports=replace(ports, workloads=registry), batch=batch, blobs=blobs)
 
 
-def _tool(root: Path) -> Package:
+def _tool(root: Path) -> ApplicationPackage:
     archive = root / "tool.zip"
     with zipfile.ZipFile(archive, "w") as content:
         entry = zipfile.ZipInfo("bin/tool")
         entry.external_attr = 0o755 << 16
         content.writestr(entry, "#!/bin/sh\necho installed\n")
-    return Package(application_id="tool", version="1.0", archive=archive, is_default=True)
+    return ApplicationPackage(application_id="tool", version="1.0", archive=archive, is_default=True)
 
 
 def succeeded(record: JobRecord) -> bool:
