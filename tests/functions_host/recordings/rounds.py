@@ -1,0 +1,62 @@
+"""Replays of many scenarios at the same time: most of their time is waiting."""
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tests.functions_host.recordings import blob_scenarios as _blob_scenarios
+from tests.functions_host.recordings import queue_fault_scenarios as _queue_fault_scenarios
+from tests.functions_host.recordings import queue_scenarios as _queue_scenarios
+from tests.functions_host.recordings import timer_scenarios as _timer_scenarios
+from tests.functions_host.recordings.comparison import Difference, compare
+from tests.functions_host.recordings.replay import load_recording, replay_of
+from tests.functions_host.recordings.scenarios import SCENARIOS
+
+# Imported for the scenarios that they register.
+__all__ = ["_blob_scenarios", "_queue_fault_scenarios", "_queue_scenarios", "_timer_scenarios"]
+
+RECORDINGS = Path(__file__).parent / "listeners"
+_HOSTS_STARTING_AT_ONCE = 2
+
+Outcome = list[Difference] | Exception
+"""What differs in one replay, or why it was broken off."""
+
+
+def known_differences() -> dict[str, set[str]]:
+    """Return the facts that are listed as different, by scenario."""
+    document = tomllib.loads((Path(__file__).parent / "differences.toml").read_text())
+    return {name: set(entry["facts"]) for name, entry in document.items()}
+
+
+def is_expected(name: str, outcome: Outcome) -> bool:
+    """Return whether a replay differs in what is listed, and in nothing else."""
+    if isinstance(outcome, Exception):
+        return False
+    return {difference.fact for difference in outcome} == known_differences().get(name, set())
+
+
+def play_round(names: Iterable[str], account: Callable[[], str], directory: Path) -> dict[str, Outcome]:
+    """Play scenarios, all at the same time. What is not as expected then is played again, alone."""
+    outcomes = asyncio.run(_play_together(names, account, directory / "together"))
+    for name, outcome in outcomes.items():
+        if not is_expected(name, outcome):
+            outcomes |= asyncio.run(_play_together([name], account, directory / "alone"))
+    return outcomes
+
+
+async def _play_together(names: Iterable[str], account: Callable[[], str], directory: Path) -> dict[str, Outcome]:
+    gate = asyncio.Semaphore(_HOSTS_STARTING_AT_ONCE)
+    plays = {name: _play(name, account(), directory / name, gate) for name in names}
+    return dict(zip(plays, await asyncio.gather(*plays.values()), strict=True))
+
+
+async def _play(name: str, connection_string: str, directory: Path, gate: asyncio.Semaphore) -> Outcome:
+    directory.mkdir(parents=True)
+    recording = load_recording(RECORDINGS / f"{name}.json")
+    try:
+        async with replay_of(recording, connection_string, directory, gate) as replay:
+            await SCENARIOS[name].steps(replay)
+            return compare(recording, await replay.result())
+    except Exception as error:
+        return error
