@@ -24,7 +24,7 @@ async def new(replay: Replay) -> None:
     replay.times[_LISTINGS] = replay.pauses("GET", CONTAINER)
 
 
-@scenario("blob-existing", slow=True)
+@scenario("blob-existing")
 async def existing(replay: Replay) -> None:
     """Put blobs before the host starts, one of which does not match the trigger's path."""
     await replay.create_container()
@@ -32,10 +32,10 @@ async def existing(replay: Replay) -> None:
         await replay.upload(name, "ok")
     await replay.start_host()
     await replay.until_ended(2)
-    await asyncio.sleep(12)
+    await asyncio.sleep(5)
 
 
-@scenario("blob-overwritten", slow=True)
+@scenario("blob-overwritten")
 async def overwritten(replay: Replay) -> None:
     """Overwrite a blob after its run."""
     await replay.create_container()
@@ -58,7 +58,7 @@ async def overwritten_in_work(replay: Replay) -> None:
     await asyncio.sleep(1)
     await replay.upload("one.json", "sleep:10")
     await replay.until_ended(2)
-    await asyncio.sleep(15)
+    await asyncio.sleep(8)
 
 
 @scenario("blob-restart", slow=True)
@@ -93,7 +93,8 @@ def _queued(content: str, *, wait: bool) -> Steps:
 
     async def steps(replay: Replay) -> None:
         await replay.create_container()
-        await replay.upload("one.txt", "ok") if "one.txt" in content else None
+        if "one.txt" in content:
+            await replay.upload("one.txt", "ok")
         await replay.send(content, queue=_BLOB_QUEUE)
         await replay.start_host()
         await replay.until_deleted(queue=_BLOB_QUEUE, patience=15 if wait else 5)
@@ -120,14 +121,14 @@ scenario("blob-other-function")(_queued(_blob_message("Other", "one.txt"), wait=
 scenario("blob-bad-message")(_queued("not JSON", wait=False))
 
 
-@scenario("blob-poison", slow=True)
+@scenario("blob-poison")
 async def poison(replay: Replay) -> None:
     """Let the function fail each time."""
     await replay.create_container()
     await replay.upload("one.json", "fail")
     await replay.start_host()
     await replay.until_deleted(queue=_BLOB_QUEUE)
-    await asyncio.sleep(8)
+    await asyncio.sleep(3)
     retries = zip(replay.ends(), replay.starts()[1:], strict=False)
     replay.times["seconds from a failure to the next attempt"] = [s.at - e.at for e, s in retries]
 

@@ -52,8 +52,10 @@ def _times(recorded: dict[str, Any], measured: dict[str, Any]) -> Iterator[Diffe
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the facts in a document: each queue, each container, all counts together, and whatever is no object."""
-    inner_is_fact = path in ("counts", "stored", "options") or path.startswith(("end.queues.", "end.containers."))
+    """Give the facts in a document: each queue, each container, all counts, and whatever is not an object."""
+    inner_is_fact = path in ("counts", "stored", "options") or path.startswith(
+        ("end.queues.", "end.containers.")
+    )
     if isinstance(value, dict) and not inner_is_fact:
         for key, inner in value.items():
             yield from _leaves(inner, f"{path}.{key}" if path else key)
@@ -90,7 +92,7 @@ def _without_noise(value: Any) -> Any:
 
 
 def _plain(line: str) -> str:
-    """Take from a line how JSON is laid out, how a blob's content is asked for, and how large a batch of blobs is."""
+    """Drop the layout of JSON, how a blob's content is asked for, and the size of a batch of blobs."""
     line = re.sub(r"(blobtrigger-probe/messages) numofmessages=\d+", r"\1 numofmessages=N", line)
     line = re.sub(r"JSON on \d+ lines", "JSON", line)
     line = line.replace(' if-match: "ETAG"', "").replace("status -> 206", "status -> 200")

@@ -154,10 +154,8 @@ class HostProcess:
     def _storage_through_proxy(self) -> str:
         text = self.connection_string
         for service, port in self.proxy.ports.items():
-            prefix = f"{service.capitalize()}Endpoint=http://"
-            if self._by_name:
-                new = rf"{prefix}\1.{service}.storage.test"
-            else:
-                new = rf"{prefix}127.0.0.1:{port}/\1"
-            text = re.sub(rf"{prefix}[^/;]*/([^;/]*)", new, text)
+            before = f"{service.capitalize()}Endpoint=http://"
+            by_name, by_path = rf"\1.{service}.storage.test", rf"127.0.0.1:{port}/\1"
+            after = before + (by_name if self._by_name else by_path)
+            text = re.sub(rf"{before}[^/;]*/([^;/]*)", after, text)
         return text

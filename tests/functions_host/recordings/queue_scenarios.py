@@ -36,7 +36,7 @@ def _one_message(text: str) -> Steps:
 scenario("queue-success")(_one_message("ok"))
 scenario("queue-poison", "queue-max-dequeue-1")(_one_message("fail"))
 scenario("queue-third-attempt")(_one_message("failuntil:3"))
-scenario("queue-visibility-timeout", slow=True)(_one_message("failuntil:3"))
+scenario("queue-visibility-timeout")(_one_message("failuntil:3"))
 scenario("queue-output")(_one_message("out:hello"))
 scenario("queue-output-then-failure")(_one_message("out:hello,failuntil:3"))
 
@@ -92,13 +92,13 @@ async def fetched_before(replay: Replay) -> None:
     await asyncio.sleep(1)
 
 
-@scenario("queue-poison-trigger", slow=True)
+@scenario("queue-poison-trigger")
 async def poison_trigger(replay: Replay) -> None:
     """Let a function on a poison queue fail."""
     await replay.send("fail", queue="queue1-poison")
     await replay.start_host()
-    await replay.until_ended(6, patience=12)
-    await asyncio.sleep(4)
+    await replay.until_ended(2, patience=5)
+    await asyncio.sleep(2)
 
 
 @scenario("queue-takes-turns")
@@ -162,7 +162,7 @@ async def one_slow_message(replay: Replay) -> None:
     replay.facts["quickMessagesBegunBeforeTheSlowOneEnded"] = len(early)
 
 
-@scenario("queue-two-hosts", slow=True)
+@scenario("queue-two-hosts")
 async def two_hosts(replay: Replay) -> None:
     """Let two hosts share 60 messages."""
     await replay.create_queue()
@@ -204,7 +204,10 @@ async def _idle(replay: Replay, seconds: float) -> None:
 
 @scenario("queue-defaults-production", "queue-defaults-development", slow=True)
 async def defaults(replay: Replay) -> None:
-    """Leave a queue empty for so long that its longest pause shows. A host does not tell its other options."""
+    """Leave a queue empty for so long that its longest pause shows.
+
+    A host does not show its other options.
+    """
     await replay.create_queue()
     await replay.start_host()
     await asyncio.sleep(14)

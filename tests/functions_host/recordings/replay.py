@@ -7,8 +7,9 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,10 +53,8 @@ class Replay:
 
     async def create_queue(self, name: str = QUEUE) -> None:
         """Create a queue unless it exists."""
-        try:
+        with suppress(ResourceExistsError):
             await self.queues.create_queue(name)
-        except ResourceExistsError:
-            pass
 
     async def create_container(self, name: str = CONTAINER) -> None:
         """Create a container."""
@@ -126,7 +125,9 @@ class Replay:
 
     async def until_deleted(self, count: int = 1, *, queue: str = QUEUE, patience: float = 30) -> bool:
         """Wait until a host has tried to delete this many messages."""
-        return await self.until(lambda: len(self.matching("DELETE", f"{queue}/messages/.*")) >= count, patience)
+        return await self.until(
+            lambda: len(self.matching("DELETE", f"{queue}/messages/.*")) >= count, patience
+        )
 
     # What was seen
 
@@ -158,7 +159,7 @@ class Replay:
     def pauses(self, method: str, path: str, *, since: float = 0) -> list[float]:
         """The seconds between requests, of those after a moment."""
         moments = [r.at for r in self.matching(method, path) if r.at >= since]
-        return [round(later - earlier, 2) for earlier, later in zip(moments, moments[1:], strict=False)]
+        return [round(later - earlier, 2) for earlier, later in pairwise(moments)]
 
     def most_at_once(self) -> int:
         """How many runs there were at the same time, at most."""

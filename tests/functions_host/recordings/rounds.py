@@ -8,13 +8,20 @@ from pathlib import Path
 from tests.functions_host.recordings import blob_scenarios as _blob_scenarios
 from tests.functions_host.recordings import queue_fault_scenarios as _queue_fault_scenarios
 from tests.functions_host.recordings import queue_scenarios as _queue_scenarios
+from tests.functions_host.recordings import timer_fault_scenarios as _timer_fault_scenarios
 from tests.functions_host.recordings import timer_scenarios as _timer_scenarios
 from tests.functions_host.recordings.comparison import Difference, compare
 from tests.functions_host.recordings.replay import load_recording, replay_of
 from tests.functions_host.recordings.scenarios import SCENARIOS
 
 # Imported for the scenarios that they register.
-__all__ = ["_blob_scenarios", "_queue_fault_scenarios", "_queue_scenarios", "_timer_scenarios"]
+__all__ = [
+    "_blob_scenarios",
+    "_queue_fault_scenarios",
+    "_queue_scenarios",
+    "_timer_fault_scenarios",
+    "_timer_scenarios",
+]
 
 RECORDINGS = Path(__file__).parent / "listeners"
 _HOSTS_STARTING_AT_ONCE = 2
@@ -45,14 +52,15 @@ def play_round(names: Iterable[str], account: Callable[[], str], directory: Path
     return outcomes
 
 
-async def _play_together(names: Iterable[str], account: Callable[[], str], directory: Path) -> dict[str, Outcome]:
+async def _play_together(
+    names: Iterable[str], account: Callable[[], str], directory: Path
+) -> dict[str, Outcome]:
     gate = asyncio.Semaphore(_HOSTS_STARTING_AT_ONCE)
     plays = {name: _play(name, account(), directory / name, gate) for name in names}
     return dict(zip(plays, await asyncio.gather(*plays.values()), strict=True))
 
 
 async def _play(name: str, connection_string: str, directory: Path, gate: asyncio.Semaphore) -> Outcome:
-    directory.mkdir(parents=True)
     recording = load_recording(RECORDINGS / f"{name}.json")
     try:
         async with replay_of(recording, connection_string, directory, gate) as replay:

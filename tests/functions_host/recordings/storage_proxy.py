@@ -3,19 +3,20 @@
 import asyncio
 import re
 import time
-import xml.etree.ElementTree as xml
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.etree import ElementTree
 
 from tests.functions_host.recordings.http_frames import Frame, read_frame
 
 _LARGEST_HEAD = 2**20
-_EMPTY_LOGS = b'<?xml version="1.0"?><EnumerationResults ContainerName="$logs"><Blobs /><NextMarker /></EnumerationResults>'
-_EMPTY_LOGS_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%b" % (
-    len(_EMPTY_LOGS),
-    _EMPTY_LOGS,
+_EMPTY_LOGS = (
+    b'<?xml version="1.0"?>'
+    b'<EnumerationResults ContainerName="$logs"><Blobs /><NextMarker /></EnumerationResults>'
 )
+_OK_WITH_XML = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +38,11 @@ class StorageRequest:
     answer: bytes
 
     @property
-    def received(self) -> list[xml.Element]:
+    def received(self) -> list[ElementTree.Element]:
         """The messages that a fetch got."""
         if self.service != "queue" or self.method != "GET" or self.status != 200:
             return []
-        return xml.fromstring(self.answer.lstrip(b"\xef\xbb\xbf")).findall("QueueMessage")
+        return ElementTree.fromstring(self.answer.lstrip(b"\xef\xbb\xbf")).findall("QueueMessage")
 
 
 @dataclass
@@ -62,10 +63,7 @@ class StorageProxy:
         """Listen."""
         for service in self.targets:
             server = await asyncio.start_server(
-                lambda reader, writer, service=service: self._accept(reader, writer, service),
-                "127.0.0.1",
-                0,
-                limit=_LARGEST_HEAD,
+                partial(self._accept, service), "127.0.0.1", 0, limit=_LARGEST_HEAD
             )
             self._servers.append(server)
             self.ports[service] = server.sockets[0].getsockname()[1]
@@ -78,12 +76,12 @@ class StorageProxy:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: str) -> None:
-        connection = asyncio.ensure_future(self._serve(reader, writer, service))
+    async def _accept(self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.ensure_future(self._serve(service, reader, writer))
         self._connections.add(connection)
         connection.add_done_callback(self._connections.discard)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, service: str) -> None:
+    async def _serve(self, service: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = _Upstream(self.targets)
         try:
             while True:
@@ -111,7 +109,7 @@ class StorageProxy:
         path = "/".join(unquote(urlsplit(url).path).split("/")[1 if by_name else 2 :])
         if by_name and path == "$logs":
             # Azurite has no $logs. Azure has, and it is empty until logging is switched on.
-            status, answer, raw_answer = 200, _EMPTY_LOGS, _EMPTY_LOGS_RESPONSE
+            status, answer, raw_answer = 200, _EMPTY_LOGS, _OK_WITH_XML % len(_EMPTY_LOGS) + _EMPTY_LOGS
         else:
             response = await upstream.exchange(service, raw, answers_head=method == "HEAD")
             status, answer, raw_answer = int(response.first_line.split(" ")[1]), response.body, response.raw

@@ -24,7 +24,8 @@ async def storage_state(queues: QueueServiceClient, blobs: BlobServiceClient) ->
     return {
         "queues": {q.name: await _queue(queues.get_queue_client(q)) async for q in queues.list_queues()},
         "containers": {
-            c.name: await _container(blobs.get_container_client(c.name)) async for c in blobs.list_containers()
+            c.name: await _container(blobs.get_container_client(c.name))
+            async for c in blobs.list_containers()
         },
     }
 

@@ -1,4 +1,6 @@
-"""The embedded host's listeners do what Microsoft's were recorded to do, but for what differences.toml lists."""
+"""The embedded host's listeners do what Microsoft's were recorded to do, but for what
+differences.toml lists.
+"""
 
 import pytest
 
@@ -20,7 +22,9 @@ def test_a_recorded_scenario(recording: str, outcomes: dict[str, Outcome]) -> No
         raise outcome
     found = "\n".join(map(str, outcome)) or "nothing differs"
     listed = sorted(known_differences().get(recording, set()))
-    message = f"{recording}: differences.toml lists {listed or 'nothing'}; found ('-' is the recording):\n{found}"
+    message = (
+        f"{recording}: differences.toml lists {listed or 'nothing'}; found ('-' is the recording):\n{found}"
+    )
     assert is_expected(recording, outcome), message
 
 

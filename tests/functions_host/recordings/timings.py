@@ -1,4 +1,7 @@
-"""Which measured times of a recording a host must keep, and how closely. Times that are not listed are for people to read."""
+"""Which measured times of a recording a host must keep, and how closely.
+
+Times that are not listed are for people to read.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -66,7 +69,9 @@ def _on_the_clock(recorded: list[Any], measured: Any) -> bool:
     """Starts come as many seconds after a full interval of five seconds. Scenarios begin in any of those."""
     return any(
         len(one) == len(measured)
-        and all((now - then + SECONDS) % _INTERVAL <= 2 * SECONDS for then, now in zip(one, measured, strict=True))
+        and all(
+            (now - then + SECONDS) % _INTERVAL <= 2 * SECONDS for then, now in zip(one, measured, strict=True)
+        )
         for one in recorded
     )
 

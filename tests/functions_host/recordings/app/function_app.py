@@ -1,6 +1,7 @@
-"""The functions of the recorded host, in Python. They do the steps that their input lists, and print each start and end.
+"""The functions of the recorded host, in Python: they do the steps that their input lists.
 
-The steps are those of README.md. Which functions exist is decided by the environment: see RecordedHost in host_process.py.
+README.md explains the steps. Each function prints its start and its end. The environment decides which
+functions exist: see host_process.py.
 """
 
 import asyncio
@@ -16,13 +17,13 @@ app = func.FunctionApp()
 _attempts: dict[str, int] = {}
 
 
-async def _run(function: str, text: str, attempt: int, out: func.Out[str] | None = None, **shown: Any) -> None:
+async def _run(function: str, text: str, tries: int, out: func.Out[str] | None = None, **shown: Any) -> None:
     """Do the steps in `text`, separated by commas. Print the start with what is `shown`, and the end."""
     _print("start", function, shown)
     outcome = "ok"
     try:
         for step in text.split(","):
-            await _do(step.strip(), attempt, out)
+            await _do(step.strip(), tries, out)
     except BaseException as error:
         outcome = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
         raise
@@ -30,11 +31,11 @@ async def _run(function: str, text: str, attempt: int, out: func.Out[str] | None
         _print("end", function, {"outcome": outcome})
 
 
-async def _do(step: str, attempt: int, out: func.Out[str] | None) -> None:
+async def _do(step: str, tries: int, out: func.Out[str] | None) -> None:
     name, _, argument = step.partition(":")
     if name in ("sleep", "block"):
         await _pause(int(argument) / 1000, cancellable=name == "sleep")
-    elif name == "fail" or (name == "failuntil" and attempt < int(argument)):
+    elif name == "fail" or (name == "failuntil" and tries < int(argument)):
         raise RuntimeError("told to fail")
     elif name == "out" and out is not None:
         out.set(argument)
@@ -62,8 +63,8 @@ if "RECORDED_QUEUE" in os.environ:
     @app.queue_output(arg_name="out", queue_name="%RECORDED_OUT%", connection="AzureWebJobsStorage")
     async def OnQueue(msg: func.QueueMessage, out: func.Out[str]) -> None:  # noqa: N802
         body = msg.get_body().decode(errors="replace")
-        attempt = msg.dequeue_count or 0
-        await _run("queue", body, attempt, out, dequeueCount=attempt, id=msg.id, body=body)
+        tries = msg.dequeue_count or 0
+        await _run("queue", body, tries, out, dequeueCount=tries, id=msg.id, body=body)
 
 
 if "RECORDED_POISON" in os.environ:
@@ -76,7 +77,9 @@ if "RECORDED_POISON" in os.environ:
 
 if "RECORDED_CONTAINER" in os.environ:
 
-    @app.blob_trigger(arg_name="blob", path="%RECORDED_CONTAINER%/{name}.json", connection="AzureWebJobsStorage")
+    @app.blob_trigger(
+        arg_name="blob", path="%RECORDED_CONTAINER%/{name}.json", connection="AzureWebJobsStorage"
+    )
     async def OnBlob(blob: func.InputStream) -> None:  # noqa: N802
         body = blob.read()
         path = blob.name or ""
@@ -85,7 +88,7 @@ if "RECORDED_CONTAINER" in os.environ:
 
 
 async def _on_timer(function: str, timer: func.TimerRequest) -> None:
-    shown = {"isPastDue": timer.past_due, "status": timer.schedule_status}
+    shown = {"isPastDue": timer.past_due, "status": timer.schedule_status}  # type: ignore[attr-defined]
     await _run(function, os.environ["RECORDED_STEPS"], 1, **shown)
 
 
