@@ -2,6 +2,7 @@
 # make start     run the whole stack on this machine, to work against
 # make test      every test            make check    lint, types, import contracts
 # make format    tidy the code         make clean    forget everything that can be made again
+# make host-recordings   replay on the embedded Functions host what takes too long for make test
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -10,7 +11,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test check install format clean
+.PHONY: help demo start test host-recordings check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -22,7 +23,10 @@ start: install
 	@$(BIN)/batchmgr start
 
 test: install
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist loadgroup
+
+host-recordings: install
+	@$(BIN)/pytest -q -m host_recordings tests/functions_host/recordings
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet

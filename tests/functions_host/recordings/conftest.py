@@ -15,7 +15,5 @@ def outcomes(
 ) -> dict[str, Outcome]:
     """What differs, by scenario. All scenarios whose tests are to run are played together."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    names: list[str] = [
-        item.callspec.params["recording"] for item in items if "outcomes" in item.fixturenames
-    ]
+    names = [str(item.callspec.params["recording"]) for item in items if "outcomes" in item.fixturenames]
     return play_round(names, azurite_accounts, tmp_path_factory.mktemp("recordings"))

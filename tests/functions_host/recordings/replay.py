@@ -7,7 +7,7 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -83,8 +83,11 @@ class Replay:
 
     # Hosts
 
-    async def start_host(self, name: str = "A") -> HostProcess:
-        """Start the recording's next host, and wait until it listens or has ended."""
+    async def start_host(self, name: str = "A", *, at_once: bool = False) -> HostProcess:
+        """Start the recording's next host, and wait until it listens or has ended.
+
+        A start `at_once` does not wait while other scenarios start hosts, for where the second matters.
+        """
         number = len(self.hosts)
         recorded = {k: v for k, v in self.recording["options"][number].items() if k != "host"}
         host = HostProcess(
@@ -95,8 +98,8 @@ class Replay:
             proxy=StorageProxy(host=name, targets=self._azurite_ports()),
             events=self.events,
         )
-        async with self.start_gate:
-            self.hosts.append(host)
+        self.hosts.append(host)
+        async with nullcontext() if at_once else self.start_gate:
             await host.start()
         return host
 

@@ -32,7 +32,7 @@ async def status_of_long_ago(replay: Replay) -> None:
     await until_second(15)
     old = _this_minute() - timedelta(days=3)
     await store(replay, status_text(old, old + timedelta(minutes=1), old))
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(1, 20)
     await asyncio.sleep(8)
     await keep_status(replay, "after the late run")
@@ -45,7 +45,7 @@ async def schedule_changed(replay: Replay) -> None:
     await until_second(15)
     old = _this_minute() - timedelta(days=3)
     await store(replay, status_text(old, _this_minute() + timedelta(days=200), old))
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await asyncio.sleep(8)
     await keep_status(replay, "8 s after the start")
     measure(replay)
@@ -56,7 +56,7 @@ async def status_is_garbage(replay: Replay) -> None:
     """Start with a status that is not JSON."""
     await until_second(15)
     await store(replay, "garbage")
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await asyncio.sleep(8)
 
 
@@ -66,7 +66,7 @@ async def status_without_zone(replay: Replay) -> None:
     await until_second(20)
     now = _this_minute()
     await store(replay, status_text(None, now + timedelta(minutes=1), now, zone=""))
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(1, 60)
     await asyncio.sleep(2)
     await keep_status(replay, "after the run")
@@ -79,7 +79,7 @@ async def time_zone(replay: Replay) -> None:
     await until_second(45)
     hour = datetime.now(ZoneInfo("America/New_York")).hour
     replay.options |= {"time-zone": "America/New_York", "timer1": f"0 * {hour} * * *"}
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await asyncio.sleep(1)
     replay.facts["lastBeforeTheFirstRun"] = (await stored(replay) or {}).get("Last")
     await replay.until_ended(1, 40)
@@ -136,7 +136,7 @@ def _outage(seconds: float) -> Steps:
 
     async def steps(replay: Replay) -> None:
         await until_second(2, of=5)
-        host = await replay.start_host()
+        host = await replay.start_host(at_once=True)
         await replay.until_ended(2)
         await asyncio.sleep(1)
         host.proxy.reachable = False

@@ -16,7 +16,7 @@ _FIRST_RUN = "seconds from the start of the host to the first run"
 def _every_five_seconds(runs: int) -> Steps:
     async def steps(replay: Replay) -> None:
         await until_second(2, of=5)
-        await replay.start_host()
+        await replay.start_host(at_once=True)
         await replay.until_ended(runs)
         await asyncio.sleep(1)
         measure(replay)
@@ -38,7 +38,7 @@ async def seconds(replay: Replay) -> None:
 async def longer_than_interval(replay: Replay) -> None:
     """Run for longer than the schedule's interval."""
     await until_second(2, of=5)
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(4)
     measure(replay)
     replay.facts["mostAtOnce"] = replay.most_at_once()
@@ -60,7 +60,7 @@ async def timespan(replay: Replay) -> None:
 async def minute(replay: Replay) -> None:
     """Run twice."""
     await until_second(50)
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await asyncio.sleep(3)
     await keep_status(replay, "before the first run")
     await replay.until_ended(1, 70)
@@ -75,7 +75,7 @@ async def minute(replay: Replay) -> None:
 async def minute_fails(replay: Replay) -> None:
     """Fail."""
     await until_second(50)
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(1, 70)
     await asyncio.sleep(2)
     await keep_status(replay, "after the failed run")
@@ -86,12 +86,12 @@ async def minute_fails(replay: Replay) -> None:
 async def missed(replay: Replay) -> None:
     """Stop the host while a run is due, with the monitor."""
     await until_second(40)
-    host = await replay.start_host()
+    host = await replay.start_host(at_once=True)
     await asyncio.sleep(4)
     await host.end(signal.SIGTERM)
     await keep_status(replay, "when the host stopped")
     await until_second(10)
-    host = await replay.start_host()
+    host = await replay.start_host(at_once=True)
     await replay.until_ended(1, 30)
     await asyncio.sleep(2)
     await keep_status(replay, "after the late run")
@@ -106,11 +106,11 @@ async def missed(replay: Replay) -> None:
 async def no_monitor(replay: Replay) -> None:
     """Stop the host while a run is due, without the monitor."""
     await until_second(40)
-    host = await replay.start_host()
+    host = await replay.start_host(at_once=True)
     await asyncio.sleep(4)
     await host.end(signal.SIGTERM)
     await until_second(10)
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(1, 70)
     measure(replay)
 
@@ -119,12 +119,12 @@ async def no_monitor(replay: Replay) -> None:
 async def run_on_startup(replay: Replay) -> None:
     """Start the host twice within a minute."""
     await until_second(20)
-    host = await replay.start_host()
+    host = await replay.start_host(at_once=True)
     await replay.until_ended()
     await asyncio.sleep(2)
     await keep_status(replay, "after the run on startup", "OnTimer3")
     await host.end(signal.SIGTERM)
-    await replay.start_host()
+    await replay.start_host(at_once=True)
     await replay.until_ended(2)
     await asyncio.sleep(2)
     measure(replay)

@@ -54,7 +54,7 @@ def _moment(text: str) -> float | None:
 
 def relative(status: dict[str, str] | None, to: float) -> dict[str, Any] | None:
     """Return a status with its moments as seconds from another moment."""
-    if status is None:
+    if not status:
         return None
     moments = {name: _moment(status[name]) for name in _STATUS_PROPERTIES}
     return {name: "never" if moment is None else round(moment - to, 1) for name, moment in moments.items()}
