@@ -11,7 +11,7 @@ _BLOB_QUEUE = "azure-webjobs-blobtrigger-probe"
 _LISTINGS = "pauses between listings of the container, s"
 
 
-@scenario("blob-new", slow=True)
+@scenario("blob-new", seconds=20)
 async def new(replay: Replay) -> None:
     """Put a blob while the host runs. This scenario tells the blob's whole way to the function."""
     replay.receipts = True
@@ -48,7 +48,7 @@ async def overwritten(replay: Replay) -> None:
     await asyncio.sleep(2)
 
 
-@scenario("blob-overwritten-in-work", slow=True)
+@scenario("blob-overwritten-in-work", seconds=20)
 async def overwritten_in_work(replay: Replay) -> None:
     """Overwrite a blob during its run."""
     await replay.create_container()
@@ -61,7 +61,7 @@ async def overwritten_in_work(replay: Replay) -> None:
     await asyncio.sleep(8)
 
 
-@scenario("blob-restart", slow=True)
+@scenario("blob-restart", seconds=20)
 async def restart(replay: Replay) -> None:
     """Start the host again after a blob's run."""
     await replay.create_container()
@@ -75,7 +75,7 @@ async def restart(replay: Replay) -> None:
     replay.facts["runs"] = len(replay.starts())
 
 
-@scenario("blob-killed", slow=True)
+@scenario("blob-killed", seconds=20)
 async def killed(replay: Replay) -> None:
     """Kill the host during a blob's run, and start it again."""
     await replay.create_container()
@@ -133,7 +133,7 @@ async def poison(replay: Replay) -> None:
     replay.times["seconds from a failure to the next attempt"] = [s.at - e.at for e, s in retries]
 
 
-@scenario("blob-poison-restart", slow=True)
+@scenario("blob-poison-restart", seconds=20)
 async def poison_restart(replay: Replay) -> None:
     """Start the host again after a blob became poison."""
     await replay.create_container()
@@ -147,7 +147,7 @@ async def poison_restart(replay: Replay) -> None:
     replay.facts["runs"] = len(replay.starts())
 
 
-@scenario("blob-200", slow=True)
+@scenario("blob-200", seconds=20)
 async def two_hundred(replay: Replay) -> None:
     """Let the host find 200 blobs at once."""
     await replay.create_container()
@@ -159,7 +159,7 @@ async def two_hundred(replay: Replay) -> None:
     replay.times["most at once"] = replay.most_at_once()
 
 
-@scenario("blob-defaults", slow=True)
+@scenario("blob-defaults", seconds=20)
 async def defaults(replay: Replay) -> None:
     """Let the host find 60 blobs at once, without options."""
     await replay.create_container()
@@ -170,7 +170,7 @@ async def defaults(replay: Replay) -> None:
     replay.times["most at once"] = replay.most_at_once()
 
 
-@scenario("blob-two-hosts", slow=True)
+@scenario("blob-two-hosts", seconds=20)
 async def two_hosts(replay: Replay) -> None:
     """Let two hosts look for 40 blobs."""
     await replay.create_container()
@@ -188,7 +188,7 @@ def _count_runs(replay: Replay) -> None:
     replay.facts["differentBlobs"] = len(set(paths))
 
 
-@scenario("blob-container-missing", slow=True)
+@scenario("blob-container-missing", seconds=20)
 async def container_missing(replay: Replay) -> None:
     """Create the container ten seconds after the host's start."""
     await replay.start_host()
@@ -221,7 +221,7 @@ async def odd_names(replay: Replay) -> None:
     await asyncio.sleep(2)
 
 
-@scenario("blob-account-by-name", slow=True)
+@scenario("blob-account-by-name", seconds=65)
 async def account_by_name(replay: Replay) -> None:
     """Use storage whose account is a part of the host name, as in Azure."""
     replay.options["by-name"] = "true"

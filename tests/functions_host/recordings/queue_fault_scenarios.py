@@ -8,7 +8,7 @@ from tests.functions_host.recordings.replay import QUEUE, Replay
 from tests.functions_host.recordings.scenarios import Steps, scenario
 
 
-@scenario("queue-missing", slow=True)
+@scenario("queue-missing", seconds=20)
 async def missing(replay: Replay) -> None:
     """Create the queue ten seconds after the host's start."""
     await replay.start_host()
@@ -20,7 +20,7 @@ async def missing(replay: Replay) -> None:
     await asyncio.sleep(2)
 
 
-@scenario("queue-deleted", slow=True)
+@scenario("queue-deleted", seconds=20)
 async def deleted(replay: Replay) -> None:
     """Delete the queue, and create it anew."""
     await replay.send("ok")
@@ -75,9 +75,9 @@ def _sigterm(body: str) -> Steps:
     return steps
 
 
-scenario("queue-sigterm-cancellable", slow=True)(_sigterm("sleep:8000"))
-scenario("queue-sigterm-not-cancellable", slow=True)(_sigterm("block:8000"))
-scenario("queue-sigterm-very-long", slow=True)(_sigterm("block:50000"))
+scenario("queue-sigterm-cancellable", seconds=20)(_sigterm("sleep:8000"))
+scenario("queue-sigterm-not-cancellable", seconds=20)(_sigterm("block:8000"))
+scenario("queue-sigterm-very-long", seconds=20)(_sigterm("block:50000"))
 
 
 def _outage(seconds: float) -> Steps:
@@ -97,11 +97,11 @@ def _outage(seconds: float) -> Steps:
     return steps
 
 
-scenario("queue-storage-down", slow=True)(_outage(20))
-scenario("queue-storage-down-long", slow=True)(_outage(90))
+scenario("queue-storage-down", seconds=35)(_outage(20))
+scenario("queue-storage-down-long", seconds=135)(_outage(90))
 
 
-@scenario("queue-storage-down-in-work", slow=True)
+@scenario("queue-storage-down-in-work", seconds=20)
 async def outage_in_work(replay: Replay) -> None:
     """Make storage unreachable when a function ends."""
     await replay.send("sleep:3000")

@@ -177,13 +177,13 @@ async def two_hosts(replay: Replay) -> None:
     replay.facts["bothHostsHadSome"] = all(replay.starts(host=host) for host in "AB")
 
 
-@scenario("queue-idle-2", slow=True)
+@scenario("queue-idle-2", seconds=45)
 async def idle_two_seconds(replay: Replay) -> None:
     """Leave a queue empty."""
     await _idle(replay, 20)
 
 
-@scenario("queue-idle-60", slow=True)
+@scenario("queue-idle-60", seconds=200)
 async def idle_one_minute(replay: Replay) -> None:
     """Leave a queue empty for a long time."""
     await _idle(replay, 120)
@@ -202,7 +202,7 @@ async def _idle(replay: Replay, seconds: float) -> None:
     replay.times["pauses after the message, s"] = replay.pauses(*polls, since=started - 0.3)
 
 
-@scenario("queue-defaults-production", "queue-defaults-development", slow=True)
+@scenario("queue-defaults-production", "queue-defaults-development", seconds=20)
 async def defaults(replay: Replay) -> None:
     """Leave a queue empty for so long that its longest pause shows.
 
@@ -219,7 +219,7 @@ async def defaults(replay: Replay) -> None:
     }
 
 
-@scenario("queue-renewal", slow=True)
+@scenario("queue-renewal", seconds=335)
 async def renewal(replay: Replay) -> None:
     """Work on a message for more than five minutes."""
     await replay.send("sleep:330000")
@@ -231,7 +231,7 @@ async def renewal(replay: Replay) -> None:
     replay.times["seconds from the fetch to each renewal"] = [r.at - fetched for r in renewals]
 
 
-@scenario("queue-output-wakes", slow=True)
+@scenario("queue-output-wakes", seconds=35)
 async def output_wakes(replay: Replay) -> None:
     """Add to a queue whose listener is in a long pause."""
     await replay.create_queue("queue1-poison")

@@ -115,7 +115,7 @@ class Replay:
         while not condition():
             if time.monotonic() > end:
                 return False
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
         return True
 
     async def until_started(self, count: int = 1, patience: float = 60) -> bool:
@@ -127,10 +127,13 @@ class Replay:
         return await self.until(lambda: len(self.ends()) >= count, patience)
 
     async def until_deleted(self, count: int = 1, *, queue: str = QUEUE, patience: float = 30) -> bool:
-        """Wait until a host has tried to delete this many messages."""
-        return await self.until(
-            lambda: len(self.matching("DELETE", f"{queue}/messages/.*")) >= count, patience
-        )
+        """Wait until hosts have tried to delete this many messages."""
+
+        def deleted() -> int:
+            requests = (r for host in self.hosts for r in host.proxy.requests if r.method == "DELETE")
+            return sum(r.path.startswith(f"{queue}/messages/") for r in requests)
+
+        return await self.until(lambda: deleted() >= count, patience)
 
     # What was seen
 

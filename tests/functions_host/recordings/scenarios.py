@@ -13,19 +13,19 @@ class Scenario:
     """What is done in a scenario, and how it is run."""
 
     steps: Steps
-    slow: bool
-    """Whether it takes ten seconds or more."""
+    seconds: int
+    """About how long it takes, if that is ten seconds or more, else 0."""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*names: str, slow: bool = False) -> Callable[[Steps], Steps]:
+def scenario(*names: str, seconds: int = 0) -> Callable[[Steps], Steps]:
     """Register steps for one recording or several. The hosts' options are those of the recording."""
 
     def register(steps: Steps) -> Steps:
         for name in names:
-            SCENARIOS[name] = Scenario(steps=steps, slow=slow)
+            SCENARIOS[name] = Scenario(steps=steps, seconds=seconds)
         return steps
 
     return register

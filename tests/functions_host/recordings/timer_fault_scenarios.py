@@ -12,7 +12,7 @@ from tests.functions_host.recordings.replay import Replay
 from tests.functions_host.recordings.scenarios import Steps, scenario
 from tests.functions_host.recordings.timer_status import (
     keep_status,
-    measure,
+    measure_status,
     status_text,
     store,
     stored,
@@ -26,7 +26,7 @@ def _this_minute() -> datetime:
     return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
-@scenario("timer-status-of-long-ago", slow=True)
+@scenario("timer-status-of-long-ago", seconds=75)
 async def status_of_long_ago(replay: Replay) -> None:
     """Start a host that was off for three days."""
     await until_second(15)
@@ -36,10 +36,10 @@ async def status_of_long_ago(replay: Replay) -> None:
     await replay.until_ended(1, 20)
     await asyncio.sleep(8)
     await keep_status(replay, "after the late run")
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-schedule-changed", slow=True)
+@scenario("timer-schedule-changed", seconds=70)
 async def schedule_changed(replay: Replay) -> None:
     """Start with the status of a schedule whose next run is far away."""
     await until_second(15)
@@ -48,10 +48,10 @@ async def schedule_changed(replay: Replay) -> None:
     await replay.start_host(at_once=True)
     await asyncio.sleep(8)
     await keep_status(replay, "8 s after the start")
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-status-is-garbage", slow=True)
+@scenario("timer-status-is-garbage", seconds=70)
 async def status_is_garbage(replay: Replay) -> None:
     """Start with a status that is not JSON."""
     await until_second(15)
@@ -60,7 +60,7 @@ async def status_is_garbage(replay: Replay) -> None:
     await asyncio.sleep(8)
 
 
-@scenario("timer-status-without-zone", slow=True)
+@scenario("timer-status-without-zone", seconds=110)
 async def status_without_zone(replay: Replay) -> None:
     """Start with a status whose moments have no time zone."""
     await until_second(20)
@@ -70,10 +70,10 @@ async def status_without_zone(replay: Replay) -> None:
     await replay.until_ended(1, 60)
     await asyncio.sleep(2)
     await keep_status(replay, "after the run")
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-time-zone", slow=True)
+@scenario("timer-time-zone", seconds=90)
 async def time_zone(replay: Replay) -> None:
     """Run at an hour of New York."""
     await until_second(45)
@@ -114,13 +114,13 @@ def _takeover(number: signal.Signals) -> Steps:
     return steps
 
 
-scenario("timer-two-hosts-killed-production", "timer-two-hosts-killed-development", slow=True)(
+scenario("timer-two-hosts-killed-production", "timer-two-hosts-killed-development", seconds=90)(
     _takeover(signal.SIGKILL)
 )
-scenario("timer-two-hosts-stopped", slow=True)(_takeover(signal.SIGTERM))
+scenario("timer-two-hosts-stopped", seconds=90)(_takeover(signal.SIGTERM))
 
 
-@scenario("timer-lease-renewal", slow=True)
+@scenario("timer-lease-renewal", seconds=75)
 async def lease_renewal(replay: Replay) -> None:
     """Wait for two renewals of the lease."""
     await replay.start_host()
@@ -153,5 +153,5 @@ def _outage(seconds: float) -> Steps:
     return steps
 
 
-scenario("timer-storage-down", slow=True)(_outage(20))
-scenario("timer-storage-down-long", slow=True)(_outage(80))
+scenario("timer-storage-down", seconds=85)(_outage(20))
+scenario("timer-storage-down-long", seconds=145)(_outage(80))

@@ -5,7 +5,15 @@ import signal
 
 from tests.functions_host.recordings.replay import Replay
 from tests.functions_host.recordings.scenarios import Steps, scenario
-from tests.functions_host.recordings.timer_status import keep_status, measure, relative, stored, until_second
+from tests.functions_host.recordings.timer_status import (
+    keep_status,
+    measure_clock,
+    measure_pauses,
+    measure_status,
+    relative,
+    stored,
+    until_second,
+)
 
 _FIRST_RUN = "seconds from the start of the host to the first run"
 
@@ -19,44 +27,46 @@ def _every_five_seconds(runs: int) -> Steps:
         await replay.start_host(at_once=True)
         await replay.until_ended(runs)
         await asyncio.sleep(1)
-        measure(replay)
+        measure_pauses(replay)
+        measure_clock(replay)
 
     return steps
 
 
-scenario("timer-fails", slow=True)(_every_five_seconds(3))
+scenario("timer-fails", seconds=20)(_every_five_seconds(3))
 
 
-@scenario("timer-seconds", slow=True)
+@scenario("timer-seconds", seconds=20)
 async def seconds(replay: Replay) -> None:
     """Run on every full five seconds."""
     await _every_five_seconds(3)(replay)
     replay.facts["scheduleStatus"] = [event.fields["status"] for event in replay.starts()]
 
 
-@scenario("timer-longer-than-interval", slow=True)
+@scenario("timer-longer-than-interval", seconds=35)
 async def longer_than_interval(replay: Replay) -> None:
     """Run for longer than the schedule's interval."""
     await until_second(2, of=5)
     await replay.start_host(at_once=True)
     await replay.until_ended(4)
-    measure(replay)
+    measure_pauses(replay)
+    measure_clock(replay)
     replay.facts["mostAtOnce"] = replay.most_at_once()
 
 
-@scenario("timer-timespan", "timer-timespan-longer-than-interval", slow=True)
+@scenario("timer-timespan", "timer-timespan-longer-than-interval", seconds=20)
 async def timespan(replay: Replay) -> None:
     """Run every five seconds, counted from the host's start."""
     host = await replay.start_host()
     await replay.until_ended(3)
     replay.times[_FIRST_RUN] = replay.starts()[0].at - host.started_at
-    measure(replay)
+    measure_pauses(replay)
 
 
 # Schedules of a minute
 
 
-@scenario("timer-minute", slow=True)
+@scenario("timer-minute", seconds=135)
 async def minute(replay: Replay) -> None:
     """Run twice."""
     await until_second(50)
@@ -68,10 +78,12 @@ async def minute(replay: Replay) -> None:
     await keep_status(replay, "after the first run")
     await replay.until_ended(2, 70)
     await asyncio.sleep(1)
-    measure(replay)
+    measure_pauses(replay)
+    measure_clock(replay)
+    measure_status(replay)
 
 
-@scenario("timer-minute-fails", slow=True)
+@scenario("timer-minute-fails", seconds=75)
 async def minute_fails(replay: Replay) -> None:
     """Fail."""
     await until_second(50)
@@ -79,10 +91,10 @@ async def minute_fails(replay: Replay) -> None:
     await replay.until_ended(1, 70)
     await asyncio.sleep(2)
     await keep_status(replay, "after the failed run")
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-missed", slow=True)
+@scenario("timer-missed", seconds=140)
 async def missed(replay: Replay) -> None:
     """Stop the host while a run is due, with the monitor."""
     await until_second(40)
@@ -99,10 +111,10 @@ async def missed(replay: Replay) -> None:
     replay.times["seconds from the start of the host to the late run"] = late - host.started_at
     await replay.until_ended(2, 70)
     await asyncio.sleep(0.5)
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-no-monitor", slow=True)
+@scenario("timer-no-monitor", seconds=140)
 async def no_monitor(replay: Replay) -> None:
     """Stop the host while a run is due, without the monitor."""
     await until_second(40)
@@ -112,10 +124,11 @@ async def no_monitor(replay: Replay) -> None:
     await until_second(10)
     await replay.start_host(at_once=True)
     await replay.until_ended(1, 70)
-    measure(replay)
+    measure_clock(replay)
+    measure_status(replay)
 
 
-@scenario("timer-run-on-startup", slow=True)
+@scenario("timer-run-on-startup", seconds=75)
 async def run_on_startup(replay: Replay) -> None:
     """Start the host twice within a minute."""
     await until_second(20)
@@ -127,10 +140,10 @@ async def run_on_startup(replay: Replay) -> None:
     await replay.start_host(at_once=True)
     await replay.until_ended(2)
     await asyncio.sleep(2)
-    measure(replay)
+    measure_status(replay)
 
 
-@scenario("timer-timespan-minute", slow=True)
+@scenario("timer-timespan-minute", seconds=70)
 async def timespan_minute(replay: Replay) -> None:
     """Run a minute after the host's start."""
     host = await replay.start_host()
@@ -144,4 +157,4 @@ async def timespan_minute(replay: Replay) -> None:
     replay.times[key] = relative(before, host.started_at)
     replay.times["stored after the first run, in seconds from that run"] = relative(after, run)
     replay.times[_FIRST_RUN] = run - host.started_at
-    measure(replay)
+    measure_status(replay)

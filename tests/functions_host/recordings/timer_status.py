@@ -12,9 +12,6 @@ from tests.functions_host.recordings.replay import Replay
 from tests.functions_host.recordings.storage_state import HOST_CONTAINER
 
 _STATUS_PROPERTIES = ("Last", "Next", "LastUpdated")
-_STATUS_AT_STARTS = "status at each start, in seconds from it"
-_SECONDS_OF_STARTS = "second of the minute at each start"
-_PAUSES_OF_STARTS = "seconds between starts"
 
 
 async def until_second(second: float, *, of: int = 60) -> None:
@@ -73,9 +70,18 @@ def _kind(moment: float | None) -> str:
     return "another moment" if 0.5 < moment % 60 < 59.5 else "on a full minute"
 
 
-def measure(replay: Replay) -> None:
-    """Note when functions started, and which status they saw."""
-    starts = replay.starts()
-    replay.times[_PAUSES_OF_STARTS] = [later.at - earlier.at for earlier, later in pairwise(starts)]
-    replay.times[_SECONDS_OF_STARTS] = [event.at % 60 for event in starts]
-    replay.times[_STATUS_AT_STARTS] = [relative(event.fields["status"], event.at) for event in starts]
+def measure_pauses(replay: Replay) -> None:
+    """Note the seconds between the starts of functions."""
+    pairs = pairwise(replay.starts())
+    replay.times["seconds between starts"] = [later.at - earlier.at for earlier, later in pairs]
+
+
+def measure_clock(replay: Replay) -> None:
+    """Note at which seconds of the minute functions started."""
+    replay.times["second of the minute at each start"] = [event.at % 60 for event in replay.starts()]
+
+
+def measure_status(replay: Replay) -> None:
+    """Note which status functions saw, in seconds from their start."""
+    seen = [relative(event.fields["status"], event.at) for event in replay.starts()]
+    replay.times["status at each start, in seconds from it"] = seen

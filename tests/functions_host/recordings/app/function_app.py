@@ -88,7 +88,9 @@ if "RECORDED_CONTAINER" in os.environ:
 
 
 async def _on_timer(function: str, timer: func.TimerRequest) -> None:
-    shown = {"isPastDue": timer.past_due, "status": timer.schedule_status}  # type: ignore[attr-defined]
+    # Without a monitor the library gives an empty object for the host's null.
+    status = timer.schedule_status or None  # type: ignore[attr-defined]
+    shown: dict[str, Any] = {"isPastDue": timer.past_due, "status": status}
     await _run(function, os.environ["RECORDED_STEPS"], 1, **shown)
 
 
