@@ -45,10 +45,16 @@ def _same(recorded: Any, measured: Any, tolerance: float) -> bool:
 
 
 def _in_range(recorded: list[Any], measured: Any, *, tolerance: float = SECONDS, part: float = 0.0) -> bool:
-    """A number lies in the recorded range, widened by some seconds and a part of it."""
+    """A number lies in the recorded range, widened by some seconds.
+
+    If a random `part` of a nominal length was added or taken away, in the recording and now, the range holds
+    all lengths that are possible then.
+    """
     if measured is None or None in recorded:
         return measured in recorded
-    low, high = min(recorded) * (1 - part), max(recorded) * (1 + part)
+    spread = (1 + part) / (1 - part)
+    low = min(*recorded, max(recorded) / spread)
+    high = max(*recorded, min(recorded) * spread)
     return bool(low - tolerance <= measured <= high + tolerance)
 
 
