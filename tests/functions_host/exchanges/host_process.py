@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -49,6 +50,22 @@ def settings(connection_string: str, port: int, **more: str) -> dict[str, str]:
     }
 
 
+class Watch(threading.Thread):
+    """Notes when a process ends."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self.ended: float | None = None
+        """The time, or None while the process runs."""
+        self.start()
+
+    def run(self) -> None:
+        """Wait for the end."""
+        self._process.wait()
+        self.ended = time.time()
+
+
 @dataclass(frozen=True, kw_only=True)
 class HostProcess:
     """A host that was started."""
@@ -57,11 +74,12 @@ class HostProcess:
     port: int
     log: Path
     """What it wrote to stdout and stderr."""
+    watch: Watch
 
     @property
     def is_running(self) -> bool:
         """Whether the process has not ended."""
-        return self.process.poll() is None
+        return self.watch.ended is None
 
     def status(self) -> dict[str, Any]:
         """Return `/admin/host/status`, or nothing where it cannot be had."""
@@ -83,8 +101,9 @@ class HostProcess:
             return None
 
     def until_ended(self, seconds: float) -> float | None:
-        """Return the time at which the process has ended, or None where it has not after so many seconds."""
-        return time.time() if wait_until(lambda: not self.is_running, seconds) else None
+        """Return when the process ended, or None where it has not after so many more seconds."""
+        wait_until(lambda: not self.is_running, seconds)
+        return self.watch.ended
 
     def keys(self) -> dict[str, str]:
         """Return the keys by the placeholders of the recordings; the host must check keys."""
@@ -129,7 +148,7 @@ def host_process(
         ) as process,
     ):
         try:
-            yield HostProcess(process=process, port=port, log=log)
+            yield HostProcess(process=process, port=port, log=log, watch=Watch(process))
         finally:
             end_group(process)
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.functions_host.exchanges.host_process import HostProcess, end_group
+from tests.functions_host.exchanges.host_process import HostProcess, end_group, wait_until
 from tests.functions_host.exchanges.known import assert_as_listed
 from tests.functions_host.exchanges.stage import LONG, Call, Checks, Stage
 
@@ -39,7 +39,7 @@ def _check_call(checks: Checks, call: Call, recorded: tuple[float, float]) -> No
 
 def _check_end(checks: Checks, stage: Stage, host: HostProcess, recorded: tuple[float, float]) -> None:
     checks.at("the process ends", recorded, host.until_ended(recorded[1] + 10))
-    checks.same("the exit code", 0, host.process.poll())
+    checks.same("the exit code", 0, host.process.returncode)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_signal_while_a_message_and_a_call_are_in_work(stage: Stage, name: str
         time.sleep(0.5)
         checks = _terminate(host)
         _check_after_a_second(checks, stage, host)
-        checks.at("the new message's function ends", (1.3, 1.5), stage.until_run("end", "new", seconds=5))
+        checks.at("the new message's function ends", (1.3, 1.5), stage.until_run("end", "new", seconds=3))
         _check_work(checks, stage, work, (seconds - 0.6, seconds - 0.5))
         _check_call(checks, call, (seconds - 0.5, seconds - 0.5))
         _check_end(checks, stage, host, (seconds - 0.4, seconds - 0.2))
@@ -78,7 +78,7 @@ def test_a_signal_while_only_a_message_is_in_work(stage: Stage) -> None:
         checks = _terminate(host)
         time.sleep(1)
         stage.send("new")
-        checks.at("the new message's function ends", (1.3, 1.6), stage.until_run("end", "new", seconds=5))
+        checks.at("the new message's function ends", (1.3, 1.6), stage.until_run("end", "new", seconds=3))
         _check_end(checks, stage, host, (10.1, 10.1))
         end_group(host.process)
         checks.same("the long function never ends", [], stage.runs("end", "sleep:25"))
@@ -124,7 +124,7 @@ def test_app_offline_appears(stage: Stage) -> None:
         (stage.app / "app_offline.htm").write_text("<p>offline</p>")
         checks.at("the process ends", (0.1, 0.1), host.until_ended(3))
         checks.same("a new connection is refused", True, host.status_code("/api/items/7") is None)
-        checks.same("the exit code", 0, host.process.poll())
+        checks.same("the exit code", 0, host.process.returncode)
         stage.send("hello")
         checks.same("the message waits", None, stage.until_run("start", "hello", seconds=2.5))
     assert_as_listed("sequences", "app-offline-appears", checks.found, checks.seen)
@@ -177,7 +177,7 @@ def test_a_port_in_use(stage: Stage) -> None:
         with stage.host(other.getsockname()[1]) as host:
             checks = Checks(start=time.time())
             checks.at("the process ends", (0, 10), host.until_ended(20))
-            checks.same("the exit code", -signal.SIGABRT, host.process.poll())
+            checks.same("the exit code", -signal.SIGABRT, host.process.returncode)
     assert_as_listed("sequences", "port-in-use", checks.found, checks.seen)
 
 
@@ -227,7 +227,7 @@ def test_calls_end_the_worker(stage: Stage) -> None:
         checks.same("the third exit", 500, third.status)
         checks.at("the third exit is answered", (10.7, 11.2), third.ended)
         checks.at("the process ends", (11.7, 12.2), host.until_ended(5))
-        checks.same("the exit code", 0, host.process.poll())
+        checks.same("the exit code", 0, host.process.returncode)
     assert_as_listed("sequences", "call-that-ends-the-worker", checks.found, checks.seen)
 
 
@@ -244,7 +244,8 @@ def test_a_function_exceeds_the_timeout(stage: Stage) -> None:
         time.sleep(max(0, checks.start + 8.4 - time.time()))
         checks.same("a new call after the timeout", 200, host.status_code("/api/items/7"))
         time.sleep(max(0, checks.start + 10.5 - time.time()))
-        checks.same("a new call after the restart", 200, host.status_code("/api/items/7"))
+        answered = wait_until(lambda: host.status_code("/api/items/7") == 200, 15)
+        checks.same("calls are answered again", True, answered)
         checks.at("the message beside it ends", (9.0, 9.2), stage.until_run("end", "sleep:5", seconds=3))
         checks.same("the slow call", 200, slow.status)
         checks.at("the slow call is answered", (9.5, 9.7), slow.ended)
