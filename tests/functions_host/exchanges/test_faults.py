@@ -53,7 +53,7 @@ def _observe(stage: Stage, host: HostProcess, recorded: Mapping[str, Any]) -> di
     stage.send("hello")
     status = host.status()
     seen: dict[str, object] = {
-        "state": status["state"],
+        "state": status.get("state"),
         "errors": len(status.get("errors", ())),
         "admin_functions": _admin_functions(host),
         **{f"http {path}": host.status_code(path) for path in recorded["http"]},
