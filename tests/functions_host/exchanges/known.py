@@ -35,9 +35,13 @@ def known_differences(kind: str) -> Mapping[str, list[str]]:
 
 def assert_as_listed(kind: str, name: str, found: list[str], seen: object) -> None:
     """Fail when what differs is not what differences.toml lists; `seen` is shown then."""
-    listed = known_differences(kind).get(name, [])
-    by_chance = {part.removesuffix(_BY_CHANCE) for part in listed if part.endswith(_BY_CHANCE)}
-    always = {part for part in listed if not part.endswith(_BY_CHANCE)}
-    more, fewer = sorted(set(found) - always - by_chance), sorted(always - set(found))
+    more, fewer = unlisted_and_gone(known_differences(kind).get(name, []), found)
     assert not more, f"{name} differs from the recording in {more}: {seen}"
     assert not fewer, f"{name} is now the same in {fewer}: take that out of {FILE.name}"
+
+
+def unlisted_and_gone(listed: list[str], found: list[str]) -> tuple[list[str], list[str]]:
+    """Return the parts that differ without being listed, and those that are listed and do not differ."""
+    by_chance = {part.removesuffix(_BY_CHANCE) for part in listed if part.endswith(_BY_CHANCE)}
+    always = {part for part in listed if not part.endswith(_BY_CHANCE)}
+    return sorted(set(found) - always - by_chance), sorted(always - set(found))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functions_host.exchanges.comparison import differences
-from tests.functions_host.exchanges.known import assert_as_listed, known_differences
+from tests.functions_host.exchanges.known import assert_as_listed, unlisted_and_gone
 from tests.functions_host.exchanges.wire import Answer
 
 RECORDED: Mapping[str, Any] = {
@@ -54,14 +54,18 @@ def test_a_difference_that_is_not_listed_fails() -> None:
         assert_as_listed("exchanges", "method-GET", ["status"], None)
 
 
-def test_a_listed_difference_that_is_no_more_fails() -> None:
-    name, parts = next(iter(known_differences("exchanges").items()))
-    with pytest.raises(AssertionError, match="is now the same"):
-        assert_as_listed("exchanges", name, parts[1:], None)
-
-
-def test_a_difference_by_chance_may_be_there_or_not() -> None:
-    listed = known_differences("sequences")["storage-lost-10"]
-    assert all(part.endswith(" ?") for part in listed)
-    assert_as_listed("sequences", "storage-lost-10", [], None)
-    assert_as_listed("sequences", "storage-lost-10", [listed[0].removesuffix(" ?")], None)
+@pytest.mark.parametrize(
+    ("listed", "found", "unlisted", "gone"),
+    [
+        ([], [], [], []),
+        (["status"], ["status"], [], []),
+        (["status"], ["status", "body"], ["body"], []),
+        (["status", "body"], ["status"], [], ["body"]),
+        (["outputs ?"], [], [], []),
+        (["outputs ?"], ["outputs"], [], []),
+    ],
+)
+def test_what_is_listed_is_held_to_what_differs(
+    listed: list[str], found: list[str], unlisted: list[str], gone: list[str]
+) -> None:
+    assert unlisted_and_gone(listed, found) == (unlisted, gone)
