@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 from azure.core.exceptions import ResourceNotFoundError
@@ -14,6 +15,8 @@ BlobKey = tuple[str, str]
 """A container and the name of a blob in it."""
 
 _BLOCK_BLOB = "BlockBlob"
+_NO_RETRIES: dict[str, Any] = {"retry_total": 0}
+"""The next listing is the retry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +81,16 @@ class BlobWatch:
     async def _containers(self) -> list[str]:
         if (only := self._filter.container) is not None:
             return [only]
-        containers = self._blobs.list_containers(name_starts_with=self._filter.container_prefix or None)
+        containers = self._blobs.list_containers(
+            name_starts_with=self._filter.container_prefix or None, **_NO_RETRIES
+        )
         return [container.name async for container in containers]
 
     async def _list_container(self, name: str) -> list[BlobVersion]:
         container = self._blobs.get_container_client(name)
         return [
             _version(container, blob)
-            async for blob in container.list_blobs()
+            async for blob in container.list_blobs(**_NO_RETRIES)
             if self._filter.matches(BLOB_CREATED, blob_subject(name, blob.name))
         ]
 

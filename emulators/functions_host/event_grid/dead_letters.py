@@ -79,7 +79,7 @@ class DeadLetterContainer:
             else:
                 _log.warning("%s: dead-lettered in '%s'", reason.reason, name)
                 return
-        _log.error("%d events were dropped: no container for dead letters", len(events))
+        _log.error("%s was dropped: no container for dead letters", events[0].subject)
 
     def _dead_letter(self, event: StorageEvent, reason: DeadLetterReason) -> dict[str, Any]:
         schema = self._subscription.delivery_schema

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 from azure.core.exceptions import AzureError
@@ -28,6 +28,8 @@ _REST_FACTOR = 4
 
 _log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TopicOptions:
@@ -35,8 +37,8 @@ class TopicOptions:
 
     interval: float = 0.4
     """Seconds between two listings."""
-    handshake_timeout: float = 30.0
-    """Seconds in which the webhooks must confirm their subscriptions. Azure tries only once."""
+    start_timeout: float = 30.0
+    """Seconds in which the account must be there and the webhooks must confirm. Azure tries only once."""
     state: Path | None = None
     """Directory that remembers which events are done. Without it, a restart loses what was not delivered."""
     from_start: bool = False
@@ -59,6 +61,7 @@ class SystemTopic:
         self._options = options or TopicOptions()
         self._clock = clock or SystemEventClock()
         self._http: aiohttp.ClientSession | None = None
+        self._runners: list[_SubscriptionRunner] = []
         self._watches: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -79,6 +82,7 @@ class SystemTopic:
             blobs = self._connections.blobs(HOST_STORAGE)
             for subscription in self._subscriptions:
                 runner = _SubscriptionRunner(subscription, self._options, self._clock, blobs, self._http)
+                self._runners.append(runner)
                 await runner.start()
                 self._watches.append(asyncio.create_task(runner.run()))
         except BaseException:
@@ -94,7 +98,8 @@ class SystemTopic:
         for watch in self._watches:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
-        self._watches.clear()
+        for runner in self._runners:
+            runner.close()
         if self._http is not None:
             await self._http.close()
         await self._connections.close()
@@ -131,52 +136,61 @@ class _SubscriptionRunner:
             clock=clock,
         )
         self._seen: dict[BlobKey, str] = {}
+        self._is_blind = False
 
     async def start(self) -> None:
         """Find out which blobs are no news, and confirm the subscription."""
-        # Listed before the handshake, so that no blob can fall between the two.
-        try:
-            present = await self._watch.list_versions()
-        except AzureError as error:
-            raise SubscriptionError(f"the storage account cannot be listed: {error}") from error
         done = self._done.read()
+        # Listed before the handshake, so that no blob can fall between the two.
+        present = await self._retry(self._list)
         if done is None:
             done = {} if self._options.from_start else _tags(present)
         self._seen = {key: tag for key, tag in done.items() if key in present}
-        await self._confirm()
+        await self._retry(self._webhook.confirm)
         self._done.open(self._seen)
         _log.info("Subscription '%s' of %s is confirmed", self._subscription.name, self._topic)
 
     async def run(self) -> None:
         """Watch and deliver, until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as deliveries:
-                while True:
-                    started = time.monotonic()
-                    for batch in _batches(await self._new_events(), self._subscription):
-                        deliveries.create_task(self._deliver(batch))
-                    took = time.monotonic() - started
-                    await asyncio.sleep(max(self._options.interval, _REST_FACTOR * took))
-        finally:
-            self._done.close()
+        async with asyncio.TaskGroup() as deliveries:
+            while True:
+                started = time.monotonic()
+                for batch in _batches(await self._new_events(), self._subscription):
+                    deliveries.create_task(self._deliver(batch))
+                took = time.monotonic() - started
+                await asyncio.sleep(max(self._options.interval, _REST_FACTOR * took))
 
-    async def _confirm(self) -> None:
-        deadline = time.monotonic() + self._options.handshake_timeout
+    def close(self) -> None:
+        """Close the log, after `run`."""
+        self._done.close()
+
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Repeat an attempt that raises SubscriptionError, until the start takes too long."""
+        deadline = time.monotonic() + self._options.start_timeout
         while True:
             try:
-                return await self._webhook.confirm()
+                return await attempt()
             except SubscriptionError as error:
                 if time.monotonic() > deadline:
                     raise
-                _log.warning("Subscription '%s' is not confirmed: %s", self._subscription.name, error)
+                _log.warning("Subscription '%s' is not active yet: %s", self._subscription.name, error)
                 await asyncio.sleep(1)
+
+    async def _list(self) -> Mapping[BlobKey, BlobVersion]:
+        try:
+            return await self._watch.list_versions()
+        except AzureError as error:
+            raise SubscriptionError(f"the storage account cannot be listed: {error}") from error
 
     async def _new_events(self) -> list[StorageEvent]:
         try:
-            present = await self._watch.list_versions()
-        except AzureError as error:
-            _log.warning("The storage account cannot be listed: %s", error)
+            present = await self._list()
+        except SubscriptionError as error:
+            if not self._is_blind:
+                _log.warning("%s", error)
+            self._is_blind = True
             return []
+        self._is_blind = False
         new = [version for key, version in present.items() if self._seen.get(key) != version.tag]
         self._seen = _tags(present)
         return [blob_created(self._topic, v) for v in sorted(new, key=lambda v: v.last_modified)]

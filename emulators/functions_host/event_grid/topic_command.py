@@ -140,11 +140,11 @@ def _add_watch_arguments(group: "argparse._ArgumentGroup") -> None:
         "--from-start", action="store_true", help="at the first start, raise events for existing blobs too"
     )
     group.add_argument(
-        "--handshake-timeout",
+        "--start-timeout",
         type=_positive,
         default=30.0,
         metavar="SECONDS",
-        help="how long to wait for the webhook to confirm (default: 30)",
+        help="how long to wait for the account, and for the webhook to confirm (default: 30)",
     )
 
 
@@ -191,7 +191,7 @@ def _subscriptions(args: argparse.Namespace) -> list[EventSubscription]:
 def _options(args: argparse.Namespace) -> TopicOptions:
     return TopicOptions(
         interval=args.interval,
-        handshake_timeout=args.handshake_timeout,
+        start_timeout=args.start_timeout,
         state=args.state,
         from_start=args.from_start,
         delivery=DeliveryOptions(

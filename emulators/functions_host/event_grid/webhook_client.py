@@ -40,7 +40,9 @@ class WebhookClient:
             else:
                 await self._ask_for_code()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise SubscriptionError(f"the webhook could not be called: {str(error) or 'no response'}") from error
+            raise SubscriptionError(
+                f"the webhook could not be called: {str(error) or 'no response'}"
+            ) from error
 
     async def deliver(self, events: Sequence[StorageEvent], *, earlier_attempts: int) -> DeliveryOutcome:
         """Send events in one request, and return what came of it. Never raises for a failed delivery."""
