@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID=VERSION=ZIPFILE[,default]",
         help="an application package for the nodes, perhaps as the default version; may be repeated",
     )
+    parser.add_argument(
+        "--blob-source",
+        choices=("EventGrid", "LogsAndContainerScan"),
+        default="EventGrid",
+        help="how the Functions host notices new blobs: by events, as in Azure, or by a scan "
+        "(default EventGrid)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line when all is ready")
     parser.add_argument(
         "--host", choices=("embedded", "func"), help="default: func where Core Tools are installed"
@@ -40,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
         queue_port=args.queue_port,
         data=args.data,
         applications=args.application,
+        blob_source=args.blob_source,
         host=args.host,
     )
     return asyncio.run(until_signalled(_serve(options, as_json=args.json), interrupted=0))

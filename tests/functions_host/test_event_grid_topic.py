@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from functions_host.errors import SubscriptionError
 from functions_host.event_grid.event_delivery import DeliveryOptions
 from functions_host.event_grid.event_subscription import EventFilter, EventSubscription, blob_subject
 from functions_host.event_grid.system_topic import SystemTopic, TopicOptions
+from functions_host.event_grid.topic_command import add_arguments
 from tests.functions_host.conftest import Hosts
 from tests.functions_host.event_receiver import EventReceiver, receiving
 from tests.functions_host.storage_account import StorageAccount
@@ -278,3 +280,12 @@ class TestWithTheHost:
                 await storage.upload("events", "a b/ü", "hello")
                 seen = await storage.until_seen("event")
         assert seen == [{"name": "events/a b/ü", "body": "hello"}]
+
+
+def test_every_option_is_documented() -> None:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    page = (Path(__file__).parents[2] / "docs" / "embedded-host.md").read_text()
+    section = page[page.index("## Event Grid on one machine") :]
+    options = {option for action in parser._actions for option in action.option_strings if option[1] == "-"}
+    assert {option for option in options if f"`{option}" not in section} == {"--help"}

@@ -14,10 +14,10 @@ from tests.integration.receiver import receiving
 from tests.integration.waiting import until
 
 
-@pytest.fixture
-async def stack(azurite: None) -> AsyncIterator[Stack]:
+@pytest.fixture(params=["EventGrid", "LogsAndContainerScan"])
+async def stack(azurite: None, request: pytest.FixtureRequest) -> AsyncIterator[Stack]:
     """A stack of the test's own, whose host it may kill."""
-    async with running_stack(StackOptions(host="embedded")) as running:
+    async with running_stack(StackOptions(host="embedded", blob_source=request.param)) as running:
         yield running
 
 

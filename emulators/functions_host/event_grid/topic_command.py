@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 import time
@@ -22,6 +23,8 @@ from functions_host.event_grid.event_subscription import (
 from functions_host.event_grid.subscription_file import read_subscriptions
 from functions_host.event_grid.system_topic import SystemTopic, TopicOptions
 
+_STORAGE = "AzureWebJobsStorage"
+
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to a parser."""
     parser.add_argument(
         "--connection-string",
-        default="UseDevelopmentStorage=true",
+        default=os.environ.get(_STORAGE, "UseDevelopmentStorage=true"),
         metavar="TEXT",
-        help="the storage account to watch (default: UseDevelopmentStorage=true, Azurite on its usual ports)",
+        help="the storage account to watch (default: the environment variable AzureWebJobsStorage, or else "
+        "UseDevelopmentStorage=true: Azurite on its usual ports)",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON once all subscriptions run")
     _add_subscription_arguments(parser.add_argument_group("the subscription"))
