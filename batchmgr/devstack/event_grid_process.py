@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from batchmgr.devstack.child_processes import ChildProcesses
-from batchmgr.plan.files import FINALIZE_CONTAINER
+from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 
 _READY = re.compile(r'^\{"subscriptions".*\}$', re.MULTILINE)
 _START_TIMEOUT_S = 60
