@@ -20,7 +20,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.batch_bodies.job import job_body
+from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import (
     ServiceBusyError,

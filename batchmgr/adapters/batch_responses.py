@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
-from batchmgr.batch_bodies.job import DIGEST_NAME
+from batchmgr.batch_bodies.job_body import DIGEST_NAME
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from batchmgr.batch_bodies.task import task_body
+from batchmgr.batch_bodies.task_body import task_body
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import TaskPlan

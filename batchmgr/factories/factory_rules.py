@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.make_tasks import (
+from batchmgr.factories.factory_tasks import (
     MERGE_TASK,
     REPEAT_TASK,
     SOURCE,

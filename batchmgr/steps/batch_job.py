@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.model.job_outcome import finalize_task
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.outcome import finalize_task
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports
 

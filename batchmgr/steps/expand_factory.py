@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.factories.blob_patterns import matches
-from batchmgr.factories.make_tasks import SOURCE, STAND_IN, SourceBlob, file_tasks, sweep_tasks
+from batchmgr.factories.factory_tasks import SOURCE, STAND_IN, SourceBlob, file_tasks, sweep_tasks
 from batchmgr.factories.sweep_values import check_number
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.ports import NodeStorageView, Ports

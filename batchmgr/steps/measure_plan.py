@@ -6,7 +6,7 @@ from itertools import islice
 
 import msgspec
 
-from batchmgr.batch_bodies.job import job_body
+from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import encoded_tasks, packed
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import JobPlan

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.make_tasks import field_of
+from batchmgr.factories.factory_tasks import field_of
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.finalize_task import lay_out

@@ -2,8 +2,8 @@
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_outcome import FINALIZED, count, decide
 from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import FINALIZED, count, decide
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results

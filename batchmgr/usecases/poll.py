@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_outcome import is_stuck
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import is_stuck
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports

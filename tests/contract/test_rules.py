@@ -27,8 +27,8 @@ from batchmgr import (
 )
 from batchmgr.adapters.azure_batch import AzureBatch, open_client
 from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.batch_bodies.job import job_body
-from batchmgr.batch_bodies.task import environment, task_body
+from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.task_body import environment, task_body
 from batchmgr.errors import InvalidJobError, ServiceConflictError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan

@@ -12,7 +12,7 @@ from batchmgr import (
     MultiInstanceSettings,
     UserIdentity,
 )
-from tests.unit.refusals import (
+from tests.unit.invalid_case import (
     CONTAINER,
     ID,
     MPI,

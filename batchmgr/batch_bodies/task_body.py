@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import msgspec
 
-from batchmgr.batch_bodies.files import Json, identity, output_file, resource_file
+from batchmgr.batch_bodies.file_bodies import Json, identity, output_file, resource_file
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan

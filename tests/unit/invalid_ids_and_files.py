@@ -6,7 +6,7 @@ from batchmgr import (
     JobPreparationTask,
     MultiInstanceSettings,
 )
-from tests.unit.refusals import (
+from tests.unit.invalid_case import (
     FILE,
     ID,
     MPI,

@@ -1,7 +1,7 @@
 """The body that adds an Azure Batch job, as a JSON value, built from the plan (api-version 2025-06-01)."""
 
-from batchmgr.batch_bodies.files import Json, output_file
-from batchmgr.batch_bodies.task import duration, environment, limits, packages, run_body
+from batchmgr.batch_bodies.file_bodies import Json, output_file
+from batchmgr.batch_bodies.task_body import duration, environment, limits, packages, run_body
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.plan.job_plan import (

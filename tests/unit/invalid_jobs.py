@@ -8,7 +8,7 @@ from batchmgr import (
     JobPreparationTask,
     JobReleaseTask,
 )
-from tests.unit.refusals import POOL, Refusal, change_job, pool
+from tests.unit.invalid_case import POOL, Refusal, change_job, pool
 
 JOBS = [
     Refusal(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchmgr.batch_bodies.job import job_body
-from batchmgr.batch_bodies.task import dependencies, duration, task_body
+from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.task_body import dependencies, duration, task_body
 from batchmgr.batch_bodies.task_collections import collections
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess

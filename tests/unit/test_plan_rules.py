@@ -20,10 +20,10 @@ from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.workload.draft_job import draft_job
 from tests.plans import complete
-from tests.unit.refusals import Author, Refusal, change, change_job, pool
-from tests.unit.refused_ids_and_files import FILES, IDS
-from tests.unit.refused_jobs import JOBS
-from tests.unit.refused_options import OPTIONS
+from tests.unit.invalid_case import Author, Refusal, change, change_job, pool
+from tests.unit.invalid_ids_and_files import FILES, IDS
+from tests.unit.invalid_jobs import JOBS
+from tests.unit.invalid_task_options import OPTIONS
 
 AUTHORS_ONLY = [
     Refusal(

@@ -6,9 +6,9 @@ from typing import Literal
 import pytest
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.model.job_outcome import Outcome, count, decide, is_stuck
 from batchmgr.model.job_record import FailedTask
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import Outcome, count, decide, is_stuck
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from tests.plans import complete

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.make_tasks import SourceBlob, file_tasks, sweep_tasks
+from batchmgr.factories.factory_tasks import SourceBlob, file_tasks, sweep_tasks
 from batchmgr.factories.sweep_values import MAX_TASKS
 from batchmgr.steps.check_message import check_message, message_problems
 from batchmgr.wire.factory_message import ParametricSweep, TaskPerFile
