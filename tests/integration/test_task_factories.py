@@ -82,7 +82,7 @@ async def test_a_source_without_blobs_rejects_the_job_and_a_plan_says_so_before(
     (problem,) = answer.body["problems"]
     assert problem == {
         "field": "taskFactory.source",
-        "reason": "there is no such blob: the job would have no tasks",
+        "reason": "no blob matches, so the job would have no tasks: check containerName, prefix and pattern",
     }
     await client.submit(per_file(job_id))
     outcome = await client.outcome(job_id)

@@ -1,4 +1,4 @@
-"""Whatever a factory says, the outcome is a job or an InvalidJobError; the docstrings' examples run."""
+"""Any task factory gives a valid job or an InvalidJobError. The examples in the docstrings run."""
 
 import contextlib
 import doctest
@@ -55,7 +55,7 @@ PER_FILE = st.fixed_dictionaries(
 
 
 @given(factory=SWEEP | PER_FILE)
-def test_a_factory_is_a_job_or_an_invalid_one(factory: dict[str, Any]) -> None:
+def test_any_factory_gives_a_valid_job_or_is_rejected(factory: dict[str, Any]) -> None:
     body = json.dumps({"jobId": "job-1", "taskFactory": factory}).encode()
     with contextlib.suppress(InvalidJobError):
         message = decode_job(body)

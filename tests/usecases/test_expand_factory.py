@@ -7,7 +7,7 @@ import pytest
 
 from batchmgr.dispatcher.memory import MemoryJobStore
 from batchmgr.errors import InvalidJobError, ServiceBusyError
-from batchmgr.factories.sweep_values import MAX_TASKS
+from batchmgr.factories.factory_tasks import MAX_TASKS
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.expand_factory import expand_found
@@ -153,7 +153,7 @@ async def test_of_two_who_find_different_blobs_both_submit_the_same_tasks() -> N
     ("blobs", "field", "reason"),
     [
         (None, "taskFactory.source.containerName", "there is no container 'files'"),
-        (set(), "taskFactory.source", "there is no such blob"),
+        (set(), "taskFactory.source", "no blob matches"),
         ({"in/../x.txt"}, "taskFactory.repeatTask.inputFiles[0].targetFilePath", "'in/../x.txt'"),
     ],
 )
@@ -199,6 +199,8 @@ async def test_a_hundred_thousand_blobs_are_a_job_and_one_more_is_refused() -> N
         await submit(world.ports, "job-1")
     assert world.record().run.total == MAX_TASKS + 2
     world.storage.blobs["files"].add("in/one-more.txt")
-    with pytest.raises(InvalidJobError, match="100,001 tasks are more than a job may have") as caught:
+    with pytest.raises(
+        InvalidJobError, match="would make 100,001 tasks; a job can have 100,000 at most"
+    ) as caught:
         await expand_found(world.storage, per_file())
     assert caught.value.field == "taskFactory.source"
