@@ -25,7 +25,9 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
-from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
+from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
+from batchmgr.wire.json_codec import encode
+from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 

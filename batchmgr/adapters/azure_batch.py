@@ -21,7 +21,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
 from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.batch_bodies.job_body import job_body
-from batchmgr.batch_bodies.task_collections import collections
+from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import (
     ServiceBusyError,
     ServiceConflictError,
@@ -84,7 +84,7 @@ class AzureBatch:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for body in collections(tasks, access, has_job_actions=plan.has_job_actions):
+                for body in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
                     group.create_task(add(body))
         except* ServiceError as errors:

@@ -10,7 +10,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
 from batchmgr.model.cloud_event import Event
-from batchmgr.wire.job_message import JobReference
+from batchmgr.wire.queue_message import JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"
 CALLBACKS = "batchmgr-callbacks"

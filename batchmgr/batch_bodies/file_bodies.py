@@ -7,7 +7,7 @@ Json = dict[str, object]
 
 
 def identity(resource_id: str) -> Json:
-    """Return the `identityReference` property; nothing without a resource id."""
+    """Return the `identityReference` property, or an empty object if there is no resource id."""
     return {"identityReference": {"resourceId": resource_id}} if resource_id else {}
 
 

@@ -1,4 +1,4 @@
-"""The body that adds an Azure Batch job, as a JSON value, built from the plan (api-version 2025-06-01)."""
+"""The body of the request that adds an Azure Batch job, built from the plan (api-version 2025-06-01)."""
 
 from batchmgr.batch_bodies.file_bodies import Json, output_file
 from batchmgr.batch_bodies.task_body import duration, environment, limits, packages, run_body
@@ -14,11 +14,11 @@ from batchmgr.plan.job_plan import (
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobPreparationTask
 
 DIGEST_NAME = "batchmgr:digest"
-"""Name of the metadata item by which batchmgr knows the Batch jobs it made."""
+"""Name of the metadata item by which batchmgr recognizes the Batch jobs that it has created."""
 
 
 def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
-    """The body that adds the job. It stays open for tasks; completion is set when they are all in."""
+    """Return the body that adds the job. The job stays open until batchmgr has added all its tasks."""
     job = plan.job
     body: Json = {
         "id": plan.job_id,
@@ -42,7 +42,7 @@ def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
     if job.job_preparation_task is not None:
         body["jobPreparationTask"] = _preparation(job.job_preparation_task, access)
     if job.job_release_task is not None:
-        # Its limits are properties of its own, not constraints as those of all other tasks.
+        # Unlike in all other tasks, the limits are properties of the task, not of its constraints.
         body["jobReleaseTask"] = {**run_body(job.job_release_task, access), **limits(job.job_release_task)}
     if plan.job_manager_task is not None:
         body["jobManagerTask"] = _job_manager(plan.job_manager_task, access)
@@ -79,7 +79,7 @@ def _job_manager(task: TaskPlan, access: StorageAccess) -> Json:
         "displayName": task.display_name,
         **body,
         "requiredSlots": task.required_slots,
-        # The job goes on when it has planned the tasks; meanwhile the node may run other jobs' tasks too.
+        # The job continues after this task has planned it. The node may run tasks of other jobs meanwhile.
         "killJobOnCompletion": False,
         "runExclusive": False,
     }

@@ -1,4 +1,4 @@
-"""The bodies of Azure Batch tasks, as JSON values, built once from the plan (api-version 2025-06-01)."""
+"""The body of the request that adds an Azure Batch task, built from the plan (api-version 2025-06-01)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
@@ -22,11 +22,11 @@ from batchmgr.plan.task_options import (
 _SATISFY: Json = {
     name: {"dependencyAction": "satisfy"} for name in ("default", "preProcessingError", "fileUploadError")
 }
-"""Exit conditions of a leaf that has none of its own."""
+"""Exit conditions of a task without dependents (a leaf) that has no others."""
 
 
 def task_body(task: TaskPlan, access: StorageAccess, *, has_job_actions: bool = False) -> Json:
-    """The body that adds one task. `has_job_actions`: some task of the job may end or stop the job."""
+    """Return the body that adds one task. `has_job_actions`: a task of the job may end or disable the job."""
     body: Json = {"id": task.id, **run_body(task, access)}
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
     if task.manifest_need is not None:
@@ -51,7 +51,7 @@ def task_body(task: TaskPlan, access: StorageAccess, *, has_job_actions: bool = 
 
 
 def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: StorageAccess) -> Json:
-    """What is common to all kinds of tasks: the command and its surroundings."""
+    """Return what all kinds of tasks have: the command, its environment, files, container and user."""
     body: Json = {"commandLine": task.command_line}
     if task.environment:
         body["environmentSettings"] = environment(task.environment)
@@ -65,18 +65,18 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
 
 
 def limits(task: TaskPlan | JobPreparationTask | JobReleaseTask) -> Json:
-    """How long a task may run, and how long its directory is kept."""
+    """Return how long a task may run, and how long its directory is kept on the node."""
     times = {"maxWallClockTime": task.max_wall_clock_time, "retentionTime": task.retention_time}
     return {name: duration(time) for name, time in times.items() if time is not None}
 
 
 def environment(variables: Mapping[str, str]) -> list[Json]:
-    """Environment variables as Azure Batch takes them."""
+    """Return the `environmentSettings` property."""
     return [{"name": name, "value": value} for name, value in variables.items()]
 
 
 def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
-    """Application packages as Azure Batch takes them."""
+    """Return the `applicationPackageReferences` property."""
     return [
         {"applicationId": one.application_id, **({"version": one.version} if one.version else {})}
         for one in references
@@ -84,7 +84,7 @@ def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
 
 
 def dependencies(parents: Iterable[str]) -> Json:
-    """The `dependsOn` property: runs of integer ids as ranges, the rest by id."""
+    """Return the `dependsOn` property: consecutive integer ids as ranges, the others by id."""
     ids = list(dict.fromkeys(parents))
     numbers = sorted(int(task) for task in ids if INTEGER_ID.fullmatch(task))
     named = [task for task in ids if not INTEGER_ID.fullmatch(task)]
@@ -97,7 +97,7 @@ def dependencies(parents: Iterable[str]) -> Json:
 
 
 def duration(value: timedelta) -> str:
-    """An ISO 8601 duration as Azure Batch reads it: `P1DT2H`, `PT0.5S`."""
+    """Return an ISO 8601 duration: `P1DT2H`, `PT0.5S`."""
     return str(msgspec.to_builtins(value))
 
 
@@ -112,10 +112,10 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _exit_conditions(task: TaskPlan, has_job_actions: bool) -> Json:
-    """What follows from each way to end.
+    """Return what Azure Batch does after each way in which the task can end.
 
-    Only the FinalizeTask waits for leaves, and it runs whatever becomes of them. Where any task acts on the
-    job, Azure Batch would end the job for every failure that does not say otherwise: so each says it.
+    Only the FinalizeTask depends on leaves, and it runs even if they fail. If any task of the job has a job
+    action, Azure Batch ends the job after every failure for which no action is given: so each gets one.
     """
     if task.exit_conditions is None and not has_job_actions:
         return _SATISFY if task.is_leaf else {}

@@ -1,4 +1,4 @@
-"""How a job ended, decided from what Azure Batch says of its tasks. Pure."""
+"""The outcome of a job, decided from what Azure Batch reports about its tasks."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
 
 WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
 FINALIZED = "batchmgr: finalized"
-"""Why batchmgr ends a Batch job whose tasks are over."""
+"""The terminate reason that batchmgr gives when it ends a Batch job whose tasks have all ended."""
 
 OWN_REASONS = frozenset({"", "AllTasksComplete", FINALIZED})
-"""Terminate reasons that tell of no one else's doing."""
+"""Terminate reasons of a Batch job that nobody else has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The end of a job, and why, if it is not success."""
+class JobOutcome:
+    """The final state of a job, and the reason if it is not success."""
 
     state: JobState
     error: JobError | None = None
 
 
-def count(tasks: Iterable[TaskSnapshot]) -> TaskCounts:
-    """The counts Azure Batch would give for these tasks, without its lag."""
+def count_tasks(tasks: Iterable[TaskSnapshot]) -> TaskCounts:
+    """Return the counts that Azure Batch would report for these tasks, without its delay."""
     active = running = succeeded = failed = 0
     for task in tasks:
         active += task.state == "active"
@@ -40,65 +40,70 @@ def count(tasks: Iterable[TaskSnapshot]) -> TaskCounts:
     )
 
 
-def finalize_task(tasks: Iterable[TaskSnapshot]) -> TaskSnapshot | None:
-    """The FinalizeTask among a job's tasks."""
+def find_finalize_task(tasks: Iterable[TaskSnapshot]) -> TaskSnapshot | None:
+    """Return the FinalizeTask, or None if it is not among these tasks."""
     return next((task for task in tasks if task.task_id == FINALIZE_TASK_ID), None)
 
 
 def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> bool:
-    """Whether every task that has not run waits for one that failed, so that none will ever start.
+    """Return whether no task will ever start: every task that has not run depends on a failed one.
 
-    Azure Batch leaves such tasks active for ever; the FinalizeTask is among them.
+    Azure Batch keeps such tasks active for ever, and the FinalizeTask is one of them.
     """
     if any(task.state in {"preparing", "running"} for task in tasks):
         return False
-    seen = {task.task_id: task for task in tasks}
+    snapshots = {task.task_id: task for task in tasks}
     plans = {planned.id: planned for planned in plan.all_tasks}
-    dead: set[str] = set()
+    blocked: set[str] = set()
     for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
-        task, planned = seen.get(task_id), plans[task_id]
+        task, planned = snapshots.get(task_id), plans[task_id]
         blocks = task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code)
-        if blocks or dead.intersection(planned.depends_on):
-            dead.add(task_id)
+        if blocks or blocked.intersection(planned.depends_on):
+            blocked.add(task_id)
     waiting = [task.task_id for task in tasks if task.state == "active"]
-    return bool(waiting) and dead.issuperset(waiting)
+    return bool(waiting) and blocked.issuperset(waiting)
 
 
-def decide(
+def decide_outcome(
     tasks: Sequence[TaskSnapshot],
     *,
     job: BatchJob | None,
     is_cancelled: bool,
     details: Mapping[str, FailedTask],
-) -> Outcome:
-    """The outcome of a job whose tasks will not change any more. `job` is None if it is not in Batch."""
+) -> JobOutcome:
+    """Return the outcome of a job whose tasks will not change any more.
+
+    `job` is None if there is no such Batch job. `details` holds the diagnosis of failed tasks, by task id.
+    """
     if is_cancelled:
-        return Outcome(
+        return JobOutcome(
             state=JobState.CANCELLED, error=JobError(code="Cancelled", message="The job was cancelled.")
         )
     if job is None:
-        lost = JobError(code="JobNotFound", message="The Batch job is gone: it was deleted in Azure Batch.")
-        return Outcome(state=JobState.FAILED, error=lost)
+        lost = JobError(
+            code="JobNotFound", message="The Batch job no longer exists: it was deleted in Azure Batch."
+        )
+        return JobOutcome(state=JobState.FAILED, error=lost)
     work = [task for task in tasks if not task.task_id.startswith(RESERVED_PREFIX)]
     done = sum(task.has_succeeded for task in work)
-    final = finalize_task(tasks)
+    final = find_finalize_task(tasks)
     if work and done == len(work) and final is not None and final.has_succeeded:
-        return Outcome(state=JobState.SUCCEEDED)
+        return JobOutcome(state=JobState.SUCCEEDED)
     if job.terminate_reason == WALL_CLOCK_EXPIRED:
         late = JobError(
             code=WALL_CLOCK_EXPIRED,
             message=f"The job took longer than its maxWallClockTime; {done} of {len(work)} tasks succeeded.",
         )
-        return Outcome(state=JobState.TIMED_OUT, error=late)
+        return JobOutcome(state=JobState.TIMED_OUT, error=late)
     if work and done == len(work):
-        return Outcome(state=JobState.FAILED, error=_finalize_error(final, details))
+        return JobOutcome(state=JobState.FAILED, error=_finalize_error(final, details))
     state = JobState.PARTIAL if done else JobState.FAILED
     error = _task_error(work, job, details)
     if final is not None and final.has_failed:
         reason = _why_finalize_failed(final, details)
         also = f"{error.message.rstrip('.')}. The FinalizeTask failed too: {reason}"
         error = msgspec.structs.replace(error, message=also)
-    return Outcome(state=state, error=error)
+    return JobOutcome(state=state, error=error)
 
 
 def _finalize_error(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> JobError:
@@ -109,13 +114,13 @@ def _finalize_error(final: TaskSnapshot | None, details: Mapping[str, FailedTask
 
 
 def _why_finalize_failed(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> str:
-    looked_at = details.get(FINALIZE_TASK_ID)
-    error = looked_at.error if looked_at else final.error if final else None
+    diagnosed = details.get(FINALIZE_TASK_ID)
+    error = diagnosed.error if diagnosed else final.error if final else None
     if error is not None:
         return error.message
     if final is not None and final.exit_code is not None:
         return f"exit code {final.exit_code}"
-    return "it did not run to its end"
+    return "it did not complete"
 
 
 def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask]) -> JobError:

@@ -21,7 +21,8 @@ from batchmgr.ports import Ports, Workloads
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.expand_factory import expand_kept
 from batchmgr.wire.finalize_message import finalize_message
-from batchmgr.wire.job_message import JobMessage, decode
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import decode
 from batchmgr.wire.task_message import JobTasks
 
 logger = logging.getLogger(__name__)

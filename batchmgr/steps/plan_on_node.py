@@ -23,7 +23,7 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
     if task is not None and task.state == "completed":
         return True
     batch_job = await find_own_job(ports, record)
-    return batch_job is None or batch_job.is_over
+    return batch_job is None or batch_job.has_ended
 
 
 async def is_lost(ports: Ports, record: JobRecord) -> bool:
@@ -41,7 +41,7 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
     batch_job = await find_own_job(ports, record)
     task = await _job_manager_task(ports, record)
     is_done = task is not None and task.state == "completed"
-    if batch_job is not None and batch_job.is_over:
+    if batch_job is not None and batch_job.has_ended:
         reason = batch_job.terminate_reason
         if not is_done or reason not in ENDS_BY_TASKS:
             how = reason or batch_job.state

@@ -120,7 +120,7 @@ async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versio
 async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> bool:
     record = job.value
     batch_job: BatchJob = await ports.batch.get_job(record.job_id)
-    if batch_job.is_over or counts.completed >= record.run.total:
+    if batch_job.has_ended or counts.completed >= record.run.total:
         return True
     if not (counts.failed and counts.active):
         return False

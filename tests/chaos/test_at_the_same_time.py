@@ -13,7 +13,7 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
-from batchmgr.wire.job_message import encode
+from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task
 

@@ -37,7 +37,7 @@ async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> Non
 async def test_a_job_remembers_its_digest_and_exists_only_once(ports: Ports) -> None:
     await ports.batch.create_job(PLAN, {}, "digest")
     assert (await ports.batch.get_job("job-1")).digest == "digest"
-    assert not (await ports.batch.get_job("job-1")).is_over
+    assert not (await ports.batch.get_job("job-1")).has_ended
     with pytest.raises(ServiceConflictError) as caught:
         await ports.batch.create_job(PLAN, {}, "other")
     assert caught.value.code == "JobExists"
@@ -96,7 +96,7 @@ async def test_a_job_ends_with_its_tasks_once_it_was_told_to_and_takes_no_more(s
     await ports.batch.terminate_when_done("Job-1")
     await ports.batch.terminate_when_done("Job-1")
     job = await ports.batch.get_job("Job-1")
-    assert job.is_over
+    assert job.has_ended
     with pytest.raises(ServiceConflictError):
         await ports.batch.add_tasks(PLAN, [TaskPlan(id="late", command_line="/bin/true")], {})
 
@@ -106,7 +106,7 @@ async def test_a_terminated_job_is_over_with_its_reason_and_may_be_terminated_ag
     await ports.batch.terminate_job("Job-1", "enough")
     await ports.batch.terminate_job("Job-1", "again")
     job = await ports.batch.get_job("Job-1")
-    assert job.is_over
+    assert job.has_ended
     assert job.terminate_reason == "enough"
 
 

@@ -20,8 +20,9 @@ from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_sweep
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.events import EVENT_TYPES
-from batchmgr.wire.job_message import JobReference, decode_job
+from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
+from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, Message
 
 ROOT = Path(__file__).parents[2]

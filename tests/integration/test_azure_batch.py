@@ -26,7 +26,7 @@ async def test_a_batch_job_that_someone_deletes_is_failed_and_calls_back(
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("failed", "500")
     assert call.body["Error"] == {
         "ErrorCode": "JobNotFound",
-        "Message": "The Batch job is gone: it was deleted in Azure Batch.",
+        "Message": "The Batch job no longer exists: it was deleted in Azure Batch.",
     }
     await ended(pids)
     await client.settled(job_id)

@@ -1,4 +1,4 @@
-"""What Azure Batch is sent."""
+"""The bodies of requests to Azure Batch."""
 
 import json
 from datetime import timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_body import dependencies, duration, task_body
-from batchmgr.batch_bodies.task_collections import collections
+from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess
 from batchmgr.plan.files import ContainerNeed, InputFileSpecification, OutputFileSpecification
@@ -21,7 +21,7 @@ INPUT = InputFileSpecification(container_name="in", source_blob_path="a b/g#1.fa
 PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/", target_file_path="windows")
 URL = InputFileSpecification(http_url="https://host/x?y=1", target_file_path="x")
 OUTPUT = OutputFileSpecification(container_name="out", source_file_path="*.tsv", target_blob_path="t")
-GRANTS = {
+ACCESS = {
     ContainerNeed(container_name="in"): ContainerAccess(url="https://blob/in", query="sig=1"),
     ContainerNeed(container_name="out", is_written=True): ContainerAccess(
         url="https://blob/out", identity_reference="/id/1"
@@ -29,7 +29,7 @@ GRANTS = {
 }
 
 
-def test_a_task_is_told_whole() -> None:
+def test_every_property_of_a_task_is_in_its_body() -> None:
     task = TaskPlan(
         id="1",
         command_line="run",
@@ -48,7 +48,7 @@ def test_a_task_is_told_whole() -> None:
         "path": "t",
         "identityReference": {"resourceId": "/id/1"},
     }
-    assert task_body(task, GRANTS) == {
+    assert task_body(task, ACCESS) == {
         "id": "1",
         "commandLine": "run",
         "displayName": "One",
@@ -75,7 +75,7 @@ def test_a_task_is_told_whole() -> None:
     }
 
 
-def test_only_leaves_let_their_dependents_run_after_a_failure() -> None:
+def test_only_leaves_satisfy_their_dependents_after_a_failure() -> None:
     leaf = task_body(TaskPlan(id="1", command_line="x"), {})
     satisfy = {"dependencyAction": "satisfy"}
     assert leaf["exitConditions"] == {
@@ -86,7 +86,7 @@ def test_only_leaves_let_their_dependents_run_after_a_failure() -> None:
     assert "exitConditions" not in task_body(TaskPlan(id="1", command_line="x", is_leaf=False), {})
 
 
-def test_a_job_stays_open_until_its_tasks_are_in() -> None:
+def test_a_job_body_keeps_the_job_open_for_its_tasks() -> None:
     plan = JobPlan(
         job_id="j",
         job=JobSpecification(pool_id="p", max_wall_clock_time=timedelta(hours=6)),
@@ -115,7 +115,7 @@ def test_dependencies_name_exactly_the_parents(parents: list[int | str]) -> None
         assert one["end"] + 1 < other["start"]
 
 
-def test_a_hundred_thousand_numbered_parents_are_one_range() -> None:
+def test_a_hundred_thousand_integer_ids_are_one_range() -> None:
     ids = [str(n) for n in range(1, 100_001)]
     assert dependencies(ids) == {"taskIdRanges": [{"start": 1, "end": 100_000}]}
 
@@ -125,8 +125,8 @@ def tasks(number: int, size: int) -> list[TaskPlan]:
 
 
 @given(st.integers(0, 450), st.sampled_from([10, 9_000, 40_000]))
-def test_collections_keep_the_limits_and_the_order(number: int, size: int) -> None:
-    bodies = list(collections(tasks(number, size), {}))
+def test_collections_stay_within_the_limits_and_keep_the_order(number: int, size: int) -> None:
+    bodies = list(task_collections(tasks(number, size), {}))
     decoded = [json.loads(body)["value"] for body in bodies]
     assert [task["id"] for page in decoded for task in page] == [str(n) for n in range(number)]
     assert all(len(page) <= 100 for page in decoded)
@@ -135,9 +135,9 @@ def test_collections_keep_the_limits_and_the_order(number: int, size: int) -> No
         assert len(bodies) == -(-number // 100)
 
 
-def test_a_task_larger_than_a_request_is_refused() -> None:
+def test_a_task_larger_than_a_request_is_rejected() -> None:
     with pytest.raises(InvalidJobError, match="task '0' is larger than the 1 MB"):
-        list(collections(tasks(1, 1_000_000), {}))
+        list(task_collections(tasks(1, 1_000_000), {}))
 
 
 def test_durations_are_iso_8601() -> None:

@@ -16,7 +16,8 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.steps.check_message import check_message, message_problems
 from batchmgr.steps.expand_factory import expand_provisionally
 from batchmgr.steps.plan_job import plan_job
-from batchmgr.wire.job_message import decode_job, encode
+from batchmgr.wire.job_message import decode_job
+from batchmgr.wire.json_codec import encode
 
 TEXT = st.sampled_from(["{0}", "{x}", "{{", "{", "}", "a b", "'", '"{0}"', "sh -c {0}", "\0", "..", "*", ""])
 GOOD = st.sampled_from(["a", "{0}", "a-{0}", "b/{0}.txt"])

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
-from batchmgr.model.job_outcome import Outcome, count, decide, is_stuck
+from batchmgr.model.job_outcome import JobOutcome, count_tasks, decide_outcome, is_stuck
 from batchmgr.model.job_record import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
@@ -41,12 +41,12 @@ def snapshots(**letters: str) -> list[TaskSnapshot]:
     return made
 
 
-def outcome(tasks: list[TaskSnapshot], job: BatchJob | None = DONE, *, cancelled: bool = False) -> Outcome:
-    return decide(tasks, job=job, is_cancelled=cancelled, details={})
+def outcome(tasks: list[TaskSnapshot], job: BatchJob | None = DONE, *, cancelled: bool = False) -> JobOutcome:
+    return decide_outcome(tasks, job=job, is_cancelled=cancelled, details={})
 
 
 def test_all_succeeded_is_success_without_an_error() -> None:
-    assert outcome(snapshots(a="S", b="S", z="S")) == Outcome(state=JobState.SUCCEEDED)
+    assert outcome(snapshots(a="S", b="S", z="S")) == JobOutcome(state=JobState.SUCCEEDED)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_all_succeeded_is_success_without_an_error() -> None:
             "1 of 2 tasks failed. b: exit code 3. The FinalizeTask failed too: exit code 3",
         ),
         (snapshots(a="S", b="S", z="F"), DONE, "failed", "FinalizeTaskFailed", "failed: exit code 3"),
-        (snapshots(a="S", b="S", z="A"), DONE, "failed", "FinalizeTaskFailed", "it did not run to its end"),
+        (snapshots(a="S", b="S", z="A"), DONE, "failed", "FinalizeTaskFailed", "it did not complete"),
         (snapshots(a="F", b="A", z="A"), DONE, "failed", "TaskFailed", "1 did not run. a: exit code 3"),
         (snapshots(a="S", b="F", c="A", z="A"), DONE, "partial", "TaskFailed", "1 of 3 tasks failed"),
         (
@@ -110,14 +110,14 @@ def test_all_done_before_the_wall_clock_expired_is_success() -> None:
 def test_the_first_failure_that_was_looked_at_gives_the_reason() -> None:
     error = TaskError(type="InvalidInputError", message="the file is empty")
     details = {"b": FailedTask(task_id="b", error=error)}
-    end = decide(snapshots(a="F", b="F", z="S"), job=DONE, is_cancelled=False, details=details)
+    end = decide_outcome(snapshots(a="F", b="F", z="S"), job=DONE, is_cancelled=False, details=details)
     assert end.error is not None
     assert end.error.code == "InvalidInputError"
     assert end.error.message == "2 of 2 tasks failed. b: the file is empty"
 
 
 def test_counts_are_by_state() -> None:
-    counted = count(snapshots(a="S", b="F", c="A", d="R", z="S"))
+    counted = count_tasks(snapshots(a="S", b="F", c="A", d="R", z="S"))
     assert counted == TaskCounts(active=1, running=1, completed=3, succeeded=2, failed=1)
 
 

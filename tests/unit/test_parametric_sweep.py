@@ -8,7 +8,8 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import MAX_TASKS
 from batchmgr.factories.parametric_sweep import sweep_tasks
 from batchmgr.wire.factory_message import ParametricSweep
-from batchmgr.wire.job_message import decode_job, encode
+from batchmgr.wire.job_message import decode_job
+from batchmgr.wire.json_codec import encode
 from batchmgr.wire.task_message import TaskMessage
 from tests.unit.factory_message import ECHO, factory_message
 
