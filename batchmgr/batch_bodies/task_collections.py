@@ -32,8 +32,8 @@ def encode_tasks(
         part = msgspec.json.encode(task_body(task, access, has_job_actions=has_job_actions))
         if len(part) > _MAX_CONTENT:
             raise InvalidJobError(
-                f"task {task.id!r} is larger than the 1 MB that Azure Batch accepts: put data in blobs and name them in "
-                "inputFiles",
+                f"task {task.id!r} is larger than the 1 MB that Azure Batch accepts: put data in blobs and "
+                "name them in inputFiles",
                 field="tasks",
             )
         yield part

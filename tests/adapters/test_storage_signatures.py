@@ -73,9 +73,9 @@ async def test_nodes_without_an_identity_are_given_signatures(connection_string:
 async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+        with pytest.raises(InvalidJobError, match="need an identityReference"):
             await storage(client).grant_access([other], HOUR, nodes_have_identity=True)
-        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+        with pytest.raises(InvalidJobError, match="need an identityReference"):
             storage(client).unsigned_access(other, nodes_have_identity=True)
 
 
