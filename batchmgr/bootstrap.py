@@ -94,7 +94,7 @@ class Runtime:
         self._opening: asyncio.Task[Ports] | None = None
 
     async def ports(self) -> Ports:
-        """Return the ports. Concurrent first calls share one attempt. After a failure the next one retries."""
+        """Return the ports. Concurrent first calls share one attempt. After a failure, the next retries."""
         if self._opening is None or (self._opening.done() and self._opening.exception()):
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)

@@ -94,7 +94,7 @@ def _declared(point: EntryPoint, distribution: Distribution, name: str) -> Workl
 def _conflict(sources: Iterable[WorkloadSource]) -> WorkloadSource:
     owners = " and ".join(sorted(source.distribution for source in sources))
     return _unusable(
-        f"{owners} are installed, and each declares a workload of this name: rename one, or uninstall a package"
+        f"{owners} are installed, and each declares a workload of this name: rename one, or uninstall one"
     )
 
 

@@ -10,7 +10,7 @@ from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from tests.contract.sides import DispatcherSide, FakeSide, RealSide, Side
+from tests.contract.port_sets import DispatcherSide, FakeSide, RealSide, Side
 from tests.world import World
 
 

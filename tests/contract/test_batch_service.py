@@ -10,7 +10,7 @@ from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.ports import Ports
-from tests.contract.sides import Side
+from tests.contract.port_sets import Side
 
 FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
 TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))

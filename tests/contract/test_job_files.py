@@ -14,7 +14,7 @@ from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports
 from batchmgr.workload.blob_http import get_blob, put_blob
 from batchmgr.workload.progress_reporter import Reporter
-from tests.contract.sides import FakeSide, RealSide, Side
+from tests.contract.port_sets import FakeSide, RealSide, Side
 
 JOB = "Job-1"
 NEED = ContainerNeed(container_name=job_container(JOB), is_written=True)

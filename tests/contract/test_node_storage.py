@@ -7,7 +7,7 @@ import pytest
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.plan.files import ContainerNeed
 from batchmgr.ports import Ports
-from tests.contract.sides import Side
+from tests.contract.port_sets import Side
 
 FILES = ContainerNeed(container_name="files")
 

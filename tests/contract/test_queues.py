@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from tests.contract.sides import Side
+from tests.contract.port_sets import Side
 from tests.contract.test_event_log import event
 
 

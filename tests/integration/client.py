@@ -18,7 +18,7 @@ from yarl import URL
 
 from batchmgr.devstack.stack import Endpoints
 from tests.integration.messages import Json
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 REQUESTS = "batchmgr-job-requests"
 POISON = "batchmgr-job-requests-poison"

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 @dataclass(frozen=True, kw_only=True)

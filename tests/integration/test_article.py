@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
-from tests.integration.article import (
+from tests.integration.article_runs import (
     APPLICATION,
     WORKLOAD,
     Traces,
@@ -25,8 +25,8 @@ from tests.integration.article import (
     traces_of,
 )
 from tests.integration.client import Client, connected
-from tests.integration.comparing import DEPENDS_ON_LOOKING, lasting, same
-from tests.integration.endless import ended, pids_of
+from tests.integration.comparable_events import DEPENDS_ON_LOOKING, lasting, same
+from tests.integration.endless_task import ended, pids_of
 from tests.integration.messages import Json
 from tests.integration.receiver import receiving
 from tests.old_python import oldest_python

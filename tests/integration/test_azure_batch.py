@@ -10,10 +10,10 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from tests.integration.client import Client
-from tests.integration.endless import ended, endless, pids_of
+from tests.integration.endless_task import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 async def test_a_batch_job_that_someone_deletes_is_failed_and_calls_back(

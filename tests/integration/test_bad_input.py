@@ -9,7 +9,7 @@ import pytest
 from tests.integration.client import POISON, REQUESTS, Client
 from tests.integration.messages import Json, gated, job, output, task
 from tests.integration.receiver import Receiver, receiving
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 def _with_input(**fields: Any) -> Json:

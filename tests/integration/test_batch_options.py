@@ -9,9 +9,9 @@ import pytest
 
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from fakebatch.simulation.plan import parse as simulation
+from tests.integration.emulated_services import Place, placed, succeeded
 from tests.integration.messages import Json, job, output, task
-from tests.integration.place import Place, placed, succeeded
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 _numbers = itertools.count(1)
 IDENTITY = (

@@ -5,7 +5,7 @@ from batchmgr.devstack.tcp_ports import free_port
 from tests.integration.client import Client
 from tests.integration.messages import job
 from tests.integration.receiver import receiving
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(

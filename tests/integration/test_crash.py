@@ -11,7 +11,7 @@ from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client
 from tests.integration.messages import gated, job, task
 from tests.integration.receiver import receiving
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 @pytest.fixture

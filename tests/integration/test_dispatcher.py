@@ -10,7 +10,7 @@ import pytest
 
 from batchmgr.plan.job_plan import MANIFEST_BLOB
 from tests.integration.client import Client
-from tests.integration.comparing import lasting, same
+from tests.integration.comparable_events import lasting, same
 from tests.integration.receiver import receiving
 
 GENOME = Path(__file__).parents[2] / "examples" / "genome_kmers" / "data" / "NC_001416.1.fa"

@@ -15,7 +15,7 @@ from mandelbrot_tiles.grid import Grid
 from mandelbrot_tiles.tasks import MISSING_COLOUR
 from tests.integration.client import Client
 from tests.integration.messages import Json
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 EXAMPLES = PROJECT / "examples"
 

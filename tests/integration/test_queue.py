@@ -11,7 +11,7 @@ from batchmgr.devstack.checkout import SAMPLE_GENOME
 from tests.integration.client import PROGRESS, Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 K = 3
 WINDOWS = 4

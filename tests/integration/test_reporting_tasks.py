@@ -10,9 +10,9 @@ from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.adf_callback import adf_callback
-from tests.integration.place import Place, placed, succeeded
-from tests.integration.talking import fail, job, talk, workload
-from tests.integration.waiting import until
+from tests.integration.emulated_services import Place, placed, succeeded
+from tests.integration.reporting_workload import fail, job, talk, workload
+from tests.integration.wait_until import until
 
 
 @pytest.fixture

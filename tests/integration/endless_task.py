@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.devstack.liveness import is_alive
 from tests.integration.messages import Json, task
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 def endless(directory: Path) -> Json:

@@ -31,7 +31,7 @@ from fakebatch.server import Options, serving
 from fakebatch.simulation.plan import Plan
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.messages import Json
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 POOLS: tuple[dict[str, object], ...] = (
     {"id": "local", "vmSize": "small", "targetDedicatedNodes": 1, "taskSlotsPerNode": 4},

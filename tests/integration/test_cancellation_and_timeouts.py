@@ -4,10 +4,10 @@ import asyncio
 from pathlib import Path
 
 from tests.integration.client import Client
-from tests.integration.endless import ended, endless, pids_of
+from tests.integration.endless_task import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 async def test_cancelling_a_running_job_ends_its_processes_and_calls_back(
