@@ -27,9 +27,9 @@ class FakeClock:
         return 42
 
     async def sleep(self, delay: timedelta) -> None:
-        self.pass_by(delay)
+        self.advance(delay)
 
-    def pass_by(self, delay: timedelta) -> None:
+    def advance(self, delay: timedelta) -> None:
         self._now += delay
 
 
@@ -45,7 +45,7 @@ class FakeBatch(MemoryBatch):
         self.fails: set[str] = set()
         """Tasks that fail whatever their command is."""
 
-        self.leaves: dict[str, Callable[[], None]] = {}
+        self.on_success: dict[str, Callable[[], None]] = {}
         """What a task leaves behind when it succeeds, by its id."""
 
     async def require_pool(self, pool_id: str) -> None:
@@ -72,11 +72,11 @@ class FakeBatch(MemoryBatch):
         finalized = []
         for job in list(self.jobs.values()):
             while (task := self.start_next(job.plan.job_id)) is not None:
-                self._fake_clock.pass_by(timedelta(milliseconds=1))
+                self._fake_clock.advance(timedelta(milliseconds=1))
                 ending = Ending.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
                 self.end(job.plan.job_id, task.id, ending)
                 if ending.error is None:
-                    self.leaves.get(task.id, lambda: None)()
+                    self.on_success.get(task.id, lambda: None)()
                 if task.id == FINALIZE_TASK_ID:
                     finalized.append(job.plan.job_id)
         self.finished += finalized
@@ -147,14 +147,14 @@ class FakeCallbackSender:
     def __init__(self) -> None:
         self.received: list[tuple[str, AdfCallback, str]] = []
         self.failures = 0
-        self.asked = 0
+        self.attempts = 0
 
     def check(self, uri: str) -> None:
         if not uri.startswith("https://allowed/"):
             raise InvalidJobError("not allowed", field="callBackUri")
 
     async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
-        self.asked += 1
+        self.attempts += 1
         if self.failures:
             self.failures -= 1
             raise ServiceBusyError("receiver is down", code="Down")

@@ -93,7 +93,7 @@ class World:
         """A job message whose tasks are decided by its job manager task."""
         body = encode(JobTasks(tasks=tasks))
         blob = f"{job_id}/{PLANNED_TASKS_FILE}"
-        self.batch.leaves[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
+        self.batch.on_success[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
         manager = JobManagerTaskMessage(command_line="python3.8 -m legacy job-manager")
         return JobMessage(job_id=job_id, workload="legacy", job_manager_task=manager, call_back_uri=CALLBACK)
 
@@ -132,7 +132,7 @@ class World:
         await poll(ports)
         await self.clock.sleep(timedelta(seconds=1))
 
-    async def until_settled(self, ticks: int = 200) -> None:
+    async def run_until_idle(self, ticks: int = 200) -> None:
         """Go on until no job is active and nothing waits."""
         for _ in range(ticks):
             await self.tick()

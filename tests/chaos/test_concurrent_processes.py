@@ -37,7 +37,7 @@ def delayed(world: World, delays: list[int]) -> Ports:
     return intercepted(world.ports, around)
 
 
-def assert_told_once(world: World) -> None:
+def assert_published_once(world: World) -> None:
     log = world.log()
     ids = [event.id for event in log]
     assert len(ids) == len(set(ids)), ids
@@ -60,22 +60,22 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
     ports = delayed(world, delays)
     work = (poll(ports), finalize(ports, "job-1"), poll(ports), finalize(ports, "job-1"))
     await asyncio.gather(*work)
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.PARTIAL
     assert [e.type for e in world.log()].count("batchmgr.task.failed") == 1
-    assert_told_once(world)
+    assert_published_once(world)
 
 
 @given(DELAYS)
 @settings(max_examples=200)
-async def test_the_same_message_taken_by_several_hosts(delays: list[int]) -> None:
+async def test_several_hosts_that_receive_the_same_message(delays: list[int]) -> None:
     world = World()
     ports = delayed(world, delays)
     body = encode(job_message())
     await asyncio.gather(*(take_request(ports, body, "") for _ in range(3)), poll(ports))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
-    assert_told_once(world)
+    assert_published_once(world)
 
 
 @given(DELAYS)
@@ -93,7 +93,7 @@ async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(
         await finalize(ports, "job-1")
 
     await asyncio.gather(take_request(ports, body, ""), cancel_soon(), poll(ports))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
     assert all(job.state == "completed" for job in world.batch.jobs.values())
-    assert_told_once(world)
+    assert_published_once(world)

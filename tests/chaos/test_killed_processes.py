@@ -46,7 +46,7 @@ class Mortal:
         return result
 
 
-def test_every_port_with_effects_is_made_mortal() -> None:
+def test_calls_of_every_port_with_effects_are_counted() -> None:
     assert {one.name for one in fields(Ports)} - set(PORTS) == {"clock", "workloads", "default_pool_id"}
 
 
@@ -80,8 +80,8 @@ def planned_on_a_node(world: World) -> None:
 def talking(world: World) -> None:
     """Two tasks that report how far they are, of which one publishes a result."""
     message = world.plan_on_node(task("1"), task("2", "/bin/true", "1"))
-    world.batch.leaves["1"] = lambda: world.report("1", result={"lines": 5})
-    world.batch.leaves["2"] = lambda: world.report("2")
+    world.batch.on_success["1"] = lambda: world.report("1", result={"lines": 5})
+    world.batch.on_success["2"] = lambda: world.report("2")
     world.enqueue(message)
 
 
@@ -95,7 +95,7 @@ STORIES = {
 }
 
 
-async def calls_of_a_whole_life(story: Story) -> int:
+async def count_calls(story: Story) -> int:
     world = World()
     story.enqueue(world)
     life = Mortal(world, 10**9, after=False)
@@ -144,8 +144,8 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-async def test_a_death_at_any_side_effect_is_made_good(story: Story, after: bool) -> None:
-    last = await calls_of_a_whole_life(story)
+async def test_a_job_survives_a_kill_at_any_side_effect(story: Story, after: bool) -> None:
+    last = await count_calls(story)
     assert last > 40
     for calls in range(1, last + 1):
         world = World()
@@ -155,7 +155,7 @@ async def test_a_death_at_any_side_effect_is_made_good(story: Story, after: bool
         # Once, but for a death between the receiver's answer and the note of it.
         is_noted = bool(world.jobs.records) and world.record().callback == DELIVERED
         unsure = bool(world.callbacks.received) and not is_noted
-        await world.until_settled()
+        await world.run_until_idle()
         assert_whole(world, callbacks=2 if unsure else 1, story=story)
 
 
@@ -179,16 +179,16 @@ PER_FILE = JobMessage(
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-async def test_a_death_at_any_side_effect_mixes_no_tasks_of_blobs_that_were_seen_at_different_times(
+async def test_a_kill_at_any_side_effect_never_mixes_two_listings_of_blobs(
     after: bool,
 ) -> None:
-    for calls in range(1, await calls_of_a_whole_life(STORIES["plain"]) + 3):
+    for calls in range(1, await count_calls(STORIES["plain"]) + 3):
         world = World()
         world.storage = RestlessStorage()
         world.ports = replace(world.ports, storage=world.storage)
         world.enqueue(PER_FILE)
         await live(world, Mortal(world, calls, after=after))
-        await world.until_settled()
+        await world.run_until_idle()
         assert_whole(world, callbacks=2)
         commands = [planned.command_line for planned in world.batch.jobs["job-1"].tasks.values()]
         number = commands[0].partition("-")[2]
@@ -201,7 +201,7 @@ async def test_a_death_at_any_side_effect_mixes_no_tasks_of_blobs_that_were_seen
     copies=st.integers(1, 3),
 )
 @settings(max_examples=200)
-async def test_many_deaths_and_repeated_messages_still_make_one_job(
+async def test_many_kills_and_duplicate_messages_still_give_one_job(
     story: Story, deaths: list[tuple[int, bool]], copies: int
 ) -> None:
     world = World()
@@ -209,32 +209,32 @@ async def test_many_deaths_and_repeated_messages_still_make_one_job(
         story.enqueue(world)
     for calls, after in deaths:
         await live(world, Mortal(world, calls, after=after))
-    await world.until_settled()
+    await world.run_until_idle()
     assert_whole(world, callbacks=1 + len(deaths), story=story)
 
 
-async def test_a_lost_finalize_trigger_is_made_good_by_the_poller() -> None:
+async def test_the_poller_finalizes_a_job_whose_trigger_was_lost() -> None:
     world = World()
     world.loses_finalize_triggers = True
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     assert_whole(world, callbacks=1)
 
 
-async def test_a_lost_submission_message_is_made_good_by_the_poller() -> None:
+async def test_the_poller_submits_a_job_whose_message_was_lost() -> None:
     world = World()
     world.enqueue(job_message())
     life = Mortal(world, 6, after=True)
     await live(world, life)
     world.incoming.clear()
-    await world.until_settled()
+    await world.run_until_idle()
     assert_whole(world, callbacks=1)
 
 
-async def test_the_finalize_task_runs_after_a_failure_that_other_tasks_wait_for() -> None:
+async def test_the_finalize_task_runs_although_a_failure_blocks_other_tasks() -> None:
     world = World()
     blocked(world)
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert world.batch.finished == ["job-1"]
     assert record.state is JobState.PARTIAL

@@ -25,7 +25,7 @@ from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
 
 
-class Side(Protocol):
+class PortSet(Protocol):
     """A set of ports, and a look behind them."""
 
     ports: Ports
@@ -47,7 +47,7 @@ class Side(Protocol):
         ...
 
 
-class FakeSide:
+class FakePorts:
     """The fakes."""
 
     def __init__(self, world: World) -> None:
@@ -76,7 +76,7 @@ class FakeSide:
         self._world.storage.blobs[container] = set(names)
 
 
-class DispatcherSide:
+class DispatcherPorts:
     """The ports of a job that runs in one process, with real files."""
 
     def __init__(self, root: Path) -> None:
@@ -89,7 +89,7 @@ class DispatcherSide:
         self._node = Node(directory, storage, WorkloadBase())
         self._inputs = root / "inputs"
         self._world = World()
-        self._behind = FakeSide(self._world)
+        self._behind = FakePorts(self._world)
         self.ports = replace(
             self._world.ports,
             batch=self._batch,
@@ -117,7 +117,7 @@ class DispatcherSide:
         return await self._behind.messages(queue)
 
 
-class RealSide:
+class RealPorts:
     """Azurite and the fake Azure Batch, over HTTP."""
 
     def __init__(self, ports: Ports, connection_string: str) -> None:

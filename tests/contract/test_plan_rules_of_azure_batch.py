@@ -235,7 +235,7 @@ async def take(plan: JobPlan) -> None:
 
 @given(task=options(), other=options(), job=JOB | st.just({}), pool=st.none() | POOL)
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-async def test_a_plan_that_passes_the_rules_is_taken(
+async def test_a_plan_that_passes_the_rules_is_accepted(
     task: dict[str, Any], other: dict[str, Any], job: dict[str, Any], pool: dict[str, Any] | None
 ) -> None:
     tasks = [
@@ -292,7 +292,7 @@ def by_an_author(message: JobMessage) -> JobPlan:
 
 @given(task=options(), job=JOB)
 @settings(max_examples=150, deadline=None)
-def test_a_workload_and_a_message_that_ask_for_the_same_send_the_same(
+def test_a_workload_and_a_message_for_the_same_job_send_the_same_requests(
     task: dict[str, Any], job: dict[str, Any]
 ) -> None:
     body = {**job, "tasks": [{"id": "1", "commandLine": "x", **task}]}

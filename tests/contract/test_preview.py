@@ -13,9 +13,9 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import decode_job
 
 
-@pytest.mark.parametrize("side", ["real"], indirect=True)
+@pytest.mark.parametrize("port_set", ["real"], indirect=True)
 @pytest.mark.parametrize(("count", "padding"), [(1, 1), (201, 1), (120, 20_000)])
-async def test_a_plan_counts_the_requests_that_a_submission_makes(
+async def test_a_preview_counts_the_requests_of_the_submission(
     ports: Ports, monkeypatch: pytest.MonkeyPatch, count: int, padding: int
 ) -> None:
     output = {"sourceFilePath": "out.txt", "targetBlobPath": "out/{n}.txt"}

@@ -92,7 +92,7 @@ class Client:
         """The types of all events of a job so far, without their common prefix."""
         return [event["type"].removeprefix("batchmgr.") for event in await self.events(job_id)]
 
-    async def told(self, job_id: str, *types: str) -> None:
+    async def wait_for_event(self, job_id: str, *types: str) -> None:
         """Wait until one of these types of event was told."""
 
         async def seen() -> bool:
@@ -109,10 +109,10 @@ class Client:
 
         outcome = await until(ended)
         assert outcome["state"] in FINAL_STATES
-        await self.told(job_id, f"job.{outcome['state']}")
+        await self.wait_for_event(job_id, f"job.{outcome['state']}")
         return outcome
 
-    async def settled(self, job_id: str) -> Json:
+    async def wait_until_delivered(self, job_id: str) -> Json:
         """A job that has ended, once its callback, if it has one, is delivered."""
         await self.outcome(job_id)
 
@@ -124,7 +124,7 @@ class Client:
 
         return await until(delivered)
 
-    async def idle(self) -> None:
+    async def wait_until_queue_empty(self) -> None:
         """Wait until every request on the queue was taken and done with."""
 
         async def empty() -> bool:

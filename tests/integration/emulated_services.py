@@ -41,14 +41,14 @@ POOLS: tuple[dict[str, object], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class EmulatedServices:
     """The ports of a control plane, and a stranger's view of what is behind them."""
 
     ports: Ports
     batch: BatchClient
     blobs: BlobServiceClient
 
-    async def submitted(self, message: Json) -> JobRecord:
+    async def submit(self, message: Json) -> JobRecord:
         """Bring a job into Azure Batch."""
         decoded = decode_job(msgspec.json.encode(message))
         await check(self.ports, decoded.job_id, decoded)
@@ -56,12 +56,12 @@ class Place:
         await submit(self.ports, decoded.job_id)
         return await self.record(decoded.job_id)
 
-    async def done(self, message: Json) -> JobRecord:
+    async def run(self, message: Json) -> JobRecord:
         """Bring a job into Azure Batch, and wait for its end."""
-        record = await self.submitted(message)
-        return await self.ended(record.job_id)
+        record = await self.submit(message)
+        return await self.wait_for_end(record.job_id)
 
-    async def ended(self, job_id: str) -> JobRecord:
+    async def wait_for_end(self, job_id: str) -> JobRecord:
         """Poll as the timer would, and finalize as the blob trigger would, until the job has ended."""
 
         async def step() -> JobRecord | None:
@@ -107,9 +107,9 @@ class Place:
 
 
 @asynccontextmanager
-async def placed(
+async def start_services(
     root: Path, connection_string: str, *workloads: type[WorkloadBase], simulation: Plan | None = None
-) -> AsyncIterator[Place]:
+) -> AsyncIterator[EmulatedServices]:
     """Everything started; with a `simulation` tasks only pass their time.
 
     The application package `tool` is in the account, version 1.0 as its default.
@@ -131,7 +131,7 @@ async def placed(
         async with open_ports(settings) as ports:
             known = {one.name: (lambda one=one: one) for one in workloads}
             registry = WorkloadRegistry(known)
-            yield Place(ports=replace(ports, workloads=registry), batch=batch, blobs=blobs)
+            yield EmulatedServices(ports=replace(ports, workloads=registry), batch=batch, blobs=blobs)
 
 
 def _tool(root: Path) -> Package:

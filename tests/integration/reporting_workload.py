@@ -8,7 +8,7 @@ from batchmgr import InvalidJobError, JobManager, JobManagerBuilder, WorkloadBas
 from tests.integration.messages import Json
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = "talking_workload"
+PACKAGE = "reporting_package"
 CODE = """
 import errno, json, os, signal, time
 from pathlib import Path
@@ -21,7 +21,7 @@ def wait_for(path):
         time.sleep(0.02)
 
 
-class TalkTask(WorkloadTask):
+class ReportTask(WorkloadTask):
     def run(self):
         self.report_progress(0.5, "half ✓")
         if "result" in self.inputs:
@@ -45,7 +45,7 @@ class FailTask(WorkloadTask):
         }[how]
 
 
-class TellTask(FinalizeTask):
+class ReportManifestTask(FinalizeTask):
     def run(self):
         if "sleep" in self.inputs:
             time.sleep(self.inputs["sleep"])
@@ -61,16 +61,16 @@ class TellTask(FinalizeTask):
             raise RuntimeError("cannot merge")
 
 
-class TalkingWorkload(WorkloadBase):
+class ReportingWorkload(WorkloadBase):
     def __init__(self, batch_client=None):
         super().__init__(batch_client)
-        for task_type in (TalkTask, FailTask):
+        for task_type in (ReportTask, FailTask):
             self._entry_points_repository.register_entry_point(task_type)
-        self._entry_points_repository.register_finalize_task(TellTask)
+        self._entry_points_repository.register_finalize_task(ReportManifestTask)
 
 
 if __name__ == "__main__":
-    Application(TalkingWorkload()).run()
+    Application(ReportingWorkload()).run()
 """
 
 
@@ -83,10 +83,10 @@ def workload(directory: Path) -> type[WorkloadBase]:
     package = directory / PACKAGE
     package.mkdir()
     (package / "__init__.py").write_text(CODE)
-    (package / "__main__.py").write_text(f"from {PACKAGE} import *\nApplication(TalkingWorkload()).run()\n")
+    (package / "__main__.py").write_text(f"from {PACKAGE} import *\nApplication(ReportingWorkload()).run()\n")
     namespace: dict[str, Any] = {"__name__": PACKAGE}
     exec(compile(CODE, PACKAGE, "exec"), namespace)
-    base: type[WorkloadBase] = namespace["TalkingWorkload"]
+    base: type[WorkloadBase] = namespace["ReportingWorkload"]
 
     class Manager(JobManager):
         def create_job(self) -> None:
@@ -117,7 +117,7 @@ def workload(directory: Path) -> type[WorkloadBase]:
         job_manager_type = Manager
 
     class Planned(base):  # type: ignore[misc, valid-type]
-        name = "talking"
+        name = "reporting"
         package = PACKAGE
         python = sys.executable
 
@@ -128,9 +128,9 @@ def workload(directory: Path) -> type[WorkloadBase]:
     return Planned
 
 
-def talk(**inputs: Any) -> Json:
+def report(**inputs: Any) -> Json:
     """A task that reports."""
-    return {"type": "TalkTask", "inputs": inputs}
+    return {"type": "ReportTask", "inputs": inputs}
 
 
 def fail(how: str, **fields: Any) -> Json:
@@ -140,4 +140,4 @@ def fail(how: str, **fields: Any) -> Json:
 
 def job(*tasks: Json, **inputs: Any) -> Json:
     """The message of a job of these tasks."""
-    return {"jobId": "j", "workload": "talking", "inputs": {"tasks": list(tasks), **inputs}}
+    return {"jobId": "j", "workload": "reporting", "inputs": {"tasks": list(tasks), **inputs}}

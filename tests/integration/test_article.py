@@ -25,7 +25,7 @@ from tests.integration.article_runs import (
     traces_of,
 )
 from tests.integration.client import Client, connected
-from tests.integration.comparable_events import DEPENDS_ON_LOOKING, lasting, same
+from tests.integration.comparable_events import POLL_DEPENDENT, comparable, stable
 from tests.integration.endless_task import ended, pids_of
 from tests.integration.messages import Json
 from tests.integration.receiver import receiving
@@ -135,7 +135,7 @@ async def test_a_job_is_the_same_in_all_three_places(
     assert last_progress(in_function) == last_progress(on_node) == last_progress(here)
     on_node = without_job_manager(on_node)
     assert told_of_the_job(in_function) == told_of_the_job(on_node) == told_of_the_job(here)
-    assert same(in_function.callback) == same(on_node.callback) == same(here.callback)
+    assert stable(in_function.callback) == stable(on_node.callback) == stable(here.callback)
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -177,7 +177,7 @@ async def test_a_job_can_be_cancelled_while_a_node_plans_it(
         assert (await ignorant.post(f"/jobs/{job_id}/cancel")).status == 202
         call = await receiver.call()
         await ended(pids)
-        await ignorant.settled(job_id)
+        await ignorant.wait_until_delivered(job_id)
     assert call.body["Output"]["state"] == "cancelled"
     assert call.body["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
     assert len(receiver.calls) == 1
@@ -227,7 +227,7 @@ async def run_there(client: Client, message: Json) -> Traces:
     async with receiving() as receiver:
         await client.submit(message | {"callBackUri": receiver.uri})
         call = await receiver.call()
-        await client.settled(message["jobId"])
+        await client.wait_until_delivered(message["jobId"])
     assert len(receiver.calls) == 1
     return await traces_of(client, message["jobId"], call.body)
 
@@ -262,7 +262,7 @@ def without_job_manager(traces: Traces) -> Traces:
 
 def told_of_the_job(traces: Traces) -> list[dict[str, Any]]:
     """The events, but for those of which more or fewer are told as somebody looks more or less often."""
-    return lasting(traces.events, leave_out=(*DEPENDS_ON_LOOKING, "task.progress"))
+    return comparable(traces.events, leave_out=(*POLL_DEPENDENT, "task.progress"))
 
 
 def last_progress(traces: Traces) -> dict[str, tuple[float, str]]:

@@ -29,7 +29,7 @@ async def test_a_batch_job_that_someone_deletes_is_failed_and_calls_back(
         "Message": "The Batch job no longer exists: it was deleted in Azure Batch.",
     }
     await ended(pids)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
     assert (await client.get(f"/jobs/{job_id}/tasks")).status in {200, 404}
 
@@ -47,7 +47,7 @@ async def test_a_batch_job_that_someone_terminates_is_failed_and_calls_back(
     assert "1 of 2 tasks failed. 1 did not run." in call.body["Error"]["Message"]
     assert "maintenance" in call.body["Error"]["Message"]
     await ended(pids)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
 
 
@@ -70,7 +70,7 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
 ) -> None:
     content = job(job_id, callBackUri=receiver.uri)
     await client.submit(content)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     # A second job of the same content, as a process that died before it could say so has left it in Azure
     # Batch: with everything in it, and over already.
     cut_off = f"{job_id}-cut-off"
@@ -91,7 +91,7 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
 async def test_a_batch_job_that_was_never_told_to_end_with_its_tasks_is_ended(
     client: Client, job_id: str
 ) -> None:
-    await client.settled(await client.submit(job(job_id)))
+    await client.wait_until_delivered(await client.submit(job(job_id)))
     cut_off = f"{job_id}-cut-off"
     async with full_account(client.batch, job_id) as fillers:
         await client.submit(job(cut_off))
@@ -117,7 +117,7 @@ async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
 ) -> None:
     async with full_account(client.batch, job_id):
         await client.submit(job(job_id))
-        await client.told(job_id, "job.waiting")
+        await client.wait_for_event(job_id, "job.waiting")
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "succeeded"
     waiting = [e["data"] for e in await client.events(job_id) if e["type"] == "batchmgr.job.waiting"]

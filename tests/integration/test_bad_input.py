@@ -147,7 +147,7 @@ async def test_a_rejected_job_is_told_to_its_callback(
     call = await receiver.call()
     assert (call.body["StatusCode"], call.body["Output"]["state"]) == ("400", "rejected")
     assert call.body["Error"] == {"ErrorCode": "InvalidJob", "Message": "colour: unknown field"}
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
 
 
@@ -217,7 +217,7 @@ async def test_a_bad_message_touches_no_job_that_runs_under_its_id(
         (tmp_path / "gate").touch()
         call = await receiver.call()
         assert call.body["Output"]["state"] == "succeeded"
-        await client.settled(job_id)
+        await client.wait_until_delivered(job_id)
         assert "job.rejected" not in await client.types(job_id)
         assert (len(receiver.calls), stranger.calls) == (1, [])
 

@@ -19,7 +19,7 @@ async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
             await receiver.called(1)
             assert (await client.outcome(f"{job_id}-{name}"))["state"] == "succeeded"
             await receiver.called(2)
-            settled = await client.settled(f"{job_id}-{name}")
+            settled = await client.wait_until_delivered(f"{job_id}-{name}")
             first, second = receiver.calls
             assert settled["callback"] == {"state": "delivered", "attempts": 2}
             assert first.body == second.body
@@ -45,6 +45,6 @@ async def test_a_callback_reaches_a_receiver_that_was_down_at_first(
     assert not [log for log in logs if receiver.secret in log]
     async with receiving(port=port) as risen:
         await risen.called(1)
-        settled = await client.settled(job_id)
+        settled = await client.wait_until_delivered(job_id)
         assert settled["callback"]["state"] == "delivered"
         assert len(risen.calls) == 1

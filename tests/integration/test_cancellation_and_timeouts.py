@@ -23,7 +23,7 @@ async def test_cancelling_a_running_job_ends_its_processes_and_calls_back(
     call = await receiver.call()
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("cancelled", "499")
     assert call.body["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
     assert (await client.types(job_id)).count("job.cancelled") == 1
     assert await client.batch_state(job_id) == "completed"
@@ -39,7 +39,7 @@ async def test_a_job_cancelled_at_once_is_never_left_running(client: Client, job
         assert (await client.post(f"/jobs/{each}/cancel")).status == 202
 
     await asyncio.gather(*map(submit_and_cancel, ids))
-    assert [(await client.settled(each))["state"] for each in ids] == ["cancelled"] * len(ids)
+    assert [(await client.wait_until_delivered(each))["state"] for each in ids] == ["cancelled"] * len(ids)
 
     async def over() -> bool:
         return {await client.batch_state(each) for each in ids} <= {"completed", "gone"}
@@ -49,7 +49,7 @@ async def test_a_job_cancelled_at_once_is_never_left_running(client: Client, job
 
 async def test_a_finished_job_cannot_be_cancelled(client: Client, job_id: str) -> None:
     await client.submit(job(job_id))
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     answer = await client.post(f"/jobs/{job_id}/cancel")
     assert answer.status == 409
     assert answer.headers["Content-Type"].startswith("application/problem+json")
@@ -69,7 +69,7 @@ async def test_a_job_that_takes_too_long_is_timed_out_and_calls_back(
         "Message": "The job took longer than its maxWallClockTime; 1 of 2 tasks succeeded.",
     }
     await ended(pids)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
 
 

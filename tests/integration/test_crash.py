@@ -21,7 +21,7 @@ async def stack(azurite: None) -> AsyncIterator[Stack]:
         yield running
 
 
-async def assert_told_once(client: Client, job_id: str) -> None:
+async def assert_published_once(client: Client, job_id: str) -> None:
     events = await client.events(job_id)
     assert [event_id for event_id, times in Counter(e["id"] for e in events).items() if times > 1] == []
     assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
@@ -32,7 +32,7 @@ async def test_a_job_that_ended_while_the_host_was_dead_is_finalized_when_it_com
 ) -> None:
     async with receiving() as receiver:
         await client.submit(job("running", gated("work", tmp_path / "gate"), callBackUri=receiver.uri))
-        await client.told("running", "task.running")
+        await client.wait_for_event("running", "task.running")
         await stack.host.kill()
         (tmp_path / "gate").touch()
 
@@ -43,10 +43,10 @@ async def test_a_job_that_ended_while_the_host_was_dead_is_finalized_when_it_com
         await stack.start_host()
         call = await receiver.call()
         assert call.body["Output"]["state"] == "succeeded"
-        settled = await client.settled("running")
+        settled = await client.wait_until_delivered("running")
         assert settled["callback"] == {"state": "delivered", "attempts": 1}
         assert len(receiver.calls) == 1
-        await assert_told_once(client, "running")
+        await assert_published_once(client, "running")
 
 
 async def test_no_job_is_lost_wherever_it_is_when_the_host_is_killed(stack: Stack, client: Client) -> None:
@@ -60,22 +60,22 @@ async def test_no_job_is_lost_wherever_it_is_when_the_host_is_killed(stack: Stac
         await client.submit(messages["ended"])
         await receivers["ended"].called(1)
         await client.send(messages["running"])
-        await client.told("running", "job.running")
+        await client.wait_for_event("running", "job.running")
         await client.send(messages["queued"])
         # A message that is taken off and not accepted yet comes back when its ten minutes of invisibility are
         # over, as on every Functions host: longer than a test can wait.
-        await client.told("queued", "job.queued")
+        await client.wait_for_event("queued", "job.queued")
         for name in names[:3]:
             await client.submit(messages[name])
         await stack.host.kill()
         await client.send(messages["sent-while-dead"])
         await stack.start_host()
         for name in names:
-            settled = await client.settled(name)
+            settled = await client.wait_until_delivered(name)
             attempts = 2 if name == "ended" else 1
             assert (name, settled["state"]) == (name, "succeeded")
             assert (name, settled["callback"]["attempts"]) == (name, attempts)
             assert (name, len(receivers[name].calls)) == (name, attempts)
-            await assert_told_once(client, name)
+            await assert_published_once(client, name)
             assert await client.batch_state(name) == "completed"
         assert sorted(await client.batch_job_ids(names)) == sorted(names)

@@ -138,7 +138,7 @@ async def test_a_job_tells_what_it_is_and_how_far_it_has_come(client: Client, jo
 async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str, tmp_path: Path) -> None:
     slow = gated("slow", tmp_path / "gate", dependsOn=["quick"])
     await client.submit(job(job_id, task("quick"), slow))
-    await client.told(job_id, "task.succeeded")
+    await client.wait_for_event(job_id, "task.succeeded")
 
     async def ids(state: str) -> list[str]:
         return [
@@ -214,7 +214,7 @@ async def test_the_callback_address_stays_secret(
 ) -> None:
     message = job(job_id, task("failing", "exit 1"), callBackUri=receiver.uri)
     taken = await client.post("/jobs", message)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     conflict = await client.post("/jobs", message | {"metadata": {"a": "b"}})
     paths = ("", "/result", "/tasks", "/events")
     answers = [taken, conflict, *[await client.get(f"/jobs/{job_id}{path}") for path in paths]]

@@ -10,46 +10,46 @@ from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.adf_callback import adf_callback
-from tests.integration.emulated_services import Place, placed, succeeded
-from tests.integration.reporting_workload import fail, job, talk, workload
+from tests.integration.emulated_services import EmulatedServices, start_services, succeeded
+from tests.integration.reporting_workload import fail, job, report, workload
 from tests.integration.wait_until import until
 
 
 @pytest.fixture
-async def place(tmp_path: Path, connection_string: str) -> AsyncIterator[Place]:
+async def services(tmp_path: Path, connection_string: str) -> AsyncIterator[EmulatedServices]:
     package = tmp_path / "package"
     package.mkdir()
-    async with placed(tmp_path, connection_string, workload(package)) as running:
+    async with start_services(tmp_path, connection_string, workload(package)) as running:
         yield running
 
 
-async def told(place: Place, kind: str) -> list[dict[str, Any]]:
+async def event_data(services: EmulatedServices, kind: str) -> list[dict[str, Any]]:
     """The data of the events of one type, each of which is there once."""
-    events = [event for event in await place.events("j") if event.type == f"batchmgr.{kind}"]
+    events = [event for event in await services.events("j") if event.type == f"batchmgr.{kind}"]
     assert len(events) == len({event.id for event in events})
     return [dict(event.data) for event in events]
 
 
 async def test_progress_is_told_while_the_task_runs_and_results_at_once_and_in_the_callback(
-    place: Place, tmp_path: Path
+    services: EmulatedServices, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    await place.submitted(job(talk(gate=str(gate), result={"lines": 5, "word": "été"}), talk()))
+    await services.submit(job(report(gate=str(gate), result={"lines": 5, "word": "été"}), report()))
 
     async def heard() -> bool:
-        await poll(place.ports)
-        return bool(await told(place, "task.result"))
+        await poll(services.ports)
+        return bool(await event_data(services, "task.result"))
 
     await until(heard)
-    assert (await place.tasks("j"))["1"].state == "running"
-    [first, *_] = [data for data in await told(place, "task.progress") if data["taskId"] == "1"]
+    assert (await services.tasks("j"))["1"].state == "running"
+    [first, *_] = [data for data in await event_data(services, "task.progress") if data["taskId"] == "1"]
     assert first == {"jobId": "j", "taskId": "1", "fraction": 0.5, "message": "half ✓"}
     gate.touch()
-    record = await place.ended("j")
+    record = await services.wait_for_end("j")
     assert succeeded(record)
-    results = [data for data in await told(place, "task.result") if data["taskId"] == "1"]
+    results = [data for data in await event_data(services, "task.result") if data["taskId"] == "1"]
     assert [data["result"] for data in results] == [{"lines": 5, "word": "été"}]
-    last = {data["taskId"]: data["fraction"] for data in await told(place, "task.progress")}
+    last = {data["taskId"]: data["fraction"] for data in await event_data(services, "task.progress")}
     assert last == {"1": 1.0, "2": 1.0}
     output = adf_callback(record).output
     found = {one["taskId"]: one["result"] for one in output["taskResults"]}  # type: ignore[attr-defined]
@@ -64,10 +64,10 @@ ENDS = [
 ]
 
 
-async def test_each_kind_of_failure_has_its_exit_code_and_its_category(place: Place) -> None:
-    record = await place.done(job(*(fail(how) for how, *_ in ENDS)))
+async def test_each_kind_of_failure_has_its_exit_code_and_its_category(services: EmulatedServices) -> None:
+    record = await services.run(job(*(fail(how) for how, *_ in ENDS)))
     assert record.state == "failed"
-    failed = {data["taskId"]: data for data in await told(place, "task.failed")}
+    failed = {data["taskId"]: data for data in await event_data(services, "task.failed")}
     for number, (_, code, type_, category) in enumerate(ENDS, 1):
         data = failed[str(number)]
         assert data["exitCode"] == code
@@ -78,25 +78,27 @@ async def test_each_kind_of_failure_has_its_exit_code_and_its_category(place: Pl
     assert tasks == {str(number): end[3] for number, end in enumerate(ENDS, 1)}
 
 
-async def test_a_retryable_failure_is_retried_as_often_as_it_may_and_then_says_so(place: Place) -> None:
-    record = await place.done(job(fail("retryable", retries=2)))
-    assert (await place.tasks("j"))["1"].retry_count == 2
+async def test_a_retryable_failure_is_retried_as_often_as_it_may_and_then_says_so(
+    services: EmulatedServices,
+) -> None:
+    record = await services.run(job(fail("retryable", retries=2)))
+    assert (await services.tasks("j"))["1"].retry_count == 2
     assert record.error is not None
     assert record.error.code == "RetryableTaskError"
     assert record.error.message.endswith("the licence server is busy (after 2 retries)")
-    retried = await told(place, "task.retried")
+    retried = await event_data(services, "task.retried")
     assert [data["retryCount"] for data in retried] in ([1, 2], [2])
-    assert len(await told(place, "task.failed")) == 1
+    assert len(await event_data(services, "task.failed")) == 1
 
 
-async def test_the_finalize_task_is_told_how_every_other_task_ended(place: Place) -> None:
+async def test_the_finalize_task_is_told_how_every_other_task_ended(services: EmulatedServices) -> None:
     tasks = (
-        {**talk(), "output": "out.txt"},
+        {**report(), "output": "out.txt"},
         fail("input"),
         fail("kill"),
-        {**talk(), "after": [1]},
+        {**report(), "after": [1]},
     )
-    record = await place.done(job(*tasks))
+    record = await services.run(job(*tasks))
     assert record.state == "partial"
     [told_by] = [one for one in record.task_results if one.task_id == FINALIZE_TASK_ID]
     manifest: Any = told_by.result["tasks"]
@@ -113,15 +115,17 @@ async def test_the_finalize_task_is_told_how_every_other_task_ended(place: Place
     assert [row[5] for row in manifest] == [["j/1/out.txt"], [], [], []]
 
 
-async def test_the_failure_of_the_finalize_task_is_told_apart(place: Place) -> None:
-    record = await place.done(job(talk(), finalize={"fails": "always"}))
+async def test_the_failure_of_the_finalize_task_is_told_apart(services: EmulatedServices) -> None:
+    record = await services.run(job(report(), finalize={"fails": "always"}))
     assert (record.state, record.error and record.error.code) == ("failed", "FinalizeTaskFailed")
     assert record.error is not None
     assert record.error.message == "All tasks succeeded, but the FinalizeTask failed: cannot merge"
 
 
-async def test_a_finalize_task_that_fails_after_others_failed_is_told_of_too(place: Place) -> None:
-    record = await place.done(job(talk(), fail("input"), finalize={"fails": "always"}))
+async def test_a_finalize_task_that_fails_after_others_failed_is_told_of_too(
+    services: EmulatedServices,
+) -> None:
+    record = await services.run(job(report(), fail("input"), finalize={"fails": "always"}))
     assert record.state == "partial"
     assert record.error is not None
     assert record.error.code == "InvalidInputError"
@@ -129,21 +133,23 @@ async def test_a_finalize_task_that_fails_after_others_failed_is_told_of_too(pla
     assert {failed.task_id for failed in record.run.failed_tasks} == {"2", FINALIZE_TASK_ID}
 
 
-async def test_a_finalize_task_may_be_retried(place: Place, tmp_path: Path) -> None:
+async def test_a_finalize_task_may_be_retried(services: EmulatedServices, tmp_path: Path) -> None:
     finalize = {"fails": "once", "mark": str(tmp_path / "mark")}
-    record = await place.done(job(talk(), finalize=finalize, finalizeRetries=1))
+    record = await services.run(job(report(), finalize=finalize, finalizeRetries=1))
     assert succeeded(record)
-    assert (await place.tasks("j"))[FINALIZE_TASK_ID].retry_count == 1
+    assert (await services.tasks("j"))[FINALIZE_TASK_ID].retry_count == 1
 
 
-async def test_a_cancelled_job_ends_while_its_finalize_task_waits_for_the_manifest(place: Place) -> None:
-    await place.submitted(job(talk()))
+async def test_a_cancelled_job_ends_while_its_finalize_task_waits_for_the_manifest(
+    services: EmulatedServices,
+) -> None:
+    await services.submit(job(report()))
 
     async def waiting() -> bool:
-        return (await place.tasks("j"))[FINALIZE_TASK_ID].state == "running"
+        return (await services.tasks("j"))[FINALIZE_TASK_ID].state == "running"
 
     await until(waiting)
-    await cancel(place.ports, "j")
-    record = await place.ended("j")
+    await cancel(services.ports, "j")
+    record = await services.wait_for_end("j")
     assert record.state == "cancelled"
-    assert (await place.tasks("j"))[FINALIZE_TASK_ID].has_failed
+    assert (await services.tasks("j"))[FINALIZE_TASK_ID].has_failed

@@ -151,7 +151,7 @@ async def test_a_job_ends_partial_when_a_failure_blocks_its_dependents_and_the_f
     call = await receiver.call()
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("partial", "500")
     assert "1 of 4 tasks failed. 2 did not run." in call.body["Error"]["Message"]
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
     assert await client.batch_state(job_id) == "completed"
 

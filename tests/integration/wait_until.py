@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-PATIENCE_S = 40
+TIMEOUT_S = 40
 """Far more than anything here takes, for machines that are busy."""
 
 _PAUSE_S = 0.1
@@ -12,7 +12,7 @@ _PAUSE_S = 0.1
 T = TypeVar("T")
 
 
-async def until(ask: Callable[[], Awaitable[T | None]], *, seconds: float = PATIENCE_S) -> T:
+async def until(ask: Callable[[], Awaitable[T | None]], *, seconds: float = TIMEOUT_S) -> T:
     """The first answer that is true. TimeoutError if there is none in time."""
     async with asyncio.timeout(seconds):
         # What is waited for happens in another process, which has no event to wait on.

@@ -54,7 +54,7 @@ Author = Callable[[JobManager, TaskSpecification], object]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Refusal:
+class InvalidCase:
     """What a message says, of its one task and of the job, and what an author does for the same."""
 
     name: str

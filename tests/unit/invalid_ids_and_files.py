@@ -12,7 +12,7 @@ from tests.unit.invalid_case import (
     MPI,
     OUTPUT,
     POOL,
-    Refusal,
+    InvalidCase,
     both,
     change,
     change_job,
@@ -30,28 +30,28 @@ def add(manager: JobManager, task_id: str) -> None:
 
 
 IDS = [
-    Refusal(
+    InvalidCase(
         name="an id that is too long",
         task={"id": "x" * 65},
         author=change(id="x" * 65),
         field="tasks[0].id",
         words="must be 1 to 64 of A-Z a-z 0-9 _ -",
     ),
-    Refusal(
+    InvalidCase(
         name="an id with odd characters",
         task={"id": "a b"},
         author=change(id="a b"),
         field="tasks[0].id",
         words="must be 1 to 64 of A-Z a-z 0-9 _ -, not 'a b'",
     ),
-    Refusal(
+    InvalidCase(
         name="a reserved id",
         task={"id": "Batchmgr-mine"},
         author=change(id="Batchmgr-mine"),
         field="tasks[0].id",
         words="ids that begin with batchmgr- are reserved",
     ),
-    Refusal(
+    InvalidCase(
         name="two ids that differ in case",
         task={"id": "Other"},
         job={"tasks": [{"id": "Other", "commandLine": "x"}, {"id": "other", "commandLine": "x"}]},
@@ -59,13 +59,13 @@ IDS = [
         field="tasks[1].id",
         words="'other' is taken by 'Other': Azure Batch ignores case",
     ),
-    Refusal(
+    InvalidCase(
         name="a task that is not there",
         task={"dependsOn": ["nobody"]},
         field="tasks[0].dependsOn[0]",
         words="there is no task 'nobody'",
     ),
-    Refusal(
+    InvalidCase(
         name="a circle",
         job={
             "tasks": [
@@ -77,21 +77,21 @@ IDS = [
         field="tasks",
         words="tasks wait for each other: 1 → 2 → 1",
     ),
-    Refusal(
+    InvalidCase(
         name="a display name that is too long",
         task={"displayName": LONG},
         author=change(display_name=LONG),
         field="tasks[0].displayName",
         words="has 1025 characters; 1024 is the most",
     ),
-    Refusal(
+    InvalidCase(
         name="a command that is none",
         task={"commandLine": " "},
         author=change(command_line=" "),
         field="tasks[0].commandLine",
         words="must be a command",
     ),
-    Refusal(
+    InvalidCase(
         name="dependencies with too many characters",
         job={
             "tasks": [
@@ -105,35 +105,35 @@ IDS = [
 ]
 
 FILES = [
-    Refusal(
+    InvalidCase(
         name="a target outside the working directory",
         task={"inputFiles": [{**FILE, "targetFilePath": "../a"}]},
         author=change(input_files=[file(target_file_path="../a")]),
         field="tasks[0].inputFiles[0].targetFilePath",
         words="must not hold empty parts, '.' or '..'",
     ),
-    Refusal(
+    InvalidCase(
         name="an absolute source",
         task={"outputFiles": [{**OUTPUT, "sourceFilePath": "/etc/passwd"}]},
         author=change(output_files=[output(source_file_path="/etc/passwd")]),
         field="tasks[0].outputFiles[0].sourceFilePath",
         words="must be relative",
     ),
-    Refusal(
+    InvalidCase(
         name="a file mode that is none",
         task={"inputFiles": [{**FILE, "fileMode": "rwx"}]},
         author=change(input_files=[file(file_mode="rwx")]),
         field="tasks[0].inputFiles[0].fileMode",
         words="must be a mode in octal, such as 0770",
     ),
-    Refusal(
+    InvalidCase(
         name="a container's name that is none",
         task={"inputFiles": [{**FILE, "containerName": "In"}]},
         author=change(input_files=[file(container_name="In")]),
         field="tasks[0].inputFiles[0].containerName",
         words="must be a blob container's name",
     ),
-    Refusal(
+    InvalidCase(
         name="a URL and an account",
         task={"inputFiles": [{"httpUrl": "https://a/b", "storageAccountName": "abc", "targetFilePath": "b"}]},
         author=change(
@@ -146,21 +146,21 @@ FILES = [
         field="tasks[0].inputFiles[0]",
         words="give either httpUrl or storageAccountName",
     ),
-    Refusal(
+    InvalidCase(
         name="an identity by its name",
         task={"inputFiles": [{**FILE, "identityReference": "reader"}]},
         author=change(input_files=[file(identity_reference="reader")]),
         field="tasks[0].inputFiles[0].identityReference",
         words="must be the resource id of a managed identity .*, not its name or client id: 'reader'",
     ),
-    Refusal(
+    InvalidCase(
         name="an output's identity by its name",
         task={"outputFiles": [{**OUTPUT, "identityReference": "writer"}]},
         author=change(output_files=[output(identity_reference="writer")]),
         field="tasks[0].outputFiles[0].identityReference",
         words="must be the resource id",
     ),
-    Refusal(
+    InvalidCase(
         name="an identity on a pool made for the job",
         task={"inputFiles": [{**FILE, "identityReference": ID}]},
         job={"autoPool": POOL},
@@ -168,7 +168,7 @@ FILES = [
         field="tasks[0].inputFiles[0].identityReference",
         words=r"gives no managed identity to an autoPool: use a pool that has it \(poolId\)",
     ),
-    Refusal(
+    InvalidCase(
         name="an output's identity on a pool made for the job",
         task={"outputFiles": [{**OUTPUT, "identityReference": ID}]},
         job={"autoPool": POOL},
@@ -176,7 +176,7 @@ FILES = [
         field="tasks[0].outputFiles[0].identityReference",
         words="no managed identity to an autoPool",
     ),
-    Refusal(
+    InvalidCase(
         name="an identity of a common file on a pool made for the job",
         task={"multiInstanceSettings": {**MPI, "commonInputFiles": [{**FILE, "identityReference": ID}]}},
         job={"autoPool": {**POOL, "enableInterNodeCommunication": True}},
@@ -193,7 +193,7 @@ FILES = [
         field="tasks[0].multiInstanceSettings.commonInputFiles[0].identityReference",
         words="no managed identity to an autoPool",
     ),
-    Refusal(
+    InvalidCase(
         name="an identity of a preparation task's file on a pool made for the job",
         job={
             "autoPool": POOL,
@@ -212,7 +212,7 @@ FILES = [
         field="jobPreparationTask.inputFiles[0].identityReference",
         words="no managed identity to an autoPool",
     ),
-    Refusal(
+    InvalidCase(
         name="an upload condition that is none",
         task={"outputFiles": [{**OUTPUT, "uploadCondition": "never"}]},
         author=change(output_files=[output(upload_condition="never")]),

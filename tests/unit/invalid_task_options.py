@@ -18,7 +18,7 @@ from tests.unit.invalid_case import (
     MPI,
     POOL,
     SETTINGS,
-    Refusal,
+    InvalidCase,
     both,
     change,
     change_job,
@@ -27,28 +27,28 @@ from tests.unit.invalid_case import (
 )
 
 OPTIONS = [
-    Refusal(
+    InvalidCase(
         name="retries below -1",
         task={"maxTaskRetryCount": -2},
         author=change(max_task_retry_count=-2),
         field="tasks[0].maxTaskRetryCount",
         words="must be -1 or more|>= -1",
     ),
-    Refusal(
+    InvalidCase(
         name="no slots",
         task={"requiredSlots": 0},
         author=change(required_slots=0),
         field="tasks[0].requiredSlots",
         words="must be from 1 to 256|>= 1",
     ),
-    Refusal(
+    InvalidCase(
         name="more slots than any node has",
         task={"requiredSlots": 257},
         author=change(required_slots=257),
         field="tasks[0].requiredSlots",
         words="must be from 1 to 256, not 257",
     ),
-    Refusal(
+    InvalidCase(
         name="slots that never fit",
         task={"requiredSlots": 3},
         job={"autoPool": {**POOL, "taskSlotsPerNode": 2}},
@@ -56,49 +56,49 @@ OPTIONS = [
         field="tasks[0].requiredSlots",
         words=r"3 slots never fit a node of this autoPool, which has 2 \(taskSlotsPerNode\)",
     ),
-    Refusal(
+    InvalidCase(
         name="a wall clock of nothing",
         task={"maxWallClockTime": "PT0S"},
         author=change(max_wall_clock_time=timedelta(0)),
         field="tasks[0].maxWallClockTime",
         words="must be longer than zero, such as PT6H",
     ),
-    Refusal(
+    InvalidCase(
         name="a wall clock of thirty thousand years",
         task={"maxWallClockTime": "P10675200D"},
         author=change(max_wall_clock_time=timedelta(days=10_675_200)),
         field="tasks[0].maxWallClockTime",
         words="longer than Azure Batch counts: leave it out for no limit",
     ),
-    Refusal(
+    InvalidCase(
         name="a retention of less than nothing",
         task={"retentionTime": "-PT1S"},
         author=change(retention_time=timedelta(seconds=-1)),
         field="tasks[0].retentionTime",
         words="must be longer than zero",
     ),
-    Refusal(
+    InvalidCase(
         name="a variable that is none",
         task={"environment": {"A-B": "x"}},
         author=change(environment={"A-B": "x"}),
         field="tasks[0].environment.A-B",
         words="not an environment variable",
     ),
-    Refusal(
+    InvalidCase(
         name="a variable of Azure Batch's own",
         task={"environment": {"AZ_BATCH_TASK_ID": "x"}},
         author=change(environment={"AZ_BATCH_TASK_ID": "x"}),
         field="tasks[0].environment.AZ_BATCH_TASK_ID",
         words="are set by Azure Batch",
     ),
-    Refusal(
+    InvalidCase(
         name="a variable that no program can be started with",
         task={"environment": {"A": "x" * 131072}},
         author=change(environment={"A": "x" * 131072}),
         field="tasks[0].environment.A",
         words="longer than the 128 KiB .*: put it in a file and name that in inputFiles",
     ),
-    Refusal(
+    InvalidCase(
         name="an exit code that is no number of Azure Batch's",
         task={"exitConditions": {"exitCodes": [{"code": 2**31, "exitOptions": {}}]}},
         author=change(
@@ -109,7 +109,7 @@ OPTIONS = [
         field="tasks[0].exitConditions.exitCodes[0].code",
         words="must be from -2147483648 to 2147483647",
     ),
-    Refusal(
+    InvalidCase(
         name="exit codes from high to low",
         task={"exitConditions": {"exitCodeRanges": [{"start": 3, "end": 2, "exitOptions": {}}]}},
         author=change(
@@ -120,28 +120,28 @@ OPTIONS = [
         field="tasks[0].exitConditions.exitCodeRanges[0]",
         words="start must not be above end",
     ),
-    Refusal(
+    InvalidCase(
         name="a job action that is none",
         task={"exitConditions": {"default": {"jobAction": "explode"}}},
         author=change(exit_conditions=ExitConditions(default=ExitOptions(job_action="explode"))),
         field="tasks[0].exitConditions.default.jobAction",
         words="must be one of none, disable, terminate|invalid enum value",
     ),
-    Refusal(
+    InvalidCase(
         name="a user by name with a scope",
         task={"userIdentity": {"userName": "ann", "scope": "task"}},
         author=change(user_identity=UserIdentity(user_name="ann", scope="task")),
         field="tasks[0].userIdentity",
         words="give either a userName, or a scope and an elevationLevel",
     ),
-    Refusal(
+    InvalidCase(
         name="an application package's id that is none",
         task={"applicationPackages": [{"applicationId": "my solver"}]},
         author=change(application_packages=[ApplicationPackageReference(application_id="my solver")]),
         field="tasks[0].applicationPackages[0].applicationId",
         words="must be 1 to 64 of",
     ),
-    Refusal(
+    InvalidCase(
         name="an application package's version that is none",
         task={"applicationPackages": [{"applicationId": "solver", "version": "1/2"}]},
         author=change(
@@ -150,14 +150,14 @@ OPTIONS = [
         field="tasks[0].applicationPackages[0].version",
         words="must be 1 to 64 of",
     ),
-    Refusal(
+    InvalidCase(
         name="several nodes and several slots",
         task={"multiInstanceSettings": MPI, "requiredSlots": 2},
         author=change(multi_instance_settings=SETTINGS, required_slots=2),
         field="tasks[0].requiredSlots",
         words="a multi-instance task takes one slot a node",
     ),
-    Refusal(
+    InvalidCase(
         name="several nodes of a pool whose nodes may not talk",
         task={"multiInstanceSettings": MPI},
         job={"autoPool": POOL},
@@ -165,7 +165,7 @@ OPTIONS = [
         field="tasks[0].multiInstanceSettings",
         words="needs an autoPool with enableInterNodeCommunication and one slot a node",
     ),
-    Refusal(
+    InvalidCase(
         name="more nodes than the pool has",
         task={"multiInstanceSettings": {**MPI, "numberOfInstances": 3}},
         job={"autoPool": {**POOL, "enableInterNodeCommunication": True}},
@@ -180,7 +180,7 @@ OPTIONS = [
         field="tasks[0].multiInstanceSettings.numberOfInstances",
         words="3 instances never fit the 2 nodes of this autoPool",
     ),
-    Refusal(
+    InvalidCase(
         name="containers on a pool that has none",
         task={"containerSettings": CONTAINER},
         job={"autoPool": POOL},
@@ -188,14 +188,14 @@ OPTIONS = [
         field="tasks[0].containerSettings",
         words="can't run containers: give it containerImageNames",
     ),
-    Refusal(
+    InvalidCase(
         name="a task without a container on a pool of containers",
         job={"autoPool": {**POOL, "containerImageNames": ["ubuntu:16.04"]}},
         author=change_job(auto_pool=pool(container_image_names=("ubuntu:16.04",))),
         field="tasks[0].containerSettings",
         words="required, since this pool runs its tasks in containers",
     ),
-    Refusal(
+    InvalidCase(
         name="a task without a container beside one that has it",
         job={
             "tasks": [
@@ -210,7 +210,7 @@ OPTIONS = [
         field="tasks[1].containerSettings",
         words="required, since this pool runs its tasks in containers",
     ),
-    Refusal(
+    InvalidCase(
         name="a registry's identity on a pool made for the job",
         task={
             "containerSettings": {
@@ -233,7 +233,7 @@ OPTIONS = [
         field="tasks[0].containerSettings.registryIdentityReference",
         words="no managed identity to an autoPool",
     ),
-    Refusal(
+    InvalidCase(
         name="a registry without an identity",
         task={"containerSettings": {**CONTAINER, "registryServer": "r.azurecr.io"}},
         author=change(container_settings=ContainerSettings(image_name="u", registry_server="r.azurecr.io")),

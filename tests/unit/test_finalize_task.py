@@ -35,7 +35,7 @@ def named(count: int, container: ContainerSettings | None = None) -> list[TaskPl
     ]
 
 
-def test_a_thousand_names_are_waited_for_without_gathering_and_one_more_is_not() -> None:
+def test_up_to_a_thousand_named_leaves_need_no_gathering_tasks() -> None:
     assert completed(*named(1000)).gathering_tasks == ()
     plan = completed(*named(1001), TaskPlan(id="7", command_line="x"))
     assert [len(task.depends_on) for task in plan.gathering_tasks] == [1000, 1]
@@ -43,20 +43,20 @@ def test_a_thousand_names_are_waited_for_without_gathering_and_one_more_is_not()
     assert plan.total == 1002 + 2 + 1
 
 
-def test_batchmgrs_own_tasks_run_in_the_container_of_the_others() -> None:
+def test_gathering_and_finalize_tasks_run_in_the_container_of_the_other_tasks() -> None:
     plan = completed(*named(1001, IMAGE))
     own = [*plan.gathering_tasks, plan.finalize_task]
     assert [task.container_settings for task in own] == [IMAGE] * 3
     assert completed(*named(1)).finalize_task.container_settings is None
 
 
-def test_a_finalize_task_keeps_the_container_it_was_given() -> None:
+def test_a_finalize_task_keeps_its_own_container() -> None:
     finalize = TaskPlan(id="", command_line="finalize", container_settings=OTHER)
     plan = completed(*named(1, IMAGE), finalize=finalize)
     assert plan.finalize_task.container_settings == OTHER
 
 
-def test_a_job_that_a_node_plans_in_a_container_is_whole_before_its_tasks_are_known() -> None:
+def test_a_job_planned_on_a_node_has_a_complete_finalize_task_before_its_tasks_are_known() -> None:
     manager = {"commandLine": "python3.8 -m legacy", "containerSettings": {"imageName": "ubuntu:16.04"}}
     body = {"jobId": "j", "workload": "legacy", "jobManagerTask": manager}
     message = decode_job(json.dumps(body).encode())
@@ -89,7 +89,7 @@ class PoolWorkload(WorkloadBase):
         super().__init__(batch_client, PoolBuilder)
 
 
-def test_a_workload_that_has_a_pool_made_needs_not_know_of_batchmgrs_default_one() -> None:
+def test_the_auto_pool_of_a_workload_replaces_the_default_pool() -> None:
     message = decode_job(b'{"jobId": "j", "workload": "pool"}')
     registry = WorkloadRegistry({"pool": lambda: PoolWorkload})
     plan = plan_job("j", message, workloads=registry, default_pool_id="hpc")

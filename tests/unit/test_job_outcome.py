@@ -45,7 +45,7 @@ def outcome(tasks: list[TaskSnapshot], job: BatchJob | None = DONE, *, cancelled
     return decide_outcome(tasks, job=job, is_cancelled=cancelled, details={})
 
 
-def test_all_succeeded_is_success_without_an_error() -> None:
+def test_a_job_whose_tasks_all_succeeded_has_succeeded() -> None:
     assert outcome(snapshots(a="S", b="S", z="S")) == JobOutcome(state=JobState.SUCCEEDED)
 
 
@@ -88,7 +88,7 @@ def test_all_succeeded_is_success_without_an_error() -> None:
         ([], None, "failed", "JobNotFound", "it was deleted in Azure Batch"),
     ],
 )
-def test_anything_else_says_what_was_wrong(
+def test_any_other_end_has_an_error(
     tasks: list[TaskSnapshot], job: BatchJob | None, state: str, code: str, message: str
 ) -> None:
     end = outcome(tasks, job)
@@ -98,16 +98,16 @@ def test_anything_else_says_what_was_wrong(
     assert message in end.error.message
 
 
-def test_a_cancelled_job_is_cancelled_whatever_its_tasks_did() -> None:
+def test_a_cancelled_job_is_cancelled_even_if_its_tasks_succeeded() -> None:
     assert outcome(snapshots(a="S", z="S"), cancelled=True).state is JobState.CANCELLED
 
 
-def test_all_done_before_the_wall_clock_expired_is_success() -> None:
+def test_a_job_whose_tasks_all_succeeded_has_not_timed_out() -> None:
     late = BatchJob(state="completed", terminate_reason="MaxWallClockTimeExpiry")
     assert outcome(snapshots(a="S", z="S"), late).state is JobState.SUCCEEDED
 
 
-def test_the_first_failure_that_was_looked_at_gives_the_reason() -> None:
+def test_the_first_diagnosed_failure_gives_the_reason() -> None:
     error = TaskError(type="InvalidInputError", message="the file is empty")
     details = {"b": FailedTask(task_id="b", error=error)}
     end = decide_outcome(snapshots(a="F", b="F", z="S"), job=DONE, is_cancelled=False, details=details)
@@ -143,7 +143,7 @@ CHAIN = plan(a=(), b=("a",), c=("b",), d=())
         (snapshots(a="S", b="S", c="S", d="S", z="S"), False),
     ],
 )
-def test_a_job_is_stuck_when_all_that_waits_waits_for_a_failure(
+def test_a_job_is_stuck_if_every_waiting_task_depends_on_a_failed_one(
     tasks: list[TaskSnapshot], stuck: bool
 ) -> None:
     assert is_stuck(CHAIN, tasks) == stuck

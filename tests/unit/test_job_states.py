@@ -18,13 +18,13 @@ RECORD = JobRecord(
 FINAL = {s for s in JobState if s.is_final}
 
 
-def test_every_state_is_in_the_table_and_every_end_is_reached_from_somewhere() -> None:
+def test_every_state_is_in_the_table_and_can_be_reached() -> None:
     assert set(TRANSITIONS) == set(JobState)
     reached = set().union(*TRANSITIONS.values())
     assert reached == set(JobState) - {JobState.QUEUED}
 
 
-def test_nothing_follows_an_end_and_every_end_has_a_status_for_the_caller() -> None:
+def test_no_state_follows_a_final_one_and_every_final_one_has_a_callback_status() -> None:
     assert {"succeeded", "failed", "partial", "cancelled", "timed_out", "rejected"} == {*FINAL}
     assert not any(may_follow(source, target) for source, target in product(FINAL, JobState))
     assert set(STATUS_CODES) == FINAL
@@ -50,7 +50,7 @@ def test_no_job_becomes_queued() -> None:
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(JobState, NEXT_STATES)))
-def test_a_record_moves_only_as_the_table_allows(source: JobState, target: JobState) -> None:
+def test_a_record_changes_state_only_as_the_table_allows(source: JobState, target: JobState) -> None:
     record = msgspec.structs.replace(RECORD, state=source)
     later = NOW + timedelta(seconds=1)
     if may_follow(source, target):
@@ -61,14 +61,14 @@ def test_a_record_moves_only_as_the_table_allows(source: JobState, target: JobSt
             moved(record, target, later)
 
 
-def test_a_record_survives_json() -> None:
+def test_a_record_is_unchanged_by_a_round_trip_through_json() -> None:
     full = msgspec.structs.replace(
         RECORD, metadata={"a": "ü"}, notify=("job.*",), submission=Submission(attempts=3)
     )
     assert msgspec.json.decode(msgspec.json.encode(full), type=JobRecord) == full
 
 
-def test_a_record_that_waits_for_a_retry_is_not_quiet_before_it() -> None:
+def test_a_record_is_not_idle_before_its_retry_is_due() -> None:
     waiting = RECORD.put_off(NOW, until=NOW + timedelta(minutes=5))
     pause = timedelta(seconds=30)
     assert RECORD.is_idle_for(pause, NOW + timedelta(seconds=31))

@@ -50,7 +50,7 @@ def held(value: type[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("message", "value"), PAIRS, ids=lambda one: one.__name__)
-def test_a_message_and_its_value_have_the_same_fields(
+def test_a_struct_of_the_message_and_its_value_have_the_same_fields(
     message: type[msgspec.Struct], value: type[Any]
 ) -> None:
     assert said(message).keys() == held(value).keys()
@@ -60,9 +60,9 @@ def test_a_message_and_its_value_have_the_same_fields(
             assert default == other, name
 
 
-def test_a_task_message_says_all_that_a_plan_holds_but_what_planning_finds_out() -> None:
+def test_a_task_message_has_all_fields_of_a_task_plan_but_the_derived_ones() -> None:
     assert said(task_message.TaskMessage).keys() == held(TaskPlan).keys() - OWN_OF_PLANS
 
 
-def test_a_job_message_says_all_of_the_job_as_a_whole() -> None:
+def test_a_job_message_has_all_fields_of_a_job_specification() -> None:
     assert held(job_specification.JobSpecification).keys() <= said(job_message.JobMessage).keys()

@@ -20,19 +20,19 @@ from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.job_message import decode_job
 from batchmgr.workload.draft_job import draft_job
 from tests.plans import complete
-from tests.unit.invalid_case import Author, Refusal, change, change_job, pool
+from tests.unit.invalid_case import Author, InvalidCase, change, change_job, pool
 from tests.unit.invalid_ids_and_files import FILES, IDS
 from tests.unit.invalid_jobs import JOBS
 from tests.unit.invalid_task_options import OPTIONS
 
-AUTHORS_ONLY = [
-    Refusal(
+WORKLOADS_ONLY = [
+    InvalidCase(
         name="inputs that are too large",
         author=change(task_type="CountTask", inputs={"v": "x" * 40_000}),
         field="tasks[0].inputs",
         words="take 40008 bytes as JSON, more than 32768; put the data in a blob",
     ),
-    Refusal(
+    InvalidCase(
         name="inputs that are no JSON",
         author=change(task_type="CountTask", inputs={"v": object()}),
         field="tasks[0].inputs",
@@ -43,8 +43,8 @@ AUTHORS_ONLY = [
 ALL = [*IDS, *FILES, *OPTIONS, *JOBS]
 
 
-def names(refusals: list[Refusal]) -> list[str]:
-    return [refusal.name for refusal in refusals]
+def names(cases: list[InvalidCase]) -> list[str]:
+    return [case.name for case in cases]
 
 
 def sent(body: bytes, default_pool_id: str) -> None:
@@ -54,15 +54,15 @@ def sent(body: bytes, default_pool_id: str) -> None:
     plan_job("j", message, workloads=WorkloadRegistry({}), default_pool_id=default_pool_id)
 
 
-@pytest.mark.parametrize("refusal", ALL, ids=names(ALL))
-def test_a_message_is_refused_with_the_field_and_what_to_change(refusal: Refusal) -> None:
-    given = {"tasks": [{"id": "1", "commandLine": "x", **refusal.task}], **refusal.job}
-    default = "" if "poolId" in refusal.job else "hpc"
-    if "autoPool" in refusal.job:
+@pytest.mark.parametrize("case", ALL, ids=names(ALL))
+def test_an_invalid_message_is_rejected_with_the_field_and_what_to_change(case: InvalidCase) -> None:
+    given = {"tasks": [{"id": "1", "commandLine": "x", **case.task}], **case.job}
+    default = "" if "poolId" in case.job else "hpc"
+    if "autoPool" in case.job:
         default = ""
-    with pytest.raises(InvalidJobError, match=refusal.words) as caught:
+    with pytest.raises(InvalidJobError, match=case.words) as caught:
         sent(json.dumps({"jobId": "j", **given}).encode(), default)
-    assert caught.value.field == refusal.field
+    assert caught.value.field == case.field
 
 
 def planned(author: Author) -> None:
@@ -80,18 +80,18 @@ def planned(author: Author) -> None:
     complete("j", draft, "{}")
 
 
-BY_AUTHORS = [refusal for refusal in (*ALL, *AUTHORS_ONLY) if refusal.author is not None]
+IN_WORKLOADS = [case for case in (*ALL, *WORKLOADS_ONLY) if case.author is not None]
 
 
-@pytest.mark.parametrize("refusal", BY_AUTHORS, ids=names(BY_AUTHORS))
-def test_a_workload_is_refused_with_the_field_and_what_to_change(refusal: Refusal) -> None:
-    assert refusal.author is not None
-    with pytest.raises(InvalidJobError, match=refusal.words) as caught:
-        planned(refusal.author)
-    assert caught.value.field == refusal.field
+@pytest.mark.parametrize("case", IN_WORKLOADS, ids=names(IN_WORKLOADS))
+def test_an_invalid_workload_job_is_rejected_with_the_field_and_what_to_change(case: InvalidCase) -> None:
+    assert case.author is not None
+    with pytest.raises(InvalidJobError, match=case.words) as caught:
+        planned(case.author)
+    assert caught.value.field == case.field
 
 
-def test_what_is_at_the_limits_is_not_refused() -> None:
+def test_values_at_the_limits_are_accepted() -> None:
     planned(change(display_name="x" * 1024, required_slots=256, max_task_retry_count=-1))
     planned(change(environment={"A": "x" * (128 * 1024 - 3)}, max_wall_clock_time=timedelta(days=10_675_199)))
     planned(change_job(priority=-1000, max_parallel_tasks=1))
@@ -99,7 +99,7 @@ def test_what_is_at_the_limits_is_not_refused() -> None:
     planned(change_job(auto_pool=pool(application_packages=packages, task_slots_per_node=256)))
 
 
-def test_a_package_of_a_pool_may_be_named_by_its_resource_id() -> None:
+def test_an_application_package_of_a_pool_can_be_named_by_its_resource_id() -> None:
     account = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Batch/batchAccounts/a"
     package = ApplicationPackageReference(application_id=f"{account}/applications/solver", version="4.2.0")
     planned(change_job(auto_pool=pool(application_packages=(package,))))

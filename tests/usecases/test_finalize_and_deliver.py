@@ -28,19 +28,19 @@ async def running_world(*tasks: str) -> World:
     return world
 
 
-async def test_a_callback_that_fails_is_repeated_with_the_same_id_until_it_is_taken() -> None:
+async def test_a_failed_callback_is_retried_with_the_same_id_until_it_is_accepted() -> None:
     world = World()
     world.callbacks.failures = 3
     world.enqueue(job_message())
-    await world.until_settled(ticks=400)
+    await world.run_until_idle(ticks=400)
     assert [webhook_id for _, _, webhook_id in world.callbacks.received] == ["msg_job-1"]
     status = world.record().callback
     assert status is not None
     assert (status.state, status.attempts) == (CallbackState.DELIVERED, 4)
-    assert world.callbacks.asked == 4
+    assert world.callbacks.attempts == 4
 
 
-async def test_a_callback_nobody_takes_is_given_up_after_ten_attempts_and_kept() -> None:
+async def test_a_callback_is_dead_lettered_after_ten_failed_attempts() -> None:
     world = World()
     world.callbacks.failures = 10**6
     world.enqueue(job_message())
@@ -57,19 +57,19 @@ async def test_a_callback_nobody_takes_is_given_up_after_ten_attempts_and_kept()
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_a_job_without_a_callback_ends_all_the_same() -> None:
+async def test_a_job_without_a_callback_ends_too() -> None:
     world = World()
     world.enqueue(job_message(callback=""))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
-    assert world.callbacks.asked == 0
+    assert world.callbacks.attempts == 0
 
 
 async def test_a_cancelled_job_ends_in_batch_and_calls_back() -> None:
     world = await running_world()
     await cancel(world.ports, "JOB-1")
     await cancel(world.ports, "job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
     assert world.batch.jobs["job-1"].state == "completed"
     [(_, body, _)] = world.callbacks.received
@@ -82,12 +82,12 @@ async def test_a_job_cancelled_before_it_was_submitted_never_reaches_batch() -> 
     await accept(world.ports, "job-1", job_message())
     await world.ports.queue.enqueue_submission("job-1")
     await cancel(world.ports, "job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
     assert world.batch.created == []
 
 
-async def test_a_job_cancelled_while_its_tasks_are_added_is_ended_by_whoever_adds_them() -> None:
+async def test_a_job_cancelled_during_submission_is_ended_by_the_submission() -> None:
     world = World()
     message = job_message()
     await accept(world.ports, "job-1", message)
@@ -101,11 +101,11 @@ async def test_a_job_cancelled_while_its_tasks_are_added_is_ended_by_whoever_add
     world.batch.add_tasks = cancelled_meanwhile  # type: ignore[method-assign]
     await submit(world.ports, "job-1")
     assert world.batch.jobs["job-1"].state == "completed"
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
 
 
-async def test_a_job_whose_time_is_up_while_a_node_plans_it_is_timed_out() -> None:
+async def test_a_job_that_reaches_its_time_limit_while_a_node_plans_it_has_timed_out() -> None:
     world = World()
     world.enqueue(world.plan_on_node(task("1")))
     world.batch.run = list  # type: ignore[method-assign]
@@ -113,18 +113,18 @@ async def test_a_job_whose_time_is_up_while_a_node_plans_it_is_timed_out() -> No
     assert world.record().submission.awaits_tasks
     batch_job = world.batch.jobs["job-1"]
     batch_job.state, batch_job.terminate_reason = "completed", "MaxWallClockTimeExpiry"
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.TIMED_OUT
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["504"]
 
 
-async def test_a_batch_job_that_is_deleted_while_a_node_plans_it_is_told_as_gone() -> None:
+async def test_a_batch_job_that_is_deleted_while_a_node_plans_it_fails_the_job() -> None:
     world = World()
     world.enqueue(world.plan_on_node(task("1")))
     world.batch.run = list  # type: ignore[method-assign]
     await world.tick()
     world.batch.jobs.clear()
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.FAILED
     assert world.record().error is not None
     assert "deleted in Azure Batch" in world.record().error.message  # type: ignore[union-attr]
@@ -134,7 +134,7 @@ async def test_a_batch_job_that_is_deleted_while_a_node_plans_it_is_told_as_gone
 async def test_a_finished_job_cannot_be_cancelled() -> None:
     world = World()
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     with pytest.raises(IllegalTransitionError, match="is succeeded; it cannot become cancelled"):
         await cancel(world.ports, "job-1")
     with pytest.raises(JobNotFoundError):
@@ -144,27 +144,27 @@ async def test_a_finished_job_cannot_be_cancelled() -> None:
 async def test_a_batch_job_that_was_deleted_fails_the_job() -> None:
     world = await running_world()
     world.batch.jobs.clear()
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.FAILED
     assert record.error is not None
     assert record.error.code == "JobNotFound"
 
 
-async def test_a_batch_job_terminated_elsewhere_tells_so() -> None:
+async def test_a_batch_job_terminated_by_somebody_else_fails_with_the_reason() -> None:
     world = await running_world()
     await world.batch.terminate_job("job-1", "UserTerminate")
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.FAILED
     assert record.error is not None
     assert record.error.message == "The Batch job ended (UserTerminate) before 2 of 2 tasks had run."
 
 
-async def test_a_job_past_its_wall_clock_has_timed_out() -> None:
+async def test_a_job_that_reaches_its_time_limit_has_timed_out() -> None:
     world = await running_world()
     await world.batch.terminate_job("job-1", "MaxWallClockTimeExpiry")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.TIMED_OUT
 
 
@@ -174,7 +174,7 @@ async def test_a_finalize_blob_before_the_end_is_ignored_and_the_job_still_ends(
     assert world.record().state is JobState.RUNNING
     world.finalize.blobs["job-1"] = "{}"
     world.triggered.add("job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
 
 
@@ -184,7 +184,7 @@ async def test_a_finalize_blob_does_not_end_a_job_that_is_still_queued() -> None
     await finalize(world.ports, "job-1")
     assert world.record().state is JobState.QUEUED
     await world.ports.queue.enqueue_submission("job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
 
 
@@ -194,7 +194,7 @@ async def test_a_finalize_blob_of_an_unknown_job_is_ignored() -> None:
     assert world.jobs.records == {}
 
 
-async def test_one_broken_job_does_not_keep_the_others_from_being_polled() -> None:
+async def test_an_error_with_one_job_does_not_stop_the_poll_of_the_others() -> None:
     world = await running_world()
     world.jobs.active.add("broken")
     world.jobs.requests["broken"] = job_message(job_id="broken")
@@ -204,10 +204,10 @@ async def test_one_broken_job_does_not_keep_the_others_from_being_polled() -> No
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_failed_tasks_are_told_with_the_end_of_their_stderr() -> None:
+async def test_failed_tasks_are_reported_with_the_end_of_their_stderr() -> None:
     world = World()
     world.enqueue(job_message(task("a", "/bin/false"), task("b")))
-    await world.until_settled()
+    await world.run_until_idle()
     [failed] = [event for event in world.log() if event.type == "batchmgr.task.failed"]
     assert failed.data["exitCode"] == 1
     assert failed.data["error"] == {

@@ -72,7 +72,7 @@ class Reporting:
         return [name.removeprefix("jobs/job-1/tasks/").replace(f"/{kind}", "") for name in ids]
 
 
-async def test_each_report_is_told_once_with_what_it_says() -> None:
+async def test_each_report_is_published_once_with_its_content() -> None:
     reporting = await Reporting.begun()
     reporting.tell(report("1", 1, 0), report("2", 1, 0))
     await reporting.look()
@@ -85,7 +85,7 @@ async def test_each_report_is_told_once_with_what_it_says() -> None:
     assert (event.subject, event.time) == ("jobs/job-1/tasks/1", at(5))
 
 
-async def test_a_report_that_is_listed_late_is_told_and_tells_no_other_again() -> None:
+async def test_a_report_that_is_listed_late_is_published_and_no_other_is_published_again() -> None:
     reporting = await Reporting.begun()
     reporting.tell(report("old", 1, 6), report("1", 1, 10))
     await reporting.look()
@@ -96,7 +96,7 @@ async def test_a_report_that_is_listed_late_is_told_and_tells_no_other_again() -
     assert reporting.told() == ["old/1", "1/1", "late/1", "1/2"]
 
 
-async def test_reports_that_a_listing_misses_are_told_by_the_next() -> None:
+async def test_reports_that_one_listing_misses_are_published_after_the_next() -> None:
     reporting = await Reporting.begun()
     reporting.tell(report("1", 1, 0), report("2", 1, 1))
     everything, reporting.listed = reporting.listed, {}
@@ -111,7 +111,7 @@ STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
 
 @given(st.lists(STEP, max_size=25))
 @settings(max_examples=100, deadline=None)
-async def test_no_report_is_told_twice_and_the_last_of_each_task_is_told(
+async def test_no_report_is_published_twice_and_the_last_of_each_task_is_published(
     steps: list[tuple[str, float, float]],
 ) -> None:
     reporting = await Reporting.begun()
@@ -127,7 +127,7 @@ async def test_no_report_is_told_twice_and_the_last_of_each_task_is_told(
     assert len(reporting.world.record().run.report_cursor.seen) <= 3
 
 
-async def test_more_reports_than_one_change_of_the_record_carries_are_all_told() -> None:
+async def test_more_reports_than_one_save_of_the_record_holds_are_all_published() -> None:
     reporting = await Reporting.begun()
     reporting.tell(*(report(str(number), 1, number % 3) for number in range(777)))
     await reporting.look()
@@ -147,7 +147,7 @@ async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
     assert grown < 64 * 1024
 
 
-async def test_results_are_told_and_the_last_one_of_each_task_is_the_output() -> None:
+async def test_results_are_published_and_the_last_one_of_each_task_is_the_output() -> None:
     reporting = await Reporting.begun()
     reporting.tell(report("2", 1, 0, "k1"), report("10", 1, 0, "k1"))
     reporting.result("2", {"lines": 1})
@@ -163,7 +163,7 @@ async def test_results_are_told_and_the_last_one_of_each_task_is_the_output() ->
     assert [(one.task_id, one.result) for one in results] == [("2", {"lines": 2}), ("10", {"lines": 10})]
 
 
-async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_64_kib() -> None:
+async def test_results_of_the_first_hundred_tasks_are_kept_up_to_64_kib() -> None:
     reporting = await Reporting.begun()
     for number in range(150):
         reporting.tell(report(str(number), 1, number // 10, "k"))
@@ -191,7 +191,7 @@ async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_6
     ],
     ids=["empty", "cut", "list", "number", "deep", "bytes", "large"],
 )
-async def test_junk_in_the_place_of_a_result_is_not_told_and_stops_nothing(body: bytes) -> None:
+async def test_an_invalid_result_is_ignored(body: bytes) -> None:
     reporting = await Reporting.begun()
     reporting.tell(report("1", 1, 0, "k"))
     reporting.result("1", body)
@@ -201,7 +201,7 @@ async def test_junk_in_the_place_of_a_result_is_not_told_and_stops_nothing(body:
     assert await task_results(reporting.world.ports, reporting.world.record()) == ()
 
 
-async def test_a_job_that_cannot_report_is_not_listed() -> None:
+async def test_reports_of_a_job_that_cannot_report_are_not_listed() -> None:
     reporting = await Reporting.begun()
     job = await reporting.world.ports.jobs.load("job-1")
     await reporting.world.ports.jobs.save(can_report(job.value, False), job.etag)
