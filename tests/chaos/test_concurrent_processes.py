@@ -1,4 +1,4 @@
-"""Several processes that work on one job at the same time tell everything once, and call back once."""
+"""Several processes that work on one job at the same time publish each event once and send one callback."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ DELAYS = st.lists(st.integers(0, 7), min_size=20, max_size=200)
 
 
 def delayed(world: World, delays: list[int]) -> Ports:
-    """Ports whose calls take a drawn number of turns of the event loop, before and after their effect."""
+    """Return ports whose calls take a random number of turns of the event loop, before and after."""
     turns = iter(delays)
 
     async def wait() -> None:
@@ -87,7 +87,7 @@ async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(
     body = encode(job_message())
 
     async def cancel_soon() -> None:
-        while "job-1" not in world.jobs.records:  # noqa: ASYNC110  # turns of the loop are what is drawn here
+        while "job-1" not in world.jobs.records:  # noqa: ASYNC110  # the turns of the loop are random here
             await asyncio.sleep(0)
         await cancel(ports, "job-1")
         await finalize(ports, "job-1")

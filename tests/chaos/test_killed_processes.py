@@ -1,4 +1,4 @@
-"""A process that dies between any two side effects loses nothing, and does nothing twice that counts."""
+"""If the process is killed between any two side effects, no job is lost and nothing is published twice."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, fields, replace
@@ -23,11 +23,11 @@ DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
 
 
 class Died(BaseException):
-    """The process is gone: nothing in batchmgr may catch this."""
+    """Stands for a killed process: nothing in batchmgr may catch it."""
 
 
 class Mortal:
-    """A process with some calls to live. It dies before or after the effect of the last one."""
+    """A process that is killed after a number of calls: before or after the effect of the last one."""
 
     def __init__(self, world: World, calls: int, *, after: bool) -> None:
         self.made = 0
@@ -52,7 +52,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
 
 @dataclass(frozen=True)
 class Story:
-    """A job to be told in a world, and how it ends when nobody dies."""
+    """A job, and how it ends if no process is killed."""
 
     enqueue: Callable[[World], None]
     state: JobState
@@ -68,17 +68,17 @@ def plain(world: World) -> None:
 
 
 def blocked(world: World) -> None:
-    """A failure that another task waits for: the FinalizeTask is released."""
+    """A failed task that another task depends on: the FinalizeTask is released."""
     world.enqueue(job_message(task("a", "/bin/false"), task("b", "/bin/true", "a"), task("c")))
 
 
 def planned_on_a_node(world: World) -> None:
-    """Two tasks that a job manager task decides on."""
+    """Two tasks that a job manager task plans."""
     world.enqueue(world.plan_on_node(task("1"), task("2", "/bin/true", "1")))
 
 
-def talking(world: World) -> None:
-    """Two tasks that report how far they are, of which one publishes a result."""
+def reporting(world: World) -> None:
+    """Two tasks that report progress; one publishes a result."""
     message = world.plan_on_node(task("1"), task("2", "/bin/true", "1"))
     world.batch.on_success["1"] = lambda: world.report("1", result={"lines": 5})
     world.batch.on_success["2"] = lambda: world.report("2")
@@ -89,8 +89,8 @@ STORIES = {
     "plain": Story(plain, JobState.SUCCEEDED, tasks=3, succeeded=3),
     "blocked": Story(blocked, JobState.PARTIAL, tasks=4, succeeded=2),
     "planned on a node": Story(planned_on_a_node, JobState.SUCCEEDED, tasks=4, succeeded=4),
-    "talking": Story(
-        talking, JobState.SUCCEEDED, tasks=4, succeeded=4, reports=2, results={"1": {"lines": 5}}
+    "reporting": Story(
+        reporting, JobState.SUCCEEDED, tasks=4, succeeded=4, reports=2, results={"1": {"lines": 5}}
     ),
 }
 
@@ -106,7 +106,7 @@ async def count_calls(story: Story) -> int:
 
 
 async def live(world: World, life: Mortal) -> None:
-    """Let one process live until it dies or ten ticks have passed."""
+    """Run one process until it is killed, or for ten ticks."""
     try:
         for _ in range(10):
             await world.tick(life.ports)
@@ -152,7 +152,7 @@ async def test_a_job_survives_a_kill_at_any_side_effect(story: Story, after: boo
         story.enqueue(world)
         life = Mortal(world, calls, after=after)
         await live(world, life)
-        # Once, but for a death between the receiver's answer and the note of it.
+        # Once, except if the process is killed between the receiver's response and saving it.
         is_noted = bool(world.jobs.records) and world.record().callback == DELIVERED
         unsure = bool(world.callbacks.received) and not is_noted
         await world.run_until_idle()
@@ -160,7 +160,7 @@ async def test_a_job_survives_a_kill_at_any_side_effect(story: Story, after: boo
 
 
 class RestlessStorage(FakeNodeStorage):
-    """Storage that has two other blobs whenever it is looked into."""
+    """Storage that lists two other blobs each time."""
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         number = len(self.blobs)

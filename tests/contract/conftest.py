@@ -1,4 +1,4 @@
-"""Each port three times: the fake, the dispatcher's, and the real adapter on the real protocol."""
+"""Every contract test runs on three sets of ports: fakes, the dispatcher's, and the real adapters."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack

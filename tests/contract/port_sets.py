@@ -1,4 +1,4 @@
-"""What the contract tests need besides the port itself, for the fakes and for the real adapters."""
+"""The sets of ports under test, each with the ways to look at what is behind them."""
 
 import asyncio
 import base64
@@ -26,29 +26,29 @@ from tests.world import World
 
 
 class PortSet(Protocol):
-    """A set of ports, and a look behind them."""
+    """A set of ports, and a view of what is behind them."""
 
     ports: Ports
 
     async def run_tasks(self, job_id: str) -> None:
-        """Let the tasks of a job run until none can."""
+        """Run the tasks of a job until none can run."""
         ...
 
     async def finalize_blob(self, job_id: str) -> str | None:
-        """The content of a finalize blob."""
+        """Return the content of a finalize blob, or None."""
         ...
 
     async def messages(self, queue: str) -> list[str]:
-        """The bodies of visible messages."""
+        """Return the bodies of the visible messages of a queue."""
         ...
 
     async def upload(self, container: str, names: Collection[str]) -> None:
-        """Make a container with blobs of these names."""
+        """Create a container with blobs of these names."""
         ...
 
 
 class FakePorts:
-    """The fakes."""
+    """The in-memory fakes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -82,7 +82,7 @@ class DispatcherPorts:
     def __init__(self, root: Path) -> None:
         directory = RunDirectory(root / "run")
         with directory.begun("job", root / "inputs"):
-            pass  # it is ready
+            pass  # created
         clock = SystemClock()
         storage = FolderStorage(directory.storage, root / "inputs")
         self._batch = NodeBatch(clock, directory)

@@ -1,4 +1,4 @@
-"""What the use cases rely on in Azure Batch."""
+"""The contract of the BatchService port."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the use cases rely on in the event log."""
+"""The contract of the EventLog port."""
 
 import asyncio
 from collections.abc import Sequence

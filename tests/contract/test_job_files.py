@@ -1,4 +1,4 @@
-"""What the use cases rely on in the job's own container, and what its tasks do there."""
+"""The contract of the JobFiles port, and how tasks use the same files."""
 
 import json
 from collections.abc import Mapping
@@ -22,16 +22,16 @@ READ = ContainerNeed(container_name=job_container(JOB))
 
 
 async def reports_url(ports: Ports) -> str:
-    """Where tasks of the job report to."""
+    """Return the URL to which tasks of the job report."""
     access = await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     return access[NEED].blob_url(REPORTS_FOLDER)
 
 
 @pytest.fixture
 def reached(port_set: PortSet) -> Ports:
-    """The ports whose files a task's own code reaches."""
+    """The ports whose files the code of a task can access: not the fakes."""
     if isinstance(port_set, FakePorts):
-        pytest.skip("no task reaches a dictionary")
+        pytest.skip("a task can't access the fakes")
     return port_set.ports
 
 
@@ -93,7 +93,7 @@ JUNK: Mapping[str, Mapping[str, str]] = {
 
 async def test_invalid_reports_in_storage_are_cut_or_ignored(port_set: PortSet) -> None:
     if not isinstance(port_set, RealPorts):
-        pytest.skip("metadata and signatures are those of storage")
+        pytest.skip("only storage has metadata and signatures")
     access = await port_set.ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     for name, facts in JUNK.items():
         put_blob(access[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
@@ -114,7 +114,7 @@ async def test_invalid_reports_in_a_folder_are_ignored(tmp_path: Path) -> None:
 
 async def test_a_task_reads_a_blob_and_notices_a_missing_one(port_set: PortSet) -> None:
     if not isinstance(port_set, RealPorts):
-        pytest.skip("metadata and signatures are those of storage")
+        pytest.skip("only storage has metadata and signatures")
     access = await port_set.ports.storage.grant_access(
         [NEED, READ], timedelta(hours=1), nodes_have_identity=False
     )

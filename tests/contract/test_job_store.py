@@ -1,4 +1,4 @@
-"""What the use cases rely on in the store of requests, records and active jobs."""
+"""The contract of the JobStore port."""
 
 import asyncio
 

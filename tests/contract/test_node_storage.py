@@ -1,4 +1,4 @@
-"""What the use cases rely on in the storage that nodes reach."""
+"""The contract of the NodeStorage port."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The rules of every plan are those of the service: what passes them is taken."""
+"""The rules for plans match those of Azure Batch: a plan that passes them is accepted by the fake Batch."""
 
 import json
 from contextlib import suppress
@@ -46,7 +46,7 @@ JOB_ID = "Job-1"
 
 
 def some(**fields: Any) -> Any:
-    """Objects with any of these fields."""
+    """Return a strategy for objects with any of these fields."""
     return st.fixed_dictionaries({}, optional=fields)
 
 
@@ -135,7 +135,7 @@ OPTIONS: dict[str, Any] = {
 
 @st.composite
 def options(draw: st.DrawFn) -> dict[str, Any]:
-    """A few options of a task, so that many have nothing wrong."""
+    """Draw at most two options of a task, so that many tasks are valid."""
     names = draw(st.sets(st.sampled_from(sorted(OPTIONS)), max_size=2))
     return {name: draw(OPTIONS[name]) for name in sorted(names)}
 
@@ -180,7 +180,7 @@ JOB = some(
 
 
 def planned(message: JobMessage) -> JobPlan | None:
-    """The plan of a message, unless the rules refuse it."""
+    """Return the plan of a message, or None if it breaks a rule."""
     default = "" if message.auto_pool else "nowhere"
     try:
         return plan_job(JOB_ID, message, workloads=WorkloadRegistry({}), default_pool_id=default)
@@ -188,8 +188,8 @@ def planned(message: JobMessage) -> JobPlan | None:
         return None
 
 
-def granted(plan: JobPlan) -> StorageAccess:
-    """A grant for each container."""
+def access_to(plan: JobPlan) -> StorageAccess:
+    """Return access to each container of the plan."""
     return {
         need: ContainerAccess(
             url=f"https://a/{need.container_name}", identity_reference=need.identity_reference
@@ -201,8 +201,8 @@ def granted(plan: JobPlan) -> StorageAccess:
 
 
 def bodies(plan: JobPlan) -> list[dict[str, object]]:
-    """What Azure Batch is sent."""
-    access = granted(plan)
+    """Return the bodies that Azure Batch is sent."""
+    access = access_to(plan)
     tasks = (task_body(task, access, has_job_actions=plan.has_job_actions) for task in plan.all_tasks)
     return [job_body(plan, access, "d"), *tasks]
 
@@ -211,8 +211,8 @@ class JobEndedError(Exception):
     """A task has ended the job."""
 
 
-async def take(plan: JobPlan) -> None:
-    """Bring a plan into an Azure Batch that knows no property but its own. ServiceError if it refuses."""
+async def submit(plan: JobPlan) -> None:
+    """Submit a plan to the fake Batch, which rejects unknown properties. Raise ServiceError if it refuses."""
     key = AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY)
     with TemporaryDirectory() as root:
         archive = Path(root, "a.zip")
@@ -222,7 +222,7 @@ async def take(plan: JobPlan) -> None:
         )
         served = Options(root=Path(root), applications=known)
         async with serving(served) as endpoint, open_client(endpoint, key) as client:
-            batch, access = AzureBatch(client), granted(plan)
+            batch, access = AzureBatch(client), access_to(plan)
             await batch.create_job(plan, access, "d")
             try:
                 for tasks in (plan.tasks, plan.gathering_tasks, [plan.finalize_task]):
@@ -251,9 +251,9 @@ async def test_a_plan_that_passes_the_rules_is_accepted(
     event(f"passes: {plan is not None}")
     if plan is None:
         return
-    # Tasks of a pool of the job's own run at once: one of them may have ended the job as it was told to.
+    # Tasks of an auto pool run at once: one with a job action may have ended the job already.
     with suppress(JobEndedError):
-        await take(plan)
+        await submit(plan)
 
 
 TYPES: dict[str, Any] = {
@@ -268,7 +268,7 @@ TYPES: dict[str, Any] = {
 
 
 def by_an_author(message: JobMessage) -> JobPlan:
-    """The plan of a workload whose author asks for what this message asks for."""
+    """Return the plan of a workload that asks for the same as this message."""
 
     class Manager(JobManager):
         def create_job(self) -> None:
@@ -304,7 +304,7 @@ def test_a_workload_and_a_message_for_the_same_job_send_the_same_requests(
     if plan is None:
         return
     sent, authored = bodies(plan), bodies(by_an_author(message))
-    # The tasks of a workload may report, and are told where; and its FinalizeTask is another program.
+    # Tasks of a workload can report, so they get the URL; and the FinalizeTask is another program.
     reporting = {"name": REPORTS_URL_VARIABLE, "value": "https://a/job-job-1/batchmgr-reports?sig=1"}
     sent[0]["commonEnvironmentSettings"] = [*environment(message.environment), reporting]
     assert authored[:2] == sent[:2]

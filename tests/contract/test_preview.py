@@ -1,4 +1,4 @@
-"""That a plan tells how many requests the job takes is checked against those that are made."""
+"""A preview counts the requests that the submission really sends."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the use cases rely on in the queues and in the finalize signal."""
+"""The contracts of the JobQueue, EventSink and FinalizeSignal ports."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How a job that is refused is told: by a message, and by an author."""
+"""Invalid jobs, written as a job message and as a workload."""
 
 import dataclasses
 from collections.abc import Callable
@@ -28,7 +28,7 @@ OUTPUT: Json = {"sourceFilePath": "b.txt", "containerName": "out", "targetBlobPa
 
 
 def pool(**changes: Any) -> AutoPoolSpecification:
-    """The same pool as `POOL`, for an author."""
+    """Return the same pool as `POOL`, for a workload."""
     known: dict[str, Any] = {
         "vm_size": "standard_d2s_v3",
         "image": IMAGE,
@@ -39,13 +39,13 @@ def pool(**changes: Any) -> AutoPoolSpecification:
 
 
 def file(**changes: Any) -> InputFileSpecification:
-    """The same file as `FILE`, for an author."""
+    """Return the same file as `FILE`, for a workload."""
     known = {"container_name": "inputs", "source_blob_path": "a.txt", "target_file_path": "a.txt"}
     return InputFileSpecification(**{**known, **changes})
 
 
 def output(**changes: Any) -> OutputFileSpecification:
-    """The same file as `OUTPUT`, for an author."""
+    """Return the same file as `OUTPUT`, for a workload."""
     known = {"source_file_path": "b.txt", "container_name": "out", "target_blob_path": "b.txt"}
     return OutputFileSpecification(**{**known, **changes})
 
@@ -55,7 +55,10 @@ Author = Callable[[JobManager, TaskSpecification], object]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class InvalidCase:
-    """What a message says, of its one task and of the job, and what an author does for the same."""
+    """An invalid job: the properties of its one task and of the job, and a workload that asks for the same.
+
+    `field` is the wrong field, `words` a pattern of the error message.
+    """
 
     name: str
     field: str
@@ -66,7 +69,7 @@ class InvalidCase:
 
 
 def change(**fields: Any) -> Author:
-    """Set these fields of the task."""
+    """Return an author that sets these fields of the task."""
 
     def author(manager: JobManager, task: TaskSpecification) -> None:
         for name, value in fields.items():
@@ -77,7 +80,7 @@ def change(**fields: Any) -> Author:
 
 
 def change_job(**fields: Any) -> Author:
-    """Set these fields of the job; a pool of its own takes the place of the given one."""
+    """Return an author that sets these fields of the job. An auto pool replaces the given pool."""
 
     def author(manager: JobManager, task: TaskSpecification) -> None:
         if "auto_pool" in fields:
@@ -90,7 +93,7 @@ def change_job(**fields: Any) -> Author:
 
 
 def both(*authors: Author) -> Author:
-    """One after the other."""
+    """Return an author that does what all these authors do."""
 
     def author(manager: JobManager, task: TaskSpecification) -> None:
         for one in authors:
@@ -100,7 +103,7 @@ def both(*authors: Author) -> Author:
 
 
 def on_auto_pool(author: Author, **changes: Any) -> Author:
-    """The same on a pool made for the job."""
+    """Return an author that does the same on an auto pool."""
     return both(change_job(auto_pool=pool(**changes)), author)
 
 

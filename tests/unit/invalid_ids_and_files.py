@@ -1,4 +1,4 @@
-"""Ids, dependencies and files that are refused."""
+"""Invalid ids, dependencies and files."""
 
 from batchmgr import (
     InputFileSpecification,
@@ -25,7 +25,7 @@ LONG = "x" * 1025
 
 
 def add(manager: JobManager, task_id: str) -> None:
-    """Add a task under this id."""
+    """Add a task with this id."""
     manager.add_command_task("x").id = task_id
 
 

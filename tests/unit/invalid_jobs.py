@@ -1,4 +1,4 @@
-"""Jobs that are refused as a whole."""
+"""Invalid properties of jobs."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Options of tasks that are refused."""
+"""Invalid options of tasks."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Events are CloudEvents with ids that repeat for the same thing and differ for others."""
+"""Events are CloudEvents. The same fact always has the same id."""
 
 from datetime import UTC, datetime
 
@@ -84,16 +84,16 @@ def test_each_attempt_has_its_own_waiting_event() -> None:
     ],
 )
 def test_a_snapshot_of_a_task_gives_these_events(changes: dict[str, object], ids: list[str]) -> None:
-    told = task_events("Job-1", msgspec.structs.replace(TASK, **changes))
-    assert [event.id for event in told] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
-    assert all(event.subject == "jobs/Job-1/tasks/1" for event in told)
-    assert {event.type for event in told} <= EVENT_TYPES
+    events = task_events("Job-1", msgspec.structs.replace(TASK, **changes))
+    assert [event.id for event in events] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
+    assert all(event.subject == "jobs/Job-1/tasks/1" for event in events)
+    assert {event.type for event in events} <= EVENT_TYPES
 
 
 def test_a_published_retry_or_preemption_is_not_published_again() -> None:
     again = msgspec.structs.replace(TASK, retry_count=2, requeue_count=1)
-    told = Reruns(retry_count=2, requeue_count=1)
-    assert [event.type for event in task_events("j", again, told)] == ["batchmgr.task.running"]
+    published = Reruns(retry_count=2, requeue_count=1)
+    assert [event.type for event in task_events("j", again, published)] == ["batchmgr.task.running"]
     once = Reruns(retry_count=1, requeue_count=1)
     assert [event.id for event in task_events("j", again, once)] == [
         "jobs/j/tasks/1/task.retried/2",

@@ -1,4 +1,4 @@
-"""What batchmgr adds to every job: a FinalizeTask, and tasks that gather, where the job's own tasks run."""
+"""The tasks that batchmgr adds to a job: the FinalizeTask, and gathering tasks."""
 
 import json
 
@@ -28,7 +28,7 @@ def completed(*tasks: TaskPlan, finalize: TaskPlan = FINALIZE) -> JobPlan:
 
 
 def named(count: int, container: ContainerSettings | None = None) -> list[TaskPlan]:
-    """So many leaves that the FinalizeTask can't wait for them all, from 1,001 on."""
+    """Return leaves with ids of 64 characters. The FinalizeTask can depend on 1,000 of them, not on more."""
     return [
         TaskPlan(id=f"t{number:063d}", command_line="x", container_settings=container)
         for number in range(count)
@@ -66,7 +66,7 @@ def test_a_job_planned_on_a_node_has_a_complete_finalize_task_before_its_tasks_a
 
 
 class PoolManager(JobManager):
-    """Has a pool made for the job."""
+    """Asks for an auto pool."""
 
     def create_job(self) -> None:
         image = ImageReference(virtual_machine_image_id="/images/mine")
@@ -77,13 +77,13 @@ class PoolManager(JobManager):
 
 
 class PoolBuilder(JobManagerBuilder):
-    """Makes it."""
+    """Builds the job manager."""
 
     job_manager_type = PoolManager
 
 
 class PoolWorkload(WorkloadBase):
-    """Brings its own pool."""
+    """A workload with an auto pool."""
 
     def __init__(self, batch_client: None = None) -> None:
         super().__init__(batch_client, PoolBuilder)

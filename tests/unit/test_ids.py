@@ -1,4 +1,4 @@
-"""Ids are valid, and the same cause gives the same one."""
+"""Derived ids are valid, and the same source gives the same id."""
 
 import re
 from datetime import UTC, datetime, timedelta

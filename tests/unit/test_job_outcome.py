@@ -1,4 +1,4 @@
-"""How a job ended, from what Azure Batch says."""
+"""The outcome of a job, from what Azure Batch reports."""
 
 from datetime import UTC, datetime
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The table of states."""
+"""The table of states, and the record that follows it."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -34,7 +34,7 @@ NEXT_STATES = [state for state in JobState if state is not JobState.QUEUED]
 
 
 def moved(record: JobRecord, target: JobState, now: datetime) -> JobRecord:
-    """The record after what brings a job into this state."""
+    """Return the record after the change that leads to this state."""
     match target:
         case JobState.SUBMITTING:
             return record.submitting(now)

@@ -1,4 +1,4 @@
-"""What a message says and what a plan holds have the same names and the same defaults."""
+"""The structs of the job message and the values of a plan have the same fields and defaults."""
 
 import dataclasses
 from typing import Any

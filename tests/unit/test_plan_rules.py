@@ -1,4 +1,4 @@
-"""What Azure Batch cannot do is refused while a job is planned, from a message as from a workload."""
+"""A job that Azure Batch would refuse is rejected when it is planned, from a message or from a workload."""
 
 import json
 from datetime import timedelta
@@ -66,7 +66,7 @@ def test_an_invalid_message_is_rejected_with_the_field_and_what_to_change(case: 
 
 
 def planned(author: Author) -> None:
-    """Plan a job of one task, in which an author does this."""
+    """Plan the job of a workload with one task that this author changes."""
 
     class Manager(JobManager):
         def create_job(self) -> None:

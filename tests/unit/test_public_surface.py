@@ -1,4 +1,4 @@
-"""What `import batchmgr` offers."""
+"""The public names of the package."""
 
 import inspect
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(batchmgr.__file__).parents[1]
 @pytest.mark.parametrize("name", batchmgr.__all__)
 def test_every_public_name_exists_and_has_a_docstring(name: str) -> None:
     thing = getattr(batchmgr, name)
-    # Python makes up a docstring for a dataclass that has none.
+    # Python generates a docstring for a dataclass without one.
     assert inspect.getdoc(thing)
     assert not str(thing.__doc__).startswith(f"{name}(")
 

@@ -1,4 +1,4 @@
-"""Settings are read once, from names that are documented, and wrong ones are named."""
+"""Settings: defaults, errors that name the setting, and documentation of every setting."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Accepting and refusing requests."""
+"""Accepting requests, and refusing queue messages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Jobs whose tasks are made from a sweep, or from blobs that come and go."""
+"""Jobs with a task factory: a sweep, or a task for each blob, while blobs are added and deleted."""
 
 import asyncio
 from dataclasses import replace
@@ -80,7 +80,7 @@ async def test_blobs_added_or_deleted_after_submission_do_not_change_the_job() -
 
 
 async def test_the_blobs_are_listed_at_submission_not_at_acceptance() -> None:
-    world = World()  # not even the container is there
+    world = World()  # without the container
     await check(world.ports, "job-1", per_file())
     assert world.jobs.tasks == {}
     world.enqueue(per_file())
@@ -90,7 +90,7 @@ async def test_the_blobs_are_listed_at_submission_not_at_acceptance() -> None:
 
 
 class FailingStore(MemoryJobStore):
-    """A store that fails once, before or after it has kept the tasks."""
+    """A store that fails once, before or after it has stored the tasks."""
 
     def __init__(self, *, after: bool) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ async def test_an_interrupted_submission_lists_the_blobs_again_unless_the_tasks_
 
 
 class HurriedStore(MemoryJobStore):
-    """A store that lets somebody else submit the job between the finding of its blobs and their keeping."""
+    """A store that lets another process submit the job before it stores the listed blobs."""
 
     def __init__(self, world: World) -> None:
         super().__init__()

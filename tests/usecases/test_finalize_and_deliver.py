@@ -18,7 +18,7 @@ from tests.world import World, job_message, task
 
 
 async def running_world(*tasks: str) -> World:
-    """A world with a running job, whose tasks have not run yet."""
+    """Return a world with a running job whose tasks have not run yet."""
     world = World()
     world.batch.run = list  # type: ignore[method-assign]
     world.enqueue(job_message(*(task(name) for name in tasks or ("1", "2"))))

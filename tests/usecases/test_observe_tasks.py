@@ -1,4 +1,4 @@
-"""What a poll tells of many tasks, and what it makes good for."""
+"""What a poll publishes about many tasks, and what the end of the job adds."""
 
 from datetime import timedelta
 
@@ -60,8 +60,8 @@ async def test_a_transition_that_became_visible_too_late_is_published_at_the_end
     assert not [event for event in world.log() if event.subject.endswith("/7")]
     job.snapshots["7"] = late
     await world.run_until_idle()
-    told = [event.type for event in world.log() if event.subject.endswith("/7")]
-    assert told == ["batchmgr.task.succeeded"]
+    published = [event.type for event in world.log() if event.subject.endswith("/7")]
+    assert published == ["batchmgr.task.succeeded"]
 
 
 async def test_only_the_first_twenty_failed_tasks_are_diagnosed() -> None:
@@ -78,7 +78,7 @@ async def test_only_the_first_twenty_failed_tasks_are_diagnosed() -> None:
 
 
 class Retrying:
-    """A running job with one task that is run again and again, as Azure Batch shows it."""
+    """A running job with one task that is run again and again."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -93,7 +93,7 @@ class Retrying:
         return cls(world)
 
     async def shown(self, **changes: object) -> None:
-        """Azure Batch shows the task so, and the poller looks."""
+        """Poll while Azure Batch reports this state of the task."""
         self.world.clock.advance(timedelta(minutes=1))
         now = self.world.clock.now()
         old = self._job.snapshots["1"]
@@ -103,7 +103,7 @@ class Retrying:
         await observe(ports, await load(ports, "job-1"), [self._job.snapshots["1"]], counts)
 
     async def ended(self) -> None:
-        """The task has failed for good, and the FinalizeTask runs."""
+        """Let the task fail finally, and let the FinalizeTask run."""
         now = self.world.clock.now()
         old: TaskSnapshot = self._job.snapshots["1"]
         over = {"state": "completed", "result": "failure", "exit_code": 1, "state_transition_time": now}
@@ -112,8 +112,8 @@ class Retrying:
         await self.world.run_until_idle()
 
     @property
-    def told(self) -> list[str]:
-        """The events of the task."""
+    def published(self) -> list[str]:
+        """Return the published events of the task."""
         events = [event for event in self.world.log() if event.subject == "jobs/job-1/tasks/1"]
         return [event.id.removeprefix("jobs/job-1/tasks/1/task.") for event in events]
 
@@ -126,7 +126,7 @@ async def test_a_retry_is_published_once_even_if_several_polls_see_it() -> None:
     await retrying.shown(state="running", retry_count=1, requeue_count=1)
     await retrying.shown(state="running", retry_count=2, requeue_count=1)
     await retrying.ended()
-    assert retrying.told == [
+    assert retrying.published == [
         "running/0",
         "retried/1",
         "running/1",
@@ -151,10 +151,10 @@ async def test_no_event_of_a_task_is_published_twice(steps: list[tuple[str, int,
         retries, requeues = retries + again, requeues + lost
         await retrying.shown(state=state, retry_count=retries, requeue_count=requeues)
     await retrying.ended()
-    assert len(retrying.told) == len(set(retrying.told)), retrying.told
-    assert sum(name.startswith("retried") for name in retrying.told) == retries
-    assert sum(name.startswith("preempted") for name in retrying.told) == requeues
-    assert retrying.told[-1] == f"failed/{retries + requeues}"
+    assert len(retrying.published) == len(set(retrying.published)), retrying.published
+    assert sum(name.startswith("retried") for name in retrying.published) == retries
+    assert sum(name.startswith("preempted") for name in retrying.published) == requeues
+    assert retrying.published[-1] == f"failed/{retries + requeues}"
 
 
 async def test_a_failure_after_retries_states_the_number_of_retries() -> None:

@@ -1,4 +1,4 @@
-"""What a job would be, and what is wrong with it, before anything happens."""
+"""Previews: what a job would be and what is wrong with it, without side effects."""
 
 import copy
 import json
@@ -135,9 +135,9 @@ async def test_a_preview_counts_the_calls_by_number_and_size_of_the_tasks() -> N
 async def test_all_problems_are_reported_up_to_twenty(body: dict[str, Any], fields: list[str]) -> None:
     world = World()
     answer = await previewed(world, body)
-    told = [problem.field for problem in answer.problems]
-    assert told[: len(fields)] == fields
-    assert len(told) == (20 if len(told) > len(fields) else len(fields))
+    reported = [problem.field for problem in answer.problems]
+    assert reported[: len(fields)] == fields
+    assert len(reported) == (20 if len(reported) > len(fields) else len(fields))
     assert all(problem.reason for problem in answer.problems)
     assert (answer.calls, answer.expanded_tasks) == (0, ())
 
@@ -150,7 +150,7 @@ async def test_blobs_with_invalid_names_are_reported_one_by_one() -> None:
 
 
 class BusyStorage(FakeNodeStorage):
-    """Storage that has no time to list anything."""
+    """Storage that is too busy to list blobs."""
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         if need.container_name:

@@ -1,4 +1,4 @@
-"""Bringing jobs into Azure Batch, and what Azure Batch may say to that."""
+"""Submitting jobs to Azure Batch, and the errors that Azure Batch can return."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.world import World, job_message, task
 
 
 class Difficult(FakeBatch):
-    """Azure Batch that answers one call with these errors before it does as asked."""
+    """Azure Batch that raises these errors from one method before it works."""
 
     errors: tuple[ServiceError, ...] = ()
     method = "create_job"

@@ -1,4 +1,4 @@
-"""What is left for a FinalizeTask that asks how the others ended."""
+"""The manifest, which tells the FinalizeTask how the other tasks ended."""
 
 from dataclasses import replace
 
