@@ -1,4 +1,4 @@
-"""The article's workload, in the three places where it can run."""
+"""The article's workload, run in the three places where it can run."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ FROM_PACKAGE = f'PYTHONPATH="$AZ_BATCH_APP_PACKAGE_{APPLICATION}"'
 
 @dataclass(frozen=True, kw_only=True)
 class Traces:
-    """What a job has left: the blobs in its container, its events, the body of its callback."""
+    """The results of a job: the blobs in its container, its events, and the body of its callback."""
 
     blobs: Mapping[str, bytes]
     events: list[dict[str, Any]]
@@ -34,7 +34,7 @@ class Traces:
 
 
 def build_application(directory: Path) -> Path:
-    """The application package, as its author builds it."""
+    """Build the application package, as its author would."""
     command = [sys.executable, "-m", "batchmgr.cli", "package", "build", str(WORKLOAD), "--output", "dist"]
     subprocess.run(command, cwd=directory, check=True, capture_output=True)
     (archive,) = (directory / "dist").iterdir()
@@ -42,7 +42,7 @@ def build_application(directory: Path) -> Path:
 
 
 def node_programs(directory: Path) -> str:
-    """The PATH of a node: its `python3` is an old one if there is one here, and has no site-packages."""
+    """Return the PATH of a node. Its `python3` is Python 3.8 if it is installed, and has no site-packages."""
     directory.mkdir()
     python = directory / "python3"
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(str(oldest_python() or sys.executable))} -S -s "$@"\n')
@@ -52,7 +52,7 @@ def node_programs(directory: Path) -> str:
 
 @asynccontextmanager
 async def stack_with(archive: Path, *, workload_in_function: bool) -> AsyncIterator[Stack]:
-    """A stack whose nodes can have the package; its function can import the workload, or can't."""
+    """Start a stack with the application package. The function can import the workload, or can't."""
     options = StackOptions(host="embedded", applications=(f"{APPLICATION}=1.0.0={archive},default",))
     async with AsyncExitStack() as resources:
         with pytest.MonkeyPatch.context() as environment:
@@ -66,7 +66,7 @@ async def stack_with(archive: Path, *, workload_in_function: bool) -> AsyncItera
 
 
 def job_manager(script: str = f"exec python3 -m {APPLICATION} job-manager", **fields: Any) -> Json:
-    """A job manager task that finds the workload in its package; `script` holds no single quote."""
+    """Return a job manager task that runs the packaged workload. `script` must not contain single quotes."""
     return {
         "commandLine": f"/bin/sh -c '{FROM_PACKAGE}; export PYTHONPATH; {script}'",
         "applicationPackages": [{"applicationId": APPLICATION}],
@@ -75,7 +75,7 @@ def job_manager(script: str = f"exec python3 -m {APPLICATION} job-manager", **fi
 
 
 async def traces_of(client: Client, job_id: str, callback: Mapping[str, Any]) -> Traces:
-    """What a job on a stack has left."""
+    """Return the results of a job on a stack."""
     container = client.blobs.get_container_client(f"job-{job_id}")
     return Traces(
         blobs={blob: await client.read(job_id, blob) async for blob in container.list_blob_names()},
@@ -85,7 +85,7 @@ async def traces_of(client: Client, job_id: str, callback: Mapping[str, Any]) ->
 
 
 async def run_here(directory: Path, job_id: str, *arguments: str) -> Traces:
-    """What a job in one process has left: inputs are in `storage` below the directory."""
+    """Run a job in one process, and return its results. Inputs are in `storage` below the directory."""
     where = ("--storage", "storage", "--directory", "run")
     code, said = await run_workload("local", "--job-id", job_id, *where, *arguments, directory=directory)
     assert code == 0, said
@@ -100,7 +100,7 @@ async def run_here(directory: Path, job_id: str, *arguments: str) -> Traces:
 
 
 async def run_workload(*arguments: str, directory: Path | None = None) -> tuple[int | None, str]:
-    """Run the workload's command line; its exit code and what it says."""
+    """Run the workload's command line. Return its exit code and its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", APPLICATION, *arguments),
         cwd=directory,

@@ -1,36 +1,36 @@
-"""What two runs of the same job have in common, wherever they ran."""
+"""Comparing the results of two runs of the same job in different places."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 POLL_DEPENDENT = ("task.running", "job.progress")
-"""Events that tell what was seen when somebody looked: how many there are is a matter of time."""
+"""Types of events whose number depends on the moments of the polls."""
 
 VARIABLE_FIELDS = frozenset(
     {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri", "url"}
 )
-"""Fields of times, places and nodes."""
+"""Fields that differ between runs: times, URLs and nodes."""
 
 
 def comparable(
     events: Iterable[dict[str, Any]], *, leave_out: Collection[str] = POLL_DEPENDENT
 ) -> list[dict[str, Any]]:
-    """The events that don't depend on when somebody looked, in an order that is not one of time."""
-    told = {event["id"]: event for event in events}
-    names = {key: event["type"].removeprefix("batchmgr.") for key, event in told.items()}
-    for key, event in told.items():
-        if names[key] == "job.finalizing":  # the counts are those of the last look
+    """Return the events that don't depend on the moments of the polls, ordered by id."""
+    by_id = {event["id"]: event for event in events}
+    names = {key: event["type"].removeprefix("batchmgr.") for key, event in by_id.items()}
+    for key, event in by_id.items():
+        if names[key] == "job.finalizing":  # the counts depend on the last poll
             event["data"].pop("counts")
-    return [stable(told[key]) for key in sorted(told) if names[key] not in leave_out]
+    return [stable(by_id[key]) for key in sorted(by_id) if names[key] not in leave_out]
 
 
 def stable(value: Any) -> Any:
-    """A value without what no two runs have in common: times, places, and the node."""
+    """Return the value without the fields that differ between runs."""
     if isinstance(value, Mapping):
         return {name: stable(item) for name, item in value.items() if name not in VARIABLE_FIELDS}
     if isinstance(value, list):
         return sorted((stable(item) for item in value), key=json.dumps)
     if isinstance(value, str) and value.startswith("Traceback"):
-        return value.strip().rpartition("\n")[2]  # the frames are in the files of whoever ran it
+        return value.strip().rpartition("\n")[2]  # the paths of the frames differ
     return value

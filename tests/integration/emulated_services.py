@@ -1,4 +1,4 @@
-"""Azurite and the fake Azure Batch under the use cases, without the Functions host: one job at a time."""
+"""The use cases with Azurite and the fake Azure Batch, without the Functions host: one job at a time."""
 
 import zipfile
 from collections.abc import AsyncIterator
@@ -42,14 +42,14 @@ POOLS: tuple[dict[str, object], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class EmulatedServices:
-    """The ports of a control plane, and a stranger's view of what is behind them."""
+    """The ports of a control plane, and clients of the services behind them."""
 
     ports: Ports
     batch: BatchClient
     blobs: BlobServiceClient
 
     async def submit(self, message: Json) -> JobRecord:
-        """Bring a job into Azure Batch."""
+        """Submit a job to Azure Batch."""
         decoded = decode_job(msgspec.json.encode(message))
         await check(self.ports, decoded.job_id, decoded)
         await accept(self.ports, decoded.job_id, decoded)
@@ -57,7 +57,7 @@ class EmulatedServices:
         return await self.record(decoded.job_id)
 
     async def run(self, message: Json) -> JobRecord:
-        """Bring a job into Azure Batch, and wait for its end."""
+        """Submit a job to Azure Batch, and wait for its end."""
         record = await self.submit(message)
         return await self.wait_for_end(record.job_id)
 
@@ -75,31 +75,31 @@ class EmulatedServices:
         return await until(step)
 
     async def record(self, job_id: str) -> JobRecord:
-        """The record of a job."""
+        """Return the record of a job."""
         return (await self.ports.jobs.load(job_id)).value
 
     async def tasks(self, job_id: str) -> dict[str, TaskSnapshot]:
-        """The tasks of a job by their ids."""
+        """Return the tasks of a job, by id."""
         return {task.task_id: task async for task in self.ports.batch.list_tasks(job_id)}
 
     async def text(self, job_id: str, task_id: str, path: str = "stdout.txt") -> str:
-        """A file that a task has left on its node."""
+        """Return the text of a task's file on its node."""
         return (await self.ports.batch.read_file(job_id, task_id, path, 1 << 20)).decode()
 
     async def sent_job(self, job_id: str) -> Json:
-        """The job as Azure Batch has it."""
+        """Return the job as Azure Batch stores it."""
         return dict((await self.batch.get_job(job_id)).as_dict())
 
     async def sent_task(self, job_id: str, task_id: str) -> Json:
-        """A task as Azure Batch has it."""
+        """Return the task as Azure Batch stores it."""
         return dict((await self.batch.get_task(job_id, task_id)).as_dict())
 
     async def events(self, job_id: str) -> list[Event]:
-        """All events of a job."""
+        """Return all events of a job."""
         return list(await self.ports.events.read(job_id, 0, 10**6))
 
     async def upload(self, container: str, name: str, content: bytes) -> None:
-        """Store a blob."""
+        """Upload a blob."""
         client = self.blobs.get_container_client(container)
         if not await client.exists():
             await client.create_container()
@@ -110,9 +110,9 @@ class EmulatedServices:
 async def start_services(
     root: Path, connection_string: str, *workloads: type[WorkloadBase], simulation: Plan | None = None
 ) -> AsyncIterator[EmulatedServices]:
-    """Everything started; with a `simulation` tasks only pass their time.
+    """Start the services. With a `simulation`, tasks are simulated and no process is started.
 
-    The application package `tool` is in the account, version 1.0 as its default.
+    The Batch account has the application package `tool`, with the default version 1.0.
     """
     options = Options(root=root / "nodes", pools=POOLS, applications=(_tool(root),), simulation=simulation)
     async with (
@@ -144,6 +144,6 @@ def _tool(root: Path) -> Package:
 
 
 def succeeded(record: JobRecord) -> bool:
-    """Whether the job has succeeded; the reason, if not, is shown by pytest."""
+    """Return whether the job has succeeded. If not, pytest shows the error."""
     assert record.error is None, record.error
     return record.state is JobState.SUCCEEDED

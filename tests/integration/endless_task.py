@@ -1,4 +1,4 @@
-"""A task that never ends by itself, whose processes can be watched."""
+"""A task that does not end by itself, and whose processes can be observed."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from tests.integration.wait_until import until
 
 
 def endless(directory: Path) -> Json:
-    """A task that would take ten minutes, and leaves its process ids in the directory."""
+    """Return a task that takes ten minutes and writes its process ids to the directory."""
     return task("endless", f"sleep 600 & echo $! > {directory}/child; echo $$ > {directory}/shell; wait")
 
 
 async def pids_of(directory: Path) -> list[int]:
-    """The ids of its processes, once it runs."""
+    """Wait until the task runs. Return the ids of its processes."""
 
     async def written() -> list[int]:
         files = [directory / "child", directory / "shell"]

@@ -1,4 +1,4 @@
-"""A workload whose tasks report, fail in each way, and are merged; its package is written for the nodes."""
+"""A workload whose tasks report or fail in different ways. Its package is written for the nodes."""
 
 import sys
 from pathlib import Path
@@ -75,10 +75,10 @@ if __name__ == "__main__":
 
 
 def workload(directory: Path) -> type[WorkloadBase]:
-    """Write the package into a directory, and have the class that plans jobs of it.
+    """Write the package into a directory. Return the workload class that plans its jobs.
 
-    `inputs` are the tasks, each with `type`, `inputs`, and perhaps `after` (places of others), `retries` and
-    `output`, and `finalize`: the inputs of the FinalizeTask.
+    The inputs of a job are `tasks`, each with `type`, `inputs`, and perhaps `after` (indexes of other tasks),
+    `retries` and `output`; and `finalize`, the inputs of the FinalizeTask.
     """
     package = directory / PACKAGE
     package.mkdir()
@@ -129,15 +129,15 @@ def workload(directory: Path) -> type[WorkloadBase]:
 
 
 def report(**inputs: Any) -> Json:
-    """A task that reports."""
+    """Return a task that reports progress."""
     return {"type": "ReportTask", "inputs": inputs}
 
 
 def fail(how: str, **fields: Any) -> Json:
-    """A task that fails so."""
+    """Return a task that fails in this way."""
     return {"type": "FailTask", "inputs": {"how": how}, **fields}
 
 
 def job(*tasks: Json, **inputs: Any) -> Json:
-    """The message of a job of these tasks."""
+    """Return the message of a job with these tasks."""
     return {"jobId": "j", "workload": "reporting", "inputs": {"tasks": list(tasks), **inputs}}

@@ -1,4 +1,4 @@
-"""Each option of Azure Batch that a job may ask for has its effect: on real tasks, files and containers."""
+"""Every option of Azure Batch that a job can use has its effect, on real tasks, files and containers."""
 
 import itertools
 import json
@@ -44,7 +44,9 @@ async def run_a_thousand_leaves(services: EmulatedServices) -> None:
     assert sent["dependsOn"] == {"taskIds": ["batchmgr-gather-1", "batchmgr-gather-2"]}
 
 
-async def test_dependencies_hold_by_ranges_and_by_names(services: EmulatedServices, tmp_path: Path) -> None:
+async def test_tasks_wait_for_dependencies_by_range_and_by_name(
+    services: EmulatedServices, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     numbered = [task(str(number), f"echo {number} >> {log}") for number in range(1, 6)]
     after = task("z", f"echo z >> {log}", dependsOn=["named", "1", "2", "3", "5"])
@@ -62,7 +64,7 @@ async def test_dependencies_hold_by_ranges_and_by_names(services: EmulatedServic
 SKIP: Json = {"exitCodes": [{"code": 3, "exitOptions": {"dependencyAction": "satisfy"}}]}
 
 
-async def test_an_exit_code_may_satisfy_those_that_wait_while_others_block_them(
+async def test_one_exit_code_satisfies_dependents_and_others_block_them(
     services: EmulatedServices,
 ) -> None:
     tasks = (
@@ -80,7 +82,9 @@ async def test_an_exit_code_may_satisfy_those_that_wait_while_others_block_them(
     assert (await services.sent_job("j"))["onTaskFailure"] == "noaction"
 
 
-async def test_only_the_failure_that_says_so_ends_the_job(services: EmulatedServices, tmp_path: Path) -> None:
+async def test_only_a_failure_with_a_job_action_ends_the_job(
+    services: EmulatedServices, tmp_path: Path
+) -> None:
     fatal = {"exitCodes": [{"code": 9, "exitOptions": {"jobAction": "terminate"}}]}
     seen = tmp_path / "seen"
     tasks = (
@@ -95,7 +99,7 @@ async def test_only_the_failure_that_says_so_ends_the_job(services: EmulatedServ
         return tasks["harmless"].has_failed and tasks["endless"].state == "running"
 
     await until(failed)
-    assert not (await services.ports.batch.get_job("j")).is_over
+    assert not (await services.ports.batch.get_job("j")).has_ended
     seen.touch()
     record = await services.wait_for_end("j")
     assert (await services.sent_job("j"))["onTaskFailure"] == "performexitoptionsjobaction"
@@ -105,7 +109,7 @@ async def test_only_the_failure_that_says_so_ends_the_job(services: EmulatedServ
     assert "The Batch job was ended (TaskFailed)" in record.error.message
 
 
-async def test_a_task_is_run_again_as_often_as_it_may(services: EmulatedServices, tmp_path: Path) -> None:
+async def test_a_task_is_retried_up_to_its_limit(services: EmulatedServices, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = f"echo run >> {log}; test $(wc -l < {log}) -ge 3"
     record = await services.run(job("j", task("1", script, maxTaskRetryCount=2)))
@@ -116,7 +120,7 @@ async def test_a_task_is_run_again_as_often_as_it_may(services: EmulatedServices
     assert kinds.count("batchmgr.task.retried") in {1, 2}
 
 
-async def test_a_task_past_its_wall_clock_is_ended(services: EmulatedServices) -> None:
+async def test_a_task_that_reaches_its_time_limit_is_ended(services: EmulatedServices) -> None:
     record = await services.run(job("j", task("1", "sleep 600", maxWallClockTime="PT1S")))
     failed = (await services.tasks("j"))["1"]
     assert failed.has_failed
@@ -125,7 +129,7 @@ async def test_a_task_past_its_wall_clock_is_ended(services: EmulatedServices) -
     assert "maxWallClockTime" in record.error.message or "wall" in record.error.message.lower()
 
 
-async def test_required_slots_keep_two_tasks_apart(services: EmulatedServices) -> None:
+async def test_tasks_that_need_all_slots_do_not_run_together(services: EmulatedServices) -> None:
     record = await services.run(job("j", *(task(name, "sleep 0.3", requiredSlots=3) for name in "ab")))
     assert succeeded(record)
     runs = sorted((run for run in (await services.tasks("j")).values()), key=lambda run: str(run.start_time))
@@ -135,7 +139,7 @@ async def test_required_slots_keep_two_tasks_apart(services: EmulatedServices) -
     assert first.end_time <= second.start_time
 
 
-async def test_the_environment_of_the_job_is_that_of_its_tasks_and_theirs_comes_first(
+async def test_tasks_have_the_environment_of_the_job_and_can_override_it(
     services: EmulatedServices,
 ) -> None:
     one = task("1", "echo $COMMON $OWN", environment={"OWN": "mine", "COMMON": "changed"})
@@ -145,7 +149,7 @@ async def test_the_environment_of_the_job_is_that_of_its_tasks_and_theirs_comes_
     assert await services.text("j", "2") == "all\n"
 
 
-async def test_what_has_no_effect_here_is_sent_as_told(services: EmulatedServices) -> None:
+async def test_options_without_an_effect_in_the_fake_are_sent_unchanged(services: EmulatedServices) -> None:
     admin = {"scope": "task", "elevationLevel": "admin"}
     tasks = (task("1", retentionTime="P2D", userIdentity=admin), task("2", userIdentity={"userName": "ann"}))
     await services.submit(job("j", *tasks, poolId="idle", priority=-7, maxParallelTasks=3))
@@ -157,7 +161,7 @@ async def test_what_has_no_effect_here_is_sent_as_told(services: EmulatedService
     assert (whole["priority"], whole["maxParallelTasks"]) == (-7, 3)
 
 
-async def test_files_have_the_mode_they_were_given(services: EmulatedServices) -> None:
+async def test_input_files_have_their_file_mode(services: EmulatedServices) -> None:
     await services.upload("inputs", "run.sh", b"#!/bin/sh\necho ran\n")
     script_file = {"containerName": "inputs", "sourceBlobPath": "run.sh"}
     files = [
@@ -242,7 +246,7 @@ AUTO_POOL: Json = {
     ],
     ids=["targets", "formula"],
 )
-async def test_a_pool_is_made_for_the_job_and_removed_after_it(
+async def test_an_auto_pool_is_created_for_the_job_and_deleted_after_it(
     services: EmulatedServices, tmp_path: Path, scale: Json
 ) -> None:
     gate = tmp_path / "gate"
@@ -253,7 +257,7 @@ async def test_a_pool_is_made_for_the_job_and_removed_after_it(
         "startTaskCommandLine": "/bin/sh -c 'echo started > $AZ_BATCH_NODE_SHARED_DIR/s'",
         "applicationPackages": [{"applicationId": "tool"}],
     }
-    # With the job its pool and all the files on its nodes are gone: what shall stay is a blob.
+    # The pool ends with the job, and its nodes with all their files: only blobs remain.
     script = f"until test -e {gate}; do sleep 0.05; done; "
     script += "(cat $AZ_BATCH_NODE_SHARED_DIR/s; $AZ_BATCH_APP_PACKAGE_tool/bin/tool) > out.txt"
     one = task("1", script, requiredSlots=2, outputFiles=[output("out.txt")])
@@ -274,7 +278,7 @@ async def test_a_pool_is_made_for_the_job_and_removed_after_it(
     await until(removed)
 
 
-async def test_identities_are_sent_in_the_place_of_signatures_for_every_kind_of_file(
+async def test_identities_are_sent_instead_of_signatures_for_every_kind_of_file(
     services: EmulatedServices,
 ) -> None:
     mine = {"identityReference": IDENTITY}
@@ -324,7 +328,7 @@ exec "$@"
 
 @pytest.fixture
 def runtime_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The log of the calls of a container runtime on the PATH."""
+    """Return the log of the calls of a fake container runtime on the PATH."""
     log, programs = tmp_path / "calls", tmp_path / "bin"
     programs.mkdir()
     (programs / "docker").write_text(RUNTIME.format(log=log))

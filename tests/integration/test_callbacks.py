@@ -1,4 +1,4 @@
-"""A callback that is not taken is sent again, with the same id, until it is."""
+"""A callback is retried with the same id until it is accepted."""
 
 from batchmgr.devstack.stack import Stack
 from batchmgr.devstack.tcp_ports import free_port
@@ -8,9 +8,7 @@ from tests.integration.receiver import receiving
 from tests.integration.wait_until import until
 
 
-async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
-    client: Client, job_id: str
-) -> None:
+async def test_a_callback_is_retried_if_the_receiver_did_not_accept_it(client: Client, job_id: str) -> None:
     async with receiving(statuses=[500]) as failing, receiving(statuses=[302]) as redirecting:
         receivers = {"failing": failing, "redirecting": redirecting}
         for name, receiver in receivers.items():

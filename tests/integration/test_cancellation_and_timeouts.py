@@ -1,4 +1,4 @@
-"""Jobs that do not end by themselves: they are cancelled, or take too long."""
+"""Jobs that are cancelled, and jobs and tasks that reach their time limit."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.integration.receiver import Receiver
 from tests.integration.wait_until import until
 
 
-async def test_cancelling_a_running_job_ends_its_processes_and_calls_back(
+async def test_cancelling_a_running_job_ends_its_processes_and_sends_the_callback(
     client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:
     await client.submit(job(job_id, endless(tmp_path), callBackUri=receiver.uri))
@@ -56,7 +56,7 @@ async def test_a_finished_job_cannot_be_cancelled(client: Client, job_id: str) -
     assert (await client.job(job_id))["state"] == "succeeded"
 
 
-async def test_a_job_that_takes_too_long_is_timed_out_and_calls_back(
+async def test_a_job_that_takes_too_long_times_out_and_sends_the_callback(
     client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:
     message = job(job_id, task("quick"), endless(tmp_path), maxWallClockTime="PT2S", callBackUri=receiver.uri)
@@ -73,11 +73,11 @@ async def test_a_job_that_takes_too_long_is_timed_out_and_calls_back(
     assert len(receiver.calls) == 1
 
 
-async def test_a_task_that_takes_too_long_fails_and_the_job_goes_on(client: Client, job_id: str) -> None:
+async def test_a_task_that_takes_too_long_fails_and_the_job_continues(client: Client, job_id: str) -> None:
     slow = task("slow", "sleep 600", maxWallClockTime="PT1S")
     await client.submit(job(job_id, task("quick"), slow))
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "partial"
-    (told,) = outcome["failedTasks"]
-    assert told["taskId"] == "slow"
-    assert told["error"]["type"] == "TaskEnded"
+    (failed,) = outcome["failedTasks"]
+    assert failed["taskId"] == "slow"
+    assert failed["error"]["type"] == "TaskEnded"

@@ -1,4 +1,4 @@
-"""The Functions host is killed with SIGKILL and started again: no job is lost, none called back twice."""
+"""The Functions host is killed and started again: no job is lost, and none sends two callbacks."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from tests.integration.wait_until import until
 
 @pytest.fixture
 async def stack(azurite: None) -> AsyncIterator[Stack]:
-    """A stack of the test's own, whose host it may kill."""
+    """A stack for this test only, so that it can kill the host."""
     async with running_stack(StackOptions(host="embedded")) as running:
         yield running
 
@@ -27,7 +27,7 @@ async def assert_published_once(client: Client, job_id: str) -> None:
     assert [int(event["sequence"]) for event in events] == list(range(1, len(events) + 1))
 
 
-async def test_a_job_that_ended_while_the_host_was_dead_is_finalized_when_it_comes_back(
+async def test_a_job_that_ended_while_the_host_was_down_is_finalized_after_its_restart(
     stack: Stack, client: Client, tmp_path: Path
 ) -> None:
     async with receiving() as receiver:
@@ -62,8 +62,8 @@ async def test_no_job_is_lost_wherever_it_is_when_the_host_is_killed(stack: Stac
         await client.send(messages["running"])
         await client.wait_for_event("running", "job.running")
         await client.send(messages["queued"])
-        # A message that is taken off and not accepted yet comes back when its ten minutes of invisibility are
-        # over, as on every Functions host: longer than a test can wait.
+        # A message that was received but not accepted yet becomes visible again after ten minutes, as on
+        # every Functions host. That is too long for a test.
         await client.wait_for_event("queued", "job.queued")
         for name in names[:3]:
             await client.submit(messages[name])

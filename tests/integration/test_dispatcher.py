@@ -1,4 +1,4 @@
-"""The same job on the whole stack and in one process: the same results, events and callback."""
+"""A job has the same results, events and callback on the whole stack and in one process."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A message may come twice, or many times at once; the job, its Batch job and its callback come once."""
+"""A message can be delivered several times, also concurrently. It is one job, one Batch job, one callback."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ async def test_a_message_sent_three_times_at_once_is_one_job(
     assert await client.batch_state(job_id) == "completed"
 
 
-async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_the_same(
+async def test_jobs_that_end_before_their_duplicate_messages_arrive_succeed(
     client: Client, job_id: str
 ) -> None:
     ids = [f"{job_id}-{number}" for number in range(6)]
@@ -35,7 +35,7 @@ async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_t
         assert await client.batch_state(each) == "completed"
 
 
-async def test_a_message_that_comes_again_after_the_end_changes_nothing(
+async def test_a_duplicate_message_after_the_end_changes_nothing(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     message = job(job_id, callBackUri=receiver.uri)
@@ -63,7 +63,7 @@ async def test_the_same_request_over_http_and_on_the_queue_is_one_job(client: Cl
     assert (await client.types(job_id)).count("task.succeeded") == 2
 
 
-async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
+async def test_exactly_one_of_several_concurrent_requests_for_one_id_is_accepted(
     client: Client, job_id: str
 ) -> None:
     requests = [job(job_id, metadata={"number": str(number)}) for number in range(5)]
@@ -74,7 +74,7 @@ async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
     assert (outcome["state"], outcome["metadata"]) == ("succeeded", taken["metadata"])
 
 
-async def test_a_bad_message_that_comes_twice_is_rejected_once(
+async def test_a_bad_message_delivered_twice_is_rejected_once(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     bad = job(job_id, colour="blue", callBackUri=receiver.uri)

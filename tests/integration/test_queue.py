@@ -1,4 +1,4 @@
-"""A producer puts a message on the queue, and is told everything: events, progress, the callback, results."""
+"""A job from the queue: its events, its progress messages, its callback and its results."""
 
 import json
 from collections import Counter
@@ -106,7 +106,9 @@ def _is_of_job(event: Json) -> bool:
     return "/tasks/" not in event["subject"]
 
 
-async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client: Client, job_id: str) -> None:
+async def test_each_event_is_logged_once_although_poller_and_finalize_run_together(
+    client: Client, job_id: str
+) -> None:
     ids = [await client.submit(job(f"{job_id}-{n}", task("a"), task("b", "exit 1"))) for n in range(8)]
     for each in ids:
         await client.wait_until_delivered(each)
@@ -114,19 +116,19 @@ async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client:
         assert [event_id for event_id, times in logged.items() if times > 1] == []
 
 
-async def test_a_task_that_is_seen_running_is_told_before_its_end(
+async def test_a_task_that_a_poll_sees_running_has_a_running_event_before_its_end(
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
     await client.send(job(job_id, gated("slow", tmp_path / "gate")))
     await client.wait_for_event(job_id, "task.running")
     (tmp_path / "gate").touch()
     await client.outcome(job_id)
-    told = [
+    states = [
         event["type"].removeprefix("batchmgr.task.")
         for event in await client.events(job_id)
         if event["subject"] == f"jobs/{job_id}/tasks/slow"
     ]
-    assert told == ["running", "succeeded"]
+    assert states == ["running", "succeeded"]
 
 
 async def test_the_progress_queue_has_the_events_that_notify_asks_for(client: Client, job_id: str) -> None:
@@ -153,7 +155,7 @@ async def test_the_progress_queue_has_the_events_that_notify_asks_for(client: Cl
     assert sorted(sent.values(), key=lambda event: str(event["sequence"])) == wanted
 
 
-async def test_a_message_without_a_job_id_is_known_by_the_id_of_its_message(client: Client) -> None:
+async def test_a_message_without_a_job_id_gets_an_id_from_its_message_id(client: Client) -> None:
     message = job("")
     del message["jobId"]
     message_id = await client.send(message)

@@ -1,4 +1,4 @@
-"""Tasks of a workload talk back: while they run, when they end, and to the FinalizeTask, on real parts."""
+"""Tasks report progress, results and errors, and the FinalizeTask reads how the others ended."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,23 +24,23 @@ async def services(tmp_path: Path, connection_string: str) -> AsyncIterator[Emul
 
 
 async def event_data(services: EmulatedServices, kind: str) -> list[dict[str, Any]]:
-    """The data of the events of one type, each of which is there once."""
+    """Return the data of the events of one type. Check that each was published once."""
     events = [event for event in await services.events("j") if event.type == f"batchmgr.{kind}"]
     assert len(events) == len({event.id for event in events})
     return [dict(event.data) for event in events]
 
 
-async def test_progress_is_told_while_the_task_runs_and_results_at_once_and_in_the_callback(
+async def test_progress_is_published_while_the_task_runs_and_results_are_in_the_callback(
     services: EmulatedServices, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
     await services.submit(job(report(gate=str(gate), result={"lines": 5, "word": "été"}), report()))
 
-    async def heard() -> bool:
+    async def published() -> bool:
         await poll(services.ports)
         return bool(await event_data(services, "task.result"))
 
-    await until(heard)
+    await until(published)
     assert (await services.tasks("j"))["1"].state == "running"
     [first, *_] = [data for data in await event_data(services, "task.progress") if data["taskId"] == "1"]
     assert first == {"jobId": "j", "taskId": "1", "fraction": 0.5, "message": "half ✓"}
@@ -78,7 +78,7 @@ async def test_each_kind_of_failure_has_its_exit_code_and_its_category(services:
     assert tasks == {str(number): end[3] for number, end in enumerate(ENDS, 1)}
 
 
-async def test_a_retryable_failure_is_retried_as_often_as_it_may_and_then_says_so(
+async def test_a_retryable_failure_is_retried_up_to_its_limit_and_reports_the_retries(
     services: EmulatedServices,
 ) -> None:
     record = await services.run(job(fail("retryable", retries=2)))
@@ -91,7 +91,9 @@ async def test_a_retryable_failure_is_retried_as_often_as_it_may_and_then_says_s
     assert len(await event_data(services, "task.failed")) == 1
 
 
-async def test_the_finalize_task_is_told_how_every_other_task_ended(services: EmulatedServices) -> None:
+async def test_the_manifest_tells_the_finalize_task_how_every_other_task_ended(
+    services: EmulatedServices,
+) -> None:
     tasks = (
         {**report(), "output": "out.txt"},
         fail("input"),
@@ -100,8 +102,8 @@ async def test_the_finalize_task_is_told_how_every_other_task_ended(services: Em
     )
     record = await services.run(job(*tasks))
     assert record.state == "partial"
-    [told_by] = [one for one in record.task_results if one.task_id == FINALIZE_TASK_ID]
-    manifest: Any = told_by.result["tasks"]
+    [final] = [one for one in record.task_results if one.task_id == FINALIZE_TASK_ID]
+    manifest: Any = final.result["tasks"]
     assert [row[:4] for row in manifest] == [
         ["1", "completed", "success", 0],
         ["2", "completed", "failure", 2],
@@ -115,14 +117,14 @@ async def test_the_finalize_task_is_told_how_every_other_task_ended(services: Em
     assert [row[5] for row in manifest] == [["j/1/out.txt"], [], [], []]
 
 
-async def test_the_failure_of_the_finalize_task_is_told_apart(services: EmulatedServices) -> None:
+async def test_a_failed_finalize_task_has_an_error_code_of_its_own(services: EmulatedServices) -> None:
     record = await services.run(job(report(), finalize={"fails": "always"}))
     assert (record.state, record.error and record.error.code) == ("failed", "FinalizeTaskFailed")
     assert record.error is not None
     assert record.error.message == "All tasks succeeded, but the FinalizeTask failed: cannot merge"
 
 
-async def test_a_finalize_task_that_fails_after_others_failed_is_told_of_too(
+async def test_a_finalize_task_that_fails_after_other_tasks_is_reported_too(
     services: EmulatedServices,
 ) -> None:
     record = await services.run(job(report(), fail("input"), finalize={"fails": "always"}))
