@@ -102,8 +102,7 @@ class Settings:
         """Raise SettingsError if no storage is configured. It says what to set."""
         if not self.storage_connection_string and not (self.blob_service_uri and self.queue_service_uri):
             raise SettingsError(
-                f"no storage is configured: set {STORAGE} to a connection string, or set "
-                f"{STORAGE}__accountName to use an identity"
+                f"set {STORAGE} to a connection string, or set {STORAGE}__accountName to use an identity"
             )
 
 
