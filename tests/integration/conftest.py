@@ -1,4 +1,4 @@
-"""The whole stack, once for all tests of a process; each test has a job id and a receiver of its own."""
+"""One stack for all tests of a process. Each test has its own job id and callback receiver."""
 
 import itertools
 import os
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def azurite() -> None:
-    """Storage can be emulated here."""
+    """Azurite is installed here."""
     try:
         find_azurite(PROJECT)
     except StackError as error:
@@ -35,8 +35,8 @@ def azurite() -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(azurite: None) -> AsyncIterator[Stack]:
-    """A stack that no test stops, nor kills any part of."""
-    async with running_stack(StackOptions(host="embedded", blob_source=BLOB_SOURCE)) as running:
+    """A shared stack: no test may stop it or kill a part of it."""
+    async with running_stack(StackOptions(host="embedded")) as running:
         yield running
 
 
@@ -54,5 +54,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def job_id() -> str:
-    """An id that no other test uses."""
+    """Return an id that no other test uses."""
     return f"test-{next(_numbers)}"

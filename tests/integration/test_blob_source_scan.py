@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from tests.integration.client import Client
-from tests.integration.endless import endless, pids_of
+from tests.integration.endless_task import endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
 
@@ -29,7 +29,7 @@ async def test_a_job_over_http_succeeds_and_calls_back(
     await client.submit(job(job_id, task("work", "true"), callBackUri=receiver.uri))
     call = await receiver.call()
     assert call.body["Output"]["state"] == "succeeded"
-    assert (await client.settled(job_id))["callback"] == {"state": "delivered", "attempts": 1}
+    assert (await client.wait_until_delivered(job_id))["callback"] == {"state": "delivered", "attempts": 1}
 
 
 async def test_a_job_over_the_queue_fails(client: Client, job_id: str) -> None:
