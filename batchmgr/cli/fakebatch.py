@@ -1,15 +1,6 @@
-"""`batchmgr fakebatch`: a local Azure Batch account that really runs the tasks."""
+"""`batchmgr fakebatch`: the same command as `python -m fakebatch`."""
 
-import argparse
+from fakebatch.serve_arguments import add_arguments
+from fakebatch.serve_command import run
 
-from fakebatch import command
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command to a parser."""
-    command.add_arguments(parser)
-
-
-def run(args: argparse.Namespace) -> int:
-    """Serve until the process is asked to end. Returns its exit status."""
-    return command.run(args)
+__all__ = ["add_arguments", "run"]

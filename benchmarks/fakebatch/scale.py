@@ -1,9 +1,9 @@
-"""How much the local Batch service takes: tasks added, tasks listed, memory.
+"""Measure how many tasks the fake Azure Batch can take: tasks added, tasks listed, memory.
 
     python benchmarks/fakebatch/scale.py [--tasks 100000] [--server-argument=--state --server-argument=DIR]
 
-The service runs as a process of its own. Its rates are given by the wall clock and by its own processor time:
-the second is what one core of its own would give, also on a busy machine.
+The service runs in a process of its own. Rates are shown by the wall clock, and by the processor time of the
+service: the second is what one core of its own would give, even on a busy machine.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _VERSION: Final = "2025-06-01"
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A running service: where it answers, its credentials, and its process."""
+    """A running service: its endpoint, its credentials, and its process."""
 
     endpoint: str
     account: str
@@ -39,12 +39,12 @@ class Server:
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Return the processor time the process has used."""
+        """Return the processor time that the process has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self) -> int:
-        """Return the memory of the process."""
+        """Return the resident memory of the process."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -62,14 +62,14 @@ def serving(arguments: list[str]) -> Iterator[Server]:
 
 
 class Client:
-    """One connection that sends signed requests; its own cost is kept small."""
+    """A client with one connection, which signs its requests. It uses little processor time itself."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._connection = HTTPConnection(urlsplit(server.endpoint).netloc)
 
     def send(self, method: str, path: str, query: dict[str, str], body: bytes = b"") -> bytes:
-        """Return the body of the answer. Raises RuntimeError unless the request succeeds."""
+        """Send a request, and return the body of the response. Raises RuntimeError if it fails."""
         parameters = {"api-version": _VERSION, **query}
         target = path + "?" + "&".join(f"{name}={shown}" for name, shown in parameters.items())
         headers = {"ocp-date": formatdate(usegmt=True)}
@@ -95,7 +95,7 @@ class Client:
 
 
 def task(number: int) -> dict[str, Any]:
-    """Return the body of a task of about 850 bytes, as a planner of many small tasks would write it."""
+    """Return the body of a task of about 850 bytes, such as a job of many small tasks would have."""
     container = "https://account.blob.core.windows.net/runs"
     return {
         "id": f"task-{number:08}",
@@ -120,7 +120,7 @@ def task(number: int) -> dict[str, Any]:
 
 @dataclass
 class Meter:
-    """The times and the memory between two moments of a service."""
+    """Measures the time and the memory of a service, starting when it is created."""
 
     server: Server
 
@@ -129,18 +129,18 @@ class Meter:
         self._wall = time.perf_counter()
 
     def rates(self, count: int) -> str:
-        """Return how many of something were done a second."""
+        """Return the time since the start, and how many of `count` things were done a second."""
         wall = time.perf_counter() - self._wall
         cpu = self.server.cpu_seconds() - self._cpu
         return f"{wall:6.2f} s, {count / wall:9,.0f}/s; of the service {cpu:6.2f} s, {count / cpu:9,.0f}/s"
 
     def growth(self) -> int:
-        """Return the bytes of memory that came along."""
+        """Return by how many bytes the memory has grown since the start."""
         return self.server.resident_bytes() - self._memory
 
 
 def report(line: str) -> None:
-    """Show a line at once."""
+    """Print a line, and flush the output."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -166,7 +166,7 @@ def measure(server: Server, tasks: int) -> None:
 
 
 def drive(server: Server, tasks: int) -> None:
-    """Add tasks that pass their time on a virtual clock, follow them to the end, and list how they ended."""
+    """Add simulated tasks, wait until all have ended, and list how they ended."""
     client = Client(server)
     bodies = collections(tasks)
     meter = Meter(server)
@@ -180,7 +180,7 @@ def drive(server: Server, tasks: int) -> None:
 
 
 def collections(tasks: int) -> list[bytes]:
-    """Return the bodies of the requests that add so many tasks."""
+    """Return the bodies of the requests that add this many tasks."""
     return [
         json.dumps({"value": [task(number) for number in range(first, first + _COLLECTION)]}).encode()
         for first in range(0, tasks, _COLLECTION)
@@ -195,13 +195,13 @@ def add_job(client: Client, pool_id: str, bodies: list[bytes]) -> None:
 
 
 def counts(client: Client) -> dict[str, int]:
-    """Return how many tasks are in each state."""
+    """Return the number of tasks in each state."""
     found: dict[str, int] = json.loads(client.send("GET", "/jobs/job/taskcounts", {}))["taskCounts"]
     return found
 
 
 def pages(client: Client, select: str | None) -> Iterator[bytes]:
-    """Yield the pages of the list of tasks; the link is found without reading the whole of the page."""
+    """Yield the pages of the list of tasks. The link to the next page is found without parsing the page."""
     chosen = {"$select": select} if select else {}
     page = client.send("GET", "/jobs/job/tasks", chosen)
     yield page
@@ -214,8 +214,12 @@ def pages(client: Client, select: str | None) -> Iterator[bytes]:
 def main() -> None:
     """Run the benchmark with the arguments of the process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--tasks", type=int, default=100_000, help="how many (default: %(default)s)")
-    parser.add_argument("--server-argument", action="append", default=[], help="given to the service")
+    parser.add_argument(
+        "--tasks", type=int, default=100_000, help="the number of tasks (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--server-argument", action="append", default=[], help="an argument for the service; may be repeated"
+    )
     args = parser.parse_args()
     with serving(args.server_argument) as server:
         measure(server, args.tasks)

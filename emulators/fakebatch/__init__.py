@@ -1,5 +1,8 @@
-"""A stand-in for the Azure Batch service: its REST protocol over plain HTTP, and tasks that really run.
+"""A fake Azure Batch: it serves the REST API of the Batch service over HTTP, and really runs the tasks.
 
-It is an oracle, reached over HTTP only: it imports nothing of the rest of the project. Inside, dependencies
-point one way: command, server, operations, engine, runs and placement, execution, store, bodies, model, wire.
+Start it with `python -m fakebatch`, or use it in tests through `fakebatch.testing` and the pytest fixture
+`fake_batch`. It imports nothing of batchmgr, so that its behaviour does not depend on the code it tests.
+
+Dependencies point one way: serve_command, server, operations, engine, active_runs and task_scheduler,
+execution, store, bodies, model, wire.
 """

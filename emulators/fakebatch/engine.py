@@ -1,4 +1,4 @@
-"""What moves the service: it starts tasks, follows their ends, and carries out what users ask for."""
+"""The engine: it advances jobs, pools and tasks, and carries out what users ask for."""
 
 import asyncio
 import time
@@ -6,75 +6,74 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from fakebatch import placement
+from fakebatch import task_scheduler
+from fakebatch.active_runs import ActiveRuns, Disposition
 from fakebatch.auto_pools import AutoPools
-from fakebatch.bodies.job_tasks import with_tasks
-from fakebatch.execution.port import Executor
-from fakebatch.fleet import Fleet
-from fakebatch.machinery import Machinery
-from fakebatch.model import job as jobs
-from fakebatch.model import pool as pools
-from fakebatch.model import task as tasks
-from fakebatch.model.application import Applications
+from fakebatch.bodies.job_task_bodies import with_tasks
+from fakebatch.engine_context import EngineContext
+from fakebatch.execution.executor_port import Executor
+from fakebatch.file_retention import FileRetention
+from fakebatch.model import job_entity as jobs
+from fakebatch.model import pool_entity as pools
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.application_packages import Applications
 from fakebatch.model.exit_conditions import consequence
-from fakebatch.model.outcomes import Outcome, ended
+from fakebatch.model.run_result import RunResult, ended
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.preparations import Preparations
-from fakebatch.retention import Retention
-from fakebatch.runs import Ending, Runs
-from fakebatch.store import JobRecord, PoolRecord, Store
-from fakebatch.task_runs import TaskRuns
-from fakebatch.wire import durations, ticks
+from fakebatch.pool_nodes import PoolNodes
+from fakebatch.preparation_and_release import PreparationAndRelease
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
+from fakebatch.task_runner import TaskRunner
+from fakebatch.wire import durations, service_clock, timestamps
 
-_EMPTY_JOB_GRACE: Final = 0.5
-"""Seconds in which a job without tasks that is to end with its last task may still be given some."""
+_EMPTY_JOB_GRACE_S: Final = 0.5
+"""Seconds that a job with onAllTasksComplete and without tasks waits for its first task."""
 
-_LONGEST_TURN: Final = 0.001
-"""Seconds of simulated ends and starts in a row, until requests are looked at again."""
+_LONGEST_BURST_S: Final = 0.001
+"""Seconds of passes in a row, after which requests get their turn."""
 
 
 class Engine:
-    """The running service. Its methods are called from one event loop: none sees a half-made change.
-
-    `fleet` has what can be done with nodes.
-    """
+    """The running service. Its methods run on one event loop, so none sees an unfinished change."""
 
     def __init__(self, store: Store, executor: Executor, applications: Applications | None = None) -> None:
         self.store = store
         self.applications = applications or Applications()
         self.executor = executor
-        self._runs = Runs()
-        machinery = Machinery(
+        self._runs = ActiveRuns()
+        context = EngineContext(
             store=store,
             runs=self._runs,
             executor=executor,
             applications=self.applications,
             wake=self.wake,
         )
-        self._preparations = Preparations(machinery)
-        self.fleet = Fleet(machinery, self._preparations)
-        self._task_runs = TaskRuns(machinery, self._preparations, self._complete)
+        self._preparations = PreparationAndRelease(context)
+        self.pool_nodes = PoolNodes(context, self._preparations)
+        self._task_runner = TaskRunner(context, self._preparations, self._complete)
         self._auto_pools = AutoPools(store)
-        self._retention = Retention(self._remove_old_files)
-        self._pass_is_due = self._is_turning = self._is_stopped = False
-        self._timers: dict[str, ticks.Timer] = {}
+        self._retention = FileRetention(self._remove_old_files)
+        self._pass_is_due = self._is_scheduled = self._is_stopped = False
+        self._timers: dict[str, service_clock.Timer] = {}
         self._removals: set[asyncio.Task[None]] = set()
-        self._followers: list[Callable[[], None]] = []
+        self._pass_listeners: list[Callable[[], None]] = []
 
     async def stop(self) -> None:
-        """Kill all tasks and stop."""
+        """Kill all tasks, and stop the engine."""
         for timer in self._timers.values():
             timer.cancel()
         self._retention.stop()
-        self.fleet.stop()
+        self.pool_nodes.stop()
         self._is_stopped, self._pass_is_due = True, False
         await self._runs.stop()
         await asyncio.gather(*self._removals)
         await self.executor.close()
 
     def resume(self) -> None:
-        """Go on with what is in the store from the start."""
-        self.fleet.resume()
+        """Continue from the state that the store has at the start."""
+        self.pool_nodes.resume()
         for record in self.store.jobs:
             self.job_changed(record)
             for task in record.tasks:
@@ -82,50 +81,50 @@ class Engine:
         self.wake()
 
     def wake(self) -> None:
-        """Have the engine look for something to do, once the current step of the event loop is over."""
+        """Run a pass after the current step of the event loop."""
         if self._is_stopped:
             return
         self._pass_is_due = True
-        if not self._is_turning:
-            self._is_turning = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._run_passes)
 
-    def follow(self, follower: Callable[[], None]) -> None:
-        """Have a function called after each look for something to do: by then all that changed is settled."""
-        self._followers.append(follower)
+    def add_pass_listener(self, listener: Callable[[], None]) -> None:
+        """Call a function after each pass, when all changes have taken effect."""
+        self._pass_listeners.append(listener)
 
     @property
-    def only_waits(self) -> bool:
-        """Whether nothing is under way but runs that have nothing to do but to wait."""
+    def is_idle(self) -> bool:
+        """Whether all active runs only wait for their timer."""
         return not self._runs.at_work
 
-    def _turn(self) -> None:
-        """Do what there is to do, and what that leads to, without keeping requests waiting."""
-        until = time.perf_counter() + _LONGEST_TURN
+    def _run_passes(self) -> None:
+        """Run passes until nothing more is to be done, or until requests must get their turn."""
+        until = time.perf_counter() + _LONGEST_BURST_S
         try:
             while self._pass_is_due and time.perf_counter() < until:
                 self._pass_is_due = False
                 self._pass()
         finally:
-            self._is_turning = False
+            self._is_scheduled = False
             if self._pass_is_due:
                 self.wake()
 
     def _pass(self) -> None:
         for record in self.store.jobs:
-            self._settle(record)
+            self._advance_job(record)
         self._auto_pools.remove_expired()
         for pool in self.store.pools:
-            self.fleet.advance(pool)
-        for record, task, pool, nodes in placement.placements(self.store):
-            self._task_runs.start(record, task, pool, nodes)
-        for follower in self._followers:
-            follower()
+            self.pool_nodes.advance(pool)
+        for record, task, pool, nodes in task_scheduler.placements(self.store):
+            self._task_runner.start(record, task, pool, nodes)
+        for listener in self._pass_listeners:
+            listener()
 
     # Tasks
 
-    def _complete(self, record: JobRecord, task: tasks.Task, outcome: Outcome) -> None:
-        now = ticks.now()
+    def _complete(self, record: StoredJob, task: tasks.TaskEntity, outcome: RunResult) -> None:
+        now = service_clock.now()
         record.put(tasks.completed(task, outcome, now))
         effect = consequence(task.spec.get("exitConditions", {}), outcome)
         if effect.satisfies:
@@ -140,16 +139,16 @@ class Engine:
         self._end_if_all_complete(record)
         self._keep_files(record, record.tasks[task.id])
 
-    def _keep_files(self, record: JobRecord, task: tasks.Task) -> None:
-        """Have the files of a completed task removed in good time."""
+    def _keep_files(self, record: StoredJob, task: tasks.TaskEntity) -> None:
+        """Remove the files of a completed task when its retention time is over."""
         retention = durations.seconds(task.spec["constraints"]["retentionTime"])
         if task.ended_at is not None and retention is not None:
             self._retention.keep(record.job.id, task.id, task.ended_at, retention)
 
-    def add_task(self, record: JobRecord, spec: Mapping[str, Any]) -> tasks.Task:
-        """Add a task to a job; its id is free. A job manager is the first of all."""
-        now = ticks.now()
-        task = tasks.Task(
+    def add_task(self, record: StoredJob, spec: Mapping[str, Any]) -> tasks.TaskEntity:
+        """Add a task to a job, which has none with this id. A job manager comes before all other tasks."""
+        now = service_clock.now()
+        task = tasks.TaskEntity(
             id=spec["id"],
             number=0 if "killJobOnCompletion" in spec else record.next_number(),
             spec=TaskSpec(spec),
@@ -161,10 +160,10 @@ class Engine:
         self.wake()
         return task
 
-    async def end_task(self, record: JobRecord, task: tasks.Task) -> tasks.Task:
-        """Complete a task at a user's request, and return it once nothing of it runs."""
-        record.put(tasks.touched(task, ticks.now()))
-        run = self._task_runs.end(record, task.id, Ending.TERMINATED)
+    async def end_task(self, record: StoredJob, task: tasks.TaskEntity) -> tasks.TaskEntity:
+        """Terminate a task, and return it when none of its processes runs any more."""
+        record.put(tasks.modified(task, service_clock.now()))
+        run = self._task_runner.end(record, task.id, Disposition.TERMINATED)
         if run is not None:
             await asyncio.wait([run])
         else:
@@ -172,9 +171,9 @@ class Engine:
             self.wake()
         return record.tasks[task.id]
 
-    async def delete_task(self, record: JobRecord, task: tasks.Task) -> None:
-        """Remove a task and its files."""
-        run = self._task_runs.end(record, task.id, Ending.DISCARDED)
+    async def delete_task(self, record: StoredJob, task: tasks.TaskEntity) -> None:
+        """Kill a task, and remove it with its files."""
+        run = self._task_runner.end(record, task.id, Disposition.DISCARDED)
         if run is not None:
             await asyncio.wait([run])
         if task.id in record.tasks:
@@ -185,11 +184,11 @@ class Engine:
 
     # Jobs
 
-    def add_job(self, spec: Mapping[str, Any]) -> JobRecord:
-        """Add a job; its id is free."""
-        now = ticks.now()
+    def add_job(self, spec: Mapping[str, Any]) -> StoredJob:
+        """Add a job. No other job has its id."""
+        now = service_clock.now()
         spec = with_tasks(dict(spec))
-        job = jobs.Job(
+        job = jobs.JobEntity(
             id=spec["id"],
             number=self.store.next_job_number(),
             spec=spec,
@@ -201,84 +200,84 @@ class Engine:
         if "autoPoolSpecification" in spec["poolInfo"]:
             made = self._auto_pools.pool_for(job.id, spec["poolInfo"]["autoPoolSpecification"])
             job = replace(job, auto_pool_id=made)
-        record = JobRecord(job)
+        record = StoredJob(job)
         self.store.jobs.put(job.id, record)
         if "jobManagerTask" in spec:
             self.add_task(record, spec["jobManagerTask"])
         self.job_changed(record)
         return record
 
-    def job_changed(self, record: JobRecord) -> None:
-        """Follow the properties of a job that is new or was changed."""
-        self._watch_time_limit(record)
+    def job_changed(self, record: StoredJob) -> None:
+        """Apply the properties of a job that is new or was changed."""
+        self._start_time_limit(record)
         self._end_if_all_complete(record)
         if not len(record.tasks):
-            ticks.call_later(_EMPTY_JOB_GRACE, lambda: self._end_if_all_complete(record, True))
+            service_clock.call_later(_EMPTY_JOB_GRACE_S, lambda: self._end_if_all_complete(record, True))
         self.wake()
 
-    def end_job(self, record: JobRecord, reason: str, *, by_user: bool = False) -> None:
-        """End a job and the runs of its tasks; those that did not run stay active."""
-        record.job = jobs.terminated(record.job, reason, ticks.now(), by_user=by_user)
-        self._end_runs(record, Ending.TERMINATED)
+    def end_job(self, record: StoredJob, reason: str, *, by_user: bool = False) -> None:
+        """Terminate a job and the runs of its tasks. Tasks that did not run stay active."""
+        record.job = jobs.terminated(record.job, reason, service_clock.now(), by_user=by_user)
+        self._end_runs(record, Disposition.TERMINATED)
 
-    def disable_job(self, record: JobRecord, running: str) -> None:
-        """Stop scheduling a job; `running` tells what becomes of its runs: requeue, terminate or wait."""
-        record.job = jobs.disabled(record.job, ticks.now())
+    def disable_job(self, record: StoredJob, running: str) -> None:
+        """Disable a job. `running` says what happens to its running tasks: requeue, terminate or wait."""
+        record.job = jobs.disabled(record.job, service_clock.now())
         if running != "wait":
-            self._end_runs(record, Ending.REQUEUED if running == "requeue" else Ending.TERMINATED)
+            self._end_runs(record, Disposition.REQUEUED if running == "requeue" else Disposition.TERMINATED)
         self.wake()
 
-    def delete_job(self, record: JobRecord) -> None:
-        """Remove a job, its tasks and their files."""
-        record.job = jobs.deleted(record.job, ticks.now())
-        self._end_runs(record, Ending.TERMINATED)
+    def delete_job(self, record: StoredJob) -> None:
+        """Delete a job, its tasks and their files."""
+        record.job = jobs.deleted(record.job, service_clock.now())
+        self._end_runs(record, Disposition.TERMINATED)
 
-    def _end_runs(self, record: JobRecord, ending: Ending) -> None:
-        self._task_runs.end_all(record, ending)
+    def _end_runs(self, record: StoredJob, disposition: Disposition) -> None:
+        self._task_runner.end_all(record, disposition)
         self.wake()
 
-    def _end_if_all_complete(self, record: JobRecord, even_if_empty: bool = False) -> None:
+    def _end_if_all_complete(self, record: StoredJob, even_if_empty: bool = False) -> None:
         wanted = record.job.spec["onAllTasksComplete"] == "terminatejob" and record.job.state == "active"
         if wanted and not record.has_unfinished_tasks and (len(record.tasks) or even_if_empty):
             self.end_job(record, "AllTasksComplete")
 
-    def _watch_time_limit(self, record: JobRecord) -> None:
-        self._unwatch(record)
+    def _start_time_limit(self, record: StoredJob) -> None:
+        self._cancel_time_limit(record)
         limit = durations.seconds(record.job.spec["constraints"]["maxWallClockTime"])
         if limit is not None and not record.job.is_over:
-            elapsed = (ticks.now() - record.job.started_at) / ticks.PER_SECOND
-            self._timers[record.job.id] = ticks.call_later(limit - elapsed, lambda: self._expire(record))
+            left = limit - (service_clock.now() - record.job.started_at) / timestamps.PER_SECOND
+            self._timers[record.job.id] = service_clock.call_later(left, lambda: self._end_expired(record))
 
-    def _unwatch(self, record: JobRecord) -> None:
+    def _cancel_time_limit(self, record: StoredJob) -> None:
         timer = self._timers.pop(record.job.id, None)
         if timer is not None:
             timer.cancel()
 
-    def _expire(self, record: JobRecord) -> None:
+    def _end_expired(self, record: StoredJob) -> None:
         if not record.job.is_over:
             self.end_job(record, "MaxWallClockTimeExpiry")
 
-    def _settle(self, record: JobRecord) -> None:
+    def _advance_job(self, record: StoredJob) -> None:
         if record.running:
             return
-        if record.job.state in ("terminating", "deleting") and not self._preparations.release(record):
+        if record.job.state in ("terminating", "deleting") and not self._preparations.release_nodes(record):
             return
         was_enabling = record.job.state == "enabling"
-        record.job = jobs.settled(record.job, ticks.now())
+        record.job = jobs.transition_finished(record.job, service_clock.now())
         if was_enabling:
             self._end_if_all_complete(record)
         if record.job.state == "deleting" and not record.being_removed:
             record.being_removed = True
             self._in_background(self._remove_job(record))
 
-    async def _remove_job(self, record: JobRecord) -> None:
-        self._unwatch(record)
+    async def _remove_job(self, record: StoredJob) -> None:
+        self._cancel_time_limit(record)
         await self.executor.remove_files(record.job.id)
         self.store.jobs.remove(record.job.id)
         self.wake()
 
     def _remove_old_files(self, job_id: str, task_id: str, ended_at: int) -> None:
-        """Remove the files of a task, unless it ran again meanwhile."""
+        """Remove the files of a task, unless it has run again in the meantime."""
         record = self.store.jobs.get(job_id)
         task = None if record is None else record.tasks.get(task_id)
         if task is not None and task.ended_at == ended_at:
@@ -291,9 +290,9 @@ class Engine:
 
     # Pools
 
-    def add_pool(self, spec: Mapping[str, Any]) -> pools.Pool:
-        """Add a pool; its id is free. Its nodes follow."""
-        pool = pools.created(spec["id"], spec, ticks.now())
-        self.store.pools.put(pool.id, PoolRecord(pool))
+    def add_pool(self, spec: Mapping[str, Any]) -> pools.PoolEntity:
+        """Add a pool. No other pool has its id. The next pass adds its nodes."""
+        pool = pools.created(spec["id"], spec, service_clock.now())
+        self.store.pools.put(pool.id, StoredPool(pool))
         self.wake()
         return pool

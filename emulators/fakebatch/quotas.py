@@ -1,17 +1,17 @@
-"""What an account may have, and how much of it a virtual machine takes."""
+"""The quotas of an account, and the cores of virtual machine sizes."""
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from fakebatch.fleet import Limit
-from fakebatch.pool_record import PoolRecord
+from fakebatch.pool_nodes import NodeLimit
 from fakebatch.store import Store
+from fakebatch.stored_pool import StoredPool
 
 _SIZE: Final = re.compile(r"(?:standard_|basic_)?([a-z]+)(\d+)(?:-(\d+))?[a-z]*(?:_v(\d+))?.*")
 _D: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
 _G: Final = {1: 2, 2: 4, 3: 8, 4: 16, 5: 32}
-# The oldest series number their sizes; all others are called by their cores.
+# The oldest series number their sizes. All others have the number of cores in the name.
 _A: Final = {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 8: 8, 9: 16, 10: 8, 11: 16}
 _NUMBERED: Final[dict[tuple[str, str | None], dict[int, int]]] = {
     ("a", None): _A,
@@ -22,7 +22,7 @@ _NUMBERED: Final[dict[tuple[str, str | None], dict[int, int]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """The quotas of an account. There is none without: a mistyped number of nodes would fill the memory."""
+    """The quotas of an account. They are always limited: a mistyped number of nodes would fill the memory."""
 
     active_jobs: int = 300
     pools: int = 100
@@ -31,7 +31,7 @@ class Quotas:
 
 
 def cores_of(vm_size: str) -> int:
-    """Return the cores of a size of virtual machine, as its name tells: 1 where it tells nothing."""
+    """Return the number of cores of a virtual machine size, from its name; 1 if the name has no number."""
     match = _SIZE.fullmatch(vm_size.lower())
     if match is None:
         return 1
@@ -39,23 +39,24 @@ def cores_of(vm_size: str) -> int:
     return int(constrained or _NUMBERED.get((series, version), {}).get(int(number), int(number))) or 1
 
 
-def nodes_there(record: PoolRecord, *, dedicated: bool | None = None) -> int:
-    """Return how many machines a pool has, or those of a kind: a node that was preempted has none."""
+def machine_count(record: StoredPool, *, dedicated: bool | None = None) -> int:
+    """Return how many machines a pool has, all or of one kind. A preempted node has no machine."""
     return sum(
         1
         for node in record.nodes
-        if dedicated in (None, node.dedicated) and (node.phase != "preempted" or node.id in record.moving)
+        if dedicated in (None, node.dedicated)
+        and (node.phase != "preempted" or node.id in record.in_transition)
     )
 
 
-def core_limit(quotas: Quotas, store: Store, record: PoolRecord, *, dedicated: bool) -> Limit:
-    """Return how many more nodes of a kind a pool can get within the quotas."""
+def core_limit(quotas: Quotas, store: Store, record: StoredPool, *, dedicated: bool) -> NodeLimit:
+    """Return how many more nodes of a kind a pool can get within the core quota."""
     quota = quotas.dedicated_cores if dedicated else quotas.low_priority_cores
     in_use = sum(
-        nodes_there(pool, dedicated=dedicated) * cores_of(pool.pool.spec["vmSize"]) for pool in store.pools
+        machine_count(pool, dedicated=dedicated) * cores_of(pool.pool.spec["vmSize"]) for pool in store.pools
     )
     room = max(quota - in_use, 0) // cores_of(record.pool.spec["vmSize"])
     if dedicated:
-        return Limit(room, "AccountCoreQuotaReached", "The specified account has reached core quota")
+        return NodeLimit(room, "AccountCoreQuotaReached", "The specified account has reached core quota")
     message = "The specified account has reached low priority core quota"
-    return Limit(room, "AccountLowPriorityCoreQuotaReached", message)
+    return NodeLimit(room, "AccountLowPriorityCoreQuotaReached", message)

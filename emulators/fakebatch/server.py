@@ -1,4 +1,4 @@
-"""The service on HTTP: routes, authentication, and the headers every answer has."""
+"""The HTTP server: it starts and stops the service, and routes requests to operations."""
 
 import logging
 import socket
@@ -11,37 +11,37 @@ from typing import Final
 
 from aiohttp import web
 
-from fakebatch.autoscaling import Autoscaling
-from fakebatch.bodies.schema import UNKNOWN_PASSES, VERSION
+from fakebatch.bodies.property_schema import API_VERSION, IGNORE_UNKNOWN_PROPERTIES
 from fakebatch.engine import Engine
+from fakebatch.errors import BatchError, ConnectionCutError
 from fakebatch.execution.auto_storage import AutoStorage
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.port import Executor
-from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.faults import control
-from fakebatch.faults.control import Faults
-from fakebatch.faults.names import name_of
-from fakebatch.faults.strike import ConnectionCutError
-from fakebatch.model.application import Applications, Package
-from fakebatch.operations import pools
-from fakebatch.operations.surface import OPERATIONS
-from fakebatch.operations.table import Operation, Service
-from fakebatch.persistence.home import kept
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.executor_port import Executor
+from fakebatch.execution.process_executor import ProcessExecutor
+from fakebatch.faults import control_api
+from fakebatch.faults.control_api import FaultInjector
+from fakebatch.faults.operation_names import name_of
+from fakebatch.http_responses import respond
+from fakebatch.job_scheduler import JobScheduler
+from fakebatch.model.application_packages import ApplicationPackage, Applications
+from fakebatch.operations import pool_operations
+from fakebatch.operations.all_operations import OPERATIONS
+from fakebatch.operations.operation import Operation, Service
+from fakebatch.persistence.state_directory import open_state
+from fakebatch.pool_autoscaler import PoolAutoscaler
 from fakebatch.quotas import Quotas
-from fakebatch.replacements import Replacements
-from fakebatch.responses import respond
-from fakebatch.schedules import JobSchedules
 from fakebatch.service_logs import ServiceLogs
-from fakebatch.simulation.clock import VirtualClock
-from fakebatch.simulation.executor import SimulatedExecutor
-from fakebatch.simulation.plan import Plan
+from fakebatch.simulation.simulated_executor import SimulatedExecutor
+from fakebatch.simulation.simulation_plan import SimulationPlan
+from fakebatch.simulation.virtual_clock import VirtualClock
+from fakebatch.spot_node_replacement import SpotNodeReplacement
 from fakebatch.store import Store
 from fakebatch.tls import server_context
-from fakebatch.wire import answers, ticks
+from fakebatch.wire import operation_response as responses
+from fakebatch.wire import service_clock
+from fakebatch.wire.api_versions import check_version
 from fakebatch.wire.authentication import authorize
-from fakebatch.wire.calls import Call
-from fakebatch.wire.errors import BatchError
-from fakebatch.wire.versions import check_version
+from fakebatch.wire.operation_request import OperationRequest
 
 _log = logging.getLogger(__name__)
 
@@ -51,15 +51,18 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to serve; port 0 stands for any that is free.
+    """How to serve.
 
-    `root` holds the files of tasks, `pools` are the bodies of the pools that exist from the start,
-    `applications` the packages of the account, and `auto_storage` is the storage account linked to it.
-    `control` is the listening socket of the control address, by which faults are asked for. All but the files
-    of tasks is kept in the directory `state`, if there is one, and found there again.
-    With a `simulation` tasks only pass their time, on a clock of the whole process. With a
-    `certificate`, which `tls.make_certificate` makes, it serves over https. If `loose`, properties that do
-    not exist are left out of bodies instead of refused.
+    - `root`: the directory for the files of tasks.
+    - `host`, `port`: the address to listen on; port 0 picks a free one.
+    - `pools`: the request bodies of pools that are created at the start, unless the state has them already.
+    - `quotas`, `applications`: the quotas and the application packages of the account.
+    - `auto_storage`: the storage account that is linked to the account.
+    - `simulation`: how simulated tasks behave, on a clock of the whole process; None: tasks really run.
+    - `control`: the listening socket of the control API, which injects faults.
+    - `state`: the directory that keeps everything but the files of tasks; None: nothing is kept.
+    - `certificate`: serve over https with this certificate, which `tls.make_certificate` made.
+    - `loose`: ignore unknown properties of request bodies instead of refusing them.
     """
 
     root: Path
@@ -67,9 +70,9 @@ class Options:
     port: int = 0
     pools: tuple[dict[str, object], ...] = ()
     quotas: Quotas = field(default_factory=Quotas)
-    applications: tuple[Package, ...] = ()
+    applications: tuple[ApplicationPackage, ...] = ()
     auto_storage: AutoStorage | None = None
-    simulation: Plan | None = None
+    simulation: SimulationPlan | None = None
     control: socket.socket | None = None
     state: Path | None = None
     certificate: Path | None = None
@@ -78,31 +81,33 @@ class Options:
 
 @asynccontextmanager
 async def serving(options: Options) -> AsyncIterator[str]:
-    """Serve while the context lasts, and yield the endpoint. All tasks are killed at the end."""
+    """Serve while the context lasts, and yield the endpoint. At the end all tasks are killed."""
     listener = socket.create_server((options.host, options.port))
     context = None if options.certificate is None else server_context(options.certificate)
     scheme = "http" if context is None else "https"
     endpoint = f"{scheme}://{options.host}:{listener.getsockname()[1]}"
     layout = Layout(options.root)
-    clock = ticks.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    clock = (
+        service_clock.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
+    )
     executor = _executor(options, layout, endpoint)
     engine = Engine(Store(), executor, Applications(options.applications))
-    faults = Faults(engine, options.quotas)
+    faults = FaultInjector(engine, options.quotas)
     service = _service(options, engine, layout, faults)
-    replacements = Replacements(engine)
-    with ticks.running_on(clock):
+    replacements = SpotNodeReplacement(engine)
+    with service_clock.running_on(clock):
         try:
-            # What is kept is what holds before the tasks are killed, for they are to run again.
-            with _kept(options, engine.store) as keep:
-                engine.follow(keep)
+            # The state is saved before the tasks are killed, so that they run again after a restart.
+            with _open_state(options, engine.store) as save:
+                engine.add_pass_listener(save)
                 if isinstance(clock, VirtualClock):
-                    engine.follow(lambda: clock.settled() if engine.only_waits else None)
+                    engine.add_pass_listener(lambda: clock.jump_if_awaited() if engine.is_idle else None)
                 engine.resume()
                 _add_pools(service, options)
                 async with AsyncExitStack() as sites:
-                    await _open(sites, _application(service, faults, keep), listener, context)
+                    await _open(sites, _application(service, faults, save), listener, context)
                     if options.control is not None:
-                        await _open(sites, control.application(faults), options.control)
+                        await _open(sites, control_api.application(faults), options.control)
                     yield endpoint
         finally:
             replacements.stop()
@@ -115,11 +120,11 @@ async def serving(options: Options) -> AsyncIterator[str]:
             listener.close()
 
 
-def _service(options: Options, engine: Engine, layout: Layout, faults: Faults) -> Service:
+def _service(options: Options, engine: Engine, layout: Layout, faults: FaultInjector) -> Service:
     return Service(
         engine=engine,
-        schedules=JobSchedules(engine),
-        autoscaling=Autoscaling(engine),
+        schedules=JobScheduler(engine),
+        autoscaling=PoolAutoscaler(engine),
         logs=ServiceLogs(engine.store),
         layout=layout,
         quotas=faults.quotas,
@@ -130,7 +135,7 @@ def _service(options: Options, engine: Engine, layout: Layout, faults: Faults) -
 def _add_pools(service: Service, options: Options) -> None:
     for body in options.pools:
         if str(body["id"]) not in service.engine.store.pools:
-            pools.add_pool(service, body)
+            pool_operations.add_pool(service, body)
 
 
 async def _open(
@@ -139,7 +144,7 @@ async def _open(
     listener: socket.socket,
     context: ssl.SSLContext | None = None,
 ) -> None:
-    """Serve an application until the stack is left."""
+    """Serve an application until the stack is closed."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     sites.push_async_callback(runner.cleanup)
     await runner.setup()
@@ -147,12 +152,12 @@ async def _open(
 
 
 @contextmanager
-def _kept(options: Options, store: Store) -> Iterator[Callable[[], None]]:
-    """Yield a function that puts what has changed in the store where it outlives the process."""
+def _open_state(options: Options, store: Store) -> Iterator[Callable[[], None]]:
+    """Yield a function that writes the changes of the store to the state directory."""
     if options.state is None:
         yield lambda: None
         return
-    with kept(store, options.state, options.root) as journal:
+    with open_state(store, options.state, options.root) as journal:
         yield journal.flush
 
 
@@ -162,28 +167,30 @@ def _executor(options: Options, layout: Layout, endpoint: str) -> Executor:
     return SimulatedExecutor(options.simulation, layout)
 
 
-def _application(service: Service, faults: Faults, keep: Callable[[], None]) -> web.Application:
+def _application(service: Service, faults: FaultInjector, save: Callable[[], None]) -> web.Application:
     application = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_answer_errors])
     for operation in OPERATIONS:
-        handler = _handler(service, faults, operation, keep)
+        handler = _handler(service, faults, operation, save)
         application.router.add_route(operation.method, operation.path, handler)
     return application
 
 
-def _handler(service: Service, faults: Faults, operation: Operation, keep: Callable[[], None]) -> _Handler:
+def _handler(
+    service: Service, faults: FaultInjector, operation: Operation, save: Callable[[], None]
+) -> _Handler:
     name = name_of(operation.method, operation.path)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        # As sent: a parsed address would quote its characters in another way, and so spoil the signature.
+        # The signature covers the path and query as sent. Parsing may change how they are quoted.
         path, _, query = request.raw_path.partition("?")
         authorize(request.method, path, query, request.headers, is_secure=request.secure)
         version = check_version(request.query.get("api-version"))
         if not operation.is_in(version):
             raise BatchError("InvalidUri")
-        VERSION.set(version)
-        UNKNOWN_PASSES.set(service.is_loose)
-        call = Call(
+        API_VERSION.set(version)
+        IGNORE_UNKNOWN_PROPERTIES.set(service.is_loose)
+        call = OperationRequest(
             method=request.method,
             base=_base(request),
             path=path,
@@ -192,14 +199,14 @@ def _handler(service: Service, faults: Faults, operation: Operation, keep: Calla
             headers=request.headers,
             body=body,
         )
-        strike = faults.strike(name)
-        await strike.begin()
+        request_faults = faults.for_request(name)
+        await request_faults.before_handling()
         try:
             answer = await operation.handle(service, call)
         finally:
-            keep()
-        answer = strike.end(answer, call.ids.get("jobId"))
-        return await respond(request, answer, bytes_per_second=strike.bytes_per_second)
+            save()
+        answer = request_faults.after_handling(answer, call.ids.get("jobId"))
+        return await respond(request, answer, bytes_per_second=request_faults.bytes_per_second)
 
     return handle
 
@@ -228,8 +235,8 @@ async def _answer_errors(request: web.Request, handler: _Handler) -> web.StreamR
     except Exception:
         _log.exception("%s %s failed", request.method, request.rel_url)
         refusal = BatchError("InternalError")
-    request_id = answers.new_request_id()
-    answer = answers.failure(_base(request), refusal, request_id)
+    request_id = responses.new_request_id()
+    answer = responses.failure(_base(request), refusal, request_id)
     return await respond(request, answer, request_id=request_id)
 
 

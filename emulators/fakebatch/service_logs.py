@@ -1,4 +1,4 @@
-"""The logs of the service about a node, uploaded to a container on request."""
+"""Service logs: what the service knows about a node, uploaded to a blob container on request."""
 
 import asyncio
 import hashlib
@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.node import Node
-from fakebatch.model.pool import Pool
+from fakebatch.errors import StorageError
+from fakebatch.execution.blob_storage import BlobStorage, blob_url
+from fakebatch.model.node_entity import NodeEntity
+from fakebatch.model.pool_entity import PoolEntity
 from fakebatch.store import Store
-from fakebatch.wire import ticks
+from fakebatch.wire import service_clock, timestamps
 from fakebatch.wire.shared_key import ACCOUNT_NAME
 
 _log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ _NAME: Final = "agent-debug.log"
 
 
 class ServiceLogs:
-    """Uploads what the service knows of a node: its state and the tasks it ran, one a line."""
+    """Uploads a log about a node: its state and the tasks it ran, one in a line."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,17 +31,17 @@ class ServiceLogs:
         self._uploads: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
-        """End all uploads."""
+        """Cancel all uploads."""
         for upload in self._uploads:
             upload.cancel()
         await asyncio.gather(*self._uploads, return_exceptions=True)
         if self._storage is not None:
             await self._storage.close()
 
-    def upload(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> tuple[str, int]:
-        """Begin to upload the logs of a node; return their virtual directory and how many files they are.
+    def upload(self, pool: PoolEntity, node: NodeEntity, request: Mapping[str, Any]) -> tuple[str, int]:
+        """Start to upload the logs of a node. Returns their virtual directory and the number of files.
 
-        As in the service, whether it succeeds is seen only in the container.
+        As in Azure, only the container shows whether the upload succeeded.
         """
         account = hashlib.sha256(ACCOUNT_NAME.encode()).hexdigest()[:16].upper()
         directory = f"batch-{account}/{pool.id}/{node.id}/{uuid.uuid4()}"
@@ -61,9 +62,9 @@ class ServiceLogs:
             except StorageError as error:
                 _log.warning("the logs of a node could not be uploaded: %s", error)
 
-    def _text(self, pool: Pool, node: Node, request: Mapping[str, Any]) -> str:
-        start = ticks.from_iso(request["startTime"])
-        end = ticks.from_iso(request["endTime"]) if "endTime" in request else ticks.now()
+    def _text(self, pool: PoolEntity, node: NodeEntity, request: Mapping[str, Any]) -> str:
+        start = timestamps.from_iso(request["startTime"])
+        end = timestamps.from_iso(request["endTime"]) if "endTime" in request else service_clock.now()
         lines = [(node.state_since, f"node {node.id} of pool {pool.id} is {node.state}")]
         for record in self._store.jobs:
             for task in record.tasks:
@@ -75,4 +76,4 @@ class ServiceLogs:
                     lines.append((task.started_at, f"{name} started"))
                 if task.ended_at is not None and start <= task.ended_at <= end:
                     lines.append((task.ended_at, f"{name} ended: {task.result}, exit code {task.exit_code}"))
-        return "".join(f"{ticks.to_iso(at)} {text}\n" for at, text in sorted(lines))
+        return "".join(f"{timestamps.to_iso(at)} {text}\n" for at, text in sorted(lines))

@@ -1,19 +1,17 @@
-"""The certificate the service makes for itself to serve over https."""
+"""The self-signed certificate for https."""
 
 import shutil
 import ssl
 import subprocess
 from pathlib import Path
 
-
-class CertificateError(OSError):
-    """No certificate could be made."""
+from fakebatch.errors import CertificateError
 
 
 def make_certificate(directory: Path, host: str) -> Path:
-    """Write a self-signed certificate for `host` and for localhost, and its key beside it; return its path.
+    """Create a self-signed certificate for `host` and localhost, and its key beside it. Returns its path.
 
-    Both are made by the `openssl` program. Raises CertificateError where there is none, or it fails.
+    The `openssl` program creates both. Raises CertificateError if there is no such program, or if it fails.
     """
     program = shutil.which("openssl")
     if program is None:
@@ -31,7 +29,7 @@ def make_certificate(directory: Path, host: str) -> Path:
 
 
 def server_context(certificate: Path) -> ssl.SSLContext:
-    """Return the TLS settings of a server with a certificate that `make_certificate` made."""
+    """Return the TLS settings of a server, for a certificate that `make_certificate` created."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, _key_of(certificate))
     return context

@@ -2,27 +2,32 @@
 
 import argparse
 import sys
+from importlib.metadata import packages_distributions
 
-from functions_host.host_command import add_arguments, run
+from functions_host.host_arguments import DESCRIPTION, add_arguments
 
-_DESCRIPTION = """\
-Run an Azure Functions app on this machine, without Azure Functions Core Tools.
-
-The app is a directory with function_app.py (Python v2 programming model) and host.json. Settings come from
-the environment and from local.settings.json. HTTP, queue, blob and timer triggers are supported. All but
-HTTP need a storage account, or the emulator Azurite, in the setting AzureWebJobsStorage.
-"""
+EXTRA = "functions-host"
+"""The extra of the distribution that installs what the host needs."""
 
 
 def main() -> int:
     """Run the command with the arguments of this process. Return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m functions_host",
-        description=_DESCRIPTION,
+        description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser)
-    return run(parser.parse_args())
+    arguments = parser.parse_args()
+    try:
+        from functions_host.host_command import run
+    except ModuleNotFoundError as error:
+        distribution = packages_distributions()["functions_host"][0]
+        sys.stderr.write(
+            f"{error.name} is not installed. Install it with: pip install '{distribution}[{EXTRA}]'\n"
+        )
+        return 1
+    return run(arguments)
 
 
 if __name__ == "__main__":

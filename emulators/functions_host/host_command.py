@@ -1,4 +1,4 @@
-"""The command line of the host: its options, signals, output and exit code."""
+"""Runs the host as a process: its signals, its output and its exit code."""
 
 import argparse
 import asyncio
@@ -8,49 +8,11 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 from functions_host.errors import HostError, WorkerLostError
 from functions_host.job_host import JobHost, JobHostOptions
 
 _log = logging.getLogger(__name__)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command to a parser."""
-    parser.add_argument(
-        "--script-root",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="directory of function_app.py and host.json (default: the current directory)",
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=7071,
-        help="port of the HTTP server (default: 7071); 0 means any free port",
-    )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        metavar="ADDRESS",
-        help="address that the HTTP server listens on (default: 127.0.0.1)",
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print the URL as one line of JSON once all listeners run"
-    )
-    parser.add_argument(
-        "--enable-auth",
-        action="store_true",
-        help="check access keys, as in Azure; the keys are logged at the start",
-    )
-    parser.add_argument(
-        "--blob-scan-interval",
-        type=float,
-        metavar="SECONDS",
-        help="seconds between two scans for new blobs (default: 2 with Azurite, 10 in Azure, as in Azure)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -141,7 +141,7 @@ class HostListeners:
         if self._blob_queue is None or self._blob_listener is None or self._blob_scan is None:
             self._blob_queue, self._blob_listener = self._create_blob_queue()
             self._blob_scan = self._create_blob_scan()
-            self.webhook = BlobEventGridWebhook(self._blob_listener, self._blob_queue)
+            self.webhook = BlobEventGridWebhook(self._blob_queue)
         services = BlobTriggerServices(
             invoker=self._invoker,
             connections=self._connections,

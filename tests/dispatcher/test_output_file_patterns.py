@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchmgr.dispatcher.output_file_patterns import find_files
-from fakebatch.execution import patterns as oracle
+from fakebatch.execution import file_patterns as oracle
 
 FILES = (
     *("a.txt", "b.txt", ".hidden", "a", "ab", "[a]", "-"),

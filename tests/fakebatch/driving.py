@@ -1,4 +1,4 @@
-"""How the tests of the local Batch service drive it."""
+"""Helpers of the tests of the fake Azure Batch."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

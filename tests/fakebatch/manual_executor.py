@@ -3,42 +3,45 @@
 import asyncio
 from collections.abc import Callable
 
-from fakebatch.execution.port import Order, Place, RunKey
-from fakebatch.model.application import Package
-from fakebatch.model.outcomes import Failure, Outcome
+from fakebatch.execution.executor_port import RunKey, RunRequest, TaskLocation
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.application_packages import ApplicationPackage
+from fakebatch.model.run_result import RunResult
 
 
 class ManualExecutor:
-    """Runs nothing: `pending` has the orders that are under way, `finish` ends one of them."""
+    """Runs nothing: `pending` has the requests of active runs, `finish` ends one of them."""
 
-    def __init__(self, check: Callable[[Order], None] = lambda order: None) -> None:
-        self.pending: dict[RunKey, tuple[Order, asyncio.Future[Outcome]]] = {}
+    def __init__(self, check: Callable[[RunRequest], None] = lambda request: None) -> None:
+        self.pending: dict[RunKey, tuple[RunRequest, asyncio.Future[RunResult]]] = {}
         self._check = check
 
-    async def run(self, order: Order) -> Outcome:
-        assert order.key not in self.pending, "two runs of one task at the same time"
-        self._check(order)
-        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.pending[order.key] = (order, ended)
+    async def run(self, request: RunRequest) -> RunResult:
+        assert request.key not in self.pending, "two runs of one task at the same time"
+        self._check(request)
+        ended: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+        self.pending[request.key] = (request, ended)
         try:
             return await ended
         finally:
-            del self.pending[order.key]
+            del self.pending[request.key]
 
-    def begin(self, order: Order, report: Callable[[Outcome], None]) -> None:
+    def start_timed(self, request: RunRequest, report: Callable[[RunResult], None]) -> None:
         pass
 
-    def lay_out(self, place: Place) -> None:
+    def create_files(self, location: TaskLocation) -> None:
         pass
 
-    def finish(self, key: RunKey, outcome: Outcome) -> None:
-        order, ended = self.pending[key]
-        for number in range(1, len(order.instances)):
-            order.subtask_ended(number, outcome)
+    def finish(self, key: RunKey, outcome: RunResult) -> None:
+        request, ended = self.pending[key]
+        for number in range(1, len(request.instances)):
+            request.subtask_ended(number, outcome)
         if not ended.done():
             ended.set_result(outcome)
 
-    async def install(self, pool_id: str, node_id: str, packages: tuple[Package, ...]) -> Failure | None:
+    async def install(
+        self, pool_id: str, node_id: str, packages: tuple[ApplicationPackage, ...]
+    ) -> FailureInfo | None:
         return None
 
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What belongs to the account, and the versions of the protocol."""
+"""Operations on the account, and API versions."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from azure.batch.aio import BatchClient
 
 from fakebatch.server import Options, serving
-from fakebatch.wire.versions import VERSIONS
+from fakebatch.wire.api_versions import VERSIONS
 from tests.fakebatch.raw_http import request
 
 

@@ -1,4 +1,4 @@
-"""Application packages: listed, referred to, and installed on nodes."""
+"""Application packages: lists, references, and installation on nodes."""
 
 import argparse
 import zipfile
@@ -12,8 +12,8 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from batchmgr.cli import fakebatch
-from fakebatch.execution import packages
-from fakebatch.model.application import Package
+from fakebatch.execution import package_installation
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
 from tests.fakebatch.driving import add_job, add_task, credential, ended, failure_code, shell, text_of, until
 from tests.fakebatch.raw_http import request
@@ -32,12 +32,12 @@ async def endpoint(tmp_path: Path) -> AsyncIterator[str]:
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"no zip file")
     applications = (
-        Package(application_id="Tool", version="1.0", archive=_zip(tmp_path / "1.zip", "one")),
-        Package(
+        ApplicationPackage(application_id="Tool", version="1.0", archive=_zip(tmp_path / "1.zip", "one")),
+        ApplicationPackage(
             application_id="Tool", version="2.0", archive=_zip(tmp_path / "2.zip", "two"), is_default=True
         ),
-        Package(application_id="plain", version="1", archive=_zip(tmp_path / "p.zip", "plain")),
-        Package(application_id="broken", version="1", archive=broken),
+        ApplicationPackage(application_id="plain", version="1", archive=_zip(tmp_path / "p.zip", "plain")),
+        ApplicationPackage(application_id="broken", version="1", archive=broken),
     )
     pool: dict[str, object] = {"id": "one", "vmSize": "small", "targetDedicatedNodes": 1}
     options = Options(root=tmp_path / "nodes", pools=(pool,), applications=applications)
@@ -77,9 +77,11 @@ def test_a_package_that_tasks_want_at_the_same_time_is_unpacked_once(tmp_path: P
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
         for number in range(500):
             archive.writestr(f"folder/{number}", "")
-    package = Package(application_id="large", version="1", archive=tmp_path / "large.zip")
+    package = ApplicationPackage(application_id="large", version="1", archive=tmp_path / "large.zip")
     with ThreadPoolExecutor(4) as threads:
-        failures = [threads.submit(packages.install, package, tmp_path / "there") for _ in range(4)]
+        failures = [
+            threads.submit(package_installation.install, package, tmp_path / "there") for _ in range(4)
+        ]
     assert [failure.result() for failure in failures] == [None] * 4
     assert len(list((tmp_path / "there" / "folder").iterdir())) == 500
 
@@ -162,7 +164,7 @@ def test_applications_are_given_as_arguments(tmp_path: Path) -> None:
     archive = _zip(tmp_path / "a.zip", "hi")
     args = parser.parse_args(["--application", f"tool=1.0={archive},default"])
     assert args.application == [
-        Package(application_id="tool", version="1.0", archive=archive, is_default=True)
+        ApplicationPackage(application_id="tool", version="1.0", archive=archive, is_default=True)
     ]
     for wrong in ("tool", f"tool={archive}", f"tool=1.0={tmp_path}/none.zip", f"a/b=1={archive}"):
         with pytest.raises(argparse.ArgumentError):
@@ -174,9 +176,12 @@ def test_a_package_that_others_install_at_the_same_time_is_there_for_all(tmp_pat
     with zipfile.ZipFile(content, "w") as archive:
         for number in range(200):
             archive.writestr(f"lib/{number}.txt", "text")
-    package, target = Package(application_id="many", version="1", archive=content), tmp_path / "node" / "many"
+    package, target = (
+        ApplicationPackage(application_id="many", version="1", archive=content),
+        tmp_path / "node" / "many",
+    )
     with ThreadPoolExecutor(8) as threads:
-        failures = list(threads.map(lambda _: packages.install(package, target), range(8)))
+        failures = list(threads.map(lambda _: package_installation.install(package, target), range(8)))
     assert failures == [None] * 8
     assert len(list((target / "lib").iterdir())) == 200
     assert [path.name for path in target.parent.iterdir()] == ["many"]

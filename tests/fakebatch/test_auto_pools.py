@@ -1,4 +1,4 @@
-"""Pools that are made for jobs, and how long what they leave is kept."""
+"""Auto pools, and how long the files of tasks are kept."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The language of the formulas that set the size of a pool."""
+"""The language of autoscale formulas."""
 
 import math
 import random
@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.autoscale.errors import EvaluationError, FormulaSyntaxError, SampleError
-from fakebatch.autoscale.evaluation import Evaluation, Situation, evaluate
+from fakebatch.autoscale.evaluation import Evaluation, EvaluationContext, evaluate
+from fakebatch.autoscale.formula_values import PERIOD, Metric
 from fakebatch.autoscale.parser import parse
-from fakebatch.autoscale.values import PERIOD, Metric
-from fakebatch.wire import ticks
+from fakebatch.errors import EvaluationError, FormulaSyntaxError, InsufficientSampleDataError
+from fakebatch.wire import timestamps
 
 # A Sunday.
-_NOW = ticks.from_iso("2026-03-01T13:14:15.5Z")
+_NOW = timestamps.from_iso("2026-03-01T13:14:15.5Z")
 
 
 def _metric(name: str, *values: float, missing: int = 0) -> Metric:
@@ -25,7 +25,7 @@ def _metric(name: str, *values: float, missing: int = 0) -> Metric:
 
 
 def _run(formula: str, *metrics: Metric) -> Evaluation:
-    situation = Situation(
+    situation = EvaluationContext(
         now=_NOW,
         dedicated=2,
         low_priority=1,
@@ -245,7 +245,7 @@ def test_the_share_of_samples_is_what_there_should_be() -> None:
     assert _value("$CPUPercent.GetSamplePercent(TimeInterval_Minute * 15)", cpu) == "90"
     assert _value("len($CPUPercent.GetSample(TimeInterval_Minute * 10, 90))", cpu) == "19"
     run = _run("x = 1;\n y = $CPUPercent.GetSample(TimeInterval_Minute * 10, 96);", cpu)
-    assert isinstance(run.error, SampleError)
+    assert isinstance(run.error, InsufficientSampleDataError)
     assert str(run.error) == (
         "Line 2, Col 18: Insufficient data from data set: $CPUPercent wanted 96%, received 95%"
     )
@@ -256,7 +256,7 @@ def test_a_metric_nothing_is_known_of_has_no_samples() -> None:
     unknown = Metric(name="$DiskBytes")
     assert _value("$DiskBytes.Count()", unknown) == "0"
     assert _value("$DiskBytes.GetSamplePercent(TimeInterval_Hour)", unknown) == "0"
-    assert isinstance(_run("$DiskBytes + 1", unknown).error, SampleError)
+    assert isinstance(_run("$DiskBytes + 1", unknown).error, InsufficientSampleDataError)
 
 
 def test_the_formula_of_the_documentation_scales_with_the_queue() -> None:
@@ -304,4 +304,4 @@ def test_every_text_is_a_formula_or_is_refused(formula: str) -> None:
         statements = parse(formula)
     except FormulaSyntaxError:
         return
-    assert evaluate(statements, Situation(now=_NOW, dedicated=0, low_priority=0, metrics={})).results
+    assert evaluate(statements, EvaluationContext(now=_NOW, dedicated=0, low_priority=0, metrics={})).results

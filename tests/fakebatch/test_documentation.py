@@ -1,4 +1,4 @@
-"""The documentation of the local Batch service tells of every operation of the contract, truthfully."""
+"""The documentation of the fake Azure Batch lists every operation and every fault."""
 
 import json
 import re
@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.faults.fault_rules import FAULTS
+from fakebatch.operations.all_operations import OPERATIONS
 
 _HERE = Path(__file__).parent
 _ROW: Final = re.compile(r"^\| `(\w+)` \|(.*)\| (replayed|specified) \|$", re.MULTILINE)
@@ -26,6 +27,12 @@ def _documented() -> dict[str, str]:
     return {name: evidence for name, _, evidence in _ROW.findall(text)}
 
 
+def _documented_faults() -> set[str]:
+    text = (_HERE.parents[1] / "docs" / "fake-batch.md").read_text()
+    section = text.partition("### Injecting faults")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
 def _recorded_requests() -> set[tuple[str, str]]:
     sessions = [json.loads(path.read_text()) for path in (_HERE / "recorded").glob("*.json")]
     sessions += json.loads((_HERE / "recordings.json").read_text())
@@ -41,6 +48,10 @@ def test_every_operation_of_the_contract_is_served_and_documented() -> None:
     served = {(operation.method, re.sub(r"{[^}]*}", "{}", operation.path)) for operation in OPERATIONS}
     assert [name for name, route in _contract().items() if route not in served] == []
     assert list(_contract().keys() ^ _documented().keys()) == []
+
+
+def test_every_fault_is_documented() -> None:
+    assert _documented_faults() == FAULTS
 
 
 def test_what_the_contract_does_not_have_is_served_in_old_versions_only() -> None:

@@ -1,10 +1,7 @@
-"""Faults on demand, as clients meet them."""
+"""Injected faults, as clients see them."""
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,13 +11,14 @@ import aiohttp
 import pytest
 from azure.batch.aio import BatchClient
 
-from fakebatch.faults.names import name_of
-from fakebatch.faults.rules import Rules
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.errors import FaultRefusedError
+from fakebatch.faults.fault_rules import FaultRules
+from fakebatch.faults.operation_names import name_of
+from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas, cores_of
 from fakebatch.server import Options, serving
-from fakebatch.simulation.plan import parse
-from fakebatch.testing import FakeBatchProcess, FaultRefusedError, Faults
+from fakebatch.simulation.simulation_plan import parse_plan
+from fakebatch.testing import FakeBatchProcess, FaultClient
 from tests.fakebatch.driving import add_job, add_task, credential, task_in_state, until
 from tests.fakebatch.raw_http import Reply, request
 
@@ -172,9 +170,9 @@ async def test_a_rule_that_is_not_understood_is_refused(fake: FakeBatchProcess, 
 
 def test_a_seed_repeats_the_choices_of_a_rule() -> None:
     def struck(seed: int) -> list[bool]:
-        rules = Rules()
+        rules = FaultRules()
         rules.add({"fault": "error", "operation": "*", "probability": 0.3, "seed": seed})
-        return [bool(rules.struck("get_job")) for _ in range(200)]
+        return [bool(rules.apply_to("get_job")) for _ in range(200)]
 
     assert struck(1) == struck(1)
     assert struck(1) != struck(2)
@@ -188,26 +186,6 @@ def test_every_operation_has_a_name() -> None:
         if operation.until is None and " " in name_of(operation.method, operation.path)
     ]
     assert unnamed == []
-
-
-def test_the_fixture_gives_each_test_a_service_of_its_own(tmp_path: Path) -> None:
-    plugin = 'pytest_plugins = ["fakebatch.pytest_plugin"]\n'
-    (tmp_path / "conftest.py").write_text(plugin)
-    (tmp_path / "test_it.py").write_text(
-        "import pytest\n"
-        "from urllib.request import urlopen\n"
-        "from urllib.error import HTTPError\n"
-        "@pytest.mark.fake_batch('--pool', 'mine=1x1')\n"
-        "def test_it(fake_batch):\n"
-        "    fake_batch.faults.add('error', 'list_pools', status=429)\n"
-        "    with pytest.raises(HTTPError, match='403'):\n"
-        "        urlopen(fake_batch.endpoint + '/pools?api-version=2025-06-01')\n"
-        "    assert [rule['struck'] for rule in fake_batch.faults.rules()] == [0]\n"
-    )
-    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "no:cacheprovider", "."]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout + run.stderr
 
 
 async def test_faults_strike_requests_that_come_at_once(fake: FakeBatchProcess) -> None:
@@ -331,10 +309,10 @@ def test_the_name_of_a_size_tells_its_cores(size: str, cores: int) -> None:
 
 async def test_preempted_nodes_are_replaced_once_there_is_room(tmp_path: Path) -> None:
     # An hour passes in a second and a half.
-    plan = parse("speed=2400")
+    plan = parse_plan("speed=2400")
     pool: dict[str, object] = {"id": "spot", "vmSize": "small", "targetLowPriorityNodes": 2}
     listener = socket.create_server(("127.0.0.1", 0))
-    faults = Faults(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    faults = FaultClient(f"http://127.0.0.1:{listener.getsockname()[1]}")
     async with serving(Options(root=tmp_path, pools=(pool,), simulation=plan, control=listener)) as endpoint:
 
         async def states() -> list[str]:

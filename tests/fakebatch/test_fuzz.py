@@ -1,4 +1,4 @@
-"""Whatever is sent, the service never breaks: it answers as specified, and never with an error of its own."""
+"""For any request, the service responds as specified, and never with an internal error."""
 
 import itertools
 import logging
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from fakebatch.operations.surface import OPERATIONS
+from fakebatch.operations.all_operations import OPERATIONS
 from fakebatch.quotas import Quotas
 from fakebatch.server import Options, serving
 from tests.fakebatch import fuzzing
@@ -57,7 +57,7 @@ def _errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def _aimed(case: fuzzing.Drawn, ids: dict[str, list[str]], random: Random) -> fuzzing.Drawn:
-    """Return the call as one about things that exist, in a version that does."""
+    """Return the call with ids of resources that exist and with a valid API version."""
     for name in case.path_parameters or {}:
         if name in ids:
             case.path_parameters[name] = random.choice(ids[name])
@@ -66,7 +66,7 @@ def _aimed(case: fuzzing.Drawn, ids: dict[str, list[str]], random: Random) -> fu
 
 
 def _without_conditions(case: fuzzing.Drawn) -> fuzzing.Drawn:
-    """Return the call without what would keep nearly all calls from doing anything."""
+    """Return the call without what would make nearly every call fail early."""
     for name in [name for name in case.headers if name.lower().startswith("if-")]:
         del case.headers[name]
     return case
@@ -104,7 +104,7 @@ def test_answers_are_as_specified(
     @quiet
     @given(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE), chance)
     def send_what_is_not(case: fuzzing.Drawn, random: Random) -> None:
-        # Most of the ids are right: with a wrong one nothing else is looked at.
+        # Most of the ids exist. With a wrong id, nothing else of the call is checked.
         send(_aimed(case, ids, random) if random.random() < 0.9 else case)
 
     send_what_is_specified()
@@ -125,7 +125,7 @@ async def test_odd_conditions_queries_and_values_make_no_operation_fail(
 ) -> None:
     seen: set[int] = set()
     latest = [operation for operation in OPERATIONS if operation.is_in("2025-06-01")]
-    # What removes things comes last.
+    # Calls that delete things come last.
     latest.sort(key=lambda operation: operation.method == "DELETE")
     await request(address, "POST", "/jobs", {"id": "job", "poolInfo": {"poolId": "hpc"}})
     await request(address, "POST", "/jobs/job/tasks", {"id": "t", "commandLine": "true"})

@@ -17,8 +17,9 @@ from azure.batch.aio import BatchClient
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError
 
+from fakebatch.errors import CertificateError
 from fakebatch.server import Options, serving
-from fakebatch.tls import CertificateError, make_certificate
+from fakebatch.tls import make_certificate
 from tests.fakebatch.raw_http import request
 
 

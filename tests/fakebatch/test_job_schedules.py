@@ -12,20 +12,20 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.bodies.schedule import accept_schedule
+from fakebatch.bodies.job_schedule_bodies import accept_schedule
 from fakebatch.engine import Engine
-from fakebatch.execution.layout import Layout
-from fakebatch.execution.processes import ProcessExecutor
-from fakebatch.model import schedule as schedules
-from fakebatch.model.schedule import Schedule
-from fakebatch.schedules import JobSchedules
+from fakebatch.execution.directory_layout import Layout
+from fakebatch.execution.process_executor import ProcessExecutor
+from fakebatch.job_scheduler import JobScheduler
+from fakebatch.model import job_schedule_entity as schedules
+from fakebatch.model.job_schedule_entity import JobScheduleEntity
 from fakebatch.store import Store
-from fakebatch.wire import ticks
+from fakebatch.wire import timestamps
 from tests.fakebatch.driving import add_task, job_in_state, task_in_state, text_of, until
 from tests.fakebatch.raw_http import request
 
-_MINUTE = 60 * ticks.PER_SECOND
-_START = ticks.from_iso("2026-03-01T12:00:00Z")
+_MINUTE = 60 * timestamps.PER_SECOND
+_START = timestamps.from_iso("2026-03-01T12:00:00Z")
 
 
 def _spec(**timing: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_a_schedule_without_a_timing_is_due_at_once_and_only_once() -> None:
     assert schedules.is_due(schedule)
     used = schedules.job_created(schedule)
     assert not schedules.is_due(schedules.advanced(used, _at(1e6)))
-    assert schedules.settled(used, _at(1)).state == "completed"
+    assert schedules.completed_if_over(used, _at(1)).state == "completed"
 
 
 def test_a_recurring_schedule_is_due_again_after_each_interval() -> None:
@@ -86,7 +86,7 @@ def test_nothing_is_due_before_and_after_the_bounds() -> None:
     second = schedules.job_created(schedules.advanced(first, _at(15)))
     assert second.next_at is None
     assert not schedules.is_due(schedules.advanced(second, _at(25)))
-    assert schedules.settled(second, _at(16)).state == "completed"
+    assert schedules.completed_if_over(second, _at(16)).state == "completed"
 
 
 def test_a_disabled_schedule_lets_its_opportunities_pass() -> None:
@@ -99,7 +99,7 @@ def test_a_disabled_schedule_lets_its_opportunities_pass() -> None:
 
 def test_a_new_interval_counts_from_the_last_occurrence() -> None:
     schedule = schedules.advanced(schedules.created(_spec(recurrenceInterval="PT10M"), _START), _at(12))
-    changed = schedules.respecified(schedule, {"schedule": {"recurrenceInterval": "PT30M"}}, _at(13))
+    changed = schedules.with_properties(schedule, {"schedule": {"recurrenceInterval": "PT30M"}}, _at(13))
     assert changed.next_at == _at(40)
 
 
@@ -142,10 +142,10 @@ class _Clock:
 
 
 @pytest.fixture
-async def running(tmp_path: Path) -> AsyncIterator[tuple[JobSchedules, Engine, _Clock]]:
+async def running(tmp_path: Path) -> AsyncIterator[tuple[JobScheduler, Engine, _Clock]]:
     engine = Engine(Store(), ProcessExecutor(Layout(tmp_path), "http://none"))
     clock = _Clock()
-    jobs = JobSchedules(engine, clock)
+    jobs = JobScheduler(engine, clock)
     yield jobs, engine, clock
     jobs.stop()
     await engine.stop()
@@ -160,29 +160,29 @@ def _end(engine: Engine, job_id: str) -> Callable[[], Any]:
     return ended
 
 
-def _schedule(engine: Engine) -> Schedule:
+def _schedule(engine: Engine) -> JobScheduleEntity:
     return engine.store.schedules["nightly"]
 
 
 async def test_jobs_follow_each_other_as_the_clock_goes(
-    running: tuple[JobSchedules, Engine, _Clock],
+    running: tuple[JobScheduler, Engine, _Clock],
 ) -> None:
     jobs, engine, clock = running
     jobs.add(_spec(recurrenceInterval="PT10M", startWindow="PT5M"))
     assert engine.store.jobs.ids == ["nightly:job-1"]
     await until(_end(engine, "nightly:job-1"))
     clock.minutes = 10
-    jobs.look()
+    jobs.advance_due()
     assert engine.store.jobs.ids == ["nightly:job-1", "nightly:job-2"]
 
 
 async def test_a_job_that_still_runs_delays_the_next_within_the_window(
-    running: tuple[JobSchedules, Engine, _Clock],
+    running: tuple[JobScheduler, Engine, _Clock],
 ) -> None:
     jobs, engine, clock = running
     jobs.add(_spec(recurrenceInterval="PT10M", startWindow="PT5M"))
     clock.minutes = 12
-    jobs.look()
+    jobs.advance_due()
     assert _schedule(engine).jobs_created == 1
     await until(_end(engine, "nightly:job-1"))
 
@@ -191,7 +191,7 @@ async def test_a_job_that_still_runs_delays_the_next_within_the_window(
 
     await until(created)
     clock.minutes = 26
-    jobs.look()
+    jobs.advance_due()
     await until(_end(engine, "nightly:job-2"))
     assert _schedule(engine).jobs_created == 2
     assert _schedule(engine).next_at == _at(30)

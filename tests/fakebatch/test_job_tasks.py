@@ -1,4 +1,4 @@
-"""The tasks that a job itself has: its manager, its preparation and its release task."""
+"""The tasks that a job itself has: job manager task, job preparation task and job release task."""
 
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,7 @@ async def test_a_node_that_cannot_be_prepared_takes_no_task_of_the_job(batch: Ba
     await add_task(batch, "t", job_id="other")
     assert (await ended(batch, "t", "other")).exit_code == 0
     await _reboot(batch, "one", "reimage")
-    # As a new machine the node is tried again.
+    # After a reimage the node is a new machine, so it is tried again.
     await until(lambda: _prepared_after(batch, info.start_time))
 
 

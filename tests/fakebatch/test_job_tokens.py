@@ -1,4 +1,4 @@
-"""The tokens of tasks, with which they use the operations of their job."""
+"""The tokens with which tasks call the operations of their job."""
 
 from typing import Any
 

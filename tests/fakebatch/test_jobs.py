@@ -1,4 +1,4 @@
-"""The life of a job: when it ends by itself, how it is stopped, and the order its tasks run in."""
+"""Jobs: when they end by themselves, how they are stopped, and the order in which their tasks run."""
 
 from datetime import timedelta
 from itertools import pairwise

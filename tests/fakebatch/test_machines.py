@@ -1,4 +1,4 @@
-"""What pools say about their machines: stored and shown as given, and refused where it does not exist."""
+"""The virtual machine properties of pools: they are stored and shown as given, and refused if unknown."""
 
 import copy
 from collections.abc import Iterator
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fakebatch.bodies.pool import accept_pool
-from fakebatch.bodies.schema import UNKNOWN_PASSES
-from fakebatch.wire.errors import BatchError
+from fakebatch.bodies.pool_bodies import accept_pool
+from fakebatch.bodies.property_schema import IGNORE_UNKNOWN_PROPERTIES
+from fakebatch.errors import BatchError
 
 _IDENTITY = {"resourceId": "/identities/i"}
 _MANAGED = {
@@ -92,11 +92,11 @@ _PARTS = (
     "upgradePolicy",
 )
 _FREE = ("settings",)
-"""Objects of which any property goes to the extension."""
+"""Objects that can have any property, because the VM extension defines them."""
 
 
 def _objects(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield all objects in a value, each with its place."""
+    """Yield all objects in a value, each with its path."""
     if isinstance(value, dict):
         yield path, value
         for name, part in value.items():
@@ -128,11 +128,11 @@ def test_what_does_not_exist_is_refused_wherever_it_is_or_left_out(place: str) -
     found["surprise"] = 1
     with pytest.raises(BatchError, match="surprise"):
         accept_pool(body)
-    token = UNKNOWN_PASSES.set(True)
+    token = IGNORE_UNKNOWN_PROPERTIES.set(True)
     try:
         assert accept_pool(body) == accept_pool(_body())
     finally:
-        UNKNOWN_PASSES.reset(token)
+        IGNORE_UNKNOWN_PROPERTIES.reset(token)
 
 
 def test_secrets_of_machines_are_not_kept() -> None:

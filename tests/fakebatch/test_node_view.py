@@ -1,4 +1,4 @@
-"""What is seen of a node."""
+"""The JSON of a node."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Nodes: how they start up, what users can do with them, and what becomes of their tasks."""
+"""Nodes: how they start, what users can do with them, and what happens to their tasks."""
 
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ async def _node(batch: BatchClient, pool_id: str = "one") -> models.BatchNode:
 
 
 async def _node_in_state(batch: BatchClient, state: str, pool_id: str = "one") -> models.BatchNode:
-    """Return the only node of a pool once it is in the state."""
+    """Return the only node of a pool when it is in the state."""
 
     async def reached() -> bool:
         return [node.state async for node in batch.list_nodes(pool_id)] == [state]

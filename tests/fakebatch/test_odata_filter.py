@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError
+from fakebatch.errors import BatchError
+from fakebatch.wire import timestamps
 from fakebatch.wire.odata_filter import Field, compile_filter
 
 
@@ -30,7 +30,7 @@ _ITEMS = st.builds(
     _Item,
     name=st.text(alphabet="abc-_'", max_size=6),
     code=st.none() | st.integers(-3, 3),
-    at=st.integers(ticks.from_iso("2026-01-01T00:00:00Z"), ticks.from_iso("2026-01-01T00:00:01Z")),
+    at=st.integers(timestamps.from_iso("2026-01-01T00:00:00Z"), timestamps.from_iso("2026-01-01T00:00:01Z")),
     on=st.booleans(),
 )
 _COMPARE = {"eq": "==", "ne": "!=", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -62,8 +62,8 @@ def test_numbers_compare_by_value_and_an_absent_one_only_differs(item: _Item, nu
 
 @given(item=_ITEMS, at=st.integers(0, 10_000_000))
 def test_times_compare_to_a_tenth_of_a_microsecond(item: _Item, at: int) -> None:
-    moment = ticks.from_iso("2026-01-01T00:00:00Z") + at
-    text = f"stateTransitionTime ge DateTime'{ticks.to_iso(moment)}'"
+    moment = timestamps.from_iso("2026-01-01T00:00:00Z") + at
+    text = f"stateTransitionTime ge DateTime'{timestamps.to_iso(moment)}'"
     assert _holds(text, item) == (item.at >= moment)
 
 
@@ -74,7 +74,7 @@ def test_startswith_looks_at_the_beginning(item: _Item, text: str) -> None:
 
 @st.composite
 def _trees(draw: st.DrawFn, depth: int = 3) -> tuple[str, str]:
-    """A filter and the Python expression that means the same of an item `i`."""
+    """A filter, and the Python expression for an item `i` that means the same."""
     leaf = draw(st.sampled_from(["id eq 'a'", "executionInfo/exitCode ge 1", "enableAutoScale eq true"]))
     python = {
         "id eq 'a'": "(i.name == 'a')",

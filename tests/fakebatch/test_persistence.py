@@ -1,4 +1,4 @@
-"""What outlives the process of the local Batch service."""
+"""The state directory: what survives the process of the fake Azure Batch."""
 
 import asyncio
 import json
@@ -16,13 +16,14 @@ from azure.batch import models
 from azure.batch.aio import BatchClient
 
 from fakebatch.engine import Engine
-from fakebatch.model.pool import Pool
-from fakebatch.model.task import Task
+from fakebatch.errors import JournalError, StateInUseError
+from fakebatch.model.pool_entity import PoolEntity
+from fakebatch.model.task_entity import TaskEntity
 from fakebatch.persistence import journal
-from fakebatch.persistence.codec import decode, encode
-from fakebatch.persistence.home import StateInUseError, kept
-from fakebatch.persistence.reading import JournalError, restore
-from fakebatch.persistence.telling import FORMAT
+from fakebatch.persistence.journal_lines import FORMAT
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.json_codec import decode, encode
+from fakebatch.persistence.state_directory import open_state
 from fakebatch.store import Store
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import (
@@ -215,7 +216,7 @@ async def test_a_journal_that_grew_is_compacted_while_it_is_written(
     store, largest = Store(), 0
     files: set[int] = set()
     engine = Engine(store, _Idle())  # type: ignore[arg-type]
-    with kept(store, tmp_path, tmp_path / "nodes") as log:
+    with open_state(store, tmp_path, tmp_path / "nodes") as log:
         record = engine.add_job(_JOB)
         for round_number in range(60):
             for index in range(20):
@@ -253,20 +254,20 @@ def test_a_line_cut_short_is_not_counted_and_a_damaged_one_is_refused(tmp_path: 
 @pytest.mark.parametrize("first", ['["format",999]', '["pool","p",{}]'])
 def test_a_journal_of_another_format_is_refused_with_what_to_do(tmp_path: Path, first: str) -> None:
     (tmp_path / journal.NAME).write_text(first + "\n")
-    with pytest.raises(JournalError, match=r"begin anew\.$"):
+    with pytest.raises(JournalError, match=r"start over\.$"):
         _reread(tmp_path)
     command = [sys.executable, "-m", "fakebatch", "--port", "0", "--state", str(tmp_path)]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert refused.returncode == 1
     [message] = refused.stderr.splitlines()
-    assert message.endswith("Go on with the version that wrote it, or move the directory away to begin anew.")
+    assert message.endswith("Use the version that wrote it, or move the directory away to start over.")
 
 
 async def test_a_directory_serves_one_process(tmp_path: Path) -> None:
     with (
-        kept(Store(), tmp_path, tmp_path / "nodes"),
+        open_state(Store(), tmp_path, tmp_path / "nodes"),
         pytest.raises(StateInUseError),
-        kept(Store(), tmp_path, tmp_path / "nodes"),
+        open_state(Store(), tmp_path, tmp_path / "nodes"),
     ):
         pass
 
@@ -274,7 +275,9 @@ async def test_a_directory_serves_one_process(tmp_path: Path) -> None:
 def test_values_are_read_as_they_were_written() -> None:
     times = {"created_at": 1, "last_modified": 2, "state_since": 3}
     shown = json.loads(
-        json.dumps(encode(decode(Pool, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4})))
+        json.dumps(
+            encode(decode(PoolEntity, {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}))
+        )
     )
     assert shown == {"id": "p", "spec": {"a": [1]}, **times, "allocation_since": 4}
     failed = {
@@ -286,7 +289,7 @@ def test_values_are_read_as_they_were_written() -> None:
         "failure": {"code": "C", "message": "m", "details": [["a", "b"]]},
         "placement": {"pool_id": "p", "node_id": "n"},
     }
-    task = decode(Task, failed)
+    task = decode(TaskEntity, failed)
     assert task.failure is not None
     assert task.failure.details == (("a", "b"),)
     assert encode(task) == failed

@@ -1,8 +1,8 @@
-"""Whole sessions recorded from the live service, published with its clients, replayed on the local one.
+"""Replays whole sessions that were recorded from Azure Batch and published with its client libraries.
 
-Of each answer the status, the headers that carry meaning, and the body with the order of its properties are
-compared; times, entity tags, the ids of nodes, requests and auto pools, and the host may differ. What else
-differs has to be known: each known difference has its reason in `differences`.
+For each response the test compares the status, the significant headers, and the body with the order of its
+properties. Times, entity tags, the ids of nodes, requests and auto pools, and the host may differ. Any other
+difference fails the test, unless it is listed with its reason in `differences`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fakebatch.server import Options, serving
-from fakebatch.wire.versions import VERSIONS
+from fakebatch.wire.api_versions import VERSIONS
 from tests.fakebatch.differences import KNOWN, Known
 from tests.fakebatch.raw_http import Reply, request
 
@@ -36,7 +36,7 @@ _VARIABLE = [
 
 
 class _Session:
-    """A session that is being replayed; the ids of its nodes stand for those of the local service."""
+    """A session that is being replayed. The recorded ids of nodes are mapped to those of the fake Batch."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -45,7 +45,7 @@ class _Session:
     async def send(self, exchange: dict[str, Any]) -> Reply:
         address = urlsplit(exchange["path"])
         query = dict(parse_qsl(address.query))
-        # The versions of old recordings are no longer spoken: the oldest that is has what they use.
+        # The API versions of old recordings are no longer accepted. The oldest accepted one has all they use.
         version = query.get("api-version")
         query["api-version"] = version if version in VERSIONS else VERSIONS[0]
         path = await self._with_nodes(address.path, address.path)
@@ -116,7 +116,7 @@ def _differences(exchange: dict[str, Any], reply: Reply) -> Iterator[str]:
 
 
 def _sort(found: list[str]) -> tuple[list[str], set[Known]]:
-    """Return the differences that are not known, and what is known of the others."""
+    """Return the unknown differences, and the reasons for the known ones."""
     seen = {known for known in KNOWN if any(known.covers(difference) for difference in found)}
     return [difference for difference in found if not any(known.covers(difference) for known in seen)], seen
 
@@ -124,7 +124,10 @@ def _sort(found: list[str]) -> tuple[list[str], set[Known]]:
 async def _replay_exchange(
     session: _Session, name: str, exchange: dict[str, Any]
 ) -> tuple[list[str], set[Known]]:
-    """Return the unknown differences and the known; what is read is read again until no other changes."""
+    """Return the unknown and the known differences of an exchange.
+
+    A GET or HEAD is repeated until there are no unknown differences, or for at most _PATIENCE_S.
+    """
     deadline = time.monotonic() + _PATIENCE_S
     while True:
         reply = await session.send(exchange)
@@ -167,7 +170,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 async def _until_state(endpoint: str, step: dict[str, Any]) -> None:
-    """Wait for what a step of the preparation says, or for the nodes of its pool."""
+    """Wait for the state that a step of the preparation names, or for the nodes of its pool."""
     address, deadline = f"{step['path']}/{step.get('request', {}).get('id')}", time.monotonic() + _PATIENCE_S
     wanted = {"state": step["until"]} if "until" in step else {}
     if step["path"] == "/pools":

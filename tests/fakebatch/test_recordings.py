@@ -1,7 +1,7 @@
-"""Exchanges recorded from the live service, published with its client libraries, replayed on the local one.
+"""Replays exchanges that were recorded from Azure Batch and published with its client libraries.
 
-Compared are the status, the headers that carry meaning, and the whole body with the order of its properties;
-times, entity tags, ids of nodes and of requests, and the host are what may differ.
+The test compares the status, the significant headers, and the whole body with the order of its properties.
+Only times, entity tags, ids of nodes and of requests, and the host may differ.
 """
 
 import json

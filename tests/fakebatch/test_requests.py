@@ -1,4 +1,4 @@
-"""What every request goes through: authentication, conditions, validation, the shape of answers."""
+"""What holds for every request: authentication, conditions, validation, and the form of responses."""
 
 import datetime
 from email.utils import format_datetime

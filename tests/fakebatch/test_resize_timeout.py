@@ -1,4 +1,4 @@
-"""Resizes that take longer than they may."""
+"""Resizes that exceed their timeout."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from fakebatch.bodies.job import accept_job
-from fakebatch.bodies.pool import accept_pool, pool_view
-from fakebatch.bodies.task import accept_task
+from fakebatch.bodies.job_bodies import accept_job
+from fakebatch.bodies.pool_bodies import accept_pool, pool_view
+from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
-from fakebatch.execution.port import task_key
-from fakebatch.model import pool as pools
-from fakebatch.model.outcomes import exited
-from fakebatch.store import PoolRecord, Store
-from fakebatch.wire import ticks
+from fakebatch.execution.executor_port import task_key
+from fakebatch.model import pool_entity as pools
+from fakebatch.model.run_result import exited
+from fakebatch.store import Store
+from fakebatch.stored_pool import StoredPool
+from fakebatch.wire import service_clock
 from tests.fakebatch.driving import until
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.raw_http import request
@@ -26,8 +27,8 @@ _TIMED_OUT = {
 
 
 @pytest.fixture
-async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
-    """A pool of two nodes, of which one runs a task."""
+async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, StoredPool]]:
+    """A pool of two nodes. One of them runs a task."""
     executor = ManualExecutor()
     engine = Engine(Store(), executor)
     engine.add_pool(accept_pool({"id": "p", "vmSize": "s", "targetDedicatedNodes": 2}))
@@ -42,17 +43,17 @@ async def busy() -> AsyncIterator[tuple[Engine, ManualExecutor, PoolRecord]]:
     await engine.stop()
 
 
-def _shrink(record: PoolRecord, **changes: Any) -> None:
+def _shrink(record: StoredPool, **changes: Any) -> None:
     targets = {"targetDedicatedNodes": 0, **changes}
-    record.pool = pools.resized(record.pool, targets, ticks.now(), "taskcompletion")
+    record.pool = pools.resized(record.pool, targets, service_clock.now(), "taskcompletion")
 
 
-def _view(record: PoolRecord) -> dict[str, Any]:
+def _view(record: StoredPool) -> dict[str, Any]:
     return pool_view(record.pool, record.nodes, "http://none")
 
 
 async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
-    busy: tuple[Engine, ManualExecutor, PoolRecord],
+    busy: tuple[Engine, ManualExecutor, StoredPool],
 ) -> None:
     engine, executor, record = busy
     _shrink(record, resizeTimeout="PT0.05S")
@@ -73,7 +74,7 @@ async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
         return record.nodes[node.id].state == "idle"
 
     await until(is_idle)
-    # The next resize begins without the errors of the last.
+    # The next resize starts without the errors of the last one.
     _shrink(record)
     engine.wake()
 
@@ -84,7 +85,7 @@ async def test_a_resize_that_waits_for_a_task_ends_after_its_timeout(
     assert "resizeErrors" not in _view(record)
 
 
-async def test_a_resize_in_time_has_no_errors(busy: tuple[Engine, ManualExecutor, PoolRecord]) -> None:
+async def test_a_resize_in_time_has_no_errors(busy: tuple[Engine, ManualExecutor, StoredPool]) -> None:
     engine, executor, record = busy
     _shrink(record, resizeTimeout="PT5M")
     engine.wake()

@@ -1,4 +1,4 @@
-"""Whatever happened before the service is killed, it is as it was afterwards, and goes on."""
+"""Whatever happened before the service is killed, a restart restores the same state and continues."""
 
 import tempfile
 from pathlib import Path
@@ -7,13 +7,13 @@ from typing import Any
 from hypothesis import settings
 from hypothesis.stateful import invariant, rule
 
+from fakebatch.change_listeners import ignore_change
 from fakebatch.engine import Engine
 from fakebatch.persistence.journal import Journal
-from fakebatch.persistence.outage import lose_runs
-from fakebatch.persistence.reading import restore
+from fakebatch.persistence.journal_reader import restore
+from fakebatch.persistence.lost_runs import requeue_lost_runs
 from fakebatch.store import Store
-from fakebatch.watching import unheeded
-from fakebatch.wire import ticks
+from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.test_state_machine import EngineMachine
 
@@ -29,10 +29,10 @@ class KilledEngineMachine(EngineMachine):
 
     def _keep(self) -> None:
         self.journal = self.turn(lambda: Journal(self.path, self.store))
-        self.store.watch(self.journal.note)
+        self.store.set_listener(self.journal.on_change)
 
     def teardown(self) -> None:
-        self.store.watch(unheeded)
+        self.store.set_listener(ignore_change)
         self.turn(self.journal.close)
         super().teardown()
         self.directory.cleanup()
@@ -46,10 +46,10 @@ class KilledEngineMachine(EngineMachine):
     @rule()
     def kill(self) -> None:
         store = self._reread()
-        self.store.watch(unheeded)
+        self.store.set_listener(ignore_change)
         self.turn(self.journal.close)
         self.turn(self.engine.stop)
-        lose_runs(store, ticks.now())
+        requeue_lost_runs(store, service_clock.now())
         self.store, self.executor = store, ManualExecutor(self._check_start)
         self._keep()
         self.turn(self._resume)
@@ -73,8 +73,8 @@ def _told(store: Store) -> dict[str, Any]:
             record.ready_tasks(),
             record.running,
             record.subtasks,
-            record.visits,
-            record.shunned,
+            record.node_statuses,
+            record.excluded_nodes,
             set(record.dependencies.satisfied),
         )
         for record in store.jobs

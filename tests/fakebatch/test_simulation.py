@@ -1,4 +1,4 @@
-"""Tasks that only pass their time."""
+"""Simulated tasks and their clock."""
 
 import asyncio
 import itertools
@@ -15,7 +15,7 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from fakebatch.server import Options, serving
-from fakebatch.simulation import plan
+from fakebatch.simulation import simulation_plan
 from tests.fakebatch.driving import (
     add_job,
     add_task,
@@ -38,7 +38,7 @@ _POOL: dict[str, object] = {
 @asynccontextmanager
 async def _simulated(line: str, root: Path) -> AsyncIterator[BatchClient]:
     async with (
-        serving(Options(root=root, pools=(_POOL,), simulation=plan.parse(line))) as endpoint,
+        serving(Options(root=root, pools=(_POOL,), simulation=simulation_plan.parse_plan(line))) as endpoint,
         BatchClient(endpoint, credential()) as batch,
     ):
         yield batch
@@ -147,13 +147,13 @@ async def test_a_failed_task_may_succeed_when_it_is_run_again(tmp_path: Path) ->
     ],
 )
 def test_durations_are_drawn_from_a_distribution(text: str, middle: float) -> None:
-    draw, random = plan.parse(f"duration={text}").duration, Random(1)
+    draw, random = simulation_plan.parse_plan(f"duration={text}").duration, Random(1)
     drawn = sorted(draw(random) for _ in range(2001))
     assert drawn[1000] == pytest.approx(middle, rel=0.15)
 
 
 def test_units_of_durations() -> None:
-    assert [plan.seconds(text) for text in ("250ms", "2s", "1.5m", "1h")] == [0.25, 2, 90, 3600]
+    assert [simulation_plan.seconds(text) for text in ("250ms", "2s", "1.5m", "1h")] == [0.25, 2, 90, 3600]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_units_of_durations() -> None:
 )
 def test_a_plan_that_is_not_understood_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        plan.parse(line)
+        simulation_plan.parse_plan(line)
 
 
 async def test_a_factor_makes_the_clock_run_faster(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ async def test_a_factor_makes_the_clock_run_faster(tmp_path: Path) -> None:
 
 def test_parts_of_a_plan_come_in_any_order() -> None:
     parts = ("duration=2s", "failure=0.01", "seed=7", "speed=50")
-    plans = [plan.parse(" ".join(order)) for order in itertools.permutations(parts)]
+    plans = [simulation_plan.parse_plan(" ".join(order)) for order in itertools.permutations(parts)]
     assert {(read.failure, read.seed, read.speed) for read in plans} == {(0.01, 7, 50.0)}
 
 

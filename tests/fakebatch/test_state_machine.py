@@ -1,4 +1,4 @@
-"""Whatever users do, and whatever happens to nodes and tasks, in any order: what always holds."""
+"""Invariants that hold whatever users do and whatever happens to nodes and tasks, in any order."""
 
 import asyncio
 from collections import Counter
@@ -10,22 +10,25 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fakebatch import placement
-from fakebatch.bodies.job import accept_job
-from fakebatch.bodies.pool import accept_pool
-from fakebatch.bodies.task import accept_task
+from fakebatch import task_scheduler
+from fakebatch.bodies.job_bodies import accept_job
+from fakebatch.bodies.pool_bodies import accept_pool
+from fakebatch.bodies.task_bodies import accept_task
 from fakebatch.engine import Engine
-from fakebatch.execution.port import Order, task_key
-from fakebatch.model import job as jobs
-from fakebatch.model import pool as pools
-from fakebatch.model import task as tasks
-from fakebatch.model.need import need_of
-from fakebatch.model.node import Node, Phase
-from fakebatch.model.outcomes import Failure, exited, unprepared
-from fakebatch.model.task import Task
-from fakebatch.store import JobRecord, PoolRecord, Store
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError
+from fakebatch.errors import BatchError
+from fakebatch.execution.executor_port import RunRequest, task_key
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model import job_entity as jobs
+from fakebatch.model import pool_entity as pools
+from fakebatch.model import task_entity as tasks
+from fakebatch.model.node_entity import NodeEntity, Phase
+from fakebatch.model.run_result import exited, failed_before_command
+from fakebatch.model.task_entity import TaskEntity
+from fakebatch.model.task_requirements import requirements_of
+from fakebatch.store import Store
+from fakebatch.stored_job import StoredJob
+from fakebatch.stored_pool import StoredPool
+from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 
 _POOLS = ("many", "single")
@@ -44,7 +47,7 @@ def _pool_body(pool_id: str) -> dict[str, Any]:
 
 
 class EngineMachine(RuleBasedStateMachine):
-    """The engine with an executor whose runs end by rules too."""
+    """The engine with an executor whose runs end when a rule of the test says so."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +57,11 @@ class EngineMachine(RuleBasedStateMachine):
         self.store = Store()
         self.engine: Engine = self.turn(self._make_engine)
         self.ended: dict[tuple[str, str, int], int | None] = {}
-        self.seen: dict[tuple[str, str, int], Task] = {}
+        self.seen: dict[tuple[str, str, int], TaskEntity] = {}
         self.deleted: set[tuple[str, str, int]] = set()
 
     def turn(self, act: Callable[[], Any]) -> Any:
-        """Do something in the event loop, and let all that follows from it happen."""
+        """Run an action in the event loop, and wait until all its consequences have happened."""
 
         async def steps() -> Any:
             result = None
@@ -85,13 +88,13 @@ class EngineMachine(RuleBasedStateMachine):
 
     # What there is
 
-    def _jobs(self) -> list[JobRecord]:
+    def _jobs(self) -> list[StoredJob]:
         return list(self.store.jobs)
 
-    def _tasks(self) -> list[tuple[JobRecord, Task]]:
+    def _tasks(self) -> list[tuple[StoredJob, TaskEntity]]:
         return [(record, task) for record in self.store.jobs for task in record.tasks]
 
-    def _nodes(self) -> list[tuple[PoolRecord, Node]]:
+    def _nodes(self) -> list[tuple[StoredPool, NodeEntity]]:
         return [(record, node) for record in self.store.pools for node in record.nodes]
 
     # What users do
@@ -147,7 +150,7 @@ class EngineMachine(RuleBasedStateMachine):
             self.turn(lambda: self.engine.end_task(record, task))
         elif what == "reactivate" and task.failure is not None and not record.job.is_over:
             self.ended.pop(key, None)
-            record.put(tasks.reactivated(task, ticks.now()))
+            record.put(tasks.reactivated(task, service_clock.now()))
             self.turn(self.engine.wake)
 
     @precondition(lambda self: self._jobs())
@@ -157,7 +160,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         def act() -> None:
             if what == "enable":
-                record.job = jobs.enabled(record.job, ticks.now())
+                record.job = jobs.enabled(record.job, service_clock.now())
                 self.engine.wake()
             elif what == "end":
                 self.engine.end_job(record, "enough", by_user=True)
@@ -174,34 +177,34 @@ class EngineMachine(RuleBasedStateMachine):
         targets = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
 
         def act() -> None:
-            record.pool = pools.resized(record.pool, targets, ticks.now(), option)
+            record.pool = pools.resized(record.pool, targets, service_clock.now(), option)
             self.engine.wake()
 
         self.turn(act)
 
     @rule(pool=st.sampled_from(_POOLS))
     def stop_resize(self, pool: str) -> None:
-        self.turn(lambda: self.engine.fleet.stop_resize(self.store.pools[pool]))
+        self.turn(lambda: self.engine.pool_nodes.stop_resize(self.store.pools[pool]))
 
     @precondition(lambda self: self._nodes())
     @rule(pick=_PICK, phase=st.sampled_from(["rebooting", "reimaging", "deallocating"]), option=_OPTIONS)
-    def send(self, pick: int, phase: Phase, option: str) -> None:
+    def start_transition(self, pick: int, phase: Phase, option: str) -> None:
         record, node = _pick(self._nodes(), pick)
-        self.turn(lambda: self.engine.fleet.send(record, node, phase, option))
+        self.turn(lambda: self.engine.pool_nodes.start_transition(record, node, phase, option))
 
     @precondition(lambda self: self._nodes())
     @rule(pick=_PICK, option=_OPTIONS, what=st.sampled_from(["start", "enable", "disable", "remove"]))
     def change_node(self, pick: int, option: str, what: str) -> None:
         record, node = _pick(self._nodes(), pick)
-        fleet = self.engine.fleet
+        pool_nodes = self.engine.pool_nodes
         match what:
             case "start":
-                self.turn(lambda: fleet.start(record, node))
+                self.turn(lambda: pool_nodes.start(record, node))
             case "remove":
-                self.turn(lambda: fleet.remove_nodes(record, [node.id], option))
+                self.turn(lambda: pool_nodes.remove_nodes(record, [node.id], option))
             case _:
                 enabled = what == "enable"
-                self.turn(lambda: fleet.set_scheduling(record, node, enabled=enabled, option=option))
+                self.turn(lambda: pool_nodes.set_scheduling(record, node, enabled=enabled, option=option))
 
     # What happens
 
@@ -209,30 +212,30 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(pick=_PICK, code=st.sampled_from([0, 0, 0, 1, None]))
     def finish(self, pick: int, code: int | None) -> None:
         key = _pick(sorted(self.executor.pending), pick)
-        outcome = unprepared(Failure("BlobNotFound", "")) if code is None else exited(code)
+        outcome = failed_before_command(FailureInfo("BlobNotFound", "")) if code is None else exited(code)
         self.turn(lambda: self.executor.finish(key, outcome))
 
     @rule(pool=st.sampled_from(_POOLS), number=st.integers(1, 2))
     def preempt(self, pool: str, number: int) -> None:
-        self.turn(lambda: self.engine.fleet.preempt(self.store.pools[pool], number))
+        self.turn(lambda: self.engine.pool_nodes.preempt(self.store.pools[pool], number))
 
     @rule(pool=st.sampled_from(_POOLS))
     def restore(self, pool: str) -> None:
-        self.turn(lambda: self.engine.fleet.restore(self.store.pools[pool]))
+        self.turn(lambda: self.engine.pool_nodes.restore(self.store.pools[pool]))
 
     # What always holds
 
-    def _check_start(self, order: Order) -> None:
-        if order.kind != "task":
+    def _check_start(self, request: RunRequest) -> None:
+        if request.kind != "task":
             return
-        record = self.store.jobs[order.job_id]
-        phases = [self.store.pools[order.pool_id].nodes[node_id].phase for node_id in order.node_ids]
-        # A task that waited for the preparation of its node may be what that node waits for.
+        record = self.store.jobs[request.job_id]
+        phases = [self.store.pools[request.pool_id].nodes[node_id].phase for node_id in request.node_ids]
+        # The node may wait for the very task that waits for the node's preparation.
         if "jobPreparationTask" not in record.job.spec and set(phases) != {"ready"}:
             self.violations.append(f"a task starts on nodes that are {phases}")
-        if record.shunned & set(order.node_ids):
+        if record.excluded_nodes & set(request.node_ids):
             self.violations.append("a task starts on a node that its job shuns")
-        if record.tasks[order.task_id].state != "running":
+        if record.tasks[request.task_id].state != "running":
             self.violations.append("a task runs that is not in the state running")
 
     @invariant()
@@ -254,7 +257,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert 0 <= load.used_slots <= node.slots
         assert not taken, "tasks run on nodes that are gone"
 
-    def _places(self, record: JobRecord, task: Task) -> list[str]:
+    def _places(self, record: StoredJob, task: TaskEntity) -> list[str]:
         assert task.placement is not None
         subtasks = record.subtasks.get(task.id.lower(), ())
         return [task.placement.node_id, *(subtask.placement.node_id for subtask in subtasks)]
@@ -321,11 +324,11 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def no_task_waits_that_could_run(self) -> None:
         for pool in self.store.pools:
-            for record in placement.jobs_in_turn(self.store, pool):
+            for record in task_scheduler.jobs_by_priority(self.store, pool):
                 if record.job.spec["maxParallelTasks"] in range(len(record.running) + 1):
                     continue
                 for task in record.tasks:
-                    fits = placement.fits(pool.pool, list(pool.nodes), record, need_of(task))
+                    fits = task_scheduler.fits(pool.pool, list(pool.nodes), record, requirements_of(task))
                     assert task.state != "active" or not fits, "a task waits that could run"
 
     @invariant()
@@ -340,7 +343,7 @@ def _pick(items: list[Any], number: int) -> Any:
     return items[number % len(items)]
 
 
-def _identity(record: JobRecord, task: Task) -> tuple[str, str, int]:
+def _identity(record: StoredJob, task: TaskEntity) -> tuple[str, str, int]:
     return record.job.id, task.id, task.created_at
 
 

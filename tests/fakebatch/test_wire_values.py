@@ -1,4 +1,4 @@
-"""Times, durations and JSON, as the service writes them."""
+"""Times, durations and JSON text in the format of Azure Batch."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fakebatch.wire import durations, ticks
-from fakebatch.wire.rendering import render
+from fakebatch.wire import durations, timestamps
+from fakebatch.wire.json_text import to_json_text
 
 # Pairs of lastModified and eTag that the live service gave.
 _RECORDED_TAGS = [
@@ -27,7 +27,8 @@ _RECORDED_DURATIONS = [
     ("P10675199DT2H48M5.4775807S", "P10675199DT2H48M5.4775807S"),
 ]
 _MOMENTS = st.integers(
-    min_value=ticks.from_iso("1990-01-01T00:00:00Z"), max_value=ticks.from_iso("2100-01-01T00:00:00Z")
+    min_value=timestamps.from_iso("1990-01-01T00:00:00Z"),
+    max_value=timestamps.from_iso("2100-01-01T00:00:00Z"),
 )
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -38,7 +39,7 @@ _JSON = st.recursive(
 
 @pytest.mark.parametrize(("modified", "tag"), _RECORDED_TAGS)
 def test_the_entity_tag_is_the_ticks_of_the_last_modification(modified: str, tag: str) -> None:
-    assert ticks.etag(ticks.from_iso(modified)) == tag
+    assert timestamps.etag(timestamps.from_iso(modified)) == tag
 
 
 @pytest.mark.parametrize(
@@ -51,22 +52,24 @@ def test_the_entity_tag_is_the_ticks_of_the_last_modification(modified: str, tag
     ],
 )
 def test_times_drop_trailing_zeros_and_offsets(text: str, trimmed: str) -> None:
-    assert ticks.to_iso(ticks.from_iso(text)) == trimmed
+    assert timestamps.to_iso(timestamps.from_iso(text)) == trimmed
 
 
 @given(_MOMENTS)
 def test_a_time_survives_its_text(moment: int) -> None:
-    assert ticks.from_iso(ticks.to_iso(moment)) == moment
+    assert timestamps.from_iso(timestamps.to_iso(moment)) == moment
 
 
 @given(_MOMENTS)
 def test_an_http_date_is_the_time_without_its_fraction(moment: int) -> None:
-    assert ticks.from_http_date(ticks.to_http_date(moment)) == moment - moment % ticks.PER_SECOND
+    assert (
+        timestamps.from_http_date(timestamps.to_http_date(moment)) == moment - moment % timestamps.PER_SECOND
+    )
 
 
 def test_ticks_count_from_the_year_one() -> None:
     since = datetime(2026, 2, 3, 1, 14, 18, tzinfo=UTC) - datetime(1, 1, 1, tzinfo=UTC)
-    assert ticks.from_iso("2026-02-03T01:14:18Z") == since // timedelta(microseconds=1) * 10
+    assert timestamps.from_iso("2026-02-03T01:14:18Z") == since // timedelta(microseconds=1) * 10
 
 
 @pytest.mark.parametrize(("given_text", "shown"), _RECORDED_DURATIONS)
@@ -87,11 +90,11 @@ def test_what_is_no_duration_is_refused(text: str) -> None:
 
 @given(_JSON)
 def test_rendered_json_means_what_it_should(value: Any) -> None:
-    assert json.loads(render(value)) == value
+    assert json.loads(to_json_text(value)) == value
 
 
 def test_json_is_broken_inside_brackets_only() -> None:
-    shown = render({"a": 1, "list": [{"b": True}, {"c": None}], "none": []})
+    shown = to_json_text({"a": 1, "list": [{"b": True}, {"c": None}], "none": []})
     assert shown == (
         '{\r\n  "a":1,"list":[\r\n    {\r\n      "b":true\r\n    },{\r\n      "c":null\r\n    }\r\n  ],'
         '"none":[\r\n    \r\n  ]\r\n}'

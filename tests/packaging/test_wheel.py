@@ -1,26 +1,95 @@
-"""Tests what `pip install batchmgr` installs."""
+"""What `pip install batchmgr` installs, and what runs then with nothing else."""
 
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+import pytest
 
 from batchmgr.packaging.node_part import node_part
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_wheel_is_typed_and_has_the_node_part_the_template_and_no_tests(tmp_path: Path) -> None:
-    script = f"from poetry.core.masonry.api import build_wheel; build_wheel({str(tmp_path)!r})"
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    script = f"from poetry.core.masonry.api import build_wheel; build_wheel({str(folder)!r})"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def empty_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that has the wheel and nothing else."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    install = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
+    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([*install, *options, str(wheel)], check=True, capture_output=True)
+    return folder / "bin"
+
+
+def run(environment: Path, *command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A command in the empty environment."""
+    program = str(environment / command[0])
+    return subprocess.run(
+        [program, *command[1:]], cwd=cwd, env={}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_wheel_is_typed_and_has_the_packages_the_node_part_the_template_and_no_tests(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert "batchmgr/py.typed" in names
     assert node_part().keys() <= names
     assert "batchmgr/packaging/template/my_workload/__main__.py" in names
-    assert {name.partition("/")[0].split("-")[0] for name in names} == {
-        "batchmgr",
-        "fakebatch",
-        "functions_host",
-    }
+    packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
+    assert packages == {"batchmgr", "fakebatch", "functions_host"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("batchmgr", "--help"),
+        ("python", "-m", "fakebatch", "--help"),
+        ("python", "-m", "functions_host", "--help"),
+    ],
+    ids=" ".join,
+)
+def test_the_commands_explain_themselves(
+    empty_environment: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    done = run(empty_environment, *command, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: ")
+
+
+@pytest.mark.parametrize(
+    ("package", "extra"), [("fakebatch", "fakebatch"), ("functions_host", "functions-host")]
+)
+def test_an_emulator_without_its_extra_says_what_to_install(
+    empty_environment: Path, tmp_path: Path, package: str, extra: str
+) -> None:
+    done = run(empty_environment, "python", "-m", package, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"pip install 'batchmgr[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_workload_of_the_readme_is_planned_and_runs_its_task(
+    empty_environment: Path, tmp_path: Path
+) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "greet.py").write_text(next(block for block in blocks if "class GreetWorkload" in block))
+    inputs = '{"names": ["Ada", "Grace"]}'
+    planned = run(empty_environment, "python", "greet.py", "plan", "--inputs", inputs, cwd=tmp_path)
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert "2 tasks and a FinalizeTask" in planned.stdout
+    local = run(empty_environment, "python", "greet.py", "local", "--inputs", inputs, cwd=tmp_path)
+    assert local.returncode == 2
+    assert "pip install 'batchmgr[app,local]'" in local.stderr

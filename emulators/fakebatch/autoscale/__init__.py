@@ -1,1 +1,1 @@
-"""The formulas that set the size of a pool: their language, and what they are evaluated on."""
+"""Autoscale formulas, which set the size of a pool: their language, and the metrics they read."""

@@ -1,4 +1,4 @@
-"""What a formula says about a pool."""
+"""The evaluation of an autoscale formula for a pool."""
 
 import math
 import random
@@ -6,24 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from fakebatch.autoscale import functions, operations
-from fakebatch.autoscale.errors import EvaluationError, SampleError
-from fakebatch.autoscale.syntax import (
+from fakebatch.autoscale import formula_functions, formula_operators, sample_methods
+from fakebatch.autoscale.formula_syntax import (
     Binary,
-    Call,
     Choice,
     Expression,
+    FunctionCall,
     List,
     Member,
     MethodCall,
     Name,
     Number,
-    Place,
+    Position,
     Statement,
     Text,
     Unary,
 )
-from fakebatch.autoscale.values import (
+from fakebatch.autoscale.formula_values import (
     CONSTANTS,
     DEALLOCATION_OPTIONS,
     Metric,
@@ -32,7 +31,8 @@ from fakebatch.autoscale.values import (
     member,
     show,
 )
-from fakebatch.wire import ticks
+from fakebatch.errors import EvaluationError, FormulaStopped, InsufficientSampleDataError, TooFewSamplesError
+from fakebatch.wire import timestamps
 
 DEDICATED: Final = "$TargetDedicatedNodes"
 LOW_PRIORITY: Final = "$TargetLowPriorityNodes"
@@ -42,10 +42,11 @@ _MOST_NODES: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What a formula is evaluated on: the time in ticks, the targets of the pool, and what is known of it.
+class EvaluationContext:
+    """The values that a formula can read.
 
-    `source` gives the random numbers.
+    `now` is the time in ticks. `dedicated` and `low_priority` are the targets of the pool. `metrics` are its
+    variables with samples and `constants` those without. `source` generates the random numbers.
     """
 
     now: int
@@ -58,7 +59,11 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The end of an evaluation: the targets it gives the pool, all variables as text, and what went wrong."""
+    """The result of an evaluation.
+
+    `dedicated`, `low_priority` and `deallocation` are the settings for the pool. `results` lists all
+    variables as text. `error` is None if the evaluation succeeded.
+    """
 
     at: int
     dedicated: int
@@ -68,10 +73,10 @@ class Evaluation:
     error: EvaluationError | None = None
 
     def view(self) -> dict[str, Any]:
-        """Return the evaluation as it appears in answers."""
-        # The service tells this time in milliseconds.
+        """Return the JSON of the `autoScaleRun` property."""
+        # Azure Batch shows this time in milliseconds.
         view: dict[str, Any] = {
-            "timestamp": ticks.to_iso(self.at // 10_000 * 10_000),
+            "timestamp": timestamps.to_iso(self.at // 10_000 * 10_000),
             "results": self.results,
         }
         if self.error is not None:
@@ -80,21 +85,21 @@ class Evaluation:
         return view
 
 
-def evaluate(statements: list[Statement], situation: Situation) -> Evaluation:
-    """Return what a formula says. One that fails leaves the targets as they are."""
-    run = _Run(situation)
+def evaluate(statements: list[Statement], context: EvaluationContext) -> Evaluation:
+    """Evaluate a formula. If it fails, the result has the pool's present targets and the error."""
+    run = _Run(context)
     error: EvaluationError | None = None
     try:
         run.execute(statements)
         targets = run.targets()
     except EvaluationError as failure:
         error = failure
-        targets = (situation.dedicated, situation.low_priority, "requeue")
+        targets = (context.dedicated, context.low_priority, "requeue")
     dedicated, low_priority, deallocation = targets
     shown = {DEDICATED: str(dedicated), LOW_PRIORITY: str(low_priority), DEALLOCATION: deallocation}
     shown |= {name: show(value) for name, value in sorted(run.variables.items())}
     return Evaluation(
-        at=situation.now,
+        at=context.now,
         dedicated=dedicated,
         low_priority=low_priority,
         deallocation=deallocation,
@@ -104,14 +109,17 @@ def evaluate(statements: list[Statement], situation: Situation) -> Evaluation:
 
 
 class _Run:
-    """One evaluation; `variables` are those of the user, by their names as first written."""
+    """One evaluation.
 
-    def __init__(self, situation: Situation) -> None:
+    `variables` holds the user's variables by the names under which they were first assigned.
+    """
+
+    def __init__(self, context: EvaluationContext) -> None:
         self.variables: dict[str, Value] = {}
-        self._situation = situation
-        self._surroundings = functions.Surroundings(situation.now, situation.source)
-        self._settings: dict[str, tuple[Value, Place]] = {}
-        # A variable is the same with and without the dollar sign.
+        self._context = context
+        self._function_context = formula_functions.FunctionContext(context.now, context.source)
+        self._settings: dict[str, tuple[Value, Position]] = {}
+        # `$name` and `name` are the same variable.
         self._names: dict[str, str] = {}
 
     def execute(self, statements: list[Statement]) -> None:
@@ -119,18 +127,18 @@ class _Run:
             for statement in statements:
                 value = self._value(statement.expression)
                 if statement.target is not None:
-                    self._assign(statement.place, statement.target, value)
-        except functions.Stop:
+                    self._assign(statement.position, statement.target, value)
+        except FormulaStopped:
             pass
 
     def targets(self) -> tuple[int, int, str]:
         return (
-            self._nodes(DEDICATED, self._situation.dedicated),
-            self._nodes(LOW_PRIORITY, self._situation.low_priority),
+            self._nodes(DEDICATED, self._context.dedicated),
+            self._nodes(LOW_PRIORITY, self._context.low_priority),
             self._deallocation(),
         )
 
-    def _setting(self, name: str) -> tuple[Value, Place] | None:
+    def _setting(self, name: str) -> tuple[Value, Position] | None:
         alias = next((alias for alias, meant in _ALIASES.items() if meant == name), name)
         return self._settings.get(name) or self._settings.get(alias)
 
@@ -138,45 +146,51 @@ class _Run:
         setting = self._setting(name)
         if setting is None:
             return unset
-        value, place = setting
+        value, position = setting
         if not isinstance(value, float) or not math.isfinite(value) or value > _MOST_NODES:
-            raise _error(place, f"The value of {name} is not a number of nodes")
+            raise _error(position, f"The value of {name} is not a number of nodes")
         return max(int(value), 0)
 
     def _deallocation(self) -> str:
         setting = self._setting(DEALLOCATION)
         if setting is None:
             return "requeue"
-        value, place = setting
+        value, position = setting
         if not isinstance(value, str) or value not in DEALLOCATION_OPTIONS:
-            raise _error(place, f"The value of {DEALLOCATION} is none of {', '.join(DEALLOCATION_OPTIONS)}")
+            raise _error(
+                position, f"The value of {DEALLOCATION} is none of {', '.join(DEALLOCATION_OPTIONS)}"
+            )
         return value
 
-    def _assign(self, place: Place, name: str, value: Value) -> None:
+    def _assign(self, position: Position, name: str, value: Value) -> None:
         if name in (DEDICATED, LOW_PRIORITY, DEALLOCATION) or name in _ALIASES:
-            self._settings[name] = (value, place)
-        elif name in self._situation.metrics or name in self._situation.constants or name in CONSTANTS:
-            raise _error(place, f"{name} cannot be assigned to")
+            self._settings[name] = (value, position)
+        elif name in self._context.metrics or name in self._context.constants or name in CONSTANTS:
+            raise _error(position, f"{name} cannot be assigned to")
         else:
             self.variables[self._names.setdefault(name.lstrip("$"), name)] = value
 
     def _value(self, expression: Expression) -> Value:
-        """Return the value of an expression; a metric is worth its current value."""
+        """Return the value of an expression. The value of a metric is its current value."""
         value = self._evaluate(expression)
         if not isinstance(value, Metric):
             return value
         if value.current is None:
-            place = expression.place
-            raise SampleError(f"There is no data for {value.name}", place.line, place.column)
+            position = expression.position
+            raise InsufficientSampleDataError(
+                f"There is no data for {value.name}", position.line, position.column
+            )
         return value.current
 
     def _evaluate(self, expression: Expression) -> Value:
         try:
             return self._of(expression)
-        except functions.TooFewSamples as error:
-            raise SampleError(str(error), expression.place.line, expression.place.column) from error
+        except TooFewSamplesError as error:
+            raise InsufficientSampleDataError(
+                str(error), expression.position.line, expression.position.column
+            ) from error
         except (LookupError, TypeError, ValueError) as error:
-            raise _error(expression.place, str(error)) from error
+            raise _error(expression.position, str(error)) from error
 
     def _of(self, expression: Expression) -> Value:
         match expression:
@@ -186,40 +200,40 @@ class _Run:
                 return text
             case List(_, items):
                 return self._function("vec", items)
-            case Name(place, name):
-                return self._variable(place, name)
+            case Name(position, name):
+                return self._variable(position, name)
             case Unary(_, sign, operand):
-                return operations.unary(sign, self._value(operand))
+                return formula_operators.unary(sign, self._value(operand))
             case Binary(_, ("&&" | "||") as sign, left, right):
                 return self._logical(sign, left, right)
             case Binary(_, sign, left, right):
-                return operations.binary(sign, self._value(left), self._value(right))
+                return formula_operators.binary(sign, self._value(left), self._value(right))
             case Choice(_, condition, then, otherwise):
                 return self._value(then if self._truth(condition) else otherwise)
-            case Call(_, function, arguments):
+            case FunctionCall(_, function, arguments):
                 return self._function(function, arguments)
-            case Member(place, subject, name):
-                return self._member(place, self._value(subject), name)
-            case MethodCall(place, subject, method, arguments):
-                return self._method(place, self._evaluate(subject), method, arguments)
+            case Member(position, subject, name):
+                return self._member(position, self._value(subject), name)
+            case MethodCall(position, subject, method, arguments):
+                return self._method(position, self._evaluate(subject), method, arguments)
 
-    def _variable(self, place: Place, name: str) -> Value:
+    def _variable(self, position: Position, name: str) -> Value:
         if name in (DEDICATED, LOW_PRIORITY, DEALLOCATION) or name in _ALIASES:
             return self._current_setting(_ALIASES.get(name, name))
-        for known in (self._situation.metrics, self._situation.constants, CONSTANTS):
+        for known in (self._context.metrics, self._context.constants, CONSTANTS):
             if name in known:
                 return known[name]
         written = self._names.get(name.lstrip("$"))
         if written is None:
-            raise _error(place, f"Unknown identifier '{name}'")
+            raise _error(position, f"Unknown identifier '{name}'")
         return self.variables[written]
 
     def _current_setting(self, name: str) -> Value:
         if setting := self._setting(name):
             return setting[0]
         unset: dict[str, Value] = {
-            DEDICATED: float(self._situation.dedicated),
-            LOW_PRIORITY: float(self._situation.low_priority),
+            DEDICATED: float(self._context.dedicated),
+            LOW_PRIORITY: float(self._context.low_priority),
             DEALLOCATION: "requeue",
         }
         return unset[name]
@@ -227,7 +241,7 @@ class _Run:
     def _truth(self, expression: Expression) -> bool:
         value = self._value(expression)
         if not isinstance(value, float):
-            raise _error(expression.place, "A condition must be a double")
+            raise _error(expression.position, "A condition must be a double")
         return value != 0
 
     def _logical(self, sign: str, left: Expression, right: Expression) -> float:
@@ -236,20 +250,24 @@ class _Run:
         return float(first if decided else self._truth(right))
 
     def _function(self, name: str, arguments: tuple[Expression, ...]) -> Value:
-        return functions.call(name, [self._value(argument) for argument in arguments], self._surroundings)
+        return formula_functions.call_function(
+            name, [self._value(argument) for argument in arguments], self._function_context
+        )
 
-    def _member(self, place: Place, subject: Value, name: str) -> Value:
+    def _member(self, position: Position, subject: Value, name: str) -> Value:
         value = member(subject, name) if isinstance(subject, Timestamp) else None
         if value is None:
-            raise _error(place, f"Unknown member '{name}'")
+            raise _error(position, f"Unknown member '{name}'")
         return value
 
-    def _method(self, place: Place, subject: Value, name: str, arguments: tuple[Expression, ...]) -> Value:
+    def _method(
+        self, position: Position, subject: Value, name: str, arguments: tuple[Expression, ...]
+    ) -> Value:
         if not isinstance(subject, Metric):
-            raise _error(place, f"Unknown method '{name}'")
+            raise _error(position, f"Unknown method '{name}'")
         values = [self._value(argument) for argument in arguments]
-        return functions.call_method(subject, name, values, self._situation.now)
+        return sample_methods.call_method(subject, name, values, self._context.now)
 
 
-def _error(place: Place, reason: str) -> EvaluationError:
-    return EvaluationError(reason, place.line, place.column)
+def _error(position: Position, reason: str) -> EvaluationError:
+    return EvaluationError(reason, position.line, position.column)

@@ -1,11 +1,11 @@
-"""A formula as tokens."""
+"""The lexer of formulas: text to tokens."""
 
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from fakebatch.autoscale.errors import FormulaSyntaxError
-from fakebatch.autoscale.syntax import Place
+from fakebatch.autoscale.formula_syntax import Position
+from fakebatch.errors import FormulaSyntaxError
 
 TokenKind: TypeAlias = Literal["number", "text", "name", "mark", "end"]
 
@@ -20,31 +20,33 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of a formula, without the blanks and comments around it."""
+    """A token of a formula. White space and comments belong to no token."""
 
     kind: TokenKind
     text: str
-    place: Place
+    position: Position
 
 
 def tokens(formula: str) -> list[Token]:
-    """Return the tokens of a formula, the last of kind `end`. Raises FormulaSyntaxError."""
+    """Return the tokens of a formula. The last one has the kind `end`. Raises FormulaSyntaxError."""
     found: list[Token] = []
-    position, line, line_start = 0, 1, 0
+    offset, line, line_start = 0, 1, 0
     while True:
-        if skipped := _SKIPPED.match(formula, position):
+        if skipped := _SKIPPED.match(formula, offset):
             line += skipped[0].count("\n")
             if "\n" in skipped[0]:
                 line_start = formula.rindex("\n", 0, skipped.end()) + 1
-            position = skipped.end()
-        place = Place(line, position - line_start + 1)
-        if position == len(formula):
-            return [*found, Token("end", "end of formula", place)]
-        match = _TOKEN.match(formula, position)
+            offset = skipped.end()
+        position = Position(line, offset - line_start + 1)
+        if offset == len(formula):
+            return [*found, Token("end", "end of formula", position)]
+        match = _TOKEN.match(formula, offset)
         if match is None:
-            raise FormulaSyntaxError(f"Unexpected character '{formula[position]}'", place.line, place.column)
-        found.append(Token(_kind(match), match[0], place))
-        position = match.end()
+            raise FormulaSyntaxError(
+                f"Unexpected character '{formula[offset]}'", position.line, position.column
+            )
+        found.append(Token(_kind(match), match[0], position))
+        offset = match.end()
 
 
 def _kind(match: re.Match[str]) -> TokenKind:

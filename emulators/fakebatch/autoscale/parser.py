@@ -1,4 +1,4 @@
-"""A formula as statements.
+"""The parser of formulas: text to statements. The grammar:
 
 formula    = [ statement *( ";" [ statement ] ) ]
 statement  = [ name "=" ] expression
@@ -17,29 +17,45 @@ list       = expression *( "," expression )
 
 from typing import Final
 
-from fakebatch.autoscale.errors import FormulaSyntaxError
-from fakebatch.autoscale.lexer import Token, tokens
-from fakebatch.autoscale.syntax import (
+from fakebatch.autoscale.formula_syntax import (
     Binary,
-    Call,
     Choice,
     Expression,
+    FunctionCall,
     List,
     Member,
     MethodCall,
     Name,
     Number,
-    Place,
+    Position,
     Statement,
     Text,
     Unary,
 )
+from fakebatch.autoscale.lexer import Token, tokens
+from fakebatch.errors import BatchError, FormulaSyntaxError
+
+LONGEST_FORMULA: Final = 8192
+"""The most bytes a formula may have."""
 
 MOST_STATEMENTS: Final = 100
 
-# From the loosest to the tightest.
+# The operators from the lowest to the highest precedence.
 _LEVELS: Final = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">=", ">"), ("+", "-"), ("*", "/"))
 _DEEPEST: Final = 60
+
+
+def accept_formula(formula: str) -> list[Statement]:
+    """Return the statements of a formula that a request brings.
+
+    Raises BatchError(AutoScalingFormulaTooLong, AutoScalingFormulaSyntaxError).
+    """
+    if len(formula.encode()) > LONGEST_FORMULA:
+        raise BatchError("AutoScalingFormulaTooLong", MaxSize=LONGEST_FORMULA)
+    try:
+        return parse(formula)
+    except FormulaSyntaxError as error:
+        raise BatchError("AutoScalingFormulaSyntaxError", Message=error) from error
 
 
 def parse(formula: str) -> list[Statement]:
@@ -50,7 +66,7 @@ def parse(formula: str) -> list[Statement]:
 class _Parser:
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
-        self._position = 0
+        self._index = 0
         self._depth = 0
 
     def formula(self) -> list[Statement]:
@@ -66,11 +82,11 @@ class _Parser:
         return statements
 
     def _peek(self) -> Token:
-        return self._tokens[self._position]
+        return self._tokens[self._index]
 
     def _next(self) -> Token:
         token = self._peek()
-        self._position += 1
+        self._index += 1
         return token
 
     def _accept(self, *marks: str) -> Token | None:
@@ -81,17 +97,17 @@ class _Parser:
         if self._accept(mark) is None:
             self._fail(f"Expected '{mark}' instead of '{self._peek().text}'")
 
-    def _fail(self, reason: str, place: Place | None = None) -> None:
-        where = place or self._peek().place
+    def _fail(self, reason: str, position: Position | None = None) -> None:
+        where = position or self._peek().position
         raise FormulaSyntaxError(reason, where.line, where.column)
 
     def _statement(self) -> Statement:
         first = self._peek()
-        following = self._tokens[min(self._position + 1, len(self._tokens) - 1)]
+        following = self._tokens[min(self._index + 1, len(self._tokens) - 1)]
         if first.kind == "name" and (following.kind, following.text) == ("mark", "="):
-            self._position += 2
-            return Statement(first.place, first.text, self._expression())
-        return Statement(first.place, None, self._expression())
+            self._index += 2
+            return Statement(first.position, first.text, self._expression())
+        return Statement(first.position, None, self._expression())
 
     def _expression(self) -> Expression:
         self._depth += 1
@@ -101,7 +117,7 @@ class _Parser:
         if mark := self._accept("?"):
             then = self._expression()
             self._expect(":")
-            condition = Choice(mark.place, condition, then, self._expression())
+            condition = Choice(mark.position, condition, then, self._expression())
         self._depth -= 1
         return condition
 
@@ -110,7 +126,7 @@ class _Parser:
             return self._unary()
         left = self._operation(level + 1)
         while mark := self._accept(*_LEVELS[level]):
-            left = Binary(mark.place, mark.text, left, self._operation(level + 1))
+            left = Binary(mark.position, mark.text, left, self._operation(level + 1))
         return left
 
     def _unary(self) -> Expression:
@@ -119,7 +135,7 @@ class _Parser:
             marks.append(mark)
         value = self._members()
         for mark in reversed(marks):
-            value = Unary(mark.place, mark.text, value)
+            value = Unary(mark.position, mark.text, value)
         return value
 
     def _members(self) -> Expression:
@@ -127,31 +143,31 @@ class _Parser:
         while self._accept("."):
             name = self._next()
             if name.kind != "name":
-                self._fail(f"Expected the name of a member instead of '{name.text}'", name.place)
+                self._fail(f"Expected the name of a member instead of '{name.text}'", name.position)
             if self._accept("("):
-                value = MethodCall(name.place, value, name.text, self._list(")"))
+                value = MethodCall(name.position, value, name.text, self._list(")"))
             else:
-                value = Member(name.place, value, name.text)
+                value = Member(name.position, value, name.text)
         return value
 
     def _primary(self) -> Expression:
         token = self._next()
         match token.kind, token.text:
             case "number", text:
-                return Number(token.place, float(text))
+                return Number(token.position, float(text))
             case "text", text:
-                return Text(token.place, text[1:-1])
+                return Text(token.position, text[1:-1])
             case "name", text:
                 if self._accept("("):
-                    return Call(token.place, text, self._list(")"))
-                return Name(token.place, text)
+                    return FunctionCall(token.position, text, self._list(")"))
+                return Name(token.position, text)
             case "mark", "(":
                 inner = self._expression()
                 self._expect(")")
                 return inner
             case "mark", "[":
-                return List(token.place, self._list("]"))
-        raise FormulaSyntaxError(f"Unexpected '{token.text}'", token.place.line, token.place.column)
+                return List(token.position, self._list("]"))
+        raise FormulaSyntaxError(f"Unexpected '{token.text}'", token.position.line, token.position.column)
 
     def _list(self, end: str) -> tuple[Expression, ...]:
         if self._accept(end):

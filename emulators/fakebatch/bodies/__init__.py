@@ -1,1 +1,1 @@
-"""The request bodies the service accepts, with the defaults it fills in, and the views it answers with."""
+"""The JSON of requests and responses: accepted properties, defaults, and views."""

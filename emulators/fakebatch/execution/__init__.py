@@ -1,1 +1,1 @@
-"""How a task runs on a node: the executor port and the one that starts real processes."""
+"""How tasks run on nodes: the executor port, and the executor that starts real processes."""

@@ -1,4 +1,4 @@
-"""The storage account that is linked to the Batch account: containers are named without their address."""
+"""The storage account linked to the Batch account. Tasks name its containers without a URL."""
 
 import base64
 import hashlib
@@ -14,16 +14,16 @@ _VALID_FOR: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class AutoStorage:
-    """A storage account: the address of its blob service, and its key or a signature that covers containers.
+    """A storage account: the URL of its blob service, and its key.
 
-    The signature, where there is one, is the query of the address.
+    Without a key, the query of the URL is a SAS that covers the containers.
     """
 
     blob_endpoint: str
     key: str | None = None
 
     def container_url(self, container: str) -> str:
-        """Return the address of a container, with the authorization to read it."""
+        """Return the URL of a container, with the authorization to read it."""
         address, _, signature = self.blob_endpoint.partition("?")
         if self.key is not None:
             signature = self._signature(address, container, self.key)
@@ -32,7 +32,7 @@ class AutoStorage:
     def _signature(self, address: str, container: str, key: str) -> str:
         expiry = (datetime.now(UTC) + _VALID_FOR).strftime("%Y-%m-%dT%H:%M:%SZ")
         parts = urlsplit(address)
-        # The emulator has the account in the path, the service in the name of the host.
+        # The storage emulator has the account in the path, the service has it in the host name.
         account = parts.path.strip("/") or str(parts.hostname).partition(".")[0]
         resource = f"/blob/{account}/{container}"
         lines = ["rl", "", expiry, resource, "", "", "", _VERSION, "c", "", "", "", "", "", "", ""]

@@ -1,13 +1,15 @@
-"""The files a task leaves, uploaded before it counts as completed."""
+"""Upload the output files of a task, before the task counts as completed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from fakebatch.execution import patterns
-from fakebatch.execution.blobs import BlobStorage, StorageError, blob_url
-from fakebatch.model.outcomes import Failure, Outcome
+from fakebatch.errors import StorageError
+from fakebatch.execution import file_patterns
+from fakebatch.execution.blob_storage import BlobStorage, blob_url
+from fakebatch.failure_info import FailureInfo
+from fakebatch.model.run_result import RunResult
 
 _CONDITIONS: Final = {"TaskSuccess": (True,), "TaskFailure": (False,), "TaskCompletion": (True, False)}
 
@@ -17,11 +19,11 @@ async def upload(
     output_files: Iterable[Mapping[str, Any]],
     task_root: Path,
     variables: Mapping[str, str],
-    outcome: Outcome,
-) -> Outcome:
-    """Upload the output files of a task that ended with `outcome`, and return the outcome after that.
+    outcome: RunResult,
+) -> RunResult:
+    """Upload the output files of a task that ended with `outcome`, and return the outcome after the upload.
 
-    What is done goes to fileuploadout.txt and fileuploaderr.txt in `task_root`.
+    The uploads and their errors are logged to fileuploadout.txt and fileuploaderr.txt in `task_root`.
     """
     succeeded = outcome.exit_code == 0
     wanted = [
@@ -48,10 +50,10 @@ async def _upload_one(
     container = file["destination"]["container"]
     pattern, path = file["filePattern"], container.get("path", "")
     headers = {header["name"]: header.get("value", "") for header in container.get("uploadHeaders", ())}
-    matches = patterns.find(pattern, directory, variables)
+    matches = file_patterns.find(pattern, directory, variables)
     log.write(f"{pattern}: {len(matches)} file(s) found\n")
     for match in matches:
-        name = _blob_name(path, match.name, several=patterns.has_wildcards(pattern))
+        name = _blob_name(path, match.name, several=file_patterns.has_wildcards(pattern))
         await storage.upload(blob_url(container["containerUrl"], name), match.path, headers)
         log.write(f"{match.path} uploaded as {name}\n")
 
@@ -62,7 +64,7 @@ def _blob_name(path: str, name: str, *, several: bool) -> str:
     return f"{path.rstrip('/')}/{name}" if several else path
 
 
-def _failure(file: Mapping[str, Any], error: StorageError) -> Failure:
+def _failure(file: Mapping[str, Any], error: StorageError) -> FailureInfo:
     address = file["destination"]["container"]["containerUrl"].partition("?")[0]
     details = (
         ("FilePattern", file["filePattern"]),
@@ -72,9 +74,9 @@ def _failure(file: Mapping[str, Any], error: StorageError) -> Failure:
     while_uploading = "while attempting to upload an output file"
     if error.status == 404:
         message = f"One of the specified Azure container(s) was not found {while_uploading}"
-        return Failure("FileUploadContainerNotFound", message, details)
+        return FailureInfo("FileUploadContainerNotFound", message, details)
     if error.is_denied:
         message = f"Access was denied to one of the specified Azure container(s) {while_uploading}"
-        return Failure("FileUploadAccessDenied", message, details)
+        return FailureInfo("FileUploadAccessDenied", message, details)
     message = f"A miscellaneous error was encountered {while_uploading}"
-    return Failure("FileUploadMiscError", message, details)
+    return FailureInfo("FileUploadMiscError", message, details)

@@ -1,1 +1,1 @@
-"""Faults on demand: what can go wrong between a client and the service, and when it does."""
+"""Injected faults: the rules, the requests they apply to, and the control API that sets them."""

@@ -1,1 +1,1 @@
-"""The state of the service as pure values, and the transitions between them: no I/O, no clock, no HTTP."""
+"""The entities of the service as immutable values, and their state transitions. No I/O, no clock, no HTTP."""

@@ -1,4 +1,4 @@
-"""The properties of a task, kept so that a hundred thousand tasks need little memory."""
+"""The properties of a task, stored in a compact form, so that 100,000 tasks need little memory."""
 
 import marshal
 from collections.abc import Iterator, Mapping
@@ -7,17 +7,17 @@ from typing import Any, Final
 
 _RECENT: Final = 1024
 
-# Tasks of one shape share the names of their properties, and most tasks have the constraints of others.
+# Tasks with the same property names share one object for the names, and most tasks share their constraints.
 _shapes: dict[tuple[str, ...], dict[str, None]] = {}
 _constraints: dict[tuple[Any, ...], dict[str, Any]] = {}
 _MOST_CONSTRAINTS: Final = 1024
 
 
 class TaskSpec(Mapping[str, Any]):
-    """Properties kept as bytes of this process, which take a fifth of the memory of dictionaries.
+    """The properties of a task as marshalled bytes, which take a fifth of the memory of dictionaries.
 
-    They are read when asked for. Which there are, the slots and the constraints are known without reading.
-    What is read must not be changed.
+    A property is unmarshalled when it is read. The names of the properties, `requiredSlots` and `constraints`
+    are available without that. Callers must not change the values they get.
     """
 
     __slots__ = ("_constraints", "_names", "_packed", "_slots")
@@ -27,7 +27,7 @@ class TaskSpec(Mapping[str, Any]):
         self._names = _shapes.get(names) or _shapes.setdefault(names, dict.fromkeys(names))
         self._slots: int = spec["requiredSlots"]
         self._constraints = _shared(spec["constraints"])
-        # Three times as fast as JSON, and read by nothing but this process.
+        # Three times as fast as JSON. Only this process reads these bytes.
         self._packed = marshal.dumps(dict(spec))
 
     def __getitem__(self, name: str) -> Any:
@@ -40,11 +40,11 @@ class TaskSpec(Mapping[str, Any]):
         return _read(self._packed)[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """Return a property, or the default; without the exception that a mapping would raise and catch."""
+        """Return a property or the default. It raises no exception inside, so it is faster than Mapping's."""
         return self[name] if name in self._names else default
 
     def mentions(self, text: str) -> bool:
-        """Whether a text is anywhere in the properties, which need not be read to look for it if not."""
+        """Return whether the text occurs anywhere in the marshalled properties. Nothing is unmarshalled."""
         return text.encode() in self._packed
 
     def __contains__(self, name: object) -> bool:
@@ -63,7 +63,7 @@ class TaskSpec(Mapping[str, Any]):
 
 
 def _shared(constraints: dict[str, Any]) -> dict[str, Any]:
-    """Return constraints that are equal, the same object for as many tasks as possible."""
+    """Return one shared object for equal constraints, as far as the cache holds."""
     if len(_constraints) >= _MOST_CONSTRAINTS:
         _constraints.clear()
     return _constraints.setdefault(tuple(constraints.items()), constraints)
@@ -76,5 +76,5 @@ def _read(packed: bytes) -> dict[str, Any]:
 
 
 def as_dict(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of a task as a dictionary of its own."""
+    """Return the properties of a task as a new dictionary."""
     return spec.to_dict() if isinstance(spec, TaskSpec) else dict(spec)

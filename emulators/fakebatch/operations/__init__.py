@@ -1,1 +1,1 @@
-"""The operations of the service, one module a resource; each module ends with its table of routes."""
+"""The operations of the service, one module for each resource. Each module ends with its table of routes."""

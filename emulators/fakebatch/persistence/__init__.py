@@ -1,1 +1,1 @@
-"""What the service knows, kept in a directory over its end, however it ends."""
+"""The state of the service in a directory, so that it survives a restart or a crash."""

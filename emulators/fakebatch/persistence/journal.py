@@ -1,4 +1,4 @@
-"""The journal: a file of lines that only grows, from which what the service knows can be told again."""
+"""The journal: an append-only file of lines, from which the state of the service can be restored."""
 
 import asyncio
 import os
@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from fakebatch.persistence.telling import FORMAT, Change, few, line, many, telling
+from fakebatch.persistence.journal_lines import FORMAT, Change, head_changes, job_changes, journal_line, line
 from fakebatch.store import Store
 
 NAME: Final = "journal.jsonl"
@@ -18,17 +18,17 @@ _COPIED_AT_ONCE: Final = 500
 
 
 class Journal:
-    """Writes what changes in a store to a directory.
+    """Writes the changes of a store to a directory.
 
-    What was noted is handed to the operating system by `flush`, which the server calls before each answer: so
-    nothing that was accepted is lost when the process is killed. The disk is told to keep it once a second
-    only, for that takes milliseconds, and only a crash of the whole machine makes the difference.
+    `flush` hands the changes to the operating system. The server calls it before each response, so nothing
+    that was accepted is lost when the process is killed. The file is synced to disk only once a second,
+    because that takes milliseconds. Only a crash of the whole machine can lose the changes in between.
     """
 
     def __init__(self, directory: Path, store: Store) -> None:
         self._directory = directory
         self._store = store
-        self._noted: dict[Change, bool] = {}
+        self._changes: dict[Change, bool] = {}
         self._lines: list[str] = []
         self._sync_timer: asyncio.TimerHandle | None = None
         self._new: int | None = None
@@ -37,22 +37,22 @@ class Journal:
         self._publish()
         self._size = self._smallest = os.fstat(self._file).st_size
 
-    def note(self, kind: str, *ids: str) -> None:
-        """Take note of a change: of a kind, of a `new task`, or that something is `gone`, with its kind."""
+    def on_change(self, kind: str, *ids: str) -> None:
+        """Record a change: its kind and ids, or `gone` followed by them. See `change_listeners`."""
         if kind == "gone":
-            # Whatever comes under the same id later is another thing.
-            self._tell()
+            # First write what changed before: a later thing with the same id is another one.
+            self._collect_lines()
             self._lines.append(line(["gone", *ids]))
         elif kind == "new task":
-            self._noted["task", *ids] = True
+            self._changes["task", *ids] = True
         else:
-            self._noted.setdefault((kind, *ids), False)
+            self._changes.setdefault((kind, *ids), False)
 
     def flush(self) -> None:
-        """Write what was noted."""
-        if not self._noted and not self._lines and self._new is None:
+        """Write the recorded changes, and some more of a compaction."""
+        if not self._changes and not self._lines and self._new is None:
             return
-        self._tell()
+        self._collect_lines()
         if self._new is None and self._size > max(2 * self._smallest, _SMALLEST_COMPACTION):
             self._new = self._begin()
         self._write()
@@ -61,7 +61,7 @@ class Journal:
             self._sync_timer = asyncio.get_running_loop().call_later(_SYNC_EVERY_S, self._sync)
 
     def close(self) -> None:
-        """Write what was noted, for good."""
+        """Write the recorded changes, sync the file and close it."""
         self.flush()
         if self._sync_timer is not None:
             self._sync_timer.cancel()
@@ -70,12 +70,12 @@ class Journal:
         if self._new is not None:
             os.close(self._new)
 
-    def _tell(self) -> None:
-        for change, with_spec in self._noted.items():
-            told = telling(self._store, change, with_spec=with_spec)
-            if told is not None:
-                self._lines.append(told)
-        self._noted.clear()
+    def _collect_lines(self) -> None:
+        for change, with_spec in self._changes.items():
+            text = journal_line(self._store, change, with_spec=with_spec)
+            if text is not None:
+                self._lines.append(text)
+        self._changes.clear()
 
     def _write(self) -> None:
         for file in (self._file, *(() if self._new is None else (self._new,))):
@@ -87,21 +87,21 @@ class Journal:
         self._sync_timer = None
         asyncio.get_running_loop().run_in_executor(None, _sync, os.dup(self._file))
 
-    # Compaction: a new journal is written beside the old one, a piece with each flush, and takes its place
-    # once it tells everything. What changes meanwhile goes to both.
+    # Compaction: a new journal is written beside the old one, a part with each flush. It replaces the old one
+    # when it is complete. Changes in the meantime are written to both.
 
     def _begin(self) -> int:
-        """Open a new journal with what comes before all else; the rest is yet to be copied."""
+        """Create a new journal with its first lines. The rest is copied later."""
         file = os.open(self._directory / _NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         _write_lines(file, [line(["format", FORMAT])])
-        _write_lines(file, self._told(few(self._store)))
-        rest = [change for record in self._store.jobs for change in many(record)]
-        self._copying = self._told(rest)
+        _write_lines(file, self._lines_of(head_changes(self._store)))
+        rest = [change for record in self._store.jobs for change in job_changes(record)]
+        self._copying = self._lines_of(rest)
         return file
 
-    def _told(self, changes: Iterable[Change]) -> Iterator[str]:
-        lines = (telling(self._store, change, with_spec=True) for change in changes)
-        return (told for told in lines if told is not None)
+    def _lines_of(self, changes: Iterable[Change]) -> Iterator[str]:
+        lines = (journal_line(self._store, change, with_spec=True) for change in changes)
+        return (text for text in lines if text is not None)
 
     def _copy(self) -> None:
         if self._new is None:

@@ -1,1 +1,1 @@
-"""Tasks that take time without doing anything, on a clock that may run fast."""
+"""Simulated tasks, which take time without running anything, and their clock, which may run fast."""

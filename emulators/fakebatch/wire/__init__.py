@@ -1,1 +1,1 @@
-"""What the protocol looks like on the wire: times, errors, queries, bodies, answers, signatures."""
+"""The protocol of Azure Batch: requests and responses, signatures, times, lists and their filters."""

@@ -1,17 +1,17 @@
-"""Who may use the service: whoever signs with the key of the account, or has a token."""
+"""Authentication of requests: a signature with the account key, or a bearer token."""
 
 from collections.abc import Mapping
 
+from fakebatch.errors import BatchError
 from fakebatch.wire import job_token, shared_key
-from fakebatch.wire.errors import BatchError
 
 
 def authorize(method: str, path: str, query: str, headers: Mapping[str, str], *, is_secure: bool) -> None:
     """Raise BatchError(AuthenticationFailed) unless the request is signed, or has a bearer token over TLS.
 
-    There is no one to ask whether a token is genuine, so any is. That of a task is known, and good for its
-    job, without TLS too, for it is of no use elsewhere. Raises BatchError(Forbidden) for other operations.
-    `path` and `query` are as sent.
+    Any bearer token is accepted, because there is no issuer to verify it with. The token of a task is valid
+    only for the operations of its job; for others this raises BatchError(Forbidden). It is accepted without
+    TLS too, because it has no value elsewhere. `path` and `query` are as sent, still percent-encoded.
     """
     scheme, _, token = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":

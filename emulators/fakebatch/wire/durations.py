@@ -1,13 +1,13 @@
-"""Durations as ticks of 100 ns, read from ISO 8601 and written as .NET writes them."""
+"""ISO 8601 durations as ticks of 100 ns, written in the form in which .NET writes them."""
 
 import re
 from functools import lru_cache
 from typing import Final
 
-from fakebatch.wire.ticks import PER_SECOND
+from fakebatch.wire.timestamps import PER_SECOND
 
 INFINITE: Final = 2**63 - 1
-"""The largest .NET TimeSpan, which the service shows where no limit is set."""
+"""The largest .NET TimeSpan. Azure Batch shows it where no limit is set."""
 
 _ISO = re.compile(
     r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
@@ -29,7 +29,7 @@ def parse(text: str) -> int:
 
 
 def render(ticks: int) -> str:
-    """Return the ISO 8601 text of a duration as .NET serialises it: days, hours, minutes, seconds."""
+    """Return the ISO 8601 text of a duration as .NET serialises it, with days as the largest unit."""
     rest, fraction = divmod(ticks, PER_SECOND)
     rest, seconds = divmod(rest, 60)
     rest, minutes = divmod(rest, 60)
@@ -50,6 +50,6 @@ def render(ticks: int) -> str:
 
 @lru_cache(maxsize=1024)
 def seconds(text: str) -> float | None:
-    """Return the seconds of an ISO 8601 duration, or None where it stands for no limit. Raises ValueError."""
+    """Return the seconds of an ISO 8601 duration, or None if it means no limit. Raises ValueError."""
     ticks = parse(text)
     return None if ticks == INFINITE else ticks / PER_SECOND

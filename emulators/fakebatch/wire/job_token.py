@@ -1,4 +1,4 @@
-"""The tokens by which tasks use the operations of their job without the key of the account."""
+"""The tokens with which tasks call the operations of their job without the account key."""
 
 import base64
 import binascii
@@ -13,16 +13,16 @@ _KIND: Final = "job"
 
 
 def issue(job_id: str) -> str:
-    """Return the token for the operations of a job."""
+    """Return a token for the operations of a job."""
     text = base64.urlsafe_b64encode(job_id.encode()).decode()
     return f"{_KIND}.{text}.{_signature(text)}"
 
 
 def job_of(token: str) -> str | None:
-    """Return the job a token was issued for; None if it was not issued here."""
+    """Return the id of the job for which a token was issued, or None if the token is not one of ours."""
     kind, _, rest = token.partition(".")
     text, _, signature = rest.partition(".")
-    # As bytes, because what is sent may not be ASCII.
+    # Compared as bytes, because the token of the request may contain other characters than ASCII.
     if kind != _KIND or not hmac.compare_digest(signature.encode(), _signature(text).encode()):
         return None
     try:
@@ -32,7 +32,7 @@ def job_of(token: str) -> str | None:
 
 
 def allows(job_id: str, path: str) -> bool:
-    """Whether a path, as sent, is that of a job or of something in it."""
+    """Return whether a path, as sent, is that of the job or of something in the job."""
     _, *parts = [unquote(part) for part in path.split("/")]
     return [part.lower() for part in parts[:2]] == ["jobs", job_id.lower()]
 

@@ -1,4 +1,4 @@
-"""The `$filter` language of the list operations, compiled to predicates.
+"""The `$filter` language of the list operations. A filter is compiled to a predicate.
 
     or-expression  = and-expression *( "or" and-expression )
     and-expression = term *( "and" term )
@@ -6,8 +6,8 @@
                    | property ( "eq" | "ne" | "gt" | "ge" | "lt" | "le" ) literal
     literal        = string | number | "true" | "false" | "DateTime" string
 
-A property is a path such as `executionInfo/exitCode`; names and operators are case-sensitive. Of a property
-that is absent only `ne` holds.
+A property is a path such as `executionInfo/exitCode`. Names and operators are case-sensitive. For a property
+that an item does not have, `ne` is true and every other comparison is false.
 """
 
 import operator
@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError, invalid_query
+from fakebatch.errors import BatchError, invalid_query
+from fakebatch.wire import timestamps
 
 T = TypeVar("T")
 Predicate: TypeAlias = Callable[[T], bool]
@@ -40,9 +40,10 @@ _END: Final = ("end", "")
 
 @dataclass(frozen=True, slots=True)
 class Field(Generic[T]):
-    """A property that may be filtered on: the type of its literals, and how to read it (None: absent).
+    """A property that a filter can use.
 
-    Times are read as ticks.
+    `kind` is the type of its literals. `read` returns its value in an item, or None if the item does not have
+    the property. It returns times in ticks.
     """
 
     kind: FieldKind
@@ -50,7 +51,7 @@ class Field(Generic[T]):
 
 
 def compile_filter(text: str, fields: Mapping[str, Field[T]]) -> Predicate[T]:
-    """Return the predicate of a `$filter`.
+    """Return the predicate for the text of a `$filter`.
 
     Raises BatchError(InvalidQueryParameterValue) for a property, operator or literal that is not allowed.
     """
@@ -179,7 +180,7 @@ def _literal(token: tuple[str, str], kind: FieldKind) -> str | float | bool:
     if found == "name" and text in ("true", "false") and kind == "boolean":
         return text == "true"
     if found == "time" and kind == "time":
-        return ticks.from_iso(text.removeprefix("DateTime")[1:-1])
+        return timestamps.from_iso(text.removeprefix("DateTime")[1:-1])
     if found == "number" and kind == "number":
         return float(text) if "." in text else int(text)
     if found == "text" and kind == "text":

@@ -1,4 +1,4 @@
-"""The SharedKey signature of requests, and the well-known account of the local service."""
+"""The SharedKey signature of requests, and the well-known account of the fake Batch."""
 
 import base64
 import hashlib
@@ -8,14 +8,14 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qs, quote, unquote
 
-from fakebatch.wire import ticks
-from fakebatch.wire.errors import BatchError
+from fakebatch.errors import BatchError
+from fakebatch.wire import service_clock, timestamps
 
 ACCOUNT_NAME: Final = "devbatchaccount"
 ACCOUNT_KEY: Final = (
     "ZmFrZS1iYXRjaC1kZXZlbG9wbWVudC1rZXktLXB1YmxpYy1vbi1wdXJwb3NlLS1ndWFyZHMtbm90aGluZy0tLQ=="
 )
-"""Public on purpose: it guards nothing and is the same on every machine, like the storage emulator's."""
+"""Public on purpose. It protects nothing and is the same on every machine, like the key of Azurite."""
 
 _SIGNED_HEADERS: Final = (
     "content-encoding",
@@ -30,15 +30,15 @@ _SIGNED_HEADERS: Final = (
     "if-unmodified-since",
     "range",
 )
-_WINDOW: Final = 15 * 60 * ticks.PER_SECOND
+_WINDOW: Final = 15 * 60 * timestamps.PER_SECOND
 
 
 def string_to_sign(
     method: str, path: str, query: str, headers: Mapping[str, str], absent_length: str = "0"
 ) -> str:
-    """Return the canonical text of a request; `path` and `query` are as sent, still percent-encoded.
+    """Return the canonical text of a request, which is signed. `path` and `query` are still percent-encoded.
 
-    `absent_length` stands for the length of a body that is absent, where the method may have one.
+    `absent_length` is used as the content length if the request has none and its method may have a body.
     """
     sent = {name.lower(): shown for name, shown in headers.items() if shown}
     length = "" if method in ("GET", "HEAD") else sent.get("content-length", absent_length)
@@ -50,11 +50,14 @@ def string_to_sign(
 
 
 def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) -> None:
-    """Raise BatchError(AuthenticationFailed) unless the request is signed with the account's key, in time."""
+    """Raise BatchError(AuthenticationFailed) unless the request has a valid signature and a recent date.
+
+    The signature must be made with the account key, and the date at most 15 minutes off.
+    """
     given = headers.get("Authorization", "")
-    # What sends a request may write its path in another way than what signed it: a colon, as in the ids of
-    # scheduled jobs, as it is instead of percent-encoded. And the JavaScript client signs no length, where
-    # others sign a 0, for a DELETE.
+    # The HTTP library of a client may write the path in another way than the code that signed it: for example
+    # a colon, as in the ids of scheduled jobs, plain instead of percent-encoded. For a DELETE the JavaScript
+    # client signs an empty length, where others sign a 0.
     texts = (
         string_to_sign(method, written, query, headers, absent_length)
         for written in (path, _quoted(path))
@@ -70,14 +73,14 @@ def authorize(method: str, path: str, query: str, headers: Mapping[str, str]) ->
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The request has no readable date."
         ) from error
-    if abs(ticks.real_now() - sent_at) > _WINDOW:
+    if abs(service_clock.real_now() - sent_at) > _WINDOW:
         raise BatchError(
             "AuthenticationFailed", AuthenticationErrorDetail="The date is more than 15 minutes off."
         )
 
 
-# Most requests come within a second of another.
-_read_date = lru_cache(maxsize=16)(ticks.from_http_date)
+# Many requests have the same date, because they come within one second.
+_read_date = lru_cache(maxsize=16)(timestamps.from_http_date)
 
 
 def _is_signature(given: str, text: str) -> bool:
