@@ -23,12 +23,14 @@ class FakeClock:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begun = 0.0
+        self._random = 41
 
     def now(self) -> datetime:
         return self._now + timedelta(seconds=self._elapsed())
 
     def randomness(self) -> int:
-        return 42
+        self._random += 1
+        return self._random
 
     async def sleep(self, delay: timedelta) -> None:
         await asyncio.sleep(delay.total_seconds())

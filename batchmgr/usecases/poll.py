@@ -77,6 +77,8 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     now = ports.clock.now()
     if job.value.cancel_requested:
         await _end(ports, job.value, "cancelled")
+    elif job.value.is_claimed(now):
+        return
     elif job.value.submission.awaits_tasks:
         if not await has_planned(ports, job.value):
             return
