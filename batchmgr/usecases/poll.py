@@ -58,7 +58,7 @@ async def poll_job(ports: Ports, job_id: str) -> None:
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
-        if await restore(ports, job_id) is None:
+        if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
         return
     match job.value.state:
