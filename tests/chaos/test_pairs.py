@@ -1,4 +1,4 @@
-"""Two use cases on one job, the second run at every point of the first: the job ends, once, with the truth."""
+"""Two use cases on one job, the second run at every point of the first: the job ends once, with the truth."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
