@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.job_states import JobState
 from batchmgr.usecases.accept import accept
+from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import SUBMISSION_TIMEOUT, poll
 from batchmgr.usecases.submit import submit
 from tests.world import World, job_message, task
@@ -67,16 +68,13 @@ async def test_a_batch_job_that_is_just_ending_is_waited_for_so_that_its_counts_
 
     async def end_slowly() -> None:
         await world.clock.sleep(timedelta(seconds=8))
-        for name, snapshot in list(job.snapshots.items()):
+        for snapshot in list(job.snapshots.values()):
             ended = replace(snapshot, state="completed", result="failure")
             job.set(replace(ended, state_transition_time=world.clock.now()))
-            assert name
         job.state = "completed"
 
     ending = asyncio.create_task(end_slowly())
-    for _ in range(10):
-        await poll(world.ports)
-        await world.clock.sleep(timedelta(seconds=5))
+    await finalize(world.ports, "job-1")
     await ending
     assert world.record().state is JobState.FAILED
     assert world.record().run.counts == TaskCounts(completed=2, failed=2)
