@@ -76,8 +76,11 @@ class HostListeners:
         self.webhook: BlobEventGridWebhook | None = None
         """The webhook for Event Grid. It is None until the app has a blob function."""
 
-    def add(self, function: Function) -> Trigger:
-        """Create the trigger of a function. Raises ConfigurationError if its binding is invalid."""
+    def add(self, function: Function, *, listen: bool = True) -> Trigger:
+        """Create the trigger of a function. If `listen` is false, it can only be called by hand.
+
+        Raises ConfigurationError if its binding is invalid.
+        """
         match function.trigger.binding["type"]:
             case "queueTrigger":
                 trigger: Trigger = self._queue_trigger(function)
@@ -87,7 +90,10 @@ class HostListeners:
                 trigger = self._blob_trigger(function)
             case other:
                 raise ConfigurationError(f"triggers of type '{other}' are not supported")
-        self._triggers.append(trigger)
+        if listen:
+            self._triggers.append(trigger)
+            if self._blob_listener is not None and isinstance(trigger, BlobTrigger):
+                self._blob_listener.add(trigger)
         return trigger
 
     async def start(self) -> None:
@@ -140,9 +146,7 @@ class HostListeners:
             host_id=self._settings.host_id,
             scan_interval=self._options.blob_scan_interval,
         )
-        trigger = BlobTrigger(function, services)
-        self._blob_listener.add(trigger)
-        return trigger
+        return BlobTrigger(function, services)
 
     def _create_blob_queue(self) -> tuple[BlobTriggerQueue, BlobQueueListener]:
         """Return the queue that all blob functions share, and its listener."""
