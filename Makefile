@@ -5,6 +5,8 @@
 # make check     check lint rules, formatting, types and import contracts
 # make format    format the code
 # make clean     remove all files that can be created again
+#
+# make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -13,7 +15,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test check install format clean
+.PHONY: help demo start test host-recordings check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -25,7 +27,10 @@ start: install
 	@$(BIN)/batchmgr start
 
 test: install
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 --dist loadgroup
+
+host-recordings: install
+	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet

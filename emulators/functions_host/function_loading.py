@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from functions_host.admin_endpoints import AdminEndpoints
 from functions_host.binding_expressions import resolve_bindings
@@ -28,12 +28,14 @@ class FunctionLoader:
         listeners: HostListeners,
         admin: AdminEndpoints,
         environment: Mapping[str, str],
+        check_outputs: Callable[[Function], None],
     ) -> None:
         self._status = status
         self._http = http
         self._listeners = listeners
         self._admin = admin
         self._environment = environment
+        self._check_outputs = check_outputs
 
     def load(self, functions: Sequence[Function]) -> list[Function]:
         """Load functions in the order of their names. Return those that run.
@@ -67,6 +69,7 @@ class FunctionLoader:
             _log.info("The '%s' function is disabled", function.name)
         try:
             resolved = resolve_bindings(function, self._environment)
+            self._check_outputs(resolved)
             if resolved.trigger.binding["type"] == "httpTrigger":
                 self._http.add(resolved, is_disabled=is_disabled)
             else:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +27,16 @@ from functions_host.invocation import Invoker
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
-from functions_host.settings import HostSettings, apply_local_settings, host_id, load_host_settings
+from functions_host.settings import (
+    HostSettings,
+    apply_local_settings,
+    host_id,
+    is_development,
+    load_host_settings,
+)
+from functions_host.singleton_lease import LeaseTimes
 from functions_host.storage_connections import StorageConnections
+from functions_host.unhandled_errors import UnhandledErrors
 
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
@@ -46,10 +55,15 @@ class JobHostOptions:
     """0 means any free port."""
     enable_auth: bool = False
     """Whether access keys are checked, as in Azure. `func start` also needs an option for that."""
-    blob_scan_interval: float = 10.0
-    """Seconds between two scans of a container for new blobs."""
+    blob_scan_interval: float | None = None
+    """Seconds between two scans for new blobs. None means as the real host: 2 s where the account is part of
+    the path of storage URLs, as in Azurite, and 10 s where it is part of the host name, as in Azure."""
     receive_visibility: timedelta = RECEIVE_VISIBILITY
     """How long a received message stays hidden if this host is killed."""
+    patient: bool = False
+    """Whether the host spares developers the waits of the real host. An output then ends the pause of the
+    listener of its queue, and the timers and the blob scan of a killed host of this machine go on within
+    seconds, not after up to a minute."""
 
 
 class JobHost:
@@ -57,13 +71,17 @@ class JobHost:
 
     def __init__(self, options: JobHostOptions) -> None:
         self._options = options
-        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         apply_local_settings(options.script_root, os.environ)
+        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+        if hasattr(time, "tzset"):
+            time.tzset()  # local.settings.json may set TZ.
+        self._unhandled = UnhandledErrors()
         settings, error = _load_settings(options.script_root)
         self._status = HostStatus(
             host_id=settings.host_id,
             extension_bundle=settings.extension_bundle,
             error=error or settings.error,
+            unhandled=self._unhandled,
         )
         if error:
             self._status.functions = None
@@ -75,11 +93,13 @@ class JobHost:
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
         notifier = QueueNotifier()
-        writer = QueueOutput(
-            connections=self._connections, notifier=notifier, encode_base64=settings.queues.base64
+        self._outputs = QueueOutput(
+            connections=self._connections,
+            encode_base64=settings.queues.base64,
+            notifier=notifier if options.patient else None,
         )
         self._invoker = Invoker(
-            timeout=settings.function_timeout, writer=writer, threads=settings.sync_threads
+            timeout=settings.function_timeout, writer=self._outputs, threads=settings.sync_threads
         )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
         self._admin = AdminEndpoints(
@@ -88,11 +108,14 @@ class JobHost:
         self._listeners = HostListeners(
             settings=settings,
             options=ListenerOptions(
-                blob_scan_interval=options.blob_scan_interval, receive_visibility=options.receive_visibility
+                blob_scan_interval=options.blob_scan_interval,
+                lease_times=_lease_times(patient=options.patient),
+                receive_visibility=options.receive_visibility,
             ),
             connections=self._connections,
             invoker=self._invoker,
             notifier=notifier,
+            errors=self._unhandled,
         )
         self._functions: list[Function] = []
         self._runner: web.ServerRunner | None = None
@@ -141,8 +164,12 @@ class JobHost:
         self._log_functions()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Return when `stop` is set. Raises WorkerLostError as soon as a function exceeds the timeout."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._invoker.worker_lost)]
+        """Return when `stop` is set, or when a listener cannot go on, which is logged.
+
+        Raises WorkerLostError as soon as a function exceeds the timeout.
+        """
+        ends = (stop, self._invoker.worker_lost, self._unhandled.occurred)
+        waits = [asyncio.create_task(event.wait()) for event in ends]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -190,6 +217,7 @@ class JobHost:
             listeners=self._listeners,
             admin=self._admin,
             environment=os.environ,
+            check_outputs=self._outputs.check,
         )
         self._functions = loader.load(functions)
 
@@ -226,3 +254,8 @@ def _load_settings(script_root: Path) -> tuple[HostSettings, str | None]:
         return load_host_settings(script_root, os.environ), None
     except ConfigurationError as error:
         return HostSettings(host_id=host_id(script_root, os.environ, {})), str(error)
+
+
+def _lease_times(*, patient: bool) -> LeaseTimes:
+    duration = 15 if patient or is_development(os.environ) else 60
+    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)

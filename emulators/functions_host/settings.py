@@ -17,6 +17,8 @@ from functions_host.host_configuration import HostConfiguration
 
 _CORES = os.cpu_count() or 1
 _MAX_BATCH_SIZE = 32
+_MAX_INTEGER = 2**31 - 1
+_MIN_POLLING_INTERVAL = timedelta(milliseconds=100)
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ _log = logging.getLogger(__name__)
 class QueueSettings:
     """The section `extensions.queues` of host.json.
 
-    The defaults are the real host's in the environment Development, which `func start` always uses.
+    The defaults are the real host's in Production.
     """
 
     batch_size: int = 16
@@ -36,8 +38,8 @@ class QueueSettings:
     """A message that has failed this many times is moved to the poison queue."""
     visibility_timeout: timedelta = timedelta()
     """How long a message stays hidden after it failed."""
-    max_polling_interval: timedelta = timedelta(seconds=2)
-    """The longest pause between two polls of an empty queue."""
+    max_polling_interval: timedelta = timedelta(minutes=1)
+    """The longest pause between two polls of an empty queue. In Development the default is 2 s."""
     base64: bool = True
     """Whether message bodies are base64 in the queue (`messageEncoding`)."""
 
@@ -97,7 +99,7 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
             log_levels=configuration.section("logging:logLevel"),
             extension_bundle=configuration.section("extensionBundle") or None,
             error=error and f"{path}: {error}",
-            queues=_queue_settings(configuration),
+            queues=_queue_settings(configuration, is_development=is_development(environment)),
             blobs=_blob_settings(configuration),
         )
     except ValueError as error:
@@ -109,6 +111,11 @@ def host_id(script_root: Path, environment: Mapping[str, str], document: Mapping
     return (
         environment.get("AzureFunctionsWebHost__hostid") or document.get("id") or default_host_id(script_root)
     )
+
+
+def is_development(environment: Mapping[str, str]) -> bool:
+    """Return whether the host runs in the environment Development (AZURE_FUNCTIONS_ENVIRONMENT)."""
+    return environment.get("AZURE_FUNCTIONS_ENVIRONMENT", "").lower() == "development"
 
 
 def default_host_id(script_root: Path) -> str:
@@ -150,24 +157,31 @@ def _sync_threads(environment: Mapping[str, str]) -> int | None:
     return int(text) if text.isdecimal() and int(text) > 0 else None
 
 
-def _queue_settings(configuration: HostConfiguration) -> QueueSettings:
-    section = "extensions:queues"
+def _queue_settings(configuration: HostConfiguration, *, is_development: bool) -> QueueSettings:
+    section, default = "extensions:queues", QueueSettings()
     batch_size = configuration.number(
-        f"{section}:batchSize", QueueSettings.batch_size, at_least=1, at_most=_MAX_BATCH_SIZE
+        f"{section}:batchSize", default.batch_size, at_least=1, at_most=_MAX_BATCH_SIZE
     )
+    threshold = configuration.number(
+        f"{section}:newBatchThreshold", batch_size // 2 * _CORES, at_most=_MAX_INTEGER
+    )
+    dequeues = configuration.number(
+        f"{section}:maxDequeueCount", default.max_dequeue_count, at_least=1, at_most=_MAX_INTEGER
+    )
+    polling = configuration.timespan(
+        f"{section}:maxPollingInterval", "00:00:02" if is_development else "00:01:00"
+    )
+    if polling < _MIN_POLLING_INTERVAL:
+        raise ValueError("queues.maxPollingInterval must not be less than 100 ms")
     encoding = (configuration.text(f"{section}:messageEncoding") or "base64").lower()
     if encoding not in ("base64", "none"):
         raise ValueError('queues.messageEncoding must be "base64" or "none"')
     return QueueSettings(
         batch_size=batch_size,
-        new_batch_threshold=configuration.number(
-            f"{section}:newBatchThreshold", batch_size // 2 * _CORES, at_least=0
-        ),
-        max_dequeue_count=configuration.number(
-            f"{section}:maxDequeueCount", QueueSettings.max_dequeue_count, at_least=1
-        ),
+        new_batch_threshold=threshold,
+        max_dequeue_count=dequeues,
         visibility_timeout=configuration.timespan(f"{section}:visibilityTimeout", "00:00:00"),
-        max_polling_interval=configuration.timespan(f"{section}:maxPollingInterval", "00:00:02"),
+        max_polling_interval=polling,
         base64=encoding == "base64",
     )
 
