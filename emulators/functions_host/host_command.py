@@ -44,7 +44,7 @@ async def _serve(options: JobHostOptions, *, as_json: bool) -> None:
         handler.addFilter(LogLevelFilter(host.log_levels))
     await host.start()
     port = host.port
-    if as_json and host.is_running:
+    if as_json:
         ready = {"functions": host.url}
         if options.enable_auth:
             ready |= {"masterKey": host.keys.master, "functionKey": host.keys.function}
