@@ -1,9 +1,11 @@
 """HTTP triggers for jobs: accept, list, follow, cancel."""
 
+import logging
+
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import InvalidJobError
+from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number, problem_response
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.job_states import JobState
@@ -13,6 +15,8 @@ from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
 from batchmgr.wire.job_message import decode_job
+
+logger = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024 * 1024
 TASK_STATES = ("active", "preparing", "running", "completed")
@@ -31,9 +35,16 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     await check(ports, job_id, message)
     record = await accept(ports, job_id, message)
     if record.state is JobState.QUEUED:
-        await ports.queue.enqueue_submission(record.job_id)
+        await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))
     return json_response(reply, 202, {"Location": reply["statusUri"], **RETRY_AFTER})
+
+
+async def _enqueue(ports: Ports, job_id: str) -> None:
+    try:
+        await ports.queue.enqueue_submission(job_id)
+    except ServiceError as error:  # the job is stored and active: the poller enqueues it again
+        logger.error("job %s is not enqueued yet: %s", job_id, error)
 
 
 async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:

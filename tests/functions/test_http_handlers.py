@@ -205,7 +205,7 @@ async def test_the_health_check_names_the_failing_service(world: World) -> None:
     app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
     answer = await app["get_health"](request("/health"))
     assert answer.status_code == 503
-    checks = {"storage": "Storage is busy", "batch": "ok"}
+    checks = {"storage": "Storage is busy", "batch": "ok", "progress": "ok"}
     assert json.loads(answer.get_body()) == {"status": "unhealthy", "checks": checks, "workloads": []}
 
 
