@@ -293,7 +293,6 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         failed_tasks: Sequence[FailedTask] = (),
         results: Sequence[ResultFile] = (),
         task_results: Sequence[TaskResult] = (),
-        outcome_uri: str = "",
     ) -> Self:
         """Return the record of a job that has ended in `state`. Its callback is due, if it has one.
 
@@ -309,7 +308,6 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             run=run,
             results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),
             task_results=first_fitting(task_results, most=MAX_TASK_RESULTS, room=TASK_RESULTS_ROOM),
-            outcome_uri=outcome_uri,
             callback=DUE if self.has_callback else None,
         )
 
