@@ -11,7 +11,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -166,7 +165,7 @@ class BlobJobStore:
             return record, body
         name = f"overflow/{job_key(record.job_id)}/{secrets.token_hex(8)}.json"
         small, parts = split(record, name)
-        await self._blob(name).upload_blob(BytesIO(msgspec.json.encode(parts)))
+        await self._blob(name).upload_blob(msgspec.json.encode(parts))
         return msgspec.structs.replace(record, overflow=name), msgspec.json.encode(small)
 
     async def _delete(self, blob: BlobClient) -> None:
