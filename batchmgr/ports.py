@@ -147,7 +147,7 @@ class EventLog(Protocol):
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
         """Number the events and add them, except those that the log holds after `offset` already.
 
-        Return the events as the log holds them, and where the log ends now: the next `offset`. The first is 0.
+        Return the events as the log holds them, and where it ends now: the next `offset`. The first is 0.
         """
         ...
 

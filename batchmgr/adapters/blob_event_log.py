@@ -97,7 +97,7 @@ class BlobEventLog:
         return found
 
     async def _end(self, job_id: str, offset: int) -> tuple[int, _Tail, int, dict[str, Event]]:
-        """Return the part to append to and its tail, the last number, and the events after `offset` by id."""
+        """Return the part to append to, its tail, the last number, and the events after `offset` by id."""
         part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
         last = 0
         known: dict[str, Event] = {}

@@ -143,9 +143,11 @@ class BlobJobStore:
                 yield name.removeprefix("active/")
 
     async def deactivate(self, job_id: str) -> None:
-        """Remove the job from the index of active jobs, if it is there, and what is left over of its records."""
+        """Remove the job from the index of active jobs, and what is left over of its records."""
         with service_errors(SERVICE):
-            async for name in self._container.list_blob_names(name_starts_with=f"overflow/{job_key(job_id)}/"):
+            async for name in self._container.list_blob_names(
+                name_starts_with=f"overflow/{job_key(job_id)}/"
+            ):
                 await self._delete(self._blob(name))
             await self._delete(self._active(job_id))
 

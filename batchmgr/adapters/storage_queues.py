@@ -154,4 +154,6 @@ async def _send(queue: QueueClient, body: bytes, delay: timedelta = timedelta(0)
             try:
                 await send()
             except ResourceNotFoundError as error:  # deleted again
-                raise ServiceBusyError(f"the queue {queue.queue_name} is missing", code="QueueNotFound") from error
+                raise ServiceBusyError(
+                    f"the queue {queue.queue_name} is missing", code="QueueNotFound"
+                ) from error

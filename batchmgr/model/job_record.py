@@ -14,9 +14,10 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
+from batchmgr.model.batch_snapshots import TaskCounts, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState, may_follow
+from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import KIB, MESSAGE, NAME, cut_fields, first_fitting
 from batchmgr.model.task_progress import TaskResult
 
@@ -98,40 +99,6 @@ class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     name: str
     uri: str
-
-
-class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the state transitions of the job's tasks.
-
-    `until` is the time of the newest transition that was read. `seen` holds the fingerprints of the snapshots
-    that were read within the overlap before `until`, with their times: a transition that becomes visible late
-    is then still published, and none is published twice. `completed` counts the completed tasks that were
-    published. `reruns` holds the published retries and requeues of tasks that have not completed yet.
-    """
-
-    until: datetime | None = None
-    seen: dict[str, datetime] = {}
-    completed: int = 0
-    reruns: dict[str, Reruns] = {}
-
-
-class SeenReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A progress report that was published."""
-
-    time: datetime
-    sequence: str
-
-
-class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the progress reports of the job's tasks.
-
-    `seen` holds, by task id, the newest published report of each task that reported within the overlap before
-    `until`. `results` holds, by task id, a key of the result that the task has published.
-    """
-
-    until: datetime | None = None
-    seen: dict[str, SeenReport] = {}
-    results: dict[str, str] = {}
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -7,7 +7,8 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, PollCursor, ReportCursor
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 
 INLINE = 64 * 1024
 """A record of this size is stored in one blob."""

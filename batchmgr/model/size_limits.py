@@ -53,7 +53,7 @@ def cut_fields(struct: msgspec.Struct, limits: Mapping[str, int], tails: Mapping
 
 
 def first_fitting(items: Iterable[T], *, most: int, room: int) -> tuple[T, ...]:
-    """Return the items that fit, in their order: at most so many, in so many bytes. Too large ones are left out.
+    """Return the items that fit, in order: at most so many, in so many bytes. Too large ones are left out.
 
     >>> first_fitting(["aa", "a" * 50, "bb", "cc"], most=2, room=20)
     ('aa', 'bb')

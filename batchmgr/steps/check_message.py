@@ -67,7 +67,8 @@ def _size_problems(message: JobMessage) -> Iterator[InvalidJobError]:
     size = size_of(message.metadata)
     if size > MAX_METADATA:
         yield InvalidJobError(
-            f"must take at most {MAX_METADATA} bytes of JSON, not {size}: put data into a blob", field="metadata"
+            f"must take at most {MAX_METADATA} bytes of JSON, not {size}: put data into a blob",
+            field="metadata",
         )
     if len(message.notify) > MAX_PATTERNS:
         yield InvalidJobError(

@@ -11,9 +11,10 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, ReportCursor, SeenReport
-from batchmgr.model.task_progress import ProgressReport, TaskResult
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.poll_cursors import ReportCursor, SeenReport
 from batchmgr.model.size_limits import portions
+from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import commit

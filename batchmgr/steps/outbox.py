@@ -102,7 +102,9 @@ async def _send(ports: Ports, record: JobRecord, events: Sequence[Event]) -> Uns
         except ServiceError as error:
             first = min(int(event.sequence) for event in events[start:])
             if record.unsent is None:
-                logger.warning("job %s: its events from %d on are sent later: %s", record.job_id, first, error)
+                logger.warning(
+                    "job %s: its events from %d on are sent later: %s", record.job_id, first, error
+                )
             return Unsent(first=first, since=ports.clock.now())
     return None
 

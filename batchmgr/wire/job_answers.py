@@ -108,7 +108,7 @@ def _failed_task(task: FailedTask) -> Json:
 
 
 def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
-    """Return a page of a job's tasks. `query` is that of the next page, if there is one, at the same `uri`."""
+    """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one."""
     page: Json = {"tasks": msgspec.to_builtins(list(tasks))}
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"

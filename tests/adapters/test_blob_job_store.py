@@ -8,12 +8,15 @@ from msgspec.structs import replace
 
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.errors import RecordChangedError
-from batchmgr.model.job_record import JobRecord, PollCursor
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.model.size_limits import MAX_RECORD
 from tests.contract.test_event_log import NOW, event
 
-JOB = JobRecord(job_id="Job-1", state=JobState.RUNNING, workload="", digest="d", created_at=NOW, updated_at=NOW)
+JOB = JobRecord(
+    job_id="Job-1", state=JobState.RUNNING, workload="", digest="d", created_at=NOW, updated_at=NOW
+)
 
 
 def large(number: int) -> JobRecord:

@@ -1,4 +1,4 @@
-"""The storage queues when somebody else creates, or has deleted, the queues that batchmgr needs, or they fail."""
+"""The storage queues when somebody else creates or deletes the queues that batchmgr needs, or they fail."""
 
 import asyncio
 import time

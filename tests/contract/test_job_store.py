@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
-from batchmgr.model.job_record import JobRecord, PollCursor
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
 from tests.contract.test_event_log import event
@@ -138,7 +139,9 @@ async def test_a_record_of_megabytes_is_loaded_as_it_was_saved_and_becomes_small
 async def test_of_two_large_saves_of_the_same_version_one_fails_and_the_other_is_whole(ports: Ports) -> None:
     job = await ports.jobs.create(large(ports, "0"))
     both = [large(ports, "a"), large(ports, "b")]
-    saves = [ports.jobs.save(msgspec.structs.replace(one, overflow=job.value.overflow), job.etag) for one in both]
+    saves = [
+        ports.jobs.save(msgspec.structs.replace(one, overflow=job.value.overflow), job.etag) for one in both
+    ]
     results = await asyncio.gather(*saves, return_exceptions=True)
     assert sorted(isinstance(result, RecordChangedError) for result in results) == [False, True]
     loaded = (await ports.jobs.load("job-1")).value

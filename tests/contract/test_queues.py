@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-
 from batchmgr.errors import ServiceError
 from batchmgr.model.size_limits import MAX_EVENT
 from tests.contract.port_sets import PortSet

@@ -17,12 +17,10 @@ from batchmgr.model.job_record import (
     FailedTask,
     JobError,
     JobRecord,
-    PollCursor,
-    ReportCursor,
     ResultFile,
-    SeenReport,
 )
 from batchmgr.model.job_states import JobState
+from batchmgr.model.poll_cursors import PollCursor, ReportCursor, SeenReport
 from batchmgr.model.record_overflow import join, split
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
@@ -151,7 +149,9 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
         results=dict.fromkeys(ids[:100], "k" * 32),
     )
     running = record().tasks_observed(NOW, cursor=cursor, failed=failures)
-    running = running.tasks_observed(NOW, cursor=cursor, failed=failures).reports_observed(NOW, cursor=reports)
+    running = running.tasks_observed(NOW, cursor=cursor, failed=failures).reports_observed(
+        NOW, cursor=reports
+    )
     changed = running.with_outbox(events.task_events("j" * 64, task(1, text)) * (tasks // 10))
     small, parts = split(changed, "overflow/" + "j" * 64 + "/0123456789abcdef.json")
     assert size_of(small) <= limits.MAX_RECORD
@@ -232,5 +232,3 @@ def test_portions_hold_everything_in_order_and_no_more_than_their_limit(items: l
     assert [text for portion in found for text in portion] == clean
     assert all(portion for portion in found)
     assert all(len(portion) == 1 or sum(map(size_of, portion)) <= limit for portion in found)
-
-

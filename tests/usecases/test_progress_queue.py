@@ -101,7 +101,9 @@ async def test_a_slow_queue_is_waited_for_once_and_not_with_every_event() -> Non
 async def test_notify_selects_what_is_caught_up_too() -> None:
     world = World()
     world.sink.failure = FAILURES[1]
-    world.enqueue(b'{"jobId":"job-1","notify":["job.succeeded"],"tasks":[{"id":"1","commandLine":"/bin/true"}]}')
+    world.enqueue(
+        b'{"jobId":"job-1","notify":["job.succeeded"],"tasks":[{"id":"1","commandLine":"/bin/true"}]}'
+    )
     for _ in range(5):
         await world.tick()
     world.sink.failure = None
