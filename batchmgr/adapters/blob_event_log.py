@@ -97,7 +97,7 @@ class BlobEventLog:
         return found
 
     async def _end(self, job_id: str, offset: int) -> tuple[int, _Tail, int, dict[str, Event]]:
-        """Return the part to append to, its tail, the last number, and the events after `offset` by id."""
+        """Return the part to append to, its tail, the last number, and by id the events after `offset`."""
         part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
         last = 0
         known: dict[str, Event] = {}
@@ -120,7 +120,7 @@ class BlobEventLog:
         return int(_decode(tail.lines[-1][1]).sequence)
 
     async def _tail(self, blob: BlobClient, start: int) -> _Tail:
-        """Return the lines from `start` on, and at least the last one before. Create a part that is missing."""
+        """Return the lines from `start` on, and the last one before. Create a part that is missing."""
         before = OVERLAP
         while True:
             begin = max(0, start - before)

@@ -207,3 +207,10 @@ def test_metadata_and_notify_have_limits_that_are_told_at_acceptance() -> None:
     assert problem_fields(call_back_uri="https://allowed/" + "x" * 9000) == ["callBackUri"]
     workload = JobMessage(workload="w" * 101)
     assert [problem.field for problem in message_problems(workload)] == ["workload"]
+
+
+async def test_the_record_knows_where_the_log_ends_so_that_no_append_reads_all_of_it() -> None:
+    world = bounded_world()
+    world.enqueue(job_message())
+    await world.run_until_idle()
+    assert world.record().events_offset == len(world.log())
