@@ -162,7 +162,7 @@ class EventSink(Protocol):
     async def send(self, events: Sequence[Event]) -> None:
         """Send events, each at least once. Leave out those of more than 48 KiB; the log has them.
 
-        Raise ServiceError if not all could be sent. It takes 10 seconds at most.
+        Raise ServiceError if not all could be sent. It takes 5 seconds at most.
         """
         ...
 

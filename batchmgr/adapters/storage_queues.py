@@ -35,7 +35,7 @@ SERVICE = "Queue storage"
 LONGEST_DELAY = timedelta(days=7) - timedelta(minutes=1)
 NEVER_EXPIRES = -1
 CONCURRENT_SENDS = 16
-SEND_TIMEOUT = 10
+SEND_TIMEOUT = 5
 PAUSE_AFTER_FAILURE = 20.0
 """Seconds that the progress queue may take, and is left alone after it has failed."""
 

@@ -27,11 +27,11 @@ ATTEMPTS = 10
 """How often a use case runs, at most, when others keep saving the record first."""
 
 SENT_AT_ONCE = 250
-LONGEST_SEND = timedelta(seconds=10)
+LONGEST_SEND = timedelta(seconds=5)
 """How long one change of a job waits for the progress queue."""
 
 CATCH_UP = 1000
-"""How many events a poll reads from the log of a job and sends, if the progress queue is behind."""
+"""How many events are read from the log at once, if the progress queue is behind."""
 
 LONGEST_LAG = timedelta(hours=1)
 """How long the progress queue may fail before events are left out."""
@@ -74,20 +74,30 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
 
 
 async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
-    """Send the next events that the progress queue has missed; leave out what it misses for too long."""
+    """Send events that the progress queue has missed; leave out what it misses for too long."""
     record, now = job.value, ports.clock.now()
     if record.unsent is None:
         return job
-    missed = await ports.events.read(record.job_id, record.unsent.first - 1, CATCH_UP)
-    unsent = await _send(ports, record, missed)
-    if unsent is None and len(missed) == CATCH_UP:
-        unsent = Unsent(first=int(missed[-1].sequence) + 1, since=now)
+    unsent = await _send_from(ports, record, record.unsent.first)
     if unsent is not None and unsent.first == record.unsent.first:
         if now - record.unsent.since <= LONGEST_LAG:
             return job
         logger.error("job %s: its events from %d on stay in its log only", record.job_id, unsent.first)
         unsent = None
     return await ports.jobs.save(record.sent(unsent), job.etag)
+
+
+async def _send_from(ports: Ports, record: JobRecord, first: int) -> Unsent | None:
+    """Send what is in the log from `first` on, for some seconds. Return where to go on, if there is more."""
+    begun = ports.clock.now()
+    while True:
+        missed = await ports.events.read(record.job_id, first - 1, CATCH_UP)
+        unsent = await _send(ports, record, missed)
+        if unsent is not None or len(missed) < CATCH_UP:
+            return unsent
+        first = int(missed[-1].sequence) + 1
+        if (now := ports.clock.now()) - begun > LONGEST_SEND:
+            return Unsent(first=first, since=now)
 
 
 async def _send(ports: Ports, record: JobRecord, events: Sequence[Event]) -> Unsent | None:

@@ -61,8 +61,10 @@ async def poll_job(ports: Ports, job_id: str) -> None:
         if await restore(ports, job_id) is None:
             await ports.jobs.deactivate(job_id)
         return
-    job = await catch_up(ports, job)
-    match job.value.state:
+    state = job.value.state
+    if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
+        job = await catch_up(ports, job)
+    match state:
         case JobState.QUEUED | JobState.SUBMITTING:
             await _resume_submission(ports, job)
         case JobState.RUNNING:
