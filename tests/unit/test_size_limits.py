@@ -87,7 +87,7 @@ def task(number: int, text: str) -> TaskSnapshot:
         state="completed",
         result="failure",
         state_transition_time=NOW,
-        display_name=encodable(text)[:1024],
+        display_name=encodable(text),
         exit_code=1,
         error=TaskError(type=text, message=text, category=text, traceback=text, stderr=text, field=text),
         start_time=NOW,
