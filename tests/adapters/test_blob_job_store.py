@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 from msgspec.structs import replace
 
 from batchmgr.adapters.blob_job_store import BlobJobStore
@@ -72,3 +72,26 @@ async def test_a_record_whose_other_blob_was_deleted_is_loaded_without_it(
     assert (loaded.value.outbox, loaded.value.run.cursor.until) == ((), NOW)
     assert f"{saved.value.overflow} is missing" in caplog.text
     await store.save(loaded.value, loaded.etag)
+
+
+class OvertakenStore(BlobJobStore):
+    """A store whose record is saved by somebody else between the two reads of a load."""
+
+    async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
+        if blob.blob_name.startswith("overflow/"):
+            other = BlobJobStore(self._container)
+            found = await other.load(job_id)
+            if len(found.value.run.cursor.seen) == 5000:
+                more = PollCursor(until=NOW, seen={f"{n}": NOW for n in range(6000)})
+                await other.save(found.value.tasks_observed(NOW, cursor=more, failed=[]), found.etag)
+        return await super()._read(blob, job_id)
+
+
+async def test_a_record_that_is_saved_between_the_two_reads_of_a_load_is_loaded_again(
+    container: ContainerClient,
+) -> None:
+    store = BlobJobStore(container)
+    await store.save(large(1), (await store.create(JOB)).etag)
+    loaded = await OvertakenStore(container).load("job-1")
+    assert len(loaded.value.run.cursor.seen) == 6000
+    assert loaded == await store.load("job-1")

@@ -51,7 +51,7 @@ def encodable(text: str) -> str:
 
 
 @given(texts(), st.integers(64, 5000))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_text_that_is_cut_fits_says_so_and_is_not_cut_again(text: str, limit: int) -> None:
     for cutting in (cut, cut_front):
         short = cutting(text, limit)
@@ -87,7 +87,7 @@ def task(number: int, text: str) -> TaskSnapshot:
         state="completed",
         result="failure",
         state_transition_time=NOW,
-        display_name=encodable(text)[:1024],
+        display_name=encodable(text),
         exit_code=1,
         error=TaskError(type=text, message=text, category=text, traceback=text, stderr=text, field=text),
         start_time=NOW,
@@ -104,7 +104,7 @@ def result(text: str) -> dict[str, object]:
 
 
 @given(texts(), texts())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
     error = JobError(code=text, message=other, field=text)
     report = ProgressReport(
@@ -192,7 +192,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["jobId", "taskId", "a", "b", "c"]), JSON))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_data_of_an_event_fits(data: dict[str, object]) -> None:
     clean = msgspec.json.decode(encodable_json(data))
     short = fitted(clean, events.MAX_DATA)
