@@ -17,6 +17,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
 OVERLAP = 64 * 1024
@@ -27,6 +28,8 @@ BLOCK = 1024 * 1024
 
 CHUNK = 256 * 1024
 """How many bytes one read holds."""
+
+prepare(Event)
 
 
 class BlobEventLog:

@@ -23,8 +23,11 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
+
+prepare(JobRecord)
 
 
 class BlobJobStore:

@@ -22,11 +22,13 @@ async def check_health(open_ports: Callable[[], Awaitable[Ports]]) -> func.HttpR
         return json_response({"status": "unhealthy", "checks": {what: str(error)}}, 503)
     checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
     healthy = all(state == "ok" for state in checks.values())
-    body = {
+    body: dict[str, object] = {
         "status": "healthy" if healthy else "unhealthy",
         "checks": checks,
         "workloads": list(ports.workloads.names()),
     }
+    if poison := await _poison(ports):
+        body["poison"] = poison
     return json_response(body, 200 if healthy else 503)
 
 
@@ -47,6 +49,14 @@ async def _check(probe: Awaitable[None]) -> str:
     except BatchmgrError as error:
         return str(error)
     return "ok"
+
+
+async def _poison(ports: Ports) -> dict[str, int]:
+    """Return how many messages lie in which poison queue, without empty ones. Unknown is none."""
+    try:
+        return dict(await ports.poison.counts())
+    except BatchmgrError:
+        return {}
 
 
 async def _storage(ports: Ports) -> None:

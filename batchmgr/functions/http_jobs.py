@@ -4,7 +4,8 @@ import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError
-from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number, problem_response
+from batchmgr.functions.http_bodies import read_job
+from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import id_from_key, time_ordered_id
@@ -12,18 +13,13 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
-from batchmgr.wire.job_message import decode_job
 
-MAX_BODY = 64 * 1024 * 1024
 TASK_STATES = ("active", "preparing", "running", "completed")
 
 
 async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`POST /jobs`: accept a job, and have it submitted."""
-    body = req.get_body()
-    if len(body) > MAX_BODY:
-        return problem_response(413, "The job can't be accepted", f"the body is larger than {MAX_BODY} bytes")
-    message = decode_job(body)
+    message = await read_job(ports, req)
     key = req.headers.get("idempotency-key", "")
     job_id = message.job_id or (
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())

@@ -29,9 +29,10 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
     return await flush(ports, await ports.jobs.load(job_id))
 
 
-async def create(ports: Ports, record: JobRecord) -> Versioned[JobRecord]:
-    """Store a new record, publish its first event, and return it; or the record that exists."""
-    return await flush(ports, await ports.jobs.create(record.with_outbox([job_event(record)])))
+async def create(ports: Ports, record: JobRecord, *, is_announced: bool = True) -> Versioned[JobRecord]:
+    """Store a new record, publish its first event if `is_announced`, and return it; or the record that exists."""
+    events = [job_event(record)] if is_announced else []
+    return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
 
 
 async def commit(

@@ -25,27 +25,28 @@ async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
 
 
 @retry_on_conflict
-async def accept(ports: Ports, job_id: str, message: JobMessage) -> JobRecord:
-    """Accept a checked job under this id: store the request, create the record, mark the job active.
+async def accept(ports: Ports, job_id: str, message: JobMessage, *, is_checked: bool = True) -> JobRecord:
+    """Accept a job under this id: store the request, create the record, mark the job active.
 
+    A job that is not checked has no event yet: `admit` checks it and publishes that it is queued or rejected.
     Raise JobConflictError if a job with this id but other content was accepted before.
     """
     stored = await ports.jobs.save_request(job_id, message)
     if stored.digest != message.digest:
         raise JobConflictError(job_id)
-    return await _create_record(ports, stored)
+    return await _create_record(ports, stored, is_checked=is_checked)
 
 
 @retry_on_conflict
 async def restore(ports: Ports, job_id: str) -> JobRecord | None:
     """Create the missing record of a job whose request was stored; return None if no request was."""
     try:
-        return await _create_record(ports, await ports.jobs.load_request(job_id))
+        return await _create_record(ports, await ports.jobs.load_request(job_id), is_checked=False)
     except JobNotFoundError:
         return None
 
 
-async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:
+async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool) -> JobRecord:
     now = ports.clock.now()
     record = JobRecord(
         job_id=message.job_id,
@@ -59,4 +60,4 @@ async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
     )
-    return (await create(ports, record)).value
+    return (await create(ports, record, is_announced=is_checked)).value
