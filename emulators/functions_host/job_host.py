@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,8 +25,10 @@ from functions_host.invocation import Invoker
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
-from functions_host.settings import apply_local_settings, load_host_settings
+from functions_host.settings import apply_local_settings, is_development, load_host_settings
+from functions_host.singleton_lease import LeaseTimes
 from functions_host.storage_connections import StorageConnections
+from functions_host.unhandled_errors import UnhandledErrors
 
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
@@ -44,10 +47,15 @@ class JobHostOptions:
     """0 means any free port."""
     enable_auth: bool = False
     """Whether access keys are checked, as in Azure. `func start` also needs an option for that."""
-    blob_scan_interval: float = 10.0
-    """Seconds between two scans of a container for new blobs."""
+    blob_scan_interval: float | None = None
+    """Seconds between two scans for new blobs. None means as the real host: 2 s where the account is part of
+    the path of storage URLs, as in Azurite, and 10 s where it is part of the host name, as in Azure."""
     receive_visibility: timedelta = RECEIVE_VISIBILITY
     """How long a received message stays hidden if this host is killed."""
+    patient: bool = False
+    """Whether the host spares developers the waits of the real host. An output then ends the pause of the
+    listener of its queue, and the timers and the blob scan of a killed host of this machine go on within
+    seconds, not after up to a minute."""
 
 
 class JobHost:
@@ -55,29 +63,42 @@ class JobHost:
 
     def __init__(self, options: JobHostOptions) -> None:
         self._options = options
-        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         apply_local_settings(options.script_root, os.environ)
+        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+        if hasattr(time, "tzset"):
+            time.tzset()  # local.settings.json may set TZ.
         settings = load_host_settings(options.script_root, os.environ)
         self.keys = AccessKeys(enabled=options.enable_auth)
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
         notifier = QueueNotifier()
-        writer = QueueOutput(
-            connections=self._connections, notifier=notifier, encode_base64=settings.queues.base64
+        self._unhandled = UnhandledErrors()
+        self._outputs = QueueOutput(
+            connections=self._connections,
+            encode_base64=settings.queues.base64,
+            notifier=notifier if options.patient else None,
         )
         self._invoker = Invoker(
-            timeout=settings.function_timeout, writer=writer, threads=settings.sync_threads
+            timeout=settings.function_timeout, writer=self._outputs, threads=settings.sync_threads
         )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
-        self._admin = AdminEndpoints(invoker=self._invoker, host_id=settings.host_id, url_of=self._url_of)
+        self._admin = AdminEndpoints(
+            invoker=self._invoker,
+            host_id=settings.host_id,
+            url_of=self._url_of,
+            unhandled=self._unhandled,
+        )
         self._listeners = HostListeners(
             settings=settings,
             options=ListenerOptions(
-                blob_scan_interval=options.blob_scan_interval, receive_visibility=options.receive_visibility
+                blob_scan_interval=options.blob_scan_interval,
+                lease_times=_lease_times(patient=options.patient),
+                receive_visibility=options.receive_visibility,
             ),
             connections=self._connections,
             invoker=self._invoker,
             notifier=notifier,
+            errors=self._unhandled,
         )
         self._functions: list[Function] = []
         self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
@@ -121,8 +142,12 @@ class JobHost:
         self._log_functions()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Return when `stop` is set. Raises WorkerLostError as soon as a function exceeds the timeout."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._invoker.worker_lost)]
+        """Return when `stop` is set, or when a listener cannot go on, which is logged.
+
+        Raises WorkerLostError as soon as a function exceeds the timeout.
+        """
+        ends = (stop, self._invoker.worker_lost, self._unhandled.occurred)
+        waits = [asyncio.create_task(event.wait()) for event in ends]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -157,6 +182,7 @@ class JobHost:
     def _add(self, function: Function) -> None:
         try:
             resolved = resolve_bindings(function, os.environ)
+            self._outputs.check(resolved)
             if resolved.trigger.binding["type"] == "httpTrigger":
                 self._http.add(resolved)
                 self._admin.add(resolved, None)
@@ -207,3 +233,8 @@ class JobHost:
         if self.keys.enabled:
             keys = (self.keys.master, self.keys.function, self.keys.system)
             _log.info("Keys: master %s, function %s, system %s", *keys)
+
+
+def _lease_times(*, patient: bool) -> LeaseTimes:
+    duration = 15 if patient or is_development(os.environ) else 60
+    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)
