@@ -146,7 +146,7 @@ class World:
         """Tick until no job is active and no message waits."""
         for _ in range(ticks):
             await self.tick()
-            if not (self.jobs.active or self.incoming or self.queue.messages):
+            if not (self.jobs.active or self.incoming or self.queue.messages or self.queue.returned):
                 return
         raise AssertionError(f"still busy after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")
 

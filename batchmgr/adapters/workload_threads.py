@@ -50,8 +50,8 @@ class LimitedThreads:
     async def _wait_for_slot(self, workload: str) -> None:
         if self._all_hang(workload):
             raise InvalidJobError(
-                f"workload {workload!r} hangs: {self._most} earlier calls of its create_job have not returned; "
-                "correct the workload, or start the app again",
+                f"workload {workload!r} hangs: {self._most} earlier calls of its create_job have not "
+                "returned; correct the workload, or start the app again",
                 field="workload",
             )
         try:

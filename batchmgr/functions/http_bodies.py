@@ -4,7 +4,7 @@ import azure.functions as func
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.ports import Ports
-from batchmgr.steps.read_upload import read_upload
+from batchmgr.steps.read_request import read_upload
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.queue_message import UPLOADED, UploadReference, decode_request
 
@@ -19,8 +19,8 @@ async def read_job(ports: Ports, req: func.HttpRequest) -> JobMessage:
     if len(body) > ports.body_limit:
         raise BodyTooLargeError(
             f"the body has {len(body)} bytes, more than the {ports.body_limit} that this app takes "
-            "(BATCHMGR_BODY_LIMIT_MIB). Send a larger job in three steps: POST /api/uploads, PUT the job message "
-            f'to the uploadUri in the answer, and send {{"{UPLOADED}": …}} as the answer shows it'
+            "(BATCHMGR_BODY_LIMIT_MIB). Send a larger job in three steps: POST /api/uploads, PUT the job "
+            f'message to the uploadUri in the answer, and send {{"{UPLOADED}": …}} as the answer shows it'
         )
     request = decode_request(body)
     return await read_upload(ports.uploads, request) if isinstance(request, UploadReference) else request

@@ -11,13 +11,12 @@ from batchmgr.functions.time_limit import time_limit
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
-from batchmgr.steps.check_message import check_message
-from batchmgr.steps.read_upload import read_upload
+from batchmgr.steps.read_request import read_request
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.admit import admit
 from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
-from batchmgr.wire.queue_message import JobReference, UploadReference, decode_queue_message
+from batchmgr.wire.queue_message import JobReference
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +43,9 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
 
 async def _accept(ports: Ports, body: bytes, fallback_id: str) -> str:
     """Accept the job, unless it is stored, and return its id. Its plan is checked later: that takes time."""
-    message = decode_queue_message(body)
+    message = await read_request(ports, body)
     if isinstance(message, JobReference):
         return message.stored_job_id
-    if isinstance(message, UploadReference):
-        message = await read_upload(ports.uploads, message)
-    check_message(message, ports.callbacks.check)
     job_id = message.job_id or fallback_id
     return (await accept(ports, job_id, message, is_checked=False)).job_id
 

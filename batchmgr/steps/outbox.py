@@ -30,7 +30,10 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
 
 
 async def create(ports: Ports, record: JobRecord, *, is_announced: bool = True) -> Versioned[JobRecord]:
-    """Store a new record, publish its first event if `is_announced`, and return it; or the record that exists."""
+    """Store a new record, publish its first event, and return it; or the record that exists.
+
+    If it is not announced, there is no event.
+    """
     events = [job_event(record)] if is_announced else []
     return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
 

@@ -44,8 +44,8 @@ _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
     """Return the checked plan of a job. Its taskFactory, if any, is expanded already.
 
-    The workload's own code runs here, in a thread, because it may be slow or hang. Raise InvalidJobError, which names
-    the field of the message, for whatever is wrong.
+    The workload's own code runs here, in a thread, because it may be slow or hang. Raise InvalidJobError,
+    which names the field of the message, for whatever is wrong.
     """
     kept = await ports.jobs.load_tasks(job_id) if message.job_manager_task is not None else None
     call = partial(
@@ -60,7 +60,7 @@ async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> 
 
 
 async def in_thread(threads: WorkloadThreads, message: JobMessage, call: Callable[[], T]) -> T:
-    """Call a function that plans the message. If that runs a workload's code, it runs in a thread of its own."""
+    """Call a function that plans the message, in a thread; in one for workloads if it runs a workload."""
     if message.workload and message.job_manager_task is None:
         return await threads.run(message.workload, call)
     return await asyncio.to_thread(call)

@@ -1,7 +1,7 @@
 """Admit a job that was accepted before it was checked: it is announced as queued, or rejected.
 
-A job from the queue has a record from the first moment: whoever asks for it finds it, and if the process dies,
-the poller goes on with it. To check it may take long, because that runs the workload's code.
+A job from the queue has a record from the first moment: whoever asks for it finds it, and if the process
+dies, the poller goes on with it. To check it may take long, because that runs the workload's code.
 """
 
 import logging

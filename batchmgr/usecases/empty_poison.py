@@ -1,8 +1,9 @@
 """Empty the poison queues: give what was lost another chance, and say what can't be used.
 
 The Functions host moves a message there after it has failed too often, even if it never reached batchmgr: a
-host without a worker answers every invocation with an error. batchmgr itself keeps messages there that it has
-refused. What to do with a message follows from its content and the job's record alone, so this may be repeated.
+host without a worker answers every invocation with an error. batchmgr itself keeps messages there that it
+has refused. What to do with a message follows from its content and the job's record alone, so this may be
+repeated.
 
 | message | what happens to it |
 | --- | --- |
@@ -21,16 +22,11 @@ from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import PoisonMessage, PoisonQueue, Ports
+from batchmgr.steps.read_request import read_request
 from batchmgr.usecases.refuse import refuse
 from batchmgr.wire.json_codec import decode_object
 from batchmgr.wire.message_text import json_text
-from batchmgr.wire.queue_message import (
-    JobReference,
-    UploadReference,
-    decode_finalize,
-    decode_queue_message,
-    decode_reference,
-)
+from batchmgr.wire.queue_message import JobReference, decode_finalize, decode_reference
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +74,7 @@ async def _decide(ports: Ports, message: PoisonMessage) -> tuple[_Verdict, str]:
 async def _decide_request(ports: Ports, message: PoisonMessage) -> tuple[_Verdict, str]:
     fallback_id = id_from_message(message.id)
     try:
-        request = decode_queue_message(message.body)
+        request = await read_request(ports, message.body)
     except InvalidJobError as error:
         is_found = await refuse(ports, message.body, error, fallback_id)
         return (_Verdict.REMOVE if is_found else _Verdict.KEEP), str(error)
@@ -87,7 +83,7 @@ async def _decide_request(ports: Ports, message: PoisonMessage) -> tuple[_Verdic
     record = await _load(ports, request.job_id) if request.job_id else None
     if record is None:
         return _Verdict.PUT_BACK, "it was never handled"
-    if isinstance(request, UploadReference) or record.digest == request.digest:
+    if record.digest == request.digest:
         return _Verdict.REMOVE, f"job {record.job_id} is known"
     return _Verdict.KEEP, f"job {record.job_id} has other content"
 

@@ -38,7 +38,7 @@ TIME_LIMIT_SECONDS = 60
 async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> None:
     """Finalize a job. If that fails or takes too long, have it tried again after a pause; raise nothing.
 
-    The blob trigger would make all its attempts within a second. `attempts` is how often it has failed so far.
+    The blob trigger would make all its attempts within a second. `attempts` is how often it has failed.
     """
     try:
         async with asyncio.timeout(TIME_LIMIT_SECONDS):
@@ -58,7 +58,7 @@ async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> Non
 
 
 def _pause(attempts: int) -> timedelta:
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 8))
+    return min(LONGEST_PAUSE, FIRST_PAUSE * int(2 ** min(attempts, 8)))
 
 
 @retry_on_conflict

@@ -1,8 +1,8 @@
 """Refuse a queue message that cannot become a job.
 
 A `rejected` record says why, and the caller is called back: under the job id that the message names, or under
-one that is made of its content. Only if the message names the id of another job is there no record, so that no
-other job is touched.
+one that is made of its content. Only if the message names the id of another job is there no record, so that
+no other job is touched.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from batchmgr.wire.queue_message import identify_undecodable
 async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id: str) -> bool:
     """Refuse a message of the job request queue. Return whether its sender can find the record.
 
-    If not, the message has to be kept in the poison queue. `fallback_id` is the job id of a message that has no
-    `jobId`.
+    If not, the message has to be kept in the poison queue. `fallback_id` is the job id of a message that has
+    no `jobId`.
     """
     named, uri = identify_undecodable(body, fallback_id)
     job_id = named if is_valid_id(named) else id_from_content(body)

@@ -17,7 +17,7 @@ _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<n
 
 
 def prepare(*types: Any) -> None:
-    """Have msgspec build what it needs to decode these types. Call it at import, for each type that is decoded.
+    """Have msgspec build what it needs to decode these types. Call it at import, for each decoded type.
 
     msgspec builds this at the first use of a type, and two threads that do so at once can crash the process.
     Modules are imported in one thread.

@@ -1,8 +1,8 @@
 """The text of a queue message, as people send it: JSON, or JSON in base64.
 
-Most clients send JSON as it is. Those that are made for Azure Functions send base64, and a client that encodes
-by itself what a tool encodes too sends it twice. So the host decodes nothing (`messageEncoding` is `none`),
-and this module does.
+Most clients send JSON as it is. Those that are made for Azure Functions send base64, and a client that
+encodes by itself what a tool encodes too sends it twice. So the host decodes nothing (`messageEncoding` is
+`none`), and this module does.
 """
 
 import base64

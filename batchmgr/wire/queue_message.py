@@ -1,4 +1,4 @@
-"""What a message may hold: a whole job, or a reference to one that is stored or was uploaded (claim check)."""
+"""What a message may hold: a whole job, or a reference to one that is stored or uploaded (claim check)."""
 
 import msgspec
 

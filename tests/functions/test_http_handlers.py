@@ -11,8 +11,6 @@ import pytest
 from batchmgr.bootstrap import Runtime
 from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
-from batchmgr.functions import http_jobs as jobs
-from batchmgr.functions import http_plan as plans
 from batchmgr.model.job_record import JobRecord
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
@@ -88,12 +86,12 @@ async def test_a_bad_job_is_a_400_that_names_the_field(
     assert world.jobs.records == {}
 
 
-async def test_a_body_that_is_too_large_is_a_413(
-    app: dict[str, Handler], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, module in (("create_job", jobs), ("plan_job", plans)):
-        monkeypatch.setattr(module, "MAX_BODY", 10)
-        assert "10 bytes" in problem(await app[name](post(JOB)), 413)["detail"]
+async def test_a_body_that_is_too_large_is_a_413_that_tells_the_way_for_larger_ones(world: World) -> None:
+    app = handlers(ReadyRuntime(replace(world.ports, body_limit=10)))
+    for name in ("create_job", "plan_job"):
+        detail = problem(await app[name](post(JOB)), 413)["detail"]
+        for told in ("the 10 that", "BATCHMGR_BODY_LIMIT_MIB", "POST /api/uploads", "uploadedRequest"):
+            assert told in detail
 
 
 async def test_a_taken_id_is_a_409(app: dict[str, Handler]) -> None:
@@ -232,5 +230,5 @@ async def test_without_settings_every_response_names_the_missing_one() -> None:
         "cancel_job",
     ):
         answer = await app[name](request(body=JOB, jobId="job-1"))
-        assert "AzureWebJobsStorage" in problem(answer, 500)["detail"]
+        assert "AzureWebJobsStorage" in problem(answer, 503)["detail"]
         assert b"hidden" not in answer.get_body()

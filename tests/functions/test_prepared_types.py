@@ -1,4 +1,4 @@
-"""msgspec builds what it needs for a type at its first use, and not safely in several threads: so at import."""
+"""msgspec builds what it needs for a type at its first use, not safely in threads: so at import."""
 
 import ast
 import subprocess
@@ -27,13 +27,16 @@ import msgspec
 FILE = {"containerName": "inputs", "sourceBlobPath": "a", "targetFilePath": "b"}
 EXIT = {"exitCodes": [{"code": 3, "exitOptions": {"jobAction": "none"}}]}
 TASK = {"id": "a", "commandLine": "true", "inputFiles": [FILE], "exitConditions": EXIT}
-SWEEP = {"type": "parametricSweep", "parameters": {"n": {"start": 1, "end": 3}}, "repeatTask": {"commandLine": "true"}}
+REPEAT = {"commandLine": "true"}
+SWEEP = {"type": "parametricSweep", "parameters": {"n": {"start": 1, "end": 3}}, "repeatTask": REPEAT}
 JOBS = [
     json.dumps({"jobId": "a", "tasks": [TASK], "jobPreparationTask": {"commandLine": "true"}}).encode(),
     json.dumps({"jobId": "b", "taskFactory": SWEEP}).encode(),
 ]
 NOW = "2026-01-01T00:00:00Z"
-RECORD = json.dumps({"jobId": "a", "state": "queued", "workload": "", "digest": "", "createdAt": NOW, "updatedAt": NOW})
+RECORD = json.dumps(
+    {"jobId": "a", "state": "queued", "workload": "", "digest": "", "createdAt": NOW, "updatedAt": NOW}
+)
 EVENT = json.dumps({"id": "a", "type": "t", "subject": "s", "time": NOW, "data": {}})
 
 def plan(body):
