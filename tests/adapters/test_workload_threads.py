@@ -4,12 +4,20 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from batchmgr import JobManager, JobManagerBuilder, WorkloadBase
+from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import InvalidJobError, ServiceBusyError
+from batchmgr.functions.queue_job_requests import take_request
+from batchmgr.model.job_states import JobState
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import encode
+from tests.world import CALLBACK, World, job_message
 
 LIMIT = timedelta(seconds=0.2)
 
@@ -55,6 +63,37 @@ async def test_many_that_hang_keep_neither_other_workloads_nor_dns_waiting(gate:
     assert threading.active_count() - before <= 6
     with pytest.raises(InvalidJobError, match="4 earlier calls of its create_job have not returned"):
         await threads.run("slow", gate.wait)
+
+
+async def test_a_job_whose_workload_hangs_is_rejected_and_others_run_meanwhile(gate: threading.Event) -> None:
+    class Hanging(JobManager):
+        def create_job(self) -> None:
+            gate.wait()
+
+    class Builder(JobManagerBuilder):
+        job_manager_type = Hanging
+
+    class Workload(WorkloadBase):
+        name = "hanging"
+
+        def __init__(self, batch_client: object = None) -> None:
+            super().__init__(batch_client, Builder)
+
+    world = World()
+    registry = WorkloadRegistry({"hanging": lambda: Workload})
+    ports = replace(world.ports, workloads=registry, threads=LimitedThreads(LIMIT))
+    messages = [
+        encode(JobMessage(job_id=f"slow-{n}", workload="hanging", call_back_uri=CALLBACK)) for n in range(3)
+    ]
+    hanging = asyncio.gather(*(take_request(ports, message, "") for message in messages))
+    await take_request(ports, encode(job_message()), "")
+    assert world.record().state is JobState.RUNNING
+    await hanging
+    for n in range(3):
+        error = world.record(f"slow-{n}").error
+        assert error is not None
+        assert "create_job must return quickly" in error.message
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"] * 3
 
 
 async def test_a_workload_works_again_when_its_calls_have_returned(gate: threading.Event) -> None:
