@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -76,7 +78,7 @@ async def test_a_job_whose_workload_hangs_is_rejected_and_others_run_meanwhile(g
     class Workload(WorkloadBase):
         name = "hanging"
 
-        def __init__(self, batch_client: object = None) -> None:
+        def __init__(self, batch_client: Any = None) -> None:
             super().__init__(batch_client, Builder)
 
     world = World()
@@ -106,4 +108,4 @@ async def test_a_workload_works_again_when_its_calls_have_returned(gate: threadi
 
 async def test_more_calls_than_threads_wait_for_their_turn() -> None:
     threads = LimitedThreads(most=2)
-    assert await asyncio.gather(*(threads.run("a", lambda n=n: n) for n in range(50))) == list(range(50))
+    assert await asyncio.gather(*(threads.run("a", partial(int, n)) for n in range(50))) == list(range(50))

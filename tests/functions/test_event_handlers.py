@@ -8,7 +8,7 @@ import pytest
 from azure.functions.meta import Datum
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import InvalidJobError, SettingsError
+from batchmgr.errors import SettingsError
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
@@ -88,11 +88,14 @@ async def test_a_reference_to_an_unknown_job_goes_to_the_poison_queue(
     assert world.queue.poison == [b'{"storedJobId":"none"}']
 
 
-async def test_a_callback_message_without_a_job_is_dead_lettered_by_the_host(
-    app: dict[str, Handler],
+@pytest.mark.parametrize("body", ["{}", "hello", '{"storedJobId": "none"}'])
+@pytest.mark.parametrize("name", ["deliver_callback", "finalize_job_again"])
+async def test_a_message_that_is_not_batchmgrs_is_told_and_not_tried_for_hours(
+    app: dict[str, Handler], world: World, caplog: pytest.LogCaptureFixture, name: str, body: str
 ) -> None:
-    with pytest.raises(InvalidJobError, match="storedJobId"):
-        await app["deliver_callback"](queue_message("{}"))
+    await app[name](queue_message(body))
+    assert len(caplog.records) == 1
+    assert world.queue.messages == []
 
 
 async def test_a_finalize_blob_of_an_unknown_job_changes_nothing(

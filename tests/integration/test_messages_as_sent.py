@@ -83,7 +83,8 @@ async def test_a_job_that_the_host_has_given_up_is_run_and_health_counts_what_li
     await client.send_text("something that is kept")
 
     async def counted() -> bool:
-        return (await client.get("/health")).body.get("poison", {}).get(POISON, 0) > 0
+        counts: dict[str, int] = (await client.get("/health")).body.get("poison", {})
+        return counts.get(POISON, 0) > 0
 
     await until(counted)
     await client.send_text(json.dumps(job(job_id, callBackUri=receiver.uri)), POISON)
@@ -121,8 +122,8 @@ async def test_a_large_job_is_uploaded_and_named(client: Client, job_id: str, re
             put = session.request(
                 granted["method"], granted["uploadUri"], data=BytesIO(content), headers=granted["headers"]
             )
-            async with put as answer:
-                assert answer.status == 201
+            async with put as uploaded:
+                assert uploaded.status == 201
         named = granted["message"] | {"jobId": f"{job_id}-{number}", "callBackUri": receiver.uri}
         assert (await client.post("/plan", named)).status == 200
         answer = await client.post("/jobs", named)

@@ -124,7 +124,9 @@ async def test_blobs_of_other_functions_stay() -> None:
     assert world.poison.others[PoisonQueue.BLOBS] == others
 
 
-async def test_an_error_with_one_queue_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_error_with_one_queue_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = World()
     world.queue.poison.append(encode(job_message()))
     world.queue.buried.append("job-1")
@@ -132,7 +134,7 @@ async def test_an_error_with_one_queue_does_not_stop_the_others(caplog: pytest.L
     async def broken(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    world.poison.put_back = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(world.poison, "put_back", broken)
     await empty_poison_queues(world.ports)
     assert world.queue.poison == [encode(job_message())]
     assert "batchmgr-job-requests-poison could not be emptied" in caplog.text

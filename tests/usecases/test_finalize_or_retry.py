@@ -83,14 +83,16 @@ async def test_after_ten_attempts_the_job_is_left_to_the_poller() -> None:
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_if_the_message_cannot_be_sent_either_nothing_is_raised() -> None:
+async def test_if_the_message_cannot_be_sent_either_nothing_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
     ports = await ended(world, ServiceBusyError("busy"), times=1)
 
     async def refuse(*arguments: object) -> None:
         raise ServiceBusyError("no queue")
 
-    world.queue.enqueue_finalize = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(world.queue, "enqueue_finalize", refuse)
     await finalize_or_retry(ports, "job-1")
 
 
