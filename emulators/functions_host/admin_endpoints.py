@@ -11,6 +11,7 @@ from aiohttp import web
 from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
 from functions_host.trigger_data import TriggerData
+from functions_host.unhandled_errors import UnhandledErrors
 
 _REASON = "This function was programmatically called via the host APIs."
 
@@ -27,8 +28,16 @@ class ManualTrigger(Protocol):
 class AdminEndpoints:
     """Handles the requests to `/admin`."""
 
-    def __init__(self, *, invoker: Invoker, host_id: str, url_of: Callable[[Function], str | None]) -> None:
+    def __init__(
+        self,
+        *,
+        invoker: Invoker,
+        host_id: str,
+        url_of: Callable[[Function], str | None],
+        unhandled: UnhandledErrors,
+    ) -> None:
         self._invoker = invoker
+        self._unhandled = unhandled
         self._host_id = host_id
         self._url_of = url_of
         self._started = time.monotonic()
@@ -58,7 +67,10 @@ class AdminEndpoints:
                 "state": "Running",
                 "version": "embedded",
                 "processUptime": int((time.monotonic() - self._started) * 1000),
-                "errors": [f"{name}: {error}" for name, error in self.errors.items()],
+                "errors": [
+                    *(f"{name}: {error}" for name, error in self.errors.items()),
+                    *self._unhandled.messages,
+                ],
             }
         )
 

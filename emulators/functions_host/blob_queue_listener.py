@@ -13,6 +13,7 @@ from functions_host.poison_queue import BLOB_POISON_QUEUE
 from functions_host.queue_listener import QueueListener
 from functions_host.queue_polling import QueueNotifier
 from functions_host.settings import BlobSettings, QueueSettings
+from functions_host.unhandled_errors import UnhandledErrors
 
 _MAX_BATCH = 32
 
@@ -30,6 +31,7 @@ class BlobQueueListener:
         settings: BlobSettings,
         max_polling_interval: timedelta,
         notifier: QueueNotifier,
+        errors: UnhandledErrors,
         receive_visibility: timedelta,
     ) -> None:
         self._triggers: dict[str, BlobTrigger] = {}
@@ -45,7 +47,8 @@ class BlobQueueListener:
                 max_polling_interval=max_polling_interval,
             ),
             handler=self._handle,
-            notification=notifier.register(queue_name),
+            notifier=notifier,
+            errors=errors,
             receive_visibility=receive_visibility,
         )
 

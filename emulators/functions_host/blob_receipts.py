@@ -4,12 +4,9 @@ The path of a receipt is `blobreceipts/{hostId}/{functionId}/{etag}/{container}/
 `azure-webjobs-hosts`. A receipt means that the blob was enqueued, not that its function ran.
 """
 
-import logging
-
-from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
-_log = logging.getLogger(__name__)
+from functions_host.storage_creation import create_blob
 
 
 class BlobReceipts:
@@ -30,10 +27,7 @@ class BlobReceipts:
     async def write(self, container: str, blob: str, etag: str) -> None:
         """Write the receipt for this version of a blob."""
         name = self._name(container, blob, etag)
-        try:
-            await self._host_container.get_blob_client(name).upload_blob(b"")
-        except ResourceExistsError:
-            _log.debug("The receipt '%s' already exists", name)
+        await create_blob(self._host_container.get_blob_client(name))
         self._known.add(name)
 
     def _name(self, container: str, blob: str, etag: str) -> str:

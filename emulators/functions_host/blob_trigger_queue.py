@@ -41,7 +41,7 @@ class BlobTriggerMessage:
             "BlobName": self.blob,
             "ETag": self.etag,
         }
-        return json.dumps(document).encode()
+        return json.dumps(document, indent=2).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> "BlobTriggerMessage":

@@ -1,12 +1,10 @@
 """Creates, starts and stops the triggers of an app's functions, except for HTTP."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
-from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
 from functions_host.blob_event_grid import BlobEventGridWebhook
@@ -20,13 +18,13 @@ from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_trigger import QueueTrigger
 from functions_host.settings import HostSettings
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
+from functions_host.storage_creation import create_container
 from functions_host.timer_schedule import parse_schedule
 from functions_host.timer_trigger import TimerTrigger
 from functions_host.trigger_data import TriggerData
+from functions_host.unhandled_errors import UnhandledErrors
 
 _HOST_CONTAINER = "azure-webjobs-hosts"
-
-_log = logging.getLogger(__name__)
 
 
 class Trigger(Protocol):
@@ -63,12 +61,14 @@ class HostListeners:
         connections: StorageConnections,
         invoker: Invoker,
         notifier: QueueNotifier,
+        errors: UnhandledErrors,
     ) -> None:
         self._settings = settings
         self._options = options
         self._connections = connections
         self._invoker = invoker
         self._notifier = notifier
+        self._errors = errors
         self._triggers: list[Trigger] = []
         self._host_container: ContainerClient | None = None
         self._blob_queue: BlobTriggerQueue | None = None
@@ -93,10 +93,7 @@ class HostListeners:
     async def start(self) -> None:
         """Start all listeners. Create the host's container first if it is needed."""
         if self._host_container is not None:
-            try:
-                await self._host_container.create_container()
-            except ResourceExistsError:
-                _log.debug("The container '%s' already exists", _HOST_CONTAINER)
+            await create_container(self._host_container)
         if self._blob_listener is not None:
             await self._blob_listener.start()
         for trigger in self._triggers:
@@ -116,6 +113,7 @@ class HostListeners:
             connections=self._connections,
             settings=self._settings.queues,
             notifier=self._notifier,
+            errors=self._errors,
             receive_visibility=self._options.receive_visibility,
         )
 
@@ -154,6 +152,7 @@ class HostListeners:
             settings=self._settings.blobs,
             max_polling_interval=self._settings.queues.max_polling_interval,
             notifier=self._notifier,
+            errors=self._errors,
             receive_visibility=self._options.receive_visibility,
         )
         return BlobTriggerQueue(queues.get_queue_client(name), self._notifier), listener

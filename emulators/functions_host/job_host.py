@@ -26,6 +26,7 @@ from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
 from functions_host.settings import apply_local_settings, load_host_settings
 from functions_host.storage_connections import StorageConnections
+from functions_host.unhandled_errors import UnhandledErrors
 
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
@@ -48,6 +49,9 @@ class JobHostOptions:
     """Seconds between two scans of a container for new blobs."""
     receive_visibility: timedelta = RECEIVE_VISIBILITY
     """How long a received message stays hidden if this host is killed."""
+    patient: bool = False
+    """Whether the host spares developers the waits of the real host. An output then ends the pause of the
+    listener of its queue."""
 
 
 class JobHost:
@@ -55,21 +59,29 @@ class JobHost:
 
     def __init__(self, options: JobHostOptions) -> None:
         self._options = options
-        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         apply_local_settings(options.script_root, os.environ)
+        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         settings = load_host_settings(options.script_root, os.environ)
         self.keys = AccessKeys(enabled=options.enable_auth)
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
         notifier = QueueNotifier()
-        writer = QueueOutput(
-            connections=self._connections, notifier=notifier, encode_base64=settings.queues.base64
+        self._unhandled = UnhandledErrors()
+        self._outputs = QueueOutput(
+            connections=self._connections,
+            encode_base64=settings.queues.base64,
+            notifier=notifier if options.patient else None,
         )
         self._invoker = Invoker(
-            timeout=settings.function_timeout, writer=writer, threads=settings.sync_threads
+            timeout=settings.function_timeout, writer=self._outputs, threads=settings.sync_threads
         )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
-        self._admin = AdminEndpoints(invoker=self._invoker, host_id=settings.host_id, url_of=self._url_of)
+        self._admin = AdminEndpoints(
+            invoker=self._invoker,
+            host_id=settings.host_id,
+            url_of=self._url_of,
+            unhandled=self._unhandled,
+        )
         self._listeners = HostListeners(
             settings=settings,
             options=ListenerOptions(
@@ -78,6 +90,7 @@ class JobHost:
             connections=self._connections,
             invoker=self._invoker,
             notifier=notifier,
+            errors=self._unhandled,
         )
         self._functions: list[Function] = []
         self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
@@ -121,8 +134,12 @@ class JobHost:
         self._log_functions()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Return when `stop` is set. Raises WorkerLostError as soon as a function exceeds the timeout."""
-        waits = [asyncio.create_task(event.wait()) for event in (stop, self._invoker.worker_lost)]
+        """Return when `stop` is set, or when a listener cannot go on, which is logged.
+
+        Raises WorkerLostError as soon as a function exceeds the timeout.
+        """
+        ends = (stop, self._invoker.worker_lost, self._unhandled.occurred)
+        waits = [asyncio.create_task(event.wait()) for event in ends]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -157,6 +174,7 @@ class JobHost:
     def _add(self, function: Function) -> None:
         try:
             resolved = resolve_bindings(function, os.environ)
+            self._outputs.check(resolved)
             if resolved.trigger.binding["type"] == "httpTrigger":
                 self._http.add(resolved)
                 self._admin.add(resolved, None)

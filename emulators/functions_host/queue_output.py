@@ -1,6 +1,5 @@
 """Queue outputs: sends what a function returned or set as queue messages."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +8,8 @@ from azure.functions.meta import Datum
 
 from functions_host.binding_converters import looks_like_json
 from functions_host.binding_expressions import bind_parameters
-from functions_host.function_metadata import BoundParameter
-from functions_host.queue_messages import send_message
+from functions_host.function_metadata import BoundParameter, Function
+from functions_host.queue_messages import check_queue_name, encode_body, send_message
 from functions_host.queue_polling import QueueNotifier
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 
@@ -19,21 +18,30 @@ class QueueOutput:
     """Writes the queue outputs of functions that succeeded."""
 
     def __init__(
-        self, *, connections: StorageConnections, notifier: QueueNotifier, encode_base64: bool
+        self, *, connections: StorageConnections, encode_base64: bool, notifier: QueueNotifier | None = None
     ) -> None:
+        """Pass a `notifier` to let the listeners of this host receive its outputs without a pause."""
         self._connections = connections
         self._notifier = notifier
         self._encode_base64 = encode_base64
 
+    def check(self, function: Function) -> None:
+        """Raise ConfigurationError if an output of the function names no possible queue."""
+        for output in function.results:
+            name = output.binding.get("queueName", "")
+            if output.binding["type"] == "queue" and "{" not in name:
+                check_queue_name(name.lower())
+
     async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
         """Send the messages of one output. Create the queue if it is missing."""
         name = bind_parameters(output.binding["queueName"], binding_data).lower()
+        check_queue_name(name)
         queues = self._connections.queues(output.binding.get("connection") or HOST_STORAGE)
         queue = queues.get_queue_client(name)
         for body in message_bodies(value):
-            content = base64.b64encode(body).decode() if self._encode_base64 else body.decode()
-            await send_message(queue, content)
-        self._notifier.notify(name)
+            await send_message(queue, encode_body(body, is_base64=self._encode_base64))
+        if self._notifier is not None:
+            self._notifier.notify(name)
 
 
 def message_bodies(value: Datum) -> list[bytes]:

@@ -41,7 +41,10 @@ class PollingBackoff:
 
 
 class QueueNotifier:
-    """Ends the pause of a queue's listener when this host itself sends a message to the queue."""
+    """Ends the pause of a queue's listener when this host itself sends a message to the queue.
+
+    The real host does so for the poison queue and the blob trigger queue, and not for queue outputs.
+    """
 
     def __init__(self) -> None:
         self._events: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
@@ -53,6 +56,6 @@ class QueueNotifier:
         return event
 
     def notify(self, queue: str) -> None:
-        """Set the events of the queue's listeners. Call this after sending a message to the queue."""
+        """Let the listeners of a queue poll at once. Call this after sending a message to the queue."""
         for event in self._events[queue]:
             event.set()

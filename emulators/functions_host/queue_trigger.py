@@ -11,10 +11,12 @@ from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
 from functions_host.poison_queue import poison_queue_of
 from functions_host.queue_listener import QueueListener
+from functions_host.queue_messages import check_queue_name
 from functions_host.queue_polling import QueueNotifier
 from functions_host.settings import QueueSettings
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 from functions_host.trigger_data import TriggerData, with_json_properties
+from functions_host.unhandled_errors import UnhandledErrors
 
 
 class QueueTrigger:
@@ -28,18 +30,21 @@ class QueueTrigger:
         connections: StorageConnections,
         settings: QueueSettings,
         notifier: QueueNotifier,
+        errors: UnhandledErrors,
         receive_visibility: timedelta,
     ) -> None:
         self._function = function
         self._invoker = invoker
         self._name = function.trigger.binding["queueName"].lower()
+        check_queue_name(self._name)
         queues = connections.queues(function.trigger.binding.get("connection") or HOST_STORAGE)
         self._listener = QueueListener(
             queue=queues.get_queue_client(self._name),
             poison_queue_of=poison_queue_of(queues, self._name),
             settings=settings,
             handler=self._handle,
-            notification=notifier.register(self._name),
+            notifier=notifier,
+            errors=errors,
             receive_visibility=receive_visibility,
         )
 
@@ -50,6 +55,10 @@ class QueueTrigger:
     async def stop(self) -> None:
         """Stop listening, and return when the messages in flight are processed."""
         await self._listener.stop()
+
+    def abandon(self) -> None:
+        """Stop at once. The messages in flight stay hidden, as after a kill."""
+        self._listener.abandon()
 
     async def manual_data(self, text: str) -> TriggerData:
         """Return the data for a call over `/admin/functions`, in which `text` is the message body."""
@@ -66,10 +75,11 @@ class QueueTrigger:
         return result.succeeded
 
     def _data(self, message: QueueMessage, body: bytes) -> TriggerData:
-        binary = self._function.trigger.binding.get("dataType") == "BINARY"
-        text = body.decode(errors="replace" if binary else "strict")
-        metadata = {
-            "QueueTrigger": Datum(text, "string"),
+        binary = str(self._function.trigger.binding.get("dataType")).upper() == "BINARY"
+        # A text parameter gets U+FFFD for each byte that is not UTF-8. The metadata has valid text or none.
+        text = body.decode(errors="replace")
+        metadata = {"QueueTrigger": Datum(text, "string")} if text.encode() == body else {}
+        metadata |= {
             "Id": Datum(message.id, "string"),
             "PopReceipt": Datum(message.pop_receipt, "string"),
             "DequeueCount": json_datum(message.dequeue_count),

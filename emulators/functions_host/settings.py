@@ -15,13 +15,15 @@ from functions_host.timespan import parse_timespan
 
 _CORES = os.cpu_count() or 1
 _MAX_BATCH_SIZE = 32
+_MAX_INTEGER = 2**31 - 1
+_MIN_POLLING_INTERVAL = timedelta(milliseconds=100)
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
     """The section `extensions.queues` of host.json.
 
-    The defaults are the real host's in the environment Development, which `func start` always uses.
+    The defaults are the real host's in Production.
     """
 
     batch_size: int = 16
@@ -32,8 +34,8 @@ class QueueSettings:
     """A message that has failed this many times is moved to the poison queue."""
     visibility_timeout: timedelta = timedelta()
     """How long a message stays hidden after it failed."""
-    max_polling_interval: timedelta = timedelta(seconds=2)
-    """The longest pause between two polls of an empty queue."""
+    max_polling_interval: timedelta = timedelta(minutes=1)
+    """The longest pause between two polls of an empty queue. In Development the default is 2 s."""
     base64: bool = True
     """Whether message bodies are base64 in the queue (`messageEncoding`)."""
 
@@ -81,11 +83,16 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
             route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
             function_timeout=None if timeout == "-1" else parse_timespan(timeout),
             sync_threads=int(threads) if threads else None,
-            queues=_queue_settings(extensions.get("queues", {})),
+            queues=_queue_settings(extensions.get("queues", {}), is_development=is_development(environment)),
             blobs=_blob_settings(extensions.get("blobs", {})),
         )
     except (AttributeError, TypeError, ValueError) as error:
         raise ConfigurationError(f"{path}: {error}") from error
+
+
+def is_development(environment: Mapping[str, str]) -> bool:
+    """Return whether the host runs in the environment Development (AZURE_FUNCTIONS_ENVIRONMENT)."""
+    return environment.get("AZURE_FUNCTIONS_ENVIRONMENT", "").lower() == "development"
 
 
 def default_host_id(script_root: Path) -> str:
@@ -111,21 +118,39 @@ def apply_local_settings(script_root: Path, environment: MutableMapping[str, str
             environment.setdefault(name, str(value))
 
 
-def _queue_settings(section: Mapping[str, Any]) -> QueueSettings:
-    batch_size = int(section.get("batchSize", QueueSettings.batch_size))
-    if not 1 <= batch_size <= _MAX_BATCH_SIZE:
-        raise ValueError(f"queues.batchSize must be between 1 and {_MAX_BATCH_SIZE}")
-    encoding = str(section.get("messageEncoding", "base64")).lower()
+def _queue_settings(section: Mapping[str, Any], *, is_development: bool) -> QueueSettings:
+    """Parse `extensions.queues`. Like .NET's configuration, ignore the case of names, and nulls."""
+    values = {name.lower(): value for name, value in section.items() if value is not None}
+    batch_size = _integer(values, "batchSize", QueueSettings.batch_size, range(1, _MAX_BATCH_SIZE + 1))
+    threshold = _integer(values, "newBatchThreshold", batch_size // 2 * _CORES, range(_MAX_INTEGER + 1))
+    dequeues = _integer(
+        values, "maxDequeueCount", QueueSettings.max_dequeue_count, range(1, _MAX_INTEGER + 1)
+    )
+    polling = parse_timespan(values.get("maxpollinginterval", "00:00:02" if is_development else "00:01:00"))
+    if polling < _MIN_POLLING_INTERVAL:
+        raise ValueError("queues.maxPollingInterval must not be less than 100 ms")
+    encoding = str(values.get("messageencoding", "base64")).lower()
     if encoding not in ("base64", "none"):
         raise ValueError('queues.messageEncoding must be "base64" or "none"')
     return QueueSettings(
         batch_size=batch_size,
-        new_batch_threshold=int(section.get("newBatchThreshold", batch_size // 2 * _CORES)),
-        max_dequeue_count=int(section.get("maxDequeueCount", QueueSettings.max_dequeue_count)),
-        visibility_timeout=parse_timespan(section.get("visibilityTimeout", "00:00:00")),
-        max_polling_interval=parse_timespan(section.get("maxPollingInterval", "00:00:02")),
+        new_batch_threshold=threshold,
+        max_dequeue_count=dequeues,
+        visibility_timeout=parse_timespan(values.get("visibilitytimeout", "00:00:00")),
+        max_polling_interval=polling,
         base64=encoding == "base64",
     )
+
+
+def _integer(values: Mapping[str, Any], name: str, default: int, allowed: range) -> int:
+    text = str(values.get(name.lower(), default))
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise ValueError(f"queues.{name} must be an integer, not {text!r}") from error
+    if number not in allowed:
+        raise ValueError(f"queues.{name} must be between {allowed[0]} and {allowed[-1]}")
+    return number
 
 
 def _blob_settings(section: Mapping[str, Any]) -> BlobSettings:

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 
-from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, BlobLeaseClient
+
+from functions_host.storage_creation import create_blob
 
 _DURATION = 15
 _ACQUIRE_INTERVAL = 1.0
@@ -66,8 +68,5 @@ class SingletonLease:
         try:
             return await self._blob.acquire_lease(_DURATION)
         except ResourceNotFoundError:
-            try:
-                await self._blob.upload_blob(b"")
-            except ResourceExistsError:
-                _log.debug("Another host created '%s'", self._blob.blob_name)
+            await create_blob(self._blob)
             return await self._blob.acquire_lease(_DURATION)

@@ -85,7 +85,7 @@ async def test_a_setting_that_is_missing_fails_its_function_and_no_other(
     write_app(
         tmp_path,
         QUEUE.format("%NOWHERE%") + "def unresolved(msg: func.QueueMessage) -> None: ...",
-        QUEUE.replace("Storage", "Elsewhere").format("q") + "def unconnected(msg: str) -> None: ...",
+        QUEUE.replace("Storage", "Elsewhere").format("queue") + "def unconnected(msg: str) -> None: ...",
         '@app.timer_trigger(arg_name="t", schedule="never")\ndef never(t: func.TimerRequest) -> None: ...',
         '@app.event_hub_message_trigger(arg_name="e", event_hub_name="h", connection="c")\n'
         "def hub(e: func.EventHubEvent) -> None: ...",

@@ -10,6 +10,7 @@ from azure.storage.queue import QueueMessage
 from functions_host.queue_listener import QueueListener
 from functions_host.queue_polling import PollingBackoff, QueueNotifier
 from functions_host.settings import QueueSettings
+from functions_host.unhandled_errors import UnhandledErrors
 from tests.functions_host.storage_account import TIMEOUT_SECONDS, StorageAccount, until
 
 
@@ -27,7 +28,8 @@ async def test_a_notification_ends_a_long_pause(storage: StorageAccount) -> None
         poison_queue_of=None,
         settings=QueueSettings(max_polling_interval=timedelta(hours=1)),
         handler=handle,
-        notification=notifier.register("pausing"),
+        notifier=notifier,
+        errors=UnhandledErrors(),
     )
     listener.start()
     # After ten empty polls a listener pauses for nearly a minute.
@@ -64,7 +66,12 @@ async def test_a_new_batch_is_fetched_once_in_flight_is_down_to_the_threshold(
         batch_size=4, new_batch_threshold=2, max_polling_interval=timedelta(milliseconds=100)
     )
     listener = QueueListener(
-        queue=queue, poison_queue_of=None, settings=settings, handler=handle, notification=asyncio.Event()
+        queue=queue,
+        poison_queue_of=None,
+        settings=settings,
+        handler=handle,
+        notifier=QueueNotifier(),
+        errors=UnhandledErrors(),
     )
     listener.start()
 

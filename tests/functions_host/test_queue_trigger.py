@@ -7,6 +7,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from functions_host.job_host import JobHost
 from tests.functions_host.conftest import Hosts, edit_host_json
 from tests.functions_host.storage_account import StorageAccount, until
@@ -56,6 +58,43 @@ async def test_without_an_encoding_bodies_are_plain_text(
         await storage.send_raw("input", "not base64!")
         (seen,) = await storage.until_seen("message")
     assert seen["body"] == "not base64!"
+
+
+READS = """
+import azure.functions as func
+
+app = func.FunctionApp()
+
+@app.queue_trigger(arg_name="msg", queue_name="texts", connection="Storage")
+@app.queue_output(arg_name="$return", queue_name="seen-texts", connection="Storage")
+def reads_text(msg: func.QueueMessage) -> bytes:
+    return msg.get_body()
+
+@app.queue_trigger(arg_name="msg", queue_name="bytes", connection="Storage", data_type="binary")
+@app.queue_output(arg_name="$return", queue_name="seen-bytes", connection="Storage")
+def reads_bytes(msg: func.QueueMessage) -> bytes:
+    return msg.get_body()
+"""
+
+
+@pytest.mark.parametrize(
+    ("queue", "expected"), [("texts", "ok,\ufffd\ufffd".encode()), ("bytes", b"ok,\xff\xfe")]
+)
+async def test_bytes_that_are_not_utf_8_reach_the_function(
+    running_host: Hosts, tmp_path: Path, storage: StorageAccount, queue: str, expected: bytes
+) -> None:
+    (tmp_path / "function_app.py").write_text(READS)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    async with running_host(script_root=tmp_path):
+        await storage.send_raw(queue, base64.b64encode(b"ok,\xff\xfe").decode())
+        (content,) = await until(lambda: storage.peek(f"seen-{queue}"))
+    assert base64.b64decode(content) == expected
+
+
+async def test_an_empty_text_is_an_empty_body(host: JobHost, storage: StorageAccount) -> None:
+    await storage.send_raw("input", "")
+    (seen,) = await storage.until_seen("message")
+    assert seen["body"] == ""
 
 
 async def test_json_properties_of_a_body_hide_message_metadata(

@@ -1,6 +1,7 @@
 """host.json and local.settings.json are read as by the real host."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,20 +18,68 @@ from functions_host.settings import (
 )
 
 
-def load(directory: Path, **document: Any) -> HostSettings:
+def load(directory: Path, environment: Mapping[str, str] = {}, **document: Any) -> HostSettings:
     (directory / "host.json").write_text(json.dumps({"version": "2.0"} | document))
-    return load_host_settings(directory, {})
+    return load_host_settings(directory, environment)
 
 
-def test_an_empty_host_json_means_the_defaults_of_development(tmp_path: Path) -> None:
+def test_an_empty_host_json_means_the_defaults_of_production(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert settings == HostSettings(host_id=default_host_id(tmp_path))
     assert settings.route_prefix == "api"
     assert settings.function_timeout == timedelta(minutes=30)
     assert settings.queues.batch_size == 16
     assert settings.queues.max_dequeue_count == 5
-    assert settings.queues.max_polling_interval == timedelta(seconds=2)
+    assert settings.queues.max_polling_interval == timedelta(minutes=1)
     assert settings.blobs.poison_blob_threshold == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"), [("Development", 2), ("development", 2), ("Production", 60), ("Staging", 60)]
+)
+def test_the_environment_decides_how_long_idle_queues_are_left_alone(
+    tmp_path: Path, name: str, seconds: int
+) -> None:
+    environment = {"AZURE_FUNCTIONS_ENVIRONMENT": name}
+    assert load(tmp_path, environment).queues.max_polling_interval == timedelta(seconds=seconds)
+    chosen = load(tmp_path, environment, extensions={"queues": {"maxPollingInterval": "00:00:05"}})
+    assert chosen.queues.max_polling_interval == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"BATCHSIZE": 4, "MessageEncoding": "None"}, {"batch_size": 4, "base64": False}),
+        ({"batchSize": "4", "maxDequeueCount": " 3 "}, {"batch_size": 4, "max_dequeue_count": 3}),
+        ({"batchSize": None, "newBatchThreshold": 0}, {"new_batch_threshold": 0}),
+        ({"visibilityTimeout": "1.00:00:00"}, {"visibility_timeout": timedelta(days=1)}),
+    ],
+)
+def test_queue_settings_are_read_as_by_dotnet(
+    tmp_path: Path, section: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    queues = load(tmp_path, extensions={"queues": section}).queues
+    assert {name: getattr(queues, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"batchSize": 0},
+        {"batchSize": 33},
+        {"batchSize": "many"},
+        {"batchSize": 4.5},
+        {"batchSize": True},
+        {"newBatchThreshold": -1},
+        {"maxDequeueCount": 0},
+        {"maxDequeueCount": 2**31},
+        {"maxPollingInterval": "00:00:00.05"},
+        {"messageEncoding": "hex"},
+    ],
+)
+def test_queue_settings_out_of_range_are_an_error(tmp_path: Path, section: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="queues"):
+        load(tmp_path, extensions={"queues": section})
 
 
 def test_host_json_overrides_the_defaults(tmp_path: Path) -> None:

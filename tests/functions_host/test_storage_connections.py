@@ -3,7 +3,7 @@
 import pytest
 
 from functions_host.errors import ConfigurationError
-from functions_host.storage_connections import StorageConnections
+from functions_host.storage_connections import StorageConnections, StorageRetry
 
 CONNECTION = "AccountName=a;AccountKey=a2V5;BlobEndpoint=http://x/{0};QueueEndpoint=http://x/{0};"
 
@@ -71,3 +71,10 @@ def test_a_connection_that_is_not_set_is_an_error_that_says_what_to_set() -> Non
         StorageConnections({}).queues("X")
     with pytest.raises(ConfigurationError, match="X__queueServiceUri"):
         StorageConnections({"X__blobServiceUri": "https://b.example"}).queues("X")
+
+
+def test_a_request_is_retried_for_about_25_seconds() -> None:
+    pauses = [StorageRetry().get_backoff_time({"count": count}) for count in range(1, 6)]
+    for pause, exact in zip(pauses, (0.8, 1.6, 3.2, 6.4, 12.8), strict=True):
+        assert 0.799 * exact <= pause <= 1.201 * exact
+    assert StorageRetry().total_retries == len(pauses)
