@@ -1,4 +1,4 @@
-"""The only wiring: from settings to the ports that the use cases are given."""
+"""The composition root: opens the adapters that the settings ask for, as the ports of the use cases."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,12 +36,12 @@ from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
-"""Storage is tried again after seconds, not after the SDK's quarter of a minute: triggers try again too."""
+"""Storage calls are retried within seconds; the SDK's default waits 15 s and more. Triggers retry anyway."""
 
 
 @asynccontextmanager
 async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
-    """Everything the use cases need, with all connections closed at the end. SettingsError if it can't be."""
+    """Open all ports, and close their connections at the end. Raise SettingsError for a wrong setting."""
     settings.check()
     async with AsyncExitStack() as stack:
         blobs = await _blob_service(settings, stack)
@@ -72,7 +72,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
 
 @asynccontextmanager
 async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView]:
-    """A look at the storage that nodes reach, and nothing else. SettingsError where no storage is set."""
+    """Open only the storage that nodes reach. Raise SettingsError if no storage is configured."""
     settings.check_storage()
     async with AsyncExitStack() as stack:
         blobs = await _blob_service(settings, stack)
@@ -80,18 +80,18 @@ async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView
 
 
 async def prepare_storage(settings: Settings) -> None:
-    """Make the queues and containers that batchmgr uses, where they are not there yet."""
+    """Create the queues and containers that batchmgr uses, unless they exist."""
     async with AsyncExitStack() as stack:
         blobs = await _blob_service(settings, stack)
         queues = await _queue_service(settings, stack)
         await asyncio.gather(
-            *(_make(blobs.create_container, name) for name in OWN_CONTAINERS),
-            *(_make(queues.create_queue, name) for name in storage_queues.QUEUES),
+            *(_create(blobs.create_container, name) for name in OWN_CONTAINERS),
+            *(_create(queues.create_queue, name) for name in storage_queues.QUEUES),
         )
 
 
 class Runtime:
-    """The app's ports, opened at the first call on the loop that the worker runs, and kept."""
+    """The ports of the function app. The first call opens them, on the event loop of the worker."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -99,7 +99,7 @@ class Runtime:
         self._opening: asyncio.Task[Ports] | None = None
 
     async def ports(self) -> Ports:
-        """The ports; the first callers wait together, and a failure is tried again at the next call."""
+        """Return the ports. Concurrent first calls share one attempt. After a failure, the next retries."""
         if self._opening is None or (self._opening.done() and self._opening.exception()):
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)
@@ -111,7 +111,7 @@ class Runtime:
         return ports
 
 
-async def _make(create: Callable[[str], Awaitable[object]], name: str) -> None:
+async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None:
     with service_errors("Storage"):
         try:
             await create(name)
@@ -133,7 +133,7 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServic
         text = settings.storage_connection_string
         try:
             client = BlobServiceClient.from_connection_string(text, **RETRIES)
-        except ValueError as error:  # whose text may hold the key
+        except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
@@ -150,7 +150,7 @@ async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServ
 
 
 async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCredential:
-    # Imported here: it costs a third of a second of a cold start, and keys do without it.
+    # Imported here, because it adds a third of a second to a cold start, and is not needed with keys.
     from azure.identity.aio import DefaultAzureCredential
 
     client_id = settings.identity_client_id or None

@@ -1,6 +1,6 @@
-"""Settings: read once, at start, from the environment that Azure Functions fills from its app settings.
+"""Settings: read once, at start, from environment variables. Azure Functions sets them from the app settings.
 
-Each setting is listed in `docs/settings.md`; a test compares.
+`docs/settings.md` documents every setting.
 """
 
 import base64
@@ -19,17 +19,17 @@ DEVELOPMENT_STORAGE = (
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
     "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;"
 )
-"""What `UseDevelopmentStorage=true` stands for: Azurite on its default ports, with its published key."""
+"""The meaning of `UseDevelopmentStorage=true`: Azurite on its default ports, with its published key."""
 
 _WORKLOAD = re.compile(r"(?P<name>[\w-]+)\s*=\s*(?P<target>[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What batchmgr is told by its environment.
+    """The settings of batchmgr.
 
-    Storage is reached by a connection string, else by the two service URLs and an identity; Azure Batch by a
-    key if there is one, else by an identity. Secrets are kept out of `repr`.
+    Storage is accessed with a connection string, or else with the two service URIs and an identity. Azure
+    Batch is accessed with a key, or else with an identity. `repr` shows no secrets.
     """
 
     storage_connection_string: str = field(default="", repr=False)
@@ -47,18 +47,18 @@ class Settings:
     callback_key: bytes = field(default=b"", repr=False)
     telemetry_connection_string: str = field(default="", repr=False)
     workloads: Mapping[str, str] = field(default_factory=dict)
-    """Workloads besides the installed packages' own: `package.module:Class` by name."""
+    """Workloads besides those of installed packages: `package.module:Class`, by name."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """The settings in these variables. Raises SettingsError for a value that can't be."""
+        """Return the settings in these variables. Raise SettingsError for an invalid value."""
         storage = environment.get(STORAGE, "").strip()
         account = environment.get(f"{STORAGE}__accountName", "")
         source = environment.get("BATCHMGR_BLOB_SOURCE", "EventGrid")
         if source not in BLOB_SOURCES:
-            raise SettingsError(f"BATCHMGR_BLOB_SOURCE is {source!r}; it must be {' or '.join(BLOB_SOURCES)}")
+            raise SettingsError(f"BATCHMGR_BLOB_SOURCE is {source!r}: set it to {' or '.join(BLOB_SOURCES)}")
         worker_exports = _is_true(environment.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", ""))
-        # Older workers do so for any value of this one, even "false".
+        # Older workers export for any value of this variable, even "false".
         worker_exports = worker_exports or bool(environment.get("PYTHON_ENABLE_OPENTELEMETRY", ""))
         return cls(
             storage_connection_string=DEVELOPMENT_STORAGE
@@ -78,7 +78,7 @@ class Settings:
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
             callback_key=_key(environment.get("BATCHMGR_CALLBACK_KEY", "")),
-            # The worker configures Azure Monitor itself where this is set; twice would export twice.
+            # If the worker exports to Azure Monitor itself, exporting here too would send everything twice.
             telemetry_connection_string=""
             if worker_exports
             else environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
@@ -86,17 +86,24 @@ class Settings:
         )
 
     def check(self) -> None:
-        """Raise SettingsError that names the first setting without which nothing works."""
+        """Raise SettingsError for the first required setting that is missing. It says what to set."""
         self.check_storage()
         if not self.batch_endpoint:
-            raise SettingsError("set BATCHMGR_BATCH_ENDPOINT to https://<account>.<region>.batch.azure.com")
+            raise SettingsError(
+                "no Batch account is configured: set BATCHMGR_BATCH_ENDPOINT to "
+                "https://<account>.<region>.batch.azure.com"
+            )
         if self.batch_key and not self.batch_account:
-            raise SettingsError("set BATCHMGR_BATCH_ACCOUNT: BATCHMGR_BATCH_KEY needs the account's name")
+            raise SettingsError(
+                "BATCHMGR_BATCH_KEY is set, but BATCHMGR_BATCH_ACCOUNT is not: set it to the account's name"
+            )
 
     def check_storage(self) -> None:
-        """Raise SettingsError that says what to set if there is no storage."""
+        """Raise SettingsError if no storage is configured. It says what to set."""
         if not self.storage_connection_string and not (self.blob_service_uri and self.queue_service_uri):
-            raise SettingsError(f"set {STORAGE}, or {STORAGE}__accountName and an identity with access")
+            raise SettingsError(
+                f"set {STORAGE} to a connection string, or set {STORAGE}__accountName to use an identity"
+            )
 
 
 def _service_uri(account: str, service: str) -> str:
@@ -112,16 +119,16 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _workloads(text: str) -> Mapping[str, str]:
-    """Workloads by name, from `name=package.module:Class` separated by commas."""
+    """Return workloads by name, from items such as `name=package.module:Class`, separated by commas."""
     found: dict[str, str] = {}
     for word in _words(text):
         match = _WORKLOAD.fullmatch(word)
         if match is None:
-            raise SettingsError(f"BATCHMGR_WORKLOADS has {word!r}; each must be name=package.module:Class")
-        if match["name"] in found:
             raise SettingsError(
-                f"BATCHMGR_WORKLOADS has two workloads named {match['name']!r}; name each once"
+                f"BATCHMGR_WORKLOADS has {word!r}: write each workload as name=package.module:Class"
             )
+        if match["name"] in found:
+            raise SettingsError(f"BATCHMGR_WORKLOADS has two workloads named {match['name']!r}: rename one")
         found[match["name"]] = match["target"]
     return found
 
@@ -131,8 +138,10 @@ def _is_true(text: str) -> bool:
 
 
 def _key(text: str) -> bytes:
-    """A Standard Webhooks key: `whsec_` and base64."""
+    """Return a Standard Webhooks key, which is written as `whsec_` and base64."""
     try:
         return base64.b64decode(text.removeprefix("whsec_"), validate=True)
     except binascii.Error as error:
-        raise SettingsError("BATCHMGR_CALLBACK_KEY must be whsec_ and base64") from error
+        raise SettingsError(
+            "BATCHMGR_CALLBACK_KEY is not a Standard Webhooks key: set it to whsec_ followed by base64"
+        ) from error

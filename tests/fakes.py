@@ -1,4 +1,4 @@
-"""In-memory stand-ins for the ports, where batchmgr's own are not used. Each passes its contract suite."""
+"""In-memory fakes of the ports for which batchmgr has none. Each passes the contract tests of its port."""
 
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from batchmgr.wire.adf_callback import AdfCallback
 
 
 class FakeClock:
-    """Time that passes only when it is told to, or slept through."""
+    """A clock that advances only when a test says so, or when somebody sleeps."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,14 +27,14 @@ class FakeClock:
         return 42
 
     async def sleep(self, delay: timedelta) -> None:
-        self.pass_by(delay)
+        self.advance(delay)
 
-    def pass_by(self, delay: timedelta) -> None:
+    def advance(self, delay: timedelta) -> None:
         self._now += delay
 
 
 class FakeBatch(MemoryBatch):
-    """Azure Batch whose tasks succeed unless their command is `/bin/false`, and run when `run` is called."""
+    """Azure Batch whose tasks run when `run` is called. A task fails if its command is `/bin/false`."""
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
@@ -43,10 +43,10 @@ class FakeBatch(MemoryBatch):
         self.created: list[str] = []
         self.finished: list[str] = []
         self.fails: set[str] = set()
-        """Tasks that fail whatever their command is."""
+        """Ids of tasks that fail, whatever their command is."""
 
-        self.leaves: dict[str, Callable[[], None]] = {}
-        """What a task leaves behind when it succeeds, by its id."""
+        self.on_success: dict[str, Callable[[], None]] = {}
+        """What to do when a task succeeds, by task id."""
 
     async def require_pool(self, pool_id: str) -> None:
         if pool_id not in self.pools:
@@ -68,15 +68,15 @@ class FakeBatch(MemoryBatch):
         return b""
 
     def run(self) -> list[str]:
-        """Run every task that can, in order of dependency; ids of the jobs whose FinalizeTask ran."""
+        """Run all tasks that can run, in order of dependency. Return ids of jobs whose FinalizeTask ran."""
         finalized = []
         for job in list(self.jobs.values()):
             while (task := self.start_next_task(job.plan.job_id)) is not None:
-                self._fake_clock.pass_by(timedelta(milliseconds=1))
-                task_exit = TaskExit.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
-                self.record_exit(job.plan.job_id, task.id, task_exit)
-                if task_exit.error is None:
-                    self.leaves.get(task.id, lambda: None)()
+                self._fake_clock.advance(timedelta(milliseconds=1))
+                ending = TaskExit.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
+                self.record_exit(job.plan.job_id, task.id, ending)
+                if ending.error is None:
+                    self.on_success.get(task.id, lambda: None)()
                 if task.id == FINALIZE_TASK_ID:
                     finalized.append(job.plan.job_id)
         self.finished += finalized
@@ -84,7 +84,7 @@ class FakeBatch(MemoryBatch):
 
 
 class FakeEventSink:
-    """Keeps what was sent."""
+    """An event sink that records what was sent."""
 
     def __init__(self) -> None:
         self.sent: list[Event] = []
@@ -94,7 +94,7 @@ class FakeEventSink:
 
 
 class FakeNodeStorage:
-    """StorageAccess everything; its blobs are names by container."""
+    """Storage that grants access to everything. `blobs` holds the names of blobs, by container."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, set[str]] = {}
@@ -125,7 +125,7 @@ class FakeNodeStorage:
 
 
 class FakeJobFiles:
-    """Blobs in a dictionary, and reports that a test has put there."""
+    """Blobs in a dictionary, and the reports that a test adds."""
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -142,19 +142,19 @@ class FakeJobFiles:
 
 
 class FakeCallbackSender:
-    """A receiver that fails as often as it is told to."""
+    """A receiver that fails the first `failures` times."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, AdfCallback, str]] = []
         self.failures = 0
-        self.asked = 0
+        self.attempts = 0
 
     def check(self, uri: str) -> None:
         if not uri.startswith("https://allowed/"):
             raise InvalidJobError("not allowed", field="callBackUri")
 
     async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
-        self.asked += 1
+        self.attempts += 1
         if self.failures:
             self.failures -= 1
             raise ServiceBusyError("receiver is down", code="Down")

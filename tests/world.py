@@ -1,6 +1,6 @@
-"""A whole world of fakes around the use cases, driven tick by tick as the Functions host would drive them.
+"""The use cases with fakes for all ports, driven tick by tick as the Functions host would drive them.
 
-Triggers are at least once: a message or finalize blob is done with only when its handler has returned.
+Triggers are at least once: a message or finalize blob is removed only after its handler has returned.
 """
 
 import json
@@ -25,7 +25,9 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
-from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage, JobReference, encode
+from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
+from batchmgr.wire.json_codec import encode
+from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
 
@@ -33,25 +35,25 @@ CALLBACK = "https://allowed/callback?secret=1"
 
 
 def task(task_id: str, command: str = "/bin/true", *depends_on: str) -> TaskMessage:
-    """A task of a job message."""
+    """Return a task of a job message."""
     return TaskMessage(id=task_id, command_line=command, depends_on=depends_on)
 
 
 def job_message(*tasks: TaskMessage, job_id: str = "job-1", callback: str = CALLBACK) -> JobMessage:
-    """A job message with these tasks, or two that succeed."""
+    """Return a job message with these tasks. The default is two tasks that succeed."""
     return JobMessage(job_id=job_id, tasks=tasks or (task("1"), task("2")), call_back_uri=callback)
 
 
 @dataclass
 class Incoming:
-    """A request that a producer has put on the queue."""
+    """A message that a caller has put on the job request queue."""
 
     body: bytes
     message_id: str
 
 
 class World:
-    """The fakes, and what goes on around them."""
+    """The fakes, and the triggers that call the use cases."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -88,17 +90,17 @@ class World:
         self.incoming.append(Incoming(body, message_id))
 
     def plan_on_node(self, *tasks: TaskMessage, job_id: str = "job-1") -> JobMessage:
-        """A job message whose tasks are decided by its job manager task."""
+        """Return a job message whose job manager task plans these tasks."""
         body = encode(JobTasks(tasks=tasks))
         blob = f"{job_id}/{PLANNED_TASKS_FILE}"
-        self.batch.leaves[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
+        self.batch.on_success[JOB_MANAGER_TASK_ID] = lambda: self.files.blobs.update({blob: body})
         manager = JobManagerTaskMessage(command_line="python3.8 -m legacy job-manager")
         return JobMessage(job_id=job_id, workload="legacy", job_manager_task=manager, call_back_uri=CALLBACK)
 
     def report(self, task_id: str, *, result: dict[str, int] | None = None, job_id: str = "job-1") -> None:
-        """What a task on a node does to tell that it is done, and what came of it."""
-        told = self.files.reported.setdefault(job_id, [])
-        told.append(
+        """Report, as a task on a node does, that the task is done, and its result."""
+        reports = self.files.reported.setdefault(job_id, [])
+        reports.append(
             ProgressReport(
                 task_id=task_id,
                 sequence="1",
@@ -112,7 +114,7 @@ class World:
         self.files.blobs[f"{job_id}/{REPORTS_FOLDER}/{task_id}.json"] = body
 
     async def tick(self, ports: Ports | None = None) -> None:
-        """One second: every trigger that has something to do is called once."""
+        """Call every trigger that has something to do once, then advance the clock by a second."""
         ports = ports or self.ports
         while self.incoming:
             request = self.incoming[0]
@@ -130,23 +132,23 @@ class World:
         await poll(ports)
         await self.clock.sleep(timedelta(seconds=1))
 
-    async def until_settled(self, ticks: int = 200) -> None:
-        """Go on until no job is active and nothing waits."""
+    async def run_until_idle(self, ticks: int = 200) -> None:
+        """Tick until no job is active and no message waits."""
         for _ in range(ticks):
             await self.tick()
             if not (self.jobs.active or self.incoming or self.queue.messages):
                 return
-        raise AssertionError(f"not settled after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")
+        raise AssertionError(f"still busy after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")
 
     def record(self, job_id: str = "job-1") -> JobRecord:
-        """The record of a job."""
+        """Return the record of a job."""
         try:
             return self.jobs.records[job_id.lower()].value
         except KeyError as error:
             raise JobNotFoundError(job_id) from error
 
     def log(self, job_id: str = "job-1") -> list[Event]:
-        """The event log of a job."""
+        """Return the event log of a job."""
         return self.events.logs[job_id.lower()]
 
     async def _handle(self, ports: Ports, message: QueuedMessage) -> None:

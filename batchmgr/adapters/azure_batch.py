@@ -1,7 +1,7 @@
-"""Azure Batch, through the azure-batch client's pipeline: authentication, retries, tracing.
+"""Azure Batch, through the pipeline of the azure-batch client: authentication, retries, tracing.
 
-Requests and answers are JSON, without the client's models: they cost ten times as much on the two paths that
-are hot, adding tasks and listing them, and one way of calling is simpler than two.
+Requests and responses are plain JSON. The models of the client would cost ten times as much on the two hot
+paths, adding tasks and listing tasks. All other calls are made the same way, because one way is simpler.
 """
 
 import asyncio
@@ -18,10 +18,16 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from batchmgr.adapters.batch_responses import AddResults, Counts, Job, Task, TaskList
+from batchmgr.adapters.batch_responses import (
+    JobResponse,
+    TaskAddCollectionResponse,
+    TaskCountsResponse,
+    TaskListResponse,
+    TaskResponse,
+)
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.batch_bodies.job import job_body
-from batchmgr.batch_bodies.task_collections import collections
+from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import (
     ServiceBusyError,
     ServiceConflictError,
@@ -44,36 +50,36 @@ T = TypeVar("T")
 
 
 def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential) -> BatchClient:
-    """A client of the account at `endpoint`. Retries are few: for a busy service jobs wait in the queue."""
+    """Return a client of the Batch account. It retries 3 times; after that, jobs wait in the queue."""
     return BatchClient(endpoint, credential, retry_total=3, retry_backoff_max=5)
 
 
 def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:
-    """A client for a workload's own use, by key if there is one, else by the machine's identity."""
+    """Return a client for a workload's own use. It uses the key if there is one, else an identity."""
     if key:
         return SyncBatchClient(endpoint, AzureNamedKeyCredential(account, key))
-    # Imported here: it costs a third of a second, and keys do without it.
+    # Imported here, because it takes a third of a second, and is not needed with a key.
     from azure.identity import DefaultAzureCredential
 
     return SyncBatchClient(endpoint, DefaultAzureCredential())
 
 
 class AzureBatch:
-    """The BatchService port on a Batch account."""
+    """The BatchService port, on a Batch account."""
 
     def __init__(self, client: BatchClient) -> None:
         self._client = client
 
     async def require_pool(self, pool_id: str) -> None:
-        """Make sure that the pool is there."""
+        """Raise ServiceNotFoundError if there is no such pool."""
         await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
 
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
-        """Add the job, open for tasks."""
+        """Add the job. It stays open for tasks."""
         await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, access, digest)))
 
     async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
-        """Add tasks in collections of 100, at most 16 at once; the first error ends the rest."""
+        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls."""
         gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
 
         async def add(body: bytes) -> None:
@@ -84,34 +90,34 @@ class AzureBatch:
 
         try:
             async with asyncio.TaskGroup() as group:
-                for body in collections(tasks, access, has_job_actions=plan.has_job_actions):
+                for body in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
                     group.create_task(add(body))
-        except* ServiceError as errors:
-            raise _gravest(errors) from errors
+        except* ServiceError as group_error:
+            raise _most_permanent(group_error) from group_error
 
     async def _add_collection(self, job_id: str, body: bytes) -> None:
         answer = await self._call("POST", f"/jobs/{quote(job_id)}/addtaskcollection", body=body)
-        refused: list[ServiceError] = []
-        for result in _decoded(answer, AddResults).value:
-            # The status is not to be trusted in its case, nor to be there; the error is.
+        errors: list[ServiceError] = []
+        for result in _decode(answer, TaskAddCollectionResponse).value:
+            # `status` may be missing or in another case; `error` is reliable.
             if result.error is None or result.error.code == "TaskExists":
                 continue
             status = 503 if result.status.lower() == "servererror" else 400
             text = f"task {result.task_id}: {result.error.text}"
-            refused.append(service_error(SERVICE, status=status, code=result.error.code, message=text))
-        if refused:
-            raise _gravest(ExceptionGroup("tasks were not added", refused))
+            errors.append(service_error(SERVICE, status=status, code=result.error.code, message=text))
+        if errors:
+            raise _most_permanent(ExceptionGroup("tasks were not added", errors))
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
-        """Take a task out of the job, if it is there."""
+        """Delete a task, if it exists."""
         try:
             await self._call("DELETE", f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}")
         except ServiceNotFoundError:
             return
 
     async def terminate_when_done(self, job_id: str) -> None:
-        """Let the job complete with its tasks. A job that has ended already stays as it is."""
+        """Let the job complete when all its tasks have. A job that has ended already is not changed."""
         try:
             await self._call("PATCH", f"/jobs/{quote(job_id)}", body=b'{"onAllTasksComplete":"terminatejob"}')
         except ServiceConflictError as error:
@@ -119,20 +125,22 @@ class AzureBatch:
                 raise
 
     async def get_job(self, job_id: str) -> BatchJob:
-        """The job as it is now."""
-        return _decoded(await self._call("GET", f"/jobs/{quote(job_id)}"), Job).to_model()
+        """Return the job as it is now. Raise ServiceNotFoundError if it does not exist."""
+        return _decode(await self._call("GET", f"/jobs/{quote(job_id)}"), JobResponse).to_model()
 
     async def task_counts(self, job_id: str) -> TaskCounts:
-        """The tasks' counts, in one call."""
-        return _decoded(await self._call("GET", f"/jobs/{quote(job_id)}/taskcounts"), Counts).task_counts
+        """Return the task counts, in one call."""
+        return _decode(
+            await self._call("GET", f"/jobs/{quote(job_id)}/taskcounts"), TaskCountsResponse
+        ).task_counts
 
     async def list_tasks(
         self, job_id: str, *, since: datetime | None = None, state: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
-        """The job's tasks, a thousand a call, with no more fields than a snapshot needs."""
+        """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
         conditions = []
         if since is not None:
-            # The service counts tenths of microseconds, a datetime none: begin at the one before.
+            # Azure Batch counts tenths of microseconds, a datetime whole ones: begin one microsecond earlier.
             moment = f"{since - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}Z"
             conditions.append(f"stateTransitionTime ge DateTime'{moment}'")
         if state:
@@ -140,21 +148,21 @@ class AzureBatch:
         query = {"$select": FIELDS, "maxresults": "1000"}
         if conditions:
             query["$filter"] = " and ".join(conditions)
-        page = _decoded(await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query), TaskList)
+        page = _decode(await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query), TaskListResponse)
         while True:
             for task in page.value:
                 yield task.to_model()
             if not page.next_link:
                 return
-            page = _decoded(await self._call("GET", page.next_link), TaskList)
+            page = _decode(await self._call("GET", page.next_link), TaskListResponse)
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
-        """One task."""
+        """Return one task. Raise ServiceNotFoundError if it does not exist."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
-        return _decoded(await self._call("GET", path, query={"$select": FIELDS}), Task).to_model()
+        return _decode(await self._call("GET", path, query={"$select": FIELDS}), TaskResponse).to_model()
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """The end of a task's file; empty if the file, or its node, is gone."""
+        """Return the last `max_bytes` of a task's file; nothing if the file or its node no longer exists."""
         url = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}/files/{quote(path, safe='')}"
         try:
             size = int((await self._call("HEAD", url)).headers.get("Content-Length", "0"))
@@ -166,7 +174,7 @@ class AzureBatch:
             return b""
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
-        """End the job and what it runs, if it is there and has not ended."""
+        """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
         try:
             body = msgspec.json.encode({"terminateReason": reason})
             await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body)
@@ -182,7 +190,7 @@ class AzureBatch:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> AsyncHttpResponse:
-        """One request, through the client's pipeline; an answer of 400 or more is raised."""
+        """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more."""
         if path.startswith("http"):
             request = HttpRequest(method, path)
         else:
@@ -197,30 +205,30 @@ class AzureBatch:
             except HttpResponseError as error:
                 if error.response is None:
                     raise
-                raise _refused(error) from error
+                raise _batch_error(error) from error
         return response
 
 
-def _gravest(errors: BaseExceptionGroup[ServiceError]) -> ServiceError:
-    """One error for several: one that will not pass by waiting, if there is any."""
-    lasting, _ = errors.split(lambda error: isinstance(error, ServiceError) and not error.retryable)
-    first: Any = (lasting or errors).exceptions[0]
+def _most_permanent(errors: BaseExceptionGroup[ServiceError]) -> ServiceError:
+    """Return one error for several: the first that waiting does not help, else the first."""
+    permanent, _ = errors.split(lambda error: isinstance(error, ServiceError) and not error.retryable)
+    first: Any = (permanent or errors).exceptions[0]
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first  # type: ignore[no-any-return]
 
 
-def _decoded(response: AsyncHttpResponse, type_: type[T]) -> T:
+def _decode(response: AsyncHttpResponse, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(response.content, type=type_)
     except msgspec.DecodeError as error:
         raise ServiceBusyError(
-            f"{SERVICE} answered what can't be read: {error}", code="Unreadable"
+            f"{SERVICE} sent a response that can't be decoded: {error}", code="Unreadable"
         ) from error
 
 
-def _refused(error: HttpResponseError) -> ServiceError:
-    """The service's own code and words, from the body of its answer."""
+def _batch_error(error: HttpResponseError) -> ServiceError:
+    """Return the error with the code and the message that the response holds."""
     response: Any = error.response
     code, text = "", str(error.message)
     try:

@@ -1,36 +1,36 @@
-"""What Azure Batch answers, as far as batchmgr reads it, decoded without its client's models."""
+"""The responses of Azure Batch: only the properties that batchmgr reads."""
 
 from datetime import datetime
 
 import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
-from batchmgr.batch_bodies.job import DIGEST_NAME
+from batchmgr.batch_bodies.job_body import DIGEST_NAME
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 
 
-class Pair(msgspec.Struct, frozen=True):
-    """An item of metadata, or of an error's details."""
+class NameValuePair(msgspec.Struct, frozen=True):
+    """An item of metadata, or of the details of an error."""
 
     name: str = ""
     value: str = ""
 
 
-class JobExecution(msgspec.Struct, frozen=True, rename="camel"):
+class JobExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
     """The `executionInfo` of a job."""
 
     terminate_reason: str = ""
 
 
-class Job(msgspec.Struct, frozen=True, rename="camel"):
-    """A job."""
+class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """A job, as Azure Batch returns it."""
 
     state: str
-    metadata: tuple[Pair, ...] = ()
-    execution_info: JobExecution = JobExecution()
+    metadata: tuple[NameValuePair, ...] = ()
+    execution_info: JobExecutionInfo = JobExecutionInfo()
 
     def to_model(self) -> BatchJob:
-        """The job as the use cases see it."""
+        """Return the job as the use cases see it."""
         digest = next((item.value for item in self.metadata if item.name == DIGEST_NAME), "")
         return BatchJob(
             state=self.state, digest=digest, terminate_reason=self.execution_info.terminate_reason
@@ -43,16 +43,16 @@ class FailureInfo(msgspec.Struct, frozen=True):
     category: str = ""
     code: str = ""
     message: str = ""
-    details: tuple[Pair, ...] = ()
+    details: tuple[NameValuePair, ...] = ()
 
     def to_model(self) -> TaskError:
-        """The failure, with its details in the message."""
+        """Return the failure, with its details in the message and signatures removed."""
         details = "; ".join(f"{item.name}: {item.value}" for item in self.details)
         message = f"{self.message} ({details})" if details else self.message
         return TaskError(type=self.code, message=without_secrets(message), category=self.category)
 
 
-class TaskExecution(msgspec.Struct, frozen=True, rename="camel"):
+class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
     """The `executionInfo` of a task."""
 
     start_time: datetime | None = None
@@ -65,30 +65,30 @@ class TaskExecution(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NodeInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """Where a task ran."""
+    """The `nodeInfo` of a task: where it runs or ran."""
 
     node_id: str = ""
 
 
-class Task(msgspec.Struct, frozen=True, rename="camel"):
-    """A task, with the fields that are selected."""
+class TaskResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """A task, with the properties that batchmgr selects."""
 
     id: str
     state: str
     state_transition_time: datetime
     display_name: str = ""
-    execution_info: TaskExecution = TaskExecution()
+    execution_info: TaskExecutionInfo = TaskExecutionInfo()
     node_info: NodeInfo = NodeInfo()
 
     def to_model(self) -> TaskSnapshot:
-        """The task as the use cases see it."""
+        """Return the task as the use cases see it."""
         run = self.execution_info
         return TaskSnapshot(
             task_id=self.id,
-            state=self.state,  # type: ignore[arg-type]  # the service knows no other state
+            state=self.state,  # type: ignore[arg-type]  # Azure Batch has no other states
             state_transition_time=self.state_transition_time,
             display_name=self.display_name,
-            result=run.result.lower(),  # type: ignore[arg-type]  # written in either case on the wire
+            result=run.result.lower(),  # type: ignore[arg-type]  # upper or lower case in responses
             exit_code=run.exit_code,
             error=run.failure_info.to_model() if run.failure_info else None,
             start_time=run.start_time,
@@ -99,15 +99,15 @@ class Task(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-class TaskList(msgspec.Struct, frozen=True):
+class TaskListResponse(msgspec.Struct, frozen=True):
     """A page of tasks."""
 
-    value: tuple[Task, ...] = ()
+    value: tuple[TaskResponse, ...] = ()
     next_link: str = msgspec.field(name="odata.nextLink", default="")
 
 
-class Counts(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to a task counts call."""
+class TaskCountsResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """The response to a task counts call."""
 
     task_counts: TaskCounts
 
@@ -118,7 +118,7 @@ class ErrorMessage(msgspec.Struct, frozen=True):
     value: str = ""
 
 
-class ResultError(msgspec.Struct, frozen=True):
+class TaskAddError(msgspec.Struct, frozen=True):
     """Why one task of a collection was not added."""
 
     code: str = ""
@@ -127,21 +127,21 @@ class ResultError(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """What is wrong, in one line."""
+        """Return the error in one line, with its details."""
         lines = self.message.value.splitlines()
         details = "; ".join(f"{item.get('key')}: {item.get('value')}" for item in self.values or ())
         return " ".join(filter(None, (lines[0] if lines else self.code, f"({details})" if details else "")))
 
 
-class AddResult(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one task of a collection."""
+class TaskAddResult(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether one task of a collection was added."""
 
     task_id: str
     status: str = ""
-    error: ResultError | None = None
+    error: TaskAddError | None = None
 
 
-class AddResults(msgspec.Struct, frozen=True):
-    """The answer to an add-task-collection call."""
+class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
+    """The response to an add-task-collection call."""
 
-    value: tuple[AddResult, ...] = ()
+    value: tuple[TaskAddResult, ...] = ()

@@ -1,6 +1,7 @@
-"""The event log: one append blob a job, one event a line, numbered as they are appended.
+"""The event log: one append blob per job, one event per line, numbered in the order of the lines.
 
-Writers compete by the blob's length: an append holds only at the length the writer has seen.
+If two writers append at the same time, one of them fails and starts again: an append is accepted only at the
+length that the writer has read.
 """
 
 from collections.abc import Sequence
@@ -19,25 +20,31 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
 
 SERVICE = "Blob storage"
-LOOK_BACK = 64 * 1024
-"""How far before the offset to read, so that the last event before it is among what is read."""
+OVERLAP = 64 * 1024
+"""How many bytes before an offset to read, so that the last event before it is read too."""
 
 BLOCK = 1024 * 1024
-STEP = 256 * 1024
+"""How many bytes one append holds, at most."""
+
+CHUNK = 256 * 1024
+"""How many bytes one read holds."""
 
 
 class BlobEventLog:
-    """The EventLog port on a blob container."""
+    """The EventLog port, on a blob container."""
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Add what the log does not hold behind `offset`; all of `events`, numbered, and the log's length."""
+        """Append the events that the log does not hold after `offset`.
+
+        Return all the events, numbered, and the length of the log in bytes.
+        """
         blob = self._blob(job_id)
         while True:
             with service_errors(SERVICE):
-                start = max(0, offset - LOOK_BACK)
+                start = max(0, offset - OVERLAP)
                 tail = await self._tail(blob, start)
                 end = start + len(tail)
                 lines = _whole_lines(tail, start)
@@ -46,27 +53,27 @@ class BlobEventLog:
                 fresh = [event for event in events if event.id not in known]
                 numbered = [event.numbered(last + 1 + place) for place, event in enumerate(fresh)]
                 try:
-                    end = await _write(blob, numbered, end)
+                    end = await _append_lines(blob, numbered, end)
                 except HttpResponseError as error:
-                    if error.status_code == 412:  # another writer was first
+                    if error.status_code == 412:  # another writer was faster
                         continue
                     raise
-            told = known | {event.id: event for event in numbered}
-            return [told[event.id] for event in events], end
+            logged = known | {event.id: event for event in numbered}
+            return [logged[event.id] for event in events], end
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """At most `limit` events after that number."""
+        """Return at most `limit` events with a sequence above `after`, oldest first."""
         blob = self._blob(job_id)
         with service_errors(SERVICE):
             try:
                 size = (await blob.get_blob_properties()).size
             except ResourceNotFoundError:
                 return []
-            start = await _find(blob, size, after)
+            start = await _find_offset(blob, size, after)
             found: list[Event] = []
             rest = b""
             while start < size and len(found) < limit:
-                chunk = await _range(blob, start, STEP)
+                chunk = await _range(blob, start, CHUNK)
                 *lines, rest = (rest + chunk).split(b"\n")
                 found.extend(e for e in map(_decode, filter(None, lines)) if int(e.sequence) > after)
                 start += len(chunk)
@@ -86,7 +93,7 @@ class BlobEventLog:
         return self._container.get_blob_client(f"{job_key(job_id)}.jsonl")
 
 
-async def _write(blob: BlobClient, events: Sequence[Event], end: int) -> int:
+async def _append_lines(blob: BlobClient, events: Sequence[Event], end: int) -> int:
     data = b"".join(msgspec.json.encode(event) + b"\n" for event in events)
     while data:
         cut = len(data) if len(data) <= BLOCK else data.rindex(b"\n", 0, BLOCK) + 1
@@ -99,17 +106,17 @@ async def _range(blob: BlobClient, start: int, length: int | None) -> bytes:
     try:
         return await (await blob.download_blob(offset=start, length=length)).readall()
     except HttpResponseError as error:
-        if error.status_code == 416:  # nothing is there behind `start`
+        if error.status_code == 416:  # the blob ends at `start`
             return b""
         raise
 
 
-async def _find(blob: BlobClient, size: int, after: int) -> int:
-    """An offset, at the start of a line, behind which everything after that number is found."""
+async def _find_offset(blob: BlobClient, size: int, after: int) -> int:
+    """Return the offset of a line, so that all events above `after` are in that line or later ones."""
     low, high = 0, size
-    while high - low > STEP:
+    while high - low > CHUNK:
         middle = (low + high) // 2
-        lines = _whole_lines(await _range(blob, middle, LOOK_BACK), middle)
+        lines = _whole_lines(await _range(blob, middle, OVERLAP), middle)
         if not lines or int(_decode(lines[0][1]).sequence) > after:
             high = middle
         else:
@@ -118,7 +125,7 @@ async def _find(blob: BlobClient, size: int, after: int) -> int:
 
 
 def _whole_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
-    """The whole lines of a part of the log that begins at `start`, each with its offset."""
+    """Return the complete lines of a part of the log, each with its offset. The part begins at `start`."""
     at = 0 if start == 0 else data.find(b"\n") + 1
     if at == 0 and start:
         return []

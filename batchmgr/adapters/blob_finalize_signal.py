@@ -1,4 +1,4 @@
-"""The finalize blob, written in the FinalizeTask's stead. One that is there is left as it is."""
+"""The finalize blob of a job, written if the FinalizeTask can't write it. An existing blob is not changed."""
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
@@ -7,13 +7,13 @@ from batchmgr.adapters.service_errors import service_errors
 
 
 class BlobFinalizeSignal:
-    """The FinalizeSignal port on the finalize container."""
+    """The FinalizeSignal port, on the finalize container."""
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     async def write(self, job_id: str, content: str) -> None:
-        """Write the job's finalize blob, unless it is there."""
+        """Write the job's finalize blob unless it exists."""
         with service_errors("Blob storage"):
             try:
                 await self._container.get_blob_client(f"{job_id}.json").upload_blob(content.encode())

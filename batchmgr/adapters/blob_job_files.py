@@ -1,4 +1,4 @@
-"""What a job's tasks and batchmgr leave for each other in the job's own container."""
+"""The files that a job's tasks and batchmgr exchange, in the job's own container: reports, manifest, plan."""
 
 import math
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ MAX_KEY = 32
 
 
 class BlobJobFiles:
-    """The JobFiles port on batchmgr's own storage account."""
+    """The JobFiles port, on batchmgr's own storage account."""
 
     def __init__(self, service: BlobServiceClient) -> None:
         self._service = service
 
     async def read(self, job_id: str, path: str) -> bytes | None:
-        """A blob of the job, whole."""
+        """Return the content of a blob, or None if it does not exist."""
         with service_errors(SERVICE):
             try:
                 blob = await self._container(job_id).get_blob_client(path).download_blob()
@@ -34,7 +34,7 @@ class BlobJobFiles:
                 return None
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Leave a blob in the job's container, unless it is there."""
+        """Write a blob unless it exists."""
         with service_errors(SERVICE):
             try:
                 await self._container(job_id).get_blob_client(path).upload_blob(content)
@@ -42,7 +42,7 @@ class BlobJobFiles:
                 return
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:
-        """The newest report of each task: what is in the metadata, so that a listing tells all."""
+        """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""
         with service_errors(SERVICE):
             try:
                 listing = self._container(job_id).list_blobs(f"{REPORTS_FOLDER}/", include=["metadata"])
@@ -56,7 +56,7 @@ class BlobJobFiles:
 
 
 def _report(blob: BlobProperties) -> ProgressReport | None:
-    # Tasks may write whatever they like there: what can't be read is not told, nor more than a task may tell.
+    # Tasks can write anything here: ignore what is not a report, and cut what is too long.
     task_id = blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json")
     if not is_valid_id(task_id):
         return None

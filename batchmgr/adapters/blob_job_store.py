@@ -1,8 +1,8 @@
-"""Requests, records and the active index, as blobs of one container.
+"""The job store: requests, records and the index of active jobs, as blobs of one container.
 
-`requests/{job}.json` holds the message, with the callback URI; `tasks/{job}.json` its tasks, where they were
-found out and not told; `records/{job}.json` the record, guarded by its ETag; `active/{job}` is an empty blob
-while the job has a step to go.
+`requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the tasks that
+the message does not list: those of a job manager task or of a taskPerFile factory. `records/{job}.json` holds
+the record, guarded by its ETag. `active/{job}` is an empty blob that exists while the job has a step to do.
 """
 
 import asyncio
@@ -29,28 +29,28 @@ SERVICE = "Blob storage"
 
 
 class BlobJobStore:
-    """The JobStore port on a blob container."""
+    """The JobStore port, on a blob container."""
 
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
     async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request under the job's id, unless there is one."""
-        kept = msgspec.structs.replace(message, job_id=job_id)
+        """Store the request unless one is stored for this job; return the stored one."""
+        stored = msgspec.structs.replace(message, job_id=job_id)
         with service_errors(SERVICE):
             try:
-                await self._request(job_id).upload_blob(msgspec.json.encode(kept))
+                await self._request(job_id).upload_blob(msgspec.json.encode(stored))
             except ResourceExistsError:
                 return await self.load_request(job_id)
-        return kept
+        return stored
 
     async def load_request(self, job_id: str) -> JobMessage:
-        """The stored request."""
+        """Return the stored request. Raise JobNotFoundError if there is none."""
         body, _ = await self._read(self._request(job_id), job_id)
         return msgspec.json.decode(body, type=JobMessage)
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
-        """Store the tasks of the job, unless they are there."""
+        """Store the tasks of the job unless some are stored; return the stored ones."""
         with service_errors(SERVICE):
             try:
                 await self._tasks(job_id).upload_blob(body)
@@ -59,14 +59,14 @@ class BlobJobStore:
         return body
 
     async def load_tasks(self, job_id: str) -> bytes | None:
-        """The stored tasks, if there are any."""
+        """Return the stored tasks, or None."""
         try:
             return (await self._read(self._tasks(job_id), job_id))[0]
         except JobNotFoundError:
             return None
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Mark the job active, then store its record, unless there is one."""
+        """Mark the job active, then store its record, unless one is stored; return the stored one."""
         try:
             return await self.load(record.job_id)
         except JobNotFoundError:
@@ -80,12 +80,12 @@ class BlobJobStore:
         return Versioned(value=record, etag=str(answer["etag"]))
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
-        """The record and its ETag."""
+        """Return the record and its ETag. Raise JobNotFoundError if there is none."""
         body, etag = await self._read(self._record(job_id), job_id)
         return Versioned(value=msgspec.json.decode(body, type=JobRecord), etag=etag)
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
-        """Store the record if it is still the one that was loaded."""
+        """Store the record. Raise RecordChangedError if somebody else has saved it since `etag`."""
         with service_errors(SERVICE):
             try:
                 answer: dict[str, Any] = await self._record(record.job_id).upload_blob(
@@ -95,11 +95,13 @@ class BlobJobStore:
                     match_condition=MatchConditions.IfNotModified,
                 )
             except ResourceModifiedError as error:
-                raise RecordChangedError(f"the record of job {record.job_id!r} has changed") from error
+                raise RecordChangedError(
+                    f"the record of job {record.job_id!r} has changed: load it again"
+                ) from error
         return Versioned(value=record, etag=str(answer["etag"]))
 
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """A page of records, loaded at once."""
+        """Return a page of records and the token of the next page. The records are loaded concurrently."""
         with service_errors(SERVICE):
             listing = self._container.list_blob_names(name_starts_with="records/", results_per_page=limit)
             pages = listing.by_page(continuation_token=after or None)
@@ -112,13 +114,13 @@ class BlobJobStore:
         return [job.value for job in found], getattr(pages, "continuation_token", None) or ""
 
     async def active_ids(self) -> AsyncIterator[str]:
-        """Keys of the active jobs."""
+        """Yield the keys of the active jobs: their ids in lower case."""
         with service_errors(SERVICE):
             async for name in self._container.list_blob_names(name_starts_with="active/"):
                 yield name.removeprefix("active/")
 
     async def deactivate(self, job_id: str) -> None:
-        """Take the job from the active index."""
+        """Remove the job from the index of active jobs, if it is there."""
         with service_errors(SERVICE):
             try:
                 await self._active(job_id).delete_blob()

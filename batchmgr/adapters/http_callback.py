@@ -1,6 +1,7 @@
-"""The callback over HTTP: to allowed hosts only, signed by the Standard Webhooks scheme where a key is set.
+"""The callback over HTTP: to allowed hosts only, and signed if a key is set.
 
-Source of the scheme: https://www.standardwebhooks.com. The URI is a bearer secret: no error, no log has it.
+The signature follows the Standard Webhooks scheme. Source: https://www.standardwebhooks.com. The URI is a
+secret, because whoever knows it can end the pipeline's activity: it appears in no error and no log.
 """
 
 import base64
@@ -20,12 +21,12 @@ from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.wire.adf_callback import AdfCallback
 
-SERVICE = "The callback's receiver"
+SERVICE = "The receiver of the callback"
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class HttpCallbackSender:
-    """The CallbackSender port. `hosts` are names or patterns such as `*.example.com`."""
+    """The CallbackSender port. `hosts` are the allowed hosts: names, or patterns such as `*.example.com`."""
 
     def __init__(
         self, session: aiohttp.ClientSession, *, hosts: Sequence[str], allow_loopback: bool, key: bytes
@@ -36,7 +37,7 @@ class HttpCallbackSender:
         self._key = key
 
     def check(self, uri: str) -> None:
-        """Raise InvalidJobError unless this URI may be called."""
+        """Raise InvalidJobError, which says why, if batchmgr may not call this URI."""
         if not is_web_url(uri):
             raise InvalidJobError("must be an absolute http or https URL", field="callBackUri")
         parts = urlsplit(uri)
@@ -45,16 +46,16 @@ class HttpCallbackSender:
             return
         if not any(fnmatchcase(host, pattern) for pattern in self._hosts):
             raise InvalidJobError(
-                f"callbacks to {host!r} are not allowed; add it to BATCHMGR_CALLBACK_HOSTS",
+                f"callbacks to {host!r} are not allowed: add the host to BATCHMGR_CALLBACK_HOSTS",
                 field="callBackUri",
             )
         if parts.scheme != "https":
             raise InvalidJobError("must be https", field="callBackUri")
 
     async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
-        """POST once, without following redirects. ServiceError unless the answer is a success."""
+        """POST the body once, without following redirects. Raise ServiceError for a status of 300 or more."""
         content = msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json", **self._signed(content, webhook_id)}
+        headers = {"Content-Type": "application/json", **self._webhook_headers(content, webhook_id)}
         try:
             async with self._session.post(
                 uri, data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False
@@ -72,7 +73,7 @@ class HttpCallbackSender:
                 SERVICE, status=response.status, code="", message=text, retry_after=retry_after
             )
 
-    def _signed(self, content: bytes, webhook_id: str) -> dict[str, str]:
+    def _webhook_headers(self, content: bytes, webhook_id: str) -> dict[str, str]:
         timestamp = str(int(time.time()))
         headers = {"webhook-id": webhook_id, "webhook-timestamp": timestamp}
         if self._key:
@@ -83,7 +84,7 @@ class HttpCallbackSender:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or address."""
+    """Return whether a host is this machine: `localhost`, or a loopback address."""
     if host == "localhost":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Foreign errors stop here: what the Azure SDKs and HTTP raise becomes an error of batchmgr, chained."""
+"""Translation of errors: what the Azure SDKs and HTTP raise becomes a ServiceError, chained to its cause."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SIGNATURE = re.compile(r"(sig|code|key)=[^&\s\"']+", re.IGNORECASE)
 
 @contextmanager
 def service_errors(service: str) -> Iterator[None]:
-    """Turn what an Azure SDK raises into a ServiceError that names the service."""
+    """Turn the errors of an Azure SDK into a ServiceError that names the service."""
     try:
         yield
     except HttpResponseError as error:
@@ -43,7 +43,7 @@ def service_errors(service: str) -> Iterator[None]:
 def service_error(
     service: str, *, status: int, code: str, message: str, retry_after: str = ""
 ) -> ServiceError:
-    """The error that stands for an HTTP answer of a service. Signatures are cut out of the message."""
+    """Return the error for an HTTP response. Signatures and keys are removed from its message."""
     first_line = message.strip().partition("\n")[0].strip()
     text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(first_line)}"
     pause = timedelta(seconds=int(retry_after)) if retry_after.isdigit() else None
@@ -58,5 +58,5 @@ def service_error(
 
 
 def without_secrets(text: str) -> str:
-    """A text with the signatures and keys in its URLs cut out."""
+    """Return the text without the signatures and keys in its URLs."""
     return _SIGNATURE.sub(lambda match: f"{match[1]}=…", text)

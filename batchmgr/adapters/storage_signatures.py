@@ -1,4 +1,7 @@
-"""How nodes reach storage: with a managed identity where one is named, else with a SAS on the container."""
+"""How nodes access storage: with a managed identity if one is given, else with a SAS for each container.
+
+A SAS that is signed without the account key (user delegation) lasts 7 days at most.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import AsyncExitStack
@@ -23,10 +26,10 @@ WRITE = ContainerSasPermissions(create=True, write=True)
 
 
 class NodeBlobStorage:
-    """The NodeStorage port. `account_key` is empty where the app itself uses an identity.
+    """The NodeStorage port. `account_key` is empty if the app itself uses an identity.
 
-    `identity_reference` is the resource id of the identity that pools have; files that name one of their own
-    use that.
+    `identity_reference` is the resource id of the pools' managed identity. A file with an identity reference
+    of its own uses that one instead.
     """
 
     def __init__(self, service: BlobServiceClient, account_key: str, identity_reference: str) -> None:
@@ -37,36 +40,36 @@ class NodeBlobStorage:
     async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
-        """A grant for each need. Containers of this account that are written are made."""
+        """Return access for each need. Create the containers of this account that are written to."""
         default = self._identity_reference if nodes_have_identity else ""
         identities = {need: need.identity_reference or default for need in needs}
         own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
         for name in sorted(own):
-            await self._make(name)
+            await self._create(name)
         delegation = None
         if not self._account_key and not all(identities.values()):
-            delegation = await self._delegation(lifetime)
-        return {need: self._grant(need, identities[need], lifetime, delegation) for need in needs}
+            delegation = await self._delegation_key(lifetime)
+        return {need: self._sign(need, identities[need], lifetime, delegation) for need in needs}
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """The URI of a blob, without a signature."""
+        """Return the URI of a blob, without a signature."""
         return f"{self._url(need)}/{quote(path)}"
 
     def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
-        """What `grant` would answer, but for the signature."""
+        """Return what `grant_access` would return, without the signature. Nothing is created."""
         default = self._identity_reference if nodes_have_identity else ""
         return self._unsigned(need, need.identity_reference or default)
 
     def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerAccess:
         if not identity and not self._is_own(need):
             raise InvalidJobError(
-                f"files in the storage account {need.storage_account_name!r} need an identity_reference: "
+                f"files in the storage account {need.storage_account_name!r} need an identityReference: "
                 "batchmgr can only sign for its own account"
             )
         return ContainerAccess(url=self._url(need), identity_reference=identity)
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        """The names of the blobs under a prefix, five thousand a call, without markers of directories."""
+        """Yield the names of the blobs under a prefix, 5,000 a call, without directories."""
         async with AsyncExitStack() as stack:
             service = self._service
             if not self._is_own(need):
@@ -81,13 +84,13 @@ class NodeBlobStorage:
     def _other_account(self, need: ContainerNeed) -> BlobServiceClient:
         if self._account_key:
             raise InvalidJobError(
-                f"batchmgr can't look into the storage account {need.storage_account_name!r}: it uses a key, "
-                "which opens its own account alone; with an identity it could"
+                f"batchmgr can't list the storage account {need.storage_account_name!r}: it uses a key, "
+                "which works for its own account only; configure an identity instead"
             )
         url = f"https://{need.storage_account_name}.blob.core.windows.net"
         return BlobServiceClient(url, self._service.credential)
 
-    def _grant(
+    def _sign(
         self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
     ) -> ContainerAccess:
         access = self._unsigned(need, identity)
@@ -103,14 +106,14 @@ class NodeBlobStorage:
         )
         return replace(access, query=sas)
 
-    async def _make(self, container: str) -> None:
+    async def _create(self, container: str) -> None:
         with service_errors(SERVICE):
             try:
                 await self._service.create_container(container)
             except ResourceExistsError:
                 return
 
-    async def _delegation(self, lifetime: timedelta) -> UserDelegationKey:
+    async def _delegation_key(self, lifetime: timedelta) -> UserDelegationKey:
         now = datetime.now(UTC)
         with service_errors(SERVICE):
             return await self._service.get_user_delegation_key(
@@ -127,13 +130,13 @@ class NodeBlobStorage:
 
 
 async def _has_directories(service: BlobServiceClient) -> bool:
-    """Whether the account has, or may have, a hierarchical namespace, which lists directories as blobs."""
+    """Return whether the account may have a hierarchical namespace, whose directories look like blobs."""
     try:
         return bool((await service.get_account_information()).get("is_hns_enabled"))
     except HttpResponseError as error:
         if error.status_code != 403:
             raise
-        return True  # it is not for us to know: be slow, but right
+        return True  # no permission to find out: the slow way is always correct
 
 
 async def _names(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
@@ -142,7 +145,7 @@ async def _names(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
 
 
 async def _files(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
-    """As `_names`, without directories; ten times slower, since these show in the metadata alone."""
+    """Yield the names without directories. Ten times slower: only metadata tells what is a directory."""
     async for blob in container.list_blobs(prefix or None, include=["metadata"]):
         if (blob.metadata or {}).get(DIRECTORY) != "true":
             yield blob.name

@@ -1,4 +1,4 @@
-"""The system's clock and random source."""
+"""The clock and the random numbers of the system."""
 
 import asyncio
 import secrets
@@ -9,13 +9,13 @@ class SystemClock:
     """The Clock port."""
 
     def now(self) -> datetime:
-        """The present moment in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def randomness(self) -> int:
-        """80 random bits."""
+        """Return 80 random bits."""
         return secrets.randbits(80)
 
     async def sleep(self, delay: timedelta) -> None:
-        """Wait without blocking others."""
+        """Wait without blocking the event loop."""
         await asyncio.sleep(delay.total_seconds())

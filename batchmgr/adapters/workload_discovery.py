@@ -1,6 +1,6 @@
-"""Where workloads are found: the entry points of installed packages, and what a setting names.
+"""Discovery of workloads: from the entry points of installed packages, and from a setting.
 
-Nothing is imported here. Whatever is wrong with one package concerns its own workloads alone.
+No workload is imported here. A problem with one package affects only the workloads of that package.
 """
 
 from collections import defaultdict
@@ -16,9 +16,9 @@ _FILE = "entry_points.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadSource:
-    """Where a workload comes from. `load` imports its module and answers what should be its class.
+    """Where a workload comes from. `load` imports its module and returns what should be its class.
 
-    `distribution` is the installed package that declares it, empty where a setting does.
+    `distribution` is the installed package that declares the workload; it is empty if a setting does.
     """
 
     load: Callable[[], object]
@@ -28,11 +28,11 @@ class WorkloadSource:
 
     @property
     def package(self) -> str:
-        """The top-level package of the module."""
+        """Return the top-level package of the module."""
         return self.module.partition(".")[0]
 
     def provider(self, package: str) -> tuple[str, str]:
-        """Name and version of the distribution that declares it, or else has this package; or twice ""."""
+        """Return name and version of the distribution that declares it or has this package, or ("", "")."""
         if self.distribution:
             return self.distribution, self.version
         owners = packages_distributions().get(package, [])
@@ -40,22 +40,22 @@ class WorkloadSource:
 
 
 def installed_sources() -> dict[str, WorkloadSource]:
-    """The workloads that installed packages declare, by name."""
+    """Return the workloads that installed packages declare, by name."""
     declared: dict[str, list[WorkloadSource]] = defaultdict(list)
     seen: set[str] = set()
     for distribution in distributions():
         name = _name(distribution)
         key = name.lower().replace("_", "-")
-        if key in seen:  # what is found first is what is imported
+        if key in seen:  # Python imports the first one it finds
             continue
         seen.add(key)
         for point in _entry_points(distribution, name):
             declared[point.name].append(_declared(point, distribution, name))
-    return {name: found[0] if len(found) == 1 else _rivals(found) for name, found in declared.items()}
+    return {name: found[0] if len(found) == 1 else _conflict(found) for name, found in declared.items()}
 
 
 def named_source(name: str, target: str) -> WorkloadSource:
-    """The workload that is `package.module:Class`."""
+    """Return the workload whose class is `target`, such as `package.module:Class`."""
     point = EntryPoint(name=name, value=target, group=ENTRY_POINT_GROUP)
     return WorkloadSource(load=point.load, module=target.partition(":")[0])
 
@@ -63,7 +63,7 @@ def named_source(name: str, target: str) -> WorkloadSource:
 def _name(distribution: Distribution) -> str:
     try:
         return str(distribution.metadata["Name"])
-    except Exception:  # left behind half removed, or damaged: each Python has its own error for it
+    except Exception:  # half removed or damaged: each Python version raises another error
         return "?"
 
 
@@ -72,26 +72,30 @@ def _entry_points(distribution: Distribution, name: str) -> Iterable[EntryPoint]
         if ENTRY_POINT_GROUP not in (distribution.read_text(_FILE) or ""):
             return ()
         return distribution.entry_points.select(group=ENTRY_POINT_GROUP)
-    except Exception:  # the file may be anything
+    except Exception:  # the file can hold anything
         return (EntryPoint(name=name, value=_FILE, group=ENTRY_POINT_GROUP),)
 
 
 def _declared(point: EntryPoint, distribution: Distribution, name: str) -> WorkloadSource:
     module, _, class_name = (part.strip() for part in point.value.partition(":"))
     if point.value == _FILE:
-        return _unusable(f"the {_FILE} of the installed package {name} is damaged; install it again", name)
+        return _unusable(
+            f"the {_FILE} of the installed package {name} is damaged: install the package again", name
+        )
 
     def load() -> object:
         if not module or not class_name:
-            raise ValueError(f"its entry point is {point.value!r}; it must be package.module:Class")
+            raise ValueError(f"its entry point is {point.value!r}: it must be package.module:Class")
         return point.load()
 
     return WorkloadSource(load=load, module=module, distribution=name, version=distribution.version)
 
 
-def _rivals(sources: Iterable[WorkloadSource]) -> WorkloadSource:
+def _conflict(sources: Iterable[WorkloadSource]) -> WorkloadSource:
     owners = " and ".join(sorted(source.distribution for source in sources))
-    return _unusable(f"{owners} are installed, and each declares a workload of this name; rename one")
+    return _unusable(
+        f"{owners} are installed, and each declares a workload of this name: rename one, or uninstall one"
+    )
 
 
 def _unusable(reason: str, distribution: str = "") -> WorkloadSource:

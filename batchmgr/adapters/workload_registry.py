@@ -1,4 +1,4 @@
-"""The workloads that are known here, loaded when asked for."""
+"""The registry of installed workloads. A workload is loaded when it is asked for."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from batchmgr.workload.workload_base import WorkloadBase
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadDescription:
-    """What is known of a workload, broken or not.
+    """What is known about a workload, also about one that can't be loaded.
 
-    `distribution` and its `version` are those of the installed package that provides it: empty when its code
-    is found in none. `problems` are sentences that say what is wrong; a workload without any can be used.
+    `distribution` and `version` are those of the installed package that provides the workload. They are empty
+    if no package does. `problems` are sentences that say what is wrong. A workload without any can be used.
     """
 
     name: str
@@ -26,10 +26,10 @@ class WorkloadDescription:
 
 
 class WorkloadRegistry:
-    """Workloads by name. A broken one is found out when it is loaded, and disturbs no other.
+    """Workloads by name. One that can't be loaded does not affect the others.
 
-    `loaders` answer the workload's class; without them, the installed packages' entry points do. `named` adds
-    workloads as `package.module:Class`; each stands before an installed one of the same name.
+    `loaders` return the classes of the workloads. Without them, the entry points of installed packages are
+    used. `named` adds workloads as `package.module:Class`; they replace installed ones of the same name.
 
     >>> class EmptyWorkload(WorkloadBase): ...
     >>> registry = WorkloadRegistry({"empty": lambda: EmptyWorkload})
@@ -52,11 +52,11 @@ class WorkloadRegistry:
         self._sources |= {name: named_source(name, target) for name, target in (named or {}).items()}
 
     def names(self) -> tuple[str, ...]:
-        """The names of all workloads, sorted."""
+        """Return the names of all workloads, sorted."""
         return tuple(sorted(self._sources))
 
     def load(self, name: str) -> WorkloadBase:
-        """The workload of this name. Raises `InvalidJobError` when there is none, or it cannot be loaded."""
+        """Return the workload of this name. Raise InvalidJobError if there is none, or it can't be loaded."""
         source = self._sources.get(name)
         if source is None:
             known = ", ".join(self.names()) or "none"
@@ -65,7 +65,7 @@ class WorkloadRegistry:
             workload_type = source.load()
             if isinstance(workload_type, type) and issubclass(workload_type, WorkloadBase):
                 return workload_type(batch_client=None)
-        except (Exception, SystemExit) as error:  # an old script may call exit() when it is imported
+        except (Exception, SystemExit) as error:  # old scripts call exit() when they are imported
             raise InvalidJobError(
                 f"workload {name!r} cannot be loaded: {type(error).__name__}: {error}", field="workload"
             ) from error
@@ -75,7 +75,7 @@ class WorkloadRegistry:
         )
 
     def describe(self) -> Iterator[WorkloadDescription]:
-        """Load one workload after the other, in the order of their names, and tell what each is."""
+        """Load each workload, in the order of their names, and yield a description of it."""
         for name in self.names():
             yield self._description(name, self._sources[name])
 
@@ -98,15 +98,15 @@ class WorkloadRegistry:
             version=version,
             package=workload.package,
             task_types=workload.entry_points.names,
-            problems=tuple(_shortcomings(workload)),
+            problems=tuple(_node_problems(workload)),
         )
 
 
-def _shortcomings(workload: WorkloadBase) -> Iterator[str]:
+def _node_problems(workload: WorkloadBase) -> Iterator[str]:
     package = workload.package
     try:
         startable = find_spec(f"{package}.__main__") is not None
     except (ImportError, ValueError):
         startable = False
     if not startable:
-        yield f"{package} has no __main__.py, so no node can start `python3 -m {package}`"
+        yield f"{package} has no __main__.py, which nodes need to run `python3 -m {package}`: add one"

@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an application package for the nodes; add `,default` for the default version; may be repeated",
     )
     parser.add_argument(
+        "--blob-source",
+        choices=("EventGrid", "LogsAndContainerScan"),
+        default="EventGrid",
+        help="how the Functions host notices new blobs: by events, as in Azure, or by a scan "
+        "(default EventGrid)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print the URLs and keys as one line of JSON when the stack is ready",
@@ -75,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
         queue_port=args.queue_port,
         data=args.data,
         applications=args.application,
+        blob_source=args.blob_source,
         host=args.host,
     )
     return asyncio.run(run_until_signal(_serve(options, as_json=args.json), interrupted=0))

@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NoReturn, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.devstack.azurite import Azurite, start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
+from batchmgr.devstack.event_grid_process import start_event_grid
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
@@ -23,6 +24,8 @@ from batchmgr.errors import StackError
 from batchmgr.settings import Settings
 
 POOL_ID = "local"
+
+BlobSource = Literal["EventGrid", "LogsAndContainerScan"]
 
 _logger = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class StackOptions:
     queue_port: int = 0
     data: Path | None = None
     applications: Sequence[str] = ()
+    blob_source: BlobSource = "EventGrid"
+    """How the host notices finalize blobs: by events, as in Azure, or by scanning the container."""
     host: HostKind | None = None
     """None means Core Tools if they are installed, else the embedded host."""
 
@@ -183,7 +188,7 @@ async def _start(
     )
     report("fake Azure Batch")
     batch = await _start_batch(processes, _create(data / "batch"), environment, options)
-    app_settings = _app_settings(azurite, batch)
+    app_settings = _app_settings(azurite, batch) | {"BATCHMGR_BLOB_SOURCE": options.blob_source}
     await prepare_storage(Settings.from_environment(app_settings))
     report("Functions host")
     kind = options.host or default_host_kind()
@@ -191,6 +196,10 @@ async def _start(
     host, functions = await start_functions_host(
         processes, kind, project=PROJECT, environment=environment, port=options.functions_port
     )
+    if options.blob_source == "EventGrid":
+        report("Event Grid")
+        state = _create(data / "event-grid")
+        await start_event_grid(processes, functions=functions, state=state, environment=environment)
     endpoints = Endpoints(
         functions=functions,
         batch=batch["endpoint"],
@@ -257,7 +266,6 @@ def _app_settings(azurite: Azurite, batch: Mapping[str, str]) -> dict[str, str]:
         "BATCHMGR_BATCH_KEY": batch["key"],
         "BATCHMGR_POOL_ID": POOL_ID,
         "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
-        "BATCHMGR_BLOB_SOURCE": "LogsAndContainerScan",
         "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
         "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
     }

@@ -1,14 +1,14 @@
-"""Which blob names a pattern means: `*.csv`, `raw/*/[0-9]?.csv`, `raw/**/*.csv`."""
+"""Matching blob names against patterns: `*.csv`, `raw/*/[0-9]?.csv`, `raw/**/*.csv`."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a blob's name is one that the pattern means.
+    """Return whether the name of a blob matches the pattern.
 
-    `*`, `?` and `[abc]` stand for letters within a part of the name, `**` as a whole part for any number of
-    parts. A pattern without a `/` is compared with the last part alone.
+    The parts of a name are separated by `/`. `*`, `?` and `[abc]` match characters within one part; the part
+    `**` matches any number of parts, also none. A pattern without a `/` is compared with the last part only.
 
     >>> matches("*.csv", "raw/2024/a.csv"), matches("raw/*.csv", "raw/2024/a.csv")
     (True, False)
@@ -21,21 +21,22 @@ def matches(pattern: str, name: str) -> bool:
 
 
 def _match(pattern: Sequence[str], parts: Sequence[str]) -> bool:
-    """Whether the parts match, by the places of the pattern that each part can reach: no backtracking."""
-    places = _skipping({0}, pattern)
+    """Return whether the parts match. The pattern runs as a state machine: its cost does not explode.
+
+    `positions` are the indexes of the pattern that the parts read so far can have reached.
+    """
+    positions = _skip_stars({0}, pattern)
     for part in parts:
-        stay = {place for place in places if place < len(pattern) and pattern[place] == "**"}
-        go = {
-            place + 1 for place in places - stay if place < len(pattern) and fnmatchcase(part, pattern[place])
-        }
-        places = _skipping(stay | go, pattern)
-    return len(pattern) in places
+        stars = {at for at in positions if at < len(pattern) and pattern[at] == "**"}
+        matched = {at + 1 for at in positions - stars if at < len(pattern) and fnmatchcase(part, pattern[at])}
+        positions = _skip_stars(stars | matched, pattern)
+    return len(pattern) in positions
 
 
-def _skipping(places: set[int], pattern: Sequence[str]) -> set[int]:
-    """The places, and those behind each `**` that may stand for nothing."""
-    reached = set(places)
-    for place in range(len(pattern)):
-        if place in reached and pattern[place] == "**":
-            reached.add(place + 1)
+def _skip_stars(positions: set[int], pattern: Sequence[str]) -> set[int]:
+    """Return the positions, and those after each `**`, because it may match nothing."""
+    reached = set(positions)
+    for at in range(len(pattern)):
+        if at in reached and pattern[at] == "**":
+            reached.add(at + 1)
     return reached

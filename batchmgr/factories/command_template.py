@@ -1,15 +1,15 @@
-"""Command lines with placeholders, filled in so that a value is never more than it should be.
+"""Command lines with placeholders. A value always stays one argument, or part of one argument.
 
-Azure Batch on Linux starts a command without a shell: it splits the line into words, by a POSIX shell's rules
-of quoting. So a value is kept within its word, however it is written. That alone does not do for a word that
-some program reads as a script, as in `sh -c 'gzip {0}'`: a blob named `a;reboot` would be run. Therefore
+Azure Batch on Linux starts a command without a shell. It splits the line into words by the quoting rules of
+a POSIX shell. So each value is quoted, and stays within its word. That is not enough if a program reads the
+word as a script, as in `sh -c 'gzip {0}'`: a blob named `a;reboot` would be run. So these are rejected:
 
-- placeholders stand outside of quotes, since what is in quotes is a script more often than not;
-- a word that a shell or Python is given as a script holds no placeholder;
-- a value from outside is not the name of the program, nor does it begin with `-` where it begins a word,
-  which programs read as an option.
+- a placeholder inside quotes, because quoted text is usually a script;
+- a placeholder in a word that a shell or Python takes as a script;
+- an untrusted value as the name of the program, or one that begins with `-` at the start of a word, because
+  programs read that as an option.
 
-What a program does with its arguments is its own affair: `ssh` and `eval` run them as a script.
+What a program does with its arguments is not checked: `ssh` and `eval` run them as a script.
 """
 
 import re
@@ -24,12 +24,12 @@ _WORD = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n'"\\])+""", re.
 _PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\]+""", re.DOTALL)
 _INTERPRETER = re.compile(r"(?:.*/)?(?:sh|bash|dash|ash|ksh|mksh|zsh|csh|tcsh|fish|python[0-9.]*)", re.DOTALL)
 _WITH_ARGUMENT = ("--rcfile", "--init-file")
-_INSTEAD = "pass it as an argument behind the script, as in /bin/sh -c 'gzip \"$1\"' sh {}"
+_INSTEAD = "pass it as an argument after the script, as in /bin/sh -c 'gzip \"$1\"' sh {}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Word:
-    """A word of the template: as it was written (`raw`), if it has no placeholder; its parts, unquoted."""
+    """A word of the template. `raw` is the word as written if it has no placeholder; `parts` are unquoted."""
 
     raw: str
     parts: Parts
@@ -40,13 +40,13 @@ class _Word:
 
     @property
     def start(self) -> str:
-        """What the word certainly begins with."""
+        """Return the text before the first placeholder."""
         return self.parts[0] if self.parts and isinstance(self.parts[0], str) else ""
 
 
 @dataclass(frozen=True)
 class CommandTemplate:
-    """A command line to fill in.
+    """A command line with placeholders, parsed.
 
     >>> template = CommandTemplate.parse("wc -l in/{0}", ["0"], field="commandLine")
     >>> template.fill({"0": "a; reboot.txt"})
@@ -55,41 +55,46 @@ class CommandTemplate:
 
     words: tuple[_Word, ...]
     field: str
-    from_outside: bool
+    untrusted: bool
 
     @classmethod
     def parse(
-        cls, text: str, names: Collection[str], *, field: str, from_outside: bool = False
+        cls, text: str, names: Collection[str], *, field: str, untrusted: bool = False
     ) -> "CommandTemplate":
-        """The template that a command line is. Raises InvalidJobError for placeholders that are not safe.
+        """Return the template of a command line. Raise InvalidJobError for placeholders that are not safe.
 
-        With `from_outside`, the values are somebody else's, such as the names of blobs.
+        `untrusted`: the values come from outside and are not checked, such as the names of blobs.
         """
         try:
             shlex.split(text)
         except ValueError as error:
             reason = str(error)
-            raise InvalidJobError(f"can't be split: {reason[0].lower()}{reason[1:]}", field=field) from error
+            raise InvalidJobError(
+                f"can't be split into words: {reason[0].lower()}{reason[1:]}", field=field
+            ) from error
         words = tuple(_word(raw, names, field) for raw in _WORD.findall(text))
         _check_scripts(words, field)
-        if from_outside and words and words[0].placeholder is not None and not words[0].start:
+        if untrusted and words and words[0].placeholder is not None and not words[0].start:
             raise InvalidJobError(
-                f"{words[0].placeholder} would be the program's name; write ./{words[0].placeholder}",
+                f"{words[0].placeholder} would be the name of the program: write ./{words[0].placeholder}",
                 field=field,
             )
-        return cls(words, field, from_outside)
+        return cls(words, field, untrusted)
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The command line with these values, each within its word."""
+        """Return the command line with these values, each quoted within its word.
+
+        Raise InvalidJobError if an untrusted value would be read as an option.
+        """
         return " ".join(
-            word.raw if word.placeholder is None else self._filled(word, values) for word in self.words
+            word.raw if word.placeholder is None else self._fill_word(word, values) for word in self.words
         )
 
-    def _filled(self, word: _Word, values: Mapping[str, str]) -> str:
+    def _fill_word(self, word: _Word, values: Mapping[str, str]) -> str:
         text = TextTemplate(word.parts).fill(values)
-        if self.from_outside and text.startswith("-") and not word.start:
+        if self.untrusted and text.startswith("-") and not word.start:
             raise InvalidJobError(
-                f"{text!r} would be read as an option; write ./{word.placeholder}", field=self.field
+                f"{text!r} would be read as an option: write ./{word.placeholder}", field=self.field
             )
         return shlex.quote(text)
 
@@ -107,8 +112,8 @@ def _word(raw: str, names: Collection[str], field: str) -> _Word:
         if quoted and template.placeholders:
             place = template.placeholders[0]
             raise InvalidJobError(
-                f"{place} is in quotes, where its value could become part of a script. Values are quoted by "
-                f"themselves: leave the quotes out. For a script, {_INSTEAD.format(place)}",
+                f"{place} is in quotes, where its value could become part of a script: remove the quotes, "
+                f"since values are quoted automatically. To use it in a script, {_INSTEAD.format(place)}",
                 field=field,
             )
         parts += shlex.split(template.fill({})) if quoted else template.parts
@@ -127,17 +132,17 @@ def _check_scripts(words: Sequence[_Word], field: str) -> None:
 
 
 def _placeholder_in_script(arguments: Sequence[_Word]) -> Placeholder | None:
-    """The placeholder, if any, in the options of a shell, or in the script that they say is there (`-c`)."""
-    has_script = is_argument = are_over = False
+    """Return the placeholder in an interpreter's options, or in the script after `-c`, if there is one."""
+    has_script = is_argument = options_ended = False
     for word in arguments:
         if is_argument:
             is_argument = False
-        elif word.start[:1] not in {"-", "+"} or are_over:
+        elif word.start[:1] not in {"-", "+"} or options_ended:
             return word.placeholder if has_script else None
         elif word.placeholder is not None:
             return word.placeholder
         elif word.start == "--":
-            are_over = True
+            options_ended = True
         elif word.start in _WITH_ARGUMENT:
             is_argument = True
         elif not word.start.startswith("--"):

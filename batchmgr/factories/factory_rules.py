@@ -1,4 +1,4 @@
-"""The rules that a task factory must keep by itself. Each broken rule names its field."""
+"""The rules for task factories. Each problem names its field."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,10 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.make_tasks import (
-    MERGE_TASK,
-    REPEAT_TASK,
-    SOURCE,
-    parameter_values,
-    repeat_task,
-)
+from batchmgr.factories.factory_tasks import MERGE_TASK, REPEAT_TASK
+from batchmgr.factories.parametric_sweep import parameter_values, sweep_repeat_task
+from batchmgr.factories.repeat_task import RepeatTask
+from batchmgr.factories.task_per_file import SOURCE, file_repeat_task
 from batchmgr.plan.file_rules import check_input_file
 from batchmgr.plan.file_specifications import InputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
@@ -21,8 +18,8 @@ from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFacto
 from batchmgr.wire.task_message import TaskTemplate
 
 
-def broken_by_factory(factory: TaskFactory) -> Iterator[InvalidJobError]:
-    """Every rule that the factory breaks, one by one."""
+def factory_problems(factory: TaskFactory) -> Iterator[InvalidJobError]:
+    """Yield every rule that the factory breaks, before any blob is listed."""
     try:
         if isinstance(factory, ParametricSweep):
             parameter_values(factory)
@@ -30,14 +27,20 @@ def broken_by_factory(factory: TaskFactory) -> Iterator[InvalidJobError]:
             _check_source(factory.source)
     except InvalidJobError as error:
         yield error
-    yield from _broken_by_template(factory.repeat_task, REPEAT_TASK)
-    yield from repeat_task(factory).problems
+    yield from _template_problems(factory.repeat_task, REPEAT_TASK)
+    yield from _repeat_task(factory).problems
     if factory.merge_task is not None:
-        yield from _broken_by_template(factory.merge_task, MERGE_TASK)
+        yield from _template_problems(factory.merge_task, MERGE_TASK)
 
 
-def _broken_by_template(template: TaskTemplate, field: str) -> Iterator[InvalidJobError]:
-    """What can't be in any task that is made of it; its files are known when it is filled in."""
+def _repeat_task(factory: TaskFactory) -> RepeatTask:
+    if isinstance(factory, ParametricSweep):
+        return sweep_repeat_task(factory)
+    return file_repeat_task(factory)
+
+
+def _template_problems(template: TaskTemplate, field: str) -> Iterator[InvalidJobError]:
+    """Yield what is wrong with every task of the template. Files are checked after they are filled in."""
     without_files = replace(template, input_files=(), output_files=())
     task = msgspec.convert(without_files.as_task("1"), TaskPlan, from_attributes=True)
     yield from task_problems(task, field)

@@ -1,4 +1,4 @@
-"""The `repeatTask` of a task factory: a task with placeholders, filled in for each value or blob."""
+"""The `repeatTask` of a task factory: a template that is filled in once for each row of values."""
 
 from collections.abc import Collection, Mapping
 from typing import TypeVar
@@ -17,27 +17,27 @@ FILE_TEXTS = {
     "source_file_path": "sourceFilePath",
     "target_blob_path": "targetBlobPath",
 }
-"""What may hold placeholders in an input or output file, by its name on the wire."""
+"""The fields of input and output files that may hold placeholders, with their names in the message."""
 
 File = TypeVar("File", InputFileMessage, OutputFileMessage)
 Texts = Mapping[str, TextTemplate]
 
 
 class RepeatTask:
-    """A task template, read once; `problems` holds what is wrong about it, by field.
+    """A parsed task template. `problems` holds what is wrong with it, each with its field.
 
-    `names` are the placeholders there are. With `from_outside`, their values are names of blobs, which nobody
-    has checked.
+    `names` are the known placeholders. `untrusted`: their values come from outside and are not checked, such
+    as the names of blobs.
     """
 
     def __init__(
-        self, template: TaskTemplate, names: Collection[str], *, field: str, from_outside: bool = False
+        self, template: TaskTemplate, names: Collection[str], *, field: str, untrusted: bool = False
     ) -> None:
         self.problems: list[InvalidJobError] = []
         self._template = template
         self._names = names
         self._field = field
-        self._from_outside = from_outside
+        self._untrusted = untrusted
         self._command = self._parse_command(template.command_line)
         self._display_name = self._parse(template.display_name, "displayName")
         self._environment = {
@@ -51,8 +51,8 @@ class RepeatTask:
             for index, file in enumerate(template.output_files)
         ]
 
-    def task(self, task_id: str, values: Mapping[str, str]) -> TaskMessage:
-        """The task for these values. Raises InvalidJobError, for the first of the problems if any."""
+    def fill(self, task_id: str, values: Mapping[str, str]) -> TaskMessage:
+        """Return the task for these values. Raise InvalidJobError, for the first of the `problems` if any."""
         if self.problems or self._command is None:
             raise self.problems[0]
         for index, (_, texts) in enumerate(self._outputs):
@@ -62,27 +62,30 @@ class RepeatTask:
             command_line=self._command.fill(values),
             display_name=self._display_name.fill(values),
             environment={name: text.fill(values) for name, text in self._environment.items()},
-            input_files=tuple(_filled(file, texts, values) for file, texts in self._inputs),
-            output_files=tuple(_filled(file, texts, values) for file, texts in self._outputs),
+            input_files=tuple(_fill_file(file, texts, values) for file, texts in self._inputs),
+            output_files=tuple(_fill_file(file, texts, values) for file, texts in self._outputs),
         )
         return filled.as_task(task_id)
 
     def _check_pattern(self, texts: Texts, values: Mapping[str, str], field: str) -> None:
-        """Azure Batch reads `*?[` in a source as wildcards: a blob's name may not bring them in."""
-        if not (self._from_outside and "source_file_path" in texts):
+        """Raise InvalidJobError if an untrusted value would bring a wildcard into a source path.
+
+        Azure Batch reads `*`, `?` and `[` in the source path of an output file as wildcards.
+        """
+        if not (self._untrusted and "source_file_path" in texts):
             return
         for place in texts["source_file_path"].placeholders:
             if any(letter in values[place.name] for letter in "*?["):
                 raise InvalidJobError(
-                    f"{values[place.name]!r} would be read as a pattern: let the task write to a fixed name, "
-                    f"and use {place} in targetBlobPath",
+                    f"{values[place.name]!r} would be read as a pattern: let the task write a file with a "
+                    f"fixed name, and use {place} in targetBlobPath",
                     field=field,
                 )
 
     def _parse_command(self, text: str) -> CommandTemplate | None:
         try:
             return CommandTemplate.parse(
-                text, self._names, field=f"{self._field}.commandLine", from_outside=self._from_outside
+                text, self._names, field=f"{self._field}.commandLine", untrusted=self._untrusted
             )
         except InvalidJobError as error:
             self.problems.append(error)
@@ -104,5 +107,5 @@ class RepeatTask:
         return file, texts
 
 
-def _filled(file: File, texts: Texts, values: Mapping[str, str]) -> File:
+def _fill_file(file: File, texts: Texts, values: Mapping[str, str]) -> File:
     return replace(file, **{name: text.fill(values) for name, text in texts.items()})

@@ -1,4 +1,4 @@
-"""Texts with placeholders: `{0}`, `{name}`, and `{0:4}` for a number padded with zeros to four digits."""
+"""Texts with placeholders: `{0}`, `{name}`, and `{0:4}`, which pads a number with zeros to four digits."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -13,13 +13,13 @@ _NAME = re.compile(r"(?P<name>\w+)(?::(?P<width>[1-9]))?")
 
 @dataclass(frozen=True, kw_only=True)
 class Placeholder:
-    """The place of a value; `width` is the least number of its digits."""
+    """A placeholder in a text. A value shorter than `width` is padded with zeros on the left."""
 
     name: str
     width: int = 0
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The value as it appears in this place."""
+        """Return the text that takes the place of the placeholder."""
         return values[self.name].zfill(self.width)
 
     def __str__(self) -> str:
@@ -31,7 +31,7 @@ Parts: TypeAlias = tuple[str | Placeholder, ...]
 
 @dataclass(frozen=True)
 class TextTemplate:
-    """A text to fill in.
+    """A text with placeholders, parsed.
 
     >>> template = TextTemplate.parse("{{{x}}}-{0:3}", ["0", "x"], field="displayName")
     >>> template.fill({"0": "7", "x": "seven"})
@@ -42,7 +42,7 @@ class TextTemplate:
 
     @classmethod
     def parse(cls, text: str, names: Collection[str], *, field: str) -> "TextTemplate":
-        """The template that a text is. Raises InvalidJobError for a placeholder that is not in `names`."""
+        """Return the template of a text. Raise InvalidJobError for a placeholder that is not in `names`."""
         parts: list[str | Placeholder] = []
         end = 0
         for match in _BRACE.finditer(text):
@@ -54,11 +54,11 @@ class TextTemplate:
 
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
-        """The places of values, in order."""
+        """Return the placeholders, in order."""
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
     def fill(self, values: Mapping[str, str]) -> str:
-        """The text with these values."""
+        """Return the text with these values in place of the placeholders."""
         return "".join(part if isinstance(part, str) else part.fill(values) for part in self.parts)
 
 
@@ -67,12 +67,14 @@ def _part(match: re.Match[str], names: Collection[str], field: str) -> str | Pla
     if inside is None:
         if len(match[0]) == 2:
             return match[0][0]
-        raise InvalidJobError(f"for a brace by itself, write {match[0] * 2}", field=field)
+        raise InvalidJobError(
+            f"has a single {match[0]}: write {match[0] * 2} for the character itself", field=field
+        )
     found = _NAME.fullmatch(inside)
     if found is None or found["name"] not in names:
         known = ", ".join(f"{{{name}}}" for name in names)
         raise InvalidJobError(
-            f"there is no placeholder {{{inside}}}, only {known}; for braces as such, write {{{{ and }}}}",
+            f"there is no placeholder {{{inside}}}: use one of {known}, or write {{{{ and }}}} for braces",
             field=field,
         )
     return Placeholder(name=found["name"], width=int(found["width"] or 0))

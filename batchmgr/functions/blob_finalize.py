@@ -20,7 +20,8 @@ async def finalize_blob(ports: Ports, blob_name: str) -> None:
 def blueprint(runtime: Runtime) -> func.Blueprint:
     """Return the blueprint of the trigger. Its source is a setting.
 
-    Flex Consumption takes blob events from Event Grid only. Azurite raises none, so its blobs are scanned.
+    Flex Consumption takes blob events from Event Grid only. Azurite raises none, so the local stack has a
+    stand-in for Event Grid, and `func start` alone scans.
     """
     functions = func.Blueprint()
 

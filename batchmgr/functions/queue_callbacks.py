@@ -7,7 +7,8 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.job_message import JobReference, decode
+from batchmgr.wire.json_codec import decode
+from batchmgr.wire.queue_message import JobReference
 
 
 async def retry_callback(ports: Ports, body: bytes) -> None:

@@ -13,7 +13,7 @@ from batchmgr.settings import STORAGE
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
-from batchmgr.wire.job_message import JobReference, decode_queue_message
+from batchmgr.wire.queue_message import JobReference, decode_queue_message
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What Azure Batch says of a job and its tasks, as values.
+"""What Azure Batch reports about a job and its tasks, as values.
 
 Field names and meanings are Azure Batch's (api-version 2025-06-01); times are aware datetimes in UTC.
 """
@@ -10,10 +10,10 @@ import msgspec
 
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why a task failed: from the task's own report where there is one, else from Azure Batch.
+    """Why a task failed: from the task's own error report if there is one, else from Azure Batch.
 
-    `type` is the exception's type or Azure Batch's failure code; `stderr` the last lines of stderr.txt;
-    `field` the field of the job message that a job manager task found wrong.
+    `type` is the type of the exception, or the failure code of Azure Batch. `stderr` holds the last lines of
+    stderr.txt. `field` is the field of the job message that a job manager task has found wrong.
     """
 
     type: str
@@ -25,7 +25,7 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
 
 class Reruns(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How often a task was run again: after a failure, and after its node was taken away."""
+    """How often a task was run again: `retry_count` after failures, `requeue_count` after losing its node."""
 
     retry_count: int = 0
     requeue_count: int = 0
@@ -35,7 +35,7 @@ NO_RERUNS = Reruns()
 
 
 class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One task as Azure Batch reported it at one moment."""
+    """One task, as Azure Batch reported it at one moment."""
 
     task_id: str
     state: Literal["active", "preparing", "running", "completed"]
@@ -52,28 +52,28 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
 
     @property
     def has_succeeded(self) -> bool:
-        """Completed, and with success."""
+        """Return whether the task has completed successfully."""
         return self.state == "completed" and self.result == "success"
 
     @property
     def has_failed(self) -> bool:
-        """Completed, and not with success."""
+        """Return whether the task has completed, but not successfully."""
         return self.state == "completed" and self.result != "success"
 
     @property
     def reruns(self) -> Reruns:
-        """How often the task was run again."""
+        """Return how often the task was run again."""
         return Reruns(retry_count=self.retry_count, requeue_count=self.requeue_count)
 
     @property
     def fingerprint(self) -> str:
-        """Equal for two snapshots that tell the same: what was already announced is not announced again."""
-        state = "running" if self.state == "preparing" else self.state  # nobody is told of the difference
+        """Return a key that is equal for snapshots with the same events, so that none is published twice."""
+        state = "running" if self.state == "preparing" else self.state  # no event tells them apart
         return f"{self.task_id}|{state}|{self.result}|{self.retry_count}|{self.requeue_count}"
 
 
 class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How many tasks of a job are in which state. The service lets this lag by up to half a minute."""
+    """How many tasks of a job are in which state. Azure Batch updates the counts up to 30 seconds late."""
 
     active: int = 0
     running: int = 0
@@ -83,7 +83,7 @@ class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The Batch job behind a job. `digest` is what batchmgr stored in its metadata when it made it."""
+    """The Azure Batch job of a job. `digest` is what batchmgr stored in its metadata when it created it."""
 
     state: str
     digest: str = ""
@@ -91,6 +91,6 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     pool_id: str = ""
 
     @property
-    def is_over(self) -> bool:
-        """No task will start any more."""
+    def has_ended(self) -> bool:
+        """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start."""
         return self.state in {"completed", "terminating", "deleting"}

@@ -1,4 +1,4 @@
-"""What a task on a node tells of itself while it runs."""
+"""What a running task reports: its progress, and its result."""
 
 from datetime import datetime
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest report of one task, as one listing tells it.
+    """The newest progress report of one task.
 
-    `sequence` orders the reports of a task; `time` is when storage took it. `result_key` is empty until the
-    task has published a result, and different for each.
+    `sequence` orders the reports of a task. `time` is when storage received the report. `fraction` is 0 to 1.
+    `result_key` is empty until the task has published a result; another result has another key.
     """
 
     task_id: str
@@ -21,7 +21,7 @@ class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a task has published."""
+    """The result that a task has published."""
 
     task_id: str
     result: dict[str, object]

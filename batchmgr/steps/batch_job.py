@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.model.job_outcome import find_finalize_task
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.outcome import finalize_task
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports
 
@@ -39,9 +39,9 @@ def has_ended(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[Tas
         return True
     if batch_job is None:
         return record.in_batch  # a job that never was in Azure Batch is still to be created there
-    if batch_job.is_over:
+    if batch_job.has_ended:
         return True
-    final = finalize_task(tasks)
+    final = find_finalize_task(tasks)
     return final is not None and final.state == "completed"
 
 
@@ -67,7 +67,7 @@ async def read_batch_job(ports: Ports, record: JobRecord) -> tuple[BatchJob | No
 async def _is_ending(ports: Ports, record: JobRecord) -> bool:
     """Return whether the job is being terminated, or its FinalizeTask is still uploading its files."""
     batch_job = await find_own_job(ports, record)
-    if batch_job is None or batch_job.is_over:
+    if batch_job is None or batch_job.has_ended:
         return batch_job is not None and batch_job.state != "completed"
     try:
         final = await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.factory_rules import broken_by_factory
+from batchmgr.factories.factory_rules import factory_problems
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE
@@ -28,7 +28,7 @@ def message_problems(
     """
     yield from _own_problems(message)
     if message.task_factory is not None:
-        yield from broken_by_factory(message.task_factory)
+        yield from factory_problems(message.task_factory)
     try:
         if message.call_back_uri and check_callback is not None:
             check_callback(message.call_back_uri)

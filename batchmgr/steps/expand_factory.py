@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.factories.blob_patterns import matches
-from batchmgr.factories.make_tasks import SOURCE, STAND_IN, SourceBlob, file_tasks, sweep_tasks
-from batchmgr.factories.sweep_values import check_number
+from batchmgr.factories.factory_tasks import check_task_count
+from batchmgr.factories.parametric_sweep import sweep_tasks
+from batchmgr.factories.task_per_file import SAMPLE_BLOB, SOURCE, SourceBlob, file_tasks
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
@@ -61,7 +62,7 @@ def expand_provisionally(message: JobMessage) -> JobMessage:
     This shows at acceptance whether the factory can be used at all.
     """
     if isinstance(message.task_factory, TaskPerFile):
-        return replace(message, tasks=file_tasks(message.task_factory, [STAND_IN]))
+        return replace(message, tasks=file_tasks(message.task_factory, [SAMPLE_BLOB]))
     return expand_sweep(message)
 
 
@@ -93,7 +94,7 @@ async def _find(storage: NodeStorageView, source: BlobSource) -> list[SourceBlob
             async for name in names:
                 if not source.pattern or matches(source.pattern, name):
                     blobs.append(SourceBlob(name=name, url=storage.blob_uri(need, name)))
-                    check_number(len(blobs), field=SOURCE)
+                    check_task_count(len(blobs), field=SOURCE)
     except InvalidJobError as error:
         raise InvalidJobError(error.reason, field=error.field or f"{SOURCE}.storageAccountName") from error
     except ServiceNotFoundError as error:

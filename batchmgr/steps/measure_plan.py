@@ -6,8 +6,8 @@ from itertools import islice
 
 import msgspec
 
-from batchmgr.batch_bodies.job import job_body
-from batchmgr.batch_bodies.task_collections import encoded_tasks, packed
+from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.task_collections import encode_tasks, pack_collections
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.wire.plan_preview import PlanPreview
@@ -28,10 +28,12 @@ def measure_plan(plan: JobPlan, *, signed: StorageAccess, unsigned: StorageAcces
     groups = [] if plan.awaits_tasks else [plan.tasks, plan.gathering_tasks, [plan.finalize_task]]
     bodies = [len(msgspec.json.encode(job_body(plan, signed, "0" * 64)))]
     for group in groups:
-        bodies += map(len, packed(_noting_sizes(encoded_tasks(group, signed, has_job_actions=acts), sizes)))
+        bodies += map(
+            len, pack_collections(_noting_sizes(encode_tasks(group, signed, has_job_actions=acts), sizes))
+        )
     bodies.append(len(b'{"onAllTasksComplete":"terminatejob"}'))
     shown_tasks = islice((task for group in groups for task in group), limit)
-    shown = encoded_tasks(shown_tasks, unsigned, has_job_actions=acts)
+    shown = encode_tasks(shown_tasks, unsigned, has_job_actions=acts)
     return PlanPreview(
         job_id=plan.job_id,
         pool_id=plan.job.pool_id,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.make_tasks import field_of
+from batchmgr.factories.factory_tasks import template_field
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
@@ -20,7 +20,8 @@ from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports, Workloads
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.expand_factory import expand_kept
-from batchmgr.wire.job_message import JobMessage, decode
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import decode
 from batchmgr.wire.task_message import JobTasks
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]
         if message.task_factory is None or match is None:
             yield problem
         else:
-            origin = field_of(message.tasks[int(match["index"])])
+            origin = template_field(message.tasks[int(match["index"])])
             yield InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
 
 

@@ -2,8 +2,8 @@
 
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.outcome import WALL_CLOCK_EXPIRED
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job
@@ -23,7 +23,7 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
     if task is not None and task.state == "completed":
         return True
     batch_job = await find_own_job(ports, record)
-    return batch_job is None or batch_job.is_over
+    return batch_job is None or batch_job.has_ended
 
 
 async def is_lost(ports: Ports, record: JobRecord) -> bool:
@@ -41,7 +41,7 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
     batch_job = await find_own_job(ports, record)
     task = await _job_manager_task(ports, record)
     is_done = task is not None and task.state == "completed"
-    if batch_job is not None and batch_job.is_over:
+    if batch_job is not None and batch_job.has_ended:
         reason = batch_job.terminate_reason
         if not is_done or reason not in ENDS_BY_TASKS:
             how = reason or batch_job.state

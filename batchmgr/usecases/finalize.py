@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome
 from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import FINALIZED, count, decide
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
@@ -43,14 +43,14 @@ async def finalize(ports: Ports, job_id: str) -> None:
         return
     if record.state is not JobState.FINALIZING:
         job = await commit_state(ports, job, record.finalizing(ports.clock.now()))
-    if batch_job is not None and not batch_job.is_over:
+    if batch_job is not None and not batch_job.has_ended:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
     if tasks:
-        job = await observe_end(ports, job, tasks, count(tasks))
+        job = await observe_end(ports, job, tasks, count_tasks(tasks))
     job = await observe_reports(ports, job)
     failed_now = {task.task_id for task in tasks if task.has_failed}
     failed = {task.task_id: task for task in job.value.run.failed_tasks if task.task_id in failed_now}
-    outcome = decide(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=failed)
+    outcome = decide_outcome(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=failed)
     results = await _result_files(ports, record, tasks)
     outputs = await task_results(ports, job.value)
     ended = job.value.ended(

@@ -10,9 +10,9 @@ from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_outcome import is_stuck
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.outcome import is_stuck
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
@@ -120,7 +120,7 @@ async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versio
 async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> bool:
     record = job.value
     batch_job: BatchJob = await ports.batch.get_job(record.job_id)
-    if batch_job.is_over or counts.completed >= record.run.total:
+    if batch_job.has_ended or counts.completed >= record.run.total:
         return True
     if not (counts.failed and counts.active):
         return False

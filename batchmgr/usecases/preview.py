@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from batchmgr.errors import InvalidJobError, ServiceError
-from batchmgr.factories.make_tasks import SOURCE
+from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.model.container_access import ContainerAccess
 from batchmgr.ports import NodeStorageView, Workloads
 from batchmgr.steps.check_message import message_problems

@@ -13,7 +13,8 @@ from batchmgr.plan.ids import is_valid_id
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.job_message import JobMessage, salvage
+from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.queue_message import identify_undecodable
 
 
 @retry_on_conflict
@@ -22,7 +23,7 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
 
     `fallback_id` is the job id of a message that has no `jobId`.
     """
-    job_id, uri = salvage(body, fallback_id)
+    job_id, uri = identify_undecodable(body, fallback_id)
     digest = hashlib.sha256(body).hexdigest()
     if not is_valid_id(job_id) or not await _is_free(ports, job_id, digest):
         await ports.queue.dead_letter_request(body)

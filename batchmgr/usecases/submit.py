@@ -98,7 +98,7 @@ async def _complete(ports: Ports, job_plan: JobPlan, access: StorageAccess, reco
         await _add_tasks(ports, job_plan, access)
     except ServiceConflictError:
         own_job = await find_own_job(ports, record)
-        if own_job is None or not own_job.is_over:
+        if own_job is None or not own_job.has_ended:
             raise
         # An earlier attempt has added all tasks, or somebody has ended the job: finalize will find out.
 

@@ -1,6 +1,6 @@
 """The callback body: Azure Data Factory's WebHook contract, with `reportStatusOnCallBack`.
 
-`StatusCode` is a string; 400 and above fails the activity. `Output` becomes the activity's output.
+`StatusCode` is a string; 400 or higher fails the activity. `Output` becomes the output of the activity.
 """
 
 import msgspec
@@ -20,14 +20,14 @@ STATUS_CODES = {
 
 
 class AdfError(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """Why the activity fails."""
+    """Why the activity fails: shown in the pipeline."""
 
     error_code: str
     message: str
 
 
 class AdfCallback(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
-    """The body that ends a WebHook activity."""
+    """The body of the callback, which ends a WebHook activity."""
 
     output: dict[str, object]
     status_code: str
@@ -35,7 +35,7 @@ class AdfCallback(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", om
 
 
 def adf_callback(record: JobRecord) -> AdfCallback:
-    """The callback of a job that has come to its end."""
+    """Return the callback body of a job that has ended."""
     error = None
     if record.state is not JobState.SUCCEEDED:
         known = record.error

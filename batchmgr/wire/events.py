@@ -1,4 +1,7 @@
-"""Events: what there is to tell of a job, and the deterministic id of each."""
+"""The events of a job and its tasks, each with a deterministic id: a consumer can drop repeats by it.
+
+See `docs/events.md` for when each is sent.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -37,22 +40,24 @@ EVENT_TYPES = frozenset(
         TASK_RESULT,
     }
 )
-"""Every type of event there is."""
+"""All event types."""
 
 
 def job_event(record: JobRecord) -> Event:
-    """The job has come into its state. Once per state and job."""
+    """Return the event that the job has entered its state. Sent once per job and state."""
     return _event(record.job_id, JOB_STATES[record.state], "", record.updated_at, dict(record.summary()))
 
 
 def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
-    """The job waits for a service or a quota. Once per attempt."""
+    """Return the event that the job waits for a busy service or a quota. Sent once per attempt."""
     return _waiting(record, reason, code, str(record.submission.attempts))
 
 
 def planning_event(record: JobRecord) -> Event:
-    """The job waits for its job manager task. Once per job."""
-    return _waiting(record, "the job manager task plans the job on a node", "JobManagerTask", "planning")
+    """Return the event that the job waits for its job manager task. Sent once per job."""
+    return _waiting(
+        record, "the job manager task is planning the job on a node", "JobManagerTask", "planning"
+    )
 
 
 def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
@@ -61,7 +66,7 @@ def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
 
 
 def progress_event(record: JobRecord) -> Event:
-    """The tasks' counts have changed. Once per set of counts; `fraction` is 0 to 1."""
+    """Return the event that the task counts have changed. Sent once per set of counts. `fraction`: 0 to 1."""
     counts = record.run.counts
     key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
     data: dict[str, object] = {
@@ -73,16 +78,16 @@ def progress_event(record: JobRecord) -> Event:
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 
-def task_events(job_id: str, task: TaskSnapshot, told: Reruns = NO_RERUNS) -> list[Event]:
-    """What one snapshot of a task tells: a retry, a preemption, that it runs, that it ended.
+def task_events(job_id: str, task: TaskSnapshot, published: Reruns = NO_RERUNS) -> list[Event]:
+    """Return the events that one snapshot of a task shows: preempted, retried, running, succeeded or failed.
 
-    `told` are the retries and preemptions that were told before. `task.running` is told when the poller sees
-    the task running; a task quicker than that has none.
+    `published` are the retries and preemptions that earlier events have reported. `task.running` is sent only
+    if a poll sees the task running: a task that starts and ends between two polls has no such event.
     """
     kinds: list[tuple[str, int]] = []
-    if task.requeue_count > told.requeue_count:
+    if task.requeue_count > published.requeue_count:
         kinds.append((TASK_PREEMPTED, task.requeue_count))
-    if task.retry_count > told.retry_count:
+    if task.retry_count > published.retry_count:
         kinds.append((TASK_RETRIED, task.retry_count))
     run = task.retry_count + task.requeue_count
     if task.state in {"preparing", "running"}:
@@ -97,7 +102,7 @@ def task_events(job_id: str, task: TaskSnapshot, told: Reruns = NO_RERUNS) -> li
 
 
 def report_event(job_id: str, report: ProgressReport) -> Event:
-    """A task tells how far it is. Once per report."""
+    """Return the event that a task has reported progress. Sent once per report."""
     data = {
         "jobId": job_id,
         "taskId": report.task_id,
@@ -108,13 +113,13 @@ def report_event(job_id: str, report: ProgressReport) -> Event:
 
 
 def result_event(job_id: str, report: ProgressReport, result: Mapping[str, object]) -> Event:
-    """A task has published a result. Once per result and task."""
+    """Return the event that a task has published a result. Sent once per task and result."""
     data = {"jobId": job_id, "taskId": report.task_id, "result": dict(result)}
     return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)
 
 
 def matches_notify(event: Event, notify: Iterable[str]) -> bool:
-    """Whether a job's `notify` patterns (`job.*`, `task.failed`) ask for this event; none asks for all."""
+    """Return whether the event matches a `notify` pattern such as `job.*`. No patterns match every event."""
     name = event.type.removeprefix("batchmgr.")
     patterns = tuple(notify)
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""The `taskFactory` of a job message: one task for each value of a sweep, or for each blob."""
+"""The `taskFactory` of a job message: one task for each combination of values, or for each blob."""
 
 from decimal import Decimal
 from typing import Literal, TypeAlias
@@ -7,9 +7,9 @@ from batchmgr.wire.task_message import Message, TaskTemplate, Text
 
 
 class SweepParameter(Message, frozen=True):
-    """What a parameter runs through: the numbers from `start` to `end`, `step` apart, or `values`.
+    """The values of a parameter: the numbers from `start` to `end` in steps of `step`, or a list of `values`.
 
-    `end` is included, if the steps meet it. Decimals are exact, as they are written.
+    `end` is included if a step meets it. Decimals are exact: 0.1 is 0.1. The default `step` is 1.
     """
 
     start: Decimal | None = None
@@ -21,8 +21,9 @@ class SweepParameter(Message, frozen=True):
 class ParametricSweep(Message, frozen=True, tag_field="type", tag="parametricSweep"):
     """One task for each combination of the parameters' values.
 
-    `product` combines each value with each, the last parameter changing first; `zip` takes the first of all,
-    then the second of all, and so on. The order of the parameters counts: `{0}` is the first.
+    `product` combines every value with every other; the last parameter changes first. `zip` takes the first
+    value of every parameter, then the second of every parameter, and so on. The order of the parameters
+    matters: `{0}` is the first.
     """
 
     parameters: dict[str, SweepParameter]
@@ -32,9 +33,9 @@ class ParametricSweep(Message, frozen=True, tag_field="type", tag="parametricSwe
 
 
 class BlobSource(Message, frozen=True):
-    """The blobs of a container under a `prefix` whose names match a `pattern`; without them, all.
+    """The blobs of a container whose names begin with `prefix` and match `pattern`. The default is all blobs.
 
-    A pattern without a `/` is compared with the last part of the name, another one with the whole name.
+    A pattern that contains a `/` is compared with the whole name, any other with the last part of the name.
     """
 
     container_name: Text
@@ -45,7 +46,7 @@ class BlobSource(Message, frozen=True):
 
 
 class TaskPerFile(Message, frozen=True, tag_field="type", tag="taskPerFile"):
-    """One task for each blob of a source, as they are when the job is submitted."""
+    """One task for each blob of a source. The blobs are listed once, when the job is submitted."""
 
     source: BlobSource
     repeat_task: TaskTemplate

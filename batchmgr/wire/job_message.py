@@ -1,17 +1,16 @@
-"""The job message: what a producer puts on the queue or posts over HTTP. JSON, camelCase, version 1.
+"""The job message: what a caller puts on the queue or posts over HTTP. JSON, camelCase, version 1.
 
-Decoding is strict: unknown fields and wrong types are refused, and the error names the field.
+`docs/job-message.md` documents every field.
 """
 
 import hashlib
-import re
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
 
-from batchmgr.errors import InvalidJobError
 from batchmgr.wire.factory_message import ParametricSweep, TaskFactory
+from batchmgr.wire.json_codec import decode
 from batchmgr.wire.task_message import (
     ApplicationPackageMessage,
     ContainerSettingsMessage,
@@ -26,7 +25,7 @@ from batchmgr.wire.task_message import (
 
 
 class JobPreparationTaskMessage(Message, frozen=True):
-    """What runs once on each node before the job's first task there."""
+    """A task that runs once on each node, before the first task of the job that runs there."""
 
     command_line: Text
     environment: dict[str, str] = {}
@@ -41,7 +40,7 @@ class JobPreparationTaskMessage(Message, frozen=True):
 
 
 class JobReleaseTaskMessage(Message, frozen=True):
-    """What runs on each of these nodes when the job is over."""
+    """A task that runs when the job has ended, on each node where the preparation task ran."""
 
     command_line: Text
     environment: dict[str, str] = {}
@@ -63,7 +62,7 @@ class ImageReferenceMessage(Message, frozen=True):
 
 
 class AutoPoolMessage(Message, frozen=True):
-    """A pool for this job alone."""
+    """A pool that Azure Batch creates for this job only."""
 
     vm_size: Text
     image: ImageReferenceMessage
@@ -82,9 +81,9 @@ class AutoPoolMessage(Message, frozen=True):
 
 
 class JobManagerTaskMessage(Message, frozen=True):
-    """How a node starts a workload that this control plane cannot import: it plans the job there.
+    """How to plan the job on a node, if the workload can't be imported by the function app.
 
-    `command_line` is what runs the workload, such as `python3.8 -m my_workload`.
+    `command_line` starts the workload, for example `python3.8 -m my_workload`.
     """
 
     command_line: Text
@@ -99,7 +98,7 @@ class JobManagerTaskMessage(Message, frozen=True):
 
 
 class JobMessage(Message, frozen=True):
-    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`. See docs/job-message.md."""
+    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`."""
 
     version: Literal[1] = 1
     job_id: str = ""
@@ -122,80 +121,13 @@ class JobMessage(Message, frozen=True):
 
     @property
     def digest(self) -> str:
-        """What the job is, without its id: the same content always gives the same digest."""
+        """Return a digest of everything but the job id. The same content always has the same digest."""
         content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")
-        if isinstance(self.task_factory, ParametricSweep):  # the one place where the order of names counts
+        if isinstance(self.task_factory, ParametricSweep):  # here the order of the names counts
             content += msgspec.json.encode(list(self.task_factory.parameters))
         return hashlib.sha256(content).hexdigest()
 
 
-class JobReference(Message, frozen=True):
-    """A queue message that stands for a request already stored in a blob (claim check)."""
-
-    stored_job_id: str
-
-
-T = TypeVar("T")
-
-
-def encode(message: msgspec.Struct) -> bytes:
-    """The JSON of a message, as stored and sent."""
-    return msgspec.json.encode(message)
-
-
 def decode_job(body: bytes) -> JobMessage:
-    """A job message from JSON. Raises InvalidJobError that names the field."""
+    """Return the job message in a JSON text. Raise InvalidJobError, which names the field."""
     return decode(body, JobMessage)
-
-
-def decode_queue_message(body: bytes) -> JobMessage | JobReference:
-    """A message of the job request queue: a whole job, or a reference to a stored one."""
-    if (_object(body) or {}).keys() == {"storedJobId"}:
-        return decode(body, JobReference)
-    return decode_job(body)
-
-
-def decode(body: bytes, type_: type[T]) -> T:
-    """Decode strictly, turning the decoder's complaint into an InvalidJobError with the field's path."""
-    try:
-        return msgspec.json.decode(body, type=type_)
-    except msgspec.ValidationError as error:
-        raise _named(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJobError(f"not valid JSON: {error}") from error
-
-
-def salvage(body: bytes, fallback_id: str = "") -> tuple[str, str]:
-    """Id and callback URI of a message that could not be decoded, each empty where it can't be told.
-
-    An object without a `jobId` has the `fallback_id`, as a job would have.
-    """
-    value = _object(body)
-    if value is None:
-        return "", ""
-    job_id, uri = value.get("jobId", fallback_id), value.get("callBackUri")
-    return (job_id if isinstance(job_id, str) else "", uri if isinstance(uri, str) else "")
-
-
-def _object(body: bytes) -> dict[str, object] | None:
-    """The JSON object that a body is, if it is one."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-_AT = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-_NAMED_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
-
-
-def _named(complaint: str) -> InvalidJobError:
-    match = _AT.match(complaint)
-    reason, path = (match["reason"], match["path"] or "") if match else (complaint, "")
-    path = path.removeprefix(".")
-    named = _NAMED_FIELD.match(reason)
-    if named is None:
-        return InvalidJobError(reason[0].lower() + reason[1:], field=path)
-    field = f"{path}.{named['name']}" if path else named["name"]
-    return InvalidJobError("unknown field" if "unknown" in reason else "required, but missing", field=field)

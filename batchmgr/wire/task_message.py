@@ -1,6 +1,6 @@
-"""A task as job messages describe it, without any Python. JSON, camelCase; names are Azure Batch's.
+"""The tasks of a job message, described in JSON alone. Names are camelCase and those of Azure Batch.
 
-Each struct has the fields of the value of the same name in `model/`, which it is converted to by name.
+Each struct has the same fields as its value in `plan/`, and is converted to it by the names of the fields.
 """
 
 from datetime import timedelta
@@ -18,13 +18,13 @@ JobAction = Literal["none", "disable", "terminate"]
 class Message(
     msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What all parts of a message have in common: strict, in camelCase, and written without its defaults."""
+    """The base of all parts of a message: unknown fields are rejected, default values are not written."""
 
 
 class InputFileMessage(Message, frozen=True):
     """A file to download to the node: a blob, all blobs under a prefix that ends with `/`, or a URL.
 
-    Blobs come from the job's own container where none is named.
+    If no container is named, the blobs come from the job's own container.
     """
 
     target_file_path: str = ""
@@ -37,7 +37,7 @@ class InputFileMessage(Message, frozen=True):
 
 
 class OutputFileMessage(Message, frozen=True):
-    """A file or pattern to upload from the node; to the job's own container where none is named."""
+    """A file, or a pattern of files, to upload from the node. The default container is the job's own."""
 
     source_file_path: Text
     target_blob_path: str = ""
@@ -49,7 +49,7 @@ class OutputFileMessage(Message, frozen=True):
 
 
 class ContainerSettingsMessage(Message, frozen=True):
-    """The container a task runs in."""
+    """The container that a task runs in."""
 
     image_name: Text
     container_run_options: str = ""
@@ -59,7 +59,7 @@ class ContainerSettingsMessage(Message, frozen=True):
 
 
 class UserIdentityMessage(Message, frozen=True):
-    """Who a task runs as."""
+    """The user that a task runs as."""
 
     user_name: str = ""
     scope: Literal["", "task", "pool"] = ""
@@ -74,7 +74,7 @@ class ApplicationPackageMessage(Message, frozen=True):
 
 
 class MultiInstanceSettingsMessage(Message, frozen=True):
-    """One task over several nodes."""
+    """How to run one task on several nodes."""
 
     number_of_instances: PosInt
     coordination_command_line: Text
@@ -82,21 +82,21 @@ class MultiInstanceSettingsMessage(Message, frozen=True):
 
 
 class ExitOptionsMessage(Message, frozen=True):
-    """What follows from an exit."""
+    """What Azure Batch does after a task ended in a certain way: with the job, and with dependent tasks."""
 
     job_action: JobAction = "none"
     dependency_action: DependencyAction = ""
 
 
 class ExitCodeMessage(Message, frozen=True):
-    """What follows from one exit code."""
+    """What Azure Batch does after one exit code."""
 
     code: int
     exit_options: ExitOptionsMessage
 
 
 class ExitCodeRangeMessage(Message, frozen=True):
-    """What follows from a range of exit codes."""
+    """What Azure Batch does after an exit code in a range, `start` and `end` included."""
 
     start: int
     end: int
@@ -104,7 +104,7 @@ class ExitCodeRangeMessage(Message, frozen=True):
 
 
 class ExitConditionsMessage(Message, frozen=True):
-    """What follows from each way to end."""
+    """What Azure Batch does after each way in which a task can end."""
 
     exit_codes: tuple[ExitCodeMessage, ...] = ()
     exit_code_ranges: tuple[ExitCodeRangeMessage, ...] = ()
@@ -114,7 +114,7 @@ class ExitConditionsMessage(Message, frozen=True):
 
 
 class TaskTemplate(Message, frozen=True):
-    """A task but for its id and what it waits for."""
+    """A task without an id and without dependencies."""
 
     command_line: Text
     display_name: str = ""
@@ -132,20 +132,20 @@ class TaskTemplate(Message, frozen=True):
     multi_instance_settings: MultiInstanceSettingsMessage | None = None
 
     def as_task(self, task_id: str, depends_on: tuple[str, ...] = ()) -> "TaskMessage":
-        """The task that this is, under an id."""
+        """Return this task with an id and dependencies."""
         fields = {name: getattr(self, name) for name in TaskTemplate.__struct_fields__}
         return TaskMessage(id=task_id, depends_on=depends_on, **fields)
 
 
 class TaskMessage(TaskTemplate, frozen=True, kw_only=True):
-    """One task, described without any Python."""
+    """One task of a job."""
 
     id: str
     depends_on: tuple[str, ...] = ()
 
 
 class JobTasks(Message, frozen=True):
-    """The tasks of a job that are found out while it is under way: by its job manager task, or from blobs."""
+    """Tasks that the request does not list: a job manager task has planned them, or they come from blobs."""
 
     tasks: tuple[TaskMessage, ...]
     finalize_task: TaskMessage | None = None

@@ -3,6 +3,7 @@
 HostError
 ├── ConfigurationError     host.json, local.settings.json, a setting or a binding is missing or invalid
 ├── IndexingError          function_app.py cannot be imported, or one of its functions is invalid
+├── SubscriptionError      an event subscription is invalid, or its webhook does not confirm it
 └── WorkerLostError        a running invocation was abandoned: one timed out, or the host had to stop
 """
 
@@ -17,6 +18,10 @@ class ConfigurationError(HostError):
 
 class IndexingError(HostError):
     """The function app cannot be indexed. None of its functions runs."""
+
+
+class SubscriptionError(HostError):
+    """An event subscription is invalid, or it cannot be started. The message says why."""
 
 
 class WorkerLostError(HostError):

@@ -129,7 +129,7 @@ class HostListeners:
     def _blob_trigger(self, function: Function) -> BlobTrigger:
         if self._blob_queue is None or self._blob_listener is None:
             self._blob_queue, self._blob_listener = self._create_blob_queue()
-            self.webhook = BlobEventGridWebhook(self._blob_listener, self._blob_queue)
+            self.webhook = BlobEventGridWebhook(self._blob_queue)
         services = BlobTriggerServices(
             invoker=self._invoker,
             connections=self._connections,

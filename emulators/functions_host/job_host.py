@@ -190,7 +190,7 @@ class JobHost:
         app.router.add_get("/admin/functions", self._admin.list_functions)
         app.router.add_post("/admin/functions/{name}", self._admin.call_function)
         app.router.add_get("/admin/host/status", self._admin.host_status)
-        app.router.add_post("/runtime/webhooks/blobs", self._blob_webhook)
+        app.router.add_route("*", "/runtime/webhooks/blobs", self._blob_webhook)
         app.router.add_route("*", "/{path:.*}", self._http.handle)
         return app
 

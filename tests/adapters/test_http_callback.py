@@ -62,7 +62,7 @@ async def sender() -> AsyncIterator[Make]:
         yield make
 
 
-async def test_the_body_is_data_factorys(sender: Make, receiver: Receiver) -> None:
+async def test_the_body_follows_the_contract_of_data_factory(sender: Make, receiver: Receiver) -> None:
     await sender().send(receiver.uri, BODY, "msg_j")
     [(headers, body)] = receiver.seen
     assert headers["Content-Type"] == "application/json"
@@ -92,7 +92,7 @@ async def test_a_receiver_can_verify_the_signature(sender: Make, receiver: Recei
     ("status", "kind"),
     [(500, ServiceBusyError), (503, ServiceBusyError), (429, ServiceBusyError), (404, ServiceError)],
 )
-async def test_an_answer_that_is_no_success_is_an_error(
+async def test_a_failure_status_is_an_error(
     sender: Make, receiver: Receiver, status: int, kind: type[ServiceError]
 ) -> None:
     receiver.status, receiver.headers, receiver.text = status, {"Retry-After": "7"}, "try later"
@@ -111,7 +111,7 @@ async def test_redirects_are_not_followed(sender: Make, receiver: Receiver) -> N
     assert len(receiver.seen) == 1
 
 
-async def test_a_receiver_that_is_down_is_told_without_the_uri(sender: Make) -> None:
+async def test_the_error_for_an_unreachable_receiver_does_not_hold_the_uri(sender: Make) -> None:
     with pytest.raises(ServiceBusyError) as caught:
         await sender().send("http://127.0.0.1:9/done?secret=hidden", BODY, "msg_j")
     assert "hidden" not in str(caught.value)
@@ -146,12 +146,12 @@ async def test_allowed_hosts_may_be_called(sender: Make, uri: str) -> None:
         "",
     ],
 )
-async def test_other_hosts_may_not(sender: Make, uri: str) -> None:
+async def test_other_hosts_may_not_be_called(sender: Make, uri: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
         sender(["*.datafactory.azure.com"], allow_loopback=False).check(uri)
     assert caught.value.field == "callBackUri"
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:1/x"])
-async def test_loopback_may_be_called_where_it_is_allowed(sender: Make, uri: str) -> None:
+async def test_loopback_may_be_called_if_it_is_allowed(sender: Make, uri: str) -> None:
     sender().check(uri)

@@ -22,7 +22,7 @@ AZURE_ERRORS = [
 
 
 @pytest.mark.parametrize("kind", AZURE_ERRORS)
-def test_whatever_an_sdk_raises_becomes_a_service_error_with_its_cause(
+def test_every_error_of_an_sdk_becomes_a_service_error_with_its_cause(
     kind: type[exceptions.AzureError],
 ) -> None:
     with pytest.raises(ServiceError, match="Storage") as caught, service_errors("Storage"):
@@ -46,7 +46,9 @@ def test_whatever_an_sdk_raises_becomes_a_service_error_with_its_cause(
         (503, "ServerBusy", ServiceBusyError),
     ],
 )
-def test_an_answer_is_told_by_status_and_code(status: int, code: str, kind: type[ServiceError]) -> None:
+def test_status_and_code_decide_the_type_of_the_error(
+    status: int, code: str, kind: type[ServiceError]
+) -> None:
     error = service_error("Azure Batch", status=status, code=code, message="text\nRequestId:1")
     assert type(error) is kind
     assert (error.status, error.code) == (status, code)
@@ -54,11 +56,11 @@ def test_an_answer_is_told_by_status_and_code(status: int, code: str, kind: type
     assert error.retryable is (kind is ServiceBusyError)
 
 
-def test_errors_of_others_pass() -> None:
+def test_other_errors_are_not_changed() -> None:
     with pytest.raises(KeyError), service_errors("Storage"):
         raise KeyError("x")
 
 
-def test_signatures_are_cut_out() -> None:
+def test_signatures_are_removed() -> None:
     url = "https://a.blob/x?sv=1&sig=abc%3D&se=2 and https://f/api?code=s3cret"
     assert without_secrets(url) == "https://a.blob/x?sv=1&sig=…&se=2 and https://f/api?code=…"

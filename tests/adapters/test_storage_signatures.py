@@ -22,7 +22,7 @@ def storage(client: BlobServiceClient, identity: str = "") -> NodeBlobStorage:
     return NodeBlobStorage(client, str(client.credential.account_key), identity)
 
 
-async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work(
+async def test_write_access_cannot_read_and_read_access_cannot_write(
     connection_string: str,
 ) -> None:
     async with (
@@ -43,7 +43,7 @@ async def test_a_grant_writes_and_another_reads_and_neither_does_the_others_work
             assert "a b/c#1.txt" in await response.text()
 
 
-async def test_containers_that_are_written_are_made_and_may_be_there(connection_string: str) -> None:
+async def test_containers_for_output_are_created_unless_they_exist(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         for _ in range(2):
             await storage(client).grant_access(
@@ -53,7 +53,7 @@ async def test_containers_that_are_written_are_made_and_may_be_there(connection_
         assert names == ["data"]
 
 
-async def test_an_identity_is_used_in_place_of_a_signature(connection_string: str) -> None:
+async def test_an_identity_is_used_instead_of_a_signature(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere", identity_reference="/id/2")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         access = await storage(client, "/id/1").grant_access([READ, other], HOUR, nodes_have_identity=True)
@@ -63,23 +63,23 @@ async def test_an_identity_is_used_in_place_of_a_signature(connection_string: st
     assert access[other].identity_reference == "/id/2"
 
 
-async def test_nodes_without_an_identity_are_given_signatures(connection_string: str) -> None:
+async def test_nodes_without_an_identity_get_signatures(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         access = await storage(client, "/id/1").grant_access([READ], HOUR, nodes_have_identity=False)
     assert access[READ].identity_reference == ""
     assert "sig=" in access[READ].query
 
 
-async def test_another_account_without_an_identity_is_refused(connection_string: str) -> None:
+async def test_another_account_without_an_identity_is_rejected(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
-        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+        with pytest.raises(InvalidJobError, match="need an identityReference"):
             await storage(client).grant_access([other], HOUR, nodes_have_identity=True)
-        with pytest.raises(InvalidJobError, match="need an identity_reference"):
+        with pytest.raises(InvalidJobError, match="need an identityReference"):
             storage(client).unsigned_access(other, nodes_have_identity=True)
 
 
-async def test_a_uri_for_people_has_no_signature(connection_string: str) -> None:
+async def test_a_blob_uri_has_no_signature(connection_string: str) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:
         uri = storage(client).blob_uri(READ, "results/a b.tsv")
     assert uri.endswith("/data/results/a%20b.tsv")
@@ -110,7 +110,7 @@ def hierarchical(account_information: int) -> web.Application:
 
 
 @pytest.mark.parametrize("account_information", [200, 403])
-async def test_directories_of_a_hierarchical_account_are_no_blobs(account_information: int) -> None:
+async def test_directories_of_a_hierarchical_account_are_not_listed(account_information: int) -> None:
     async with TestServer(hierarchical(account_information)) as server:
         key = {"account_name": "test", "account_key": "a2V5"}
         async with BlobServiceClient(str(server.make_url("/test")), key, retry_total=0) as client:
@@ -126,7 +126,7 @@ async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connectio
 
 
 @pytest.mark.parametrize(("nodes_have_identity", "identity"), [(True, "/id/1"), (False, "")])
-async def test_a_grant_without_its_signature_has_the_identity_that_the_nodes_have(
+async def test_unsigned_access_has_the_identity_of_the_nodes(
     connection_string: str, nodes_have_identity: bool, identity: str
 ) -> None:
     async with BlobServiceClient.from_connection_string(connection_string) as client:

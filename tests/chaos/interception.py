@@ -1,4 +1,4 @@
-"""Ports whose every call passes through a test's hands."""
+"""Ports whose calls a test can intercept."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -7,17 +7,17 @@ from typing import Any
 from batchmgr.ports import Ports
 
 PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks")
-"""The ports with effects."""
+"""The ports with side effects."""
 
 PURE = frozenset({"check", "blob_uri", "unsigned_access"})
 LISTINGS = frozenset({"list_tasks", "active_ids", "list_blobs"})
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
-"""What is done with a call: its name, such as `jobs.save`, and what makes it."""
+"""A wrapper of calls. It gets the name of the call, such as `jobs.save`, and a function that makes it."""
 
 
 def intercepted(ports: Ports, around: Around) -> Ports:
-    """The same ports, each call made by `around`; a listing counts as one call."""
+    """Return ports whose calls are made by `around`. A listing is one call."""
     proxies = {name: _Proxy(name, getattr(ports, name), around) for name in PORTS}
     return replace(ports, **proxies)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Each port three times: the fake, the dispatcher's, and the real adapter on the real protocol."""
+"""Every contract test runs on three sets of ports: fakes, the dispatcher's, and the real adapters."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -10,19 +10,19 @@ from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from tests.contract.sides import DispatcherSide, FakeSide, RealSide, Side
+from tests.contract.port_sets import DispatcherPorts, FakePorts, PortSet, RealPorts
 from tests.world import World
 
 
 @pytest.fixture(params=["fake", "dispatcher", "real"])
-async def side(
+async def port_set(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Side]:
+) -> AsyncIterator[PortSet]:
     if request.param == "fake":
-        yield FakeSide(World())
+        yield FakePorts(World())
         return
     if request.param == "dispatcher":
-        yield DispatcherSide(tmp_path_factory.mktemp("dispatcher"))
+        yield DispatcherPorts(tmp_path_factory.mktemp("dispatcher"))
         return
     async with AsyncExitStack() as stack:
         pools: tuple[dict[str, object], ...] = (
@@ -39,9 +39,9 @@ async def side(
             default_pool_id="local",
         )
         await prepare_storage(settings)
-        yield RealSide(await stack.enter_async_context(open_ports(settings)), storage)
+        yield RealPorts(await stack.enter_async_context(open_ports(settings)), storage)
 
 
 @pytest.fixture
-def ports(side: Side) -> Ports:
-    return side.ports
+def ports(port_set: PortSet) -> Ports:
+    return port_set.ports

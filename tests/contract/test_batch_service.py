@@ -1,4 +1,4 @@
-"""What the use cases rely on in Azure Batch."""
+"""The contract of the BatchService port."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.ports import Ports
-from tests.contract.sides import Side
+from tests.contract.port_sets import PortSet
 
 FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
 TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))
@@ -24,7 +24,7 @@ async def submit(ports: Ports, plan: JobPlan = PLAN) -> None:
     await ports.batch.add_tasks(plan, [plan.finalize_task], {})
 
 
-async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> None:
+async def test_a_missing_pool_is_reported_by_its_code(ports: Ports) -> None:
     await ports.batch.require_pool("local")
     if isinstance(ports.batch, LocalBatch):
         await ports.batch.require_pool("elsewhere")  # every pool is this machine
@@ -37,13 +37,13 @@ async def test_a_pool_that_is_not_there_is_told_by_its_code(ports: Ports) -> Non
 async def test_a_job_remembers_its_digest_and_exists_only_once(ports: Ports) -> None:
     await ports.batch.create_job(PLAN, {}, "digest")
     assert (await ports.batch.get_job("job-1")).digest == "digest"
-    assert not (await ports.batch.get_job("job-1")).is_over
+    assert not (await ports.batch.get_job("job-1")).has_ended
     with pytest.raises(ServiceConflictError) as caught:
         await ports.batch.create_job(PLAN, {}, "other")
     assert caught.value.code == "JobExists"
 
 
-async def test_a_job_that_is_not_there_is_not_found_but_may_be_terminated(ports: Ports) -> None:
+async def test_a_missing_job_is_not_found_but_can_be_terminated(ports: Ports) -> None:
     for call in (ports.batch.get_job("none"), ports.batch.task_counts("none")):
         with pytest.raises(ServiceNotFoundError):
             await call
@@ -52,10 +52,10 @@ async def test_a_job_that_is_not_there_is_not_found_but_may_be_terminated(ports:
     await ports.batch.terminate_job("none", "reason")
 
 
-async def test_tasks_run_and_the_finalize_task_runs_although_one_failed(side: Side) -> None:
-    ports = side.ports
+async def test_tasks_run_and_the_finalize_task_runs_although_one_failed(port_set: PortSet) -> None:
+    ports = port_set.ports
     await submit(ports)
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     tasks = {task.task_id: task async for task in ports.batch.list_tasks("Job-1")}
     assert tasks["1"].has_succeeded
     assert tasks["1"].exit_code == 0
@@ -68,52 +68,54 @@ async def test_tasks_run_and_the_finalize_task_runs_although_one_failed(side: Si
     assert await ports.batch.task_counts("Job-1") == expected
 
 
-async def test_tasks_that_exist_are_kept_when_they_are_added_again(side: Side) -> None:
-    ports = side.ports
+async def test_existing_tasks_are_not_changed_when_they_are_added_again(port_set: PortSet) -> None:
+    ports = port_set.ports
     await submit(ports)
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     before = [task async for task in ports.batch.list_tasks("Job-1")]
     await ports.batch.add_tasks(PLAN, (*TASKS, FINALIZE), {})
     assert [task async for task in ports.batch.list_tasks("Job-1")] == before
 
 
-async def test_a_task_that_was_taken_out_is_gone_and_may_be_added_anew(side: Side) -> None:
-    ports = side.ports
+async def test_a_deleted_task_is_gone_and_can_be_added_again(port_set: PortSet) -> None:
+    ports = port_set.ports
     await submit(ports)
     for _ in range(2):
         await ports.batch.delete_task("Job-1", FINALIZE_TASK_ID)
     with pytest.raises(ServiceNotFoundError):
         await ports.batch.get_task("Job-1", FINALIZE_TASK_ID)
     await ports.batch.add_tasks(PLAN, [FINALIZE], {})
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     assert (await ports.batch.get_task("Job-1", FINALIZE_TASK_ID)).has_succeeded
 
 
-async def test_a_job_ends_with_its_tasks_once_it_was_told_to_and_takes_no_more(side: Side) -> None:
-    ports = side.ports
+async def test_a_job_completes_with_its_tasks_after_terminate_when_done_and_accepts_no_more(
+    port_set: PortSet,
+) -> None:
+    ports = port_set.ports
     await submit(ports)
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     await ports.batch.terminate_when_done("Job-1")
     await ports.batch.terminate_when_done("Job-1")
     job = await ports.batch.get_job("Job-1")
-    assert job.is_over
+    assert job.has_ended
     with pytest.raises(ServiceConflictError):
         await ports.batch.add_tasks(PLAN, [TaskPlan(id="late", command_line="/bin/true")], {})
 
 
-async def test_a_terminated_job_is_over_with_its_reason_and_may_be_terminated_again(ports: Ports) -> None:
+async def test_a_terminated_job_has_ended_with_its_reason_and_can_be_terminated_again(ports: Ports) -> None:
     await ports.batch.create_job(PLAN, {}, "digest")
     await ports.batch.terminate_job("Job-1", "enough")
     await ports.batch.terminate_job("Job-1", "again")
     job = await ports.batch.get_job("Job-1")
-    assert job.is_over
+    assert job.has_ended
     assert job.terminate_reason == "enough"
 
 
-async def test_a_listing_may_begin_at_a_time_or_hold_one_state(side: Side) -> None:
-    ports = side.ports
+async def test_tasks_can_be_listed_by_transition_time_or_state(port_set: PortSet) -> None:
+    ports = port_set.ports
     await submit(ports)
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     tasks = [task async for task in ports.batch.list_tasks("Job-1")]
     newest = max(task.state_transition_time for task in tasks)
     recent = [task async for task in ports.batch.list_tasks("Job-1", since=newest)]
@@ -132,11 +134,11 @@ async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> N
         await ports.batch.get_task("Job-1", "none")
 
 
-async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(side: Side) -> None:
-    ports = side.ports
+async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(port_set: PortSet) -> None:
+    ports = port_set.ports
     words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
     await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(words,), finalize_task=FINALIZE))
-    await side.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
     assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 6) == b"tderr\n"
     assert await ports.batch.read_file("Job-1", "1", "stderr.txt", 4096) == b"words\non stderr\n"
     assert await ports.batch.read_file("Job-1", "1", "wd/none.json", 10) == b""

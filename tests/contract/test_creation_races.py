@@ -9,7 +9,7 @@ from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
-from tests.contract.sides import Side
+from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
 from tests.contract.test_job_store import record
 
@@ -51,9 +51,9 @@ async def test_the_log_of_a_job_is_created_once_and_holds_every_event_once(ports
     assert [int(one.sequence) for one in logged] == list(range(1, 10))
 
 
-async def test_a_finalize_blob_is_written_once(side: Side) -> None:
-    await raced(lambda n: side.ports.finalize.write("job-1", f"{n}"))
-    assert await side.finalize_blob("job-1") in set(map(str, range(8)))
+async def test_a_finalize_blob_is_written_once(port_set: PortSet) -> None:
+    await raced(lambda n: port_set.ports.finalize.write("job-1", f"{n}"))
+    assert await port_set.finalize_blob("job-1") in set(map(str, range(8)))
 
 
 async def test_a_container_of_a_job_is_created_once_and_a_file_in_it_is_written_once(ports: Ports) -> None:

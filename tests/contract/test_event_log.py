@@ -1,4 +1,4 @@
-"""What the use cases rely on in the event log."""
+"""The contract of the EventLog port."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ async def test_events_are_numbered_from_one_across_appends(ports: Ports) -> None
     assert [one.id for one in await ports.events.read("j", 0, 10)] == ["a", "b", "c"]
 
 
-async def test_what_the_log_holds_behind_the_offset_is_not_added_again(ports: Ports) -> None:
+async def test_events_in_the_log_after_the_offset_are_not_appended_again(ports: Ports) -> None:
     _, offset = await ports.events.append("j", [event("a")], 0)
     await ports.events.append("j", [event("b"), event("c")], offset)
     logged, end = await ports.events.append("j", [event("b"), event("d"), event("c")], offset)
@@ -36,7 +36,7 @@ async def test_what_the_log_holds_behind_the_offset_is_not_added_again(ports: Po
     assert end > offset
 
 
-async def test_an_append_of_nothing_new_leaves_the_log_as_it_is(ports: Ports) -> None:
+async def test_an_append_without_new_events_does_not_change_the_log(ports: Ports) -> None:
     _, end = await ports.events.append("j", [event("a")], 0)
     assert await ports.events.append("j", [event("a")], 0) == (await ports.events.read("j", 0, 9), end)
 
@@ -50,7 +50,7 @@ async def test_writers_at_the_same_time_lose_no_event_and_no_number(ports: Ports
     assert len({one.id for one in log}) == 30
 
 
-async def test_reading_goes_on_after_a_number_and_stops_at_the_limit(ports: Ports) -> None:
+async def test_reading_starts_after_a_sequence_and_stops_at_the_limit(ports: Ports) -> None:
     await ports.events.append("j", [event(str(n)) for n in range(10)], 0)
     assert numbers(await ports.events.read("j", 3, 4)) == [4, 5, 6, 7]
     assert numbers(await ports.events.read("j", 10, 4)) == []
@@ -65,7 +65,7 @@ async def test_the_case_of_the_job_id_does_not_matter(ports: Ports) -> None:
     assert numbers(await ports.events.read("jOB", 0, 10)) == [1]
 
 
-async def test_a_log_of_many_megabytes_is_written_and_found_by_number(ports: Ports) -> None:
+async def test_a_log_of_many_megabytes_is_written_and_read_by_sequence(ports: Ports) -> None:
     _, end = await ports.events.append("j", [event(str(n), padding=1000) for n in range(3000)], 0)
     await ports.events.append("j", [event("last")], end)
     for after in (0, 1, 1499, 2999, 3000):

@@ -1,4 +1,4 @@
-"""What the use cases rely on in the job's own container, and what its tasks do there."""
+"""The contract of the JobFiles port, and how tasks use the same files."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports
 from batchmgr.workload.blob_client import get_blob, put_blob
 from batchmgr.workload.progress_reporter import ProgressReporter
-from tests.contract.sides import FakeSide, RealSide, Side
+from tests.contract.port_sets import FakePorts, PortSet, RealPorts
 
 JOB = "Job-1"
 NEED = ContainerNeed(container_name=job_container(JOB), is_written=True)
@@ -22,20 +22,20 @@ READ = ContainerNeed(container_name=job_container(JOB))
 
 
 async def reports_url(ports: Ports) -> str:
-    """Where tasks of the job report to."""
+    """Return the URL to which tasks of the job report."""
     access = await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     return access[NEED].blob_url(REPORTS_FOLDER)
 
 
 @pytest.fixture
-def reached(side: Side) -> Ports:
-    """The ports whose files a task's own code reaches."""
-    if isinstance(side, FakeSide):
-        pytest.skip("no task reaches a dictionary")
-    return side.ports
+def reached(port_set: PortSet) -> Ports:
+    """The ports whose files the code of a task can access: not the fakes."""
+    if isinstance(port_set, FakePorts):
+        pytest.skip("a task can't access the fakes")
+    return port_set.ports
 
 
-async def test_a_blob_is_left_once_and_read_by_its_name(ports: Ports) -> None:
+async def test_a_blob_is_written_once_and_read_by_its_name(ports: Ports) -> None:
     await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     assert await ports.files.read(JOB, "a/b.json") is None
     await ports.files.write(JOB, "a/b.json", b"first")
@@ -43,12 +43,12 @@ async def test_a_blob_is_left_once_and_read_by_its_name(ports: Ports) -> None:
     assert await ports.files.read(JOB, "a/b.json") == b"first"
 
 
-async def test_a_job_whose_container_is_not_there_has_no_reports_and_no_blobs(ports: Ports) -> None:
+async def test_a_job_without_a_container_has_no_reports_and_no_blobs(ports: Ports) -> None:
     assert list(await ports.files.reports("Nothing")) == []
     assert await ports.files.read("Nothing", "x") is None
 
 
-async def test_what_a_task_reports_is_listed_as_it_said_it(reached: Ports) -> None:
+async def test_the_reports_of_tasks_are_listed_unchanged(reached: Ports) -> None:
     url = await reports_url(reached)
     before = datetime.now(UTC) - timedelta(seconds=2)
     for task_id in ("1", "Task-2"):
@@ -66,7 +66,7 @@ async def test_what_a_task_reports_is_listed_as_it_said_it(reached: Ports) -> No
     assert body["result"] == {"lines": 5}
 
 
-async def test_a_later_report_takes_the_place_of_the_earlier(reached: Ports) -> None:
+async def test_a_later_report_replaces_the_earlier_one(reached: Ports) -> None:
     environment = {"AZ_BATCH_TASK_ID": "1", "BATCHMGR_REPORTS_URL": await reports_url(reached)}
     reporter = ProgressReporter.from_environment(environment)
     reporter.publish_result({"lines": 5})
@@ -91,20 +91,20 @@ JUNK: Mapping[str, Mapping[str, str]] = {
 }
 
 
-async def test_junk_of_a_task_is_cut_or_left_out(side: Side) -> None:
-    if not isinstance(side, RealSide):
-        pytest.skip("metadata and signatures are those of storage")
-    access = await side.ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+async def test_invalid_reports_in_storage_are_cut_or_ignored(port_set: PortSet) -> None:
+    if not isinstance(port_set, RealPorts):
+        pytest.skip("only storage has metadata and signatures")
+    access = await port_set.ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
     for name, facts in JUNK.items():
         put_blob(access[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
-    found = {report.task_id: report for report in await side.ports.files.reports(JOB)}
+    found = {report.task_id: report for report in await port_set.ports.files.reports(JOB)}
     assert sorted(found) == ["1", "2", "3", "4", "5", "6"]
     assert {report.fraction for report in found.values()} == {None}
     assert all(len(report.sequence) + len(report.result_key) <= 64 for report in found.values())
     assert len(found["5"].message) == 400
 
 
-async def test_junk_in_a_folder_is_left_out(tmp_path: Path) -> None:
+async def test_invalid_reports_in_a_folder_are_ignored(tmp_path: Path) -> None:
     folder = tmp_path / job_container(JOB) / REPORTS_FOLDER
     contents = ["{", "[]", '{"fraction": "x"}', '{"fraction": 2}', "[" * 100_000, '{"result": 5}', "\xff"]
     for number, content in enumerate(contents):
@@ -112,15 +112,15 @@ async def test_junk_in_a_folder_is_left_out(tmp_path: Path) -> None:
     assert list(await FolderJobFiles(tmp_path).reports(JOB)) == []
 
 
-async def test_a_task_reads_what_is_left_for_it_and_knows_when_nothing_is(side: Side) -> None:
-    if not isinstance(side, RealSide):
-        pytest.skip("metadata and signatures are those of storage")
-    access = await side.ports.storage.grant_access(
+async def test_a_task_reads_a_blob_and_notices_a_missing_one(port_set: PortSet) -> None:
+    if not isinstance(port_set, RealPorts):
+        pytest.skip("only storage has metadata and signatures")
+    access = await port_set.ports.storage.grant_access(
         [NEED, READ], timedelta(hours=1), nodes_have_identity=False
     )
     url = access[READ].blob_url("left.json")
     assert get_blob(url, "") is None
-    await side.ports.files.write(JOB, "left.json", b"here")
+    await port_set.ports.files.write(JOB, "left.json", b"here")
     assert get_blob(url, "") == b"here"
     with pytest.raises(OSError, match="403"):
         get_blob(access[NEED].blob_url("left.json"), "")

@@ -1,4 +1,4 @@
-"""What the use cases rely on in the store of requests, records and active jobs."""
+"""The contract of the JobStore port."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ def record(ports: Ports, job_id: str = "Job-1") -> JobRecord:
     )
 
 
-async def test_the_first_request_under_an_id_stays_whatever_comes_later(ports: Ports) -> None:
+async def test_the_first_request_of_an_id_is_never_replaced(ports: Ports) -> None:
     first = await ports.jobs.save_request("Job-1", job_message(job_id=""))
     assert first.job_id == "Job-1"
     again = await ports.jobs.save_request("job-1", JobMessage(workload="other"))
@@ -33,7 +33,7 @@ async def test_a_request_that_was_never_stored_is_not_found(ports: Ports) -> Non
         await ports.jobs.load_request("nope")
 
 
-async def test_of_two_who_keep_a_jobs_tasks_both_are_given_those_that_were_kept(ports: Ports) -> None:
+async def test_two_writers_of_a_jobs_tasks_both_get_the_stored_ones(ports: Ports) -> None:
     assert await ports.jobs.load_tasks("Job-1") is None
     bodies = [b'{"tasks":[1]}', b'{"tasks":[2]}']
     one, other = await asyncio.gather(*(ports.jobs.save_tasks("Job-1", body) for body in bodies))
@@ -43,7 +43,7 @@ async def test_of_two_who_keep_a_jobs_tasks_both_are_given_those_that_were_kept(
     assert await ports.jobs.save_tasks("job-1", b"later") == one
 
 
-async def test_tasks_are_no_records_and_make_no_job_active(ports: Ports) -> None:
+async def test_stored_tasks_are_not_records_and_activate_no_job(ports: Ports) -> None:
     await ports.jobs.save_tasks("job-1", b"{}")
     assert await ports.jobs.list_records(10, "") == ([], "")
     assert [job_id async for job_id in ports.jobs.active_ids()] == []
@@ -56,7 +56,7 @@ async def test_creating_a_record_twice_keeps_the_first_and_marks_the_job_active(
     assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
 
 
-async def test_a_record_comes_back_as_it_was_saved(ports: Ports) -> None:
+async def test_a_record_is_loaded_as_it_was_saved(ports: Ports) -> None:
     created = await ports.jobs.create(record(ports))
     changed = msgspec.structs.replace(created.value.submitting(ports.clock.now()), metadata={"a": "ü"})
     saved = await ports.jobs.save(changed, created.etag)
@@ -64,7 +64,7 @@ async def test_a_record_comes_back_as_it_was_saved(ports: Ports) -> None:
     assert saved.value == changed
 
 
-async def test_of_two_who_save_the_same_version_one_is_told_it_changed(ports: Ports) -> None:
+async def test_of_two_saves_of_the_same_version_one_fails(ports: Ports) -> None:
     created = await ports.jobs.create(record(ports))
     results = await asyncio.gather(
         ports.jobs.save(created.value.submitting(ports.clock.now()), created.etag),
@@ -74,7 +74,7 @@ async def test_of_two_who_save_the_same_version_one_is_told_it_changed(ports: Po
     assert sorted(isinstance(result, RecordChangedError) for result in results) == [False, True]
 
 
-async def test_a_retired_job_is_active_no_more_and_may_be_retired_again(ports: Ports) -> None:
+async def test_a_deactivated_job_is_not_active_and_can_be_deactivated_again(ports: Ports) -> None:
     await ports.jobs.create(record(ports))
     await ports.jobs.deactivate("JOB-1")
     await ports.jobs.deactivate("job-1")

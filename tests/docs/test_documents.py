@@ -27,8 +27,9 @@ from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.adf_callback import STATUS_CODES
 from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_answers import job, outcome
-from batchmgr.wire.job_message import JobReference, decode_job
+from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
+from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, Message
 
 ROOT = Path(__file__).parents[2]

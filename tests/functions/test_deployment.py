@@ -61,7 +61,7 @@ def test_host_json_reads_the_queues_as_batchmgr_writes_them_and_pauses_after_a_f
     assert queues["visibilityTimeout"] != "00:00:00"
 
 
-def test_the_api_is_where_the_answers_say() -> None:
+def test_the_route_prefix_is_the_one_in_the_links() -> None:
     assert read_json("host.json")["extensions"]["http"]["routePrefix"] == "api"
 
 

@@ -52,7 +52,7 @@ def app(world: World) -> dict[str, Handler]:
     return handlers(ReadyRuntime(world.ports))
 
 
-async def test_a_message_without_a_job_id_is_one_job_however_often_it_is_delivered(
+async def test_a_message_without_a_job_id_is_one_job_even_if_it_is_delivered_often(
     app: dict[str, Handler], world: World
 ) -> None:
     for _ in range(2):
@@ -62,7 +62,7 @@ async def test_a_message_without_a_job_id_is_one_job_however_often_it_is_deliver
 
 
 @pytest.mark.parametrize("body", ['{"colour": "blue"}', '{"id": "mine", "tasks": []}'])
-async def test_an_object_that_is_no_job_becomes_a_rejected_job_named_after_the_message(
+async def test_an_invalid_object_becomes_a_rejected_job_named_after_the_message(
     app: dict[str, Handler], world: World, body: str
 ) -> None:
     await app["submit_job"](queue_message(body, id="m-1"))
@@ -71,7 +71,7 @@ async def test_an_object_that_is_no_job_becomes_a_rejected_job_named_after_the_m
 
 
 @pytest.mark.parametrize("body", ["", "{", "not json", "[]", "null", '{"jobId": 7}', '{"jobId": "no id"}'])
-async def test_a_message_that_tells_no_id_is_kept_as_poison(
+async def test_a_message_without_a_readable_id_goes_to_the_poison_queue(
     app: dict[str, Handler], world: World, body: str
 ) -> None:
     await app["submit_job"](queue_message(body, id="m-1"))
@@ -79,12 +79,14 @@ async def test_a_message_that_tells_no_id_is_kept_as_poison(
     assert world.jobs.records == {}
 
 
-async def test_a_reference_to_an_unknown_job_is_kept_as_poison(app: dict[str, Handler], world: World) -> None:
+async def test_a_reference_to_an_unknown_job_goes_to_the_poison_queue(
+    app: dict[str, Handler], world: World
+) -> None:
     await app["submit_job"](queue_message('{"storedJobId":"none"}'))
     assert world.queue.poison == [b'{"storedJobId":"none"}']
 
 
-async def test_a_callback_message_that_names_no_job_is_left_to_the_poison_queue_of_the_host(
+async def test_a_callback_message_without_a_job_is_dead_lettered_by_the_host(
     app: dict[str, Handler],
 ) -> None:
     with pytest.raises(InvalidJobError, match="storedJobId"):
@@ -108,12 +110,12 @@ async def test_the_job_of_a_finalize_blob_is_the_one_in_its_name(
     assert world.record("job-1").state is JobState.SUCCEEDED
 
 
-async def test_a_tick_without_jobs_does_nothing(app: dict[str, Handler], world: World) -> None:
+async def test_a_timer_tick_without_jobs_does_nothing(app: dict[str, Handler], world: World) -> None:
     await app["poll_jobs"](tick())
     assert world.queue.messages == []
 
 
-async def test_a_tick_brings_a_job_to_its_end_whose_finalize_blob_was_lost(
+async def test_a_timer_tick_ends_a_job_whose_finalize_blob_was_lost(
     app: dict[str, Handler], world: World
 ) -> None:
     await app["submit_job"](queue_message(json.dumps({"jobId": "job-1", "tasks": TASKS})))
@@ -131,6 +133,6 @@ async def test_a_tick_brings_a_job_to_its_end_whose_finalize_blob_was_lost(
         ("finalize_job", finalize_blob("batchmgr-finalize/job-1.json")),
     ],
 )
-async def test_without_settings_an_event_fails_and_so_comes_again(name: str, argument: object) -> None:
+async def test_without_settings_a_trigger_fails_and_is_retried(name: str, argument: object) -> None:
     with pytest.raises(SettingsError, match="AzureWebJobsStorage"):
         await handlers(Runtime(Settings()))[name](argument)

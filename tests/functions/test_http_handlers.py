@@ -109,9 +109,7 @@ async def test_the_idempotency_key_makes_two_requests_one_job(app: dict[str, Han
     assert len(world.jobs.records) == 1
 
 
-async def test_a_plan_is_answered_whether_or_not_the_job_would_be_accepted(
-    app: dict[str, Handler], world: World
-) -> None:
+async def test_a_plan_is_returned_for_valid_and_invalid_jobs(app: dict[str, Handler], world: World) -> None:
     answer = await app["plan_job"](request("/plan", method="POST", body=JOB, params={"tasks": "1"}))
     body = json.loads(answer.get_body())
     assert (answer.status_code, body["jobId"], body["tasks"], body["problems"]) == (200, "job-1", 2, [])
@@ -125,7 +123,7 @@ async def test_a_plan_is_answered_whether_or_not_the_job_would_be_accepted(
 
 
 @pytest.mark.parametrize(("headers", "job_id"), [({"idempotency_key": "order 7"}, "k-"), ({}, "new-job")])
-async def test_a_plan_has_the_id_that_the_job_would_have_if_it_can_be_told(
+async def test_a_plan_has_the_id_that_the_job_would_have_if_it_is_known(
     app: dict[str, Handler], headers: dict[str, str], job_id: str
 ) -> None:
     body = json.loads((await app["plan_job"](post({"tasks": JOB["tasks"]}, **headers))).get_body())
@@ -133,7 +131,7 @@ async def test_a_plan_has_the_id_that_the_job_would_have_if_it_can_be_told(
 
 
 @pytest.mark.parametrize(("body", "field"), [(b"{", None), ([], None), ({**JOB, "colour": 1}, "colour")])
-async def test_what_is_no_job_message_can_not_be_planned(
+async def test_an_undecodable_message_cannot_be_planned(
     app: dict[str, Handler], body: Any, field: str | None
 ) -> None:
     assert problem(await app["plan_job"](post(body)), 400).get("field") == field
@@ -172,7 +170,7 @@ async def test_a_bad_query_value_is_a_400_that_names_it(
 
 async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler], world: World) -> None:
     await app["create_job"](post(JOB))
-    await world.until_settled()
+    await world.run_until_idle()
     problem(await app["cancel_job"](request(method="POST", jobId="job-1")), 409)
 
 
@@ -191,7 +189,7 @@ def app_on_broken_store(world: World, error: Exception) -> dict[str, Handler]:
     return handlers(ReadyRuntime(replace(world.ports, jobs=BrokenStore(error))))
 
 
-async def test_a_busy_service_is_a_503_that_says_when_to_come_back(world: World) -> None:
+async def test_a_busy_service_is_a_503_with_retry_after(world: World) -> None:
     app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
     answer = await app["list_jobs"](request())
     assert problem(answer, 503)["detail"] == "Storage is busy"
@@ -203,7 +201,7 @@ async def test_a_service_that_refuses_is_a_502(world: World) -> None:
     assert problem(await app["list_jobs"](request()), 502)["detail"] == "Storage answered 403"
 
 
-async def test_the_health_check_names_the_service_that_does_not_work(world: World) -> None:
+async def test_the_health_check_names_the_failing_service(world: World) -> None:
     app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
     answer = await app["get_health"](request("/health"))
     assert answer.status_code == 503
@@ -212,13 +210,13 @@ async def test_the_health_check_names_the_service_that_does_not_work(world: Worl
 
 
 @pytest.mark.parametrize("name", ["list_jobs", "get_health"])
-async def test_a_bug_is_raised_and_not_dressed_up_as_an_answer(world: World, name: str) -> None:
+async def test_a_bug_is_raised_not_returned_as_a_response(world: World, name: str) -> None:
     app = app_on_broken_store(world, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         await app[name](request())
 
 
-async def test_without_settings_every_answer_names_the_one_that_is_missing() -> None:
+async def test_without_settings_every_response_names_the_missing_one() -> None:
     app = handlers(Runtime(Settings(batch_key="hidden")))
     health = await app["get_health"](request("/health"))
     assert health.status_code == 503

@@ -45,19 +45,19 @@ def test_the_app_is_indexed_without_any_setting(imported: Imported) -> None:
     assert imported["functions"]
 
 
-def test_it_opens_no_connection_reads_no_settings_file_and_starts_nothing(imported: Imported) -> None:
+def test_importing_opens_no_connection_reads_no_settings_file_and_starts_nothing(imported: Imported) -> None:
     assert imported["touched"] == []
     assert imported["threads"] == 1
 
 
-def test_it_leaves_to_the_first_call_what_only_some_need(imported: Imported) -> None:
+def test_importing_does_not_load_what_only_some_deployments_need(imported: Imported) -> None:
     modules = imported["modules"]
     assert isinstance(modules, list)
     heavy = ("azure.identity", "azure.monitor", "opentelemetry", "multiprocessing")
     assert [name for name in modules if name.startswith(heavy)] == []
 
 
-def test_it_needs_nothing_that_is_left_out_of_the_deployment(imported: Imported) -> None:
+def test_importing_needs_nothing_that_is_not_deployed(imported: Imported) -> None:
     modules = imported["modules"]
     assert isinstance(modules, list)
     ignored = [

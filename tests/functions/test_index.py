@@ -64,7 +64,7 @@ def index(monkeypatch: pytest.MonkeyPatch) -> dict[str, func.Function]:
     return load_app()
 
 
-def test_the_host_is_told_of_these_functions_and_bindings(index: dict[str, func.Function]) -> None:
+def test_the_app_has_these_functions_and_bindings(index: dict[str, func.Function]) -> None:
     assert {name: bindings(function) for name, function in index.items()} == INDEX
 
 
@@ -88,7 +88,7 @@ def test_every_function_is_a_coroutine_function(index: dict[str, func.Function])
     assert sync == []
 
 
-def test_the_worker_takes_the_parameters_and_annotations_of_every_function(
+def test_the_worker_accepts_the_parameters_and_annotations_of_every_function(
     index: dict[str, func.Function],
 ) -> None:
     converters = func.get_binding_registry()
@@ -105,13 +105,13 @@ def test_the_worker_takes_the_parameters_and_annotations_of_every_function(
             assert annotation is type(None), name
 
 
-def test_only_the_health_check_is_open_to_anybody(index: dict[str, func.Function]) -> None:
+def test_only_the_health_check_is_anonymous(index: dict[str, func.Function]) -> None:
     levels = {name: bindings(function)[0].get("authLevel") for name, function in index.items()}
     assert [name for name, level in levels.items() if level == "ANONYMOUS"] == ["get_health"]
     assert set(levels.values()) == {"ANONYMOUS", "FUNCTION", None}
 
 
-def test_each_trigger_queue_is_made_beforehand_and_so_is_its_poison_queue(
+def test_each_trigger_queue_and_its_poison_queue_are_created_at_start(
     index: dict[str, func.Function],
 ) -> None:
     triggers = [bindings(function)[0] for function in index.values()]

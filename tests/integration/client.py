@@ -1,4 +1,4 @@
-"""A stranger's client of batchmgr: HTTP, the queues, the blobs and Azure Batch; nothing of its insides."""
+"""A client of batchmgr that uses only its public interfaces: HTTP, queues, blobs and Azure Batch."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from yarl import URL
 
 from batchmgr.devstack.stack import Endpoints
 from tests.integration.messages import Json
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 REQUESTS = "batchmgr-job-requests"
 POISON = "batchmgr-job-requests-poison"
@@ -28,7 +28,7 @@ FINAL_STATES = {"succeeded", "failed", "partial", "cancelled", "timed_out", "rej
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer over HTTP."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,13 +36,13 @@ class Answer:
 
     @property
     def body(self) -> Any:
-        """The JSON in it."""
+        """Return the JSON of the body."""
         return json.loads(self.text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """Everything a stranger can reach."""
+    """All public interfaces of a running stack."""
 
     address: str
     http: aiohttp.ClientSession
@@ -66,34 +66,34 @@ class Client:
             return Answer(status=answer.status, headers=answer.headers.copy(), text=await answer.text())
 
     async def submit(self, message: Json) -> str:
-        """Send a job over HTTP; its id."""
+        """Send a job over HTTP. Return its id."""
         answer = await self.post("/jobs", message)
         assert answer.status == 202, answer.text
         return str(answer.body["jobId"])
 
     async def send(self, body: Json | bytes) -> str:
-        """Put a message on the queue; the id that the queue gives it."""
+        """Put a message on the queue. Return its message id."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         queue = self.queues.get_queue_client(REQUESTS)
         return (await queue.send_message(base64.b64encode(content).decode())).id
 
     async def job(self, job_id: str) -> Json:
-        """A job as it is now."""
+        """Return the job as it is now."""
         answer = await self.get(f"/jobs/{job_id}")
         assert answer.status == 200, answer.text
         return dict(answer.body)
 
     async def events(self, job_id: str) -> list[Json]:
-        """All events of a job so far; none while nobody knows the job."""
+        """Return all events of a job so far; none if there is no such job yet."""
         answer = await self.get(f"/jobs/{job_id}/events")
         return list(answer.body["events"]) if answer.status == 200 else []
 
     async def types(self, job_id: str) -> list[str]:
-        """The types of all events of a job so far, without their common prefix."""
+        """Return the types of all events of a job so far, without `batchmgr.`."""
         return [event["type"].removeprefix("batchmgr.") for event in await self.events(job_id)]
 
-    async def told(self, job_id: str, *types: str) -> None:
-        """Wait until one of these types of event was told."""
+    async def wait_for_event(self, job_id: str, *types: str) -> None:
+        """Wait until an event of one of these types is published."""
 
         async def seen() -> bool:
             return not set(types).isdisjoint(await self.types(job_id))
@@ -101,7 +101,7 @@ class Client:
         await until(seen)
 
     async def outcome(self, job_id: str) -> Json:
-        """How a job ended, once it has, and its last event is told."""
+        """Wait for the end of a job and its last event. Return its result."""
 
         async def ended() -> Json | None:
             answer = await self.get(f"/jobs/{job_id}/result")
@@ -109,11 +109,11 @@ class Client:
 
         outcome = await until(ended)
         assert outcome["state"] in FINAL_STATES
-        await self.told(job_id, f"job.{outcome['state']}")
+        await self.wait_for_event(job_id, f"job.{outcome['state']}")
         return outcome
 
-    async def settled(self, job_id: str) -> Json:
-        """A job that has ended, once its callback, if it has one, is delivered."""
+    async def wait_until_delivered(self, job_id: str) -> Json:
+        """Wait for the end of a job and the delivery of its callback, if it has one. Return the job."""
         await self.outcome(job_id)
 
         async def delivered() -> Json | None:
@@ -124,8 +124,8 @@ class Client:
 
         return await until(delivered)
 
-    async def idle(self) -> None:
-        """Wait until every request on the queue was taken and done with."""
+    async def wait_until_queue_empty(self) -> None:
+        """Wait until the job request queue is empty."""
 
         async def empty() -> bool:
             return await self.count(REQUESTS) == 0
@@ -133,12 +133,12 @@ class Client:
         await until(empty)
 
     async def count(self, queue: str) -> int:
-        """How many messages a queue holds, hidden ones included."""
+        """Return how many messages a queue holds, invisible ones included."""
         properties = await self.queues.get_queue_client(queue).get_queue_properties()
         return int(properties.approximate_message_count or 0)
 
     async def take(self, queue: str) -> list[bytes]:
-        """Take all messages that are visible from a queue; their bodies."""
+        """Remove all visible messages from a queue. Return their bodies."""
         client = self.queues.get_queue_client(queue)
         found = []
         async for message in client.receive_messages(messages_per_page=32):
@@ -147,7 +147,7 @@ class Client:
         return found
 
     async def upload(self, name: str, content: bytes, container: str = "inputs") -> str:
-        """Store a blob; its name with its container."""
+        """Upload a blob. Return `container/name`."""
         client = self.blobs.get_container_client(container)
         if not await client.exists():
             await client.create_container()
@@ -155,12 +155,12 @@ class Client:
         return f"{container}/{name}"
 
     async def read(self, job_id: str, name: str) -> bytes:
-        """A blob of a job's own container."""
+        """Return the content of a blob in the job's own container."""
         blob = self.blobs.get_blob_client(f"job-{job_id}", name)
         return await (await blob.download_blob()).readall()
 
     async def batch_state(self, job_id: str) -> str:
-        """The state of a job in Azure Batch, `gone` if it is not there."""
+        """Return the state of the Azure Batch job, or `gone` if there is none."""
         try:
             state = (await self.batch.get_job(job_id)).state
         except ResourceNotFoundError:
@@ -168,13 +168,13 @@ class Client:
         return str(getattr(state, "value", state))
 
     async def batch_job_ids(self, job_ids: Collection[str]) -> list[str]:
-        """Those of these ids that Azure Batch has a job of."""
+        """Return those of these ids that exist as jobs in Azure Batch."""
         return [job.id for job in [job async for job in self.batch.list_jobs()] if job.id in job_ids]
 
 
 @asynccontextmanager
 async def connected(endpoints: Endpoints) -> AsyncIterator[Client]:
-    """A client of a running stack."""
+    """Open a client of a running stack."""
     key = AzureNamedKeyCredential(endpoints.batch_account, endpoints.batch_key)
     async with (
         aiohttp.ClientSession() as http,

@@ -1,4 +1,4 @@
-"""The whole stack, once for all tests of a process; each test has a job id and a receiver of its own."""
+"""One stack for all tests of a process. Each test has its own job id and callback receiver."""
 
 import itertools
 import os
@@ -9,17 +9,22 @@ import pytest_asyncio
 
 from batchmgr.devstack.azurite import find_azurite
 from batchmgr.devstack.project_paths import PROJECT
-from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import BlobSource, Stack, StackOptions, running_stack
 from batchmgr.errors import StackError
 from tests.integration.client import Client, connected
 from tests.integration.receiver import Receiver, receiving
+
+BLOB_SOURCE: BlobSource = (
+    "LogsAndContainerScan" if os.environ.get("STACK_BLOB_SOURCE") == "LogsAndContainerScan" else "EventGrid"
+)
+"""How the stack of most tests notices finalize blobs. STACK_BLOB_SOURCE runs them with the scan."""
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def azurite() -> None:
-    """Storage can be emulated here."""
+    """Azurite is installed here."""
     try:
         find_azurite(PROJECT)
     except StackError as error:
@@ -30,7 +35,7 @@ def azurite() -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(azurite: None) -> AsyncIterator[Stack]:
-    """A stack that no test stops, nor kills any part of."""
+    """A shared stack: no test may stop it or kill a part of it."""
     async with running_stack(StackOptions(host="embedded")) as running:
         yield running
 
@@ -49,5 +54,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def job_id() -> str:
-    """An id that no other test uses."""
+    """Return an id that no other test uses."""
     return f"test-{next(_numbers)}"

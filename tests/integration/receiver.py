@@ -1,4 +1,4 @@
-"""The receiver of callbacks, as Azure Data Factory has one: an address that is itself the secret."""
+"""A receiver of callbacks, like that of Azure Data Factory: its address is a secret."""
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call that came in."""
+    """One received call."""
 
     headers: Mapping[str, str]
     body: Mapping[str, Any]
@@ -21,19 +21,19 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Receiver:
-    """Where to call back, and the calls that came."""
+    """The address of the receiver, and the calls that it has received."""
 
     uri: str
     secret: str
     calls: list[Call] = field(default_factory=list)
 
     async def call(self) -> Call:
-        """The first call, once it is there."""
+        """Wait for the first call, and return it."""
         await self.called(1)
         return self.calls[0]
 
     async def called(self, times: int) -> None:
-        """Wait until there were this many calls."""
+        """Wait until this many calls are received."""
 
         async def enough() -> bool:
             return len(self.calls) >= times
@@ -43,7 +43,7 @@ class Receiver:
 
 @asynccontextmanager
 async def receiving(*, port: int = 0, statuses: Sequence[int] = ()) -> AsyncIterator[Receiver]:
-    """Answer calls with these statuses, one after the other, and with 200 from then on."""
+    """Start a receiver. It returns these statuses, one after the other, and then always 200."""
     left = list(statuses)
     secret = secrets.token_hex(16)
     calls: list[Call] = []

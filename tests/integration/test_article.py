@@ -1,4 +1,4 @@
-"""The article's own code, in three places: planned in the function, planned on a node, in one process."""
+"""The article's own code in three places: planned in the function, planned on a node, and in one process."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER
-from tests.integration.article import (
+from tests.integration.article_runs import (
     APPLICATION,
     WORKLOAD,
     Traces,
@@ -25,8 +25,8 @@ from tests.integration.article import (
     traces_of,
 )
 from tests.integration.client import Client, connected
-from tests.integration.comparing import DEPENDS_ON_LOOKING, lasting, same
-from tests.integration.endless import ended, pids_of
+from tests.integration.comparable_events import POLL_DEPENDENT, comparable, stable
+from tests.integration.endless_task import ended, pids_of
 from tests.integration.messages import Json
 from tests.integration.receiver import receiving
 from tests.old_python import oldest_python
@@ -81,7 +81,7 @@ FAILURES = {
     "no package": f"{FAILED}exit code 1: python3: No module named no_such_workload",
     "too long": f"{FAILED}The task ran longer than its maxWallClockTime and was ended",
 }
-"""How planning on a node goes wrong, and what the rejected job says of it."""
+"""Ways in which planning on a node fails, and the error of the rejected job."""
 
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n"
 
@@ -98,14 +98,14 @@ def node_path(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def knowing(azurite: None, archive: Path) -> AsyncIterator[Client]:
-    """A stack whose function has the workload."""
+    """A stack whose function can import the workload."""
     async with stack_with(archive, workload_in_function=True) as stack, connected(stack.endpoints) as client:
         yield client
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def ignorant(azurite: None, archive: Path) -> AsyncIterator[Client]:
-    """A stack whose function can't import the workload: only its nodes have it."""
+    """A stack whose function can't import the workload: only the nodes have it."""
     async with stack_with(archive, workload_in_function=False) as stack, connected(stack.endpoints) as client:
         yield client
 
@@ -135,12 +135,12 @@ async def test_a_job_is_the_same_in_all_three_places(
     assert lasting_blobs(in_function) == lasting_blobs(on_node) == lasting_blobs(here)
     assert last_progress(in_function) == last_progress(on_node) == last_progress(here)
     on_node = without_job_manager(on_node)
-    assert told_of_the_job(in_function) == told_of_the_job(on_node) == told_of_the_job(here)
-    assert same(in_function.callback) == same(on_node.callback) == same(here.callback)
+    assert comparable_events_of(in_function) == comparable_events_of(on_node) == comparable_events_of(here)
+    assert stable(in_function.callback) == stable(on_node.callback) == stable(here.callback)
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_node_that_plans_badly_has_its_job_rejected_with_one_clear_message(
+async def test_a_job_whose_planning_on_a_node_fails_is_rejected_with_one_clear_message(
     ignorant: Client, job_id: str, node_path: str
 ) -> None:
     ways = {f"{job_id}-{number}": way for number, way in enumerate(FAILURES)}
@@ -157,11 +157,11 @@ async def test_a_node_that_plans_badly_has_its_job_rejected_with_one_clear_messa
     await asyncio.gather(*map(ignorant.submit, messages))
     outcomes = await asyncio.gather(*map(ignorant.outcome, ways))
     assert {outcome["state"] for outcome in outcomes} == {"rejected"}
-    told = {
+    errors = {
         ways[outcome["jobId"]]: outcome["error"]["message"].replace(str(PYTHON), "python3")
         for outcome in outcomes
     }
-    assert told == FAILURES
+    assert errors == FAILURES
     assert {await ignorant.batch_state(each) for each in ways} <= {"completed", "gone"}
 
 
@@ -178,14 +178,14 @@ async def test_a_job_can_be_cancelled_while_a_node_plans_it(
         assert (await ignorant.post(f"/jobs/{job_id}/cancel")).status == 202
         call = await receiver.call()
         await ended(pids)
-        await ignorant.settled(job_id)
+        await ignorant.wait_until_delivered(job_id)
     assert call.body["Output"]["state"] == "cancelled"
     assert call.body["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
     assert len(receiver.calls) == 1
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_what_the_function_cannot_import_it_does_not_plan(ignorant: Client, job_id: str) -> None:
+async def test_a_workload_that_the_function_cannot_import_is_rejected(ignorant: Client, job_id: str) -> None:
     answer = await ignorant.post("/jobs", {"jobId": job_id, "workload": APPLICATION})
     assert (answer.status, answer.body["field"]) == (400, "workload")
     assert "there is no workload 'example_workload'; installed: " in answer.body["detail"]
@@ -228,7 +228,7 @@ async def run_there(client: Client, message: Json) -> Traces:
     async with receiving() as receiver:
         await client.submit(message | {"callBackUri": receiver.uri})
         call = await receiver.call()
-        await client.settled(message["jobId"])
+        await client.wait_until_delivered(message["jobId"])
     assert len(receiver.calls) == 1
     return await traces_of(client, message["jobId"], call.body)
 
@@ -238,13 +238,13 @@ def results_in(traces: Traces) -> Any:
 
 
 def lasting_blobs(traces: Traces) -> dict[str, bytes]:
-    """The blobs, without those that have times or URLs in them, or are the job manager's."""
+    """Return the blobs, without those that contain times or URLs, and without those of the job manager."""
     passing = (MANIFEST_BLOB, PLANNED_TASKS_FILE, REPORTS_FOLDER)
     return {name: content for name, content in traces.blobs.items() if not name.startswith(passing)}
 
 
 def without_job_manager(traces: Traces) -> Traces:
-    """The traces without the job manager's own task: its events, and its one in the counts."""
+    """Return the results without the job manager task: without its events, and subtracted from the counts."""
 
     def uncounted(value: Any, *, name: str = "") -> Any:
         if isinstance(value, dict):
@@ -261,12 +261,12 @@ def without_job_manager(traces: Traces) -> Traces:
     return replace(traces, events=uncounted(events), callback=uncounted(traces.callback))
 
 
-def told_of_the_job(traces: Traces) -> list[dict[str, Any]]:
-    """The events, but for those of which more or fewer are told as somebody looks more or less often."""
-    return lasting(traces.events, leave_out=(*DEPENDS_ON_LOOKING, "task.progress"))
+def comparable_events_of(traces: Traces) -> list[dict[str, Any]]:
+    """Return the events whose number does not depend on the moments of the polls."""
+    return comparable(traces.events, leave_out=(*POLL_DEPENDENT, "task.progress"))
 
 
 def last_progress(traces: Traces) -> dict[str, tuple[float, str]]:
-    """What each task said last: how much of the rest is told is a matter of time."""
-    told = [event for event in traces.events if event["type"] == "batchmgr.task.progress"]
-    return {event["subject"]: (event["data"]["fraction"], event["data"]["message"]) for event in told}
+    """Return the last progress of each task. How many others are published depends on the polls."""
+    events = [event for event in traces.events if event["type"] == "batchmgr.task.progress"]
+    return {event["subject"]: (event["data"]["fraction"], event["data"]["message"]) for event in events}

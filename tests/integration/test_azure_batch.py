@@ -1,4 +1,4 @@
-"""What others do in the same Azure Batch account: they end or delete jobs, or have some of their own."""
+"""Somebody else uses the same Azure Batch account: ends or deletes jobs, or has jobs there."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,13 +10,13 @@ from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
 
 from tests.integration.client import Client
-from tests.integration.endless import ended, endless, pids_of
+from tests.integration.endless_task import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
-async def test_a_batch_job_that_someone_deletes_is_failed_and_calls_back(
+async def test_a_deleted_batch_job_fails_the_job_and_sends_the_callback(
     client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:
     await client.submit(job(job_id, endless(tmp_path), callBackUri=receiver.uri))
@@ -26,32 +26,32 @@ async def test_a_batch_job_that_someone_deletes_is_failed_and_calls_back(
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("failed", "500")
     assert call.body["Error"] == {
         "ErrorCode": "JobNotFound",
-        "Message": "The Batch job is gone: it was deleted in Azure Batch.",
+        "Message": "The Batch job no longer exists: it was deleted in Azure Batch.",
     }
     await ended(pids)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
     assert (await client.get(f"/jobs/{job_id}/tasks")).status in {200, 404}
 
 
-async def test_a_batch_job_that_someone_terminates_is_failed_and_calls_back(
+async def test_a_terminated_batch_job_fails_the_job_and_sends_the_callback(
     client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:
     tasks = (endless(tmp_path), task("later", dependsOn=["endless"]))
     await client.submit(job(job_id, *tasks, callBackUri=receiver.uri))
     pids = await pids_of(tmp_path)
-    reason: Any = {"terminateReason": "maintenance"}  # its model is not public
+    reason: Any = {"terminateReason": "maintenance"}  # the model is not public
     await client.batch.begin_terminate_job(job_id, reason, polling_interval=0)
     call = await receiver.call()
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("failed", "500")
     assert "1 of 2 tasks failed. 1 did not run." in call.body["Error"]["Message"]
     assert "maintenance" in call.body["Error"]["Message"]
     await ended(pids)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
 
 
-async def test_a_batch_job_that_somebody_else_made_is_left_alone(
+async def test_a_batch_job_created_by_somebody_else_is_not_changed(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     await client.batch.create_job(
@@ -65,14 +65,14 @@ async def test_a_batch_job_that_somebody_else_made_is_left_alone(
     assert [task async for task in client.batch.list_tasks(job_id)] == []
 
 
-async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds(
+async def test_a_submission_interrupted_after_its_last_step_is_resumed_and_succeeds(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     content = job(job_id, callBackUri=receiver.uri)
     await client.submit(content)
-    await client.settled(job_id)
-    # A second job of the same content, as a process that died before it could say so has left it in Azure
-    # Batch: with everything in it, and over already.
+    await client.wait_until_delivered(job_id)
+    # A second job with the same content, as a killed process would have left it in Azure Batch: complete, and
+    # ended already.
     cut_off = f"{job_id}-cut-off"
     await recreate(client.batch, job_id, cut_off)
     await client.batch.update_job(
@@ -88,10 +88,8 @@ async def test_a_submission_cut_off_after_its_last_step_is_taken_up_and_succeeds
     assert (outcome["state"], outcome["error"]) == ("succeeded", None)
 
 
-async def test_a_batch_job_that_was_never_told_to_end_with_its_tasks_is_ended(
-    client: Client, job_id: str
-) -> None:
-    await client.settled(await client.submit(job(job_id)))
+async def test_a_batch_job_that_does_not_complete_by_itself_is_ended(client: Client, job_id: str) -> None:
+    await client.wait_until_delivered(await client.submit(job(job_id)))
     cut_off = f"{job_id}-cut-off"
     async with full_account(client.batch, job_id) as fillers:
         await client.submit(job(cut_off))
@@ -100,7 +98,7 @@ async def test_a_batch_job_that_was_never_told_to_end_with_its_tasks_is_ended(
             return (await client.types(cut_off)).count("job.waiting") >= 2
 
         await until(waits_longer)
-        # While it waits, it finds all its tasks in Azure Batch: a process had died before its last request.
+        # Meanwhile all its tasks are in Azure Batch: a process was killed before its last request.
         await client.batch.begin_delete_job(fillers.pop(), polling_interval=0)
         await recreate(client.batch, job_id, cut_off)
         await client.blobs.get_blob_client("batchmgr-finalize", f"{cut_off}.json").upload_blob(b"{}")
@@ -117,7 +115,7 @@ async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
 ) -> None:
     async with full_account(client.batch, job_id):
         await client.submit(job(job_id))
-        await client.told(job_id, "job.waiting")
+        await client.wait_for_event(job_id, "job.waiting")
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "succeeded"
     waiting = [e["data"] for e in await client.events(job_id) if e["type"] == "batchmgr.job.waiting"]
@@ -126,7 +124,7 @@ async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
 
 
 async def recreate(batch: BatchClient, original_id: str, job_id: str) -> None:
-    """Make the Batch job, with its tasks, that batchmgr makes for the same content under another id."""
+    """Create the Batch job, with its tasks, that batchmgr creates for the same content with another id."""
     pool = models.BatchPoolInfo(pool_id="local")
     metadata = (await batch.get_job(original_id)).metadata
     await batch.create_job(
@@ -145,7 +143,7 @@ async def recreate(batch: BatchClient, original_id: str, job_id: str) -> None:
 
 @asynccontextmanager
 async def full_account(batch: BatchClient, prefix: str) -> AsyncIterator[list[str]]:
-    """Have as many active jobs in the account as it may have; the ids of those made for that."""
+    """Fill the account up to its quota of active jobs. Return the ids of the jobs created for that."""
     pool = models.BatchPoolInfo(pool_id="local")
     ids: list[str] = []
     try:

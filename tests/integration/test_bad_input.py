@@ -1,4 +1,4 @@
-"""What is wrong with a request is told with its field: at once over HTTP, by a rejected job on the queue."""
+"""An invalid request is reported with its field: at once over HTTP, by a rejected job on the queue."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.integration.client import POISON, REQUESTS, Client
 from tests.integration.messages import Json, gated, job, output, task
 from tests.integration.receiver import Receiver, receiving
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
 def _with_input(**fields: Any) -> Json:
@@ -76,7 +76,7 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "a queue's own field": ({"id": "x"}, "id"),
     "another one": ({"dequeueCount": 99}, "dequeueCount"),
 }
-"""What is added to a good message, and the field that the answer has to name."""
+"""What is added to a valid message, and the field that the response has to name."""
 
 BAD_IDS = ("with space", "a/b", "../a", "ü", "a" * 65, "a.b")
 
@@ -92,7 +92,7 @@ NO_JSON_OBJECTS = {
 
 
 @pytest.mark.parametrize(("fields", "field"), BAD_FIELDS.values(), ids=BAD_FIELDS)
-async def test_a_bad_request_is_a_problem_that_names_its_field_and_leaves_nothing_behind(
+async def test_a_bad_request_is_a_problem_that_names_its_field_and_has_no_effect(
     client: Client, job_id: str, fields: Json, field: str
 ) -> None:
     answer = await client.post("/jobs", job(job_id) | fields)
@@ -111,14 +111,14 @@ async def test_a_bad_id_is_a_problem(client: Client, bad: str) -> None:
 
 
 @pytest.mark.parametrize("body", NO_JSON_OBJECTS.values(), ids=NO_JSON_OBJECTS)
-async def test_a_body_that_is_no_json_object_is_a_problem(client: Client, body: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_a_problem(client: Client, body: bytes) -> None:
     answer = await client.post("/jobs", body)
     assert answer.status == 400, answer.text
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     assert answer.body["detail"]
 
 
-async def test_a_body_that_is_too_large_is_told_so(client: Client) -> None:
+async def test_a_body_that_is_too_large_is_a_problem(client: Client) -> None:
     answer = await client.post("/jobs", b" " * (65 * 1024 * 1024))
     assert answer.status == 413
     assert answer.body["status"] == 413
@@ -140,19 +140,17 @@ async def test_a_bad_message_on_the_queue_is_a_rejected_job_that_names_its_field
     assert await client.batch_job_ids(ids.values()) == []
 
 
-async def test_a_rejected_job_is_told_to_its_callback(
-    client: Client, receiver: Receiver, job_id: str
-) -> None:
+async def test_a_rejected_job_sends_its_callback(client: Client, receiver: Receiver, job_id: str) -> None:
     await client.send(job(job_id, colour="blue", callBackUri=receiver.uri))
     call = await receiver.call()
     assert (call.body["StatusCode"], call.body["Output"]["state"]) == ("400", "rejected")
     assert call.body["Error"] == {"ErrorCode": "InvalidJob", "Message": "colour: unknown field"}
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
 
 
-async def test_a_message_whose_id_cannot_be_told_is_kept_byte_for_byte(client: Client) -> None:
-    # The queue takes no empty message, and none above 64 KiB.
+async def test_a_message_without_a_readable_id_goes_to_the_poison_queue_byte_for_byte(client: Client) -> None:
+    # The queue accepts no empty message, and none above 64 KiB.
     bodies = [body for name, body in NO_JSON_OBJECTS.items() if name not in {"nothing", "too deep"}]
     bodies += [json.dumps(job(bad), ensure_ascii=False).encode() for bad in BAD_IDS]
     bodies += [b'{ "jobId": 17,\r\n"tasks":[] }', b'{"storedJobId": "never-stored"}']
@@ -169,7 +167,7 @@ async def test_a_message_whose_id_cannot_be_told_is_kept_byte_for_byte(client: C
     assert sorted(kept) == sorted(bodies)
 
 
-async def test_a_message_that_is_not_base64_is_kept_as_it_is(client: Client) -> None:
+async def test_a_message_that_is_not_base64_goes_to_the_poison_queue_unchanged(client: Client) -> None:
     text = '{"jobId": "forgot-to-encode"}'
     await client.queues.get_queue_client(REQUESTS).send_message(text)
 
@@ -181,10 +179,10 @@ async def test_a_message_that_is_not_base64_is_kept_as_it_is(client: Client) -> 
     await client.queues.get_queue_client(POISON).clear_messages()
 
 
-async def test_a_bad_message_without_a_job_id_is_rejected_under_the_id_of_its_message(
+async def test_a_bad_message_without_a_job_id_is_rejected_under_its_message_id(
     client: Client,
 ) -> None:
-    # The host may take such fields of a message for its own.
+    # The host may confuse such fields with its own metadata.
     bad: dict[str, Json] = {name: {name: "another"} for name in ("colour", "id", "dequeueCount")}
     without_id = {name: value for name, value in job("").items() if name != "jobId"}
     ids = {name: await client.send(without_id | fields) for name, fields in bad.items()}
@@ -193,7 +191,7 @@ async def test_a_bad_message_without_a_job_id_is_rejected_under_the_id_of_its_me
         assert (outcome["state"], outcome["error"]["field"]) == ("rejected", name)
 
 
-async def test_a_bad_message_touches_no_job_that_runs_under_its_id(
+async def test_a_bad_message_does_not_change_a_running_job_with_its_id(
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
     async with receiving() as receiver, receiving() as stranger:
@@ -217,12 +215,12 @@ async def test_a_bad_message_touches_no_job_that_runs_under_its_id(
         (tmp_path / "gate").touch()
         call = await receiver.call()
         assert call.body["Output"]["state"] == "succeeded"
-        await client.settled(job_id)
+        await client.wait_until_delivered(job_id)
         assert "job.rejected" not in await client.types(job_id)
         assert (len(receiver.calls), stranger.calls) == (1, [])
 
 
-async def test_a_pool_that_is_not_there_rejects_the_job_and_says_so(
+async def test_a_missing_pool_rejects_the_job_with_the_reason(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     await client.submit(job(job_id, poolId="no-such-pool", callBackUri=receiver.uri))

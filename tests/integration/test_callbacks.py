@@ -1,16 +1,14 @@
-"""A callback that is not taken is sent again, with the same id, until it is."""
+"""A callback is retried with the same id until it is accepted."""
 
 from batchmgr.devstack.stack import Stack
 from batchmgr.devstack.tcp_ports import free_port
 from tests.integration.client import Client
 from tests.integration.messages import job
 from tests.integration.receiver import receiving
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 
-async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
-    client: Client, job_id: str
-) -> None:
+async def test_a_callback_is_retried_if_the_receiver_did_not_accept_it(client: Client, job_id: str) -> None:
     async with receiving(statuses=[500]) as failing, receiving(statuses=[302]) as redirecting:
         receivers = {"failing": failing, "redirecting": redirecting}
         for name, receiver in receivers.items():
@@ -19,7 +17,7 @@ async def test_a_callback_is_sent_again_to_a_receiver_that_did_not_take_it(
             await receiver.called(1)
             assert (await client.outcome(f"{job_id}-{name}"))["state"] == "succeeded"
             await receiver.called(2)
-            settled = await client.settled(f"{job_id}-{name}")
+            settled = await client.wait_until_delivered(f"{job_id}-{name}")
             first, second = receiver.calls
             assert settled["callback"] == {"state": "delivered", "attempts": 2}
             assert first.body == second.body
@@ -45,6 +43,6 @@ async def test_a_callback_reaches_a_receiver_that_was_down_at_first(
     assert not [log for log in logs if receiver.secret in log]
     async with receiving(port=port) as risen:
         await risen.called(1)
-        settled = await client.settled(job_id)
+        settled = await client.wait_until_delivered(job_id)
         assert settled["callback"]["state"] == "delivered"
         assert len(risen.calls) == 1

@@ -1,4 +1,4 @@
-"""The same job on the whole stack and in one process: the same results, events and callback."""
+"""A job has the same results, events and callback on the whole stack and in one process."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ import pytest
 
 from batchmgr.plan.job_plan import MANIFEST_BLOB
 from tests.integration.client import Client
-from tests.integration.comparing import lasting, same
+from tests.integration.comparable_events import comparable, stable
 from tests.integration.receiver import receiving
 
 GENOME = Path(__file__).parents[2] / "examples" / "genome_kmers" / "data" / "NC_001416.1.fa"
@@ -35,19 +35,19 @@ async def test_a_job_is_the_same_in_one_process(
         arguments = ("--job-id", job_id, "--inputs", json.dumps(inputs), "--callback", here.uri)
         code, errors = await run_here(tmp_path, *arguments, "--storage", "storage", "--directory", "run")
         called_by_azure, called_from_here = await azure.call(), await here.call()
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert (code, "Traceback" in errors) == (exit_code, False)
     assert called_by_azure.body["Output"]["state"] == state, called_by_azure.body
-    assert same(called_from_here.body) == same(called_by_azure.body)
+    assert stable(called_from_here.body) == stable(called_by_azure.body)
     assert called_from_here.headers["webhook-id"] == called_by_azure.headers["webhook-id"]
     lines = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
-    assert lasting(map(json.loads, lines)) == lasting(await client.events(job_id))
+    assert comparable(map(json.loads, lines)) == comparable(await client.events(job_id))
     container = client.blobs.get_container_client(f"job-{job_id}")
     folder = tmp_path / "run" / "storage" / f"job-{job_id}"
     there = {blob: await client.read(job_id, blob) async for blob in container.list_blob_names()}
     left = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     blobs = {name: path.read_bytes() for name, path in left.items()}
-    assert same(json.loads(blobs.pop(MANIFEST_BLOB))) == same(json.loads(there.pop(MANIFEST_BLOB)))
+    assert stable(json.loads(blobs.pop(MANIFEST_BLOB))) == stable(json.loads(there.pop(MANIFEST_BLOB)))
     assert bool(blobs) == (state == "succeeded")
     assert blobs == there
 

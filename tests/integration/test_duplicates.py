@@ -1,4 +1,4 @@
-"""A message may come twice, or many times at once; the job, its Batch job and its callback come once."""
+"""A message can be delivered several times, also concurrently. It is one job, one Batch job, one callback."""
 
 import asyncio
 
@@ -14,8 +14,8 @@ async def test_a_message_sent_three_times_at_once_is_one_job(
     await asyncio.gather(*(client.send(message) for _ in range(3)))
     call = await receiver.call()
     assert call.body["Output"]["state"] == "succeeded"
-    await client.settled(job_id)
-    await client.idle()
+    await client.wait_until_delivered(job_id)
+    await client.wait_until_queue_empty()
     assert len(receiver.calls) == 1
     types = await client.types(job_id)
     assert (types.count("job.queued"), types.count("job.running"), types.count("job.succeeded")) == (1, 1, 1)
@@ -23,28 +23,28 @@ async def test_a_message_sent_three_times_at_once_is_one_job(
     assert await client.batch_state(job_id) == "completed"
 
 
-async def test_jobs_quicker_than_the_repetitions_of_their_messages_succeed_all_the_same(
+async def test_jobs_that_end_before_their_duplicate_messages_arrive_succeed(
     client: Client, job_id: str
 ) -> None:
     ids = [f"{job_id}-{number}" for number in range(6)]
     await asyncio.gather(*(client.send(job(each)) for each in ids for _ in range(3)))
-    await client.idle()
-    states = [(await client.settled(each))["state"] for each in ids]
+    await client.wait_until_queue_empty()
+    states = [(await client.wait_until_delivered(each))["state"] for each in ids]
     assert states == ["succeeded"] * len(ids)
     for each in ids:
         assert await client.batch_state(each) == "completed"
 
 
-async def test_a_message_that_comes_again_after_the_end_changes_nothing(
+async def test_a_duplicate_message_after_the_end_changes_nothing(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     message = job(job_id, callBackUri=receiver.uri)
     await client.send(message)
-    before = await client.settled(job_id)
+    before = await client.wait_until_delivered(job_id)
     events = await client.events(job_id)
     await client.send(message)
     await client.submit(message)
-    await client.idle()
+    await client.wait_until_queue_empty()
     assert await client.job(job_id) == before
     assert await client.events(job_id) == events
     assert len(receiver.calls) == 1
@@ -57,13 +57,13 @@ async def test_the_same_request_over_http_and_on_the_queue_is_one_job(client: Cl
             asyncio.gather(*(client.post("/jobs", message) for _ in range(3))), client.send(message)
         )
         assert [answer.status for answer in answers] == [202, 202, 202]
-        await client.settled(job_id)
-        await client.idle()
+        await client.wait_until_delivered(job_id)
+        await client.wait_until_queue_empty()
         assert [call.body["Output"]["state"] for call in receiver.calls] == ["succeeded"]
     assert (await client.types(job_id)).count("task.succeeded") == 2
 
 
-async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
+async def test_exactly_one_of_several_concurrent_requests_for_one_id_is_accepted(
     client: Client, job_id: str
 ) -> None:
     requests = [job(job_id, metadata={"number": str(number)}) for number in range(5)]
@@ -74,12 +74,12 @@ async def test_of_different_requests_for_one_id_at_once_exactly_one_is_taken(
     assert (outcome["state"], outcome["metadata"]) == ("succeeded", taken["metadata"])
 
 
-async def test_a_bad_message_that_comes_twice_is_rejected_once(
+async def test_a_bad_message_delivered_twice_is_rejected_once(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     bad = job(job_id, colour="blue", callBackUri=receiver.uri)
     await asyncio.gather(*(client.send(bad) for _ in range(3)))
-    await client.settled(job_id)
-    await client.idle()
+    await client.wait_until_delivered(job_id)
+    await client.wait_until_queue_empty()
     assert await client.types(job_id) == ["job.rejected"]
     assert len(receiver.calls) == 1

@@ -1,4 +1,4 @@
-"""Examples on the whole stack, as their READMEs say."""
+"""The examples on the whole stack, run as their READMEs say."""
 
 import io
 import json
@@ -15,13 +15,13 @@ from mandelbrot_tiles.grid import Grid
 from mandelbrot_tiles.tasks import MISSING_COLOUR
 from tests.integration.client import Client
 from tests.integration.messages import Json
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 EXAMPLES = PROJECT / "examples"
 
 
 def example(name: str, job_id: str, **inputs: object) -> Json:
-    """The job of an example, with further inputs."""
+    """Return the job message of an example, with more inputs."""
     job: Json = json.loads((EXAMPLES / name / "job.json").read_text())
     return job | {"jobId": job_id, "inputs": job["inputs"] | inputs}
 
@@ -43,7 +43,7 @@ async def test_a_rod_cools_on_three_nodes_at_once(client: Client, job_id: str) -
     assert result["largestError"] < 1e-12
     _, *rows = (await client.read(job_id, "rod.tsv")).decode().splitlines()
     assert len(rows) == 120
-    # Three nodes took part: the primary, and two subtasks that the service knows of.
+    # Three nodes took part: the primary, and two subtasks that Azure Batch lists.
     subtasks = [subtask async for subtask in client.batch.list_subtasks(job_id, "1")]
     assert [(subtask.exit_code, subtask.result) for subtask in subtasks] == [(0, "success")] * 2
     primary = await client.batch.get_task(job_id, "1")
@@ -84,14 +84,16 @@ async def test_tiles_become_one_picture(client: Client, job_id: str) -> None:
     }
 
 
-async def test_a_tile_that_was_ended_is_grey_and_the_job_is_partial(client: Client, job_id: str) -> None:
-    # One task at a time: the last is ended before it can have run.
+async def test_a_tile_whose_task_was_ended_is_grey_and_the_job_is_partial(
+    client: Client, job_id: str
+) -> None:
+    # One task runs at a time, so the last is ended before it can run.
     await client.submit(tiles(job_id) | {"maxParallelTasks": 1})
 
     async def ended() -> bool:
         try:
             await client.batch.terminate_task(job_id, "4")
-        except HttpResponseError:  # it isn't there yet
+        except HttpResponseError:  # it does not exist yet
             return False
         return True
 

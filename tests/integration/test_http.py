@@ -1,4 +1,4 @@
-"""A pipeline sends a job over HTTP, follows it, and asks for what it wants to know."""
+"""The HTTP API: sending jobs, following them, and reading their tasks, events and results."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def assert_is_problem(answer: Answer, status: int) -> None:
     assert answer.body["detail"]
 
 
-async def test_a_job_is_taken_with_the_addresses_to_follow_it(client: Client, job_id: str) -> None:
+async def test_an_accepted_job_has_the_links_to_follow_it(client: Client, job_id: str) -> None:
     answer = await client.post("/jobs", job(job_id))
     address = f"{client.address}/api/jobs/{job_id}"
     assert answer.status == 202
@@ -74,7 +74,7 @@ async def test_other_content_under_the_same_id_is_a_conflict_whatever_its_case(
     assert outcome["state"] == "succeeded"
 
 
-async def test_an_idempotency_key_stands_for_one_job(client: Client) -> None:
+async def test_requests_with_the_same_idempotency_key_are_one_job(client: Client) -> None:
     message = job("")
     del message["jobId"]
     ids = {
@@ -120,7 +120,7 @@ async def test_the_list_of_jobs_is_paged_without_gaps_or_repeats(client: Client,
     assert "nextLink" not in whole
 
 
-async def test_a_job_tells_what_it_is_and_how_far_it_has_come(client: Client, job_id: str) -> None:
+async def test_a_job_shows_its_properties_and_its_progress(client: Client, job_id: str) -> None:
     await client.submit(job(job_id, task("one"), task("two"), metadata={"owner": "Ada"}))
     await client.outcome(job_id)
     answer = await client.get(f"/jobs/{job_id}")
@@ -135,10 +135,10 @@ async def test_a_job_tells_what_it_is_and_how_far_it_has_come(client: Client, jo
     assert other_case.body["jobId"] == job_id
 
 
-async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str, tmp_path: Path) -> None:
+async def test_tasks_can_be_listed_by_state(client: Client, job_id: str, tmp_path: Path) -> None:
     slow = gated("slow", tmp_path / "gate", dependsOn=["quick"])
     await client.submit(job(job_id, task("quick"), slow))
-    await client.told(job_id, "task.succeeded")
+    await client.wait_for_event(job_id, "task.succeeded")
 
     async def ids(state: str) -> list[str]:
         return [
@@ -154,7 +154,7 @@ async def test_tasks_can_be_asked_for_by_their_state(client: Client, job_id: str
     (tmp_path / "gate").touch()
 
 
-async def test_events_can_be_read_on_from_where_one_stopped(client: Client, job_id: str) -> None:
+async def test_reading_events_can_continue_after_the_last_one(client: Client, job_id: str) -> None:
     await client.submit(job(job_id))
     await client.outcome(job_id)
     everything = await client.events(job_id)
@@ -178,7 +178,7 @@ async def test_events_can_be_read_on_from_where_one_stopped(client: Client, job_
         ("/jobs/{job_id}/events", {"limit": "1e9"}, "limit"),
     ],
 )
-async def test_a_query_that_makes_no_sense_is_a_problem_that_names_it(
+async def test_an_invalid_query_parameter_is_a_problem_that_names_it(
     client: Client, job_id: str, path: str, query: dict[str, str], field: str
 ) -> None:
     await client.submit(job(job_id))
@@ -191,15 +191,13 @@ async def test_a_query_that_makes_no_sense_is_a_problem_that_names_it(
     "unknown",
     ["no-such-job", "a" * 65, "b" * 2000, "with%20space", "%C3%BC", "a%2F..%2Fb", "..%5Ca", "%00", "*"],
 )
-async def test_a_job_that_is_not_there_is_a_404_wherever_it_is_asked_for(
-    client: Client, unknown: str
-) -> None:
+async def test_a_missing_job_is_a_404_on_every_route(client: Client, unknown: str) -> None:
     for rest in ("", "/result", "/tasks", "/events"):
         assert_is_problem(await client.get(f"/jobs/{unknown}{rest}"), 404)
     assert_is_problem(await client.post(f"/jobs/{unknown}/cancel"), 404)
 
 
-async def test_health_tells_that_everything_answers_and_which_workloads_there_are(client: Client) -> None:
+async def test_health_reports_every_service_and_the_workloads(client: Client) -> None:
     answer = await client.get("/health")
     assert answer.status == 200
     assert answer.body == {
@@ -214,7 +212,7 @@ async def test_the_callback_address_stays_secret(
 ) -> None:
     message = job(job_id, task("failing", "exit 1"), callBackUri=receiver.uri)
     taken = await client.post("/jobs", message)
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     conflict = await client.post("/jobs", message | {"metadata": {"a": "b"}})
     paths = ("", "/result", "/tasks", "/events")
     answers = [taken, conflict, *[await client.get(f"/jobs/{job_id}{path}") for path in paths]]
@@ -226,9 +224,7 @@ async def test_the_callback_address_stays_secret(
     assert not [text for text in (*logs, *[answer.text for answer in answers]) if receiver.secret in text]
 
 
-async def test_a_request_too_large_for_a_queue_message_is_a_job_like_any_other(
-    client: Client, job_id: str
-) -> None:
+async def test_a_request_too_large_for_a_queue_message_is_accepted(client: Client, job_id: str) -> None:
     tasks = [task(str(number), environment={"PADDING": "x" * 1000}) for number in range(1, 151)]
     await client.submit(job(job_id, *tasks))
     outcome = await client.outcome(job_id)

@@ -1,4 +1,4 @@
-"""A producer puts a message on the queue, and is told everything: events, progress, the callback, results."""
+"""A job from the queue: its events, its progress messages, its callback and its results."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from tests.integration.client import PROGRESS, Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
-from tests.integration.waiting import until
+from tests.integration.wait_until import until
 
 K = 3
 WINDOWS = 4
@@ -61,7 +61,7 @@ async def test_a_queued_message_becomes_a_job_with_results_and_a_callback(
     assert call.headers["Content-Type"] == "application/json"
     assert call.headers["webhook-id"]
     assert abs(int(call.headers["webhook-timestamp"]) - datetime.now().timestamp()) < 60
-    settled = await client.settled(job_id)
+    settled = await client.wait_until_delivered(job_id)
     assert settled["callback"] == {"state": "delivered", "attempts": 1}
     assert len(receiver.calls) == 1
 
@@ -77,7 +77,7 @@ async def test_the_events_of_a_job_are_cloudevents_in_an_order_without_gaps_or_r
     client: Client, job_id: str
 ) -> None:
     await client.send(await genome_job(client, job_id))
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     events = await client.events(job_id)
     for event in events:
         assert event["specversion"] == "1.0"
@@ -106,33 +106,35 @@ def _is_of_job(event: Json) -> bool:
     return "/tasks/" not in event["subject"]
 
 
-async def test_each_event_is_logged_once_though_poller_and_finalize_meet(client: Client, job_id: str) -> None:
+async def test_each_event_is_logged_once_although_poller_and_finalize_run_together(
+    client: Client, job_id: str
+) -> None:
     ids = [await client.submit(job(f"{job_id}-{n}", task("a"), task("b", "exit 1"))) for n in range(8)]
     for each in ids:
-        await client.settled(each)
+        await client.wait_until_delivered(each)
         logged = Counter(event["id"] for event in await client.events(each))
         assert [event_id for event_id, times in logged.items() if times > 1] == []
 
 
-async def test_a_task_that_is_seen_running_is_told_before_its_end(
+async def test_a_task_that_a_poll_sees_running_has_a_running_event_before_its_end(
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
     await client.send(job(job_id, gated("slow", tmp_path / "gate")))
-    await client.told(job_id, "task.running")
+    await client.wait_for_event(job_id, "task.running")
     (tmp_path / "gate").touch()
     await client.outcome(job_id)
-    told = [
+    states = [
         event["type"].removeprefix("batchmgr.task.")
         for event in await client.events(job_id)
         if event["subject"] == f"jobs/{job_id}/tasks/slow"
     ]
-    assert told == ["running", "succeeded"]
+    assert states == ["running", "succeeded"]
 
 
 async def test_the_progress_queue_has_the_events_that_notify_asks_for(client: Client, job_id: str) -> None:
     failing = task("failing", "exit 3")
     await client.send(job(job_id, task("fine"), failing, notify=["job.*", "task.failed"]))
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     logged = await client.events(job_id)
     wanted = [
         event
@@ -153,7 +155,7 @@ async def test_the_progress_queue_has_the_events_that_notify_asks_for(client: Cl
     assert sorted(sent.values(), key=lambda event: str(event["sequence"])) == wanted
 
 
-async def test_a_message_without_a_job_id_is_known_by_the_id_of_its_message(client: Client) -> None:
+async def test_a_message_without_a_job_id_gets_an_id_from_its_message_id(client: Client) -> None:
     message = job("")
     del message["jobId"]
     message_id = await client.send(message)

@@ -1,4 +1,4 @@
-"""Jobs of many tasks without any Python: swept, and one per blob, with whatever names blobs have."""
+"""Jobs with a task factory: a parametric sweep, and a task for each blob, also with difficult names."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ SIZES = {
 
 
 def per_file(job_id: str, **fields: object) -> Json:
-    """A job that measures each blob of the test's own folder, three ways."""
+    """Return a job that measures each blob of the test's own folder in three ways."""
     script = 'printf "%s %s %s\\n" "$(cat "$1" | wc -c)" "$NAME" "$2" > size.txt; test ! -e mark'
     repeat = {
         "commandLine": f"/bin/sh -c '{script}' sh {{0}} {{fileName}}",
@@ -39,9 +39,7 @@ def per_file(job_id: str, **fields: object) -> Json:
     return {"jobId": job_id, "taskFactory": factory, **fields}
 
 
-async def test_each_blob_has_a_task_whatever_its_name_and_no_name_is_executed(
-    client: Client, job_id: str
-) -> None:
+async def test_each_blob_has_a_task_and_no_blob_name_is_executed(client: Client, job_id: str) -> None:
     for name, content in SIZES.items():
         await client.upload(f"{job_id}/{name}", content)
     await client.upload(f"{job_id}/other.csv", b"")
@@ -58,7 +56,7 @@ async def test_each_blob_has_a_task_whatever_its_name_and_no_name_is_executed(
     )
 
 
-async def test_a_plan_shows_what_then_happens_and_makes_nothing(client: Client, job_id: str) -> None:
+async def test_a_plan_shows_what_will_happen_and_creates_nothing(client: Client, job_id: str) -> None:
     await client.upload(f"{job_id}/a.txt", b"a")
     message = per_file(job_id)
     answer = await client.post("/plan?tasks=1", message)
@@ -74,7 +72,7 @@ async def test_a_plan_shows_what_then_happens_and_makes_nothing(client: Client, 
     assert (await client.outcome(job_id))["total"] == answer.body["tasks"]
 
 
-async def test_a_source_without_blobs_rejects_the_job_and_a_plan_says_so_before(
+async def test_a_source_without_blobs_rejects_the_job_and_a_plan_reports_it(
     client: Client, job_id: str
 ) -> None:
     await client.upload("elsewhere.txt", b"")
@@ -82,7 +80,7 @@ async def test_a_source_without_blobs_rejects_the_job_and_a_plan_says_so_before(
     (problem,) = answer.body["problems"]
     assert problem == {
         "field": "taskFactory.source",
-        "reason": "there is no such blob: the job would have no tasks",
+        "reason": "no blob matches, so the job would have no tasks: check containerName, prefix and pattern",
     }
     await client.submit(per_file(job_id))
     outcome = await client.outcome(job_id)
@@ -93,7 +91,7 @@ async def test_a_source_without_blobs_rejects_the_job_and_a_plan_says_so_before(
     ("command", "reason"),
     [("/bin/sh -c 'cat {0}'", "is in quotes"), ("cat {nmae}", "there is no placeholder {nmae}")],
 )
-async def test_a_template_that_is_not_safe_is_refused_at_once(
+async def test_an_unsafe_template_is_rejected_at_once(
     client: Client, job_id: str, command: str, reason: str
 ) -> None:
     message = per_file(job_id)
@@ -103,7 +101,7 @@ async def test_a_template_that_is_not_safe_is_refused_at_once(
     assert reason in answer.body["detail"]
 
 
-async def test_the_example_sweeps_an_old_program_and_finds_where_it_settles(
+async def test_the_example_sweeps_an_old_program_and_finds_its_limit_cycles(
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
     message = json.loads(EXAMPLE.read_text()) | {"jobId": job_id}

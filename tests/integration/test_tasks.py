@@ -1,4 +1,4 @@
-"""Jobs described without any Python: their files, their dependencies, and how their failures are told."""
+"""Jobs described in JSON only: their files, their dependencies and their failures."""
 
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -45,7 +45,7 @@ async def test_files_go_from_task_to_task_through_the_containers(client: Client,
     assert await client.read(job_id, "logs/join.txt") == b"joined\n"
 
 
-async def test_blobs_under_a_prefix_can_be_put_right_into_the_working_directory(
+async def test_blobs_under_a_prefix_can_go_directly_into_the_working_directory(
     client: Client, job_id: str
 ) -> None:
     await client.upload(f"{job_id}/a.txt", b"a")
@@ -83,20 +83,20 @@ async def test_a_command_line_is_run_without_a_shell(client: Client, job_id: str
     assert not mark.exists()
 
 
-async def test_a_failing_task_is_told_with_its_exit_code_and_the_end_of_its_stderr(
+async def test_a_failed_task_is_reported_with_its_exit_code_and_the_end_of_its_stderr(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:
     failing = task("failing", "echo reading >&2; echo no licence left >&2; exit 7", displayName="Solver")
     await client.submit(job(job_id, task("fine"), failing, callBackUri=receiver.uri))
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "partial"
-    (told,) = outcome["failedTasks"]
-    assert (told["taskId"], told["displayName"], told["exitCode"]) == ("failing", "Solver", 7)
-    assert told["error"]["type"] == "FailureExitCode"
-    assert told["error"]["message"] == "exit code 7: no licence left"
+    (failed,) = outcome["failedTasks"]
+    assert (failed["taskId"], failed["displayName"], failed["exitCode"]) == ("failing", "Solver", 7)
+    assert failed["error"]["type"] == "FailureExitCode"
+    assert failed["error"]["message"] == "exit code 7: no licence left"
     assert outcome["error"]["message"] == "1 of 2 tasks failed. Solver: exit code 7: no licence left"
     (event,) = [e for e in await client.events(job_id) if e["type"] == "batchmgr.task.failed"]
-    assert event["data"]["error"] == told["error"] | {"stderr": "reading\nno licence left\n"}
+    assert event["data"]["error"] == failed["error"] | {"stderr": "reading\nno licence left\n"}
     call = await receiver.call()
     assert call.body["StatusCode"] == "500"
     assert call.body["Error"] == {
@@ -106,7 +106,9 @@ async def test_a_failing_task_is_told_with_its_exit_code_and_the_end_of_its_stde
     assert call.body["Output"] == outcome
 
 
-async def test_what_a_failing_task_left_is_kept_if_that_was_asked_for(client: Client, job_id: str) -> None:
+async def test_output_of_a_failed_task_is_uploaded_if_the_condition_says_so(
+    client: Client, job_id: str
+) -> None:
     kept = [
         output("report.txt", f"{when}.txt", uploadCondition=when)
         for when in ("taskSuccess", "taskFailure", "taskCompletion")
@@ -119,7 +121,7 @@ async def test_what_a_failing_task_left_is_kept_if_that_was_asked_for(client: Cl
     assert sorted(names) == ["taskCompletion.txt", "taskFailure.txt"]
 
 
-async def test_of_many_failures_all_are_told_and_twenty_are_listed(client: Client, job_id: str) -> None:
+async def test_every_failed_task_has_an_event_and_twenty_are_listed(client: Client, job_id: str) -> None:
     await client.submit(job(job_id, *(task(str(number), "exit 1") for number in range(1, 31))))
     outcome = await client.outcome(job_id)
     assert (outcome["state"], outcome["counts"]["failed"]) == ("failed", 30)
@@ -128,12 +130,12 @@ async def test_of_many_failures_all_are_told_and_twenty_are_listed(client: Clien
     assert (await client.types(job_id)).count("task.failed") == 30
 
 
-async def test_a_job_is_failed_when_none_of_its_tasks_succeeds(client: Client, job_id: str) -> None:
+async def test_a_job_fails_if_none_of_its_tasks_succeeds(client: Client, job_id: str) -> None:
     missing = {"id": "missing", "commandLine": "no-such-program --version"}
     await client.submit(job(job_id, task("one", "exit 1"), missing))
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "failed"
-    assert {told["taskId"] for told in outcome["failedTasks"]} == {"one", "missing"}
+    assert {failed["taskId"] for failed in outcome["failedTasks"]} == {"one", "missing"}
 
 
 async def test_a_job_ends_partial_when_a_failure_blocks_its_dependents_and_the_finalize_task(
@@ -151,12 +153,12 @@ async def test_a_job_ends_partial_when_a_failure_blocks_its_dependents_and_the_f
     call = await receiver.call()
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("partial", "500")
     assert "1 of 4 tasks failed. 2 did not run." in call.body["Error"]["Message"]
-    await client.settled(job_id)
+    await client.wait_until_delivered(job_id)
     assert len(receiver.calls) == 1
     assert await client.batch_state(job_id) == "completed"
 
 
-async def test_a_task_is_tried_again_as_often_as_it_may_be(client: Client, job_id: str) -> None:
+async def test_a_failed_task_is_retried_up_to_its_limit(client: Client, job_id: str) -> None:
     flaky = task("flaky", "test -e again || { touch again; exit 1; }", maxTaskRetryCount=1)
     await client.submit(job(job_id, flaky))
     outcome = await client.outcome(job_id)
@@ -171,7 +173,7 @@ UNUSABLE = {
     "letter": (b"This is a letter, not a genome.\n", "InvalidInputError", "The genome file is not FASTA"),
     "missing": (None, "BlobNotFound", "404"),
 }
-"""Genomes, None for one that is not there, and what is told of them."""
+"""Genomes (None: the blob does not exist), and the error that is reported."""
 
 
 async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
@@ -186,8 +188,8 @@ async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
             message = {"jobId": f"{job_id}-{name}", "workload": "genome_kmers", "inputs": inputs}
             await client.submit(message | {"callBackUri": receivers[name].uri})
         for name, (_, code, reason) in UNUSABLE.items():
-            told = (await receivers[name].call()).body
-            assert (told["Output"]["state"], told["StatusCode"]) == ("failed", "500")
-            assert told["Error"]["ErrorCode"] == code
-            assert "1 of 1 tasks failed. window 1 of 1: " in told["Error"]["Message"]
-            assert reason in told["Error"]["Message"]
+            body = (await receivers[name].call()).body
+            assert (body["Output"]["state"], body["StatusCode"]) == ("failed", "500")
+            assert body["Error"]["ErrorCode"] == code
+            assert "1 of 1 tasks failed. window 1 of 1: " in body["Error"]["Message"]
+            assert reason in body["Error"]["Message"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.article import APPLICATION, build_application
+from tests.integration.article_runs import APPLICATION, build_application
 from tests.old_python import oldest_python
 
 CPU_SECONDS = 0.150

@@ -1,4 +1,4 @@
-"""Which blobs a pattern means."""
+"""Matching blob names against patterns."""
 
 import pytest
 
@@ -27,9 +27,9 @@ from batchmgr.factories.blob_patterns import matches
         ("*", ".hidden", True),
     ],
 )
-def test_a_pattern_means_these_names(pattern: str, name: str, expected: bool) -> None:
+def test_a_pattern_matches_these_names(pattern: str, name: str, expected: bool) -> None:
     assert matches(pattern, name) is expected
 
 
-def test_a_pattern_of_many_stars_takes_no_longer_for_it() -> None:
+def test_a_pattern_with_many_stars_is_not_slow() -> None:
     assert not matches("**/" * 50 + "*a" * 50 + "b", "x/" * 500 + "a" * 500)

@@ -1,4 +1,4 @@
-"""Filling in command lines: a value is one argument, or part of one, and never anything else."""
+"""Filling in command lines: a value always stays one argument, or part of one argument."""
 
 import shlex
 import subprocess
@@ -33,8 +33,8 @@ NASTY = (
 )
 
 
-def fill(template: str, value: str, *, from_outside: bool = False) -> str:
-    parsed = CommandTemplate.parse(template, ["0", "x"], field="commandLine", from_outside=from_outside)
+def fill(template: str, value: str, *, untrusted: bool = False) -> str:
+    parsed = CommandTemplate.parse(template, ["0", "x"], field="commandLine", untrusted=untrusted)
     return parsed.fill({"0": value, "x": value})
 
 
@@ -59,13 +59,13 @@ def fill(template: str, value: str, *, from_outside: bool = False) -> str:
         ),
     ],
 )
-def test_a_value_is_the_argument_that_its_place_says(template: str, expected: list[str]) -> None:
+def test_a_value_takes_the_place_of_its_placeholder(template: str, expected: list[str]) -> None:
     for value in NASTY:
         words = shlex.split(fill(template, value))
         assert words[: len(expected)] == [word.replace("VALUE", value) for word in expected]
 
 
-def test_whatever_a_value_holds_no_shell_ever_reads_it_as_a_script(tmp_path: Path) -> None:
+def test_no_shell_ever_runs_a_value_as_a_script(tmp_path: Path) -> None:
     script = tmp_path / "run.sh"
     script.write_text('printf %s "$1"\n')
     templates = [
@@ -107,7 +107,7 @@ def test_whatever_a_value_holds_no_shell_ever_reads_it_as_a_script(tmp_path: Pat
         "/usr/bin/python -c {0}",
     ],
 )
-def test_a_place_in_a_script_is_refused_with_what_to_write_instead(template: str) -> None:
+def test_a_placeholder_in_a_script_is_rejected_with_what_to_write_instead(template: str) -> None:
     with pytest.raises(InvalidJobError, match=r"commandLine: \{0\} .* /bin/sh -c 'gzip \"\$1\"' sh \{0\}"):
         fill(template, "1")
 
@@ -115,30 +115,30 @@ def test_a_place_in_a_script_is_refused_with_what_to_write_instead(template: str
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("x {1}", r"there is no placeholder {1}, only {0}, {x}; for braces as such, write {{ and }}"),
+        ("x {1}", r"there is no placeholder {1}: use one of {0}, {x}, or write {{ and }} for braces"),
         ("awk '{print $1}'", r"there is no placeholder {print $1}"),
         ("x {}", r"there is no placeholder {}"),
         ("x {0:0}", r"there is no placeholder {0:0}"),
-        ("x {", r"for a brace by itself, write {{"),
-        ("x }", r"for a brace by itself, write }}"),
-        ("x 'a", "can't be split: no closing quotation"),
-        ("x \\", "can't be split: no escaped character"),
+        ("x {", r"has a single {: write {{"),
+        ("x }", r"has a single }: write }}"),
+        ("x 'a", "can't be split into words: no closing quotation"),
+        ("x \\", "can't be split into words: no escaped character"),
     ],
 )
-def test_a_template_that_cannot_be_read_is_refused(template: str, reason: str) -> None:
+def test_a_template_that_cannot_be_parsed_is_rejected(template: str, reason: str) -> None:
     with pytest.raises(InvalidJobError) as caught:
         fill(template, "1")
     assert caught.value.field == "commandLine"
     assert caught.value.reason.startswith(reason)
 
 
-def test_the_name_of_a_blob_is_never_an_option_nor_the_program() -> None:
-    with pytest.raises(InvalidJobError, match=r"'-rf' would be read as an option; write \./\{0\}"):
-        fill("rm {0}", "-rf", from_outside=True)
-    assert shlex.split(fill("rm ./{0}", "-rf", from_outside=True)) == ["rm", "./-rf"]
+def test_the_name_of_a_blob_is_never_an_option_or_the_program() -> None:
+    with pytest.raises(InvalidJobError, match=r"'-rf' would be read as an option: write \./\{0\}"):
+        fill("rm {0}", "-rf", untrusted=True)
+    assert shlex.split(fill("rm ./{0}", "-rf", untrusted=True)) == ["rm", "./-rf"]
     assert shlex.split(fill("gcc {0}", "-O2")) == ["gcc", "-O2"]
-    with pytest.raises(InvalidJobError, match="would be the program's name"):
-        fill("{0} --help", "reboot", from_outside=True)
+    with pytest.raises(InvalidJobError, match="would be the name of the program"):
+        fill("{0} --help", "reboot", untrusted=True)
 
 
 def test_numbers_can_be_padded_with_zeros() -> None:
@@ -150,7 +150,7 @@ WORD = st.lists(QUOTED | st.sampled_from(["a", "{0}", "{x}", "-c", "sh", "{{", "
 
 
 @given(words=st.lists(WORD.map("".join), min_size=1, max_size=5), value=st.text(max_size=20))
-def test_a_filled_line_has_the_words_of_its_template_whatever_the_value(words: list[str], value: str) -> None:
+def test_a_filled_line_has_the_words_of_its_template_for_any_value(words: list[str], value: str) -> None:
     template = " ".join(words)
     try:
         filled = fill(template, value)

@@ -1,4 +1,4 @@
-"""Events are CloudEvents with ids that repeat for the same thing and differ for others."""
+"""Events are CloudEvents. The same fact always has the same id."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ RECORD = JobRecord(
 TASK = TaskSnapshot(task_id="1", state="running", state_transition_time=NOW)
 
 
-def test_an_event_is_a_whole_cloud_event() -> None:
+def test_an_event_is_a_complete_cloud_event() -> None:
     event = msgspec.to_builtins(job_event(RECORD).numbered(7))
     assert event == {
         "specversion": "1.0",
@@ -53,7 +53,7 @@ def test_an_event_is_a_whole_cloud_event() -> None:
     }
 
 
-def test_progress_tells_the_fraction_and_repeats_its_id_for_the_same_counts() -> None:
+def test_progress_has_the_fraction_and_the_same_id_for_the_same_counts() -> None:
     event = progress_event(RECORD)
     assert event.data["fraction"] == 0.75
     later = msgspec.structs.replace(RECORD, updated_at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -61,7 +61,7 @@ def test_progress_tells_the_fraction_and_repeats_its_id_for_the_same_counts() ->
     assert progress_event(RECORD.counted(NOW, TaskCounts(active=4))).id != event.id
 
 
-def test_waiting_is_told_once_an_attempt() -> None:
+def test_each_attempt_has_its_own_waiting_event() -> None:
     once = RECORD.put_off(NOW, until=NOW)
     first = waiting_event(once, "quota", "Q")
     assert first.id != waiting_event(once.put_off(NOW, until=NOW), "quota", "Q").id
@@ -83,17 +83,17 @@ def test_waiting_is_told_once_an_attempt() -> None:
         ({"requeue_count": 1}, ["task.preempted/1", "task.running/1"]),
     ],
 )
-def test_a_snapshot_of_a_task_tells_what_happened_to_it(changes: dict[str, object], ids: list[str]) -> None:
-    told = task_events("Job-1", msgspec.structs.replace(TASK, **changes))
-    assert [event.id for event in told] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
-    assert all(event.subject == "jobs/Job-1/tasks/1" for event in told)
-    assert {event.type for event in told} <= EVENT_TYPES
+def test_a_snapshot_of_a_task_gives_these_events(changes: dict[str, object], ids: list[str]) -> None:
+    events = task_events("Job-1", msgspec.structs.replace(TASK, **changes))
+    assert [event.id for event in events] == [f"jobs/Job-1/tasks/1/{end}" for end in ids]
+    assert all(event.subject == "jobs/Job-1/tasks/1" for event in events)
+    assert {event.type for event in events} <= EVENT_TYPES
 
 
-def test_a_retry_or_preemption_that_was_told_is_not_told_again() -> None:
+def test_a_published_retry_or_preemption_is_not_published_again() -> None:
     again = msgspec.structs.replace(TASK, retry_count=2, requeue_count=1)
-    told = Reruns(retry_count=2, requeue_count=1)
-    assert [event.type for event in task_events("j", again, told)] == ["batchmgr.task.running"]
+    published = Reruns(retry_count=2, requeue_count=1)
+    assert [event.type for event in task_events("j", again, published)] == ["batchmgr.task.running"]
     once = Reruns(retry_count=1, requeue_count=1)
     assert [event.id for event in task_events("j", again, once)] == [
         "jobs/j/tasks/1/task.retried/2",
@@ -112,5 +112,5 @@ def test_a_retry_or_preemption_that_was_told_is_not_told_again() -> None:
         (("job.succeeded",), False),
     ],
 )
-def test_notify_asks_for_events_by_pattern(patterns: tuple[str, ...], is_wanted: bool) -> None:
+def test_notify_selects_events_by_pattern(patterns: tuple[str, ...], is_wanted: bool) -> None:
     assert matches_notify(job_event(RECORD), patterns) is is_wanted

@@ -1,4 +1,4 @@
-"""The tasks that batchmgr adds to every job: a FinalizeTask, and gathering tasks if they are needed."""
+"""The tasks that batchmgr adds to a job: the FinalizeTask, and gathering tasks."""
 
 import json
 
@@ -28,14 +28,14 @@ def completed(*tasks: TaskPlan, finalize: TaskPlan = FINALIZE) -> JobPlan:
 
 
 def named(count: int, container: ContainerSettings | None = None) -> list[TaskPlan]:
-    """Return this number of leaves. From 1,001 on, the FinalizeTask cannot wait for all of them."""
+    """Return leaves with ids of 64 characters. The FinalizeTask can depend on 1,000 of them, not on more."""
     return [
         TaskPlan(id=f"t{number:063d}", command_line="x", container_settings=container)
         for number in range(count)
     ]
 
 
-def test_a_thousand_names_are_waited_for_without_gathering_and_one_more_is_not() -> None:
+def test_up_to_a_thousand_named_leaves_need_no_gathering_tasks() -> None:
     assert completed(*named(1000)).gathering_tasks == ()
     plan = completed(*named(1001), TaskPlan(id="7", command_line="x"))
     assert [len(task.depends_on) for task in plan.gathering_tasks] == [1000, 1]
@@ -43,20 +43,20 @@ def test_a_thousand_names_are_waited_for_without_gathering_and_one_more_is_not()
     assert plan.total == 1002 + 2 + 1
 
 
-def test_batchmgrs_own_tasks_run_in_the_container_of_the_others() -> None:
+def test_gathering_and_finalize_tasks_run_in_the_container_of_the_other_tasks() -> None:
     plan = completed(*named(1001, IMAGE))
     own = [*plan.gathering_tasks, plan.finalize_task]
     assert [task.container_settings for task in own] == [IMAGE] * 3
     assert completed(*named(1)).finalize_task.container_settings is None
 
 
-def test_a_finalize_task_keeps_the_container_it_was_given() -> None:
+def test_a_finalize_task_keeps_its_own_container() -> None:
     finalize = TaskPlan(id="", command_line="finalize", container_settings=OTHER)
     plan = completed(*named(1, IMAGE), finalize=finalize)
     assert plan.finalize_task.container_settings == OTHER
 
 
-def test_the_finalize_task_of_a_job_planned_on_a_node_runs_in_the_job_managers_container() -> None:
+def test_a_job_planned_on_a_node_has_a_complete_finalize_task_before_its_tasks_are_known() -> None:
     manager = {"commandLine": "python3.8 -m legacy", "containerSettings": {"imageName": "ubuntu:16.04"}}
     body = {"jobId": "j", "workload": "legacy", "jobManagerTask": manager}
     message = decode_job(json.dumps(body).encode())
@@ -66,7 +66,7 @@ def test_the_finalize_task_of_a_job_planned_on_a_node_runs_in_the_job_managers_c
 
 
 class PoolManager(JobManager):
-    """Adds a task, and asks for a pool for the job."""
+    """Asks for an auto pool."""
 
     def create_job(self) -> None:
         image = ImageReference(virtual_machine_image_id="/images/mine")
@@ -77,19 +77,19 @@ class PoolManager(JobManager):
 
 
 class PoolBuilder(JobManagerBuilder):
-    """Makes the `PoolManager`."""
+    """Builds the job manager."""
 
     job_manager_type = PoolManager
 
 
 class PoolWorkload(WorkloadBase):
-    """A workload whose jobs have their own pool."""
+    """A workload with an auto pool."""
 
     def __init__(self, batch_client: None = None) -> None:
         super().__init__(batch_client, PoolBuilder)
 
 
-def test_the_default_pool_is_not_used_if_the_workload_asks_for_an_auto_pool() -> None:
+def test_the_auto_pool_of_a_workload_replaces_the_default_pool() -> None:
     message = decode_job(b'{"jobId": "j", "workload": "pool"}')
     registry = WorkloadRegistry({"pool": lambda: PoolWorkload})
     plan = plan_job("j", message, workloads=registry, default_pool_id="hpc")

@@ -1,4 +1,4 @@
-"""Derived ids are valid, and the same message or key gives the same id."""
+"""Derived ids are valid, and the same source gives the same id."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def test_derived_ids_are_valid_and_repeatable(text: str) -> None:
         assert derive(text) == derive(text)
 
 
-def test_a_message_id_is_readable_in_the_job_id() -> None:
+def test_a_job_id_contains_the_message_id_it_comes_from() -> None:
     assert id_from_message("1F2E-aa") == "q-1f2e-aa"
 
 
@@ -59,5 +59,5 @@ def test_later_ids_sort_later(milliseconds: int, one: int, other: int) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "a" * 65, "a b", "a/b", "ä", "a\n", "a.b"])
-def test_other_texts_are_no_ids(bad: str) -> None:
+def test_other_texts_are_not_valid_ids(bad: str) -> None:
     assert not is_valid_id(bad)

@@ -1,4 +1,4 @@
-"""What `import batchmgr` offers."""
+"""The public names of the package."""
 
 import inspect
 import subprocess
@@ -14,9 +14,9 @@ ROOT = Path(batchmgr.__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", batchmgr.__all__)
-def test_every_public_name_is_there_and_says_what_it_is_for(name: str) -> None:
+def test_every_public_name_exists_and_has_a_docstring(name: str) -> None:
     thing = getattr(batchmgr, name)
-    # Python makes up a docstring for a dataclass that has none.
+    # Python generates a docstring for a dataclass without one.
     assert inspect.getdoc(thing)
     assert not str(thing.__doc__).startswith(f"{name}(")
 
@@ -28,7 +28,7 @@ def test_the_public_names_are_sorted_and_each_has_one_home() -> None:
     assert set(batchmgr.__all__) <= set(dir(batchmgr))
 
 
-def test_nothing_is_imported_before_it_is_asked_for() -> None:
+def test_importing_the_package_imports_no_submodule() -> None:
     script = "import sys, batchmgr; print(*(name for name in sys.modules if name.startswith('batchmgr')))"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
@@ -47,13 +47,13 @@ def test_the_oldest_python_has_the_same_names() -> None:
     assert done.stdout.splitlines() == here
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Nope'"):
         _ = batchmgr.Nope
 
 
 @pytest.mark.parametrize("statement", ["import batchmgr", "from batchmgr import Application, WorkloadBase"])
-def test_workload_authors_do_not_pay_for_azure_or_http(statement: str) -> None:
+def test_importing_a_workload_does_not_import_azure_or_http(statement: str) -> None:
     heavy = "{'azure', 'aiohttp', 'asyncio', 'msgspec'}"
     script = f"import sys; {statement}; print(sorted({heavy} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

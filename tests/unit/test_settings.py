@@ -1,4 +1,4 @@
-"""Settings are read once, from names that are documented, and wrong ones are named."""
+"""Settings: defaults, errors that name the setting, and documentation of every setting."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_development_storage_is_azurite_on_its_default_ports() -> None:
     settings.check()
 
 
-def test_an_account_name_stands_for_its_service_uris() -> None:
+def test_an_account_name_gives_the_service_uris() -> None:
     settings = Settings.from_environment(
         {
             "AzureWebJobsStorage__accountName": "acct",
@@ -49,7 +49,7 @@ def test_a_missing_or_wrong_setting_is_named(environment: dict[str, str], named:
         Settings.from_environment(environment).check()
 
 
-def test_callbacks_go_to_data_factory_only_and_never_to_loopback_unless_told() -> None:
+def test_callbacks_go_to_data_factory_only_by_default() -> None:
     settings = Settings.from_environment(COMPLETE)
     assert settings.callback_hosts == ("*.datafactory.azure.com",)
     assert not settings.allow_loopback_callbacks
@@ -60,7 +60,7 @@ def test_workloads_are_named_with_their_classes() -> None:
     assert settings.workloads == {"a": "b.c:D", "e-f": "g:H"}
 
 
-def test_telemetry_is_left_to_a_worker_that_exports_it_itself() -> None:
+def test_telemetry_is_off_if_the_worker_exports_it_itself() -> None:
     environment = {**COMPLETE, "APPLICATIONINSIGHTS_CONNECTION_STRING": "c"}
     assert Settings.from_environment(environment).telemetry_connection_string == "c"
     for name, value in (
@@ -70,7 +70,7 @@ def test_telemetry_is_left_to_a_worker_that_exports_it_itself() -> None:
         assert Settings.from_environment({**environment, name: value}).telemetry_connection_string == ""
 
 
-def test_secrets_are_not_shown() -> None:
+def test_secrets_are_not_in_the_repr() -> None:
     environment = {
         **COMPLETE,
         "BATCHMGR_BATCH_KEY": "hidden-1",

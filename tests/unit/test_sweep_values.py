@@ -1,4 +1,4 @@
-"""The values that sweeps run through."""
+"""The values of a sweep's parameters."""
 
 import math
 from decimal import Decimal
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.sweep_values import MAX_TASKS, combinations, range_values
+from batchmgr.factories.factory_tasks import MAX_TASKS
+from batchmgr.factories.sweep_values import combinations, range_values
 
 
 def values(start: str, end: str, step: str = "1") -> list[str]:
@@ -29,7 +30,7 @@ def values(start: str, end: str, step: str = "1") -> list[str]:
         (("0", "1", "2"), ["0"]),
     ],
 )
-def test_a_range_has_both_its_ends_and_is_exact(span: tuple[str, ...], expected: list[str]) -> None:
+def test_a_range_includes_both_ends_and_is_exact(span: tuple[str, ...], expected: list[str]) -> None:
     assert values(*span) == expected
 
 
@@ -37,17 +38,17 @@ def test_a_range_has_both_its_ends_and_is_exact(span: tuple[str, ...], expected:
     ("span", "field", "reason"),
     [
         (("1", "2", "0"), "x.step", "must not be 0"),
-        (("2", "1"), "x", "there is nothing from 2 to 1 in steps of 1"),
-        (("1", "2", "-1"), "x", "there is nothing"),
-        (("1", "1e14"), "x", f"more than a job may have \\({MAX_TASKS:,}\\): make several jobs"),
+        (("2", "1"), "x", "is empty: there is no number from 2 to 1 in steps of 1; change the sign of step"),
+        (("1", "2", "-1"), "x", "is empty"),
+        (("1", "1e14"), "x", f"a job can have {MAX_TASKS:,} at most: split it into several jobs"),
         (("1", "1e999999999"), "x.end", "at most 15 digits"),
         (("1e-999999999", "1"), "x.start", "at most 15 digits"),
         (("NaN", "1"), "x.start", "at most 15 digits"),
         (("1", "Infinity"), "x.end", "at most 15 digits"),
-        (("0", "1", "1e-15"), "x", "more than a job may have"),
+        (("0", "1", "1e-15"), "x", "a job can have 100,000 at most"),
     ],
 )
-def test_a_range_of_nothing_or_too_much_is_refused_at_once(
+def test_a_range_that_is_empty_or_too_long_is_rejected_at_once(
     span: tuple[str, ...], field: str, reason: str
 ) -> None:
     with pytest.raises(InvalidJobError, match=reason) as caught:
@@ -56,7 +57,7 @@ def test_a_range_of_nothing_or_too_much_is_refused_at_once(
 
 
 @given(start=st.integers(-10_000, 10_000), count=st.integers(1, 200), step=st.integers(-999, 999))
-def test_thousandths_never_drift(start: int, count: int, step: int) -> None:
+def test_decimal_steps_never_drift(start: int, count: int, step: int) -> None:
     if step == 0:
         return
     numbers = [Decimal(start + step * n) / 1000 for n in range(count)]
@@ -65,23 +66,23 @@ def test_thousandths_never_drift(start: int, count: int, step: int) -> None:
     assert not any("E" in text or text.endswith(".") for text in found)
 
 
-def test_a_product_changes_the_last_parameter_first_and_zip_goes_along() -> None:
+def test_a_product_changes_the_last_parameter_first_and_a_zip_pairs_values() -> None:
     parameters = {"a": ["1", "2"], "b": ["x", "y"]}
     product = combinations(parameters, is_product=True, field="p")
     assert list(product) == [("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")]
     assert list(combinations(parameters, is_product=False, field="p")) == [("1", "x"), ("2", "y")]
 
 
-def test_zip_of_different_lengths_tells_them() -> None:
+def test_a_zip_of_different_lengths_is_rejected_with_the_lengths() -> None:
     with pytest.raises(InvalidJobError, match="a has 1, b has 2"):
         combinations({"a": ["1"], "b": ["1", "2"]}, is_product=False, field="p")
 
 
-def test_a_product_that_is_too_large_is_refused_before_it_is_made() -> None:
+def test_a_product_that_is_too_large_is_rejected_before_it_is_built() -> None:
     side = [str(n) for n in range(math.isqrt(MAX_TASKS) + 1)]
-    with pytest.raises(InvalidJobError, match="make several jobs"):
+    with pytest.raises(InvalidJobError, match="split it into several jobs"):
         combinations({"a": side, "b": side, "c": side}, is_product=True, field="p")
     assert len(list(combinations({"a": ["1"] * MAX_TASKS}, is_product=True, field="p"))) == MAX_TASKS
     for is_product in (True, False):
-        with pytest.raises(InvalidJobError, match="make several jobs"):
+        with pytest.raises(InvalidJobError, match="split it into several jobs"):
             combinations({"a": ["1"] * (MAX_TASKS + 1)}, is_product=is_product, field="p")

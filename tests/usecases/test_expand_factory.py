@@ -1,4 +1,4 @@
-"""Jobs whose tasks are made from a sweep, or from blobs that come and go."""
+"""Jobs with a task factory: a sweep, or a task for each blob, while blobs are added and deleted."""
 
 import asyncio
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import InvalidJobError, ServiceBusyError
-from batchmgr.factories.sweep_values import MAX_TASKS
+from batchmgr.factories.factory_tasks import MAX_TASKS
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.expand_factory import expand_found
@@ -44,7 +44,7 @@ def commands(world: World) -> list[str]:
     return [task.command_line for task in world.batch.jobs["job-1"].tasks.values()][:-1]
 
 
-async def test_a_sweep_runs_and_nothing_is_kept_for_it() -> None:
+async def test_a_sweep_runs_and_its_tasks_are_not_stored() -> None:
     world = World()
     sweep = ParametricSweep(
         parameters={"x": SweepParameter(values=(1, 2))},
@@ -52,45 +52,45 @@ async def test_a_sweep_runs_and_nothing_is_kept_for_it() -> None:
         merge_task=TaskTemplate(command_line="cat"),
     )
     world.enqueue(JobMessage(job_id="job-1", task_factory=sweep))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
     assert commands(world) == ["solve 1", "solve 2", "cat"]
     assert world.batch.jobs["job-1"].tasks["batchmgr-finalize"].depends_on == ("merge",)
     assert world.jobs.tasks == {}
 
 
-async def test_each_blob_that_the_source_means_has_a_task() -> None:
+async def test_each_blob_that_matches_the_source_has_a_task() -> None:
     world = world_with("b.txt", "a;b.txt", "c.csv")
     world.storage.blobs["files"] |= {"in/", "elsewhere.txt"}
     world.enqueue(per_file(merge=True))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
     assert commands(world) == ["wc 'in/a;b.txt'", "wc in/b.txt", "cat"]
 
 
-async def test_the_job_stays_what_it_was_when_submitted_although_blobs_come_and_go() -> None:
+async def test_blobs_added_or_deleted_after_submission_do_not_change_the_job() -> None:
     world = world_with("a.txt", "b.txt")
     world.enqueue(per_file())
     await world.tick()
     world.storage.blobs["files"] = {"in/new.txt"}
     await submit(world.ports, "job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert commands(world) == ["wc in/a.txt", "wc in/b.txt"]
     assert [file.name for file in world.record().results] == ["out/in/a.txt", "out/in/b.txt"]
 
 
-async def test_the_blobs_are_those_of_the_submission_not_of_the_acceptance() -> None:
-    world = World()  # not even the container is there
+async def test_the_blobs_are_listed_at_submission_not_at_acceptance() -> None:
+    world = World()  # without the container
     await check(world.ports, "job-1", per_file())
     assert world.jobs.tasks == {}
     world.enqueue(per_file())
     world.storage.blobs["files"] = {"in/late.txt"}
-    await world.until_settled()
+    await world.run_until_idle()
     assert commands(world) == ["wc in/late.txt"]
 
 
 class FailingStore(MemoryJobStore):
-    """A store that fails once, before or after it has kept the tasks."""
+    """A store that fails once, before or after it has stored the tasks."""
 
     def __init__(self, *, after: bool) -> None:
         super().__init__()
@@ -108,7 +108,9 @@ class FailingStore(MemoryJobStore):
 
 
 @pytest.mark.parametrize(("after", "expected"), [(False, "wc in/new.txt"), (True, "wc in/old.txt")])
-async def test_who_was_interrupted_looks_again_unless_the_tasks_were_kept(after: bool, expected: str) -> None:
+async def test_an_interrupted_submission_lists_the_blobs_again_unless_the_tasks_were_stored(
+    after: bool, expected: str
+) -> None:
     world = world_with("old.txt")
     world.jobs = FailingStore(after=after)
     world.ports = replace(world.ports, jobs=world.jobs)
@@ -116,13 +118,13 @@ async def test_who_was_interrupted_looks_again_unless_the_tasks_were_kept(after:
     await world.tick()
     assert world.batch.created == []
     world.storage.blobs["files"] = {"in/new.txt"}
-    await world.until_settled()
+    await world.run_until_idle()
     assert commands(world) == [expected]
     assert world.record().state is JobState.SUCCEEDED
 
 
 class HurriedStore(MemoryJobStore):
-    """A store that lets somebody else submit the job between the finding of its blobs and their keeping."""
+    """A store that lets another process submit the job before it stores the listed blobs."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -137,13 +139,13 @@ class HurriedStore(MemoryJobStore):
         return await super().save_tasks(job_id, body)
 
 
-async def test_of_two_who_find_different_blobs_both_submit_the_same_tasks() -> None:
+async def test_two_submissions_that_list_different_blobs_submit_the_same_tasks() -> None:
     world = world_with("one.txt", "two.txt")
     store = HurriedStore(world)
     world.jobs = store
     world.ports = store.other = replace(world.ports, jobs=store)
     world.enqueue(per_file())
-    await world.until_settled()
+    await world.run_until_idle()
     assert commands(world) == ["wc in/other.txt"]
     assert world.record().run.total == 2
     assert world.record().state is JobState.SUCCEEDED
@@ -153,18 +155,18 @@ async def test_of_two_who_find_different_blobs_both_submit_the_same_tasks() -> N
     ("blobs", "field", "reason"),
     [
         (None, "taskFactory.source.containerName", "there is no container 'files'"),
-        (set(), "taskFactory.source", "there is no such blob"),
+        (set(), "taskFactory.source", "no blob matches"),
         ({"in/../x.txt"}, "taskFactory.repeatTask.inputFiles[0].targetFilePath", "'in/../x.txt'"),
     ],
 )
-async def test_blobs_that_make_no_job_reject_it_and_the_caller_hears_of_it(
+async def test_unusable_blobs_reject_the_job_and_the_callback_reports_it(
     blobs: set[str] | None, field: str, reason: str
 ) -> None:
     world = World()
     if blobs is not None:
         world.storage.blobs["files"] = blobs
     world.enqueue(per_file())
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.REJECTED
     assert record.error is not None
@@ -178,12 +180,12 @@ async def test_a_job_cancelled_before_its_blobs_are_known_ends_cancelled() -> No
     world = World()
     await accept(world.ports, "job-1", per_file())
     await cancel(world.ports, "job-1")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
     assert world.jobs.tasks == {}
 
 
-async def test_a_broken_message_does_not_take_the_place_of_a_stored_factory() -> None:
+async def test_an_invalid_message_does_not_replace_a_stored_factory() -> None:
     world = world_with("a.txt")
     await world.jobs.save_request("job-1", per_file())
     broken = b'{"jobId": "job-1", "colour": 1}'
@@ -192,13 +194,15 @@ async def test_a_broken_message_does_not_take_the_place_of_a_stored_factory() ->
     assert world.queue.poison == [broken]
 
 
-async def test_a_hundred_thousand_blobs_are_a_job_and_one_more_is_refused() -> None:
+async def test_a_hundred_thousand_blobs_are_accepted_and_one_more_is_rejected() -> None:
     world = world_with(*(f"{n:06}.txt" for n in range(MAX_TASKS)))
     await accept(world.ports, "job-1", per_file(merge=True))
     async with asyncio.timeout(60):
         await submit(world.ports, "job-1")
     assert world.record().run.total == MAX_TASKS + 2
     world.storage.blobs["files"].add("in/one-more.txt")
-    with pytest.raises(InvalidJobError, match="100,001 tasks are more than a job may have") as caught:
+    with pytest.raises(
+        InvalidJobError, match="would make 100,001 tasks; a job can have 100,000 at most"
+    ) as caught:
         await expand_found(world.storage, per_file())
     assert caught.value.field == "taskFactory.source"

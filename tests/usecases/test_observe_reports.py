@@ -1,4 +1,4 @@
-"""Reports of tasks become events, each once, and their results the job's output."""
+"""Progress reports are published once each. Results of tasks become part of the job's output."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ START = datetime.fromisoformat("2026-01-01T00:00:00Z")
 
 
 def at(seconds: float) -> datetime:
-    """A moment of the story, in seconds from its start; storage counts whole ones."""
+    """Return the time so many seconds after the start. Storage stores whole seconds."""
     return START + timedelta(seconds=int(seconds))
 
 
@@ -35,7 +35,7 @@ def report(
 
 
 def can_report(record: JobRecord, value: bool) -> JobRecord:
-    """The record of a job whose tasks can report, or can't."""
+    """Return the record of a job whose tasks can report, or can't."""
     return msgspec.structs.replace(record, run=msgspec.structs.replace(record.run, can_report=value))
 
 
@@ -57,7 +57,7 @@ class Reporting:
         await made.world.ports.jobs.save(record, job.etag)
         return made
 
-    def tell(self, *reports: ProgressReport) -> None:
+    def add_reports(self, *reports: ProgressReport) -> None:
         self.listed |= {one.task_id: one for one in reports}
 
     def result(self, task_id: str, content: object) -> None:
@@ -68,44 +68,44 @@ class Reporting:
         self.world.files.reported["job-1"] = list(self.listed.values())
         await observe_reports(self.world.ports, await load(self.world.ports, "job-1"))
 
-    def told(self, kind: str = "task.progress") -> list[str]:
+    def published(self, kind: str = "task.progress") -> list[str]:
         ids = [event.id for event in self.world.log() if event.type == f"batchmgr.{kind}"]
         assert len(ids) == len(set(ids))
         return [name.removeprefix("jobs/job-1/tasks/").replace(f"/{kind}", "") for name in ids]
 
 
-async def test_each_report_is_told_once_with_what_it_says() -> None:
+async def test_each_report_is_published_once_with_its_content() -> None:
     reporting = await Reporting.begun()
-    reporting.tell(report("1", 1, 0), report("2", 1, 0))
+    reporting.add_reports(report("1", 1, 0), report("2", 1, 0))
     await reporting.look()
     await reporting.look()
-    reporting.tell(report("1", 2, 5))
+    reporting.add_reports(report("1", 2, 5))
     await reporting.look()
-    assert reporting.told() == ["1/1", "2/1", "1/2"]
+    assert reporting.published() == ["1/1", "2/1", "1/2"]
     event = reporting.world.log()[-1]
     assert event.data == {"jobId": "job-1", "taskId": "1", "fraction": 0.5, "message": "step 2"}
     assert (event.subject, event.time) == ("jobs/job-1/tasks/1", at(5))
 
 
-async def test_a_report_that_is_listed_late_is_told_and_tells_no_other_again() -> None:
+async def test_a_report_that_is_listed_late_is_published_and_no_other_is_published_again() -> None:
     reporting = await Reporting.begun()
-    reporting.tell(report("old", 1, 6), report("1", 1, 10))
+    reporting.add_reports(report("old", 1, 6), report("1", 1, 10))
     await reporting.look()
-    reporting.tell(report("late", 1, 7))
+    reporting.add_reports(report("late", 1, 7))
     await reporting.look()
-    reporting.tell(report("1", 2, 10))
+    reporting.add_reports(report("1", 2, 10))
     await reporting.look()
-    assert reporting.told() == ["old/1", "1/1", "late/1", "1/2"]
+    assert reporting.published() == ["old/1", "1/1", "late/1", "1/2"]
 
 
-async def test_reports_that_a_listing_misses_are_told_by_the_next() -> None:
+async def test_reports_that_one_listing_misses_are_published_after_the_next() -> None:
     reporting = await Reporting.begun()
-    reporting.tell(report("1", 1, 0), report("2", 1, 1))
+    reporting.add_reports(report("1", 1, 0), report("2", 1, 1))
     everything, reporting.listed = reporting.listed, {}
     await reporting.look()
     reporting.listed = everything
     await reporting.look()
-    assert reporting.told() == ["1/1", "2/1"]
+    assert reporting.published() == ["1/1", "2/1"]
 
 
 STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
@@ -113,66 +113,66 @@ STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
 
 @given(st.lists(STEP, max_size=25))
 @settings(max_examples=100, deadline=None)
-async def test_no_report_is_told_twice_and_the_last_of_each_task_is_told(
+async def test_no_report_is_published_twice_and_the_last_of_each_task_is_published(
     steps: list[tuple[str, float, float]],
 ) -> None:
     reporting = await Reporting.begun()
     now, last = 10.0, {}
     for number, (task_id, pause, lag) in enumerate(steps):
         now += pause
-        # Storage's clocks disagree by some seconds.
-        reporting.tell(report(task_id, number, now - lag))
+        # The clocks of storage differ by some seconds.
+        reporting.add_reports(report(task_id, number, now - lag))
         last[task_id] = number
         await reporting.look()
-    told = reporting.told()
+    told = reporting.published()
     assert {f"{task_id}/{number}" for task_id, number in last.items()} <= set(told)
     assert len(reporting.world.record().run.report_cursor.seen) <= 3
 
 
-async def test_more_reports_than_one_change_of_the_record_carries_are_all_told() -> None:
+async def test_more_reports_than_one_save_of_the_record_holds_are_all_published() -> None:
     reporting = await Reporting.begun()
-    reporting.tell(*(report(str(number), 1, number % 3) for number in range(777)))
+    reporting.add_reports(*(report(str(number), 1, number % 3) for number in range(777)))
     await reporting.look()
-    assert len(reporting.told()) == 777
+    assert len(reporting.published()) == 777
     await reporting.look()
-    assert len(reporting.told()) == 777
+    assert len(reporting.published()) == 777
 
 
 async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
     reporting = await Reporting.begun()
     before = len(msgspec.json.encode(reporting.world.record()))
     for number in range(4):
-        reporting.tell(*(report(str(one), 10**12 + number, 5 * number) for one in range(1000)))
+        reporting.add_reports(*(report(str(one), 10**12 + number, 5 * number) for one in range(1000)))
         await reporting.look()
     grown = len(msgspec.json.encode(reporting.world.record())) - before
     assert len(reporting.world.record().run.report_cursor.seen) == 1000
     assert grown < 64 * 1024
 
 
-async def test_results_are_told_and_the_last_one_of_each_task_is_the_output() -> None:
+async def test_results_are_published_and_the_last_one_of_each_task_is_the_output() -> None:
     reporting = await Reporting.begun()
-    reporting.tell(report("2", 1, 0, "k1"), report("10", 1, 0, "k1"))
+    reporting.add_reports(report("2", 1, 0, "k1"), report("10", 1, 0, "k1"))
     reporting.result("2", {"lines": 1})
     reporting.result("10", {"lines": 10})
     await reporting.look()
-    reporting.tell(report("2", 2, 5, "k2"))
+    reporting.add_reports(report("2", 2, 5, "k2"))
     reporting.result("2", {"lines": 2})
     await reporting.look()
-    reporting.tell(report("2", 3, 10, "k2"))
+    reporting.add_reports(report("2", 3, 10, "k2"))
     await reporting.look()
-    assert reporting.told("task.result") == ["2/k1", "10/k1", "2/k2"]
+    assert reporting.published("task.result") == ["2/k1", "10/k1", "2/k2"]
     results = await task_results(reporting.world.ports, reporting.world.record())
     assert [(one.task_id, one.result) for one in results] == [("2", {"lines": 2}), ("10", {"lines": 10})]
 
 
-async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_64_kib() -> None:
+async def test_results_of_the_first_hundred_tasks_are_kept_up_to_64_kib() -> None:
     reporting = await Reporting.begun()
     for number in range(150):
-        reporting.tell(report(str(number), 1, number // 10, "k"))
+        reporting.add_reports(report(str(number), 1, number // 10, "k"))
         reporting.result(str(number), {"text": "x" * 1000})
     await reporting.look()
-    assert len(reporting.told("task.result")) == 100
-    assert len(reporting.told()) == 150
+    assert len(reporting.published("task.result")) == 100
+    assert len(reporting.published()) == 150
     record = reporting.world.record()
     assert len(record.run.report_cursor.results) == 100
     results = await task_results(reporting.world.ports, record)
@@ -193,20 +193,20 @@ async def test_the_first_hundred_tasks_that_publish_are_heard_and_no_more_than_6
     ],
     ids=["empty", "cut", "list", "number", "deep", "bytes", "large"],
 )
-async def test_junk_in_the_place_of_a_result_is_not_told_and_stops_nothing(body: bytes) -> None:
+async def test_an_invalid_result_is_ignored(body: bytes) -> None:
     reporting = await Reporting.begun()
-    reporting.tell(report("1", 1, 0, "k"))
+    reporting.add_reports(report("1", 1, 0, "k"))
     reporting.result("1", body)
     await reporting.look()
-    assert reporting.told("task.result") == []
-    assert reporting.told() == ["1/1"]
+    assert reporting.published("task.result") == []
+    assert reporting.published() == ["1/1"]
     assert await task_results(reporting.world.ports, reporting.world.record()) == ()
 
 
-async def test_a_job_that_cannot_report_is_not_listed() -> None:
+async def test_reports_of_a_job_that_cannot_report_are_not_listed() -> None:
     reporting = await Reporting.begun()
     job = await reporting.world.ports.jobs.load("job-1")
     await reporting.world.ports.jobs.save(can_report(job.value, False), job.etag)
-    reporting.tell(report("1", 1, 0))
+    reporting.add_reports(report("1", 1, 0))
     await reporting.look()
-    assert reporting.told() == []
+    assert reporting.published() == []

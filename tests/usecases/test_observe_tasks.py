@@ -1,4 +1,4 @@
-"""What a poll tells of many tasks, and what it makes good for."""
+"""What a poll publishes about many tasks, and what the end of the job adds."""
 
 from datetime import timedelta
 
@@ -28,17 +28,17 @@ async def running_world() -> World:
     return world
 
 
-async def test_every_task_of_many_is_told_once_in_order_of_time() -> None:
+async def test_every_task_of_many_is_published_once_in_order_of_time() -> None:
     world = await running_world()
     world.batch.run()
-    await world.until_settled()
+    await world.run_until_idle()
     ended = [event for event in world.log() if event.type == "batchmgr.task.succeeded"]
     assert len(ended) == len({event.id for event in ended}) == 601
     assert [event.time for event in ended] == sorted(event.time for event in ended)
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_a_job_where_nothing_changes_is_not_saved_and_tells_nothing() -> None:
+async def test_a_poll_without_changes_saves_nothing_and_publishes_nothing() -> None:
     world = await running_world()
     await poll(world.ports)
     before, events = world.jobs.records["job-1"], len(world.log())
@@ -47,7 +47,7 @@ async def test_a_job_where_nothing_changes_is_not_saved_and_tells_nothing() -> N
     assert len(world.log()) == events
 
 
-async def test_a_transition_that_became_visible_too_late_is_told_at_the_end(
+async def test_a_transition_that_became_visible_too_late_is_published_at_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(observation, "OVERLAP", timedelta(0))
@@ -59,15 +59,15 @@ async def test_a_transition_that_became_visible_too_late_is_told_at_the_end(
     await poll(world.ports)
     assert not [event for event in world.log() if event.subject.endswith("/7")]
     job.snapshots["7"] = late
-    await world.until_settled()
-    told = [event.type for event in world.log() if event.subject.endswith("/7")]
-    assert told == ["batchmgr.task.succeeded"]
+    await world.run_until_idle()
+    published = [event.type for event in world.log() if event.subject.endswith("/7")]
+    assert published == ["batchmgr.task.succeeded"]
 
 
-async def test_only_the_first_twenty_failed_tasks_are_looked_at_on_their_nodes() -> None:
+async def test_only_the_first_twenty_failed_tasks_are_diagnosed() -> None:
     world = World()
     world.enqueue(job_message(*(task(str(number), "/bin/false") for number in range(1, 31))))
-    await world.until_settled()
+    await world.run_until_idle()
     failed = [event.data["error"] for event in world.log() if event.type == "batchmgr.task.failed"]
     looked_at = [error for error in failed if isinstance(error, dict) and error.get("stderr")]
     assert (len(failed), len(looked_at)) == (30, 20)
@@ -78,7 +78,7 @@ async def test_only_the_first_twenty_failed_tasks_are_looked_at_on_their_nodes()
 
 
 class Retrying:
-    """A running job with one task that is run again and again, as Azure Batch shows it."""
+    """A running job with one task that is run again and again."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -93,8 +93,8 @@ class Retrying:
         return cls(world)
 
     async def shown(self, **changes: object) -> None:
-        """Azure Batch shows the task so, and the poller looks."""
-        self.world.clock.pass_by(timedelta(minutes=1))
+        """Poll while Azure Batch reports this state of the task."""
+        self.world.clock.advance(timedelta(minutes=1))
         now = self.world.clock.now()
         old = self._job.snapshots["1"]
         self._job.set(msgspec.structs.replace(old, state_transition_time=now, **changes))
@@ -103,22 +103,22 @@ class Retrying:
         await observe(ports, await load(ports, "job-1"), [self._job.snapshots["1"]], counts)
 
     async def ended(self) -> None:
-        """The task has failed for good, and the FinalizeTask runs."""
+        """Let the task fail finally, and let the FinalizeTask run."""
         now = self.world.clock.now()
         old: TaskSnapshot = self._job.snapshots["1"]
         over = {"state": "completed", "result": "failure", "exit_code": 1, "state_transition_time": now}
         self._job.set(msgspec.structs.replace(old, **over))
         del self.world.batch.run
-        await self.world.until_settled()
+        await self.world.run_until_idle()
 
     @property
-    def told(self) -> list[str]:
-        """The events of the task."""
+    def published(self) -> list[str]:
+        """Return the published events of the task."""
         events = [event for event in self.world.log() if event.subject == "jobs/job-1/tasks/1"]
         return [event.id.removeprefix("jobs/job-1/tasks/1/task.") for event in events]
 
 
-async def test_a_retry_is_told_once_however_often_the_poller_sees_it() -> None:
+async def test_a_retry_is_published_once_even_if_several_polls_see_it() -> None:
     retrying = await Retrying.begun()
     await retrying.shown(state="preparing")
     await retrying.shown(state="running")
@@ -126,7 +126,7 @@ async def test_a_retry_is_told_once_however_often_the_poller_sees_it() -> None:
     await retrying.shown(state="running", retry_count=1, requeue_count=1)
     await retrying.shown(state="running", retry_count=2, requeue_count=1)
     await retrying.ended()
-    assert retrying.told == [
+    assert retrying.published == [
         "running/0",
         "retried/1",
         "running/1",
@@ -144,34 +144,34 @@ SHOWN = st.tuples(st.sampled_from(["preparing", "running"]), st.integers(0, 1), 
 
 @given(st.lists(SHOWN, max_size=8))
 @settings(max_examples=60, deadline=None)
-async def test_nothing_of_a_task_is_ever_logged_twice(steps: list[tuple[str, int, int]]) -> None:
+async def test_no_event_of_a_task_is_published_twice(steps: list[tuple[str, int, int]]) -> None:
     retrying = await Retrying.begun()
     retries = requeues = 0
     for state, again, lost in steps:
         retries, requeues = retries + again, requeues + lost
         await retrying.shown(state=state, retry_count=retries, requeue_count=requeues)
     await retrying.ended()
-    assert len(retrying.told) == len(set(retrying.told)), retrying.told
-    assert sum(name.startswith("retried") for name in retrying.told) == retries
-    assert sum(name.startswith("preempted") for name in retrying.told) == requeues
-    assert retrying.told[-1] == f"failed/{retries + requeues}"
+    assert len(retrying.published) == len(set(retrying.published)), retrying.published
+    assert sum(name.startswith("retried") for name in retrying.published) == retries
+    assert sum(name.startswith("preempted") for name in retrying.published) == requeues
+    assert retrying.published[-1] == f"failed/{retries + requeues}"
 
 
-async def test_a_failure_after_retries_says_how_many_there_were() -> None:
+async def test_a_failure_after_retries_states_the_number_of_retries() -> None:
     world = World()
     failing = msgspec.structs.replace(task("1", "/bin/false"), max_task_retry_count=2)
     world.enqueue(job_message(failing))
-    await world.until_settled()
+    await world.run_until_idle()
     error = world.record().error
     assert error is not None
     assert error.message == "1 of 1 tasks failed. 1: exit code 1: on stderr (after 2 retries)"
 
 
-async def test_the_finalize_task_is_looked_at_however_many_tasks_failed_before() -> None:
+async def test_the_finalize_task_is_diagnosed_even_after_many_failed_tasks() -> None:
     world = World()
     world.batch.fails.add(FINALIZE_TASK_ID)
     world.enqueue(job_message(*(task(str(number), "/bin/false") for number in range(1, 31))))
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert [failed.task_id for failed in record.run.failed_tasks][-1] == FINALIZE_TASK_ID
     assert record.error is not None

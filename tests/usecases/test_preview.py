@@ -1,4 +1,4 @@
-"""What a job would be, and what is wrong with it, before anything happens."""
+"""Previews: what a job would be and what is wrong with it, without side effects."""
 
 import copy
 import json
@@ -39,7 +39,7 @@ async def previewed(world: World, body: dict[str, Any], limit: int = 10) -> Plan
     return await preview(around, message.job_id or "job-1", message, limit)
 
 
-async def test_a_plan_shows_the_tasks_as_they_would_be_sent_but_for_signatures() -> None:
+async def test_a_preview_shows_the_tasks_as_they_would_be_sent_without_signatures() -> None:
     answer = await previewed(World(), {"tasks": [TASK, {"id": "b", "commandLine": "x", "dependsOn": ["a"]}]})
     assert (answer.job_id, answer.pool_id, answer.tasks, answer.problems) == ("job-1", "local", 3, ())
     assert [body["id"] for body in answer.expanded_tasks] == ["a", "b", "batchmgr-finalize"]
@@ -54,7 +54,7 @@ async def test_a_plan_shows_the_tasks_as_they_would_be_sent_but_for_signatures()
     assert [body["id"] for body in shown] == ["a"]
 
 
-async def test_a_plan_leaves_the_world_as_it_was() -> None:
+async def test_a_preview_changes_nothing() -> None:
     world = World()
     world.storage.blobs["files"] = {"a.txt", "b.txt"}
     world.batch.pools.clear()
@@ -72,7 +72,7 @@ async def test_a_plan_leaves_the_world_as_it_was() -> None:
     assert world.events.logs == {}
 
 
-async def test_a_task_per_file_is_planned_for_the_blobs_that_are_there_now() -> None:
+async def test_a_preview_of_a_task_per_file_lists_the_current_blobs() -> None:
     world = World()
     world.storage.blobs["files"] = {"a.txt", "b.txt"}
     answer = await previewed(world, {"taskFactory": FILES})
@@ -80,7 +80,7 @@ async def test_a_task_per_file_is_planned_for_the_blobs_that_are_there_now() -> 
     assert [body["commandLine"] for body in answer.expanded_tasks[:2]] == ["wc a.txt", "wc b.txt"]
 
 
-async def test_a_hundred_numbered_tasks_go_in_one_call_and_others_by_their_size() -> None:
+async def test_a_preview_counts_the_calls_by_number_and_size_of_the_tasks() -> None:
     sweep = {
         "type": "parametricSweep",
         "parameters": {"x": {"start": 1, "end": 100}},
@@ -132,17 +132,17 @@ async def test_a_hundred_numbered_tasks_go_in_one_call_and_others_by_their_size(
         ({"tasks": [{"id": "a", "commandLine": "x" * 1_000_000}]}, ["tasks"]),
     ],
 )
-async def test_all_problems_are_told_twenty_at_most(body: dict[str, Any], fields: list[str]) -> None:
+async def test_all_problems_are_reported_up_to_twenty(body: dict[str, Any], fields: list[str]) -> None:
     world = World()
     answer = await previewed(world, body)
-    told = [problem.field for problem in answer.problems]
-    assert told[: len(fields)] == fields
-    assert len(told) == (20 if len(told) > len(fields) else len(fields))
+    reported = [problem.field for problem in answer.problems]
+    assert reported[: len(fields)] == fields
+    assert len(reported) == (20 if len(reported) > len(fields) else len(fields))
     assert all(problem.reason for problem in answer.problems)
     assert (answer.calls, answer.expanded_tasks) == (0, ())
 
 
-async def test_blobs_with_names_that_cannot_be_are_named_one_by_one() -> None:
+async def test_blobs_with_invalid_names_are_reported_one_by_one() -> None:
     world = World()
     world.storage.blobs["files"] = {"a.txt", "b/../c.txt", "d\\e.txt"}
     problems = (await previewed(world, {"taskFactory": FILES})).problems
@@ -150,7 +150,7 @@ async def test_blobs_with_names_that_cannot_be_are_named_one_by_one() -> None:
 
 
 class BusyStorage(FakeNodeStorage):
-    """Storage that has no time to list anything."""
+    """Storage that is too busy to list blobs."""
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         if need.container_name:
@@ -158,7 +158,7 @@ class BusyStorage(FakeNodeStorage):
         yield ""
 
 
-async def test_storage_that_is_busy_is_no_problem_of_the_job() -> None:
+async def test_busy_storage_is_not_a_problem_of_the_job() -> None:
     world = World()
     world.storage = BusyStorage()
     with pytest.raises(ServiceBusyError):
@@ -173,7 +173,7 @@ AUTO_POOL = {
 }
 
 
-async def test_what_an_auto_pool_cannot_do_is_a_problem_of_the_field_it_came_from() -> None:
+async def test_a_limit_of_an_auto_pool_is_a_problem_of_the_field_that_exceeds_it() -> None:
     world = World()
     world.storage.blobs["files"] = {"a.txt"}
     factory = {**FILES, "repeatTask": {"commandLine": "wc {0}", "requiredSlots": 2}}

@@ -1,4 +1,4 @@
-"""Bringing jobs into Azure Batch, and what Azure Batch may say to that."""
+"""Submitting jobs to Azure Batch, and the errors that Azure Batch can return."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.world import World, job_message, task
 
 
 class Difficult(FakeBatch):
-    """Azure Batch that answers one call with these errors before it does as asked."""
+    """Azure Batch that raises these errors from one method before it works."""
 
     errors: tuple[ServiceError, ...] = ()
     method = "create_job"
@@ -47,11 +47,11 @@ def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:
 
 
 @pytest.mark.parametrize("method", ["create_job", "add_tasks"])
-async def test_a_busy_service_puts_the_job_off_and_says_so_until_it_goes_through(method: str) -> None:
+async def test_a_busy_service_delays_the_submission_and_each_delay_is_published(method: str) -> None:
     quota = ServiceBusyError("over quota", code="ActiveJobAndScheduleQuotaReached", status=409)
     world = difficult_world(*[quota] * 5, method=method)
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
     waiting = [event for event in world.log() if event.type == "batchmgr.job.waiting"]
     assert [event.data["attempt"] for event in waiting] == [1, 2, 3, 4, 5]
@@ -59,10 +59,10 @@ async def test_a_busy_service_puts_the_job_off_and_says_so_until_it_goes_through
     assert world.batch.created == ["job-1"]
 
 
-async def test_waiting_for_the_service_and_for_a_node_are_told_apart() -> None:
+async def test_waiting_for_the_service_and_for_a_node_are_different_events() -> None:
     world = difficult_world(ServiceBusyError("over quota", code="Quota", status=409))
     world.enqueue(world.plan_on_node(task("1")))
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
     waiting = [event for event in world.log() if event.type == "batchmgr.job.waiting"]
     assert [event.data["code"] for event in waiting] == ["Quota", "JobManagerTask"]
@@ -70,17 +70,17 @@ async def test_waiting_for_the_service_and_for_a_node_are_told_apart() -> None:
     assert len(ids) == len(set(ids))
 
 
-async def test_the_pause_is_at_least_what_the_service_asks_for() -> None:
+async def test_the_delay_is_at_least_the_retry_after_of_the_service() -> None:
     world = difficult_world(ServiceBusyError("slow down", status=429, retry_after=timedelta(minutes=2)))
     world.enqueue(job_message())
     await world.tick()
     [message] = world.queue.messages
     assert message.visible_at - world.clock.now() > timedelta(seconds=110)
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_a_pause_longer_than_the_pollers_patience_is_kept() -> None:
+async def test_the_poller_does_not_shorten_a_long_delay() -> None:
     world = difficult_world(ServiceBusyError("slow down", status=429, retry_after=timedelta(minutes=2)))
     world.enqueue(job_message())
     for _ in range(100):
@@ -89,13 +89,13 @@ async def test_a_pause_longer_than_the_pollers_patience_is_kept() -> None:
 
 
 @pytest.mark.parametrize("method", ["create_job", "add_tasks"])
-async def test_what_the_service_will_never_take_rejects_the_job_and_leaves_nothing_running(
+async def test_a_refusal_by_the_service_rejects_the_job_and_leaves_nothing_running(
     method: str,
 ) -> None:
     refused = ServiceRefusedError("the value is invalid", code="InvalidPropertyValue", status=400)
     world = difficult_world(refused, method=method)
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.REJECTED
     assert record.error is not None
@@ -104,18 +104,18 @@ async def test_what_the_service_will_never_take_rejects_the_job_and_leaves_nothi
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"]
 
 
-async def test_a_pool_that_is_not_there_rejects_the_job() -> None:
+async def test_a_missing_pool_rejects_the_job() -> None:
     world = World()
     world.batch.pools.clear()
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.REJECTED
     assert record.error is not None
     assert record.error.code == "PoolNotFound"
 
 
-async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
+async def test_a_batch_job_created_by_somebody_else_is_not_changed() -> None:
     world, elsewhere = World(), World()
     elsewhere.enqueue(job_message())
     await elsewhere.tick()
@@ -124,7 +124,7 @@ async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
     world.batch.jobs["job-1"].state = "active"
     world.batch.jobs["job-1"].ends_when_done = False
     world.enqueue(job_message())
-    await world.until_settled()
+    await world.run_until_idle()
     record = world.record()
     assert record.state is JobState.REJECTED
     assert record.error is not None
@@ -132,7 +132,7 @@ async def test_a_batch_job_made_by_somebody_else_is_left_alone() -> None:
     assert world.batch.jobs["job-1"].state == "active"
 
 
-async def test_a_submission_that_finds_its_job_over_goes_on_to_the_jobs_end() -> None:
+async def test_a_submission_whose_batch_job_has_ended_continues_to_the_end_of_the_job() -> None:
     world = World()
     world.enqueue(job_message())
     await world.tick()
@@ -142,6 +142,6 @@ async def test_a_submission_that_finds_its_job_over_goes_on_to_the_jobs_end() ->
     )
     world.jobs.active.add("job-1")
     world.enqueue(job_message(), "m-2")
-    await world.until_settled()
+    await world.run_until_idle()
     assert world.batch.jobs["job-1"].state == "completed"
     assert world.record().state is JobState.SUCCEEDED

@@ -1,4 +1,4 @@
-"""What is left for a FinalizeTask that asks how the others ended."""
+"""The manifest, which tells the FinalizeTask how the other tasks ended."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def shown(task_id: str, **changes: object) -> TaskSnapshot:
     return msgspec.structs.replace(task, **changes)
 
 
-async def test_every_way_to_end_is_told_with_what_was_to_be_left() -> None:
+async def test_the_manifest_lists_every_way_to_end_with_the_expected_outputs() -> None:
     world = World()
     world.enqueue(job_message())
     await world.tick()

@@ -1,0 +1,65 @@
+"""The `parametricSweep` factory: one task for each combination of its parameters' values.
+
+The same factory always gives the same tasks.
+"""
+
+import re
+from decimal import Decimal
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.factories.factory_tasks import REPEAT_TASK, build_tasks
+from batchmgr.factories.repeat_task import RepeatTask
+from batchmgr.factories.sweep_values import combinations, range_values
+from batchmgr.wire.factory_message import ParametricSweep, SweepParameter
+from batchmgr.wire.task_message import TaskMessage
+
+PARAMETERS = "taskFactory.parameters"
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def sweep_tasks(factory: ParametricSweep) -> tuple[TaskMessage, ...]:
+    """Return the tasks of a sweep. Raise InvalidJobError, which names the field of the message."""
+    parameters = parameter_values(factory)
+    names = tuple(parameters)
+    rows = combinations(parameters, is_product=factory.combine == "product", field=PARAMETERS)
+    indexes = tuple(map(str, range(len(names))))
+    repeat_task = sweep_repeat_task(factory)
+    values = (dict(zip(indexes + names, row + row, strict=True)) for row in rows)
+    return build_tasks(repeat_task, values, factory.merge_task)
+
+
+def sweep_repeat_task(factory: ParametricSweep) -> RepeatTask:
+    """Return the parsed `repeatTask`. Its placeholders are the parameters, by index and by name."""
+    names = tuple(factory.parameters)
+    return RepeatTask(factory.repeat_task, (*map(str, range(len(names))), *names), field=REPEAT_TASK)
+
+
+def parameter_values(factory: ParametricSweep) -> dict[str, tuple[str, ...]]:
+    """Return the values of each parameter, as texts. Raise InvalidJobError, which names the parameter."""
+    if not factory.parameters:
+        raise InvalidJobError("must hold a parameter: without one the job has no tasks", field=PARAMETERS)
+    for name in factory.parameters:
+        if not _PARAMETER.fullmatch(name):
+            raise InvalidJobError(
+                "the name of a parameter begins with a letter and holds only letters, digits and _",
+                field=f"{PARAMETERS}.{name}",
+            )
+    return {name: _values(parameter, name) for name, parameter in factory.parameters.items()}
+
+
+def _values(parameter: SweepParameter, name: str) -> tuple[str, ...]:
+    field = f"{PARAMETERS}.{name}"
+    start, end = parameter.start, parameter.end
+    if parameter.values is not None:
+        if not (start is None and end is None and parameter.step is None):
+            raise InvalidJobError("give either values, or start and end", field=field)
+        if not parameter.values:
+            raise InvalidJobError("must not be empty: the job would have no tasks", field=f"{field}.values")
+        values = tuple(map(str, parameter.values))
+        for index, value in enumerate(values):
+            if "\0" in value:
+                raise InvalidJobError("must not contain a NUL character", field=f"{field}.values[{index}]")
+        return values
+    if start is None or end is None:
+        raise InvalidJobError("give values, or start and end", field=field)
+    return range_values(start, end, Decimal(1) if parameter.step is None else parameter.step, field=field)

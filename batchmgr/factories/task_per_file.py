@@ -1,0 +1,71 @@
+"""The `taskPerFile` factory: one task for each blob of a source.
+
+The caller lists the blobs. The same factory and the same blobs always give the same tasks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.factories.factory_tasks import REPEAT_TASK, build_tasks, check_task_count
+from batchmgr.factories.repeat_task import RepeatTask
+from batchmgr.wire.factory_message import TaskPerFile
+from batchmgr.wire.task_message import InputFileMessage, TaskMessage, TaskTemplate
+
+SOURCE = "taskFactory.source"
+PLACEHOLDERS = ("0", "name", "fileName", "stem", "url")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceBlob:
+    """A blob that gets a task: its full name, and its URL without a signature."""
+
+    name: str
+    url: str
+
+
+SAMPLE_BLOB = SourceBlob(name="name", url="https://account.blob.core.windows.net/container/name")
+"""An invented blob, to check a factory before its blobs are listed."""
+
+
+def file_tasks(factory: TaskPerFile, blobs: Sequence[SourceBlob]) -> tuple[TaskMessage, ...]:
+    """Return a task for each of these blobs. Raise InvalidJobError, which names the field of the message."""
+    if not blobs:
+        raise InvalidJobError(
+            "no blob matches, so the job would have no tasks: check containerName, prefix and pattern",
+            field=SOURCE,
+        )
+    check_task_count(len(blobs), field=SOURCE)
+    return build_tasks(file_repeat_task(factory), map(_values, blobs), factory.merge_task)
+
+
+def file_repeat_task(factory: TaskPerFile) -> RepeatTask:
+    """Return the parsed `repeatTask`. Its placeholders are `PLACEHOLDERS`, whose values are untrusted."""
+    return RepeatTask(_with_blob(factory), PLACEHOLDERS, field=REPEAT_TASK, untrusted=True)
+
+
+def _with_blob(factory: TaskPerFile) -> TaskTemplate:
+    """Return the template with the blob as an input file; the template may say under which name."""
+    template, source = factory.repeat_task, factory.source
+    blob = InputFileMessage(
+        source_blob_path="{name}",
+        target_file_path="{name}",
+        container_name=source.container_name,
+        storage_account_name=source.storage_account_name,
+        identity_reference=source.identity_reference,
+    )
+    files = tuple(
+        replace(blob, target_file_path=file.target_file_path) if file.http_url == "{url}" else file
+        for file in template.input_files
+    )
+    if any("{" in (file.source_blob_path + file.http_url).replace("{{", "") for file in files):
+        return replace(template, input_files=files)
+    return replace(template, input_files=(*files, blob))
+
+
+def _values(blob: SourceBlob) -> dict[str, str]:
+    file_name = blob.name.rpartition("/")[2]
+    stem = file_name.rpartition(".")[0] or file_name
+    return {"0": blob.name, "name": blob.name, "fileName": file_name, "stem": stem, "url": blob.url}

@@ -1,0 +1,143 @@
+"""The outcome of a job, decided from what Azure Batch reports about its tasks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+import msgspec
+
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_record import FailedTask, JobError
+from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
+
+WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
+FINALIZED = "batchmgr: finalized"
+"""The terminate reason that batchmgr gives when it ends a Batch job whose tasks have all ended."""
+
+OWN_REASONS = frozenset({"", "AllTasksComplete", FINALIZED})
+"""Terminate reasons of a Batch job that nobody else has ended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobOutcome:
+    """The final state of a job, and the reason if it is not success."""
+
+    state: JobState
+    error: JobError | None = None
+
+
+def count_tasks(tasks: Iterable[TaskSnapshot]) -> TaskCounts:
+    """Return the counts that Azure Batch would report for these tasks, without its delay."""
+    active = running = succeeded = failed = 0
+    for task in tasks:
+        active += task.state == "active"
+        running += task.state in {"preparing", "running"}
+        succeeded += task.has_succeeded
+        failed += task.has_failed
+    return TaskCounts(
+        active=active, running=running, completed=succeeded + failed, succeeded=succeeded, failed=failed
+    )
+
+
+def find_finalize_task(tasks: Iterable[TaskSnapshot]) -> TaskSnapshot | None:
+    """Return the FinalizeTask, or None if it is not among these tasks."""
+    return next((task for task in tasks if task.task_id == FINALIZE_TASK_ID), None)
+
+
+def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> bool:
+    """Return whether no task will ever start: every task that has not run depends on a failed one.
+
+    Azure Batch keeps such tasks active for ever, and the FinalizeTask is one of them.
+    """
+    if any(task.state in {"preparing", "running"} for task in tasks):
+        return False
+    snapshots = {task.task_id: task for task in tasks}
+    plans = {planned.id: planned for planned in plan.all_tasks}
+    blocked: set[str] = set()
+    for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
+        task, planned = snapshots.get(task_id), plans[task_id]
+        blocks = task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code)
+        if blocks or blocked.intersection(planned.depends_on):
+            blocked.add(task_id)
+    waiting = [task.task_id for task in tasks if task.state == "active"]
+    return bool(waiting) and blocked.issuperset(waiting)
+
+
+def decide_outcome(
+    tasks: Sequence[TaskSnapshot],
+    *,
+    job: BatchJob | None,
+    is_cancelled: bool,
+    details: Mapping[str, FailedTask],
+) -> JobOutcome:
+    """Return the outcome of a job whose tasks will not change any more.
+
+    `job` is None if there is no such Batch job. `details` holds the diagnosis of failed tasks, by task id.
+    """
+    if is_cancelled:
+        return JobOutcome(
+            state=JobState.CANCELLED, error=JobError(code="Cancelled", message="The job was cancelled.")
+        )
+    if job is None:
+        lost = JobError(
+            code="JobNotFound", message="The Batch job no longer exists: it was deleted in Azure Batch."
+        )
+        return JobOutcome(state=JobState.FAILED, error=lost)
+    work = [task for task in tasks if not task.task_id.startswith(RESERVED_PREFIX)]
+    done = sum(task.has_succeeded for task in work)
+    final = find_finalize_task(tasks)
+    if work and done == len(work) and final is not None and final.has_succeeded:
+        return JobOutcome(state=JobState.SUCCEEDED)
+    if job.terminate_reason == WALL_CLOCK_EXPIRED:
+        late = JobError(
+            code=WALL_CLOCK_EXPIRED,
+            message=f"The job took longer than its maxWallClockTime; {done} of {len(work)} tasks succeeded.",
+        )
+        return JobOutcome(state=JobState.TIMED_OUT, error=late)
+    if work and done == len(work):
+        return JobOutcome(state=JobState.FAILED, error=_finalize_error(final, details))
+    state = JobState.PARTIAL if done else JobState.FAILED
+    error = _task_error(work, job, details)
+    if final is not None and final.has_failed:
+        reason = _why_finalize_failed(final, details)
+        also = f"{error.message.rstrip('.')}. The FinalizeTask failed too: {reason}"
+        error = msgspec.structs.replace(error, message=also)
+    return JobOutcome(state=state, error=error)
+
+
+def _finalize_error(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> JobError:
+    reason = _why_finalize_failed(final, details)
+    return JobError(
+        code="FinalizeTaskFailed", message=f"All tasks succeeded, but the FinalizeTask failed: {reason}"
+    )
+
+
+def _why_finalize_failed(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> str:
+    diagnosed = details.get(FINALIZE_TASK_ID)
+    error = diagnosed.error if diagnosed else final.error if final else None
+    if error is not None:
+        return error.message
+    if final is not None and final.exit_code is not None:
+        return f"exit code {final.exit_code}"
+    return "it did not complete"
+
+
+def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask]) -> JobError:
+    failed = [task for task in work if task.has_failed]
+    unfinished = len(work) - len(failed) - sum(task.has_succeeded for task in work)
+    if not failed:
+        return JobError(
+            code="JobTerminated",
+            message=f"The Batch job ended ({job.terminate_reason or job.state}) before {unfinished} of "
+            f"{len(work)} tasks had run.",
+        )
+    first = next((task for task in failed if task.task_id in details), failed[0])
+    error = details[first.task_id].error if first.task_id in details else first.error
+    code = error.type if error else "TaskFailed"
+    reason = error.message if error else f"exit code {first.exit_code}"
+    rest = f" {unfinished} did not run." if unfinished else ""
+    name = first.display_name or first.task_id
+    if job.terminate_reason not in OWN_REASONS:
+        rest += f" The Batch job was ended ({job.terminate_reason})."
+    return JobError(code=code, message=f"{len(failed)} of {len(work)} tasks failed.{rest} {name}: {reason}")

@@ -1,0 +1,155 @@
+"""The sets of ports under test, each with the ways to look at what is behind them."""
+
+import asyncio
+import base64
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.queue.aio import QueueServiceClient
+
+from batchmgr.adapters.system_clock import SystemClock
+from batchmgr.dispatcher.event_file import EventFile
+from batchmgr.dispatcher.folder_job_files import FolderJobFiles
+from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.local_batch import LocalBatch
+from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.run_directory import RunDirectory
+from batchmgr.plan.ids import job_key
+from batchmgr.ports import Ports
+from batchmgr.workload.workload_base import WorkloadBase
+from tests.world import World
+
+
+class PortSet(Protocol):
+    """A set of ports, and a view of what is behind them."""
+
+    ports: Ports
+
+    async def run_tasks(self, job_id: str) -> None:
+        """Run the tasks of a job until none can run."""
+        ...
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        """Return the content of a finalize blob, or None."""
+        ...
+
+    async def messages(self, queue: str) -> list[str]:
+        """Return the bodies of the visible messages of a queue."""
+        ...
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        """Create a container with blobs of these names."""
+        ...
+
+
+class FakePorts:
+    """The in-memory fakes."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.ports = world.ports
+
+    async def run_tasks(self, job_id: str) -> None:
+        self._world.batch.run()
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        return self._world.finalize.blobs.get(job_id)
+
+    async def messages(self, queue: str) -> list[str]:
+        kind = {"batchmgr-job-requests": "submit", "batchmgr-callbacks": "callback"}.get(queue)
+        if kind is not None:
+            now = self._world.clock.now()
+            waiting = [m for m in self._world.queue.messages if m.queue == kind and m.visible_at <= now]
+            return [f'{{"storedJobId":"{message.body}"}}' for message in waiting]
+        if queue == "batchmgr-progress":
+            return [msgspec.json.encode(event).decode() for event in self._world.sink.sent]
+        if queue == "batchmgr-callbacks-poison":
+            return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
+        return [body.decode() for body in self._world.queue.poison]
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        self._world.storage.blobs[container] = set(names)
+
+
+class DispatcherPorts:
+    """The ports of a job that runs in one process, with real files."""
+
+    def __init__(self, root: Path) -> None:
+        directory = RunDirectory(root / "run")
+        with directory.prepared("job", root / "inputs"):
+            pass  # created
+        clock = SystemClock()
+        storage = FolderStorage(directory.storage, root / "inputs")
+        self._batch = LocalBatch(clock, directory)
+        self._node = LocalNode(directory, storage, WorkloadBase())
+        self._inputs = root / "inputs"
+        self._world = World()
+        self._behind = FakePorts(self._world)
+        self.ports = replace(
+            self._world.ports,
+            batch=self._batch,
+            events=EventFile(directory.events),
+            storage=storage,
+            files=FolderJobFiles(directory.storage),
+        )
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        (self._inputs / container).mkdir(parents=True)
+        for name in names:
+            blob = self._inputs / container / name
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            if not name.endswith("/"):
+                blob.write_bytes(b"")
+
+    async def run_tasks(self, job_id: str) -> None:
+        while (task := self._batch.start_next_task(job_id)) is not None:
+            self._batch.record_exit(
+                job_id, task.id, self._node.run(self._batch.jobs[job_key(job_id)].plan, task)
+            )
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        return await self._behind.finalize_blob(job_id)
+
+    async def messages(self, queue: str) -> list[str]:
+        return await self._behind.messages(queue)
+
+
+class RealPorts:
+    """Azurite and the fake Azure Batch, over HTTP."""
+
+    def __init__(self, ports: Ports, connection_string: str) -> None:
+        self.ports = ports
+        self._connection_string = connection_string
+
+    async def run_tasks(self, job_id: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                tasks = [task async for task in self.ports.batch.list_tasks(job_id)]
+                if not any(task.state in {"preparing", "running"} for task in tasks) and any(
+                    task.state == "completed" for task in tasks
+                ):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def finalize_blob(self, job_id: str) -> str | None:
+        async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
+            try:
+                blob = await blobs.get_blob_client("batchmgr-finalize", f"{job_id}.json").download_blob()
+            except ResourceNotFoundError:
+                return None
+            return (await blob.readall()).decode()
+
+    async def messages(self, queue: str) -> list[str]:
+        async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
+            found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
+            return [base64.b64decode(message.content).decode() for message in found]
+
+    async def upload(self, container: str, names: Collection[str]) -> None:
+        async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
+            client = await blobs.create_container(container)
+            await asyncio.gather(*(client.upload_blob(name, b"") for name in names))
