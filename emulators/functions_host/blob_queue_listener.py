@@ -36,13 +36,15 @@ class BlobQueueListener:
     ) -> None:
         self._triggers: dict[str, BlobTrigger] = {}
         self._queues = queues
-        batch = max(1, min(settings.max_degree_of_parallelism // 2, _MAX_BATCH))
+        # Half of the blobs and one are received at once, and more when the others are in flight alone.
+        most = settings.max_degree_of_parallelism
+        batch = max(1, min(most // 2 + 1, most, _MAX_BATCH))
         self._listener = QueueListener(
             queue=queues.get_queue_client(queue_name),
             poison_queue_of=self._poison_queue_of,
             settings=QueueSettings(
                 batch_size=batch,
-                new_batch_threshold=max(0, settings.max_degree_of_parallelism - batch),
+                new_batch_threshold=max(0, most - batch),
                 max_dequeue_count=settings.poison_blob_threshold,
                 max_polling_interval=max_polling_interval,
             ),
@@ -80,7 +82,7 @@ class BlobQueueListener:
         """Return the poison queue in the storage account of the blob."""
         try:
             trigger = self.find(BlobTriggerMessage.from_json(base64.b64decode(message.content)).function_id)
-        except (KeyError, ValueError):
+        except ValueError:
             trigger = None
         queues = trigger.queues if trigger else self._queues
         return queues.get_queue_client(BLOB_POISON_QUEUE)

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.functions.meta import Datum
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from functions_host.binding_converters import json_datum
-from functions_host.blob_container_scan import BlobContainerScan
+from functions_host.blob_enqueuing import ScannedFunction
 from functions_host.blob_path_pattern import BlobPathPattern
 from functions_host.blob_receipts import BlobReceipts
+from functions_host.blob_scan import BlobScan
 from functions_host.blob_trigger_queue import BlobTriggerMessage, BlobTriggerQueue
 from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
@@ -35,12 +37,12 @@ class BlobTriggerServices:
     queue: BlobTriggerQueue
     host_container: ContainerClient
     host_id: str
-    scan_interval: float
-    """Seconds between two scans of a container."""
+    scan: BlobScan
+    """The scan that finds the blobs of all functions without the source EventGrid."""
 
 
 class BlobTrigger:
-    """The blob trigger of one function. Its source is a container scan, or Event Grid.
+    """The blob trigger of one function. Its source is the scan of a container, or Event Grid.
 
     Both sources enqueue blobs in the blob trigger queue, whose listener calls `run`.
     """
@@ -55,34 +57,34 @@ class BlobTrigger:
         self._blobs = services.connections.blobs(connection)
         self.queues: QueueServiceClient = services.connections.queues(connection)
         """The queues in the storage account of the blobs. Poisoned blobs are reported there."""
-        self._scan = self._new_scan() if self.source == _SCAN else None
+        self._scanned = self._register() if self.source == _SCAN else None
 
     async def start(self) -> None:
-        """Start to scan, unless the source is Event Grid."""
-        if self._scan is not None:
-            self._scan.start()
+        """Do nothing: the scan and the listener of the blob trigger queue belong to the host."""
 
     async def stop(self) -> None:
-        """Stop scanning."""
-        if self._scan is not None:
-            await self._scan.stop()
+        """Do nothing, as `start`."""
 
     async def run(self, message: BlobTriggerMessage) -> bool:
         """Run the function on the blob of a message. Return False if the function failed.
 
-        A blob that was deleted is dropped. If a scanned blob was overwritten, the old version is dropped and
-        the new version is enqueued. Both return True.
+        A blob that was deleted is dropped. If a scanned blob was overwritten, the old version is dropped, and
+        the next scan looks at the new version. Both return True.
         """
         blob = self._blobs.get_blob_client(message.container, message.blob)
         try:
             properties = await blob.get_blob_properties()
-            if self._scan is not None and properties.etag != message.etag:
-                await self._scan.enqueue(message.blob, properties.etag, str(properties.blob_type.value))
+            if self._scanned is not None and properties.etag != message.etag:
+                self._services.scan.notify(self._scanned, message.blob)
                 return True
             trigger = await self._data(blob, properties)
         except ResourceNotFoundError:
             _log.debug("Blob '%s' was deleted", message.blob)
             return True
+        except ResourceModifiedError:
+            # It was overwritten just now. The next attempt finds the new version.
+            _log.warning("Blob '%s' was overwritten while it was read", message.blob)
+            return False
         reason = f"New blob detected({self.source}): {message.container}/{message.blob}"
         return (await self._services.invoker.invoke(self.function, trigger, reason)).succeeded
 
@@ -93,7 +95,12 @@ class BlobTrigger:
         return await self._data(blob, await blob.get_blob_properties())
 
     async def _data(self, blob: BlobClient, properties: BlobProperties) -> TriggerData:
-        content = await (await blob.download_blob()).readall()
+        content = b""
+        if properties.size:
+            download = await blob.download_blob(
+                etag=properties.etag, match_condition=MatchConditions.IfNotModified
+            )
+            content = await download.readall()
         parameters = self._pattern.match(blob.blob_name) or {}
         metadata = {
             "BlobTrigger": Datum(f"{blob.container_name}/{blob.blob_name}", "string"),
@@ -104,16 +111,17 @@ class BlobTrigger:
         metadata.update({name: Datum(value, "string") for name, value in parameters.items()})
         return TriggerData(value=Datum(content, "bytes"), metadata=metadata)
 
-    def _new_scan(self) -> BlobContainerScan:
+    def _register(self) -> ScannedFunction:
         services = self._services
-        return BlobContainerScan(
-            container=self._blobs.get_container_client(self._pattern.container),
-            pattern=self._pattern,
+        scanned = ScannedFunction(
             function_id=self.function.id,
+            blobs=self._blobs,
+            pattern=self._pattern,
             receipts=BlobReceipts(services.host_container, services.host_id, self.function.id),
             queue=services.queue,
-            interval=services.scan_interval,
         )
+        services.scan.add(scanned)
+        return scanned
 
 
 def _properties(properties: BlobProperties) -> dict[str, Any]:

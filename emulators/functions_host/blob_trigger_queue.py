@@ -1,6 +1,6 @@
 """The host's own queue of blobs that were found and whose functions have to run.
 
-All blob functions of a host share this queue. `blob_container_scan` and `blob_event_grid` send to it, and
+All blob functions of a host share this queue. `blob_enqueuing` and `blob_event_grid` send to it, and
 `blob_queue_listener` receives from it.
 """
 
@@ -41,18 +41,27 @@ class BlobTriggerMessage:
             "BlobName": self.blob,
             "ETag": self.etag,
         }
-        return json.dumps(document, indent=2).encode()
+        return json.dumps(document, indent=2, ensure_ascii=False).encode()
 
     @classmethod
     def from_json(cls, body: bytes) -> "BlobTriggerMessage":
-        """Parse a message in the format of `to_json`. Raises KeyError or ValueError for anything else."""
+        """Parse a message in the format of `to_json`, in which the case of names is ignored.
+
+        Raises ValueError if it is not a JSON object, or does not name a function, a container and a blob.
+        """
         document = json.loads(body)
+        if not isinstance(document, dict):
+            raise ValueError(f"a message for blobs is not a JSON object: {document!r}")
+        values = {name.lower(): value for name, value in document.items()}
+        for name in ("functionid", "containername", "blobname"):
+            if not isinstance(values.get(name), str):
+                raise ValueError(f"a message for blobs has no {name}: {document!r}")
         return cls(
-            function_id=document["FunctionId"],
-            container=document["ContainerName"],
-            blob=document["BlobName"],
-            etag=document["ETag"],
-            blob_type=document["BlobType"],
+            function_id=values["functionid"],
+            container=values["containername"],
+            blob=values["blobname"],
+            etag=str(values.get("etag")),
+            blob_type=str(values.get("blobtype", "BlockBlob")),
         )
 
 

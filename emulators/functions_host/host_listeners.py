@@ -9,6 +9,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from functions_host.blob_event_grid import BlobEventGridWebhook
 from functions_host.blob_queue_listener import BlobQueueListener
+from functions_host.blob_scan import BlobScan
 from functions_host.blob_trigger import BlobTrigger, BlobTriggerServices
 from functions_host.blob_trigger_queue import BlobTriggerQueue, blob_trigger_queue_name
 from functions_host.errors import ConfigurationError
@@ -17,6 +18,7 @@ from functions_host.invocation import Invoker
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_trigger import QueueTrigger
 from functions_host.settings import HostSettings
+from functions_host.singleton_lease import LeaseTimes, SingletonLease
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 from functions_host.storage_creation import create_container
 from functions_host.timer_schedule import parse_schedule
@@ -44,8 +46,10 @@ class Trigger(Protocol):
 class ListenerOptions:
     """The options of the host that concern its listeners."""
 
-    blob_scan_interval: float
-    """Seconds between two scans of a container."""
+    blob_scan_interval: float | None
+    """Seconds between two scans for new blobs. None means as often as the real host."""
+    lease_times: LeaseTimes
+    """The leases of timers and of the scan for new blobs."""
     receive_visibility: timedelta
     """How long a received message stays hidden if it is not renewed."""
 
@@ -73,6 +77,7 @@ class HostListeners:
         self._host_container: ContainerClient | None = None
         self._blob_queue: BlobTriggerQueue | None = None
         self._blob_listener: BlobQueueListener | None = None
+        self._blob_scan: BlobScan | None = None
         self.webhook: BlobEventGridWebhook | None = None
         """The webhook for Event Grid. It is None until the app has a blob function."""
 
@@ -96,6 +101,8 @@ class HostListeners:
             await create_container(self._host_container)
         if self._blob_listener is not None:
             await self._blob_listener.start()
+        if self._blob_scan is not None:
+            await self._blob_scan.start()
         for trigger in self._triggers:
             await trigger.start()
 
@@ -104,6 +111,8 @@ class HostListeners:
         stops = [trigger.stop() for trigger in self._triggers]
         if self._blob_listener is not None:
             stops.append(self._blob_listener.stop())
+        if self._blob_scan is not None:
+            stops.append(self._blob_scan.stop())
         await asyncio.gather(*stops)
 
     def _queue_trigger(self, function: Function) -> QueueTrigger:
@@ -124,11 +133,14 @@ class HostListeners:
             invoker=self._invoker,
             host_container=self._get_host_container(),
             host_id=self._settings.host_id,
+            lease_times=self._options.lease_times,
+            errors=self._errors,
         )
 
     def _blob_trigger(self, function: Function) -> BlobTrigger:
-        if self._blob_queue is None or self._blob_listener is None:
+        if self._blob_queue is None or self._blob_listener is None or self._blob_scan is None:
             self._blob_queue, self._blob_listener = self._create_blob_queue()
+            self._blob_scan = self._create_blob_scan()
             self.webhook = BlobEventGridWebhook(self._blob_queue)
         services = BlobTriggerServices(
             invoker=self._invoker,
@@ -136,7 +148,7 @@ class HostListeners:
             queue=self._blob_queue,
             host_container=self._get_host_container(),
             host_id=self._settings.host_id,
-            scan_interval=self._options.blob_scan_interval,
+            scan=self._blob_scan,
         )
         trigger = BlobTrigger(function, services)
         self._blob_listener.add(trigger)
@@ -156,6 +168,18 @@ class HostListeners:
             receive_visibility=self._options.receive_visibility,
         )
         return BlobTriggerQueue(queues.get_queue_client(name), self._notifier), listener
+
+    def _create_blob_scan(self) -> BlobScan:
+        container = self._get_host_container()
+        lock = f"locks/{self._settings.host_id}/WebJobs.Internal.Blobs.Listener"
+        return BlobScan(
+            blobs=self._connections.blobs(HOST_STORAGE),
+            host_container=container,
+            host_id=self._settings.host_id,
+            lease=SingletonLease(container, lock, times=self._options.lease_times, errors=self._errors),
+            interval=self._options.blob_scan_interval,
+            errors=self._errors,
+        )
 
     def _get_host_container(self) -> ContainerClient:
         if self._host_container is None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +25,8 @@ from functions_host.invocation import Invoker
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
-from functions_host.settings import apply_local_settings, load_host_settings
+from functions_host.settings import apply_local_settings, is_development, load_host_settings
+from functions_host.singleton_lease import LeaseTimes
 from functions_host.storage_connections import StorageConnections
 from functions_host.unhandled_errors import UnhandledErrors
 
@@ -45,13 +47,15 @@ class JobHostOptions:
     """0 means any free port."""
     enable_auth: bool = False
     """Whether access keys are checked, as in Azure. `func start` also needs an option for that."""
-    blob_scan_interval: float = 10.0
-    """Seconds between two scans of a container for new blobs."""
+    blob_scan_interval: float | None = None
+    """Seconds between two scans for new blobs. None means as the real host: 2 s where the account is part of
+    the path of storage URLs, as in Azurite, and 10 s where it is part of the host name, as in Azure."""
     receive_visibility: timedelta = RECEIVE_VISIBILITY
     """How long a received message stays hidden if this host is killed."""
     patient: bool = False
     """Whether the host spares developers the waits of the real host. An output then ends the pause of the
-    listener of its queue."""
+    listener of its queue, and the timers and the blob scan of a killed host of this machine go on within
+    seconds, not after up to a minute."""
 
 
 class JobHost:
@@ -61,6 +65,8 @@ class JobHost:
         self._options = options
         apply_local_settings(options.script_root, os.environ)
         os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+        if hasattr(time, "tzset"):
+            time.tzset()  # local.settings.json may set TZ.
         settings = load_host_settings(options.script_root, os.environ)
         self.keys = AccessKeys(enabled=options.enable_auth)
         """The access keys. They are checked only if `enable_auth` is set."""
@@ -85,7 +91,9 @@ class JobHost:
         self._listeners = HostListeners(
             settings=settings,
             options=ListenerOptions(
-                blob_scan_interval=options.blob_scan_interval, receive_visibility=options.receive_visibility
+                blob_scan_interval=options.blob_scan_interval,
+                lease_times=_lease_times(patient=options.patient),
+                receive_visibility=options.receive_visibility,
             ),
             connections=self._connections,
             invoker=self._invoker,
@@ -225,3 +233,8 @@ class JobHost:
         if self.keys.enabled:
             keys = (self.keys.master, self.keys.function, self.keys.system)
             _log.info("Keys: master %s, function %s, system %s", *keys)
+
+
+def _lease_times(*, patient: bool) -> LeaseTimes:
+    duration = 15 if patient or is_development(os.environ) else 60
+    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)

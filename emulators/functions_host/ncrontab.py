@@ -44,13 +44,14 @@ class Ncrontab:
     """0 is Sunday."""
     fires_every_minute: bool
     """Whether every field but the seconds is `*`."""
+    is_interval: bool
+    """Whether the seconds, minutes or hours have a `*`, `/` or `-`. The others fire at points in time."""
 
     @classmethod
     def parse(cls, expression: str) -> "Ncrontab":
         """Parse six fields, or five without seconds. Raises ValueError for anything else."""
-        fields = expression.split()
-        if len(fields) == 5:
-            fields.insert(0, "0")
+        given = expression.split()
+        fields = ["0", *given] if len(given) == 5 else given
         if len(fields) != len(_FIELDS):
             raise ValueError(f"expected five or six fields: {expression!r}")
         values = [_values(text, field) for text, field in zip(fields, _FIELDS, strict=True)]
@@ -63,6 +64,7 @@ class Ncrontab:
             months=frozenset(months),
             weekdays=frozenset(weekdays),
             fires_every_minute=all(text == "*" for text in fields[1:]),
+            is_interval=any(sign in text for text in given[:-3] for sign in "*/-"),
         )
 
     def next_after(self, moment: datetime) -> datetime:

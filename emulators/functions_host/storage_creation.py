@@ -31,14 +31,14 @@ async def create_container(container: ContainerClient) -> None:
         _log.debug("Container '%s' already exists", container.container_name)
 
 
-async def create_blob(blob: BlobClient, content: bytes = b"") -> bool:
-    """Create a blob, unless it exists. Return whether this call created it.
+async def create_blob(blob: BlobClient, *, metadata: dict[str, str] | None = None) -> bool:
+    """Create an empty blob, unless it exists. Return whether this call created it.
 
     Raises ResourceNotFoundError if its container is missing, and ResourceExistsError if the container is just
     being deleted.
     """
     try:
-        await blob.upload_blob(content)
+        await blob.upload_blob(b"", metadata=metadata)
     except ResourceExistsError as error:
         _raise_unless(error, "BlobAlreadyExists")
     except ResourceModifiedError as error:

@@ -7,11 +7,12 @@ from azure.storage.blob.aio import ContainerClient
 from functions_host.binding_converters import json_datum
 from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
-from functions_host.singleton_lease import SingletonLease
+from functions_host.singleton_lease import LeaseTimes, SingletonLease
 from functions_host.timer_listener import TimerListener
 from functions_host.timer_schedule import TimerSchedule
 from functions_host.timer_status import ScheduleMonitor
 from functions_host.trigger_data import TriggerData
+from functions_host.unhandled_errors import UnhandledErrors
 
 
 class TimerTrigger:
@@ -25,19 +26,22 @@ class TimerTrigger:
         invoker: Invoker,
         host_container: ContainerClient,
         host_id: str,
+        lease_times: LeaseTimes,
+        errors: UnhandledErrors,
     ) -> None:
         self._function = function
         self._invoker = invoker
         monitored = function.trigger.binding.get("useMonitor", True) and not schedule.is_sub_minute
         status = host_container.get_blob_client(f"timers/{host_id}/{function.id}/status")
-        lease = host_container.get_blob_client(f"locks/{host_id}/{function.id}.Listener")
+        lock = f"locks/{host_id}/{function.id}.Listener"
         self._listener = TimerListener(
             name=function.name,
             schedule=schedule,
             run_on_startup=bool(function.trigger.binding.get("runOnStartup")),
             handler=self._handle,
-            lease=SingletonLease(lease),
+            lease=SingletonLease(host_container, lock, times=lease_times, errors=errors),
             monitor=ScheduleMonitor(status) if monitored else None,
+            errors=errors,
         )
 
     async def start(self) -> None:

@@ -1,4 +1,7 @@
-"""Runs the sample app in a process that a test can kill: `python killable_host.py VISIBILITY_SECONDS`."""
+"""Runs the sample app in a process that a test can kill: `python killable_host.py SECONDS [patient]`.
+
+A received message is hidden for that many seconds.
+"""
 
 import asyncio
 import sys
@@ -14,6 +17,7 @@ async def main() -> None:
         script_root=Path(__file__).parent / "sample_app",
         port=0,
         receive_visibility=timedelta(seconds=int(sys.argv[1])),
+        patient="patient" in sys.argv,
     )
     async with JobHost(options) as host:
         await host.run(asyncio.Event())

@@ -15,12 +15,15 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 from azure.storage.queue.aio import QueueClient
 
+from functions_host.blob_enqueuing import ScannedFunction
+from functions_host.blob_path_pattern import BlobPathPattern
 from functions_host.blob_receipts import BlobReceipts
 from functions_host.blob_trigger_queue import BlobTriggerMessage, BlobTriggerQueue
 from functions_host.queue_messages import send_message
 from functions_host.queue_polling import QueueNotifier
-from functions_host.singleton_lease import SingletonLease
+from functions_host.singleton_lease import LeaseTimes, SingletonLease
 from functions_host.storage_creation import create_blob, create_container, create_queue
+from functions_host.unhandled_errors import UnhandledErrors
 from tests.functions_host.conftest import Hosts
 from tests.functions_host.storage_account import StorageAccount
 
@@ -69,17 +72,43 @@ async def test_one_of_several_creates_a_blob(storage: StorageAccount, number: in
 @pytest.mark.parametrize("number", range(RACES))
 async def test_one_of_several_gets_a_lease_that_nobody_had(storage: StorageAccount, number: int) -> None:
     container = storage.blobs.get_container_client("results")
-    leases = [SingletonLease(container.get_blob_client("lock")) for _ in range(CREATORS)]
+    errors = UnhandledErrors()
+    leases = [SingletonLease(container, "lock", times=LeaseTimes(), errors=errors) for _ in range(CREATORS)]
     await asyncio.gather(*(lease.start() for lease in leases))
     assert [lease.held.is_set() for lease in leases].count(True) == 1
+    assert errors.messages == []
     await asyncio.gather(*(lease.stop() for lease in leases))
 
 
 @pytest.mark.parametrize("number", range(RACES))
-async def test_a_receipt_can_be_written_by_several(storage: StorageAccount, number: int) -> None:
-    container = storage.blobs.get_container_client("results")
-    await race(lambda: BlobReceipts(container, "host", "f").write("c", "b", '"e"'))
-    assert len(await storage.names("results")) == 1
+async def test_one_of_several_creates_a_receipt_and_its_container(
+    storage: StorageAccount, number: int
+) -> None:
+    container = storage.blobs.get_container_client("receipts")
+    receipts = BlobReceipts(container, "host", "f")
+    created = await race(lambda: receipts.of("c", "b", '"e"').create())
+    assert sorted(created) == [False] * (CREATORS - 1) + [True]
+    assert len(await storage.names("receipts")) == 1
+
+
+@pytest.mark.parametrize("number", range(RACES))
+async def test_a_blob_that_several_hosts_find_at_once_is_enqueued_once(
+    storage: StorageAccount, number: int
+) -> None:
+    await storage.upload("results", "a", "")
+
+    def host() -> ScannedFunction:
+        return ScannedFunction(
+            function_id="f",
+            blobs=storage.blobs,
+            pattern=BlobPathPattern.parse("results/{name}"),
+            receipts=BlobReceipts(storage.blobs.get_container_client("receipts"), "host", "f"),
+            queue=BlobTriggerQueue(storage.queues.get_queue_client("found"), QueueNotifier()),
+        )
+
+    assert True in await race(lambda: host().enqueue("a"))
+    assert await host().enqueue("a")
+    assert await storage.count("found") == 1
 
 
 @pytest.mark.parametrize("number", range(RACES))
