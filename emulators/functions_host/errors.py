@@ -2,6 +2,7 @@
 
 HostError
 ├── ConfigurationError     host.json, local.settings.json, a setting or a binding is missing or invalid
+│   └── RouteTemplateError the route of an HTTP function cannot be compiled
 ├── IndexingError          function_app.py cannot be imported, or one of its functions is invalid
 ├── SubscriptionError      an event subscription is invalid, or its webhook does not confirm it
 └── WorkerLostError        a running invocation was abandoned: one timed out, or the host had to stop
@@ -14,6 +15,10 @@ class HostError(Exception):
 
 class ConfigurationError(HostError):
     """A file, a setting or a binding is missing or invalid. The message names it."""
+
+
+class RouteTemplateError(ConfigurationError):
+    """The route template of an HTTP function is invalid. None of the functions runs then, as in Azure."""
 
 
 class IndexingError(HostError):

@@ -64,6 +64,10 @@ def _index(function: func.Function, script_root: Path) -> Function:
     takes_context = "context" in declared and "context" not in bindings
     if takes_context:
         declared.discard("context")
+        if getattr(annotations.get("context", func.Context), "__name__", "") != "Context":
+            raise IndexingError(
+                f"cannot load the {name} function: 'context' must be of the type func.Context"
+            )
     if declared != set(bindings) - {RETURN}:
         odd = sorted(declared ^ (set(bindings) - {RETURN}))
         raise IndexingError(f"cannot load the {name} function: parameters and bindings differ in {odd}")

@@ -11,6 +11,7 @@ import time
 
 from functions_host.errors import HostError, WorkerLostError
 from functions_host.job_host import JobHost, JobHostOptions
+from functions_host.log_levels import LogLevelFilter
 
 _log = logging.getLogger(__name__)
 
@@ -39,9 +40,11 @@ async def _serve(options: JobHostOptions, *, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     host = JobHost(options)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(LogLevelFilter(host.log_levels))
     await host.start()
     port = host.port
-    if as_json:
+    if as_json and host.is_running:
         ready = {"functions": host.url}
         if options.enable_auth:
             ready |= {"masterKey": host.keys.master, "functionKey": host.keys.function}

@@ -81,8 +81,11 @@ class HostListeners:
         self.webhook: BlobEventGridWebhook | None = None
         """The webhook for Event Grid. It is None until the app has a blob function."""
 
-    def add(self, function: Function) -> Trigger:
-        """Create the trigger of a function. Raises ConfigurationError if its binding is invalid."""
+    def add(self, function: Function, *, listen: bool = True) -> Trigger:
+        """Create the trigger of a function. If `listen` is false, it can only be called by hand.
+
+        Raises ConfigurationError if its binding is invalid.
+        """
         match function.trigger.binding["type"]:
             case "queueTrigger":
                 trigger: Trigger = self._queue_trigger(function)
@@ -92,7 +95,10 @@ class HostListeners:
                 trigger = self._blob_trigger(function)
             case other:
                 raise ConfigurationError(f"triggers of type '{other}' are not supported")
-        self._triggers.append(trigger)
+        if listen:
+            self._triggers.append(trigger)
+            if self._blob_listener is not None and isinstance(trigger, BlobTrigger):
+                self._blob_listener.add(trigger)
         return trigger
 
     async def start(self) -> None:
@@ -150,9 +156,7 @@ class HostListeners:
             host_id=self._settings.host_id,
             scan=self._blob_scan,
         )
-        trigger = BlobTrigger(function, services)
-        self._blob_listener.add(trigger)
-        return trigger
+        return BlobTrigger(function, services)
 
     def _create_blob_queue(self) -> tuple[BlobTriggerQueue, BlobQueueListener]:
         """Return the queue that all blob functions share, and its listener."""

@@ -1,90 +1,230 @@
-"""The routes of HTTP functions: ASP.NET route templates and their precedence."""
+"""The routes of HTTP functions: ASP.NET Core's route templates.
+
+Source: `TemplateParser`, `TemplateMatcher` and the constraints in
+https://github.com/dotnet/aspnetcore/tree/main/src/Http/Routing/src
+"""
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from functions_host.errors import ConfigurationError
+from functions_host.errors import RouteTemplateError
+from functions_host.route_constraints import Constraint, parse_constraint
 
 T = TypeVar("T")
 
 _PARAMETER = re.compile(
-    r"\{(?P<catch_all>\*{0,2})(?P<name>\w+)(?::(?P<constraint>[^}?]+))?(?P<optional>\??)\}"
+    r"(?P<catch_all>\*{0,2})(?P<name>[^/{}?*:=]+)(?P<constraints>(?::[^=]*?)?)"
+    r"(?:=(?P<default>.*?))?(?P<optional>\??)"
 )
-_CONSTRAINTS = {
-    "int": r"[+-]?\d+",
-    "long": r"[+-]?\d+",
-    "bool": r"true|false",
-    "alpha": r"[a-z]+",
-    "guid": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-}
-_LITERAL, _CONSTRAINED, _FREE, _CATCH_ALL = 1, 2, 3, 5
+# Colons separate constraints, except those in the argument of a constraint.
+_CONSTRAINT = re.compile(r":((?:\([^()]*(?:\([^()]*\)[^()]*)*\)|[^:])*)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parameter:
+    name: str
+    is_catch_all: bool
+    is_optional: bool
+    default: str | None
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.is_optional or self.is_catch_all or self.default is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Segment:
+    """What stands between two slashes: a regular expression, and the parameters in it."""
+
+    pattern: re.Pattern[str]
+    parameters: tuple[_Parameter, ...]
+    is_simple: bool
+    """Whether it is one literal or one parameter."""
+
+    @property
+    def is_catch_all(self) -> bool:
+        return any(parameter.is_catch_all for parameter in self.parameters)
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.is_simple and any(parameter.may_be_missing for parameter in self.parameters)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RouteTemplate:
     """A compiled template, such as `orders/{id}`, `orders/{id:int}`, `files/{*path}` or `orders/{id?}`."""
 
-    pattern: re.Pattern[str]
-    precedence: tuple[int, ...]
-    """The lower one wins: literals, then constrained parameters, then free parameters, then catch-alls."""
+    segments: tuple[_Segment, ...] = field(repr=False)
 
     @classmethod
     def parse(cls, template: str) -> "RouteTemplate":
-        """Compile a template. Raises ConfigurationError for an unknown constraint."""
-        pattern, precedence = "", []
-        for segment in filter(None, template.strip("/").split("/")):
-            expression, rank, is_optional = _segment(segment)
-            separator = "/" if pattern else ""
-            pattern += f"(?:{separator}{expression})?" if is_optional else separator + expression
-            precedence.append(rank)
-        return cls(pattern=re.compile(pattern, re.IGNORECASE), precedence=tuple(precedence))
+        """Compile a template. Raises RouteTemplateError if ASP.NET Core would refuse it."""
+        text = template.removeprefix("~/").removeprefix("/").removesuffix("/")
+        segments = [_parse_segment(segment) for segment in _split(text)] if text else []
+        if any(segment.is_catch_all for segment in segments[:-1]):
+            raise RouteTemplateError("a catch-all parameter must be the last segment of the route template")
+        names = [parameter.name.lower() for segment in segments for parameter in segment.parameters]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise RouteTemplateError(f"the parameter '{min(twice)}' appears more than once")
+        return cls(segments=tuple(segments))
 
     def match(self, path: str) -> dict[str, str] | None:
-        """Return the route values of a path without outer slashes, or None if it does not match."""
-        if (match := self.pattern.fullmatch(path)) is None:
-            return None
-        return {name: value for name, value in match.groupdict().items() if value}
+        """Return the route values of a path, or None if it does not match."""
+        given = path.removeprefix("/").removesuffix("/").split("/")
+        given = [] if given == [""] and not path.endswith("//") else given
+        values: dict[str, str] = {}
+        for position, segment in enumerate(self.segments):
+            if position >= len(given):
+                if not segment.may_be_missing:
+                    return None
+                values |= {p.name: p.default for p in segment.parameters if p.default is not None}
+                continue
+            if not given[position]:
+                return None
+            if segment.is_catch_all:
+                # The last slash belongs to the value.
+                rest = path.removeprefix("/").split("/", position)[position]
+                values[segment.parameters[0].name] = rest
+                break
+            if (match := segment.pattern.fullmatch(given[position])) is None:
+                return None
+            values |= {p.name: match[f"p{i}"] for i, p in enumerate(segment.parameters) if match[f"p{i}"]}
+        else:
+            if len(given) > len(self.segments):
+                return None
+        return values if self._accepts(values) else None
+
+    def _accepts(self, values: dict[str, str]) -> bool:
+        return all(
+            constraint(values[parameter.name])
+            for segment in self.segments
+            for parameter in segment.parameters
+            if parameter.name in values
+            for constraint in parameter.constraints
+        )
 
 
 class Router(Generic[T]):
-    """Finds the target for the method and path of a request."""
+    """Finds the target for a method and a path. Of several routes that match, the first added one wins."""
 
     def __init__(self) -> None:
         self._routes: list[tuple[RouteTemplate, frozenset[str], T]] = []
 
     def add(self, template: str, methods: Iterable[str], target: T) -> None:
-        """Add a route. An empty `methods` means all methods."""
+        """Add a route. An empty `methods` means all methods. Raises RouteTemplateError."""
         route = RouteTemplate.parse(template)
         self._routes.append((route, frozenset(method.upper() for method in methods), target))
-        self._routes.sort(key=lambda entry: entry[0].precedence)
 
     def find(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
         """Return the target and the route values, or None if no route has this method and path."""
         for route, methods, target in self._routes:
-            if (not methods or method in methods) and (values := route.match(path.strip("/"))) is not None:
+            if (not methods or method.upper() in methods) and (values := route.match(path)) is not None:
                 return target, values
         return None
 
 
-def _segment(segment: str) -> tuple[str, int, bool]:
-    """Return the regular expression of a path segment, its rank, and whether it is optional."""
-    expression, end, ranks, is_optional = "", 0, [_LITERAL], False
-    for match in _PARAMETER.finditer(segment):
-        expression += re.escape(segment[end : match.start()]) + _group(match)
-        end = match.end()
-        ranks.append(_CATCH_ALL if match["catch_all"] else _CONSTRAINED if match["constraint"] else _FREE)
-        is_optional = bool(match["optional"] or match["catch_all"])
-    return expression + re.escape(segment[end:]), max(ranks), is_optional
+def _split(text: str) -> list[str]:
+    """Split a template at slashes, except those in braces."""
+    segments, depth, start = [], 0, 0
+    for position, letter in enumerate(text):
+        if letter == "{":
+            depth += 1
+        elif letter == "}":
+            depth = max(0, depth - 1)
+        elif letter == "/" and depth == 0:
+            segments.append(text[start:position])
+            start = position + 1
+    segments.append(text[start:])
+    if "" in segments:
+        raise RouteTemplateError("the separator '/' cannot appear twice in a row in a route template")
+    return segments
 
 
-def _group(match: re.Match[str]) -> str:
-    name, constraint = match["name"], match["constraint"]
-    if match["catch_all"]:
-        return f"(?P<{name}>.*)"
-    if constraint is None:
-        return f"(?P<{name}>[^/]+)"
-    if constraint not in _CONSTRAINTS:
-        raise ConfigurationError(f"route constraint '{constraint}' is not supported")
-    return f"(?P<{name}>{_CONSTRAINTS[constraint]})"
+def _parse_segment(segment: str) -> _Segment:
+    expression, after_parameter = "", False
+    parameters: list[_Parameter] = []
+    parts = _parts(segment)
+    for position, (is_parameter, text) in enumerate(parts):
+        if is_parameter:
+            if after_parameter:
+                raise RouteTemplateError(f"'{segment}' has two parameters without a literal between them")
+            parameter = _parse_parameter(text)
+            _check_position(parameter, parts, position)
+            expression = _with_parameter(expression, parameter, len(parameters))
+            parameters.append(parameter)
+        else:
+            if "?" in text:
+                raise RouteTemplateError(f"the literal '{text}' contains a '?'")
+            expression += re.escape(text)
+        after_parameter = is_parameter
+    return _Segment(
+        pattern=re.compile(expression, re.IGNORECASE | re.DOTALL),
+        parameters=tuple(parameters),
+        is_simple=len(parts) == 1,
+    )
+
+
+def _with_parameter(expression: str, parameter: _Parameter, index: int) -> str:
+    group = f"(?P<p{index}>.+)"
+    if parameter.is_optional and expression:
+        # With an optional parameter, the period before it is optional too.
+        return f"{expression.removesuffix(re.escape('.'))}(?:{re.escape('.')}{group})?"
+    return expression + group
+
+
+def _check_position(parameter: _Parameter, parts: list[tuple[bool, str]], position: int) -> None:
+    if parameter.is_catch_all and len(parts) > 1:
+        raise RouteTemplateError("a segment with a catch-all parameter cannot have other parts")
+    if parameter.is_optional and len(parts) > 1:
+        is_last = position == len(parts) - 1
+        if not is_last or not parts[position - 1][1].endswith("."):
+            raise RouteTemplateError(
+                f"the optional parameter '{parameter.name}' must be the last part of its segment, after a '.'"
+            )
+
+
+def _parts(segment: str) -> list[tuple[bool, str]]:
+    """Return the parameters (True) and literals of a segment. `{{` and `}}` stand for braces."""
+    parts: list[tuple[bool, str]] = []
+    text, rest, in_parameter = "", segment, False
+    while rest:
+        letter, rest = rest[0], rest[1:]
+        if letter in "{}" and rest[:1] == letter:
+            text, rest = text + letter, rest[1:]
+        elif letter == "{" and not in_parameter:
+            parts += [(False, text)] if text else []
+            text, in_parameter = "", True
+        elif letter == "}" and in_parameter:
+            parts.append((True, text))
+            text, in_parameter = "", False
+        elif letter in "{}":
+            raise RouteTemplateError(f"'{segment}' has a brace without its counterpart")
+        else:
+            text += letter
+    if in_parameter:
+        raise RouteTemplateError(f"'{segment}' has a parameter whose '{{' is not closed")
+    return parts + ([(False, text)] if text else [])
+
+
+def _parse_parameter(text: str) -> _Parameter:
+    match = _PARAMETER.fullmatch(text)
+    if match is None:
+        raise RouteTemplateError(f"'{{{text}}}' is not a valid route parameter")
+    if match["catch_all"] and match["optional"]:
+        raise RouteTemplateError(f"the catch-all parameter '{match['name']}' cannot be optional")
+    if match["default"] is not None and match["optional"]:
+        raise RouteTemplateError(f"the optional parameter '{match['name']}' cannot have a default")
+    return _Parameter(
+        name=match["name"],
+        is_catch_all=bool(match["catch_all"]),
+        is_optional=bool(match["optional"]),
+        default=match["default"],
+        constraints=tuple(
+            parse_constraint(constraint)
+            for constraint in _CONSTRAINT.findall(match["constraints"])
+            if constraint
+        ),
+    )

@@ -1,6 +1,7 @@
 """Invokes functions: converts the trigger data, calls the function, writes outputs, enforces the timeout."""
 
 import asyncio
+import contextvars
 import logging
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from functions_host.binding_converters import decode, encode
 from functions_host.errors import WorkerLostError
 from functions_host.function_metadata import RETURN, BoundParameter, Function
 from functions_host.invocation_context import InvocationContext
+from functions_host.log_levels import logging_for
 from functions_host.trigger_data import TriggerData
 
 _log = logging.getLogger(__name__)
@@ -67,6 +69,10 @@ class Invoker:
 
     async def invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
         """Run a function once. If it fails, the error is logged and the result says so; nothing is raised."""
+        with logging_for(function.name):
+            return await self._invoke(function, trigger, reason)
+
+    async def _invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
         context = InvocationContext(
             name=function.name, directory=str(function.directory), trace_parent=trigger.trace_parent
         )
@@ -149,7 +155,8 @@ class Invoker:
         if function.is_async:
             return await function.call(**arguments)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(function.call, **arguments))
+        call = partial(contextvars.copy_context().run, partial(function.call, **arguments))
+        return await loop.run_in_executor(self._threads, call)
 
 
 def _encode_outputs(function: Function, outs: Mapping[str, _Out], returned: Any) -> dict[str, Datum]:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,17 +14,26 @@ from azure.core.exceptions import AzureError
 
 from functions_host.access_keys import AccessKeys
 from functions_host.admin_endpoints import AdminEndpoints
-from functions_host.binding_expressions import resolve_bindings
-from functions_host.errors import ConfigurationError, HostError, WorkerLostError
+from functions_host.errors import ConfigurationError, HostError, IndexingError, WorkerLostError
 from functions_host.function_indexing import index_app
+from functions_host.function_loading import FunctionLoader
 from functions_host.function_metadata import Function
 from functions_host.host_listeners import HostListeners, ListenerOptions
-from functions_host.http_trigger import MAX_REQUEST_BYTES, HttpFunctions
+from functions_host.host_status import HostStatus
+from functions_host.http_endpoints import HttpEndpoints
+from functions_host.http_server import HttpServer
+from functions_host.http_trigger import HttpFunctions
 from functions_host.invocation import Invoker
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
-from functions_host.settings import apply_local_settings, is_development, load_host_settings
+from functions_host.settings import (
+    HostSettings,
+    apply_local_settings,
+    host_id,
+    is_development,
+    load_host_settings,
+)
 from functions_host.singleton_lease import LeaseTimes
 from functions_host.storage_connections import StorageConnections
 from functions_host.unhandled_errors import UnhandledErrors
@@ -67,7 +75,18 @@ class JobHost:
         os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
         if hasattr(time, "tzset"):
             time.tzset()  # local.settings.json may set TZ.
-        settings = load_host_settings(options.script_root, os.environ)
+        settings, error = _load_settings(options.script_root)
+        self._status = HostStatus(
+            host_id=settings.host_id,
+            extension_bundle=settings.extension_bundle,
+            error=error or settings.error,
+        )
+        if error:
+            self._status.functions = None
+        if self._status.error:
+            _log.error("No function runs: %s", self._status.error)
+        self.log_levels = settings.log_levels
+        """The section `logging.logLevel` of host.json."""
         self.keys = AccessKeys(enabled=options.enable_auth)
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
@@ -83,10 +102,7 @@ class JobHost:
         )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
         self._admin = AdminEndpoints(
-            invoker=self._invoker,
-            host_id=settings.host_id,
-            url_of=self._url_of,
-            unhandled=self._unhandled,
+            invoker=self._invoker, status=self._status, keys=self.keys, route_of=self._http.route_of
         )
         self._listeners = HostListeners(
             settings=settings,
@@ -101,7 +117,7 @@ class JobHost:
             errors=self._unhandled,
         )
         self._functions: list[Function] = []
-        self._runner = web.AppRunner(self._web_app(), access_log=None, shutdown_timeout=_DRAIN_SECONDS)
+        self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -113,9 +129,14 @@ class JobHost:
     @property
     def port(self) -> int:
         """The port of the HTTP server. Raises HostError before the start."""
-        if not self._runner.addresses:
+        if self._runner is None or not self._runner.addresses:
             raise HostError("the host has not been started")
         return int(self._runner.addresses[0][1])
+
+    @property
+    def is_running(self) -> bool:
+        """Whether functions run. If host.json or a route is invalid, none does, and calls get a 503."""
+        return self._status.error is None
 
     @property
     def url(self) -> str:
@@ -125,15 +146,15 @@ class JobHost:
     async def start(self) -> None:
         """Index the app and start all listeners.
 
-        Raises IndexingError if the app cannot be indexed, and HostError if the port or the storage cannot be
-        used. A function with an invalid binding is left out, and the error is logged.
+        Raises HostError if the port or the storage cannot be used. Errors in host.json and in the app are
+        logged and reported by `/admin`: if the app cannot be indexed, the host has no functions; a function
+        with an invalid binding is left out.
         """
         try:
-            for function in index_app(self._options.script_root):
-                self._add(function)
-            await self._runner.setup()
-            await web.TCPSite(self._runner, self._options.address, self._options.port).start()
-            await self._listeners.start()
+            self._load_functions()
+            await self._start_http()
+            if self.is_running:
+                await self._listeners.start()
         except BaseException as error:
             await self.stop()
             if isinstance(error, AzureError | OSError):
@@ -162,7 +183,9 @@ class JobHost:
         Invocations that take longer fail, and their messages return to the queue for the next host. Returns
         whether all invocations ended.
         """
-        parts = (self._runner.cleanup(), self._listeners.stop(), self._admin.stop())
+        parts = [self._listeners.stop(), self._admin.stop()]
+        if self._runner is not None:
+            parts.append(self._runner.cleanup())
         stopping = asyncio.ensure_future(asyncio.gather(*parts))
         await asyncio.wait((stopping,), timeout=_DRAIN_SECONDS)
         if not stopping.done():
@@ -179,56 +202,45 @@ class JobHost:
             await self._connections.close()
         return abandoned == 0
 
-    def _add(self, function: Function) -> None:
+    def _load_functions(self) -> None:
+        if self._status.functions is None:
+            return
         try:
-            resolved = resolve_bindings(function, os.environ)
-            self._outputs.check(resolved)
-            if resolved.trigger.binding["type"] == "httpTrigger":
-                self._http.add(resolved)
-                self._admin.add(resolved, None)
-            else:
-                self._admin.add(resolved, self._listeners.add(resolved))
-            self._functions.append(resolved)
-        except ConfigurationError as error:
-            self._admin.errors[function.name] = str(error)
-            _log.error("The '%s' function is in error: %s", function.name, error)
+            functions = index_app(self._options.script_root)
+        except IndexingError as error:
+            _log.error("No functions were found: %s", error)
+            return
+        loader = FunctionLoader(
+            status=self._status,
+            http=self._http,
+            listeners=self._listeners,
+            admin=self._admin,
+            outputs=self._outputs,
+            environment=os.environ,
+        )
+        self._functions = loader.load(functions)
 
-    def _web_app(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[self._authorize])
-        app.router.add_get("/admin/functions", self._admin.list_functions)
-        app.router.add_post("/admin/functions/{name}", self._admin.call_function)
-        app.router.add_get("/admin/host/status", self._admin.host_status)
-        app.router.add_route("*", "/runtime/webhooks/blobs", self._blob_webhook)
-        app.router.add_route("*", "/{path:.*}", self._http.handle)
-        return app
-
-    async def _blob_webhook(self, request: web.Request) -> web.StreamResponse:
-        if self._listeners.webhook is None:
-            return web.Response(status=404)
-        return await self._listeners.webhook.handle(request)
-
-    @web.middleware
-    async def _authorize(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """Check the keys of requests to the host's own endpoints. HTTP functions check their own."""
-        checks = {"admin": self.keys.allows_admin, "runtime": self.keys.allows_webhook}
-        is_allowed = checks.get(request.path.strip("/").partition("/")[0].lower())
-        if is_allowed is not None and not is_allowed(request.headers, request.query):
-            return web.Response(status=401)
-        return await handler(request)
-
-    def _url_of(self, function: Function) -> str | None:
-        if function.trigger.binding["type"] != "httpTrigger":
-            return None
-        return f"{self.url}/{self._http.route_of(function)}"
+    async def _start_http(self) -> None:
+        endpoints = HttpEndpoints(
+            status=self._status,
+            keys=self.keys,
+            admin=self._admin,
+            functions=self._http,
+            blob_webhook=lambda: self._listeners.webhook,
+        )
+        self._runner = web.ServerRunner(HttpServer(endpoints.handle), shutdown_timeout=_DRAIN_SECONDS)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._options.address, self._options.port).start()
 
     def _log_functions(self) -> None:
+        if not self.is_running:
+            return
         _log.info("Functions:")
         for function in self._functions:
             binding = function.trigger.binding
             methods = "[" + ",".join(binding.get("methods") or ["any"]) + "]"
-            url = self._url_of(function)
+            is_http = binding["type"] == "httpTrigger"
+            url = f"{self.url}/{self._http.route_of(function)}" if is_http else None
             _log.info("    %s: %s", function.name, f"{methods} {url}" if url else binding["type"])
         if self.keys.enabled:
             keys = (self.keys.master, self.keys.function, self.keys.system)
@@ -238,3 +250,11 @@ class JobHost:
 def _lease_times(*, patient: bool) -> LeaseTimes:
     duration = 15 if patient or is_development(os.environ) else 60
     return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)
+
+
+def _load_settings(script_root: Path) -> tuple[HostSettings, str | None]:
+    """Return the settings of an app, and the error if host.json is invalid. Then they are the defaults."""
+    try:
+        return load_host_settings(script_root, os.environ), None
+    except ConfigurationError as error:
+        return HostSettings(host_id=host_id(script_root, os.environ, {})), str(error)

@@ -2,21 +2,25 @@
 
 import hashlib
 import json
+import logging
 import os
 import platform
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from functions_host import lenient_json
 from functions_host.errors import ConfigurationError
-from functions_host.timespan import parse_timespan
+from functions_host.host_configuration import HostConfiguration
 
 _CORES = os.cpu_count() or 1
 _MAX_BATCH_SIZE = 32
 _MAX_INTEGER = 2**31 - 1
 _MIN_POLLING_INTERVAL = timedelta(milliseconds=100)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,39 +64,58 @@ class HostSettings:
     """The first path segments of each HTTP function. May be empty."""
     function_timeout: timedelta | None = timedelta(minutes=30)
     """How long an invocation may run. None means without limit."""
-    sync_threads: int | None = None
+    sync_threads: int | None = 1000
     """Threads for sync functions (PYTHON_THREADPOOL_THREAD_COUNT). None means Python's default."""
+    log_levels: Mapping[str, str] = field(default_factory=dict)
+    """The section `logging.logLevel`: the lowest level that is logged, by category."""
+    extension_bundle: Mapping[str, str] | None = None
+    """The section `extensionBundle`."""
+    error: str | None = None
+    """What keeps the host from running although its functions can be listed, or None."""
     queues: QueueSettings = QueueSettings()
     blobs: BlobSettings = BlobSettings()
 
 
 def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> HostSettings:
-    """Read host.json in `script_root`. Raises ConfigurationError if it is missing or invalid."""
+    """Read host.json in `script_root`. If there is none, or it is empty, it is written with the defaults.
+
+    Raises ConfigurationError if it is invalid.
+    """
     path = script_root / "host.json"
-    document = _read_json(path)
+    document = _read_json(path) if path.exists() else {}
+    if not document:
+        document = _write_default_host_json(path)
     if document.get("version") != "2.0":
-        raise ConfigurationError(f'{path}: "version" must be "2.0"')
-    extensions = document.get("extensions", {})
-    timeout = document.get("functionTimeout", "00:30:00")
-    threads = environment.get("PYTHON_THREADPOOL_THREAD_COUNT")
+        raise ConfigurationError(f'{path}: the property "version" must be "2.0"')
+    configuration = HostConfiguration(document, environment)
+    prefix = configuration.text("extensions:http:routePrefix")
+    function_timeout, error = _function_timeout(configuration)
     try:
         return HostSettings(
-            host_id=environment.get("AzureFunctionsWebHost__hostid")
-            or document.get("id")
-            or default_host_id(script_root),
-            route_prefix=extensions.get("http", {}).get("routePrefix", "api").strip("/"),
-            function_timeout=None if timeout == "-1" else parse_timespan(timeout),
-            sync_threads=int(threads) if threads else None,
-            queues=_queue_settings(extensions.get("queues", {}), is_development=is_development(environment)),
-            blobs=_blob_settings(extensions.get("blobs", {})),
+            host_id=host_id(script_root, environment, document),
+            route_prefix="api" if prefix is None else prefix.strip("/"),
+            function_timeout=function_timeout,
+            sync_threads=_sync_threads(environment),
+            log_levels=configuration.section("logging:logLevel"),
+            extension_bundle=configuration.section("extensionBundle") or None,
+            error=error and f"{path}: {error}",
+            queues=_queue_settings(configuration, is_development=is_development(environment)),
+            blobs=_blob_settings(configuration),
         )
-    except (AttributeError, TypeError, ValueError) as error:
+    except ValueError as error:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
 def is_development(environment: Mapping[str, str]) -> bool:
     """Return whether the host runs in the environment Development (AZURE_FUNCTIONS_ENVIRONMENT)."""
     return environment.get("AZURE_FUNCTIONS_ENVIRONMENT", "").lower() == "development"
+
+
+def host_id(script_root: Path, environment: Mapping[str, str], document: Mapping[str, Any]) -> str:
+    """Return the id of the host: of the environment, of host.json, or of the machine and directory."""
+    return (
+        environment.get("AzureFunctionsWebHost__hostid") or document.get("id") or default_host_id(script_root)
+    )
 
 
 def default_host_id(script_root: Path) -> str:
@@ -118,55 +141,76 @@ def apply_local_settings(script_root: Path, environment: MutableMapping[str, str
             environment.setdefault(name, str(value))
 
 
-def _queue_settings(section: Mapping[str, Any], *, is_development: bool) -> QueueSettings:
-    """Parse `extensions.queues`. Like .NET's configuration, ignore the case of names, and nulls."""
-    values = {name.lower(): value for name, value in section.items() if value is not None}
-    batch_size = _integer(values, "batchSize", QueueSettings.batch_size, range(1, _MAX_BATCH_SIZE + 1))
-    threshold = _integer(values, "newBatchThreshold", batch_size // 2 * _CORES, range(_MAX_INTEGER + 1))
-    dequeues = _integer(
-        values, "maxDequeueCount", QueueSettings.max_dequeue_count, range(1, _MAX_INTEGER + 1)
+def _function_timeout(configuration: HostConfiguration) -> tuple[timedelta | None, str | None]:
+    """Return the timeout and, if it is invalid, the error."""
+    if configuration.text("functionTimeout") == "-1":
+        return None, None
+    try:
+        return configuration.timespan("functionTimeout", "00:30:00"), None
+    except ValueError as error:
+        return None, str(error)
+
+
+def _sync_threads(environment: Mapping[str, str]) -> int | None:
+    """Return the number of threads. Without the variable the host sets it; what is no number is ignored."""
+    text = environment.get("PYTHON_THREADPOOL_THREAD_COUNT", "1000").strip()
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
+def _queue_settings(configuration: HostConfiguration, *, is_development: bool) -> QueueSettings:
+    section = "extensions:queues"
+    batch_size = configuration.number(
+        f"{section}:batchSize", QueueSettings.batch_size, at_least=1, at_most=_MAX_BATCH_SIZE
     )
-    polling = parse_timespan(values.get("maxpollinginterval", "00:00:02" if is_development else "00:01:00"))
+    polling = configuration.timespan(
+        f"{section}:maxPollingInterval", "00:00:02" if is_development else "00:01:00"
+    )
     if polling < _MIN_POLLING_INTERVAL:
-        raise ValueError("queues.maxPollingInterval must not be less than 100 ms")
-    encoding = str(values.get("messageencoding", "base64")).lower()
+        raise ValueError("extensions:queues:maxPollingInterval must not be less than 100 ms")
+    encoding = (configuration.text(f"{section}:messageEncoding") or "base64").lower()
     if encoding not in ("base64", "none"):
         raise ValueError('queues.messageEncoding must be "base64" or "none"')
     return QueueSettings(
         batch_size=batch_size,
-        new_batch_threshold=threshold,
-        max_dequeue_count=dequeues,
-        visibility_timeout=parse_timespan(values.get("visibilitytimeout", "00:00:00")),
+        new_batch_threshold=configuration.number(
+            f"{section}:newBatchThreshold", batch_size // 2 * _CORES, at_least=0, at_most=_MAX_INTEGER
+        ),
+        max_dequeue_count=configuration.number(
+            f"{section}:maxDequeueCount", QueueSettings.max_dequeue_count, at_least=1, at_most=_MAX_INTEGER
+        ),
+        visibility_timeout=configuration.timespan(f"{section}:visibilityTimeout", "00:00:00"),
         max_polling_interval=polling,
         base64=encoding == "base64",
     )
 
 
-def _integer(values: Mapping[str, Any], name: str, default: int, allowed: range) -> int:
-    text = str(values.get(name.lower(), default))
-    try:
-        number = int(text)
-    except ValueError as error:
-        raise ValueError(f"queues.{name} must be an integer, not {text!r}") from error
-    if number not in allowed:
-        raise ValueError(f"queues.{name} must be between {allowed[0]} and {allowed[-1]}")
-    return number
-
-
-def _blob_settings(section: Mapping[str, Any]) -> BlobSettings:
+def _blob_settings(configuration: HostConfiguration) -> BlobSettings:
+    section, default = "extensions:blobs", BlobSettings()
     return BlobSettings(
-        max_degree_of_parallelism=int(
-            section.get("maxDegreeOfParallelism", BlobSettings.max_degree_of_parallelism)
+        max_degree_of_parallelism=configuration.number(
+            f"{section}:maxDegreeOfParallelism", default.max_degree_of_parallelism, at_least=1
         ),
-        poison_blob_threshold=int(section.get("poisonBlobThreshold", BlobSettings.poison_blob_threshold)),
+        poison_blob_threshold=configuration.number(
+            f"{section}:poisonBlobThreshold", default.poison_blob_threshold, at_least=1
+        ),
     )
+
+
+def _write_default_host_json(path: Path) -> dict[str, Any]:
+    bundle = {"id": "Microsoft.Azure.Functions.ExtensionBundle", "version": "[4.*, 5.0.0)"}
+    document = {"version": "2.0", "isDefaultHostConfig": True}
+    if not path.exists():
+        document["extensionBundle"] = bundle
+    try:
+        path.write_text(json.dumps(document, indent=2))
+    except OSError as error:
+        _log.warning("%s cannot be written: %s", path, error)
+    return document
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(f"{path} is missing") from error
+        document = lenient_json.parse(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ConfigurationError(f"{path} is not JSON: {error}") from error
     if not isinstance(document, dict):
