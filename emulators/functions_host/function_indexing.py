@@ -90,6 +90,7 @@ def _index(function: func.Function, script_root: Path) -> Function:
         outputs=tuple(parameter for parameter in parameters if parameter.binding["direction"] == "OUT"),
         returns=_returns(name, bindings.get(RETURN), annotations),
         takes_context=takes_context,
+        entry_point=getattr(call, "__name__", name),
     )
 
 

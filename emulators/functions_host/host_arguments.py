@@ -47,3 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="seconds between two scans for new blobs (default: 2 with Azurite and 10 in Azure, like Azure)",
     )
+    parser.add_argument(
+        "--patient",
+        action="store_true",
+        help="spare you the waits of Azure: if the host is stopped, it gives its messages back at once; timers "
+        "and blobs of a killed host go on within seconds, not after a minute; outputs are received without a "
+        "pause, and so is a message whose function exceeded the timeout. Leave it out to test how your app "
+        "behaves when hosts end",
+    )
