@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
@@ -19,7 +18,7 @@ from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.http_callback import HttpCallbackSender
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
@@ -113,10 +112,7 @@ class Runtime:
 
 async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None:
     with service_errors("Storage"):
-        try:
-            await create(name)
-        except ResourceExistsError:
-            return
+        await create_unless_exists(create(name))
 
 
 async def _batch_client(settings: Settings, stack: AsyncExitStack) -> BatchClient:

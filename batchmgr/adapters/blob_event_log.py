@@ -10,12 +10,11 @@ import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     HttpResponseError,
-    ResourceExistsError,
     ResourceNotFoundError,
 )
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
 
@@ -85,7 +84,7 @@ class BlobEventLog:
         except ResourceNotFoundError:
             try:
                 await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return await _range(blob, start, None)
             return b""
 

@@ -1,9 +1,8 @@
 """The finalize blob of a job, written if the FinalizeTask can't write it. An existing blob is not changed."""
 
-from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 
 
 class BlobFinalizeSignal:
@@ -17,5 +16,5 @@ class BlobFinalizeSignal:
         with service_errors("Blob storage"):
             try:
                 await self._container.get_blob_client(f"{job_id}.json").upload_blob(content.encode())
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
@@ -38,7 +38,7 @@ class BlobJobFiles:
         with service_errors(SERVICE):
             try:
                 await self._container(job_id).get_blob_client(path).upload_blob(content)
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:

@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import (
-    ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.ids import job_key
@@ -40,7 +39,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             try:
                 await self._request(job_id).upload_blob(msgspec.json.encode(stored))
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return await self.load_request(job_id)
         return stored
 
@@ -54,7 +53,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             try:
                 await self._tasks(job_id).upload_blob(body)
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return (await self._read(self._tasks(job_id), job_id))[0]
         return body
 
@@ -75,7 +74,7 @@ class BlobJobStore:
             await self._active(record.job_id).upload_blob(b"", overwrite=True)
             try:
                 answer = await self._record(record.job_id).upload_blob(msgspec.json.encode(record))
-            except ResourceExistsError:
+            except ALREADY_THERE:
                 return await self.load(record.job_id)
         return Versioned(value=record, etag=str(answer["etag"]))
 

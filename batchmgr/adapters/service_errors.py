@@ -1,11 +1,11 @@
 """Translation of errors: what the Azure SDKs and HTTP raise becomes a ServiceError, chained to its cause."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceModifiedError
 
 from batchmgr.errors import (
     ServiceBusyError,
@@ -16,7 +16,15 @@ from batchmgr.errors import (
 )
 
 BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-BUSY_CODES = frozenset({"ActiveJobAndScheduleQuotaReached", "JobScheduleQuotaReached", "ServerBusy"})
+BEING_DELETED = frozenset({"QueueBeingDeleted", "ContainerBeingDeleted"})
+"""Codes for a queue or container that cannot be created yet, because the old one is still being deleted."""
+
+BUSY_CODES = frozenset(
+    {"ActiveJobAndScheduleQuotaReached", "JobScheduleQuotaReached", "ServerBusy", *BEING_DELETED}
+)
+ALREADY_THERE = (ResourceExistsError, ResourceModifiedError)
+"""Raised for a blob that must not exist yet: for 409, and for 412 if another writer is just creating it."""
+
 _SIGNATURE = re.compile(r"(sig|code|key)=[^&\s\"']+", re.IGNORECASE)
 
 
@@ -26,18 +34,29 @@ def service_errors(service: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        code = getattr(error, "error_code", None) or ""
         headers = getattr(error.response, "headers", {})
         retry_after = headers.get("Retry-After", "")
         raise service_error(
             service,
             status=error.status_code or 0,
-            code=str(getattr(code, "value", code)),
+            code=_code(error),
             message=str(error.message),
             retry_after=retry_after,
         ) from error
     except AzureError as error:
         raise ServiceBusyError(f"{service} can't be reached: {error.message}", code="Unreachable") from error
+
+
+async def create_unless_exists(creation: Awaitable[object]) -> None:
+    """Create a queue or a container. Do nothing if it exists, or if somebody else is creating it now.
+
+    The queue client raises ResourceExistsError in both cases, also for the status 204.
+    """
+    try:
+        await creation
+    except ResourceExistsError as error:
+        if _code(error) in BEING_DELETED:
+            raise
 
 
 def service_error(
@@ -55,6 +74,11 @@ def service_error(
     elif status in {409, 412}:
         kind = ServiceConflictError
     return kind(text, code=code, status=status, retry_after=pause)
+
+
+def _code(error: HttpResponseError) -> str:
+    code = getattr(error, "error_code", None) or ""
+    return str(getattr(code, "value", code))
 
 
 def without_secrets(text: str) -> str:

@@ -8,12 +8,14 @@ Azure Functions expects.
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import msgspec
+from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import BinaryBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.model.cloud_event import Event
 from batchmgr.wire.queue_message import JobReference
 
@@ -77,6 +79,12 @@ class StorageEventSink:
 
 
 async def _send(queue: QueueClient, body: bytes, delay: timedelta = timedelta(0)) -> None:
+    """Send a message. If somebody has deleted the queue, create it again first."""
     seconds = int(min(delay, LONGEST_DELAY).total_seconds())
+    send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)
     with service_errors(SERVICE):
-        await queue.send_message(body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)
+        try:
+            await send()
+        except ResourceNotFoundError:
+            await create_unless_exists(queue.create_queue())
+            await send()

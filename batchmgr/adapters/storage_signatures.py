@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -108,10 +108,7 @@ class NodeBlobStorage:
 
     async def _create(self, container: str) -> None:
         with service_errors(SERVICE):
-            try:
-                await self._service.create_container(container)
-            except ResourceExistsError:
-                return
+            await create_unless_exists(self._service.create_container(container))
 
     async def _delegation_key(self, lifetime: timedelta) -> UserDelegationKey:
         now = datetime.now(UTC)

@@ -16,7 +16,7 @@ from functions_host.settings import QueueSettings
 from functions_host.unhandled_errors import UnhandledErrors
 
 # A poll takes milliseconds. One that takes longer waits for its retries, because storage cannot be reached.
-_POLL_SECONDS = 2
+_POLL_SECONDS = 1
 
 _log = logging.getLogger(__name__)
 
@@ -95,8 +95,11 @@ class QueueListener:
                     await self._wait_for_in_flight(self._settings.new_batch_threshold)
                 elif not self._stopping:
                     await self._pause(self._backoff.next_delay())
-        except Exception as error:
-            self._errors.report(f"queue '{self._queue.queue_name}'", error)
+        except BaseException as error:
+            if not self._stopping:
+                self._errors.report(f"queue '{self._queue.queue_name}'", error)
+            if not isinstance(error, Exception):
+                raise
 
     async def _receive_batch(self) -> bool:
         """Receive messages and start to process them. Return whether there were any that can be decoded."""

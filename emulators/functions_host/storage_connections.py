@@ -1,8 +1,8 @@
 """Storage clients for the connections that bindings name, configured by settings as in Azure."""
 
 import random
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
@@ -61,10 +61,14 @@ class StorageConnections:
         await self._clients.aclose()
 
     def queues(self, connection: str) -> QueueServiceClient:
-        """Return the queue client of a connection. Raises ConfigurationError if no setting configures it."""
+        """Return the queue client of a connection.
+
+        Raises ConfigurationError if no setting configures it, or if its connection string is malformed.
+        """
         if connection not in self._queues:
             if text := self._connection_string(connection):
-                client = QueueServiceClient.from_connection_string(text, retry_policy=StorageRetry())
+                with _named(connection):
+                    client = QueueServiceClient.from_connection_string(text, retry_policy=StorageRetry())
             else:
                 client = QueueServiceClient(
                     self._service_uri(connection, "queue"),
@@ -76,10 +80,14 @@ class StorageConnections:
         return self._queues[connection]
 
     def blobs(self, connection: str) -> BlobServiceClient:
-        """Return the blob client of a connection. Raises ConfigurationError if no setting configures it."""
+        """Return the blob client of a connection.
+
+        Raises ConfigurationError if no setting configures it, or if its connection string is malformed.
+        """
         if connection not in self._blobs:
             if text := self._connection_string(connection):
-                client = BlobServiceClient.from_connection_string(text, retry_policy=StorageRetry())
+                with _named(connection):
+                    client = BlobServiceClient.from_connection_string(text, retry_policy=StorageRetry())
             else:
                 client = BlobServiceClient(
                     self._service_uri(connection, "blob"),
@@ -122,6 +130,15 @@ class StorageConnections:
     def _find(self, connection: str, suffix: str) -> str | None:
         prefixed = f"AzureWebJobs{_stem(connection)}{suffix}"
         return self._settings.get(prefixed) or self._settings.get(f"{connection}{suffix}") or None
+
+
+@contextmanager
+def _named(connection: str) -> Iterator[None]:
+    """Say which connection string is malformed."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigurationError(f"storage connection '{connection}': {error}") from error
 
 
 def _stem(connection: str) -> str:

@@ -78,3 +78,12 @@ def test_a_request_is_retried_for_about_25_seconds() -> None:
     for pause, exact in zip(pauses, (0.8, 1.6, 3.2, 6.4, 12.8), strict=True):
         assert 0.799 * exact <= pause <= 1.201 * exact
     assert StorageRetry().total_retries == len(pauses)
+
+
+@pytest.mark.parametrize("text", ["garbage", "AccountName=a;AccountKey=b=;x"])
+def test_a_connection_string_that_is_malformed_is_an_error_that_names_the_connection(text: str) -> None:
+    connections = StorageConnections({"X": text})
+    with pytest.raises(ConfigurationError, match="'X'"):
+        connections.queues("X")
+    with pytest.raises(ConfigurationError, match="'X'"):
+        connections.blobs("X")

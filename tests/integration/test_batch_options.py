@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
-from fakebatch.simulation.simulation_plan import parse as simulation
+from fakebatch.simulation.simulation_plan import parse_plan as simulation
 from tests.integration.emulated_services import EmulatedServices, start_services, succeeded
 from tests.integration.messages import Json, job, output, task
 from tests.integration.wait_until import until

@@ -47,7 +47,7 @@ def fresh(tmp_path: Path) -> dict[str, str]:
     """
     venv.create(tmp_path / "venv", with_pip=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "venv")}))
-    (site / "index.pth").write_text(f"{ROOT}\n{distribution('batchmgr').locate_file('')}\n")
+    (site / "index.pth").write_text(f"{ROOT}\n{ROOT}/emulators\n{distribution('batchmgr').locate_file('')}\n")
     (tmp_path / "index").mkdir()
     offer_wheel_of_installed("poetry-core", tmp_path / "index")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
