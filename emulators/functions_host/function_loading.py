@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from functions_host.admin_endpoints import AdminEndpoints
 from functions_host.binding_expressions import resolve_bindings
@@ -11,7 +11,6 @@ from functions_host.function_metadata import Function
 from functions_host.host_listeners import HostListeners
 from functions_host.host_status import HostStatus
 from functions_host.http_trigger import HttpFunctions
-from functions_host.queue_output import QueueOutput
 
 _NAME = re.compile(r"[a-z][a-z0-9_\-]{0,127}", re.IGNORECASE | re.ASCII)
 
@@ -28,15 +27,15 @@ class FunctionLoader:
         http: HttpFunctions,
         listeners: HostListeners,
         admin: AdminEndpoints,
-        outputs: QueueOutput,
         environment: Mapping[str, str],
+        check_outputs: Callable[[Function], None],
     ) -> None:
         self._status = status
         self._http = http
         self._listeners = listeners
         self._admin = admin
-        self._outputs = outputs
         self._environment = environment
+        self._check_outputs = check_outputs
 
     def load(self, functions: Sequence[Function]) -> list[Function]:
         """Load functions in the order of their names. Return those that run.
@@ -70,7 +69,7 @@ class FunctionLoader:
             _log.info("The '%s' function is disabled", function.name)
         try:
             resolved = resolve_bindings(function, self._environment)
-            self._outputs.check(resolved)
+            self._check_outputs(resolved)
             if resolved.trigger.binding["type"] == "httpTrigger":
                 self._http.add(resolved, is_disabled=is_disabled)
             else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions_host.function_metadata import Function
+from functions_host.unhandled_errors import UnhandledErrors
 
 REPRODUCED_VERSION = "4.1037.0"
 """The version of the real host that this one behaves like. It is reported as this host's own."""
@@ -31,6 +32,8 @@ class HostStatus:
     """The disabled functions, by their names in lower case."""
     function_errors: dict[str, list[str]] = field(default_factory=dict)
     """The errors of functions that do not run, by their names in lower case."""
+    unhandled: UnhandledErrors = field(default_factory=UnhandledErrors)
+    """The errors that ended a listener."""
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -53,6 +56,6 @@ class HostStatus:
         }
         if self.extension_bundle is not None:
             document["extensionBundle"] = dict(self.extension_bundle)
-        if self.error:
-            document["errors"] = [self.error]
+        if errors := [*([self.error] if self.error else ()), *self.unhandled.messages]:
+            document["errors"] = errors
         return document

@@ -37,9 +37,9 @@ class _Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class _Segment:
-    """What stands between two slashes: a regular expression, and the parameters in it."""
+    """What stands between two slashes: regular expressions, of which the first that matches counts."""
 
-    pattern: re.Pattern[str]
+    patterns: tuple[re.Pattern[str], ...]
     parameters: tuple[_Parameter, ...]
     is_simple: bool
     """Whether it is one literal or one parameter."""
@@ -47,6 +47,13 @@ class _Segment:
     @property
     def is_catch_all(self) -> bool:
         return any(parameter.is_catch_all for parameter in self.parameters)
+
+    def match(self, text: str) -> dict[str, str] | None:
+        match = next((match for p in self.patterns if (match := p.fullmatch(text))), None)
+        if match is None:
+            return None
+        groups = match.groupdict()
+        return {p.name: groups[f"p{i}"] for i, p in enumerate(self.parameters) if groups.get(f"p{i}")}
 
     @property
     def may_be_missing(self) -> bool:
@@ -89,9 +96,9 @@ class RouteTemplate:
                 rest = path.removeprefix("/").split("/", position)[position]
                 values[segment.parameters[0].name] = rest
                 break
-            if (match := segment.pattern.fullmatch(given[position])) is None:
+            if (found := segment.match(given[position])) is None:
                 return None
-            values |= {p.name: match[f"p{i}"] for i, p in enumerate(segment.parameters) if match[f"p{i}"]}
+            values |= found
         else:
             if len(given) > len(self.segments):
                 return None
@@ -144,35 +151,31 @@ def _split(text: str) -> list[str]:
 
 
 def _parse_segment(segment: str) -> _Segment:
-    expression, after_parameter = "", False
+    expression, without_last = "", ""
     parameters: list[_Parameter] = []
     parts = _parts(segment)
     for position, (is_parameter, text) in enumerate(parts):
-        if is_parameter:
-            if after_parameter:
-                raise RouteTemplateError(f"'{segment}' has two parameters without a literal between them")
-            parameter = _parse_parameter(text)
-            _check_position(parameter, parts, position)
-            expression = _with_parameter(expression, parameter, len(parameters))
-            parameters.append(parameter)
-        else:
+        if not is_parameter:
             if "?" in text:
                 raise RouteTemplateError(f"the literal '{text}' contains a '?'")
             expression += re.escape(text)
-        after_parameter = is_parameter
+            continue
+        if position and parts[position - 1][0]:
+            raise RouteTemplateError(f"'{segment}' has two parameters without a literal between them")
+        parameter = _parse_parameter(text)
+        _check_position(parameter, parts, position)
+        if parameter.is_optional:
+            # With an optional parameter, the period before it is optional too.
+            without_last = expression.removesuffix(re.escape("."))
+        expression += f"(?P<p{len(parameters)}>.+)"
+        parameters.append(parameter)
     return _Segment(
-        pattern=re.compile(expression, re.IGNORECASE | re.DOTALL),
+        patterns=tuple(
+            re.compile(text, re.IGNORECASE | re.DOTALL) for text in (expression, without_last) if text
+        ),
         parameters=tuple(parameters),
         is_simple=len(parts) == 1,
     )
-
-
-def _with_parameter(expression: str, parameter: _Parameter, index: int) -> str:
-    group = f"(?P<p{index}>.+)"
-    if parameter.is_optional and expression:
-        # With an optional parameter, the period before it is optional too.
-        return f"{expression.removesuffix(re.escape('.'))}(?:{re.escape('.')}{group})?"
-    return expression + group
 
 
 def _check_position(parameter: _Parameter, parts: list[tuple[bool, str]], position: int) -> None:

@@ -87,11 +87,13 @@ class JobHost:
     ) -> None:
         self._options = options
         prepare_environment(options.script_root)
+        self._unhandled = UnhandledErrors()
         settings, error = _load_settings(options.script_root)
         self._status = HostStatus(
             host_id=settings.host_id,
             extension_bundle=settings.extension_bundle,
             error=error or settings.error,
+            unhandled=self._unhandled,
         )
         if error:
             self._status.functions = None
@@ -103,7 +105,6 @@ class JobHost:
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
         notifier = QueueNotifier()
-        self._unhandled = UnhandledErrors()
         self._outputs = QueueOutput(
             connections=self._connections,
             encode_base64=settings.queues.base64,
@@ -274,8 +275,8 @@ class JobHost:
             http=self._http,
             listeners=self._listeners,
             admin=self._admin,
-            outputs=self._outputs,
             environment=os.environ,
+            check_outputs=self._outputs.check,
         )
         self._functions = loader.load(functions)
 

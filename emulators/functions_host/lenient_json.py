@@ -48,12 +48,13 @@ def _is_name(text: str, position: int) -> bool:
 
 
 def _without_last_commas(tokens: Iterator[str]) -> Iterator[str]:
-    """Drop commas before a closing bracket."""
-    comma = ""
+    """Drop a comma between a value and a closing bracket."""
+    comma, last = "", ""
     for token in filter(str.strip, tokens):
-        if token not in ("}", "]"):
+        if token not in ("}", "]") or last in ("", "{", "[", ":"):
             yield comma
         comma = token if token == "," else ""  # noqa: S105
         if not comma:
             yield token
+            last = token
     yield comma

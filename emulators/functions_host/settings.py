@@ -107,16 +107,16 @@ def load_host_settings(script_root: Path, environment: Mapping[str, str]) -> Hos
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def is_development(environment: Mapping[str, str]) -> bool:
-    """Return whether the host runs in the environment Development (AZURE_FUNCTIONS_ENVIRONMENT)."""
-    return environment.get("AZURE_FUNCTIONS_ENVIRONMENT", "").lower() == "development"
-
-
 def host_id(script_root: Path, environment: Mapping[str, str], document: Mapping[str, Any]) -> str:
     """Return the id of the host: of the environment, of host.json, or of the machine and directory."""
     return (
         environment.get("AzureFunctionsWebHost__hostid") or document.get("id") or default_host_id(script_root)
     )
+
+
+def is_development(environment: Mapping[str, str]) -> bool:
+    """Return whether the host runs in the environment Development (AZURE_FUNCTIONS_ENVIRONMENT)."""
+    return environment.get("AZURE_FUNCTIONS_ENVIRONMENT", "").lower() == "development"
 
 
 def default_host_id(script_root: Path) -> str:
@@ -167,26 +167,28 @@ def _sync_threads(environment: Mapping[str, str]) -> int | None:
 
 
 def _queue_settings(configuration: HostConfiguration, *, is_development: bool) -> QueueSettings:
-    section = "extensions:queues"
+    section, default = "extensions:queues", QueueSettings()
     batch_size = configuration.number(
-        f"{section}:batchSize", QueueSettings.batch_size, at_least=1, at_most=_MAX_BATCH_SIZE
+        f"{section}:batchSize", default.batch_size, at_least=1, at_most=_MAX_BATCH_SIZE
+    )
+    threshold = configuration.number(
+        f"{section}:newBatchThreshold", batch_size // 2 * _CORES, at_most=_MAX_INTEGER
+    )
+    dequeues = configuration.number(
+        f"{section}:maxDequeueCount", default.max_dequeue_count, at_least=1, at_most=_MAX_INTEGER
     )
     polling = configuration.timespan(
         f"{section}:maxPollingInterval", "00:00:02" if is_development else "00:01:00"
     )
     if polling < _MIN_POLLING_INTERVAL:
-        raise ValueError("extensions:queues:maxPollingInterval must not be less than 100 ms")
+        raise ValueError("queues.maxPollingInterval must not be less than 100 ms")
     encoding = (configuration.text(f"{section}:messageEncoding") or "base64").lower()
     if encoding not in ("base64", "none"):
         raise ValueError('queues.messageEncoding must be "base64" or "none"')
     return QueueSettings(
         batch_size=batch_size,
-        new_batch_threshold=configuration.number(
-            f"{section}:newBatchThreshold", batch_size // 2 * _CORES, at_least=0, at_most=_MAX_INTEGER
-        ),
-        max_dequeue_count=configuration.number(
-            f"{section}:maxDequeueCount", QueueSettings.max_dequeue_count, at_least=1, at_most=_MAX_INTEGER
-        ),
+        new_batch_threshold=threshold,
+        max_dequeue_count=dequeues,
         visibility_timeout=configuration.timespan(f"{section}:visibilityTimeout", "00:00:00"),
         max_polling_interval=polling,
         base64=encoding == "base64",

@@ -50,6 +50,10 @@ def test_a_function_is_described_by_its_bindings() -> None:
             '@app.route("x")\ndef bad(req: func.HttpRequest) -> str | None: ...',
             "return value is bound to 'http'",
         ),
+        (
+            QUEUE.format("q") + "def bad(msg: func.QueueMessage, context: str) -> None: ...",
+            "'context' must be of the type",
+        ),
         ("def bad(:", "SyntaxError"),
         ("raise RuntimeError('at import')", "at import"),
         ("other = func.FunctionApp()", "one function app, found 2"),
@@ -95,9 +99,17 @@ async def test_a_setting_that_is_missing_fails_its_function_and_no_other(
         async with http.get("/api/fine") as answer:
             assert await answer.text() == "fine"
         async with http.get("/admin/host/status") as answer:
-            errors = (await answer.json())["errors"]
-    assert len(errors) == 4
-    assert "%NOWHERE%" in errors[0]
-    assert "Elsewhere" in errors[1]
-    assert "never" in errors[2]
-    assert "eventHubTrigger" in errors[3]
+            assert "errors" not in await answer.json(), "it is the functions that are in error, not the host"
+        for name, error in {
+            "unresolved": "%NOWHERE%",
+            "unconnected": "Elsewhere",
+            "never": "never",
+            "hub": "eventHubTrigger",
+        }.items():
+            async with http.get(f"/admin/functions/{name}/status") as answer:
+                (found,) = (await answer.json())["errors"]
+            assert error in found
+        async with http.get("/admin/functions/fine/status") as answer:
+            assert await answer.json() == {}
+        async with http.get("/admin/functions") as answer:
+            assert len(await answer.json()) == 5, "functions in error are listed too"

@@ -120,3 +120,15 @@ async def test_an_escaping_cancellation_is_no_answer_until_the_timeout(
     assert "exceeded the function timeout" in caplog.text
     assert runs.worker_lost.is_set()
     runs.abandon()
+
+
+async def test_forty_blocking_calls_run_at_once_with_the_threads_of_the_real_host() -> None:
+    at_once = threading.Barrier(40)
+
+    def blocks(msg: str) -> None:
+        at_once.wait(timeout=10)
+
+    runs = Invoker(timeout=None, writer=NoOutputs(), threads=1000)
+    results = await asyncio.gather(*(runs.invoke(function(blocks), INPUT, "test") for _ in range(40)))
+    assert all(result.succeeded for result in results)
+    runs.abandon()

@@ -69,17 +69,53 @@ async def test_the_command_prints_the_keys_when_it_checks_them(storage: StorageA
             assert answer.status == 200
 
 
-async def test_an_app_that_cannot_be_indexed_has_no_functions(tmp_path: Path) -> None:
+async def test_an_app_that_cannot_be_indexed_has_no_functions_and_the_log_says_why(
+    tmp_path: Path, running_host: Hosts, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     (tmp_path / "function_app.py").write_text("raise RuntimeError('at import')")
-    log = tmp_path / "log"
-    async with process(*COMMAND, "--script-root", str(tmp_path), log=log) as child:
-        async with aiohttp.ClientSession(await ready(child)) as http:
-            async with http.get("/admin/host/status") as answer:
-                assert (await answer.json())["state"] == "Running"
-            async with http.get("/admin/functions") as answer:
-                assert await answer.json() == []
-        assert "at import" in log.read_text()
+    async with running_host(script_root=tmp_path) as host, aiohttp.ClientSession(host.url) as http:
+        async with http.get("/api/files/x") as answer:
+            assert answer.status == 404
+        async with http.get("/admin/host/status") as answer:
+            assert (await answer.json())["state"] == "Running"
+        async with http.get("/admin/functions") as answer:
+            assert await answer.json() == []
+    assert "at import" in caplog.text
+
+
+async def test_an_invalid_host_json_is_a_503_for_all_functions(
+    running_host: Hosts, app_directory: Path, storage: StorageAccount
+) -> None:
+    (app_directory / "host.json").write_text('{"version": "1.0"}')
+    await storage.send("input", "hello")
+    async with running_host(script_root=app_directory) as host, aiohttp.ClientSession(host.url) as http:
+        assert not host.is_running
+        async with http.get("/api/files/x") as answer:
+            assert answer.status == 503
+        async with http.get("/admin/host/status") as answer:
+            status = await answer.json()
+        assert status["state"] == "Error"
+        assert "version" in status["errors"][0]
+        async with http.get("/admin/functions") as answer:
+            assert answer.status == 500
+        async with http.post("/admin/functions/on_message", json={"input": ""}) as answer:
+            assert answer.status == 503
+        async with http.get("/admin/host/ping") as answer:
+            assert answer.status == 200
+    assert await storage.count("input") == 1
+
+
+async def test_the_command_does_not_print_that_it_is_ready_when_no_function_runs(
+    app_directory: Path, storage: StorageAccount
+) -> None:
+    (app_directory / "host.json").write_text('{"version": "1.0"}')
+    async with process(*COMMAND, "--script-root", str(app_directory)) as child:
+        assert child.stdout is not None
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3):
+                await child.stdout.readline()
+        assert child.returncode is None, "it goes on serving /admin"
 
 
 async def test_a_worker_that_ends_before_it_has_loaded_the_app_ends_the_command(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from functions_host import lenient_json
 from functions_host.errors import ConfigurationError
 from functions_host.settings import (
     HostSettings,
@@ -121,10 +122,11 @@ def test_a_timeout_of_minus_one_is_no_timeout(tmp_path: Path) -> None:
     "document",
     [
         {"version": "1.0"},
-        {"functionTimeout": "soon"},
+        {"version": None},
         {"extensions": {"queues": {"batchSize": 33}}},
+        {"extensions": {"queues": {"batchSize": "many"}}},
+        {"extensions": {"queues": {"visibilityTimeout": "soon"}}},
         {"extensions": {"queues": {"messageEncoding": "utf-8"}}},
-        {"extensions": []},
     ],
 )
 def test_a_host_json_that_cannot_be_used_is_an_error_that_names_it(
@@ -134,9 +136,83 @@ def test_a_host_json_that_cannot_be_used_is_an_error_that_names_it(
         load(tmp_path, **document)
 
 
-def test_a_missing_host_json_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="missing"):
+def test_an_invalid_timeout_is_an_error_of_the_host_that_still_lists_its_functions(tmp_path: Path) -> None:
+    settings = load(tmp_path, functionTimeout="soon")
+    assert settings.error is not None
+    assert "functionTimeout" in settings.error
+
+
+@pytest.mark.parametrize("text", [None, "{}"])
+def test_a_missing_host_json_is_written_with_the_defaults(tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "host.json"
+    if text is not None:
+        path.write_text(text)
+    settings = load_host_settings(tmp_path, {})
+    assert settings.route_prefix == "api"
+    written = json.loads(path.read_text())
+    assert (written["version"], written["isDefaultHostConfig"]) == ("2.0", True)
+    assert load_host_settings(tmp_path, {}).host_id == settings.host_id
+
+
+def test_a_host_json_without_a_byte_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text("")
+    with pytest.raises(ConfigurationError, match="not JSON"):
         load_host_settings(tmp_path, {})
+
+
+def test_names_in_host_json_have_no_case_and_numbers_may_be_texts(tmp_path: Path) -> None:
+    settings = load(
+        tmp_path, Extensions={"HTTP": {"RoutePrefix": ""}, "queues": {"BATCHSIZE": "8"}}, nonsense={"a": [1]}
+    )
+    assert settings.route_prefix == ""
+    assert settings.queues.batch_size == 8
+
+
+def test_a_setting_of_the_environment_replaces_a_value_of_host_json(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text(
+        '{"version": "2.0", "extensions": {"queues": {"batchSize": 4, "maxDequeueCount": 2}}}'
+    )
+    environment = {
+        "AzureFunctionsJobHost__extensions__queues__batchSize": "2",
+        "AzureFunctionsJobHost__logging__logLevel__default": "Error",
+    }
+    settings = load_host_settings(tmp_path, environment)
+    assert settings.queues.batch_size == 2
+    assert settings.queues.max_dequeue_count == 2
+    assert settings.log_levels == {"default": "Error"}
+
+
+@pytest.mark.parametrize(
+    ("value", "threads"), [(None, 1000), ("4", 4), ("0", None), ("-1", None), ("many", None), ("", None)]
+)
+def test_sync_functions_have_a_thousand_threads_or_as_many_as_a_variable_says(
+    tmp_path: Path, value: str | None, threads: int | None
+) -> None:
+    environment = {} if value is None else {"PYTHON_THREADPOOL_THREAD_COUNT": value}
+    assert load_host_settings(tmp_path, environment).sync_threads == threads
+
+
+COMMENTS = """\ufeff// a line with "quotes" and a { brace
+{ /* a comment
+  of two lines */
+  'IsEncrypted': false, Values: { "A": "http://x/*y*/", 'B': 'it\\'s "b"', "C": "a\\"}, // ]", },
+}
+"""
+
+
+def test_files_may_have_comments_a_comma_too_many_and_other_quotes(tmp_path: Path) -> None:
+    (tmp_path / "local.settings.json").write_text(COMMENTS.replace("\\\\", "\\"), encoding="utf-8")
+    environment: dict[str, str] = {}
+    apply_local_settings(tmp_path, environment)
+    assert environment == {"A": "http://x/*y*/", "B": 'it\'s "b"', "C": 'a"}, // ]'}
+
+
+@pytest.mark.parametrize(
+    "text", ["{", '{"a": }', "{,}", '{"a": 1,,}', '{"a" 1}', "/* open", '{"a": "x}', "{} x"]
+)
+def test_what_is_no_json_even_so_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        lenient_json.parse(text)
 
 
 def test_the_host_id_is_stable_differs_by_directory_and_can_be_set(tmp_path: Path) -> None:

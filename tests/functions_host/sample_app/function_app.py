@@ -50,6 +50,16 @@ def readme(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse("the literal route")
 
 
+@app.route(route="size", auth_level=func.AuthLevel.ANONYMOUS)
+def size(req: func.HttpRequest) -> str:
+    return str(len(req.get_body()))
+
+
+@app.route(route="guarded", auth_level=func.AuthLevel.ADMIN)
+def guarded(req: func.HttpRequest) -> str:
+    return "for the master key"
+
+
 @app.route(route="text")
 def text(req: func.HttpRequest) -> str:
     return req.get_body().decode()
