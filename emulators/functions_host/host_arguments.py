@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patient",
         action="store_true",
-        help="spare you the waits of Azure: if the host is stopped, it gives its messages back at once; timers "
-        "and blobs of a killed host go on within seconds, not after a minute; outputs are received without a "
-        "pause, and so is a message whose function exceeded the timeout. Leave it out to test how your app "
-        "behaves when hosts end",
+        help="do not make me wait as Azure does: when the host is stopped, it returns its messages to their "
+        "queues within a second; after a kill, timers and blobs go on within seconds, not after a minute; "
+        "messages that functions send are received at once. Without it, the host behaves as in Azure: use "
+        "that to test what happens to your app when a host ends",
     )

@@ -123,7 +123,7 @@ class HostListeners:
         await asyncio.gather(*stops)
 
     async def abandon(self) -> None:
-        """Stop at once. Messages in work stay hidden; timers and the scan for new blobs release their leases."""
+        """Stop at once. Messages in work stay hidden. Timers and the blob scan release their leases."""
         rest: list[Trigger | BlobScan] = [] if self._blob_scan is None else [self._blob_scan]
         for trigger in self._triggers:
             if isinstance(trigger, QueueTrigger):

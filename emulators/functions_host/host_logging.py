@@ -9,7 +9,7 @@ from functions_host.log_levels import LogLevelFilter
 
 
 def log_to_stderr(levels: Mapping[str, str] | None = None) -> None:
-    """Log to stderr. `levels` is the section `logging.logLevel` of host.json. A second call replaces the levels."""
+    """Log to stderr, with the section `logging.logLevel` of host.json. A second call replaces the first."""
     formatter = logging.Formatter("[%(asctime)s.%(msecs)03dZ] %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)

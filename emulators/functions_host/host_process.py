@@ -28,8 +28,9 @@ _log = logging.getLogger(__name__)
 class HostProcess:
     """Runs one job host after the other until a signal, or until a job host has failed.
 
-    A rewritten host.json replaces the job host, and what it was doing is lost. If app_offline.htm appears, the
-    process ends. If the file is there at the start, every request is answered with its content until it goes.
+    A rewritten host.json replaces the job host, and what it was doing is lost. If app_offline.htm appears,
+    the process ends. If the file is there at the start, its content is the response to every request until
+    it is deleted.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ from aiohttp import web
 from functions_host.errors import HostError
 from functions_host.http_server import Handler, HttpServer
 
-_LOOK_SECONDS = 0.02
 _LAST_SECONDS = 5
 """How long `stop` waits for a client to receive its response."""
 
@@ -23,8 +22,9 @@ class HttpFrontEnd:
         self._has_handler = asyncio.Event()
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
-        self.running = 0
-        """The number of requests that have come and have not been answered."""
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def port(self) -> int:
@@ -65,13 +65,12 @@ class HttpFrontEnd:
         if self._site is not None and self._runner is not None:
             await self._site.stop()
             self._site = None
-            assert self._runner.server is not None
-            self._runner.server.pre_shutdown()
+            if self._runner.server is not None:
+                self._runner.server.pre_shutdown()
 
     async def wait_until_idle(self) -> None:
         """Return when all requests have been answered."""
-        while self.running:
-            await asyncio.sleep(_LOOK_SECONDS)
+        await self._idle.wait()
 
     async def stop(self) -> None:
         """Close the server and all connections. Requests that are still running are cancelled."""
@@ -80,10 +79,13 @@ class HttpFrontEnd:
             self._runner = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.running += 1
+        self._running += 1
+        self._idle.clear()
         try:
             while self._handler is None:
                 await self._has_handler.wait()
             return await self._handler(request)
         finally:
-            self.running -= 1
+            self._running -= 1
+            if not self._running:
+                self._idle.set()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from azure.functions.meta import Datum
 
-from functions_host.errors import FunctionTimeoutError, WorkerLostError
+from functions_host.errors import FunctionError, FunctionTimeoutError, WorkerLostError
 from functions_host.function_execution import InvocationRequest, Outputs
 from functions_host.function_metadata import BoundParameter, Function
 from functions_host.log_levels import logging_for
@@ -52,15 +52,24 @@ class Invoker:
         self._aborted = asyncio.Event()
         self.running = 0
         """The number of invocations that have begun and not ended."""
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
         """Run a function once. If it fails, the error is logged and the result says so; nothing is raised."""
         self.running += 1
+        self._idle.clear()
         try:
             with logging_for(function.name):
                 return await self._invoke(function, trigger, reason)
         finally:
             self.running -= 1
+            if not self.running:
+                self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Return when no invocation is running."""
+        await self._idle.wait()
 
     def abort(self) -> None:
         """Let all invocations fail that run now or begin later. Their functions are not stopped."""
@@ -81,12 +90,14 @@ class Invoker:
             failure = error
         _log.log(
             logging.ERROR if failure else logging.INFO,
-            "Executed 'Functions.%s' (%s, Id=%s, Duration=%dms)",
+            "Executed 'Functions.%s' (%s, Id=%s, Duration=%dms)%s",
             function.name,
             "Failed" if failure else "Succeeded",
             request.invocation_id,
             (time.monotonic() - started) * 1000,
-            exc_info=failure,
+            # The worker process sends the traceback as a text.
+            f"\n{failure}" if isinstance(failure, FunctionError) else "",
+            exc_info=None if isinstance(failure, FunctionError) else failure,
         )
         if isinstance(failure, FunctionTimeoutError):
             await self._workers.restart_after_timeout(request.invocation_id)

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,7 +44,6 @@ from functions_host.worker_supervisor import FunctionWorker, RestartTimes, Worke
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
 _LAST_SECONDS = 0.5
-_LOOK_SECONDS = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +73,8 @@ class JobHostOptions:
 class JobHost:
     """Runs one function app, between `start` and `stop`.
 
-    Functions run in this process, unless `new_worker` starts other workers. `http` and `keys` are for a process
-    that runs one job host after the other on the same port, with the same keys.
+    Functions run in this process, unless `new_worker` starts other workers. `http` and `keys` are for a
+    process that runs one job host after the other, on the same port and with the same keys.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ class JobHost:
                 wait.cancel()
 
     async def wait_until_failed(self) -> None:
-        """Return when a listener cannot go on, or the worker has ended too often. The host then has to end."""
+        """Return when a listener cannot go on, or the worker has ended too often: the host must end."""
         events = (self._unhandled.occurred, self._workers.exhausted)
         waits = [asyncio.create_task(event.wait()) for event in events]
         try:
@@ -239,9 +239,10 @@ class JobHost:
         await self._front_end.refuse_connections()
         stopping = asyncio.create_task(self._listeners.stop()) if is_failed else None
         await self._front_end.wait_until_idle()
-        while self._invoker.running and time.monotonic() - started < _DRAIN_SECONDS:
-            await asyncio.sleep(_LOOK_SECONDS)
-        left = _DRAIN_SECONDS - (time.monotonic() - started)
+        left = started + _DRAIN_SECONDS - time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._invoker.wait_until_idle(), max(left, 0))
+        left = started + _DRAIN_SECONDS - time.monotonic()
         if stopping is None:
             stopping = asyncio.create_task(self._listeners.stop())
             # A message whose function has just ended is still to be deleted.

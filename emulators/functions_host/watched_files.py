@@ -22,7 +22,7 @@ class WatchedFiles:
 
     async def wait_until_online(self) -> None:
         """Return when app_offline.htm does not exist."""
-        while self._app_offline.exists():
+        while self._app_offline.exists():  # noqa: ASYNC110 - files send no events
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def wait_for_change(self) -> None:

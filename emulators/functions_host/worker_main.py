@@ -1,7 +1,7 @@
 """The worker process: `python -m functions_host.worker_main FD DIRECTORY`.
 
-It indexes the app in DIRECTORY, and executes the invocations that come over the socket FD. It ends when the host
-closes the socket, and so too when the host is killed.
+It indexes the app in DIRECTORY, and executes the invocations that come over the socket FD. It ends when the
+host closes the socket, and so too when the host is killed.
 """
 
 import asyncio
@@ -73,13 +73,15 @@ class _Worker:
         await self._ended.wait()
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Receive invocations in a thread, so that the end of the host is seen while a function blocks the loop."""
-        with self._connection.makefile("rb") as stream:
-            while len(head := stream.read(LENGTH.size)) == LENGTH.size:
-                request = unpack(stream.read(LENGTH.unpack(head)[0]))
-                loop.call_soon_threadsafe(self._start, request)
-        # Without a flush, which could wait for a lock of the thread that hangs.
-        os._exit(0)
+        """Receive invocations. In a thread, this also sees the end of the host while the loop is blocked."""
+        try:
+            with self._connection.makefile("rb") as stream:
+                while len(head := stream.read(LENGTH.size)) == LENGTH.size:
+                    request = unpack(stream.read(LENGTH.unpack(head)[0]))
+                    loop.call_soon_threadsafe(self._start, request)
+        finally:
+            # Without a flush, which could wait for a lock of a thread that hangs.
+            os._exit(0)
 
     def _start(self, request: InvocationRequest) -> None:
         task = asyncio.create_task(self._execute(request))

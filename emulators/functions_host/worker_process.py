@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from functions_host.errors import FunctionError, HostError, IndexingError, WorkerLostError
 from functions_host.function_execution import InvocationRequest, Outputs
@@ -36,11 +37,10 @@ class WorkerProcess:
         """Return the functions of the app, without their code. Raises IndexingError, or HostError."""
         reader, self._writer = await asyncio.open_connection(sock=self._socket)
         try:
-            response = await _read(reader)
+            response: LoadResponse = await _read(reader)
         except (asyncio.IncompleteReadError, OSError) as error:
             self.kill()
             raise HostError(f"the worker process ended, with code {self._process.wait()}") from error
-        assert isinstance(response, LoadResponse)
         if response.error is not None:
             raise IndexingError(response.error)
         self._reading = asyncio.create_task(self._read_responses(reader))
@@ -77,8 +77,7 @@ class WorkerProcess:
     async def _read_responses(self, reader: asyncio.StreamReader) -> None:
         with suppress(asyncio.IncompleteReadError, OSError):
             while True:
-                response = await _read(reader)
-                assert isinstance(response, InvocationResponse)
+                response: InvocationResponse = await _read(reader)
                 waiting = self._responses.get(response.invocation_id)
                 if waiting is None or waiting.done():
                     continue
@@ -109,6 +108,6 @@ class WorkerProcess:
                 response.set_exception(WorkerLostError("the worker process has ended"))
 
 
-async def _read(reader: asyncio.StreamReader) -> object:
+async def _read(reader: asyncio.StreamReader) -> Any:
     (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
     return unpack(await reader.readexactly(length))

@@ -29,8 +29,9 @@ class FunctionWorker(Protocol):
     async def execute(self, function: Function, request: InvocationRequest) -> Outputs:
         """Run a function once, and return its outputs.
 
-        Raises what the function raises, and WorkerLostError if the worker ends. It never returns if the worker is
-        killed, or if a CancelledError escapes from the function: the real host then waits for the timeout.
+        Raises what the function raises, and WorkerLostError if the worker ends. It never returns if the
+        worker is killed, or if a CancelledError escapes from the function: the real host then waits for the
+        timeout.
         """
 
     def kill(self) -> None:
@@ -50,8 +51,8 @@ class RestartTimes:
 class WorkerSupervisor:
     """Owns the current worker.
 
-    A worker that ends by itself is replaced. The third time within half an hour, `exhausted` is set instead, and
-    the host has to end. Invocations that come while there is no worker wait for the next one.
+    A worker that ends by itself is replaced. The third time within half an hour, `exhausted` is set instead,
+    and the host has to end. Invocations that come while there is no worker wait for the next one.
     """
 
     def __init__(

@@ -13,7 +13,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from functions_host import job_host
 from functions_host.errors import HostError
 from functions_host.job_host import JobHost, JobHostOptions
 from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
@@ -173,14 +172,13 @@ async def test_a_host_that_ends_lets_running_functions_finish(
 
 
 async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
-    storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
+    storage: StorageAccount,
 ) -> None:
-    monkeypatch.setattr(job_host, "_DRAIN_SECONDS", 0.1)
     host = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=0))
     await host.start()
     await storage.send("input", "wait")
     await storage.until_seen("message")
-    assert await host.stop() is False
+    assert await host.stop(drain_seconds=0.1) is False
     assert len(await storage.peek("input")) == 1
 
 
