@@ -116,8 +116,12 @@ class JobStore(Protocol):
         """Return what `save_tasks` has stored, or None."""
         ...
 
+    async def activate(self, job_id: str) -> None:
+        """Add a job to the index of active jobs. Do nothing if it is there."""
+        ...
+
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Mark the job active, and store its record unless one is stored; return the stored one."""
+        """Store a record unless one is stored; return the stored one."""
         ...
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:

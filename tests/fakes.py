@@ -1,5 +1,6 @@
 """In-memory fakes of the ports for which batchmgr has none. Each passes the contract tests of its port."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,25 +13,47 @@ from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
+from tests.virtual_time import VirtualTimeLoop
 
 
 class FakeClock:
-    """A clock that advances only when a test says so, or when somebody sleeps."""
+    """A clock that follows the time of the event loop, which is virtual in most tests, from 2026 on."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begun = 0.0
+        self._random = 41
 
     def now(self) -> datetime:
-        return self._now
+        return self._now + timedelta(seconds=self._elapsed())
 
     def randomness(self) -> int:
-        return 42
+        self._random += 1
+        return self._random
 
     async def sleep(self, delay: timedelta) -> None:
-        self.advance(delay)
+        if isinstance(asyncio.get_running_loop(), VirtualTimeLoop):
+            await asyncio.sleep(delay.total_seconds())
+        else:  # a test with real I/O, which does not wait for pauses
+            self.advance(delay)
+            await asyncio.sleep(0.001)
 
     def advance(self, delay: timedelta) -> None:
+        """Let time pass for readers of this clock. Tasks that sleep do not wake earlier."""
         self._now += delay
+
+    def _elapsed(self) -> float:
+        """Return the seconds on the loop since the first look at this clock."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return 0.0
+        if not isinstance(loop, VirtualTimeLoop):
+            return 0.0
+        if self._loop is not loop:
+            self._loop, self._begun = loop, loop.time()
+        return loop.time() - self._begun
 
 
 class FakeBatch(MemoryBatch):

@@ -64,14 +64,14 @@ class BlobJobStore:
         except JobNotFoundError:
             return None
 
-    async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Mark the job active, then store its record, unless one is stored; return the stored one."""
-        try:
-            return await self.load(record.job_id)
-        except JobNotFoundError:
-            pass
+    async def activate(self, job_id: str) -> None:
+        """Write the job's blob in the index of active jobs."""
         with service_errors(SERVICE):
-            await self._active(record.job_id).upload_blob(b"", overwrite=True)
+            await self._active(job_id).upload_blob(b"", overwrite=True)
+
+    async def create(self, record: JobRecord) -> Versioned[JobRecord]:
+        """Store the record unless one is stored. Return the stored one."""
+        with service_errors(SERVICE):
             try:
                 answer = await self._record(record.job_id).upload_blob(msgspec.json.encode(record))
             except ALREADY_THERE:

@@ -35,8 +35,15 @@ async def start_functions_host(
 
     Return the process and its base URL. Raises StackError.
     """
-    if kind == "func":
-        return await _start_core_tools(processes, project=project, environment=environment, port=port)
+    start = _start_core_tools if kind == "func" else _start_embedded
+    child, url = await start(processes, project=project, environment=environment, port=port)
+    await _raise_unless_functions_run(child, url)
+    return child, url
+
+
+async def _start_embedded(
+    processes: ChildProcesses, *, project: Path, environment: Mapping[str, str], port: int
+) -> tuple[ChildProcess, str]:
     command = [
         *(sys.executable, "-m", "functions_host", "--script-root", str(project)),
         # The real host scans every ten seconds. Scanning Azurite is cheap, so do it more often.
@@ -81,6 +88,21 @@ async def _start(
         directory=project,
         orphan_signal=signal.SIGKILL,
     )
+
+
+async def _raise_unless_functions_run(child: ChildProcess, url: str) -> None:
+    """Raise StackError if the app could not be loaded. Both hosts go on without functions then."""
+    try:
+        async with aiohttp.ClientSession() as session:
+            running = await _is_running(session, url)
+            async with session.get(f"{url}/admin/functions") as answer:
+                functions = await answer.json() if answer.status == 200 else []
+    except (aiohttp.ClientError, json.JSONDecodeError):
+        running, functions = False, []
+    if not running or not functions:
+        raise StackError(
+            f"The Functions host runs, but it has no functions. The end of its log:\n{child.log_tail()}"
+        )
 
 
 async def _is_running(session: aiohttp.ClientSession, url: str) -> bool:

@@ -45,10 +45,13 @@ class MemoryJobStore:
         """Return the stored tasks, or None if none are stored."""
         return self.tasks.get(job_key(job_id))
 
+    async def activate(self, job_id: str) -> None:
+        """Add a job to the active index."""
+        self.active.add(job_key(job_id))
+
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
-        """Store a record unless one is stored, and mark the job active. Return the stored record."""
+        """Store a record unless one is stored. Return the stored record."""
         if job_key(record.job_id) not in self.records:
-            self.active.add(job_key(record.job_id))
             self._store(record)
         return self.records[job_key(record.job_id)]
 

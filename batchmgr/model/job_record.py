@@ -107,14 +107,23 @@ class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     results: dict[str, str] = {}
 
 
+class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The right of one process to do a job's long work. It lapses at `until`, unless its holder renews it."""
+
+    holder: str
+    until: datetime
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 
     `attempts` counts how often a busy service has put the submission off; `retry_at` is when the next attempt
     is due. `awaits_tasks`: the job manager task is on its node, and has not planned the job's tasks yet.
+    `tasks_added` counts the tasks, in the order of the plan, that are known to be in Azure Batch.
     """
 
     attempts: int = 0
+    tasks_added: int = 0
     retry_at: datetime | None = None
     awaits_tasks: bool = False
 
@@ -141,9 +150,9 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Everything that batchmgr remembers about one job. What its tasks do is Azure Batch's to say.
 
-    `digest` is the digest of the job message. `in_batch`: the Batch job has been created. `outbox` holds the
-    events that were saved with the last change and are not published yet; `events_offset` is the length in
-    bytes of the event log up to the last event that was published.
+    `digest` is the digest of the job message. `claim` names the process that works on the job. `in_batch`:
+    the Batch job has been created. `outbox` holds the events that were saved with the last change and are not
+    published yet; `events_offset` is the length in bytes of the event log up to the last published event.
     """
 
     job_id: str
@@ -158,6 +167,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     has_callback: bool = False
     cancel_requested: bool = False
     in_batch: bool = False
+    claim: Claim | None = None
     submission: Submission = Submission()
     run: Run = Run()
     outbox: tuple[Event, ...] = ()
@@ -170,6 +180,18 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
         return now - max(self.updated_at, self.submission.retry_at or self.updated_at) > pause
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Return whether a process works on the job, and has renewed its claim in time."""
+        return self.claim is not None and now < self.claim.until
+
+    def claimed(self, now: datetime, claim: Claim) -> Self:
+        """Return the record of a job that this process works on, or goes on working on."""
+        return replace(self, updated_at=now, claim=claim)
+
+    def released(self) -> Self:
+        """Return the record of a job that nobody works on."""
+        return replace(self, claim=None)
 
     def with_outbox(self, events: Sequence[Event]) -> Self:
         """Return the record with these events to publish, in place of any others."""
@@ -186,7 +208,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def put_off(self, now: datetime, *, until: datetime) -> Self:
         """Return the record of a job whose submission is tried again at `until`."""
         submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
-        return replace(self, updated_at=now, submission=submission)
+        return replace(self, updated_at=now, claim=None, submission=submission)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""
@@ -195,17 +217,25 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def awaiting_tasks(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task is in Azure Batch, and plans the tasks."""
         submission = replace(self.submission, awaits_tasks=True)
-        return replace(self, updated_at=now, in_batch=True, submission=submission)
+        return replace(self, updated_at=now, claim=None, in_batch=True, submission=submission)
 
     def planned_on_node(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task has ended: its submission can continue."""
         return replace(self, updated_at=now, submission=replace(self.submission, awaits_tasks=False))
 
-    def submitted(self, now: datetime, *, total: int, can_report: bool, manifest_due: bool) -> Self:
-        """Return the record of a job whose tasks are all in Azure Batch: it is running."""
+    def created_in_batch(self, *, total: int, can_report: bool, manifest_due: bool) -> Self:
+        """Return the record of a job that is in Azure Batch, and whose tasks are about to be added."""
         run = replace(self.run, total=total, can_report=can_report, manifest_due=manifest_due)
-        running = self._in_state(JobState.RUNNING, now)
-        return replace(running, in_batch=True, submission=Submission(), run=run)
+        return replace(self, in_batch=True, run=run)
+
+    def tasks_added(self, now: datetime, count: int) -> Self:
+        """Return the record of a job of whose tasks the first `count` are in Azure Batch."""
+        submission = replace(self.submission, tasks_added=count)
+        return replace(self, updated_at=now, submission=submission)
+
+    def submitted(self, now: datetime) -> Self:
+        """Return the record of a job whose tasks are all in Azure Batch: it is running."""
+        return replace(self._in_state(JobState.RUNNING, now), claim=None, submission=Submission())
 
     def tasks_observed(self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask]) -> Self:
         """Return the record with another cursor, and with these failed tasks besides the known ones."""
@@ -249,6 +279,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record of a job that has ended in `state`. Its callback is due, if it has one."""
         return replace(
             self._in_state(state, now),
+            claim=None,
             error=error,
             run=replace(self.run, failed_tasks=tuple(failed_tasks)),
             results=tuple(results),

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from batchmgr.errors import RecordChangedError
+from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.ports import Ports, Versioned
@@ -30,7 +30,15 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
 
 
 async def create(ports: Ports, record: JobRecord) -> Versioned[JobRecord]:
-    """Store a new record, publish its first event, and return it; or the record that exists."""
+    """Store a new record, publish its first event, and return it; or the record that exists.
+
+    The job is active before it has a record: if the process dies in between, the poller finds the job.
+    """
+    try:
+        return await load(ports, record.job_id)
+    except JobNotFoundError:
+        pass
+    await ports.jobs.activate(record.job_id)
     return await flush(ports, await ports.jobs.create(record.with_outbox([job_event(record)])))
 
 

@@ -37,12 +37,19 @@ async def accept(ports: Ports, job_id: str, message: JobMessage) -> JobRecord:
 
 
 @retry_on_conflict
-async def restore(ports: Ports, job_id: str) -> JobRecord | None:
-    """Create the missing record of a job whose request was stored; return None if no request was."""
+async def restore(ports: Ports, job_id: str) -> bool:
+    """Create the missing record of a job whose request was stored. Return whether a request was.
+
+    A request without content is that of a message that is being refused: its record says why, so it is left
+    to `refuse`, whose message comes back if that process has died.
+    """
     try:
-        return await _create_record(ports, await ports.jobs.load_request(job_id))
+        request = await ports.jobs.load_request(job_id)
     except JobNotFoundError:
-        return None
+        return False
+    if request.has_content:
+        await _create_record(ports, request)
+    return True
 
 
 async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from batchmgr.errors import JobNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome
+from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
 from batchmgr.model.job_record import JobRecord, ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
@@ -41,6 +41,10 @@ async def finalize(ports: Ports, job_id: str) -> None:
     if not has_ended(record, batch_job, tasks):
         logger.info("job %s has not ended yet", job_id)
         return
+    if record.state is JobState.SUBMITTING and not record.cancel_requested and find_finalize_task(tasks):
+        # The submitter has added the last task, and was killed before it could say so.
+        job = await commit_state(ports, job, record.submitted(ports.clock.now()))
+        record = job.value
     if record.state is not JobState.FINALIZING:
         job = await commit_state(ports, job, record.finalizing(ports.clock.now()))
     if batch_job is not None and not batch_job.has_ended:

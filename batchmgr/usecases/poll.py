@@ -58,7 +58,7 @@ async def poll_job(ports: Ports, job_id: str) -> None:
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
-        if await restore(ports, job_id) is None:
+        if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
         return
     match job.value.state:
@@ -77,6 +77,8 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     now = ports.clock.now()
     if job.value.cancel_requested:
         await _end(ports, job.value, "cancelled")
+    elif job.value.is_claimed(now):
+        return
     elif job.value.submission.awaits_tasks:
         if not await has_planned(ports, job.value):
             return

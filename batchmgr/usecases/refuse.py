@@ -57,7 +57,7 @@ async def _is_free(ports: Ports, job_id: str, digest: str) -> bool:
         stored = await ports.jobs.load_request(job_id)
     except JobNotFoundError:
         return True
-    return not (stored.workload or stored.tasks or stored.task_factory)
+    return not stored.has_content
 
 
 def _allowed(ports: Ports, uri: str) -> str:

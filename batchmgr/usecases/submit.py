@@ -4,22 +4,25 @@ A submission that was interrupted is repeated from the start: what exists alread
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobError, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import Ports, Versioned
+from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
+from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
-from batchmgr.steps.outbox import commit, commit_state, load, retry_on_conflict
+from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.events import planning_event, waiting_event
+from batchmgr.wire.events import job_event, planning_event, waiting_event
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
@@ -28,10 +31,17 @@ FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=5)
 """A busy service puts a submission off for 2 s, then twice as long each time, up to 5 minutes."""
 
+PORTION_TIME = timedelta(seconds=40)
+"""How long one call adds tasks. Then it enqueues a message, and the next call continues: a function may take
+two minutes, and a host that is told to stop gives ten seconds."""
+
+TASKS_AT_ONCE = 1600
+"""How many tasks are added between two notes of the progress: 16 calls at a time, of 100 tasks each."""
+
 
 @retry_on_conflict
 async def submit(ports: Ports, job_id: str) -> None:
-    """Bring a job into Azure Batch, unless it is there.
+    """Bring a job into Azure Batch, unless it is there, or another process is at it.
 
     If a service is busy or a quota is full, the job waits and is submitted again later. If Azure Batch will
     never accept the job, it is rejected, and its events and its callback say why.
@@ -45,26 +55,43 @@ async def submit(ports: Ports, job_id: str) -> None:
             await write_finalize_blob(ports, job.value.job_id, "cancelled")
     if job.value.cancel_requested or not is_under_way:
         return
-    if job.value.state is JobState.QUEUED:
-        job = await commit_state(ports, job, job.value.submitting(ports.clock.now()))
-    try:
-        message = await ports.jobs.load_request(job.value.job_id)
-        message = await expand(ports, job.value.job_id, message)
-        job_plan = await _submit_plan(ports, job.value, message)
-    except ServiceBusyError as error:
-        await _put_off(ports, job, error)
-    except (InvalidJobError, ServiceError) as error:
-        logger.warning("job %s is rejected: %s", job_id, error)
-        await _reject(ports, job, error)
-    else:
-        if job_plan.awaits_tasks:
-            await _await_tasks(ports, job)
+    if job.value.is_claimed(ports.clock.now()):
+        logger.info("job %s is being submitted by another process", job_id)
+        return
+    begin, events_of = _begin(ports, job.value)
+    async with claimed(ports, job, begin, events_of) as mine:
+        try:
+            message = await ports.jobs.load_request(mine.record.job_id)
+            message = await expand(ports, mine.record.job_id, message)
+            progress = await _submit_portion(ports, mine, message)
+        except ServiceBusyError as error:
+            await _put_off(ports, mine, error)
+        except (InvalidJobError, ServiceError) as error:
+            logger.warning("job %s is rejected: %s", job_id, error)
+            await _reject(ports, mine, error)
         else:
-            await _run(ports, job, job_plan)
+            await _save_progress(ports, mine, progress)
 
 
-async def _submit_plan(ports: Ports, record: JobRecord, message: JobMessage) -> JobPlan:
-    """Create the Batch job and add its tasks. Return the plan; it awaits tasks if a node still plans them."""
+class Progress(Enum):
+    """How far one call of a submission has come."""
+
+    COMPLETE = "all tasks are in Azure Batch"
+    AWAITS_TASKS = "the job manager task plans the tasks"
+    TIME_IS_UP = "more tasks are to be added"
+
+
+def _begin(ports: Ports, record: JobRecord) -> tuple[Change, EventsOf]:
+    if record.state is JobState.SUBMITTING:
+        return (lambda record: record), no_events
+    now = ports.clock.now()
+    return (lambda record: record.submitting(now)), (lambda record: [job_event(record)])
+
+
+async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage) -> Progress:
+    """Create the Batch job and add its tasks, or as many of them as there is time for."""
+    ends_at = ports.clock.now() + PORTION_TIME
+    record = mine.record
     job_plan = await plan(ports, record.job_id, message, record.pool_id)
     if job_plan.job.pool_id:
         # Azure Batch accepts a job for a pool that does not exist. The job would then wait for ever.
@@ -73,11 +100,19 @@ async def _submit_plan(ports: Ports, record: JobRecord, message: JobMessage) -> 
     await _create(ports, job_plan, access, record)
     if job_plan.awaits_tasks:
         if not await keep_planned_tasks(ports, record):
-            return job_plan
+            return Progress.AWAITS_TASKS
         job_plan = await plan(ports, record.job_id, message, record.pool_id)
         access = await grant_access(ports, job_plan)
-    await _complete(ports, job_plan, access, record)
-    return job_plan
+    await mine.save(partial(_created, job_plan=job_plan))
+    return await _complete(ports, mine, job_plan, access, ends_at)
+
+
+def _created(record: JobRecord, *, job_plan: JobPlan) -> JobRecord:
+    return record.created_in_batch(
+        total=job_plan.total,
+        can_report=job_plan.can_report,
+        manifest_due=job_plan.finalize_task.manifest_need is not None,
+    )
 
 
 async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:
@@ -93,58 +128,77 @@ async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record
             ) from error
 
 
-async def _complete(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:
+async def _complete(
+    ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
+) -> Progress:
     try:
-        await _add_tasks(ports, job_plan, access)
+        return await _add_tasks(ports, mine, job_plan, access, ends_at)
     except ServiceConflictError:
-        own_job = await find_own_job(ports, record)
+        own_job = await find_own_job(ports, mine.record)
         if own_job is None or not own_job.has_ended:
             raise
         # An earlier attempt has added all tasks, or somebody has ended the job: finalize will find out.
+        return Progress.COMPLETE
 
 
-async def _add_tasks(ports: Ports, job_plan: JobPlan, access: StorageAccess) -> None:
-    await ports.batch.add_tasks(job_plan, job_plan.tasks, access)
+async def _add_tasks(
+    ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
+) -> Progress:
+    """Add the tasks that are not known to be there, in the order of the plan."""
+    added = mine.record.submission.tasks_added
+    while added < len(job_plan.tasks):
+        some = job_plan.tasks[added : added + TASKS_AT_ONCE]
+        await ports.batch.add_tasks(job_plan, some, access)
+        added += len(some)
+        if len(job_plan.tasks) > TASKS_AT_ONCE:
+            await mine.save(partial(JobRecord.tasks_added, now=ports.clock.now(), count=added))
+        if added < len(job_plan.tasks) and ports.clock.now() >= ends_at:
+            return Progress.TIME_IS_UP
     # A task is added after those it waits for: Azure Batch promises nothing about unknown dependencies.
     if job_plan.gathering_tasks:
         await ports.batch.add_tasks(job_plan, job_plan.gathering_tasks, access)
     await ports.batch.add_tasks(job_plan, [job_plan.finalize_task], access)
     await ports.batch.terminate_when_done(job_plan.job_id)
+    return Progress.COMPLETE
 
 
-async def _run(ports: Ports, job: Versioned[JobRecord], job_plan: JobPlan) -> None:
-    running = job.value.submitted(
-        ports.clock.now(),
-        total=job_plan.total,
-        can_report=job_plan.can_report,
-        manifest_due=job_plan.finalize_task.manifest_need is not None,
-    )
-    await commit_state(ports, job, running)
+async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> None:
+    now = ports.clock.now()
+    match progress:
+        case Progress.COMPLETE:
+            await mine.save(lambda record: record.submitted(now), lambda record: [job_event(record)])
+        case Progress.AWAITS_TASKS if mine.record.submission.awaits_tasks:
+            await mine.release()
+        case Progress.AWAITS_TASKS:
+            # The poller submits the job again when the job manager task has ended.
+            await mine.save(
+                lambda record: record.awaiting_tasks(now), lambda record: [planning_event(record)]
+            )
+        case Progress.TIME_IS_UP:
+            await mine.release()
+            await ports.queue.enqueue_submission(mine.record.job_id)
 
 
-async def _await_tasks(ports: Ports, job: Versioned[JobRecord]) -> None:
-    """Record that the job manager task plans the tasks. The poller submits the job again when it has."""
-    if job.value.submission.awaits_tasks:
-        return
-    waiting = job.value.awaiting_tasks(ports.clock.now())
-    await commit(ports, job, waiting, [planning_event(waiting)])
-
-
-async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:
-    attempts = job.value.submission.attempts
+async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceBusyError) -> None:
+    attempts = mine.record.submission.attempts
     pause = max(error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 8)))
     now = ports.clock.now()
-    waiting = job.value.put_off(now, until=now + pause)
-    logger.warning("job %s is submitted again in %s: %s", waiting.job_id, pause, error)
-    await commit(ports, job, waiting, [waiting_event(waiting, str(error), error.code)])
-    await ports.queue.enqueue_submission(waiting.job_id, pause)
+    logger.warning("job %s is submitted again in %s: %s", mine.record.job_id, pause, error)
+    await mine.save(
+        lambda record: record.put_off(now, until=now + pause),
+        lambda record: [waiting_event(record, str(error), error.code)],
+    )
+    await ports.queue.enqueue_submission(mine.record.job_id, pause)
 
 
-async def _reject(ports: Ports, job: Versioned[JobRecord], error: InvalidJobError | ServiceError) -> None:
+async def _reject(ports: Ports, mine: ClaimedJob, error: InvalidJobError | ServiceError) -> None:
     # If Azure Batch has accepted a part of the job, that part must neither run nor count for the quota.
-    await terminate_own_job(ports, job.value, "batchmgr: submission failed")
+    await terminate_own_job(ports, mine.record, "batchmgr: submission failed")
     field = error.field if isinstance(error, InvalidJobError) else ""
     code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
     reason = JobError(code=code, message=str(error), field=field)
-    await commit_state(ports, job, job.value.ended(ports.clock.now(), JobState.REJECTED, error=reason))
-    await deliver(ports, job.value.job_id)
+    now = ports.clock.now()
+    await mine.save(
+        lambda record: record.ended(now, JobState.REJECTED, error=reason), lambda record: [job_event(record)]
+    )
+    await deliver(ports, mine.record.job_id)

@@ -120,6 +120,11 @@ class JobMessage(Message, frozen=True):
     metadata: dict[str, str] = {}
 
     @property
+    def has_content(self) -> bool:
+        """Return whether the message describes any tasks. The request of a refused message does not."""
+        return bool(self.workload or self.tasks or self.task_factory)
+
+    @property
     def digest(self) -> str:
         """Return a digest of everything but the job id. The same content always has the same digest."""
         content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")

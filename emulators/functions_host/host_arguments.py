@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="address that the HTTP server listens on (default: 127.0.0.1)",
     )
     parser.add_argument(
-        "--json", action="store_true", help="print the URL as one line of JSON once all listeners run"
+        "--json", action="store_true", help="print the URL as one line of JSON once the host has started"
     )
     parser.add_argument(
         "--enable-auth",

@@ -87,8 +87,7 @@ class HostProcess:
             await host.stop(drain_seconds=0)
             return False
         await starting
-        if host.is_running:
-            self._announce()
+        self._announce()
         return True
 
     async def _be_offline(self, page: bytes) -> bool:

@@ -39,7 +39,8 @@ async def test_a_record_is_created_once(ports: Ports) -> None:
 
 
 async def test_a_job_is_deactivated_by_several(ports: Ports) -> None:
-    await ports.jobs.create(record(ports))
+    await raced(lambda n: ports.jobs.activate("job-1"))
+    assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
     await raced(lambda n: ports.jobs.deactivate("job-1"))
     assert [job_id async for job_id in ports.jobs.active_ids()] == []
 

@@ -49,10 +49,17 @@ async def test_stored_tasks_are_not_records_and_activate_no_job(ports: Ports) ->
     assert [job_id async for job_id in ports.jobs.active_ids()] == []
 
 
-async def test_creating_a_record_twice_keeps_the_first_and_marks_the_job_active(ports: Ports) -> None:
+async def test_creating_a_record_twice_keeps_the_first(ports: Ports) -> None:
     first = await ports.jobs.create(record(ports))
     second = await ports.jobs.create(msgspec.structs.replace(record(ports), workload="other"))
     assert second == first
+
+
+async def test_a_job_can_be_activated_twice_and_before_it_has_a_record(
+    ports: Ports,
+) -> None:
+    await ports.jobs.activate("Job-1")
+    await ports.jobs.activate("job-1")
     assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
 
 
@@ -76,6 +83,7 @@ async def test_of_two_saves_of_the_same_version_one_fails(ports: Ports) -> None:
 
 async def test_a_deactivated_job_is_not_active_and_can_be_deactivated_again(ports: Ports) -> None:
     await ports.jobs.create(record(ports))
+    await ports.jobs.activate("job-1")
     await ports.jobs.deactivate("JOB-1")
     await ports.jobs.deactivate("job-1")
     assert [job_id async for job_id in ports.jobs.active_ids()] == []

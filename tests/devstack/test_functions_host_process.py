@@ -81,6 +81,14 @@ async def test_an_app_that_cannot_be_loaded_is_reported_with_its_log(
         await hello(processes, "embedded", app)
 
 
+async def test_an_app_whose_host_json_is_invalid_is_reported_with_its_log(
+    processes: ChildProcesses, app: Path
+) -> None:
+    (app / "host.json").write_text('{"version": "1.0"}')
+    with pytest.raises(StackError, match="version"):
+        await hello(processes, "embedded", app)
+
+
 def test_core_tools_are_taken_where_they_are_installed(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tools))
     assert default_host_kind() == "embedded"

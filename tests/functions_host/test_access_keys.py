@@ -1,12 +1,15 @@
 """Which key opens what."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 from multidict import CIMultiDict
 
 from functions_host.access_keys import Access, AccessKeys
 from functions_host.http_targets import Query
 
-KEYS = {"master": "master-key", "function": "function-key", "system": "system-key"}
+KEYS: Mapping[str, Any] = {"master": "master-key", "function": "function-key", "system": "system-key"}
 
 
 def allows(level: str, query: str = "", **headers: str) -> bool:

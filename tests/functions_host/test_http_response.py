@@ -69,7 +69,7 @@ def test_json_with_a_body_describes_a_response(
     ],
 )
 def test_a_header_that_kestrel_refuses_is_an_error(name: str, value: str) -> None:
-    with pytest.raises(ValueError, match="invalid|newline"):
+    with pytest.raises(ValueError, match=r"invalid|newline"):
         response(func.HttpResponse("x", headers={name: value}))
 
 

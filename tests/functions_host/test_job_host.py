@@ -105,16 +105,17 @@ async def test_an_invalid_host_json_is_a_503_for_all_functions(
     assert await storage.count("input") == 1
 
 
-async def test_the_command_does_not_print_that_it_is_ready_when_no_function_runs(
+async def test_the_command_goes_on_serving_admin_when_no_function_runs(
     app_directory: Path, storage: StorageAccount
 ) -> None:
     (app_directory / "host.json").write_text('{"version": "1.0"}')
     async with process(*COMMAND, "--script-root", str(app_directory)) as child:
-        assert child.stdout is not None
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(3):
-                await child.stdout.readline()
-        assert child.returncode is None, "it goes on serving /admin"
+        url = await ready(child)
+        async with aiohttp.ClientSession(url) as http, http.get("/admin/host/status") as answer:
+            assert (await answer.json())["state"] == "Error"
+        child.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert await child.wait() == 0
 
 
 async def test_a_worker_that_ends_before_it_has_loaded_the_app_ends_the_command(tmp_path: Path) -> None:

@@ -113,6 +113,6 @@ async def test_a_function_whose_output_queue_cannot_exist_is_in_error(
     async with (
         running_host(script_root=idle_app) as host,
         aiohttp.ClientSession(host.url) as http,
-        http.get("/admin/functions") as answer,
+        http.get("/admin/functions/receive/status") as answer,
     ):
-        assert [function["name"] for function in await answer.json()] == ["send"]
+        assert "not_a_queue" in (await answer.json())["errors"][0]

@@ -189,12 +189,17 @@ async def test_an_invalid_query_parameter_is_a_problem_that_names_it(
 
 @pytest.mark.parametrize(
     "unknown",
-    ["no-such-job", "a" * 65, "b" * 2000, "with%20space", "%C3%BC", "a%2F..%2Fb", "..%5Ca", "%00", "*"],
+    ["no-such-job", "a" * 65, "b" * 2000, "with%20space", "%C3%BC", "a%2F..%2Fb", "..%5Ca", "%01", "*"],
 )
 async def test_a_missing_job_is_a_404_on_every_route(client: Client, unknown: str) -> None:
     for rest in ("", "/result", "/tasks", "/events"):
         assert_is_problem(await client.get(f"/jobs/{unknown}{rest}"), 404)
     assert_is_problem(await client.post(f"/jobs/{unknown}/cancel"), 404)
+
+
+async def test_a_nul_in_a_path_is_refused_by_the_host_before_any_function(client: Client) -> None:
+    answer = await client.get("/jobs/%00")
+    assert (answer.status, answer.text) == (400, "")
 
 
 async def test_health_reports_every_service_and_the_workloads(client: Client) -> None:

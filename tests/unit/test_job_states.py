@@ -39,7 +39,7 @@ def moved(record: JobRecord, target: JobState, now: datetime) -> JobRecord:
         case JobState.SUBMITTING:
             return record.submitting(now)
         case JobState.RUNNING:
-            return record.submitted(now, total=3, can_report=False, manifest_due=False)
+            return record.submitted(now)
         case JobState.FINALIZING:
             return record.finalizing(now)
     return record.ended(now, target, error=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -124,7 +125,10 @@ async def test_an_interrupted_submission_lists_the_blobs_again_unless_the_tasks_
 
 
 class HurriedStore(MemoryJobStore):
-    """A store that lets another process submit the job before it stores the listed blobs."""
+    """A store that halts this process until its claim lapses, before it stores the blobs it has listed.
+
+    Meanwhile another process submits the job.
+    """
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -135,6 +139,7 @@ class HurriedStore(MemoryJobStore):
         other, self.other = self.other, None
         if other is not None:
             self._world.storage.blobs["files"] = {"in/other.txt"}
+            self._world.clock.advance(timedelta(minutes=1))
             await submit(other, job_id)
         return await super().save_tasks(job_id, body)
 

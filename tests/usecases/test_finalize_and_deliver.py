@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.container_access import StorageAccess
@@ -14,6 +15,7 @@ from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.submit import submit
+from batchmgr.wire.task_message import OutputFileMessage
 from tests.world import World, job_message, task
 
 
@@ -219,3 +221,13 @@ async def test_failed_tasks_are_reported_with_the_end_of_their_stderr() -> None:
     [(_, body, _)] = world.callbacks.received
     assert body.error is not None
     assert body.error.message == "1 of 2 tasks failed. a: exit code 1: on stderr"
+
+
+async def test_a_job_with_very_many_files_lists_a_hundred_of_them() -> None:
+    world = World()
+    files = tuple(
+        OutputFileMessage(source_file_path=f"{n}.txt", target_blob_path=f"{n}.txt") for n in range(120)
+    )
+    world.enqueue(job_message(replace(task("1"), output_files=files)))
+    await world.run_until_idle()
+    assert len(world.record().results) == 100

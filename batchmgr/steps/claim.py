@@ -1,0 +1,122 @@
+"""A claim on a job: only one process at a time does its long work.
+
+The claim is kept in the record, with the time at which it lapses. Its holder renews it while it works, every
+ten seconds. If the process dies, the claim lapses within 45 seconds, and the next process takes over.
+
+Others may still save the record: to cancel the job, or to finalize it. The holder notices when it saves next.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from batchmgr.errors import BatchmgrError, RecordChangedError
+from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import Claim, JobRecord
+from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.outbox import commit, load
+
+logger = logging.getLogger(__name__)
+
+CLAIM_TIME = timedelta(seconds=45)
+"""How long a claim lasts after it was renewed. A job whose process has died goes on within a minute."""
+
+RENEWAL_PAUSE = timedelta(seconds=10)
+
+SAVE_ATTEMPTS = 10
+
+Change = Callable[[JobRecord], JobRecord]
+EventsOf = Callable[[JobRecord], Sequence[Event]]
+
+
+def no_events(record: JobRecord) -> Sequence[Event]:
+    """Return no events: for a change that nobody need know of."""
+    return ()
+
+
+class ClaimedJob:
+    """A job that this process works on. Every change of its record goes through `save`."""
+
+    def __init__(self, ports: Ports, job: Versioned[JobRecord], holder: str) -> None:
+        self._ports = ports
+        self._job = job
+        self._holder = holder
+        self._saving = asyncio.Lock()
+
+    @property
+    def record(self) -> JobRecord:
+        """Return the record as this process has saved it last."""
+        return self._job.value
+
+    async def save(self, change: Change, events_of: EventsOf = no_events) -> None:
+        """Change the record, and publish the events of the changed record.
+
+        If somebody else has saved the record in the meantime, the change is made again on the new one. Raise
+        RecordChangedError if the claim is lost, or if the job was cancelled or has gone on to another state.
+        """
+        async with self._saving:
+            for _ in range(SAVE_ATTEMPTS):
+                try:
+                    record = change(self._job.value)
+                    self._job = await commit(self._ports, self._job, record, events_of(record))
+                except RecordChangedError:
+                    await self._reload()
+                else:
+                    return
+            raise RecordChangedError(f"the record of job {self.record.job_id!r} keeps changing")
+
+    async def renew(self) -> None:
+        """Renew the claim."""
+        await self.save(lambda record: record.claimed(self._ports.clock.now(), self._claim()))
+
+    async def release(self) -> None:
+        """Give the claim back, so that the next process need not wait until it lapses."""
+        with suppress(BatchmgrError):
+            await self.save(lambda record: record.released())
+
+    async def keep_renewing(self) -> None:
+        """Renew the claim again and again, until this is cancelled or the claim is lost."""
+        while True:
+            await self._ports.clock.sleep(RENEWAL_PAUSE)
+            try:
+                await self.renew()
+            except RecordChangedError:
+                return  # the work will find out when it saves
+            except BatchmgrError as error:
+                logger.warning("the claim on job %s could not be renewed: %s", self.record.job_id, error)
+
+    async def _reload(self) -> None:
+        before = self.record
+        self._job = await load(self._ports, before.job_id)
+        after = self.record
+        is_mine = after.claim is not None and after.claim.holder == self._holder
+        if not is_mine or after.state is not before.state or after.cancel_requested:
+            raise RecordChangedError(f"job {before.job_id!r} was taken over, cancelled or finalized")
+
+    def _claim(self) -> Claim:
+        return Claim(holder=self._holder, until=self._ports.clock.now() + CLAIM_TIME)
+
+
+@asynccontextmanager
+async def claimed(
+    ports: Ports, job: Versioned[JobRecord], change: Change, events_of: EventsOf
+) -> AsyncIterator[ClaimedJob]:
+    """Claim a job that nobody works on, together with a first change, and renew the claim meanwhile.
+
+    Raise RecordChangedError if another process was first. If the work raises an error, the claim is given
+    back; a process that is killed leaves it to lapse.
+    """
+    holder = f"{ports.clock.randomness():020x}"
+    now = ports.clock.now()
+    record = change(job.value).claimed(now, Claim(holder=holder, until=now + CLAIM_TIME))
+    mine = ClaimedJob(ports, await commit(ports, job, record, events_of(record)), holder)
+    renewal = asyncio.create_task(mine.keep_renewing())
+    try:
+        yield mine
+    except Exception:
+        await mine.release()
+        raise
+    finally:
+        renewal.cancel()
