@@ -10,6 +10,7 @@ import pytest
 from batchmgr.devstack.child_processes import ChildProcesses
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
 from batchmgr.errors import StackError
+from tests.devstack.liveness import is_alive
 
 APP = """
 import azure.functions as func
@@ -63,6 +64,19 @@ async def test_core_tools_serve_the_app_where_they_are_asked_for(
 ) -> None:
     install(tools, CORE_TOOLS)
     assert await hello(processes, "func", app) == "hello"
+
+
+async def test_the_worker_of_core_tools_ends_with_them(
+    processes: ChildProcesses, app: Path, tools: Path, tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker"
+    install(
+        tools, CORE_TOOLS.replace("exec", f"setsid sh -c 'echo $$ >{worker}; sleep 60; sleep 60' &\nexec")
+    )
+    host, _ = await start_functions_host(processes, "func", project=app, environment=os.environ, port=0)
+    assert is_alive(int(worker.read_text()))
+    await host.kill()
+    assert not is_alive(int(worker.read_text()))
 
 
 async def test_core_tools_that_fail_to_start_are_reported_with_their_log(
