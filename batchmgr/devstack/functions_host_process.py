@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import logging
+import os
 import re
 import shutil
 import signal
@@ -17,6 +19,8 @@ from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
 from batchmgr.errors import StackError
 
 HostKind = Literal["embedded", "func"]
+
+_logger = logging.getLogger(__name__)
 
 _READY = re.compile(r'^\{"functions".*\}$', re.MULTILINE)
 _START_TIMEOUT_S = 60
@@ -72,6 +76,7 @@ async def _start_core_tools(
         raise StackError(
             "func is not on the PATH. Install Azure Functions Core Tools, or use --host embedded."
         )
+    _warn_of_other_app(project, environment)
     chosen = port or free_port()
     child = await _start(processes, ["func", "start", "--port", str(chosen)], project, environment)
     url = f"http://{LOOPBACK}:{chosen}"
@@ -101,6 +106,15 @@ async def _start(
         # The host of Core Tools starts a worker that goes on if the host is killed.
         with_family=True,
     )
+
+
+def _warn_of_other_app(project: Path, environment: Mapping[str, str]) -> None:
+    """Warn if PYTHONPATH holds another app, because the Python worker of Core Tools imports that one."""
+    app = project / "function_app.py"
+    for directory in environment.get("PYTHONPATH", "").split(os.pathsep):
+        other = Path(directory) / app.name
+        if directory and other.exists() and not (app.exists() and other.samefile(app)):
+            _logger.warning("PYTHONPATH has another app: Core Tools import %s, not %s.", other, app)
 
 
 async def _raise_unless_functions_run(child: ChildProcess, url: str) -> None:

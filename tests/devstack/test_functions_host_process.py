@@ -66,6 +66,20 @@ async def test_core_tools_serve_the_app_where_they_are_asked_for(
     assert await hello(processes, "func", app) == "hello"
 
 
+async def test_another_app_on_the_pythonpath_is_named_because_core_tools_import_that_one(
+    processes: ChildProcesses, app: Path, tools: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(tools, CORE_TOOLS)
+    other = tmp_path / "other" / "function_app.py"
+    other.parent.mkdir()
+    other.touch()
+    paths = os.pathsep.join((str(app), str(other.parent), os.environ.get("PYTHONPATH", "")))
+    environment = os.environ | {"PYTHONPATH": paths}
+    await start_functions_host(processes, "func", project=app, environment=environment, port=0)
+    assert f"Core Tools import {other}, not {app / 'function_app.py'}" in caplog.text
+    assert f"Core Tools import {app / 'function_app.py'}" not in caplog.text
+
+
 async def test_the_worker_of_core_tools_ends_with_them(
     processes: ChildProcesses, app: Path, tools: Path, tmp_path: Path
 ) -> None:
