@@ -18,9 +18,9 @@ _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)
 class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each test to the next worker that is free, but all tests of some modules to one worker.
 
-    These are the modules that define a fixture for all their tests, such as a running host or a round of
-    replays. With several workers each of them would set it up. `--dist loadgroup` of pytest-xdist does the same
-    by marks, but not with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    These are the modules that define a fixture for all their tests, such as a running host. With several
+    workers, each of them would set it up. pytest-xdist has `--dist loadgroup` for that, which does nothing
+    with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
