@@ -37,6 +37,9 @@ from batchmgr.settings import STORAGE, Settings
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage calls are retried within seconds; the SDK's default waits 15 s and more. Triggers retry anyway."""
 
+UPLOADS: dict[str, Any] = {"max_single_put_size": 1024 * 1024, "max_block_size": 1024 * 1024}
+"""Larger blobs are sent in parts: a body of more than 1 MiB, sent at once, would block the event loop."""
+
 
 @asynccontextmanager
 async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
@@ -128,11 +131,12 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServic
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
-            client = BlobServiceClient.from_connection_string(text, **RETRIES)
+            client = BlobServiceClient.from_connection_string(text, **RETRIES, **UPLOADS)
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
-        client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
+        identity = await _identity(settings, stack)
+        client = BlobServiceClient(settings.blob_service_uri, identity, **RETRIES, **UPLOADS)
     return await stack.enter_async_context(client)
 
 

@@ -149,9 +149,9 @@ class EventLog(Protocol):
     """The log of each job's events, from which clients can read them again."""
 
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Number the events and add them, except those that the log holds after `offset` (in bytes) already.
+        """Number the events and add them, except those that the log holds after `offset` already.
 
-        Return the events as the log holds them, and the length of the log.
+        Return the events as the log holds them, and where it ends now: the next `offset`. The first is 0.
         """
         ...
 
@@ -161,10 +161,17 @@ class EventLog(Protocol):
 
 
 class EventSink(Protocol):
-    """Where events are sent: the progress queue."""
+    """Where events are sent: the progress queue. It is a convenience: no job waits for it."""
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Send events, each at least once."""
+        """Send events, each at least once. Leave out those of more than 48 KiB; the log has them.
+
+        Raise ServiceError if not all could be sent. It takes 5 seconds at most.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raise ServiceError if events can't be sent now."""
         ...
 
 
@@ -240,7 +247,11 @@ class JobFiles(Protocol):
         ...
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Write a blob unless it exists. The container exists."""
+        """Write a blob unless it exists. Create the job's container if it does not exist."""
+        ...
+
+    def uri(self, job_id: str, path: str) -> str:
+        """Return the URI of a blob, without a signature."""
         ...
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:

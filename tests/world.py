@@ -60,7 +60,7 @@ class World:
         self.batch = FakeBatch(self.clock)
         self.jobs = MemoryJobStore()
         self.events = MemoryEventLog()
-        self.sink = FakeEventSink()
+        self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()

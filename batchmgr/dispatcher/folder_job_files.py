@@ -40,6 +40,10 @@ class FolderJobFiles:
             blob.parent.mkdir(parents=True, exist_ok=True)
             blob.write_bytes(content)
 
+    def uri(self, job_id: str, path: str) -> str:
+        """Return the `file` URI of a blob."""
+        return (self._folder(job_id) / path).as_uri()
+
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """Return the newest report of each task."""
         paths = sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))

@@ -9,16 +9,21 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.record_overflow import split
+from batchmgr.model.size_limits import MAX_EVENT, MAX_RECORD, size_of
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock, Versioned
 from batchmgr.wire.job_message import JobMessage
 
 
 class MemoryJobStore:
-    """The JobStore port: requests, records and the active index in dictionaries."""
+    """The JobStore port: requests, records and the active index in dictionaries.
+
+    A record has the limit that it has in Azure: 256 KiB, without the parts that overflow.
+    """
 
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
@@ -83,6 +88,8 @@ class MemoryJobStore:
         self.active.discard(job_key(job_id))
 
     def _store(self, record: JobRecord) -> Versioned[JobRecord]:
+        if size_of(split(record, "")[0]) > MAX_RECORD:
+            raise ServiceRefusedError(f"the record of job {record.job_id} is too large", status=413)
         self._version += 1
         stored = Versioned(value=record, etag=str(self._version))
         self.records[job_key(record.job_id)] = stored
@@ -140,7 +147,9 @@ class MemoryJobQueue:
         self.messages.append(QueuedMessage("callback", job_id, self._clock.now() + delay))
 
     async def dead_letter_request(self, body: bytes) -> None:
-        """Keep the body of a job request that cannot be read."""
+        """Keep the body of a job request that cannot be read. A queue message holds 48 KiB."""
+        if len(body) > MAX_EVENT:
+            raise ServiceRefusedError("the message is too large", code="RequestBodyTooLarge", status=413)
         self.poison.append(body)
 
     async def dead_letter_callback(self, job_id: str) -> None:

@@ -7,6 +7,8 @@ import azure.functions as func
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError, ServiceNotFoundError, SettingsError
 from batchmgr.functions.http_responses import json_response
+from batchmgr.model.size_limits import MESSAGE
+from batchmgr.plan.cut_text import cut
 from batchmgr.ports import Ports
 
 PROBE = "batchmgr-health-probe"
@@ -14,16 +16,21 @@ PROBE = "batchmgr-health-probe"
 
 
 async def check_health(open_ports: Callable[[], Awaitable[Ports]]) -> func.HttpResponse:
-    """`GET /health`: 200 if settings, storage and Azure Batch are usable, else 503 and what is wrong."""
+    """`GET /health`: 200 if settings, storage and Azure Batch are usable, else 503 and what is wrong.
+
+    Without the progress queue jobs go on: the app is only `degraded`.
+    """
     try:
         ports = await open_ports()
     except BatchmgrError as error:
         what = "settings" if isinstance(error, SettingsError) else "storage"
-        return json_response({"status": "unhealthy", "checks": {what: str(error)}}, 503)
+        return json_response({"status": "unhealthy", "checks": {what: cut(str(error), MESSAGE)}}, 503)
     checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
     healthy = all(state == "ok" for state in checks.values())
+    checks["progress"] = await _check(ports.sink.check())
+    usable = "healthy" if checks["progress"] == "ok" else "degraded"
     body = {
-        "status": "healthy" if healthy else "unhealthy",
+        "status": usable if healthy else "unhealthy",
         "checks": checks,
         "workloads": list(ports.workloads.names()),
     }
@@ -45,7 +52,7 @@ async def _check(probe: Awaitable[None]) -> str:
     try:
         await probe
     except BatchmgrError as error:
-        return str(error)
+        return cut(str(error), MESSAGE)
     return "ok"
 
 

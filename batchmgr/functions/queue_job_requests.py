@@ -7,6 +7,8 @@ import azure.functions as func
 from batchmgr.adapters.storage_queues import JOB_REQUESTS
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
+from batchmgr.model.size_limits import MESSAGE
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
@@ -35,7 +37,7 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
     except InvalidJobError as error:
         is_recorded = await refuse(ports, body, error, fallback_id)
         where = "rejected" if is_recorded else "sent to the poison queue"
-        logger.warning("job request %s: %s", where, error)
+        logger.warning("job request %s: %s", where, cut(str(error), MESSAGE))
     except (JobConflictError, JobNotFoundError) as error:
         await ports.queue.dead_letter_request(body)
         logger.warning("job request sent to the poison queue: %s", error)

@@ -17,12 +17,11 @@ from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
+from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
-
-MAX_RESULT_FILES = 100
 
 
 @retry_on_conflict
@@ -65,14 +64,15 @@ async def finalize(ports: Ports, job_id: str) -> None:
         results=results,
         task_results=outputs,
     )
-    await commit_state(ports, job, ended)
+    whole = WholeOutcome(failed_tasks=all_failed(tasks, failed), results=results, task_results=outputs)
+    await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
     await deliver(ports, record.job_id)
 
 
 async def _result_files(
     ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]
 ) -> tuple[ResultFile, ...]:
-    """Return the files that the FinalizeTask has written, or else those of the other tasks; 100 at most.
+    """Return the files that the FinalizeTask has written, or else those of the other tasks.
 
     Output files that are given as a pattern are left out: their names are not known.
     """
@@ -86,5 +86,5 @@ async def _result_files(
             break
     return tuple(
         ResultFile(name=file.blob_path, uri=ports.storage.blob_uri(file.need, file.blob_path))
-        for file in files[:MAX_RESULT_FILES]
+        for file in files
     )

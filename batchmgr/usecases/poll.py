@@ -17,7 +17,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
-from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_finalize_task, released, write_finalize_blob
@@ -61,7 +61,10 @@ async def poll_job(ports: Ports, job_id: str) -> None:
         if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
         return
-    match job.value.state:
+    state = job.value.state
+    if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
+        job = await catch_up(ports, job)
+    match state:
         case JobState.QUEUED | JobState.SUBMITTING:
             await _resume_submission(ports, job)
         case JobState.RUNNING:

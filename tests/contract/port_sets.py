@@ -12,6 +12,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
@@ -20,7 +21,7 @@ from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import Ports
+from batchmgr.ports import EventLog, Ports
 from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
 
@@ -44,6 +45,10 @@ class PortSet(Protocol):
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         """Create a container with blobs of these names."""
+        ...
+
+    def log_of_small_parts(self) -> EventLog:
+        """Return the event log, but if it consists of append blobs, each takes three blocks."""
         ...
 
 
@@ -75,6 +80,9 @@ class FakePorts:
     async def upload(self, container: str, names: Collection[str]) -> None:
         self._world.storage.blobs[container] = set(names)
 
+    def log_of_small_parts(self) -> EventLog:
+        return self.ports.events
+
 
 class DispatcherPorts:
     """The ports of a job that runs in one process, with real files."""
@@ -97,6 +105,9 @@ class DispatcherPorts:
             storage=storage,
             files=FolderJobFiles(directory.storage),
         )
+
+    def log_of_small_parts(self) -> EventLog:
+        return self.ports.events
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         (self._inputs / container).mkdir(parents=True)
@@ -148,6 +159,10 @@ class RealPorts:
         async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
             found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
             return [base64.b64decode(message.content).decode() for message in found]
+
+    def log_of_small_parts(self) -> EventLog:
+        assert isinstance(self.ports.events, BlobEventLog)
+        return BlobEventLog(self.ports.events._container, max_blocks=3)
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:

@@ -3,6 +3,10 @@
 import json
 from datetime import timedelta
 
+import pytest
+
+from batchmgr.errors import ServiceError
+from batchmgr.model.size_limits import MAX_EVENT
 from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
 
@@ -45,3 +49,20 @@ async def test_an_existing_finalize_blob_is_not_changed(port_set: PortSet) -> No
     await port_set.ports.finalize.write("Job-1", '{"first": true}')
     await port_set.ports.finalize.write("Job-1", '{"second": true}')
     assert await port_set.finalize_blob("Job-1") == '{"first": true}'
+
+
+async def test_a_message_holds_48_kib(port_set: PortSet) -> None:
+    await port_set.ports.queue.dead_letter_request(b"x" * MAX_EVENT)
+    with pytest.raises(ServiceError) as caught:
+        await port_set.ports.queue.dead_letter_request(b"x" * (MAX_EVENT + 3))
+    assert (caught.value.status, caught.value.code) == (413, "RequestBodyTooLarge")
+    assert not caught.value.retryable
+
+
+async def test_an_event_that_is_too_large_for_a_message_is_left_out_and_the_others_are_sent(
+    port_set: PortSet,
+) -> None:
+    await port_set.ports.sink.send([event("a"), event("large", padding=MAX_EVENT // 2), event("b")])
+    sent = [json.loads(body)["id"] for body in await port_set.messages("batchmgr-progress")]
+    assert sorted(sent) == ["a", "b"]
+    await port_set.ports.sink.check()
