@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_S = 40
-"""Much more than needed, for busy machines."""
+TIMEOUT_S = 100
+"""Much more than needed, for busy machines. After a host was killed, timers and the blob scan rest for up to
+66 s, because the next host asks for their leases once a minute."""
 
 _PAUSE_S = 0.1
 
