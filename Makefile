@@ -27,7 +27,7 @@ start: install
 	@$(BIN)/batchmgr start
 
 test: install
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
+	@$(BIN)/pytest -q -n 2
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

@@ -1,7 +1,44 @@
 """What holds for all tests, the examples' too."""
 
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("batchmgr", deadline=None)
 settings.load_profile("batchmgr")
+
+_SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
+
+
+class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Gives each test to the next worker that is free, but all tests of some modules to one worker.
+
+    These are the modules that define a fixture for all their tests, such as a running host. With several
+    workers, each of them would set it up. pytest-xdist has `--dist loadgroup` for that, which does nothing
+    with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid, self.config.rootpath)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFixtureScheduling | None:
+    """Schedule the tests of `pytest -n NUMBER`, unless another order is asked for with `--dist`."""
+    return SharedFixtureScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+def scope_of(nodeid: str, root: Path) -> str:
+    """Return what tests of one worker have in common: their module, or only the test itself."""
+    module = nodeid.partition("::")[0]
+    return module if _shares_a_fixture(root / module) else nodeid
+
+
+@cache
+def _shares_a_fixture(module: Path) -> bool:
+    return bool(_SHARED_FIXTURE.search(module.read_text()))

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, running_stack
 from tests.integration.client import Client
 from tests.integration.messages import Json
+from tests.integration.stack_options import stack_options
 from tests.old_python import oldest_python
 
 WORKLOAD = Path(__file__).parent / "article_workload"
@@ -53,7 +54,7 @@ def node_programs(directory: Path) -> str:
 @asynccontextmanager
 async def stack_with(archive: Path, *, workload_in_function: bool) -> AsyncIterator[Stack]:
     """Start a stack with the application package. The function can import the workload, or can't."""
-    options = StackOptions(host="embedded", applications=(f"{APPLICATION}=1.0.0={archive},default",))
+    options = stack_options(applications=(f"{APPLICATION}=1.0.0={archive},default",))
     async with AsyncExitStack() as resources:
         with pytest.MonkeyPatch.context() as environment:
             if workload_in_function:

@@ -9,15 +9,11 @@ import pytest_asyncio
 
 from batchmgr.devstack.azurite import find_azurite
 from batchmgr.devstack.project_paths import PROJECT
-from batchmgr.devstack.stack import BlobSource, Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, running_stack
 from batchmgr.errors import StackError
 from tests.integration.client import Client, connected
 from tests.integration.receiver import Receiver, receiving
-
-BLOB_SOURCE: BlobSource = (
-    "LogsAndContainerScan" if os.environ.get("STACK_BLOB_SOURCE") == "LogsAndContainerScan" else "EventGrid"
-)
-"""How the stack of most tests notices finalize blobs. STACK_BLOB_SOURCE runs them with the scan."""
+from tests.integration.stack_options import stack_options
 
 _numbers = itertools.count(1)
 
@@ -36,7 +32,7 @@ def azurite() -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def stack(azurite: None) -> AsyncIterator[Stack]:
     """A shared stack: no test may stop it or kill a part of it."""
-    async with running_stack(StackOptions(host="embedded")) as running:
+    async with running_stack(stack_options()) as running:
         yield running
 
 

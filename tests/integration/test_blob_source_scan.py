@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest_asyncio
 
-from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, running_stack
 from tests.integration.client import Client
 from tests.integration.endless_task import endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
+from tests.integration.stack_options import stack_options
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(azurite: None) -> AsyncIterator[Stack]:
     """A stack whose host scans."""
-    async with running_stack(StackOptions(host="embedded", blob_source="LogsAndContainerScan")) as running:
+    async with running_stack(stack_options(blob_source="LogsAndContainerScan")) as running:
         yield running
 
 

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from batchmgr.devstack.stack import Stack, StackOptions, running_stack
+from batchmgr.devstack.stack import Stack, running_stack
 from tests.integration.client import Client
 from tests.integration.messages import gated, job, task
 from tests.integration.receiver import receiving
+from tests.integration.stack_options import stack_options
 from tests.integration.wait_until import until
 
 
 @pytest.fixture
 async def stack(azurite: None) -> AsyncIterator[Stack]:
     """A stack for this test only, so that it can kill the host."""
-    async with running_stack(StackOptions(host="embedded")) as running:
+    async with running_stack(stack_options()) as running:
         yield running
 
 

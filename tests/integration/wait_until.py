@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 TIMEOUT_S = 120
-"""Twice as long as the leases of a host's timers and of its blob scan may rest after a kill."""
+"""Much more than needed, for busy machines. After a host was killed, timers and the blob scan rest for up to
+66 s, because the next host asks for their leases once a minute."""
 
 _PAUSE_S = 0.1
 

@@ -2,10 +2,30 @@
 differences.toml lists.
 """
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.functions_host.recordings.rounds import RECORDINGS, Outcome, is_expected, listed_differences
+from tests.functions_host.recordings.rounds import (
+    RECORDINGS,
+    Outcome,
+    is_expected,
+    listed_differences,
+    play_round,
+)
 from tests.functions_host.recordings.scenarios import SCENARIOS
+
+
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest,
+    azurite_accounts: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Outcome]:
+    """What differs, by scenario. All scenarios whose tests are to run are played at the same time."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [str(item.callspec.params["recording"]) for item in items if "outcomes" in item.fixturenames]
+    return play_round(names, azurite_accounts, tmp_path_factory.mktemp("recordings"))
 
 
 def _parameters() -> list[object]:
@@ -15,8 +35,6 @@ def _parameters() -> list[object]:
     ]
 
 
-# One worker plays them all, at the same time.
-@pytest.mark.xdist_group("recordings")
 @pytest.mark.parametrize("recording", _parameters())
 def test_a_recorded_scenario(recording: str, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[recording]

@@ -1,0 +1,31 @@
+"""Which stack the integration tests run on. Two environment variables choose it.
+
+`STACK_HOST` is `embedded`, the default, or `func`: Azure Functions Core Tools, which must be on the PATH.
+`STACK_BLOB_SOURCE` is `EventGrid`, the default, or `LogsAndContainerScan`: how the host notices new blobs.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from batchmgr.devstack.functions_host_process import HostKind
+from batchmgr.devstack.stack import BlobSource, StackOptions
+
+T = TypeVar("T", bound=str)
+
+
+def stack_options(environment: Mapping[str, str] = os.environ, **fields: Any) -> StackOptions:
+    """Return the options of a stack. What the variables say yields to `fields`."""
+    chosen: dict[str, Any] = {
+        "host": _choice(environment, "STACK_HOST", get_args(HostKind), "embedded"),
+        "blob_source": _choice(environment, "STACK_BLOB_SOURCE", get_args(BlobSource), "EventGrid"),
+    }
+    return StackOptions(**chosen | fields)
+
+
+def _choice(environment: Mapping[str, str], name: str, choices: tuple[T, ...], default: T) -> T:
+    value = environment.get(name) or default
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(choices)}")
