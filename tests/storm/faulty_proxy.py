@@ -78,11 +78,26 @@ class FaultyProxy:
         connection.add_done_callback(self._connections.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream = await self._connect()
-        if upstream is None:
-            writer.close()
-            return
-        answers, requests = upstream
+        try:
+            upstream = await self._connect()
+            if upstream is None:
+                return
+            answers, requests = upstream
+            try:
+                await self._pass_both_ways(reader, writer, answers, requests)
+            finally:
+                await _close(requests)
+        finally:
+            await _close(writer)
+
+    async def _pass_both_ways(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        answers: asyncio.StreamReader,
+        requests: asyncio.StreamWriter,
+    ) -> None:
+        """Pass everything on until one of the two sides closes its connection, or a fault does."""
         state = _Connection()
         pumps = [
             asyncio.create_task(self._pass_requests(reader, requests, writer, state)),
@@ -94,9 +109,6 @@ class FaultyProxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for each in (writer, requests):
-                with suppress(RuntimeError):
-                    each.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         ports = self._ports()
@@ -148,3 +160,9 @@ async def _pass_answers(
             return
         target.write(data)
         await target.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, RuntimeError):
+        writer.close()
+        await writer.wait_closed()

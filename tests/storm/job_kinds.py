@@ -94,6 +94,7 @@ def draw_job(kind: str, random: Random, job_id: str, at: float, *, is_short: boo
     """Draw a job of this kind."""
     draft = _KINDS[kind](random)
     by: Literal["http", "queue"] = "queue" if draft.body is not None else random.choice(("http", "queue"))
+    receiver = _draw_receiver(random, is_short=is_short)
     fate = Fate.JOB
     if kind == "garbage":
         fate = Fate.POISON
@@ -112,7 +113,7 @@ def draw_job(kind: str, random: Random, job_id: str, at: float, *, is_short: boo
         cancel_after=draft.cancel_after,
         copies=random.choices((1, 2, 3), (6, 3, 1))[0],
         delay=random.choices((0, random.randint(1, 2 if is_short else 8)), (3, 1))[0] if by == "queue" else 0,
-        receiver=_draw_receiver(random, is_short=is_short),
+        receiver=receiver if fate is Fate.JOB else None,
         body=draft.body,
     )
 

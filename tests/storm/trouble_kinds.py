@@ -39,10 +39,10 @@ def draw_troubles(random: Random, seconds: float, *, hosts: int, is_short: bool)
     """Draw the troubles of a storm: each kind once, as far as there is time, and then by weight."""
     if is_short:
         return _short_troubles(random, seconds)
-    kinds = list(_KINDS)
+    kinds = list(TROUBLES)
     random.shuffle(kinds)
     count = int(seconds / SECONDS_A_TROUBLE)
-    more = random.choices(list(_KINDS), [_WEIGHTS.get(kind, 2) for kind in _KINDS], k=count)
+    more = random.choices(list(TROUBLES), [_WEIGHTS.get(kind, 2) for kind in TROUBLES], k=count)
     return sorted(
         (_draw(random, kind, seconds, hosts) for kind in [*kinds, *more][:count]),
         key=lambda trouble: trouble.at,
@@ -50,7 +50,7 @@ def draw_troubles(random: Random, seconds: float, *, hosts: int, is_short: bool)
 
 
 def _draw(random: Random, kind: str, seconds: float, hosts: int) -> Trouble:
-    lasts, details = _KINDS[kind](random)
+    lasts, details = TROUBLES[kind](random)
     if kind in {"kill_host", "stop_host", "freeze_host"}:
         details = {"host": random.randrange(hosts), **details}
     return Trouble(at=round(random.uniform(0, seconds), 1), kind=kind, seconds=lasts, details=details)
@@ -135,7 +135,7 @@ def _front_fault(random: Random) -> _Drawn:
     }
 
 
-_KINDS: Mapping[str, Callable[[Random], _Drawn]] = {
+TROUBLES: Mapping[str, Callable[[Random], _Drawn]] = {
     "kill_host": lambda random: (random.uniform(0, 5), {}),
     "stop_host": lambda random: (random.uniform(0, 5), {}),
     "freeze_host": lambda random: (random.uniform(1, 25), {}),
