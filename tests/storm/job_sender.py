@@ -19,6 +19,10 @@ from tests.storm.job_kinds import Fate, Json, PlannedJob, complete_message
 _ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=20)
 _RETRY_S = 0.5
 _LOOK_S = 0.5
+_TRY_AGAIN = {0, 500, 502, 503}
+"""No answer, or one that says nothing about the job. A host that ends answers 500 for what it still runs; if
+it was an error of the app, the log of the host tells."""
+
 _FINAL = {"succeeded", "failed", "partial", "cancelled", "timed_out", "rejected"}
 
 
@@ -98,12 +102,11 @@ class JobSender:
                 if status == 202:
                     job.known_at = job.known_at or time.time()
                 return
-            if status not in {0, 502, 503}:
+            if status not in _TRY_AGAIN:
                 self.problems.append(
                     f"POST of {job.plan.job_id} was answered with {status} in place of {expected}"
                 )
-                if status < 500:
-                    return
+                return
             await asyncio.sleep(_RETRY_S)
 
     async def _cancel(self, job: SentJob) -> None:
@@ -113,8 +116,9 @@ class JobSender:
                 job.cancel_status = status
                 return
             is_early = status == 404 and job.known_at is None
-            if status not in {0, 502, 503} and not is_early:
+            if status not in _TRY_AGAIN and not is_early:
                 self.problems.append(f"POST /jobs/{job.plan.job_id}/cancel was answered with {status}")
+                return
             await asyncio.sleep(_RETRY_S)
 
     async def _wait_until_known(self, job: SentJob) -> None:
@@ -140,7 +144,7 @@ class JobSender:
             job.first_end = outcome
             if outcome["state"] not in _FINAL:
                 self.problems.append(f"GET {path} was answered with 200 for a job that is {outcome['state']}")
-        elif status not in {0, 202, 502, 503}:
+        elif status not in {202, *_TRY_AGAIN}:
             self.problems.append(f"GET {path} was answered with {status} after the job was accepted")
 
     async def _call(self, method: str, path: str, body: bytes | None = None) -> int:

@@ -1,7 +1,6 @@
 """Runs one storm: starts the stack, sends the jobs, makes the troubles, waits for the end, and checks."""
 
 import asyncio
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from tests.storm.callback_receiver import CallbackReceiver, receiving
 from tests.storm.checks import failures, jobs, seconds_to_callback
 from tests.storm.evidence import Evidence, active_jobs, collect, take_progress
+from tests.storm.host_logs import function_errors
 from tests.storm.job_kinds import GENOME, Fate, Json
 from tests.storm.job_sender import JobSender
 from tests.storm.storm_plan import StormPlan
@@ -29,8 +29,6 @@ REPORT_S = 15
 _LOOK_S = 0.5
 _EXPECTED_ENDS = ("with exit code 0", "at its start")
 """How a Functions host ends by itself when storage is away, as the real one does."""
-
-_EXCEPTION = re.compile(r"^(?:[\w.]+\.)?(\w+(?:Error|Exception|ExceptionGroup)): ?(.*)$", re.MULTILINE)
 
 Say = Callable[[str], None]
 
@@ -190,6 +188,7 @@ async def _collect(storm: _Storm) -> Evidence:
     for host in storm.stack.hosts:
         bad = [end for end in host.ends if not end.startswith(_EXPECTED_ENDS)]
         problems += [f"host {host.number} ended {end}" for end in bad]
+    problems += _unexpected_errors(storm.stack.log_directory)
     storm.progress.extend(await take_progress(storm.queues))
     return await collect(
         storm.sender.sent,
@@ -232,14 +231,14 @@ def _figures(storm: _Storm, evidence: Evidence, seconds: float) -> Iterator[str]
     logged = sum(len(events) for events in evidence.events.values())
     sent = len({event["id"] for event in evidence.progress})
     yield f"events: {logged} in the logs, {sent} of them read from the progress queue"
-    errors = Counter(_errors(storm.stack.log_directory))
-    yield f"errors in the logs of the hosts: {_counted(errors)}"
+    errors = Counter(error.error.partition(":")[0] for error in function_errors(storm.stack.log_directory))
+    yield f"functions that failed, by error: {_counted(errors)}"
 
 
-def _errors(logs: Path) -> Iterator[str]:
-    for file in logs.glob("host-*/host.log"):
-        for found in _EXCEPTION.finditer(file.read_text(errors="replace")):
-            yield found[1]
+def _unexpected_errors(logs: Path) -> Iterator[str]:
+    found = Counter(error for error in function_errors(logs) if not error.is_expected)
+    for error, times in found.items():
+        yield f"the function {error.function} failed {times} times: {error.error[:500]}"
 
 
 def _counted(counts: Counter[str]) -> str:

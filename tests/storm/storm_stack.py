@@ -69,11 +69,12 @@ class _Processes(ChildProcesses):
 
 @dataclass
 class Host:
-    """One Functions host, which is started again on the same port whenever it has ended."""
+    """One place for a Functions host. Whenever its host has ended, a new one is started, on a new port."""
 
     number: int
-    port: int
     processes: ChildProcesses
+    port: int = 0
+    starts: int = 0
     process: ChildProcess | None = None
     ends: list[str] = field(default_factory=list)
     """How the process ended by itself, in words: `with exit code 0`."""
@@ -106,16 +107,22 @@ class StormStack:
         return f"http://127.0.0.1:{self.front.port}"
 
     async def start_host(self, host: Host) -> None:
-        """Start a host that does not run, and wait until it is ready. Raise StackError if it fails."""
+        """Start a host, and wait until it is ready. From then on, it gets the requests of its predecessor.
+
+        Raise StackError if it fails.
+        """
+        host.starts += 1
+        port = free_port()
         command = [*(sys.executable, "-m", "functions_host"), *("--script-root", str(PROJECT))]
         host.process = await host.processes.start(
-            "host",
-            [*command, *("--port", str(host.port), "--json")],
+            f"start {host.starts}",
+            [*command, *("--port", str(port), "--json")],
             environment=self._host_environment,
             directory=PROJECT,
             orphan_signal=signal.SIGKILL,
         )
         await host.process.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)
+        host.port = port
 
     async def supervise(self) -> None:
         """Start hosts again that have ended, as Azure does. Raise StackError if another part has ended."""
@@ -203,7 +210,7 @@ async def running_storm_stack(directory: Path, *, hosts: int, seed: int) -> Asyn
             (directory / "logs" / f"host-{number}").mkdir()
             own = ChildProcesses(directory / "logs" / f"host-{number}")
             resources.push_async_callback(own.stop)
-            host = Host(number=number, port=free_port(), processes=own)
+            host = Host(number=number, processes=own)
             await stack.start_host(host)
             started.append(host)
         stack.topic = await start_topic()

@@ -51,7 +51,7 @@ def draw_troubles(random: Random, seconds: float, *, hosts: int, is_short: bool)
 
 def _draw(random: Random, kind: str, seconds: float, hosts: int) -> Trouble:
     lasts, details = TROUBLES[kind](random)
-    if kind in {"kill_host", "stop_host", "freeze_host"}:
+    if kind in {"kill_host", "replace_host", "freeze_host"}:
         details = {"host": random.randrange(hosts), **details}
     return Trouble(at=round(random.uniform(0, seconds), 1), kind=kind, seconds=lasts, details=details)
 
@@ -137,10 +137,10 @@ def _front_fault(random: Random) -> _Drawn:
 
 TROUBLES: Mapping[str, Callable[[Random], _Drawn]] = {
     "kill_host": lambda random: (random.uniform(0, 5), {}),
-    "stop_host": lambda random: (random.uniform(0, 5), {}),
+    "replace_host": lambda random: (random.uniform(0, 5), {}),
     "freeze_host": lambda random: (random.uniform(1, 25), {}),
-    "stop_azurite": lambda random: (random.choice((1, 3, 8, 30)), {}),
-    "stop_batch": lambda random: (random.choice((1, 5, 20)), {}),
+    "stop_azurite": lambda random: (random.choices((1, 3, 8, 30), (4, 4, 2, 1))[0], {}),
+    "stop_batch": lambda random: (random.choices((1, 5, 20), (3, 2, 1))[0], {}),
     "batch_error": _batch_error,
     "batch_cut": _batch_cut,
     "batch_latency": _batch_latency,
@@ -155,7 +155,7 @@ TROUBLES: Mapping[str, Callable[[Random], _Drawn]] = {
 
 _WEIGHTS = {
     "kill_host": 4,
-    "stop_host": 3,
+    "replace_host": 3,
     "stop_azurite": 3,
     "batch_error": 4,
     "batch_cut": 4,

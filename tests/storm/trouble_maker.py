@@ -18,6 +18,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.storage_queues import CALLBACKS, JOB_REQUESTS, PROGRESS
 from batchmgr.devstack.child_processes import ChildProcess
+from batchmgr.errors import StackError
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from fakebatch.errors import FaultRefusedError
 from tests.storm.faulty_proxy import FaultyProxy, ProxyFault
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _LOOK_S = 0.1
 _RECORDED_WITHIN_S = 20
+_STOP_S = 30
 
 
 @dataclass
@@ -61,8 +63,8 @@ class TroubleMaker:
     @property
     def _makers(self) -> Mapping[str, Callable[[Trouble], Awaitable[None]]]:
         return {
-            "kill_host": self._end_host,
-            "stop_host": self._end_host,
+            "kill_host": self._kill_host,
+            "replace_host": self._replace_host,
             "freeze_host": self._freeze_host,
             "stop_azurite": self._stop_azurite,
             "stop_batch": self._stop_batch,
@@ -73,16 +75,29 @@ class TroubleMaker:
             "repeat_messages": self._repeat_messages,
         }
 
-    async def _end_host(self, trouble: Trouble) -> None:
-        """Kill a host, or ask it to stop. It is started again after some seconds."""
+    async def _kill_host(self, trouble: Trouble) -> None:
+        """Kill a host. A new one is started after some seconds."""
         host = self.stack.hosts[trouble.details["host"]]
         if trouble.details.get("when_recorded"):
             await self._wait_until_recorded()
         async with host.lock:
+            if host.process is not None:
+                await host.process.kill()
+                await asyncio.sleep(trouble.seconds)
+
+    async def _replace_host(self, trouble: Trouble) -> None:
+        """Ask a host to stop, as a deployment does. A new one is started while the old one ends its work."""
+        host = self.stack.hosts[trouble.details["host"]]
+        async with host.lock:
             if host.process is None:
                 return
-            await (host.process.kill() if trouble.kind == "kill_host" else host.process.stop(grace_s=60))
-            await asyncio.sleep(trouble.seconds)
+            stopping = asyncio.create_task(host.process.stop(grace_s=_STOP_S))
+            try:
+                await asyncio.sleep(trouble.seconds)
+                with suppress(StackError):  # another one is started if this one has ended
+                    await self.stack.start_host(host)
+            finally:
+                await stopping
 
     async def _wait_until_recorded(self) -> None:
         """Wait until each job that was sent has a record.
