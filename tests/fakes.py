@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
+from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
+from batchmgr.model.size_limits import MAX_EVENT
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.file_specifications import ContainerNeed
-from batchmgr.plan.ids import job_key
+from batchmgr.plan.ids import job_container, job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.wire.adf_callback import AdfCallback
 from tests.virtual_time import VirtualTimeLoop
@@ -107,13 +110,28 @@ class FakeBatch(MemoryBatch):
 
 
 class FakeEventSink:
-    """An event sink that records what was sent."""
+    """An event sink that records what was sent. Like a queue message, it holds 48 KiB.
 
-    def __init__(self) -> None:
+    `failure` is what it raises instead. `delay` is how long it takes for each call.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
         self.sent: list[Event] = []
+        self.calls = 0
+        self.failure: ServiceError | None = None
+        self.delay = timedelta(0)
 
     async def send(self, events: Sequence[Event]) -> None:
-        self.sent += events
+        self.calls += 1
+        await self.check()
+        if self.delay:
+            await self._clock.sleep(self.delay)
+        self.sent += [event for event in events if len(msgspec.json.encode(event)) <= MAX_EVENT]
+
+    async def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
 
 class FakeNodeStorage:
@@ -159,6 +177,9 @@ class FakeJobFiles:
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
+
+    def uri(self, job_id: str, path: str) -> str:
+        return f"https://blob/{job_container(job_id)}/{path}"
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         return self.reported.get(job_key(job_id), [])

@@ -1,10 +1,15 @@
-"""The event log: one append blob per job, one event per line, numbered in the order of the lines.
+"""The event log: append blobs, one event per line, numbered in the order of the lines.
+
+A job's log begins in `{job}.jsonl`. An append blob takes 50,000 blocks: before that, the log continues in
+`{job}.00002.jsonl`, and so on. A part that is full is never appended to again.
 
 If two writers append at the same time, one of them fails and starts again: an append is accepted only at the
 length that the writer has read.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from io import BytesIO
 
 import msgspec
 from azure.core import MatchConditions
@@ -17,97 +22,186 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
+MAX_BLOCKS = 49_000
+"""After so many blocks a part is full. An append blob takes 50,000."""
+
 OVERLAP = 64 * 1024
 """How many bytes before an offset to read, so that the last event before it is read too."""
 
-BLOCK = 1024 * 1024
+BLOCK = 4 * 1024 * 1024
 """How many bytes one append holds, at most."""
 
 CHUNK = 256 * 1024
 """How many bytes one read holds."""
 
+prepare(Event)
+
+PART_BITS = 40
+"""An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """The end of one part: its complete lines, each with its offset, its length, and its number of blocks."""
+
+    lines: Sequence[tuple[int, bytes]]
+    end: int
+    blocks: int
+
 
 class BlobEventLog:
     """The EventLog port, on a blob container."""
 
-    def __init__(self, container: ContainerClient) -> None:
+    def __init__(self, container: ContainerClient, max_blocks: int = MAX_BLOCKS) -> None:
         self._container = container
+        self._max_blocks = max_blocks
 
     async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
         """Append the events that the log does not hold after `offset`.
 
-        Return all the events, numbered, and the length of the log in bytes.
+        Return all the events, numbered, and where the log ends.
         """
-        blob = self._blob(job_id)
-        while True:
-            with service_errors(SERVICE):
-                start = max(0, offset - OVERLAP)
-                tail = await self._tail(blob, start)
-                end = start + len(tail)
-                lines = _whole_lines(tail, start)
-                last = int(_decode(lines[-1][1]).sequence) if lines else 0
-                known = {event.id: event for at, line in lines if at >= offset for event in (_decode(line),)}
+        with service_errors(SERVICE):
+            while True:
+                part, tail, last, known = await self._end(job_id, offset)
                 fresh = [event for event in events if event.id not in known]
                 numbered = [event.numbered(last + 1 + place) for place, event in enumerate(fresh)]
-                try:
-                    end = await _append_lines(blob, numbered, end)
-                except HttpResponseError as error:
-                    if error.status_code == 412:  # another writer was faster
+                end = tail.end
+                if numbered:
+                    block, count = _block(numbered)
+                    try:
+                        await self._blob(job_id, part).append_block(
+                            BytesIO(block), length=len(block), appendpos_condition=end
+                        )
+                    except HttpResponseError as error:
+                        if error.status_code == 412:  # another writer was faster
+                            continue
+                        raise
+                    if count < len(numbered):
                         continue
-                    raise
-            logged = known | {event.id: event for event in numbered}
-            return [logged[event.id] for event in events], end
+                    end += len(block)
+                logged = known | {event.id: event for event in numbered}
+                return [logged[event.id] for event in events], (part << PART_BITS) + end
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
-        blob = self._blob(job_id)
         with service_errors(SERVICE):
-            try:
-                size = (await blob.get_blob_properties()).size
-            except ResourceNotFoundError:
-                return []
-            start = await _find_offset(blob, size, after)
+            sizes = await self._sizes(job_id)
+            first = await self._part_after(job_id, sizes, after)
             found: list[Event] = []
-            rest = b""
-            while start < size and len(found) < limit:
-                chunk = await _range(blob, start, CHUNK)
-                *lines, rest = (rest + chunk).split(b"\n")
-                found.extend(e for e in map(_decode, filter(None, lines)) if int(e.sequence) > after)
-                start += len(chunk)
-        return found[:limit]
+            for part in range(first, len(sizes)):
+                async for event in self._events(job_id, part, sizes[part], after):
+                    found.append(event)
+                    if len(found) >= limit:
+                        return found
+        return found
 
-    async def _tail(self, blob: BlobClient, start: int) -> bytes:
-        try:
-            return await _range(blob, start, None)
-        except ResourceNotFoundError:
+    async def _end(self, job_id: str, offset: int) -> tuple[int, _Tail, int, dict[str, Event]]:
+        """Return the part to append to, its tail, the last number, and by id the events after `offset`."""
+        part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
+        last = 0
+        known: dict[str, Event] = {}
+        while True:
+            tail = await self._tail(self._blob(job_id, part), start)
+            new = (_decode(line) for at, line in tail.lines if at >= start)
+            known |= {event.id: event for event in new}
+            if tail.lines:
+                last = int(_decode(tail.lines[-1][1]).sequence)
+            elif part and not last:
+                last = await self._last_number(job_id, part - 1)
+            if tail.blocks < self._max_blocks:
+                return part, tail, last, known
+            part, start = part + 1, 0
+
+    async def _last_number(self, job_id: str, part: int) -> int:
+        """Return the number of the last event of a part that is full."""
+        blob = self._blob(job_id, part)
+        tail = await self._tail(blob, (await blob.get_blob_properties()).size)
+        return int(_decode(tail.lines[-1][1]).sequence)
+
+    async def _tail(self, blob: BlobClient, start: int) -> _Tail:
+        """Return the lines from `start` on, and the last one before. Create a part that is missing."""
+        before = OVERLAP
+        while True:
+            begin = max(0, start - before)
             try:
-                await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
-            except ALREADY_THERE:
-                return await _range(blob, start, None)
-            return b""
+                data, blocks = await _read(blob, begin)
+            except ResourceNotFoundError:
+                try:
+                    await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+                except ALREADY_THERE:
+                    continue
+                return _Tail((), 0, 0)
+            lines = _whole_lines(data, begin)
+            if lines or begin == 0:
+                return _Tail(lines, begin + len(data), blocks)
+            before *= 4  # a very long line
 
-    def _blob(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"{job_key(job_id)}.jsonl")
+    async def _sizes(self, job_id: str) -> list[int]:
+        """Return the sizes of all parts, in their order."""
+        prefix = f"{job_key(job_id)}."  # a job id has no dot
+        parts = {blob.name: blob.size async for blob in self._container.list_blobs(prefix)}
+        return [parts[name] for name in sorted(parts, key=lambda name: (len(name), name))]
+
+    async def _part_after(self, job_id: str, sizes: Sequence[int], after: int) -> int:
+        """Return the last part that begins at or before the event that follows `after`."""
+        for part in range(len(sizes) - 1, 0, -1):
+            async for event in self._events(job_id, part, sizes[part], 0):
+                if int(event.sequence) <= after + 1:
+                    return part
+                break
+        return 0
+
+    async def _events(self, job_id: str, part: int, size: int, after: int) -> AsyncIterator[Event]:
+        """Yield the events of one part with a sequence above `after`."""
+        blob = self._blob(job_id, part)
+        start = await _find_offset(blob, size, after) if after else 0
+        rest = b""
+        while start < size:
+            chunk = await _range(blob, start, CHUNK)
+            *lines, rest = (rest + chunk).split(b"\n")
+            for event in map(_decode, filter(None, lines)):
+                if int(event.sequence) > after:
+                    yield event
+            start += len(chunk)
+
+    def _blob(self, job_id: str, part: int) -> BlobClient:
+        number = f".{part + 1:05d}" if part else ""
+        return self._container.get_blob_client(f"{job_key(job_id)}{number}.jsonl")
 
 
-async def _append_lines(blob: BlobClient, events: Sequence[Event], end: int) -> int:
-    data = b"".join(msgspec.json.encode(event) + b"\n" for event in events)
-    while data:
-        cut = len(data) if len(data) <= BLOCK else data.rindex(b"\n", 0, BLOCK) + 1
-        await blob.append_block(data[:cut], appendpos_condition=end)
-        data, end = data[cut:], end + cut
-    return end
+def _block(events: Sequence[Event]) -> tuple[bytes, int]:
+    """Return the lines of the first events that fit into a block, and how many these are: at least one."""
+    lines: list[bytes] = []
+    size = 0
+    for line in _lines(events):
+        size += len(line)
+        if lines and size > BLOCK:
+            break
+        lines.append(line)
+    return b"".join(lines), len(lines)
 
 
-async def _range(blob: BlobClient, start: int, length: int | None) -> bytes:
+def _lines(events: Sequence[Event]) -> Iterator[bytes]:
+    return (msgspec.json.encode(event) + b"\n" for event in events)
+
+
+async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
+    """Return the content of an append blob from `start` on, and its number of blocks."""
     try:
-        return await (await blob.download_blob(offset=start, length=length)).readall()
+        stream = await blob.download_blob(offset=start)
+        return await stream.readall(), stream.properties.append_blob_committed_block_count or 0
     except HttpResponseError as error:
         if error.status_code == 416:  # the blob ends at `start`
-            return b""
+            return b"", (await blob.get_blob_properties()).append_blob_committed_block_count or 0
         raise
+
+
+async def _range(blob: BlobClient, start: int, length: int) -> bytes:
+    return await (await blob.download_blob(offset=start, length=length)).readall()
 
 
 async def _find_offset(blob: BlobClient, size: int, after: int) -> int:

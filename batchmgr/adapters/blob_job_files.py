@@ -8,8 +8,9 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, create_unless_exists, service_errors
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.workload.progress_reporter import MAX_MESSAGE
@@ -35,11 +36,19 @@ class BlobJobFiles:
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         """Write a blob unless it exists."""
+        container = self._container(job_id)
         with service_errors(SERVICE):
             try:
-                await self._container(job_id).get_blob_client(path).upload_blob(content)
+                await container.get_blob_client(path).upload_blob(content)
+            except ResourceNotFoundError:
+                await create_unless_exists(container.create_container())
+                await container.get_blob_client(path).upload_blob(content, overwrite=True)
             except ALREADY_THERE:
                 return
+
+    def uri(self, job_id: str, path: str) -> str:
+        """Return the URI of a blob, without a signature."""
+        return str(self._container(job_id).get_blob_client(path).url.partition("?")[0])
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""
@@ -70,6 +79,6 @@ def _report(blob: BlobProperties) -> ProgressReport | None:
         sequence=facts.get("sequence", "")[:MAX_KEY],
         time=blob.last_modified,
         fraction=fraction if 0 <= fraction <= 1 else None,
-        message=unquote(facts.get("message", ""))[:MAX_MESSAGE],
+        message=cut(unquote(facts.get("message", "")), MAX_MESSAGE),
         result_key=facts.get("result", "")[:MAX_KEY],
     )

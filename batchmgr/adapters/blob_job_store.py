@@ -3,9 +3,13 @@
 `requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the tasks that
 the message does not list: those of a job manager task or of a taskPerFile factory. `records/{job}.json` holds
 the record, guarded by its ETag. `active/{job}` is an empty blob that exists while the job has a step to do.
+`overflow/{job}/…` hold the parts of records that are too large for one blob; the record names the one that
+belongs to it, and the others are left over.
 """
 
 import asyncio
+import logging
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -20,11 +24,19 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.record_overflow import INLINE, Overflow, join, split
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
+LOADS = 5
+"""How often a record is loaded again, if its overflow was replaced in the meantime."""
+
+logger = logging.getLogger(__name__)
+
+prepare(JobRecord, Overflow)
 
 
 class BlobJobStore:
@@ -73,22 +85,35 @@ class BlobJobStore:
         """Store the record unless one is stored. Return the stored one."""
         with service_errors(SERVICE):
             try:
-                answer = await self._record(record.job_id).upload_blob(msgspec.json.encode(record))
+                record, body = await self._written(record)
+                answer = await self._record(record.job_id).upload_blob(body)
             except ALREADY_THERE:
                 return await self.load(record.job_id)
         return Versioned(value=record, etag=str(answer["etag"]))
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
         """Return the record and its ETag. Raise JobNotFoundError if there is none."""
-        body, etag = await self._read(self._record(job_id), job_id)
-        return Versioned(value=msgspec.json.decode(body, type=JobRecord), etag=etag)
+        for _ in range(LOADS):
+            body, etag = await self._read(self._record(job_id), job_id)
+            record = msgspec.json.decode(body, type=JobRecord)
+            if not record.overflow:
+                return Versioned(value=record, etag=etag)
+            try:
+                parts, _ = await self._read(self._blob(record.overflow), job_id)
+                return Versioned(value=join(record, msgspec.json.decode(parts, type=Overflow)), etag=etag)
+            except JobNotFoundError:
+                continue  # somebody else has saved the record since
+        logger.error("job %s: %s is missing; some events may be sent twice", job_id, record.overflow)
+        return Versioned(value=record, etag=etag)
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store the record. Raise RecordChangedError if somebody else has saved it since `etag`."""
+        replaced = record.overflow
         with service_errors(SERVICE):
+            record, body = await self._written(record)
             try:
                 answer: dict[str, Any] = await self._record(record.job_id).upload_blob(
-                    msgspec.json.encode(record),
+                    body,
                     overwrite=True,
                     etag=etag,
                     match_condition=MatchConditions.IfNotModified,
@@ -97,6 +122,8 @@ class BlobJobStore:
                 raise RecordChangedError(
                     f"the record of job {record.job_id!r} has changed: load it again"
                 ) from error
+            if replaced:
+                await self._delete(self._blob(replaced))
         return Versioned(value=record, etag=str(answer["etag"]))
 
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
@@ -109,8 +136,8 @@ class BlobJobStore:
                 names = [name async for name in page]
                 break
         ids = [name.removeprefix("records/").removesuffix(".json") for name in names]
-        found = await asyncio.gather(*(self.load(job_id) for job_id in ids))
-        return [job.value for job in found], getattr(pages, "continuation_token", None) or ""
+        found = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
+        return found, getattr(pages, "continuation_token", None) or ""
 
     async def active_ids(self) -> AsyncIterator[str]:
         """Yield the keys of the active jobs: their ids in lower case."""
@@ -119,12 +146,41 @@ class BlobJobStore:
                 yield name.removeprefix("active/")
 
     async def deactivate(self, job_id: str) -> None:
-        """Remove the job from the index of active jobs, if it is there."""
+        """Remove the job from the index of active jobs, and what is left over of its records."""
         with service_errors(SERVICE):
-            try:
-                await self._active(job_id).delete_blob()
-            except ResourceNotFoundError:
-                return
+            async for name in self._container.list_blob_names(
+                name_starts_with=f"overflow/{job_key(job_id)}/"
+            ):
+                await self._delete(self._blob(name))
+            await self._delete(self._active(job_id))
+
+    async def _load_small(self, job_id: str) -> JobRecord:
+        """Return the record without what is in another blob: outbox and cursors, which no answer shows."""
+        body, _ = await self._read(self._record(job_id), job_id)
+        return msgspec.json.decode(body, type=JobRecord)
+
+    async def _written(self, record: JobRecord) -> tuple[JobRecord, bytes]:
+        """Store the parts of a record that is too large; return it as it is now, and the body of its blob.
+
+        The name is new each time: until the record is saved, it names the parts that belong to it.
+        """
+        record = msgspec.structs.replace(record, overflow="")
+        body = msgspec.json.encode(record)
+        if len(body) <= INLINE:
+            return record, body
+        name = f"overflow/{job_key(record.job_id)}/{secrets.token_hex(8)}.json"
+        small, parts = split(record, name)
+        await self._blob(name).upload_blob(msgspec.json.encode(parts))
+        return msgspec.structs.replace(record, overflow=name), msgspec.json.encode(small)
+
+    async def _delete(self, blob: BlobClient) -> None:
+        try:
+            await blob.delete_blob()
+        except ResourceNotFoundError:
+            return
+
+    def _blob(self, name: str) -> BlobClient:
+        return self._container.get_blob_client(name)
 
     async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
         with service_errors(SERVICE):

@@ -49,6 +49,9 @@ class TerminalOutput:
                 self._printed.add(event.id)
                 self._write(f"{time.monotonic() - self._started:7.1f} s  {_line(event)}")
 
+    async def check(self) -> None:
+        """Do nothing: a stream is always there."""
+
     def begin(self, job_id: str, directory: RunDirectory, *, is_again: bool) -> None:
         """Print which job runs, and in which directory."""
         again = "; the files of the earlier run there were removed" if is_again else ""

@@ -7,6 +7,8 @@ import azure.functions as func
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError, ServiceNotFoundError, SettingsError
 from batchmgr.functions.http_responses import json_response
+from batchmgr.model.size_limits import MESSAGE
+from batchmgr.plan.cut_text import cut
 from batchmgr.ports import Ports
 
 PROBE = "batchmgr-health-probe"
@@ -14,19 +16,26 @@ PROBE = "batchmgr-health-probe"
 
 
 async def check_health(open_ports: Callable[[], Awaitable[Ports]]) -> func.HttpResponse:
-    """`GET /health`: 200 if settings, storage and Azure Batch are usable, else 503 and what is wrong."""
+    """`GET /health`: 200 if settings, storage and Azure Batch are usable, else 503 and what is wrong.
+
+    Without the progress queue jobs go on: the app is only `degraded`.
+    """
     try:
         ports = await open_ports()
     except BatchmgrError as error:
         what = "settings" if isinstance(error, SettingsError) else "storage"
-        return json_response({"status": "unhealthy", "checks": {what: str(error)}}, 503)
+        return json_response({"status": "unhealthy", "checks": {what: cut(str(error), MESSAGE)}}, 503)
     checks = {"storage": await _check(_storage(ports)), "batch": await _check(_batch(ports))}
     healthy = all(state == "ok" for state in checks.values())
-    body = {
-        "status": "healthy" if healthy else "unhealthy",
+    checks["progress"] = await _check(ports.sink.check())
+    usable = "healthy" if checks["progress"] == "ok" else "degraded"
+    body: dict[str, object] = {
+        "status": usable if healthy else "unhealthy",
         "checks": checks,
         "workloads": list(ports.workloads.names()),
     }
+    if poison := await _poison(ports):
+        body["poison"] = poison
     return json_response(body, 200 if healthy else 503)
 
 
@@ -45,8 +54,16 @@ async def _check(probe: Awaitable[None]) -> str:
     try:
         await probe
     except BatchmgrError as error:
-        return str(error)
+        return cut(str(error), MESSAGE)
     return "ok"
+
+
+async def _poison(ports: Ports) -> dict[str, int]:
+    """Return how many messages lie in which poison queue, without empty ones. Unknown is none."""
+    try:
+        return dict(await ports.poison.counts())
+    except BatchmgrError:
+        return {}
 
 
 async def _storage(ports: Ports) -> None:

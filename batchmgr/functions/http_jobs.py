@@ -1,29 +1,35 @@
 """HTTP triggers for jobs: accept, list, follow, cancel."""
 
+import logging
+from collections.abc import AsyncIterator
+
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import InvalidJobError
-from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number, problem_response
+from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.functions.http_bodies import read_job
+from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
 from batchmgr.functions.http_routes import Route, bind
+from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState
+from batchmgr.model.size_limits import MAX_PAGE, size_of
 from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
-from batchmgr.wire.job_message import decode_job
 
-MAX_BODY = 64 * 1024 * 1024
+logger = logging.getLogger(__name__)
+
+MAX_TASKS = 1000
+EVENTS_AT_ONCE = 1000
 TASK_STATES = ("active", "preparing", "running", "completed")
 
 
 async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`POST /jobs`: accept a job, and have it submitted."""
-    body = req.get_body()
-    if len(body) > MAX_BODY:
-        return problem_response(413, "The job can't be accepted", f"the body is larger than {MAX_BODY} bytes")
-    message = decode_job(body)
+    message = await read_job(ports, req)
     key = req.headers.get("idempotency-key", "")
     job_id = message.job_id or (
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
@@ -31,9 +37,16 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     await check(ports, job_id, message)
     record = await accept(ports, job_id, message)
     if record.state is JobState.QUEUED:
-        await ports.queue.enqueue_submission(record.job_id)
+        await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))
     return json_response(reply, 202, {"Location": reply["statusUri"], **RETRY_AFTER})
+
+
+async def _enqueue(ports: Ports, job_id: str) -> None:
+    try:
+        await ports.queue.enqueue_submission(job_id)
+    except ServiceError as error:  # the job is stored and active: the poller enqueues it again
+        logger.error("job %s is not enqueued yet: %s", job_id, error)
 
 
 async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
@@ -60,15 +73,36 @@ async def get_result(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def list_tasks(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
-    """`GET /jobs/{jobId}/tasks`: the job's tasks as Azure Batch has them now."""
+    """`GET /jobs/{jobId}/tasks`: a page of the job's tasks as Azure Batch has them now."""
+    limit = number(req, "limit", MAX_TASKS, least=1, most=MAX_TASKS)
+    after = number(req, "after", 0, least=0, most=10**9)
     state = req.params.get("state", "")
     if state and state not in TASK_STATES:
         raise InvalidJobError(f"must be one of {', '.join(TASK_STATES)}", field="state")
     record = (await ports.jobs.load(req.route_params["jobId"])).value
     if not record.in_batch:
-        return json_response(task_list([]))
-    tasks = [task async for task in ports.batch.list_tasks(record.job_id, state=state)]
-    return json_response(task_list(tasks))
+        return json_response({"tasks": []})
+    listed = ports.batch.list_tasks(record.job_id, state=state)
+    tasks, has_more = await _task_page(listed, after, limit)
+    query = {"state": state, "limit": limit, "after": after + len(tasks)} if has_more else {}
+    return json_response(task_list(tasks, f"{api_base(req)}/jobs/{record.job_id}/tasks", query))
+
+
+async def _task_page(
+    listed: AsyncIterator[TaskSnapshot], after: int, limit: int
+) -> tuple[list[TaskSnapshot], bool]:
+    """Return the tasks after the first `after` that fit into an answer, and whether there are more."""
+    tasks: list[TaskSnapshot] = []
+    number, room = 0, MAX_PAGE
+    async for task in listed:
+        number += 1
+        if number <= after:
+            continue
+        room -= size_of(task)
+        if len(tasks) == limit or (room < 0 and tasks):
+            return tasks, True
+        tasks.append(task)
+    return tasks, False
 
 
 async def list_events(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
@@ -76,7 +110,25 @@ async def list_events(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     after = number(req, "after", 0, least=0, most=10**10)
     limit = number(req, "limit", 1000, least=1, most=10_000)
     record = (await ports.jobs.load(req.route_params["jobId"])).value
-    return json_response(event_list(await ports.events.read(record.job_id, after, limit), after))
+    return json_response(event_list(await _event_page(ports, record.job_id, after, limit), after))
+
+
+async def _event_page(ports: Ports, job_id: str, after: int, limit: int) -> list[Event]:
+    """Return the events above `after` that fit into an answer."""
+    events: list[Event] = []
+    room = MAX_PAGE
+    while len(events) < limit:
+        most = min(EVENTS_AT_ONCE, limit - len(events))
+        some = await ports.events.read(job_id, after, most)
+        for event in some:
+            room -= size_of(event)
+            if room < 0 and events:
+                return events
+            events.append(event)
+        if len(some) < most:
+            break
+        after = int(events[-1].sequence)
+    return events
 
 
 async def cancel_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:

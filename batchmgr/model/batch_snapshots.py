@@ -8,6 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from batchmgr.model.size_limits import MESSAGE, NAME, STDERR, TRACEBACK, cut_fields
+
+ERROR_TEXTS = {"type": NAME, "message": MESSAGE, "category": NAME, "field": NAME}
+ERROR_TAILS = {"traceback": TRACEBACK, "stderr": STDERR}
+
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a task failed: from the task's own error report if there is one, else from Azure Batch.
@@ -22,6 +27,14 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     traceback: str = ""
     stderr: str = ""
     field: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, ERROR_TEXTS, ERROR_TAILS)
+
+    def without_details(self) -> "TaskError":
+        """Return the error without its traceback and stderr, which are in the task's event."""
+        return msgspec.structs.replace(self, traceback="", stderr="")
 
 
 class Reruns(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

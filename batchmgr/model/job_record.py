@@ -14,10 +14,22 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
+from batchmgr.model.batch_snapshots import TaskCounts, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState, may_follow
+from batchmgr.model.poll_cursors import PollCursor, ReportCursor
+from batchmgr.model.size_limits import KIB, MESSAGE, NAME, cut_fields, first_fitting
 from batchmgr.model.task_progress import TaskResult
+
+MAX_FAILED_TASKS = 21
+"""How many failed tasks a record holds: twenty, and the FinalizeTask."""
+
+MAX_RESULT_FILES = 100
+MAX_TASK_RESULTS = 100
+FAILED_TASKS_ROOM = 72 * KIB
+RESULTS_ROOM = 64 * KIB
+TASK_RESULTS_ROOM = 64 * KIB
+"""How many bytes of JSON each list of the outcome takes. All of it is in the outcome file, if it is more."""
 
 
 class CallbackState(StrEnum):
@@ -41,6 +53,10 @@ class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     next_attempt_at: datetime | None = None
     last_error: str = ""
 
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"last_error": MESSAGE})
+
 
 DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
 """A callback that has not been attempted yet."""
@@ -56,6 +72,10 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     message: str
     field: str = ""
 
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"code": NAME, "message": MESSAGE, "field": NAME})
+
 
 class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A task that failed, and why."""
@@ -65,46 +85,20 @@ class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     exit_code: int | None = None
     error: TaskError | None = None
 
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"display_name": NAME})
+
+    def without_details(self) -> "FailedTask":
+        """Return the failed task without the traceback and stderr of its error."""
+        return replace(self, error=self.error.without_details()) if self.error else self
+
 
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A file that the job left in storage. The URI is not signed."""
 
     name: str
     uri: str
-
-
-class PollCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the state transitions of the job's tasks.
-
-    `until` is the time of the newest transition that was read. `seen` holds the fingerprints of the snapshots
-    that were read within the overlap before `until`, with their times: a transition that becomes visible late
-    is then still published, and none is published twice. `completed` counts the completed tasks that were
-    published. `reruns` holds the published retries and requeues of tasks that have not completed yet.
-    """
-
-    until: datetime | None = None
-    seen: dict[str, datetime] = {}
-    completed: int = 0
-    reruns: dict[str, Reruns] = {}
-
-
-class SeenReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A progress report that was published."""
-
-    time: datetime
-    sequence: str
-
-
-class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How far the poller has read the progress reports of the job's tasks.
-
-    `seen` holds, by task id, the newest published report of each task that reported within the overlap before
-    `until`. `results` holds, by task id, a key of the result that the task has published.
-    """
-
-    until: datetime | None = None
-    seen: dict[str, SeenReport] = {}
-    results: dict[str, str] = {}
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -147,12 +141,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     failed_tasks: tuple[FailedTask, ...] = ()
 
 
+class Unsent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Events that are in the log, but could not be sent: all from the sequence `first` on.
+
+    `since` is when that began.
+    """
+
+    first: int
+    since: datetime
+
+
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Everything that batchmgr remembers about one job. What its tasks do is Azure Batch's to say.
 
     `digest` is the digest of the job message. `claim` names the process that works on the job. `in_batch`:
     the Batch job has been created. `outbox` holds the events that were saved with the last change and are not
-    published yet; `events_offset` is the length in bytes of the event log up to the last published event.
+    published yet; `events_offset` is where the event log ended after the last event that was published.
+    `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
+    large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     """
 
     job_id: str
@@ -172,9 +178,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     run: Run = Run()
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
+    unsent: Unsent | None = None
+    overflow: str = ""
     error: JobError | None = None
     results: tuple[ResultFile, ...] = ()
     task_results: tuple[TaskResult, ...] = ()
+    outcome_uri: str = ""
     callback: CallbackStatus | None = None
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
@@ -197,9 +206,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record with these events to publish, in place of any others."""
         return replace(self, outbox=tuple(events))
 
-    def published(self, *, events_offset: int) -> Self:
-        """Return the record with an empty outbox: its events are in the log, which is this long."""
-        return replace(self, outbox=(), events_offset=events_offset)
+    def published(self, *, events_offset: int, unsent: Unsent | None) -> Self:
+        """Return the record with an empty outbox: its events are in the log, which ends here."""
+        return replace(self, outbox=(), events_offset=events_offset, unsent=unsent)
+
+    def sent(self, unsent: Unsent | None) -> Self:
+        """Return the record with another mark of what was not sent."""
+        return replace(self, unsent=unsent)
 
     def submitting(self, now: datetime) -> Self:
         """Return the record of a job whose submission begins."""
@@ -239,7 +252,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def tasks_observed(self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask]) -> Self:
         """Return the record with another cursor, and with these failed tasks besides the known ones."""
-        run = replace(self.run, cursor=cursor, failed_tasks=(*self.run.failed_tasks, *failed))
+        found = tuple(task.without_details() for task in failed)
+        known = (*self.run.failed_tasks, *found)[:MAX_FAILED_TASKS]
+        run = replace(self.run, cursor=cursor, failed_tasks=known)
         return replace(self, updated_at=now, run=run)
 
     def counted(self, now: datetime, counts: TaskCounts) -> Self:
@@ -276,14 +291,21 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         results: Sequence[ResultFile] = (),
         task_results: Sequence[TaskResult] = (),
     ) -> Self:
-        """Return the record of a job that has ended in `state`. Its callback is due, if it has one."""
+        """Return the record of a job that has ended in `state`. Its callback is due, if it has one.
+
+        It holds as much of the lists as it has room for. The cursors are over.
+        """
+        failed = first_fitting(
+            (task.without_details() for task in failed_tasks), most=MAX_FAILED_TASKS, room=FAILED_TASKS_ROOM
+        )
+        run = replace(self.run, failed_tasks=failed, cursor=PollCursor(), report_cursor=ReportCursor())
         return replace(
             self._in_state(state, now),
             claim=None,
             error=error,
-            run=replace(self.run, failed_tasks=tuple(failed_tasks)),
-            results=tuple(results),
-            task_results=tuple(task_results),
+            run=run,
+            results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),
+            task_results=first_fitting(task_results, most=MAX_TASK_RESULTS, room=TASK_RESULTS_ROOM),
             callback=DUE if self.has_callback else None,
         )
 

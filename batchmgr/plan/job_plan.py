@@ -66,6 +66,9 @@ REPORTS_IDENTITY_VARIABLE = "BATCHMGR_REPORTS_IDENTITY"
 MANIFEST_BLOB = "batchmgr-manifest.json"
 """The blob, in the job's container, from which the FinalizeTask reads how the other tasks ended."""
 
+OUTCOME_BLOB = "batchmgr-outcome.json"
+"""The blob, in the job's container, with the whole outcome of a job, if it does not fit into the callback."""
+
 MANIFEST_URL_VARIABLE = "BATCHMGR_MANIFEST_URL"
 """Environment variable of a FinalizeTask: the URL of the manifest, signed unless an identity is used."""
 

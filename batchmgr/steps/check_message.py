@@ -5,10 +5,17 @@ from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
+from batchmgr.model.size_limits import KIB, size_of
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE
 from batchmgr.wire.job_message import JobMessage
+
+MAX_METADATA = 8 * KIB
+MAX_PATTERNS = 50
+MAX_WORKLOAD = 100
+MAX_URI = 8 * KIB
+"""Each goes into the job's record and answers, or into a request header. `metadata` counts as JSON."""
 
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 
@@ -48,8 +55,28 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
     if message.call_back_uri and not is_web_url(message.call_back_uri):
         yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
-    for index, pattern in enumerate(message.notify):
-        if not _NOTIFY.fullmatch(pattern):
+    yield from _size_problems(message)
+    for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
+        if len(pattern) > MAX_WORKLOAD or not _NOTIFY.fullmatch(pattern):
             yield InvalidJobError(
                 "must be a pattern such as job.*, job.succeeded or task.failed", field=f"notify[{index}]"
             )
+
+
+def _size_problems(message: JobMessage) -> Iterator[InvalidJobError]:
+    size = size_of(message.metadata)
+    if size > MAX_METADATA:
+        yield InvalidJobError(
+            f"must take at most {MAX_METADATA} bytes of JSON, not {size}: put data into a blob",
+            field="metadata",
+        )
+    if len(message.notify) > MAX_PATTERNS:
+        yield InvalidJobError(
+            f"must have at most {MAX_PATTERNS} patterns, not {len(message.notify)}", field="notify"
+        )
+    if len(message.workload) > MAX_WORKLOAD:
+        yield InvalidJobError(f"must have at most {MAX_WORKLOAD} characters", field="workload")
+    if message.pool_id and not is_valid_id(message.pool_id):
+        yield InvalidJobError(ID_RULE, field="poolId")
+    if len(message.call_back_uri) > MAX_URI:
+        yield InvalidJobError(f"must have at most {MAX_URI} characters", field="callBackUri")

@@ -5,6 +5,7 @@ import logging
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import FailedTask
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import TASK_ERROR_FILE
 from batchmgr.ports import Ports
 from batchmgr.workload.task_error_report import INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
@@ -22,7 +23,8 @@ CATEGORIES = {INPUT: "BadInput", RETRYABLE: "Retryable", INFRASTRUCTURE: "Infras
 
 MAX_STDERR = 2048
 MAX_REPORT = 16 * 1024
-MAX_TEXT = 2000
+MAX_MESSAGE = 1900
+"""The room that a message leaves for what batchmgr adds to it, in bytes of JSON."""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
@@ -43,11 +45,12 @@ async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
 
 def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
     said = task.error
-    last_words = stderr.strip().rpartition("\n")[2][:MAX_TEXT]
+    last_words = stderr.strip().rpartition("\n")[2]
     message = said.message if said else ""
     if task.exit_code and (said is None or said.type == EXIT_CODE):
         # Azure Batch only says that there was an exit code; the program itself says more.
         message = f"exit code {task.exit_code}" + (f": {last_words}" if last_words else "")
+    message = cut(message, MAX_MESSAGE)
     again = f" (after {task.retry_count} retries)" if task.retry_count else ""
     fallback = TaskError(
         type=said.type if said else EXIT_CODE,
@@ -62,9 +65,9 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         again = " (not tried again: its max_task_retry_count is 0)"
     return TaskError(
         type=told.type,
-        message=told.message[:MAX_TEXT] + again,
+        message=cut(told.message, MAX_MESSAGE) + again,
         category=CATEGORIES.get(told.kind, fallback.category),
-        traceback=told.traceback[-MAX_TEXT:],
+        traceback=told.traceback,
         stderr=stderr,
         field=told.field,
     )

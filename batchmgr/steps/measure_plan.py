@@ -9,6 +9,7 @@ import msgspec
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import encode_tasks, pack_collections
 from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.wire.plan_preview import PlanPreview
 
@@ -16,7 +17,7 @@ _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 
 
 def measure_plan(plan: JobPlan, *, signed: StorageAccess, unsigned: StorageAccess, limit: int) -> PlanPreview:
-    """Return the preview of a plan, with its first `limit` tasks.
+    """Return the preview of a plan, with its first `limit` tasks, or as many as an answer holds.
 
     `signed` holds signatures of the length that real ones will have; the tasks are shown as `unsigned`. Raise
     InvalidJobError for what Azure Batch can't be sent.
@@ -41,8 +42,18 @@ def measure_plan(plan: JobPlan, *, signed: StorageAccess, unsigned: StorageAcces
         calls=len(bodies),
         bytes=sum(bodies),
         largest_task_bytes=max(sizes, default=0),
-        expanded_tasks=tuple(msgspec.json.decode(_SIGNATURE.sub(r"\1=…", body.decode())) for body in shown),
+        expanded_tasks=tuple(
+            msgspec.json.decode(_SIGNATURE.sub(r"\1=…", body.decode())) for body in _first(shown, MAX_PAGE)
+        ),
     )
+
+
+def _first(bodies: Iterable[bytes], room: int) -> Iterator[bytes]:
+    for body in bodies:
+        room -= len(body)
+        if room < 0:
+            return
+        yield body
 
 
 def _noting_sizes(parts: Iterable[bytes], sizes: list[int]) -> Iterator[bytes]:

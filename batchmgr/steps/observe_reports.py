@@ -11,7 +11,9 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, ReportCursor, SeenReport
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.poll_cursors import ReportCursor, SeenReport
+from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.ports import Ports, Versioned
@@ -22,12 +24,11 @@ from batchmgr.workload.progress_reporter import MAX_RESULT_BYTES as MAX_ONE_RESU
 OVERLAP = timedelta(seconds=5)
 """How far before the newest known report a poll begins to read: storage counts in whole seconds."""
 
-REPORTS_AT_ONCE = 250
-"""How many reports one change of the record covers, at most: their events are saved in the record."""
+BYTES_AT_ONCE = 1024 * 1024
+"""How many bytes of reports one change of the record covers, at most: their events are saved with it."""
 
 MAX_RESULTS = 100
-MAX_RESULT_BYTES = 64 * 1024
-"""How many results a job's outcome holds, and how many bytes of JSON. Tasks keep more than that in files."""
+"""How many tasks of a job may publish a result. Their files hold what does not fit into the outcome."""
 
 
 async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
@@ -42,8 +43,7 @@ async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[
         and (report.task_id not in cursor.seen or cursor.seen[report.task_id].sequence != report.sequence)
     ]
     fresh.sort(key=lambda report: report.time)
-    for start in range(0, len(fresh), REPORTS_AT_ONCE):
-        some = fresh[start : start + REPORTS_AT_ONCE]
+    for some in portions(fresh, BYTES_AT_ONCE):
         events = await _events(ports, job.value, some)
         advanced = _advanced(job.value.run.report_cursor, some)
         record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
@@ -52,19 +52,12 @@ async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[
 
 
 async def task_results(ports: Ports, record: JobRecord) -> tuple[TaskResult, ...]:
-    """Return the results that tasks have published, in order of their ids, as many as the outcome holds."""
+    """Return the results that tasks have published, in order of their ids."""
     if not record.run.can_report:
         return ()
     published = sorted(record.run.report_cursor.results, key=lambda task_id: (len(task_id), task_id))
     results = await asyncio.gather(*(_result(ports, record.job_id, task_id) for task_id in published))
-    room = MAX_RESULT_BYTES
-    kept = []
-    for result in results:
-        size = len(msgspec.json.encode(result)) if result is not None else 0
-        if result is not None and size <= room:
-            kept.append(result)
-            room -= size
-    return tuple(kept)
+    return tuple(result for result in results if result is not None)
 
 
 async def _events(ports: Ports, record: JobRecord, reports: Sequence[ProgressReport]) -> list[Event]:

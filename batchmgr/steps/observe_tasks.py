@@ -9,7 +9,9 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import FailedTask, JobRecord, PollCursor
+from batchmgr.model.job_record import FailedTask, JobRecord
+from batchmgr.model.poll_cursors import PollCursor
+from batchmgr.model.size_limits import portions
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
@@ -19,8 +21,8 @@ from batchmgr.wire.events import progress_event, task_events
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition a poll begins to read: some transitions become visible late."""
 
-TASKS_AT_ONCE = 250
-"""How many tasks one change of the record covers, at most: their events are saved in the record."""
+BYTES_AT_ONCE = 2 * 1024 * 1024
+"""How many bytes of tasks one change of the record covers, at most: their events are saved with it."""
 
 
 def read_from(record: JobRecord) -> datetime | None:
@@ -62,14 +64,13 @@ async def _publish(
     counts: TaskCounts,
     published: Collection[str] = (),
 ) -> Versioned[JobRecord]:
-    """Publish events for these tasks, oldest first, 250 tasks with each change of the record.
+    """Publish events for these tasks, oldest first: thousands of tasks with each change of the record.
 
     `published` are ids of events that are known to be in the log. The counts are saved last: until then, the
     next poll continues where this one was interrupted.
     """
     in_order = sorted(fresh, key=lambda task: task.state_transition_time)
-    for start in range(0, len(in_order), TASKS_AT_ONCE):
-        some = in_order[start : start + TASKS_AT_ONCE]
+    for some in portions(in_order, BYTES_AT_ONCE):
         failed = await _diagnosed(ports, job.value, some)
         cursor = _advanced(job.value.run.cursor, some)
         record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))

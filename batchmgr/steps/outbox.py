@@ -4,20 +4,37 @@ A change and its events are saved in one write of the record. Only then are the 
 the log, sent to the progress queue, and removed from the outbox. Whoever loads a record publishes what is
 still in its outbox first. So an event is published if and only if its change was saved, whichever process
 dies at whichever point, and however many processes work on one job.
+
+No job waits for the progress queue. What can't be sent stays in the log, and the record says from where on.
+Later it is read from there and sent; what is older than an hour is left out, and a log line says so.
 """
 
 import functools
+import logging
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record import JobRecord, Unsent
 from batchmgr.ports import Ports, Versioned
 from batchmgr.wire.events import job_event, matches_notify
 
+logger = logging.getLogger(__name__)
+
 ATTEMPTS = 10
 """How often a use case runs, at most, when others keep saving the record first."""
+
+SENT_AT_ONCE = 250
+LONGEST_SEND = timedelta(seconds=5)
+"""How long one change of a job waits for the progress queue."""
+
+CATCH_UP = 1000
+"""How many events are read from the log at once, if the progress queue is behind."""
+
+LONGEST_LAG = timedelta(hours=1)
+"""How long the progress queue may fail before events are left out."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,17 +46,19 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
     return await flush(ports, await ports.jobs.load(job_id))
 
 
-async def create(ports: Ports, record: JobRecord) -> Versioned[JobRecord]:
+async def create(ports: Ports, record: JobRecord, *, is_announced: bool = True) -> Versioned[JobRecord]:
     """Store a new record, publish its first event, and return it; or the record that exists.
 
-    The job is active before it has a record: if the process dies in between, the poller finds the job.
+    If it is not announced, there is no event. The job is active before it has a record: if the process dies
+    in between, the poller finds the job.
     """
     try:
         return await load(ports, record.job_id)
     except JobNotFoundError:
         pass
     await ports.jobs.activate(record.job_id)
-    return await flush(ports, await ports.jobs.create(record.with_outbox([job_event(record)])))
+    events = [job_event(record)] if is_announced else []
+    return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
 
 
 async def commit(
@@ -60,8 +79,54 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
     if not record.outbox:
         return job
     logged, offset = await ports.events.append(record.job_id, record.outbox, record.events_offset)
-    await ports.sink.send([event for event in logged if matches_notify(event, record.notify)])
-    return await ports.jobs.save(record.published(events_offset=offset), job.etag)
+    unsent = record.unsent or await _send(ports, record, logged)
+    return await ports.jobs.save(record.published(events_offset=offset, unsent=unsent), job.etag)
+
+
+async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Send events that the progress queue has missed; leave out what it misses for too long."""
+    record, now = job.value, ports.clock.now()
+    if record.unsent is None:
+        return job
+    unsent = await _send_from(ports, record, record.unsent.first)
+    if unsent is not None and unsent.first == record.unsent.first:
+        if now - record.unsent.since <= LONGEST_LAG:
+            return job
+        logger.error("job %s: its events from %d on stay in its log only", record.job_id, unsent.first)
+        unsent = None
+    return await ports.jobs.save(record.sent(unsent), job.etag)
+
+
+async def _send_from(ports: Ports, record: JobRecord, first: int) -> Unsent | None:
+    """Send what is in the log from `first` on, for some seconds. Return where to go on, if there is more."""
+    begun = ports.clock.now()
+    while True:
+        missed = await ports.events.read(record.job_id, first - 1, CATCH_UP)
+        unsent = await _send(ports, record, missed)
+        if unsent is not None or len(missed) < CATCH_UP:
+            return unsent
+        first = int(missed[-1].sequence) + 1
+        if (now := ports.clock.now()) - begun > LONGEST_SEND:
+            return Unsent(first=first, since=now)
+
+
+async def _send(ports: Ports, record: JobRecord, events: Sequence[Event]) -> Unsent | None:
+    """Send the events that the job's `notify` selects. If that fails, return where to begin again."""
+    begun = ports.clock.now()
+    for start in range(0, len(events), SENT_AT_ONCE):
+        some = events[start : start + SENT_AT_ONCE]
+        try:
+            if ports.clock.now() - begun > LONGEST_SEND:
+                raise ServiceBusyError("the progress queue is slow")
+            await ports.sink.send([event for event in some if matches_notify(event, record.notify)])
+        except ServiceError as error:
+            first = min(int(event.sequence) for event in events[start:])
+            if record.unsent is None:
+                logger.warning(
+                    "job %s: its events from %d on are sent later: %s", record.job_id, first, error
+                )
+            return Unsent(first=first, since=ports.clock.now())
+    return None
 
 
 def retry_on_conflict(use_case: UseCase[P, R]) -> UseCase[P, R]:

@@ -8,7 +8,7 @@ import logging
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceError
-from batchmgr.model.job_record import CallbackState, CallbackStatus
+from batchmgr.model.job_record import CallbackState, CallbackStatus, JobRecord
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback
@@ -31,7 +31,7 @@ async def deliver(ports: Ports, job_id: str) -> None:
     job = await load(ports, job_id)
     status, now = job.value.callback, ports.clock.now()
     if status is None or status.state in {CallbackState.DELIVERED, CallbackState.DEAD}:
-        await ports.jobs.deactivate(job_id)
+        await _close(ports, job.value)
         return
     if status.next_attempt_at is not None and now < status.next_attempt_at:
         return
@@ -51,8 +51,8 @@ async def deliver(ports: Ports, job_id: str) -> None:
     except (ServiceError, InvalidJobError) as error:
         await _retry_or_give_up(ports, job_id, claim.attempts, error)
         return
-    await _save(ports, job_id, CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts))
-    await ports.jobs.deactivate(job_id)
+    delivered = CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts)
+    await _close(ports, await _save(ports, job_id, delivered))
 
 
 async def _retry_or_give_up(
@@ -62,8 +62,7 @@ async def _retry_or_give_up(
         logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, error)
         await ports.queue.dead_letter_callback(job_id)
         dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=str(error))
-        await _save(ports, job_id, dead)
-        await ports.jobs.deactivate(job_id)
+        await _close(ports, await _save(ports, job_id, dead))
         return
     pause = max(PAUSES[attempts - 1], error.retry_after or timedelta(0))
     logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, error)
@@ -78,7 +77,14 @@ async def _retry_or_give_up(
 
 
 @retry_on_conflict
-async def _save(ports: Ports, job_id: str, status: CallbackStatus) -> None:
+async def _save(ports: Ports, job_id: str, status: CallbackStatus) -> JobRecord:
     """Save how the attempt went. The holder of the claim saves it, whatever else has changed."""
     job = await load(ports, job_id)
-    await ports.jobs.save(job.value.with_callback(status, updated_at=ports.clock.now()), job.etag)
+    changed = job.value.with_callback(status, updated_at=ports.clock.now())
+    return (await ports.jobs.save(changed, job.etag)).value
+
+
+async def _close(ports: Ports, record: JobRecord) -> None:
+    """Take the job from the active ones, unless the poller still has events of it to send."""
+    if record.unsent is None:
+        await ports.jobs.deactivate(record.job_id)

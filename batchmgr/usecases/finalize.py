@@ -4,10 +4,12 @@ The finalize blob leads here. The job's FinalizeTask has written it, or the poll
 run.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError
+from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
 from batchmgr.model.job_record import JobRecord, ResultFile
@@ -17,12 +19,45 @@ from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
+from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
 
-MAX_RESULT_FILES = 100
+
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=5)
+MOST_ATTEMPTS = 10
+"""How often a failed attempt is followed by a message. After that the poller tries, each time it looks."""
+
+TIME_LIMIT_SECONDS = 60
+
+
+async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> None:
+    """Finalize a job. If that fails or takes too long, have it tried again after a pause; raise nothing.
+
+    The blob trigger would make all its attempts within a second. `attempts` is how often it has failed.
+    """
+    try:
+        async with asyncio.timeout(TIME_LIMIT_SECONDS):
+            await finalize(ports, job_id)
+        return
+    except ServiceBusyError as error:
+        pause = max(_pause(attempts), min(error.retry_after or timedelta(0), LONGEST_PAUSE))
+        logger.warning("job %s is finalized again in %s: %s", job_id, pause, error)
+    except Exception:
+        pause = _pause(attempts)
+        logger.exception("job %s could not be finalized; tried again in %s", job_id, pause)
+    if attempts < MOST_ATTEMPTS:
+        try:
+            await ports.queue.enqueue_finalize(job_id, attempts + 1, pause)
+        except ServiceError as error:
+            logger.warning("job %s is left to the poller: %s", job_id, error)
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(LONGEST_PAUSE, FIRST_PAUSE * int(2 ** min(attempts, 8)))
 
 
 @retry_on_conflict
@@ -65,14 +100,15 @@ async def finalize(ports: Ports, job_id: str) -> None:
         results=results,
         task_results=outputs,
     )
-    await commit_state(ports, job, ended)
+    whole = WholeOutcome(failed_tasks=all_failed(tasks, failed), results=results, task_results=outputs)
+    await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
     await deliver(ports, record.job_id)
 
 
 async def _result_files(
     ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]
 ) -> tuple[ResultFile, ...]:
-    """Return the files that the FinalizeTask has written, or else those of the other tasks; 100 at most.
+    """Return the files that the FinalizeTask has written, or else those of the other tasks.
 
     Output files that are given as a pattern are left out: their names are not known.
     """
@@ -86,5 +122,5 @@ async def _result_files(
             break
     return tuple(
         ResultFile(name=file.blob_path, uri=ports.storage.blob_uri(file.need, file.blob_path))
-        for file in files[:MAX_RESULT_FILES]
+        for file in files
     )

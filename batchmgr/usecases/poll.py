@@ -17,18 +17,22 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
-from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_finalize_task, released, write_finalize_blob
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
 from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.empty_poison import empty_poison_queues
 from batchmgr.usecases.finalize import finalize
 
 logger = logging.getLogger(__name__)
 
 CONCURRENT_JOBS = 16
+JOB_SECONDS = 60
+"""How long the poll of one job may take."""
+
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
 """How long a queued or submitting job may be idle before the poller enqueues its submission again."""
 
@@ -37,17 +41,22 @@ TRIGGER_TIMEOUT = timedelta(seconds=15)
 
 
 async def poll(ports: Ports) -> None:
-    """Poll every active job, 16 at a time. An error with one job is logged, and does not stop the others."""
+    """Poll every active job, 16 at a time, and empty the poison queues.
+
+    An error with one job is logged, and does not stop the others.
+    """
     gate = asyncio.Semaphore(CONCURRENT_JOBS)
 
     async def guarded(job_id: str) -> None:
         async with gate:
             try:
-                await poll_job(ports, job_id)
+                async with asyncio.timeout(JOB_SECONDS):
+                    await poll_job(ports, job_id)
             except Exception:
                 logger.exception("job %s could not be polled; the next poll tries again", job_id)
 
     async with asyncio.TaskGroup() as group:
+        group.create_task(empty_poison_queues(ports))
         async for job_id in ports.jobs.active_ids():
             group.create_task(guarded(job_id))
 
@@ -61,7 +70,10 @@ async def poll_job(ports: Ports, job_id: str) -> None:
         if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
         return
-    match job.value.state:
+    state = job.value.state
+    if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
+        job = await catch_up(ports, job)
+    match state:
         case JobState.QUEUED | JobState.SUBMITTING:
             await _resume_submission(ports, job)
         case JobState.RUNNING:

@@ -12,6 +12,8 @@ from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictEr
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobError, JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.size_limits import MESSAGE
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
@@ -67,7 +69,7 @@ async def submit(ports: Ports, job_id: str) -> None:
         except ServiceBusyError as error:
             await _put_off(ports, mine, error)
         except (InvalidJobError, ServiceError) as error:
-            logger.warning("job %s is rejected: %s", job_id, error)
+            logger.warning("job %s is rejected: %s", job_id, cut(str(error), MESSAGE))
             await _reject(ports, mine, error)
         else:
             await _save_progress(ports, mine, progress)

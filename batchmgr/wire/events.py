@@ -13,7 +13,9 @@ from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.size_limits import KIB, MAX_EVENT, MESSAGE, NAME, fitted
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.plan.cut_text import cut
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
@@ -42,6 +44,11 @@ EVENT_TYPES = frozenset(
 )
 """All event types."""
 
+MAX_DATA = MAX_EVENT - 4 * KIB
+"""The rest is for the other attributes of the event: ids, times and keys."""
+
+MAX_KEY = 300
+
 
 def job_event(record: JobRecord) -> Event:
     """Return the event that the job has entered its state. Sent once per job and state."""
@@ -61,7 +68,12 @@ def planning_event(record: JobRecord) -> Event:
 
 
 def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
-    data = {"jobId": record.job_id, "reason": reason, "code": code, "attempt": record.submission.attempts}
+    data = {
+        "jobId": record.job_id,
+        "reason": cut(reason, MESSAGE),
+        "code": cut(code, NAME),
+        "attempt": record.submission.attempts,
+    }
     return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
@@ -129,7 +141,11 @@ def _event(
     job_id: str, type_: str, key: str, time: datetime, data: Mapping[str, object], task_id: str = ""
 ) -> Event:
     subject = f"jobs/{job_id}/tasks/{task_id}" if task_id else f"jobs/{job_id}"
-    parts = (subject, type_.removeprefix("batchmgr."), key)
+    parts = (subject, type_.removeprefix("batchmgr."), cut(key, MAX_KEY))
     return Event(
-        id="/".join(part for part in parts if part), type=type_, subject=subject, time=time, data=dict(data)
+        id="/".join(part for part in parts if part),
+        type=type_,
+        subject=subject,
+        time=time,
+        data=fitted(dict(data), MAX_DATA),
     )

@@ -1,6 +1,6 @@
 """The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -82,7 +82,7 @@ def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) ->
 
 def outcome(record: JobRecord) -> Json:
     """Return how a job ended: its state, its task counts, what failed and why, and where its results are."""
-    return {
+    answer = {
         "jobId": record.job_id,
         "state": record.state.value,
         "workload": record.workload,
@@ -94,6 +94,9 @@ def outcome(record: JobRecord) -> Json:
         "taskResults": msgspec.to_builtins(record.task_results),
         "metadata": dict(record.metadata),
     }
+    if record.outcome_uri:
+        answer["outcomeUri"] = record.outcome_uri
+    return answer
 
 
 def _failed_task(task: FailedTask) -> Json:
@@ -104,9 +107,12 @@ def _failed_task(task: FailedTask) -> Json:
     return facts
 
 
-def task_list(tasks: Iterable[TaskSnapshot]) -> Json:
-    """Return the tasks of a job, as Azure Batch has them now."""
-    return {"tasks": msgspec.to_builtins(list(tasks))}
+def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
+    """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one."""
+    page: Json = {"tasks": msgspec.to_builtins(list(tasks))}
+    if query:
+        page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
+    return page
 
 
 def event_list(events: Iterable[Event], after: int) -> Json:

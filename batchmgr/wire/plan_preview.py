@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.size_limits import MESSAGE
+from batchmgr.plan.cut_text import cut
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -16,7 +18,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     @classmethod
     def of(cls, error: InvalidJobError) -> "Problem":
         """Return the problem that an error describes."""
-        return cls(field=error.field, reason=error.reason)
+        return cls(field=cut(error.field, MESSAGE), reason=cut(error.reason, MESSAGE))
 
 
 class PlanPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -13,6 +13,7 @@ import time
 from typing import Any, Callable, Mapping
 from urllib.parse import quote
 
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import REPORTS_IDENTITY_VARIABLE, REPORTS_URL_VARIABLE
 from batchmgr.workload.blob_client import put_blob
 
@@ -60,7 +61,7 @@ class ProgressReporter:
     def report_progress(self, fraction: float, message: str) -> None:
         """Keep the progress. Send it if the last report was sent five seconds ago or more."""
         self.fraction = min(1.0, max(0.0, float(fraction)))
-        self.message = str(message)[:MAX_MESSAGE].encode(errors="replace").decode()
+        self.message = cut(str(message), MAX_MESSAGE)
         self._is_unsent = True
         if self._clock() >= self._next_time:
             self._try_to_send()

@@ -14,6 +14,7 @@ from batchmgr.errors import (
     RetryableTaskError,
     UnknownTaskTypeError,
 )
+from batchmgr.plan.cut_text import cut, cut_front
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 ERROR = "error"
@@ -29,6 +30,10 @@ RETRYABLE = "retryable"
 """The kind of a failure after which the task may succeed when it is run again."""
 
 MAX_MESSAGE = 2_000
+MAX_TRACEBACK = 4_000
+MAX_FIELD = 200
+"""How many bytes of JSON each text takes. The control plane reads 16 KiB."""
+
 MAX_TRACEBACK_LINES = 20
 
 _NODE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM})
@@ -59,10 +64,10 @@ class TaskErrorReport:
         lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines(True)
         return cls(
             type=type(error).__name__,
-            message=str(error)[:MAX_MESSAGE],
-            traceback="".join(lines[-MAX_TRACEBACK_LINES:]),
+            message=cut(str(error), MAX_MESSAGE),
+            traceback=cut_front("".join(lines[-MAX_TRACEBACK_LINES:]), MAX_TRACEBACK),
             kind=_kind(error),
-            field=error.field if isinstance(error, InvalidJobError) else "",
+            field=cut(error.field, MAX_FIELD) if isinstance(error, InvalidJobError) else "",
         )
 
     def to_dict(self) -> dict[str, str]:

@@ -1,6 +1,9 @@
-"""The storage queues when somebody else creates, or has deleted, the queues that batchmgr needs."""
+"""The storage queues when somebody else creates or deletes the queues that batchmgr needs, or they fail."""
 
 import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -9,11 +12,21 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters.storage_queues import CALLBACKS, JOB_REQUESTS, POISON, QUEUES, StorageJobQueue
+from batchmgr.adapters import storage_queues
+from batchmgr.adapters.storage_queues import (
+    CALLBACKS,
+    JOB_REQUESTS,
+    POISON,
+    PROGRESS,
+    QUEUES,
+    StorageEventSink,
+    StorageJobQueue,
+)
 from batchmgr.bootstrap import prepare_storage
-from batchmgr.errors import ServiceBusyError
+from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.plan.file_specifications import OWN_CONTAINERS
 from batchmgr.settings import Settings
+from tests.contract.test_event_log import event
 
 
 async def test_eight_processes_prepare_the_storage_at_once(connection_string: str) -> None:
@@ -51,3 +64,88 @@ async def test_a_queue_that_is_still_being_deleted_is_tried_again_later_and_does
         async with QueueServiceClient(url, credential=key, retry_total=0) as service:
             with pytest.raises(ServiceBusyError, match="QueueBeingDeleted"):
                 await StorageJobQueue(service).enqueue_callback("job-1")
+
+
+async def test_a_progress_queue_that_was_deleted_is_created_again_by_the_next_event(
+    connection_string: str,
+) -> None:
+    async with QueueServiceClient.from_connection_string(connection_string) as service:
+        sink = StorageEventSink(service)
+        await sink.check()
+        await sink.send([event("a")])
+        await service.delete_queue(PROGRESS)
+        await sink.check()
+        await sink.send([event("b")])
+        found = await service.get_queue_client(PROGRESS).peek_messages(max_messages=32)
+        assert len(found) == 1
+
+
+class Refusing:
+    """A queue service that answers with a status, or not at all, and counts the requests."""
+
+    def __init__(self, status: int, code: str = "", *, answers: bool = True) -> None:
+        self.requests = 0
+        self._status, self._code, self._answers = status, code, answers
+
+    @asynccontextmanager
+    async def sink(self) -> AsyncIterator[StorageEventSink]:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        async with TestServer(app) as server:
+            key = AzureNamedKeyCredential("account", "a2V5")
+            url = str(server.make_url("/account"))
+            async with QueueServiceClient(url, credential=key, retry_total=0) as service:
+                yield StorageEventSink(service)
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        self.requests += 1
+        if not self._answers:
+            await asyncio.sleep(5)
+        return web.Response(status=self._status, headers={"x-ms-error-code": self._code})
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(403, "AuthorizationFailure"), (409, "QueueBeingDeleted"), (404, "QueueNotFound"), (413, ""), (503, "")],
+)
+async def test_a_queue_that_refuses_is_left_alone_for_a_while_and_the_check_says_why(
+    status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusing = Refusing(status, code)
+    async with refusing.sink() as sink:
+        for _ in range(3):
+            with pytest.raises(ServiceError):
+                await sink.send([event("a")])
+        asked = refusing.requests
+        assert asked <= 3
+        with pytest.raises(ServiceError):
+            await sink.check()
+        assert refusing.requests == asked
+    assert caplog.text.count("takes no events, jobs go on without it") == 1
+
+
+async def test_a_queue_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 0.2)
+    async with Refusing(201, answers=False).sink() as sink:
+        begun = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(ServiceBusyError, match="has not taken the events"):
+                await sink.send([event("a")])
+        assert time.monotonic() - begun < 2
+
+
+async def test_a_queue_that_takes_events_again_is_healthy_again(
+    connection_string: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(storage_queues, "PAUSE_AFTER_FAILURE", 0.0)
+    async with QueueServiceClient.from_connection_string(connection_string) as service:
+        sink = StorageEventSink(service)
+        monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 0.0)
+        with pytest.raises(ServiceBusyError):
+            await sink.send([event("a")])
+        with pytest.raises(ServiceBusyError):
+            await sink.check()
+        monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 10)
+        await sink.send([event("a")])
+        await sink.check()
+    assert "takes events again" in caplog.text

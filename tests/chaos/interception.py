@@ -6,10 +6,10 @@ from typing import Any
 
 from batchmgr.ports import Ports
 
-PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks")
+PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks", "poison")
 """The ports with side effects."""
 
-PURE = frozenset({"check", "blob_uri", "unsigned_access"})
+PURE = frozenset({"check", "blob_uri", "unsigned_access", "uri"})
 LISTINGS = frozenset({"list_tasks", "active_ids", "list_blobs"})
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]

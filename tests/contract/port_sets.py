@@ -9,20 +9,41 @@ from typing import Protocol
 
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_ports import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import Ports
+from batchmgr.ports import EventLog, Ports
 from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
+
+QUEUED = {
+    "batchmgr-job-requests": "submit",
+    "batchmgr-callbacks": "callback",
+    "batchmgr-finalize": "finalize",
+}
+
+
+def _plain(content: str) -> str:
+    """The text of a message that may be in base64."""
+    try:
+        return base64.b64decode(content, validate=True).decode()
+    except ValueError:
+        return content
+
+
+def _queued(message: QueuedMessage) -> str:
+    attempts = f',"attempts":{message.attempts}' if message.attempts else ""
+    return f'{{"storedJobId":"{message.body}"{attempts}}}'
 
 
 class PortSet(Protocol):
@@ -46,6 +67,13 @@ class PortSet(Protocol):
         """Create a container with blobs of these names."""
         ...
 
+    def log_of_small_parts(self) -> EventLog:
+        """Return the event log, but if it consists of append blobs, each takes three blocks."""
+
+    async def put(self, url: str, body: bytes) -> None:
+        """Upload to a URL that was granted."""
+        ...
+
 
 class FakePorts:
     """The in-memory fakes."""
@@ -61,11 +89,12 @@ class FakePorts:
         return self._world.finalize.blobs.get(job_id)
 
     async def messages(self, queue: str) -> list[str]:
-        kind = {"batchmgr-job-requests": "submit", "batchmgr-callbacks": "callback"}.get(queue)
+        kind = QUEUED.get(queue)
         if kind is not None:
             now = self._world.clock.now()
             waiting = [m for m in self._world.queue.messages if m.queue == kind and m.visible_at <= now]
-            return [f'{{"storedJobId":"{message.body}"}}' for message in waiting]
+            returned = [body.decode() for body in self._world.queue.returned] if kind == "submit" else []
+            return returned + [_queued(message) for message in waiting]
         if queue == "batchmgr-progress":
             return [msgspec.json.encode(event).decode() for event in self._world.sink.sent]
         if queue == "batchmgr-callbacks-poison":
@@ -74,6 +103,12 @@ class FakePorts:
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         self._world.storage.blobs[container] = set(names)
+
+    def log_of_small_parts(self) -> EventLog:
+        return self.ports.events
+
+    async def put(self, url: str, body: bytes) -> None:
+        self._world.uploads.blobs[url.rpartition("/")[2]] = body
 
 
 class DispatcherPorts:
@@ -98,6 +133,9 @@ class DispatcherPorts:
             files=FolderJobFiles(directory.storage),
         )
 
+    def log_of_small_parts(self) -> EventLog:
+        return self.ports.events
+
     async def upload(self, container: str, names: Collection[str]) -> None:
         (self._inputs / container).mkdir(parents=True)
         for name in names:
@@ -117,6 +155,9 @@ class DispatcherPorts:
 
     async def messages(self, queue: str) -> list[str]:
         return await self._behind.messages(queue)
+
+    async def put(self, url: str, body: bytes) -> None:
+        await self._behind.put(url, body)
 
 
 class RealPorts:
@@ -147,9 +188,17 @@ class RealPorts:
     async def messages(self, queue: str) -> list[str]:
         async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
             found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
-            return [base64.b64decode(message.content).decode() for message in found]
+            return [_plain(message.content) for message in found]
+
+    def log_of_small_parts(self) -> EventLog:
+        assert isinstance(self.ports.events, BlobEventLog)
+        return BlobEventLog(self.ports.events._container, max_blocks=3)
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
             client = await blobs.create_container(container)
             await asyncio.gather(*(client.upload_blob(name, b"") for name in names))
+
+    async def put(self, url: str, body: bytes) -> None:
+        async with BlobClient.from_blob_url(url) as blob:
+            await blob.upload_blob(body)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from batchmgr.model.cloud_event import Event
 from batchmgr.ports import Ports
+from tests.contract.port_sets import PortSet
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -72,3 +73,42 @@ async def test_a_log_of_many_megabytes_is_written_and_read_by_sequence(ports: Po
         assert numbers(await ports.events.read("j", after, 3)) == [
             n for n in range(after + 1, after + 4) if n <= 3001
         ]
+
+
+async def test_a_log_that_continues_in_next_parts_reads_as_one(port_set: PortSet) -> None:
+    log, end = port_set.log_of_small_parts(), 0
+    for number in range(11):
+        logged, end = await log.append("j", [event(f"{number}-a"), event(f"{number}-b")], end)
+        assert numbers(logged) == [2 * number + 1, 2 * number + 2]
+    for after in range(23):
+        assert numbers(await log.read("j", after, 5)) == [n for n in range(after + 1, after + 6) if n <= 22]
+    assert numbers(await log.read("j", 0, 1000)) == list(range(1, 23))
+    assert list(await log.read("j-", 0, 10)) == []
+
+
+async def test_an_event_in_an_earlier_part_is_not_appended_again(port_set: PortSet) -> None:
+    log = port_set.log_of_small_parts()
+    _, offset = await log.append("j", [event("a")], 0)
+    end = offset
+    for name in "bcdefgh":
+        _, end = await log.append("j", [event(name)], end)
+    again, same = await log.append("j", [event("b"), event("h")], offset)
+    assert (numbers(again), same) == ([2, 8], end)
+    for _ in range(2):  # a part that is still empty is no beginning
+        assert numbers((await log.append("j", [event("i")], same))[0]) == [9]
+        assert (await log.append("j", [event("h"), event("i")], offset))[0][1].sequence == f"{9:010d}"
+
+
+async def test_writers_at_the_same_time_lose_nothing_where_one_part_ends(port_set: PortSet) -> None:
+    log = port_set.log_of_small_parts()
+    await asyncio.gather(*(log.append("j", [event(f"{n}-a"), event(f"{n}-b")], 0) for n in range(9)))
+    read = await log.read("j", 0, 100)
+    assert numbers(read) == list(range(1, 19))
+    assert len({one.id for one in read}) == 18
+
+
+async def test_an_event_larger_than_what_is_read_at_once_does_not_restart_the_numbers(ports: Ports) -> None:
+    _, end = await ports.events.append("j", [event("a"), event("large", padding=300_000)], 0)
+    logged, _ = await ports.events.append("j", [event("b")], end)
+    assert numbers(logged) == [3]
+    assert numbers(await ports.events.read("j", 1, 5)) == [2, 3]

@@ -8,8 +8,10 @@ import pytest
 from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
+from tests.contract.test_event_log import event
 from tests.world import job_message
 
 
@@ -109,3 +111,65 @@ async def test_records_are_listed_in_pages_in_order_of_id(ports: Ports) -> None:
 
 async def test_an_empty_store_lists_nothing(ports: Ports) -> None:
     assert await ports.jobs.list_records(10, "") == ([], "")
+
+
+def large(ports: Ports, text: str) -> JobRecord:
+    """Return a record whose outbox and cursors take megabytes."""
+    now = ports.clock.now()
+    seen = {f"{text}-{number}|completed|success|0|0": now for number in range(10_000)}
+    some = [event(f"{text}-{number}", padding=1000) for number in range(1000)]
+    job = record(ports).tasks_observed(now, cursor=PollCursor(until=now, seen=seen, completed=7), failed=[])
+    return job.with_outbox(some)
+
+
+def whole(job: JobRecord) -> JobRecord:
+    """Return the record without the name of the blob with its large parts."""
+    return msgspec.structs.replace(job, overflow="")
+
+
+async def test_a_record_of_megabytes_is_loaded_as_it_was_saved_and_becomes_small_again(ports: Ports) -> None:
+    job = await ports.jobs.create(record(ports))
+    for text in ("a", "b"):
+        job = await ports.jobs.save(large(ports, text), job.etag)
+        loaded = await ports.jobs.load("job-1")
+        assert loaded == job
+        assert [found.id for found in loaded.value.outbox] == [f"{text}-{n}" for n in range(1000)]
+        assert len(loaded.value.run.cursor.seen) == 10_000
+        [listed] = (await ports.jobs.list_records(10, ""))[0]
+        assert (listed.job_id, listed.state) == ("Job-1", JobState.QUEUED)
+    small = record(ports).submitting(ports.clock.now())
+    job = await ports.jobs.save(small, job.etag)
+    assert (await ports.jobs.load("job-1")).value == whole(job.value) == small
+    await ports.jobs.deactivate("job-1")
+    assert (await ports.jobs.load("job-1")).value == small
+
+
+async def test_of_two_large_saves_of_the_same_version_one_fails_and_the_other_is_whole(ports: Ports) -> None:
+    job = await ports.jobs.create(large(ports, "0"))
+    both = [large(ports, "a"), large(ports, "b")]
+    saves = [
+        ports.jobs.save(msgspec.structs.replace(one, overflow=job.value.overflow), job.etag) for one in both
+    ]
+    results = await asyncio.gather(*saves, return_exceptions=True)
+    assert sorted(isinstance(result, RecordChangedError) for result in results) == [False, True]
+    loaded = (await ports.jobs.load("job-1")).value
+    assert len(loaded.outbox) == 1000
+    assert len({found.id.partition("-")[0] for found in loaded.outbox}) == 1
+
+
+async def test_a_record_that_is_loaded_while_others_save_is_whole(ports: Ports) -> None:
+    job = await ports.jobs.create(large(ports, "0"))
+
+    async def save() -> None:
+        stored = job
+        for number in range(6):
+            changed = msgspec.structs.replace(large(ports, str(number)), overflow=stored.value.overflow)
+            stored = await ports.jobs.save(changed, stored.etag)
+
+    async def load() -> None:
+        for _ in range(6):
+            found = (await ports.jobs.load("job-1")).value
+            assert len(found.outbox) == 1000
+            assert len(found.run.cursor.seen) == 10_000
+
+    await asyncio.gather(save(), load(), load())

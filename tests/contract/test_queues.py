@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+from batchmgr.model.size_limits import MAX_EVENT
 from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
 
@@ -45,3 +46,25 @@ async def test_an_existing_finalize_blob_is_not_changed(port_set: PortSet) -> No
     await port_set.ports.finalize.write("Job-1", '{"first": true}')
     await port_set.ports.finalize.write("Job-1", '{"second": true}')
     assert await port_set.finalize_blob("Job-1") == '{"first": true}'
+
+
+async def test_a_finalization_is_a_reference_with_the_number_of_attempts(port_set: PortSet) -> None:
+    await port_set.ports.queue.enqueue_finalize("Job-1", 3, timedelta(0))
+    assert [json.loads(body) for body in await port_set.messages("batchmgr-finalize")] == [
+        {"storedJobId": "Job-1", "attempts": 3}
+    ]
+
+
+async def test_the_largest_message_that_a_queue_takes_can_be_kept(port_set: PortSet) -> None:
+    body = "x" * 64 * 1024
+    await port_set.ports.queue.dead_letter_request(body.encode())
+    assert await port_set.messages("batchmgr-job-requests-poison") == [body]
+
+
+async def test_an_event_that_is_too_large_for_a_message_is_left_out_and_the_others_are_sent(
+    port_set: PortSet,
+) -> None:
+    await port_set.ports.sink.send([event("a"), event("large", padding=MAX_EVENT // 2), event("b")])
+    sent = [json.loads(body)["id"] for body in await port_set.messages("batchmgr-progress")]
+    assert sorted(sent) == ["a", "b"]
+    await port_set.ports.sink.check()

@@ -3,17 +3,21 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import azure.functions as func
+import msgspec
 import pytest
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.dispatcher.memory_ports import MemoryJobStore
-from batchmgr.errors import ServiceBusyError, ServiceRefusedError
-from batchmgr.functions import http_jobs as jobs
-from batchmgr.functions import http_plan as plans
+from batchmgr.dispatcher.memory_ports import MemoryJobQueue, MemoryJobStore
+from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
+from batchmgr.model.batch_snapshots import TaskError
+from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World
@@ -88,12 +92,12 @@ async def test_a_bad_job_is_a_400_that_names_the_field(
     assert world.jobs.records == {}
 
 
-async def test_a_body_that_is_too_large_is_a_413(
-    app: dict[str, Handler], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, module in (("create_job", jobs), ("plan_job", plans)):
-        monkeypatch.setattr(module, "MAX_BODY", 10)
-        assert "10 bytes" in problem(await app[name](post(JOB)), 413)["detail"]
+async def test_a_body_that_is_too_large_is_a_413_that_tells_the_way_for_larger_ones(world: World) -> None:
+    app = handlers(ReadyRuntime(replace(world.ports, body_limit=10)))
+    for name in ("create_job", "plan_job"):
+        detail = problem(await app[name](post(JOB)), 413)["detail"]
+        for told in ("the 10 that", "BATCHMGR_BODY_LIMIT_MIB", "POST /api/uploads", "uploadedRequest"):
+            assert told in detail
 
 
 async def test_a_taken_id_is_a_409(app: dict[str, Handler]) -> None:
@@ -205,7 +209,7 @@ async def test_the_health_check_names_the_failing_service(world: World) -> None:
     app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
     answer = await app["get_health"](request("/health"))
     assert answer.status_code == 503
-    checks = {"storage": "Storage is busy", "batch": "ok"}
+    checks = {"storage": "Storage is busy", "batch": "ok", "progress": "ok"}
     assert json.loads(answer.get_body()) == {"status": "unhealthy", "checks": checks, "workloads": []}
 
 
@@ -232,5 +236,109 @@ async def test_without_settings_every_response_names_the_missing_one() -> None:
         "cancel_job",
     ):
         answer = await app[name](request(body=JOB, jobId="job-1"))
-        assert "AzureWebJobsStorage" in problem(answer, 500)["detail"]
+        assert "AzureWebJobsStorage" in problem(answer, 503)["detail"]
         assert b"hidden" not in answer.get_body()
+
+
+class FullQueue(MemoryJobQueue):
+    """A job request queue that refuses every message."""
+
+    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        raise ServiceNotFoundError("the queue was deleted", code="QueueNotFound", status=404)
+
+
+@pytest.mark.parametrize("status", [404, 409, 403])
+async def test_a_progress_queue_that_fails_neither_refuses_a_job_nor_makes_the_app_unhealthy(
+    app: dict[str, Handler], world: World, status: int
+) -> None:
+    world.sink.failure = ServiceNotFoundError("the queue was deleted", code="QueueNotFound", status=status)
+    answer = await app["create_job"](post(JOB))
+    assert answer.status_code == 202
+    health = await app["get_health"](request("/health"))
+    assert health.status_code == 200
+    body = json.loads(health.get_body())
+    assert body["status"] == "degraded"
+    assert body["checks"] == {"storage": "ok", "batch": "ok", "progress": "the queue was deleted"}
+
+
+async def test_a_job_that_is_stored_is_accepted_even_if_it_cannot_be_enqueued(world: World) -> None:
+    app = handlers(ReadyRuntime(replace(world.ports, queue=FullQueue(world.clock))))
+    assert (await app["create_job"](post(JOB))).status_code == 202
+    world.clock.advance(timedelta(minutes=1))
+    await world.run_until_idle()
+    assert world.record().state.value == "succeeded"
+
+
+async def test_a_problem_is_short_whatever_was_sent(app: dict[str, Handler]) -> None:
+    answer = await app["create_job"](post({**JOB, "x" * 1_000_000: 1}))
+    document = problem(answer, 400)
+    assert document["field"].endswith("x… [cut from 1000000 characters]")
+    assert len(answer.get_body()) < 32 * 1024
+
+
+async def test_tasks_come_in_pages(app: dict[str, Handler], world: World) -> None:
+    tasks = [{"id": str(number), "commandLine": "true"} for number in range(1, 1200)]
+    await app["create_job"](post({**JOB, "tasks": tasks}))
+    await world.run_until_idle()
+    path = "/jobs/job-1/tasks"
+    found, sizes = [], []
+    params: dict[str, str] = {}
+    while True:
+        page = json.loads((await app["list_tasks"](request(path, jobId="job-1", params=params))).get_body())
+        found += [task["taskId"] for task in page["tasks"]]
+        sizes.append(len(page["tasks"]))
+        if "nextLink" not in page:
+            break
+        url, _, query = page["nextLink"].partition("?")
+        assert url == API + path
+        params = dict(parse_qsl(query))
+    assert sizes == [1000, 200]
+    assert len(set(found)) == 1200
+    answer = await app["list_tasks"](
+        request(path, jobId="job-1", params={"limit": "5", "state": "completed"})
+    )
+    page = json.loads(answer.get_body())
+    assert len(page["tasks"]) == 5
+    assert page["nextLink"].endswith("/tasks?state=completed&limit=5&after=5")
+    problem(await app["list_tasks"](request(path, jobId="job-1", params={"limit": "1001"})), 400)
+
+
+async def test_a_page_of_events_or_tasks_has_four_mebibytes_at_most(
+    app: dict[str, Handler], world: World
+) -> None:
+    await app["create_job"](post(JOB))
+    await world.run_until_idle()
+    now = world.clock.now()
+    large = {"text": "x" * 40_000}
+    events = [Event(id=str(n), type="t", subject="s", time=now, data=dict(large)) for n in range(300)]
+    await world.events.append("job-1", events, 10**6)
+    after, count = 0, 0
+    while True:
+        params = {"after": str(after), "limit": "10000"}
+        answer = await app["list_events"](request("/jobs/job-1/events", jobId="job-1", params=params))
+        assert len(answer.get_body()) <= MAX_PAGE + 1000
+        page = json.loads(answer.get_body())
+        if not page["events"]:
+            break
+        count, after = count + len(page["events"]), page["last"]
+    assert count == len(world.log())
+    assert count > 300
+
+    job = world.batch.jobs["job-1"]
+    error = TaskError(type="E", message="\x00" * 9000, stderr="\x00" * 9000)
+    for number in range(900):
+        job.set(msgspec.structs.replace(job.snapshots["a"], task_id=str(number), error=error))
+    answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1"))
+    assert len(answer.get_body()) <= MAX_PAGE + 1000
+    assert "nextLink" in json.loads(answer.get_body())
+
+
+async def test_a_preview_shows_as_many_tasks_as_an_answer_holds(app: dict[str, Handler]) -> None:
+    tasks = [{"id": str(n), "commandLine": "x" * 30_000} for n in range(200)]
+    answer = await app["plan_job"](
+        request("/plan", method="POST", body={**JOB, "tasks": tasks}, params={"tasks": "1000"})
+    )
+    body = json.loads(answer.get_body())
+    assert body["tasks"] == 201
+    assert 100 < len(body["expandedTasks"]) < 150
+    assert len(answer.get_body()) <= MAX_PAGE + 1000

@@ -207,7 +207,7 @@ async def test_health_reports_every_service_and_the_workloads(client: Client) ->
     assert answer.status == 200
     assert answer.body == {
         "status": "healthy",
-        "checks": {"storage": "ok", "batch": "ok"},
+        "checks": {"storage": "ok", "batch": "ok", "progress": "ok"},
         "workloads": ["genome_kmers", "heat_rod", "mandelbrot_tiles"],
     }
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_S = 40
-"""Much more than needed, for busy machines."""
+TIMEOUT_S = 120
+"""Twice as long as the leases of a host's timers and of its blob scan may rest after a kill."""
 
 _PAUSE_S = 0.1
 

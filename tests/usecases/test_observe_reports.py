@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
@@ -175,7 +176,11 @@ async def test_results_of_the_first_hundred_tasks_are_kept_up_to_64_kib() -> Non
     assert len(reporting.published()) == 150
     record = reporting.world.record()
     assert len(record.run.report_cursor.results) == 100
-    results = await task_results(reporting.world.ports, record)
+    every = await task_results(reporting.world.ports, record)
+    assert len(every) == 100
+    now = reporting.world.clock.now()
+    ended = record.finalizing(now).ended(now, JobState.SUCCEEDED, error=None, task_results=every)
+    results = ended.task_results
     assert 60 <= len(results) < 66
     assert sum(len(msgspec.json.encode(one)) for one in results) <= 64 * 1024
 
