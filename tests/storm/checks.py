@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from tests.storm.evidence import BatchTask, Evidence
-from tests.storm.job_kinds import Fate, Json, PlannedJob
+from tests.storm.job_kinds import Json, PlannedJob
 from tests.storm.job_sender import SentJob
 
 LARGEST_RECORD = 256 * 1024
@@ -21,7 +21,7 @@ _FINAL = {"succeeded", "failed", "partial", "cancelled", "timed_out", "rejected"
 
 def jobs(evidence: Evidence) -> Iterator[SentJob]:
     """Yield the messages that became jobs."""
-    return (job for job in evidence.sent.values() if job.plan.fate is Fate.JOB)
+    return (job for job in evidence.sent.values() if job.plan.has_record)
 
 
 def allowed_states(job: SentJob) -> frozenset[str]:
@@ -195,16 +195,16 @@ def check_what_is_left(evidence: Evidence) -> Iterator[str]:
     """No job is active, and no message is in a poison queue that the plan does not account for."""
     for name in evidence.active:
         yield f"{name} is still in the index of active jobs"
-    wanted = [job for job in evidence.sent.values() if job.plan.fate is Fate.POISON]
-    due = Counter({job.body: job.plan.copies for job in wanted})
-    for queue, bodies in evidence.poison.items():
-        for body in bodies:
-            if queue != "batchmgr-job-requests-poison" or body not in due:
-                yield f"the queue {queue} has the message {body[:200]!r}"
+    wanted = [job for job in evidence.sent.values() if job.plan.is_poison]
+    due = Counter({job.text: job.plan.copies for job in wanted})
+    for queue, texts in evidence.poison.items():
+        for text in texts:
+            if queue != "batchmgr-job-requests-poison" or text not in due:
+                yield f"the queue {queue} has the message {text[:200]}"
     found = Counter(evidence.poison.get("batchmgr-job-requests-poison", ()))
     for job in wanted:
-        if found[job.body] < due[job.body]:
-            times = f"{found[job.body]} times, not {due[job.body]} times"
+        if found[job.text] < due[job.text]:
+            times = f"{found[job.text]} times, not {due[job.text]} times"
             yield f"{job.plan.job_id} is in the poison queue {times}"
     if evidence.health != 200:
         yield f"GET /health answers {evidence.health}"

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import json
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +51,7 @@ class Evidence:
     ledger: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, bytes | None]] = field(default_factory=dict)
     """The content of each result file, by job and name; None for a file that is not there."""
-    poison: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+    poison: Mapping[str, Sequence[str]] = field(default_factory=dict)
     progress: Sequence[Json] = ()
     health: int = 200
     problems: Sequence[str] = ()
@@ -115,18 +114,11 @@ async def take_progress(queues: QueueServiceClient) -> list[Json]:
     found = []
     try:
         async for message in client.receive_messages(messages_per_page=32, visibility_timeout=30):
-            found.append(json.loads(decoded(str(message.content))))
+            found.append(json.loads(base64.b64decode(str(message.content))))
             await client.delete_message(message)
     except ResourceNotFoundError:  # the queue was deleted just now
         pass
     return found
-
-
-def decoded(text: str) -> bytes:
-    """Return the body of a queue message, which is in base64 or as it is."""
-    if re.fullmatch(r"[A-Za-z0-9+/]*=*", text) and len(text) % 4 == 0:
-        return base64.b64decode(text)
-    return text.encode()
 
 
 async def _outcomes(
@@ -186,14 +178,14 @@ async def _files(outcome: Json, blobs: BlobServiceClient) -> dict[str, bytes | N
     return found
 
 
-async def _poison(queues: QueueServiceClient) -> dict[str, list[bytes]]:
-    found: dict[str, list[bytes]] = {}
+async def _poison(queues: QueueServiceClient) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     async for queue in queues.list_queues():
         if not queue.name.endswith(POISON):
             continue
         client = queues.get_queue_client(queue.name)
         found[queue.name] = [
-            decoded(str(message.content))
+            str(message.content)
             async for message in client.receive_messages(messages_per_page=32, visibility_timeout=600)
         ]
     return found

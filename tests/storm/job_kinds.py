@@ -4,12 +4,15 @@ Each task writes to a ledger what it does: `began` when it begins, and its exit 
 checks know what happened without asking batchmgr or the fake Azure Batch.
 """
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 from typing import Any, Literal
+
+from batchmgr.plan.ids import id_from_content
 
 Json = dict[str, Any]
 
@@ -29,9 +32,10 @@ GENTLE_RECEIVERS = ("500", "late", "lost")
 
 
 class Fate(StrEnum):
-    """What becomes of a message: a job with a record; an HTTP status; or the poison queue."""
+    """What becomes of a message: a job with a record; an HTTP status; or it stays in the poison queue."""
 
     JOB = "becomes a job"
+    KEPT = "is rejected, and stays in the poison queue"
     INVALID = "is answered with 400"
     CONFLICT = "is answered with 409"
     POISON = "goes to the poison queue"
@@ -44,6 +48,7 @@ class PlannedJob:
     `message` lacks what is known only when it is sent: the ledger and the callback URI. `states` are those in
     which the job may end if nobody cancels it. `exit_codes` says how each task ends; None: it never runs.
     `receiver` is how the receiver treats the calls, one after the other; None: the job has no callback.
+    `is_plain`: it is put on the queue as JSON, not in base64. `text` is what is sent in place of a message.
     """
 
     job_id: str
@@ -60,7 +65,18 @@ class PlannedJob:
     delay: int = 0
     receiver: Sequence[str] | None = None
     original: str | None = None
-    body: bytes | None = None
+    is_plain: bool = False
+    text: str | None = None
+
+    @property
+    def has_record(self) -> bool:
+        """Whether the message becomes a job, if only a rejected one."""
+        return self.fate in {Fate.JOB, Fate.KEPT}
+
+    @property
+    def is_poison(self) -> bool:
+        """Whether the message stays in the poison queue."""
+        return self.fate in {Fate.POISON, Fate.KEPT}
 
     @property
     def may_have_twin(self) -> bool:
@@ -70,6 +86,7 @@ class PlannedJob:
     def describe(self) -> str:
         """Return the job in words."""
         parts = [f"{self.job_id} by {self.by}"]
+        parts += ["as JSON"] if self.by == "queue" and self.is_plain else []
         parts += [f"{self.copies} times"] if self.copies > 1 else []
         parts += [f"visible after {self.delay} s"] if self.delay else []
         parts += [f"a twin of {self.original}"] if self.original else []
@@ -87,17 +104,17 @@ class _Draft:
     exit_codes: Mapping[str, int | None] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     cancel_after: float | None = None
-    body: bytes | None = None
+    text: str | None = None
 
 
 def draw_job(kind: str, random: Random, job_id: str, at: float, *, is_short: bool) -> PlannedJob:
     """Draw a job of this kind."""
     draft = _KINDS[kind](random)
-    by: Literal["http", "queue"] = "queue" if draft.body is not None else random.choice(("http", "queue"))
+    by: Literal["http", "queue"] = "queue" if draft.text is not None else random.choice(("http", "queue"))
     receiver = _draw_receiver(random, is_short=is_short)
     fate = Fate.JOB
-    if kind == "garbage":
-        fate = Fate.POISON
+    if draft.text is not None:
+        fate, job_id = Fate.KEPT, id_from_content(draft.text.encode())
     elif kind == "invalid" and by == "http":
         fate = Fate.INVALID
     return PlannedJob(
@@ -114,7 +131,8 @@ def draw_job(kind: str, random: Random, job_id: str, at: float, *, is_short: boo
         copies=random.choices((1, 2, 3), (6, 3, 1))[0],
         delay=random.choices((0, random.randint(1, 2 if is_short else 8)), (3, 1))[0] if by == "queue" else 0,
         receiver=receiver if fate is Fate.JOB else None,
-        body=draft.body,
+        is_plain=random.random() < 0.5,
+        text=draft.text,
     )
 
 
@@ -310,9 +328,10 @@ def _invalid(random: Random) -> _Draft:
 
 
 def _garbage(random: Random) -> _Draft:
-    return _Draft(
-        body=random.choice((b"{", b"\xff\xfe not JSON", b"[1, 2, 3]")) + random.randbytes(4).hex().encode()
-    )
+    unlike = random.randbytes(6)
+    binary = base64.b64encode(b"\xff\xfe" + unlike).decode()
+    text = random.choice((f"{{{unlike.hex()}", f"not JSON {unlike.hex()}", f'["{unlike.hex()}"]', binary))
+    return _Draft(text=text, states=frozenset({"rejected"}))
 
 
 _KINDS: Mapping[str, Callable[[Random], _Draft]] = {

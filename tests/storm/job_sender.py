@@ -31,7 +31,10 @@ class SentJob:
     """What the storm knows of a job that it has sent."""
 
     plan: PlannedJob
-    body: bytes = b""
+    text: str = ""
+    """What was sent: on the queue, perhaps in base64."""
+    state: str = ""
+    """The state of the job when it was last looked at."""
     sent_at: float = 0
     known_at: float | None = None
     """When batchmgr first said that it knows the job."""
@@ -54,10 +57,11 @@ class JobSender:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def has_unknown_jobs(self) -> bool:
-        """Whether a job was sent that batchmgr does not know yet."""
+    def has_jobs_on_the_way(self) -> bool:
+        """Whether a job was sent that is not known yet, or is not submitted."""
         return any(
-            job.sent_at and job.known_at is None and job.plan.fate is Fate.JOB for job in self.sent.values()
+            job.sent_at and job.plan.has_record and job.state in {"", "queued", "submitting"}
+            for job in self.sent.values()
         )
 
     async def send_all(self, jobs: Sequence[PlannedJob]) -> None:
@@ -79,25 +83,26 @@ class JobSender:
             ledger=str(self.ledger / plan.job_id),
             callback_uri=self.receiver.uri(plan.job_id, plan.receiver or ()),
         )
-        job.body = plan.body or json.dumps(message).encode()
+        job.text = plan.text or json.dumps(message)
+        if plan.by == "queue" and plan.text is None and not plan.is_plain:
+            job.text = base64.b64encode(job.text.encode()).decode()
         job.sent_at = time.time()
         for _ in range(plan.copies):
             await (self._post(job) if plan.by == "http" else self._enqueue(job))
         if plan.cancel_after is not None:
             await asyncio.sleep(plan.cancel_after)
             await self._cancel(job)
-        if plan.fate is Fate.JOB:
+        if plan.has_record:
             await self._wait_until_known(job)
 
     async def _enqueue(self, job: SentJob) -> None:
-        text = base64.b64encode(job.body).decode()
         queue = self.queues.get_queue_client(JOB_REQUESTS)
-        await queue.send_message(text, visibility_timeout=job.plan.delay, time_to_live=-1)
+        await queue.send_message(job.text, visibility_timeout=job.plan.delay, time_to_live=-1)
 
     async def _post(self, job: SentJob) -> None:
         expected = {Fate.INVALID: 400, Fate.CONFLICT: 409}.get(job.plan.fate, 202)
         while True:
-            status = await self._call("POST", "/jobs", job.body)
+            status = await self._call("POST", "/jobs", job.text.encode())
             if status == expected:
                 if status == 202:
                     job.known_at = job.known_at or time.time()
@@ -139,6 +144,8 @@ class JobSender:
         """Ask for the result of a job that batchmgr has accepted."""
         path = f"/jobs/{job.plan.job_id}/result"
         status, text = await self._exchange("GET", path)
+        if status in {200, 202}:
+            job.state = json.loads(text)["state"]
         if status == 200:
             outcome = json.loads(text)
             job.first_end = outcome

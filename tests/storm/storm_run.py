@@ -19,7 +19,7 @@ from tests.storm.callback_receiver import CallbackReceiver, receiving
 from tests.storm.checks import failures, jobs, seconds_to_callback
 from tests.storm.evidence import Evidence, active_jobs, collect, take_progress
 from tests.storm.host_logs import function_errors
-from tests.storm.job_kinds import GENOME, Fate, Json
+from tests.storm.job_kinds import GENOME, Json
 from tests.storm.job_sender import JobSender
 from tests.storm.storm_plan import StormPlan
 from tests.storm.storm_stack import StormStack, running_storm_stack
@@ -147,7 +147,7 @@ async def _what_is_missing(storm: _Storm, sending: "asyncio.Task[None]") -> str:
     """Return what has to happen before the checks can hold, in words."""
     if sending.done():
         sending.result()
-    wanted = [job for job in storm.sender.sent.values() if job.plan.fate is Fate.JOB]
+    wanted = [job for job in storm.sender.sent.values() if job.plan.has_record]
     unknown = [job.plan.job_id for job in wanted if job.known_at is None]
     going_on = [job.plan.job_id for job in wanted if job.known_at and job.first_end is None]
     silent = [
@@ -155,7 +155,7 @@ async def _what_is_missing(storm: _Storm, sending: "asyncio.Task[None]") -> str:
         for job in wanted
         if job.first_end and job.plan.receiver is not None and not storm.receiver.accepted(job.plan.job_id)
     ]
-    poison = [job for job in storm.sender.sent.values() if job.plan.fate is Fate.POISON]
+    poison = [job for job in storm.sender.sent.values() if job.plan.is_poison]
     due = sum(job.plan.copies for job in poison) - await _poisoned(storm)
     parts = {
         "jobs that are not known yet": unknown,

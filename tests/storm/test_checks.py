@@ -47,7 +47,7 @@ def sound_evidence() -> Evidence:
         exit_codes={"good": 0, "bad": 3, "blocked": None},
         receiver=(),
     )
-    bad = PlannedJob(job_id="b", kind="garbage", at=0, by="queue", message={}, fate=Fate.POISON, body=b"{")
+    bad = PlannedJob(job_id="b", kind="twin", at=0, by="queue", message={}, fate=Fate.POISON, text="{")
     body = json.dumps({"Output": outcome}).encode()
     events = [
         event(1, "job.queued"),
@@ -56,7 +56,7 @@ def sound_evidence() -> Evidence:
         event(4, "job.partial"),
     ]
     return Evidence(
-        sent={"a": SentJob(plan=plan, first_end=outcome), "b": SentJob(plan=bad, body=b"{")},
+        sent={"a": SentJob(plan=plan, first_end=outcome), "b": SentJob(plan=bad, text="{")},
         outcomes={"a": outcome},
         events={"a": events},
         callbacks={"a": [Call(job_id="a", webhook_id="msg_a", body=body, at=1767225602, is_accepted=True)]},
@@ -65,7 +65,7 @@ def sound_evidence() -> Evidence:
         batch_tasks={"a": {"good": SUCCEEDED, "bad": FAILED, "blocked": NEVER_RAN}},
         ledger={"a": {"good": ["began", "0"], "bad": ["began", "3"]}},
         files={"a": {}},
-        poison={"batchmgr-job-requests-poison": [b"{"]},
+        poison={"batchmgr-job-requests-poison": ["{"]},
         progress=[events[0]],
     )
 
@@ -134,10 +134,10 @@ def set_fields(**fields: Any) -> Change:
         (set_fields(active=["a"]), "a is still in the index"),
         (set_fields(poison={}), "b is in the poison queue 0 times, not 1 times"),
         (
-            set_fields(poison={"batchmgr-callbacks-poison": [b"{"]}),
+            set_fields(poison={"batchmgr-callbacks-poison": ["{"]}),
             "batchmgr-callbacks-poison has the message",
         ),
-        (set_fields(poison={"batchmgr-job-requests-poison": [b"?", b"{"]}), "has the message b'?'"),
+        (set_fields(poison={"batchmgr-job-requests-poison": ["?", "{"]}), "has the message ?"),
         (set_fields(record_sizes={"a": 300_000}), "the record of a has 300000 bytes"),
         (set_fields(health=503), "GET /health answers 503"),
         (set_fields(problems=["host 0 ended by SIGSEGV"]), "host 0 ended by SIGSEGV"),

@@ -65,9 +65,11 @@ def _short_troubles(random: Random, seconds: float) -> Sequence[Trouble]:
     def at(start: float, end: float) -> float:
         return round(random.uniform(start, end) * seconds, 1)
 
+    error = {"fault": "error", "status": random.choice((429, 503, 500)), "probability": 0.3}
+    cut = {"fault": "cut", "when": random.choice(("before", "after")), "probability": 0.4}
     return [
-        Trouble(at=at(0, 0.2), kind="batch_error", seconds=3, details=_batch_error(random)[1]),
-        Trouble(at=at(0, 0.3), kind="batch_cut", seconds=3, details=_batch_cut(random)[1]),
+        Trouble(at=at(0, 0.2), kind="batch_error", seconds=3, details=error),
+        Trouble(at=at(0, 0.3), kind="batch_cut", seconds=3, details=cut),
         Trouble(
             at=at(0, 0.3), kind="storage_fault", seconds=2, details={"what": "error", "probability": 0.1}
         ),
@@ -78,7 +80,7 @@ def _short_troubles(random: Random, seconds: float) -> Sequence[Trouble]:
         Trouble(
             at=at(0.3, 0.7), kind="repeat_messages", seconds=0, details={"seed": random.randrange(10**6)}
         ),
-        Trouble(at=at(0.6, 0.8), kind="kill_host", seconds=0.5, details={"host": 1, "when_recorded": True}),
+        Trouble(at=at(0.6, 0.8), kind="kill_host", seconds=0.5, details={"host": 1, "when_submitted": True}),
     ]
 
 

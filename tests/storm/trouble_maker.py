@@ -30,7 +30,7 @@ from tests.storm.trouble_kinds import Trouble
 T = TypeVar("T")
 
 _LOOK_S = 0.1
-_RECORDED_WITHIN_S = 20
+_SUBMITTED_WITHIN_S = 20
 _STOP_S = 30
 
 
@@ -78,8 +78,8 @@ class TroubleMaker:
     async def _kill_host(self, trouble: Trouble) -> None:
         """Kill a host. A new one is started after some seconds."""
         host = self.stack.hosts[trouble.details["host"]]
-        if trouble.details.get("when_recorded"):
-            await self._wait_until_recorded()
+        if trouble.details.get("when_submitted"):
+            await self._wait_until_submitted()
         async with host.lock:
             if host.process is not None:
                 await host.process.kill()
@@ -99,15 +99,15 @@ class TroubleMaker:
             finally:
                 await stopping
 
-    async def _wait_until_recorded(self) -> None:
-        """Wait until each job that was sent has a record.
+    async def _wait_until_submitted(self) -> None:
+        """Wait until each job that was sent is submitted.
 
-        A message whose host was killed before that comes back only after ten minutes.
+        If a host is killed before, a message comes back only after ten minutes, or a claim lapses.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(_RECORDED_WITHIN_S):
-                # Another process records the jobs, so there is no asyncio event to wait on.
-                while self.sender.has_unknown_jobs:  # noqa: ASYNC110
+            async with asyncio.timeout(_SUBMITTED_WITHIN_S):
+                # Other processes submit the jobs, so there is no asyncio event to wait on.
+                while self.sender.has_jobs_on_the_way:  # noqa: ASYNC110
                     await asyncio.sleep(_LOOK_S)
 
     async def _freeze_host(self, trouble: Trouble) -> None:
