@@ -66,6 +66,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             ),
             workloads=WorkloadRegistry(named=settings.workloads),
             default_pool_id=settings.default_pool_id,
+            stall_limit=settings.stall_limit,
         )
 
 

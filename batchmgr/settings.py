@@ -8,6 +8,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import msgspec
 
 from batchmgr.errors import SettingsError
 
@@ -41,6 +44,7 @@ class Settings:
     batch_key: str = field(default="", repr=False)
     default_pool_id: str = ""
     node_identity: str = ""
+    stall_limit: timedelta | None = None
     blob_source: str = "EventGrid"
     callback_hosts: tuple[str, ...] = ()
     allow_loopback_callbacks: bool = False
@@ -74,6 +78,7 @@ class Settings:
             batch_key=environment.get("BATCHMGR_BATCH_KEY", ""),
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
+            stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
             blob_source=source,
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
@@ -135,6 +140,21 @@ def _workloads(text: str) -> Mapping[str, str]:
 
 def _is_true(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes"}
+
+
+def _duration(name: str, environment: Mapping[str, str]) -> timedelta | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        duration = msgspec.convert(text, timedelta)
+    except msgspec.ValidationError:
+        duration = timedelta(0)
+    if duration <= timedelta(0):
+        raise SettingsError(
+            f"{name} is {text!r}: set it to an ISO 8601 duration, such as PT6H, or to nothing"
+        )
+    return duration
 
 
 def _key(text: str) -> bytes:

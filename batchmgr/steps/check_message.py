@@ -7,7 +7,7 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
-from batchmgr.plan.task_rules import ID_RULE
+from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
 
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
@@ -48,6 +48,7 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
     if message.call_back_uri and not is_web_url(message.call_back_uri):
         yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
+    yield from positive(message.stall_limit, "stallLimit")
     for index, pattern in enumerate(message.notify):
         if not _NOTIFY.fullmatch(pattern):
             yield InvalidJobError(

@@ -11,7 +11,7 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record import JobRecord, WaitingFor
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
 
@@ -58,6 +58,13 @@ def planning_event(record: JobRecord) -> Event:
     return _waiting(
         record, "the job manager task is planning the job on a node", "JobManagerTask", "planning"
     )
+
+
+def stall_event(job_id: str, why: WaitingFor) -> Event:
+    """Return the event that the job can't go on by itself. Sent once for each time that a reason comes up."""
+    data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}
+    key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
+    return _event(job_id, JOB_WAITING, key, why.since, data)
 
 
 def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
