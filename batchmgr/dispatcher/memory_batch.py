@@ -59,7 +59,8 @@ class MemoryJob:
     """A Batch job.
 
     `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
-    `active`, `running`, `succeeded` and `failed`. `satisfied` are tasks that were removed after they had ended.
+    `active`, `running`, `succeeded` and `failed`. `satisfied` are tasks that were removed after others had
+    stopped waiting for them.
     """
 
     plan: JobPlan

@@ -80,13 +80,13 @@ async def _look(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> 
     why = watched.waiting_for
     is_news = told is None or why is None or told.code != why.code
     events = [stall_event(record.job_id, why)] if why is not None and is_news else []
-    error = _why_give_up(ports, record, watched, stall)
-    if error is not None:
-        logger.error("job %s can't end by itself and is ended: %s", record.job_id, error.message)
-        watched = watched.giving_up(now, error)
+    end = _why_give_up(ports, record, watched, stall)
+    if end is not None:
+        logger.error("job %s can't end by itself and is ended: %s", record.job_id, end.message)
+        watched = watched.giving_up(now, end)
     job = await commit(ports, job, watched, events)
-    if error is not None:
-        await terminate_own_job(ports, record, f"batchmgr: {error.code}")
+    if end is not None:
+        await terminate_own_job(ports, record, f"batchmgr: {end.code}")
     elif seen.deleted and plan is not None and counts.running == 0:
         job = await release_if_stuck(ports, job, plan, tasks, seen.deleted)
     return job

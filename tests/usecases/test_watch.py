@@ -82,13 +82,18 @@ def delete_pool(world: World) -> None:
     world.batch.pools.clear()
 
 
+def begin_to_delete_pool(world: World) -> None:
+    change_pool(world, state="deleting")
+    busy_elsewhere(world)
+
+
 def prepare_nothing(world: World) -> None:
     world.batch.unprepared = {"node-1": "exit code 7"}
 
 
 PASSING: dict[str, Callable[[World], None]] = {
     "JobDisabled": disable,
-    "PoolBeingDeleted": lambda world: change_pool(world, state="deleting") or busy_elsewhere(world),
+    "PoolBeingDeleted": begin_to_delete_pool,
     "PoolHasNoNodes": without_nodes,
     "ResizeFailed": lambda world: without_nodes(world, resize_error="AccountCoreQuotaReached: no cores"),
     "AutoscaleFailed": lambda world: without_nodes(world, has_formula=True, formula_error="x is not known"),
