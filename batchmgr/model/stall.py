@@ -17,10 +17,8 @@ MAX_NAMES = 5
 """How many task ids a reason names."""
 
 WORKING = frozenset({"idle", "running"})
-COMING = frozenset(
-    {"creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "upgradingos", "unknown"}
-)
-"""States of nodes that may take tasks soon. A node that is out of reach is soon in another state."""
+COMING = frozenset({"creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "upgradingos"})
+"""States of nodes that will soon take tasks."""
 
 START_TASK_FAILED = "starttaskfailed"
 

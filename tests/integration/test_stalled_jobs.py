@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from azure.batch.models import BatchPoolCreateOptions, BatchPoolResizeOptions
 from azure.core.rest import HttpRequest
 
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.model.job_record import WaitingFor
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
+from tests.integration.client import Client
 from tests.integration.emulated_services import EmulatedServices, start_services, succeeded
 from tests.integration.messages import Json, job, task
 from tests.integration.wait_until import until
@@ -193,3 +195,21 @@ async def test_a_deleted_task_is_named_and_the_finalize_task_still_runs(
     assert "batchmgr-hold" not in tasks_now
     events = await services.all.events("j")
     assert [event.data["code"] for event in events if event.type == "batchmgr.job.waiting"] == ["TaskDeleted"]
+
+
+async def test_the_running_stack_tells_within_a_minute_why_a_job_waits(client: Client, job_id: str) -> None:
+    pool = BatchPoolCreateOptions(id=f"{job_id}-pool", vm_size="small", target_dedicated_nodes=0)
+    await client.batch.create_pool(pool)
+    await client.submit(job(job_id, poolId=f"{job_id}-pool"))
+
+    async def told() -> Json | None:
+        return (await client.job(job_id)).get("waitingFor")
+
+    why = await until(told, seconds=60)
+    assert why["code"] == "PoolHasNoNodes"
+    assert set(why) == {"code", "reason", "advice", "since"}
+    assert "job.waiting" in await client.types(job_id)
+    options = BatchPoolResizeOptions(target_dedicated_nodes=1)
+    await client.batch.begin_resize_pool(f"{job_id}-pool", options, polling_interval=0)
+    assert (await client.outcome(job_id))["state"] == "succeeded"
+    assert "waitingFor" not in await client.job(job_id)
