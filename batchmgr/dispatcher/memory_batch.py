@@ -59,8 +59,7 @@ class MemoryJob:
     """A Batch job.
 
     `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
-    `active`, `running`, `succeeded` and `failed`. `satisfied` are tasks that were removed after others had
-    stopped waiting for them.
+    `active`, `running`, `succeeded` and `failed`. `satisfied` are removed tasks that no task waits for.
     """
 
     plan: JobPlan

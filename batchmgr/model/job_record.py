@@ -18,6 +18,7 @@ from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.task_progress import TaskResult
+from batchmgr.model.waiting_for import WaitingFor, Watch
 
 
 class CallbackState(StrEnum):
@@ -147,25 +148,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     manifest_due: bool = False
     finalize_released: bool = False
     failed_tasks: tuple[FailedTask, ...] = ()
-
-
-class WaitingFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why a job can't go on by itself: a code for programs, a sentence for people, and what they can do."""
-
-    code: str
-    reason: str
-    advice: str
-    since: datetime
-
-
-class Watch(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """When the poller last looked why a job does not move, and since when it has found a reason each time.
-
-    `stalled_since` is None while tasks run, or no reason is known.
-    """
-
-    looked_at: datetime | None = None
-    stalled_since: datetime | None = None
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

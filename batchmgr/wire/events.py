@@ -11,9 +11,10 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, WaitingFor
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.model.waiting_for import WaitingFor
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"

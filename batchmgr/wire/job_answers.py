@@ -9,8 +9,9 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import CallbackStatus, FailedTask, JobError, JobRecord, WaitingFor
+from batchmgr.model.job_record import CallbackStatus, FailedTask, JobError, JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import WaitingFor
 
 Json = dict[str, Any]
 

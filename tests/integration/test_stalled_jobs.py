@@ -11,7 +11,7 @@ from azure.batch.models import BatchPoolCreateOptions, BatchPoolResizeOptions
 from azure.core.rest import HttpRequest
 
 from batchmgr.adapters.system_clock import SystemClock
-from batchmgr.model.job_record import WaitingFor
+from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from tests.integration.client import Client

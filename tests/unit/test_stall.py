@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot
-from batchmgr.model.job_record import JobRecord, WaitingFor, Watch
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.stall import MAX_NAMES, MAX_TEXT, Observation, find_stall, never_fits
+from batchmgr.model.waiting_for import WaitingFor, Watch
 from batchmgr.steps.watch import LONGEST_PAUSE, LOOK_PAUSE, QUIET, is_look_due
 
 POOL = PoolSnapshot(pool_id="hpc", nodes=2, target_nodes=2)
