@@ -79,6 +79,7 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
             poison=StoragePoisonQueues(queues),
             default_pool_id=settings.default_pool_id,
             body_limit=settings.body_limit,
+            stall_limit=settings.stall_limit,
         )
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.job_record import JobRecord
@@ -53,6 +53,18 @@ class BatchService(Protocol):
 
     async def require_pool(self, pool_id: str) -> None:
         """Raise ServiceNotFoundError `PoolNotFound` if there is no such pool."""
+        ...
+
+    async def get_pool(self, pool_id: str) -> PoolSnapshot:
+        """Return the pool. Raise ServiceNotFoundError `PoolNotFound` if there is no such pool."""
+        ...
+
+    def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
+        """Yield the nodes of a pool; none if the pool does not exist."""
+        ...
+
+    async def failed_preparations(self, job_id: str) -> dict[str, str]:
+        """Return why the job preparation task failed, by the ids of the nodes where it did so for good."""
         ...
 
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
@@ -379,3 +391,4 @@ class Ports:
     default_pool_id: str
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
+    stall_limit: timedelta | None = None

@@ -8,6 +8,9 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import msgspec
 
 from batchmgr.errors import SettingsError
 
@@ -43,6 +46,7 @@ class Settings:
     batch_key: str = field(default="", repr=False)
     default_pool_id: str = ""
     node_identity: str = ""
+    stall_limit: timedelta | None = None
     blob_source: str = "EventGrid"
     body_limit: int = BODY_LIMIT
     """How many bytes the body of an HTTP request may have."""
@@ -78,6 +82,7 @@ class Settings:
             batch_key=environment.get("BATCHMGR_BATCH_KEY", ""),
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
+            stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
             blob_source=source,
             body_limit=_body_limit(environment.get("BATCHMGR_BODY_LIMIT_MIB", "")),
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
@@ -149,6 +154,21 @@ def _body_limit(text: str) -> int:
 
 def _is_true(text: str) -> bool:
     return text.strip().lower() in {"1", "true", "yes"}
+
+
+def _duration(name: str, environment: Mapping[str, str]) -> timedelta | None:
+    text = environment.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        duration = msgspec.convert(text, timedelta)
+    except msgspec.ValidationError:
+        duration = timedelta(0)
+    if duration <= timedelta(0):
+        raise SettingsError(
+            f"{name} is {text!r}: set it to an ISO 8601 duration, such as PT6H, or to nothing"
+        )
+    return duration
 
 
 def _key(text: str) -> bytes:

@@ -1,16 +1,18 @@
 """In-memory fakes of the ports for which batchmgr has none. Each passes the contract tests of its port."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import NodeSnapshot, PoolSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.size_limits import MAX_EVENT
+from batchmgr.model.stall import never_fits
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container, job_key
@@ -66,6 +68,13 @@ class FakeBatch(MemoryBatch):
         super().__init__(clock)
         self._fake_clock = clock
         self.pools = {"local"}
+        self.pool = PoolSnapshot(
+            pool_id="local", nodes=1, target_nodes=1, slots_per_node=4, has_inter_node_communication=True
+        )
+        """What every pool looks like."""
+
+        self.nodes = [NodeSnapshot(node_id="node-1", state="idle")]
+        self.unprepared: dict[str, str] = {}
         self.created: list[str] = []
         self.finished: list[str] = []
         self.fails: set[str] = set()
@@ -78,6 +87,18 @@ class FakeBatch(MemoryBatch):
         if pool_id not in self.pools:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
 
+    async def get_pool(self, pool_id: str) -> PoolSnapshot:
+        await self.require_pool(pool_id)
+        return msgspec.structs.replace(self.pool, pool_id=pool_id)
+
+    async def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
+        if pool_id in self.pools:
+            for node in self.nodes:
+                yield node
+
+    async def failed_preparations(self, job_id: str) -> dict[str, str]:
+        return self.unprepared
+
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         await super().create_job(plan, access, digest)
         self.created.append(plan.job_id)
@@ -86,6 +107,18 @@ class FakeBatch(MemoryBatch):
         for need in (file.need for task in tasks for file in task.output_files):
             assert need in access
         await super().add_tasks(plan, tasks, access)
+
+    def start_next_task(self, job_id: str) -> TaskPlan | None:
+        """Start a task if the job's pool has a node for it."""
+        job = self.jobs[job_key(job_id)]
+        pool_id = job.plan.job.pool_id
+        has_node = any(node.state == "idle" and node.node_id not in self.unprepared for node in self.nodes)
+        if (pool_id and pool_id not in self.pools) or not has_node:
+            return None
+        return super().start_next_task(job_id)
+
+    def can_place(self, task: TaskPlan) -> bool:
+        return not never_fits(self.pool, task.required_slots, task.number_of_instances)
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None

@@ -20,6 +20,9 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from batchmgr.adapters.batch_responses import (
     JobResponse,
+    NodeListResponse,
+    PoolResponse,
+    PreparationStatusResponse,
     TaskAddCollectionResponse,
     TaskCountsResponse,
     TaskListResponse,
@@ -34,7 +37,7 @@ from batchmgr.errors import (
     ServiceError,
     ServiceNotFoundError,
 )
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 
@@ -46,7 +49,17 @@ CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
 
+POOL_FIELDS = (
+    "id,state,allocationState,currentDedicatedNodes,currentLowPriorityNodes,targetDedicatedNodes,"
+    "targetLowPriorityNodes,taskSlotsPerNode,enableAutoScale,enableInterNodeCommunication,resizeErrors,"
+    "autoScaleRun"
+)
+NODE_FIELDS = "id,state,errors,startTaskInfo"
+NO_PREPARATION = frozenset({"JobPreparationTaskNotSpecified", "JobPreparationTaskOrReleaseTaskNotSpecified"})
+"""Codes for a job without a preparation task: the first is documented, the second was recorded."""
+
 T = TypeVar("T")
+P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 
 def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential) -> BatchClient:
@@ -73,6 +86,40 @@ class AzureBatch:
     async def require_pool(self, pool_id: str) -> None:
         """Raise ServiceNotFoundError if there is no such pool."""
         await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
+
+    async def get_pool(self, pool_id: str) -> PoolSnapshot:
+        """Return the pool as it is now. Raise ServiceNotFoundError if it does not exist."""
+        path = f"/pools/{quote(pool_id)}"
+        return _decode(await self._call("GET", path, query={"$select": POOL_FIELDS}), PoolResponse).to_model()
+
+    async def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
+        """Yield the nodes of a pool, 1,000 a call; none if the pool does not exist."""
+        query = {"$select": NODE_FIELDS, "maxresults": "1000"}
+        try:
+            answer = await self._call("GET", f"/pools/{quote(pool_id)}/nodes", query=query)
+        except ServiceNotFoundError:
+            return
+        async for page in self._pages(answer, NodeListResponse):
+            for node in page.value:
+                yield node.to_model()
+
+    async def failed_preparations(self, job_id: str) -> dict[str, str]:
+        """Return why the preparation task failed, by node. A job without such a task has none."""
+        path = f"/jobs/{quote(job_id)}/jobpreparationandreleasetaskstatus"
+        query = {"$select": "nodeId,jobPreparationTaskExecutionInfo", "maxresults": "1000"}
+        try:
+            answer = await self._call("GET", path, query=query)
+        except ServiceError as error:
+            if error.code not in NO_PREPARATION:
+                raise
+            return {}
+        failed = {}
+        async for page in self._pages(answer, PreparationStatusResponse):
+            for status in page.value:
+                run = status.job_preparation_task_execution_info
+                if run.has_failed:
+                    failed[status.node_id] = run.why
+        return failed
 
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         """Add the job. It stays open for tasks."""
@@ -148,13 +195,10 @@ class AzureBatch:
         query = {"$select": FIELDS, "maxresults": "1000"}
         if conditions:
             query["$filter"] = " and ".join(conditions)
-        page = _decode(await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query), TaskListResponse)
-        while True:
+        answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query)
+        async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
                 yield task.to_model()
-            if not page.next_link:
-                return
-            page = _decode(await self._call("GET", page.next_link), TaskListResponse)
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
@@ -180,6 +224,14 @@ class AzureBatch:
             await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body)
         except (ServiceNotFoundError, ServiceConflictError):
             return
+
+    async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
+        """Yield the page in this answer, and those that follow it."""
+        page = _decode(answer, type_)
+        yield page
+        while page.next_link:
+            page = _decode(await self._call("GET", page.next_link), type_)
+            yield page
 
     async def _call(
         self,

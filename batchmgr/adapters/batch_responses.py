@@ -6,7 +6,14 @@ import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.batch_bodies.job_body import DIGEST_NAME
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.model.batch_snapshots import (
+    BatchJob,
+    NodeSnapshot,
+    PoolSnapshot,
+    TaskCounts,
+    TaskError,
+    TaskSnapshot,
+)
 from batchmgr.wire.json_codec import prepare
 
 
@@ -17,10 +24,37 @@ class NameValuePair(msgspec.Struct, frozen=True):
     value: str = ""
 
 
+class ErrorInfo(msgspec.Struct, frozen=True):
+    """An error that Azure Batch shows in a resource, such as a resize error."""
+
+    code: str = ""
+    message: str = ""
+
+    @property
+    def text(self) -> str:
+        """Return the error in one line, without signatures."""
+        first = self.message.strip().partition("\n")[0]
+        return without_secrets(": ".join(filter(None, (self.code, first))))
+
+
 class JobExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """The `executionInfo` of a job."""
+    """The `executionInfo` of a job. It has the id of the pool, also of an auto pool."""
 
     terminate_reason: str = ""
+    pool_id: str = ""
+    scheduling_error: ErrorInfo | None = None
+
+
+class PoolInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """The `poolInfo` of a job. It has no id if the pool is an auto pool."""
+
+    pool_id: str = ""
+
+
+class PreparationTask(msgspec.Struct, frozen=True, rename="camel"):
+    """The `jobPreparationTask` of a job."""
+
+    wait_for_success: bool = True
 
 
 class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
@@ -29,12 +63,20 @@ class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     metadata: tuple[NameValuePair, ...] = ()
     execution_info: JobExecutionInfo = JobExecutionInfo()
+    pool_info: PoolInfo = PoolInfo()
+    job_preparation_task: PreparationTask | None = None
 
     def to_model(self) -> BatchJob:
         """Return the job as the use cases see it."""
         digest = next((item.value for item in self.metadata if item.name == DIGEST_NAME), "")
+        run, preparation = self.execution_info, self.job_preparation_task
         return BatchJob(
-            state=self.state, digest=digest, terminate_reason=self.execution_info.terminate_reason
+            state=self.state,
+            digest=digest,
+            terminate_reason=run.terminate_reason,
+            pool_id=self.pool_info.pool_id or run.pool_id,
+            scheduling_error=run.scheduling_error.text if run.scheduling_error else "",
+            needs_preparation=preparation is not None and preparation.wait_for_success,
         )
 
 
@@ -107,6 +149,103 @@ class TaskListResponse(msgspec.Struct, frozen=True):
     next_link: str = msgspec.field(name="odata.nextLink", default="")
 
 
+class AutoScaleRun(msgspec.Struct, frozen=True):
+    """The last evaluation of a pool's autoscale formula."""
+
+    error: ErrorInfo | None = None
+
+
+class PoolResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """A pool, with the properties that batchmgr selects."""
+
+    id: str
+    state: str = "active"
+    allocation_state: str = "steady"
+    current_dedicated_nodes: int = 0
+    current_low_priority_nodes: int = 0
+    target_dedicated_nodes: int = 0
+    target_low_priority_nodes: int = 0
+    task_slots_per_node: int = 1
+    enable_auto_scale: bool = False
+    enable_inter_node_communication: bool = False
+    resize_errors: tuple[ErrorInfo, ...] = ()
+    auto_scale_run: AutoScaleRun = AutoScaleRun()
+
+    def to_model(self) -> PoolSnapshot:
+        """Return the pool as the use cases see it."""
+        error = self.auto_scale_run.error
+        return PoolSnapshot(
+            pool_id=self.id,
+            state=self.state,
+            allocation_state=self.allocation_state,
+            nodes=self.current_dedicated_nodes + self.current_low_priority_nodes,
+            target_nodes=self.target_dedicated_nodes + self.target_low_priority_nodes,
+            slots_per_node=self.task_slots_per_node,
+            has_inter_node_communication=self.enable_inter_node_communication,
+            has_formula=self.enable_auto_scale,
+            formula_error=error.text if error is not None else "",
+            resize_error="; ".join(error.text for error in self.resize_errors),
+        )
+
+
+class NodeRun(msgspec.Struct, frozen=True, rename="camel"):
+    """The run of a start task, or of a job preparation task, on a node."""
+
+    state: str = ""
+    exit_code: int | None = None
+    result: str = ""
+    failure_info: FailureInfo | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether the task has ended, and not successfully. It is not tried again."""
+        return self.state == "completed" and self.result.lower() == "failure"
+
+    @property
+    def why(self) -> str:
+        """Return why it failed."""
+        if self.exit_code is not None:
+            return f"exit code {self.exit_code}"
+        failure = self.failure_info.to_model() if self.failure_info is not None else None
+        return f"{failure.type}: {failure.message}" if failure is not None else "no reason given"
+
+
+class NodeResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """A node, with the properties that batchmgr selects."""
+
+    id: str
+    state: str
+    errors: tuple[ErrorInfo, ...] = ()
+    start_task_info: NodeRun = NodeRun()
+
+    def to_model(self) -> NodeSnapshot:
+        """Return the node as the use cases see it."""
+        start = f"the start task failed: {self.start_task_info.why}"
+        errors = [start if self.start_task_info.has_failed else "", *(error.text for error in self.errors)]
+        return NodeSnapshot(node_id=self.id, state=self.state, error="; ".join(filter(None, errors)))
+
+
+class NodeListResponse(msgspec.Struct, frozen=True):
+    """A page of nodes."""
+
+    value: tuple[NodeResponse, ...] = ()
+    next_link: str = msgspec.field(name="odata.nextLink", default="")
+
+
+class PreparationStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """How far one node is prepared for a job."""
+
+    node_id: str
+    job_preparation_task_execution_info: NodeRun = NodeRun()
+
+
+class PreparationStatusResponse(msgspec.Struct, frozen=True):
+    """A page of the preparation status of a job's nodes."""
+
+    value: tuple[PreparationStatus, ...] = ()
+    next_link: str = msgspec.field(name="odata.nextLink", default="")
+
+
 class TaskCountsResponse(msgspec.Struct, frozen=True, rename="camel"):
     """The response to a task counts call."""
 
@@ -148,4 +287,6 @@ class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
     value: tuple[TaskAddResult, ...] = ()
 
 
-prepare(JobResponse, TaskResponse, TaskListResponse, TaskCountsResponse, TaskAddCollectionResponse)
+prepare(
+    PoolResponse, JobResponse, TaskResponse, TaskListResponse, TaskCountsResponse, TaskAddCollectionResponse
+)

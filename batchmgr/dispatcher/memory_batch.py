@@ -11,7 +11,14 @@ from datetime import datetime
 import msgspec
 
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.model.batch_snapshots import (
+    BatchJob,
+    NodeSnapshot,
+    PoolSnapshot,
+    TaskCounts,
+    TaskError,
+    TaskSnapshot,
+)
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
@@ -52,7 +59,7 @@ class MemoryJob:
     """A Batch job.
 
     `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
-    `active`, `running`, `succeeded` and `failed`.
+    `active`, `running`, `succeeded` and `failed`. `satisfied` are removed tasks that no task waits for.
     """
 
     plan: JobPlan
@@ -64,6 +71,7 @@ class MemoryJob:
     snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
     waiting: dict[str, TaskPlan] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
+    satisfied: set[str] = field(default_factory=set)
 
     def add(self, task: TaskPlan, now: datetime) -> None:
         """Add a task in the state `active`."""
@@ -75,7 +83,9 @@ class MemoryJob:
         )
 
     def remove(self, task_id: str) -> None:
-        """Remove a task."""
+        """Remove a task. Tasks that wait for it never start, unless it has satisfied them before."""
+        if self._is_satisfied(task_id):
+            self.satisfied.add(task_id)
         self.tasks.pop(task_id, None)
         self.waiting.pop(task_id, None)
         snapshot = self.snapshots.pop(task_id, None)
@@ -99,13 +109,13 @@ class MemoryJob:
 
         It may when each task it depends on has completed, and none has failed in a way that blocks others.
         """
-        for parent in task.depends_on:
-            done = self.snapshots.get(parent)
-            if done is None or done.state != "completed":
-                return False
-            if done.has_failed and self.tasks[parent].blocks_after_failure(done.exit_code):
-                return False
-        return True
+        return all(parent in self.satisfied or self._is_satisfied(parent) for parent in task.depends_on)
+
+    def _is_satisfied(self, task_id: str) -> bool:
+        done = self.snapshots.get(task_id)
+        if done is None or done.state != "completed":
+            return False
+        return done.has_succeeded or not self.tasks[task_id].blocks_after_failure(done.exit_code)
 
     def end_if_done(self) -> None:
         """Complete the job if all its tasks have and it was asked to end then."""
@@ -123,6 +133,20 @@ class MemoryBatch:
 
     async def require_pool(self, pool_id: str) -> None:
         """Accept any pool."""
+
+    async def get_pool(self, pool_id: str) -> PoolSnapshot:
+        """Return a pool with one node that takes any task."""
+        return PoolSnapshot(
+            pool_id=pool_id, nodes=1, target_nodes=1, slots_per_node=256, has_inter_node_communication=True
+        )
+
+    async def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
+        """Yield this machine."""
+        yield NodeSnapshot(node_id=NODE_ID, state="idle")
+
+    async def failed_preparations(self, job_id: str) -> dict[str, str]:
+        """Return nothing, because no preparation tasks run here."""
+        return {}
 
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
         """Add the job. Raises ServiceConflictError `JobExists` if there is a job of this id."""
@@ -143,7 +167,9 @@ class MemoryBatch:
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
         """Remove a task from the job. Does nothing if there is no such task."""
-        self._job(job_id).remove(task_id)
+        job = self._job(job_id)
+        job.remove(task_id)
+        job.end_if_done()
 
     async def terminate_when_done(self, job_id: str) -> None:
         """Complete the job as soon as all its tasks have completed."""
@@ -154,7 +180,14 @@ class MemoryBatch:
     async def get_job(self, job_id: str) -> BatchJob:
         """Return the job. Raises ServiceNotFoundError if there is none."""
         job = self._job(job_id)
-        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
+        preparation = job.plan.job.job_preparation_task
+        return BatchJob(
+            state=job.state,
+            digest=job.digest,
+            terminate_reason=job.terminate_reason,
+            pool_id=job.plan.job.pool_id,
+            needs_preparation=preparation is not None and preparation.wait_for_success,
+        )
 
     async def task_counts(self, job_id: str) -> TaskCounts:
         """Return the tasks' counts. Unlike Azure's, they are always up to date."""
@@ -205,11 +238,16 @@ class MemoryBatch:
         job = self.jobs.get(job_key(job_id))
         if job is None or job.state != "active":
             return None
-        task = next((task for task in job.waiting.values() if job.is_ready(task)), None)
+        ready = (task for task in job.waiting.values() if job.is_ready(task))
+        task = next((task for task in ready if self.can_place(task)), None)
         if task is not None:
             now = self._clock.now()
             self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
         return task
+
+    def can_place(self, task: TaskPlan) -> bool:
+        """Return whether a node is large enough for the task. This machine is."""
+        return True
 
     def record_exit(self, job_id: str, task_id: str, task_exit: TaskExit) -> bool:
         """Record how a running task ended. Return True if it is active again, to be retried.

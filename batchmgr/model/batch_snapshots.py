@@ -96,14 +96,47 @@ class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
-    """The Azure Batch job of a job. `digest` is what batchmgr stored in its metadata when it created it."""
+    """The Azure Batch job of a job. `digest` is what batchmgr stored in its metadata when it created it.
+
+    `pool_id` is empty as long as there is no auto pool yet. `scheduling_error` says why Azure Batch can't
+    start the job. `needs_preparation`: tasks run only on nodes where the job preparation task has succeeded.
+    """
 
     state: str
     digest: str = ""
     terminate_reason: str = ""
     pool_id: str = ""
+    scheduling_error: str = ""
+    needs_preparation: bool = False
 
     @property
     def has_ended(self) -> bool:
         """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start."""
         return self.state in {"completed", "terminating", "deleting"}
+
+
+class PoolSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool, as Azure Batch reported it at one moment.
+
+    `nodes` and `target_nodes` count dedicated and spot nodes together. `resize_error` and `formula_error` say
+    why the last resize, or the last evaluation of the autoscale formula, failed.
+    """
+
+    pool_id: str
+    state: str = "active"
+    allocation_state: str = "steady"
+    nodes: int = 0
+    target_nodes: int = 0
+    slots_per_node: int = 1
+    has_inter_node_communication: bool = False
+    has_formula: bool = False
+    formula_error: str = ""
+    resize_error: str = ""
+
+
+class NodeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A node of a pool. `error` says why its start task failed, or why it can't be used, if that is known."""
+
+    node_id: str
+    state: str
+    error: str = ""

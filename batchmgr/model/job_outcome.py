@@ -1,6 +1,6 @@
 """The outcome of a job, decided from what Azure Batch reports about its tasks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
@@ -9,7 +9,8 @@ import msgspec
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import FailedTask, JobError
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX, JobPlan
+from batchmgr.model.stall import deleted_text
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, HOLD_TASK_ID, RESERVED_PREFIX, JobPlan
 
 WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
 FINALIZED = "batchmgr: finalized"
@@ -45,22 +46,25 @@ def find_finalize_task(tasks: Iterable[TaskSnapshot]) -> TaskSnapshot | None:
     return next((task for task in tasks if task.task_id == FINALIZE_TASK_ID), None)
 
 
-def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> bool:
-    """Return whether no task will ever start: every task that has not run depends on a failed one.
+def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot], deleted: Collection[str] = ()) -> bool:
+    """Return whether no task will ever start: every task that has not run depends on a failed or deleted one.
 
-    Azure Batch keeps such tasks active for ever, and the FinalizeTask is one of them.
+    Azure Batch keeps such tasks active for ever, and the FinalizeTask is one of them. `deleted` are the tasks
+    that were deleted before they had succeeded.
     """
     if any(task.state in {"preparing", "running"} for task in tasks):
         return False
     snapshots = {task.task_id: task for task in tasks}
     plans = {planned.id: planned for planned in plan.all_tasks}
-    blocked: set[str] = set()
+    blocked: set[str] = set(deleted)
     for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
         task, planned = snapshots.get(task_id), plans[task_id]
         blocks = task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code)
         if blocks or blocked.intersection(planned.depends_on):
             blocked.add(task_id)
-    waiting = [task.task_id for task in tasks if task.state == "active"]
+    waiting = {task.task_id for task in tasks if task.state == "active"} - {HOLD_TASK_ID}
+    if FINALIZE_TASK_ID in deleted:
+        waiting.add(FINALIZE_TASK_ID)
     return bool(waiting) and blocked.issuperset(waiting)
 
 
@@ -70,35 +74,47 @@ def decide_outcome(
     job: BatchJob | None,
     is_cancelled: bool,
     details: Mapping[str, FailedTask],
+    deleted: Sequence[str] = (),
+    given_up: JobError | None = None,
 ) -> JobOutcome:
     """Return the outcome of a job whose tasks will not change any more.
 
     `job` is None if there is no such Batch job. `details` holds the diagnosis of failed tasks, by task id.
+    `deleted` are the tasks that were deleted before they had succeeded. `given_up` says why batchmgr has
+    ended a job that could not end by itself.
     """
     if is_cancelled:
         return JobOutcome(
             state=JobState.CANCELLED, error=JobError(code="Cancelled", message="The job was cancelled.")
         )
+    if job is None and given_up is not None:
+        return JobOutcome(state=JobState.FAILED, error=given_up)
     if job is None:
         lost = JobError(
             code="JobNotFound", message="The Batch job no longer exists: it was deleted in Azure Batch."
         )
         return JobOutcome(state=JobState.FAILED, error=lost)
     work = [task for task in tasks if not task.task_id.startswith(RESERVED_PREFIX)]
+    lost_tasks = [task_id for task_id in deleted if not task_id.startswith(RESERVED_PREFIX)]
+    total = len(work) + len(lost_tasks)
     done = sum(task.has_succeeded for task in work)
     final = find_finalize_task(tasks)
-    if work and done == len(work) and final is not None and final.has_succeeded:
+    if work and done == total and final is not None and final.has_succeeded:
         return JobOutcome(state=JobState.SUCCEEDED)
+    if given_up is not None:
+        ended = f"{given_up.message} {done} of {total} tasks succeeded."
+        state = JobState.PARTIAL if done else JobState.FAILED
+        return JobOutcome(state=state, error=msgspec.structs.replace(given_up, message=ended))
     if job.terminate_reason == WALL_CLOCK_EXPIRED:
         late = JobError(
             code=WALL_CLOCK_EXPIRED,
-            message=f"The job took longer than its maxWallClockTime; {done} of {len(work)} tasks succeeded.",
+            message=f"The job took longer than its maxWallClockTime; {done} of {total} tasks succeeded.",
         )
         return JobOutcome(state=JobState.TIMED_OUT, error=late)
-    if work and done == len(work):
-        return JobOutcome(state=JobState.FAILED, error=_finalize_error(final, details))
+    if work and done == total:
+        return JobOutcome(state=JobState.FAILED, error=_finalize_error(final, details, deleted))
     state = JobState.PARTIAL if done else JobState.FAILED
-    error = _task_error(work, job, details)
+    error = _task_error(work, job, details, lost_tasks)
     if final is not None and final.has_failed:
         reason = _why_finalize_failed(final, details)
         also = f"{error.message.rstrip('.')}. The FinalizeTask failed too: {reason}"
@@ -106,8 +122,11 @@ def decide_outcome(
     return JobOutcome(state=state, error=error)
 
 
-def _finalize_error(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> JobError:
-    reason = _why_finalize_failed(final, details)
+def _finalize_error(
+    final: TaskSnapshot | None, details: Mapping[str, FailedTask], deleted: Sequence[str]
+) -> JobError:
+    is_deleted = FINALIZE_TASK_ID in deleted
+    reason = "it was deleted in Azure Batch" if is_deleted else _why_finalize_failed(final, details)
     return JobError(
         code="FinalizeTaskFailed", message=f"All tasks succeeded, but the FinalizeTask failed: {reason}"
     )
@@ -123,9 +142,14 @@ def _why_finalize_failed(final: TaskSnapshot | None, details: Mapping[str, Faile
     return "it did not complete"
 
 
-def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask]) -> JobError:
+def _task_error(
+    work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[str, FailedTask], deleted: Sequence[str]
+) -> JobError:
     failed = [task for task in work if task.has_failed]
     unfinished = len(work) - len(failed) - sum(task.has_succeeded for task in work)
+    if deleted and not failed:
+        rest = f" {unfinished} other tasks did not run." if unfinished else ""
+        return JobError(code="TaskDeleted", message=f"{deleted_text(deleted)}{rest}")
     if not failed:
         return JobError(
             code="JobTerminated",
@@ -137,7 +161,11 @@ def _task_error(work: Sequence[TaskSnapshot], job: BatchJob, details: Mapping[st
     code = error.type if error else "TaskFailed"
     reason = error.message if error else f"exit code {first.exit_code}"
     rest = f" {unfinished} did not run." if unfinished else ""
+    if deleted:
+        rest += f" {deleted_text(deleted)}"
     name = first.display_name or first.task_id
     if job.terminate_reason not in OWN_REASONS:
         rest += f" The Batch job was ended ({job.terminate_reason})."
-    return JobError(code=code, message=f"{len(failed)} of {len(work)} tasks failed.{rest} {name}: {reason}")
+    return JobError(
+        code=code, message=f"{len(failed)} of {len(work) + len(deleted)} tasks failed.{rest} {name}: {reason}"
+    )

@@ -20,6 +20,7 @@ from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import KIB, MESSAGE, NAME, cut_fields, first_fitting
 from batchmgr.model.task_progress import TaskResult
+from batchmgr.model.waiting_for import WaitingFor, Watch
 
 MAX_FAILED_TASKS = 21
 """How many failed tasks a record holds: twenty, and the FinalizeTask."""
@@ -128,10 +129,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     `total` counts all Batch tasks of the job, batchmgr's own among them. `can_report`: tasks may report
     progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not written
     yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks` are those
-    that were diagnosed.
+    that were diagnosed. `slots` and `instances` are the most that any task needs.
     """
 
     total: int = 0
+    slots: int = 1
+    instances: int = 1
     counts: TaskCounts = TaskCounts()
     cursor: PollCursor = PollCursor()
     report_cursor: ReportCursor = ReportCursor()
@@ -159,6 +162,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     published yet; `events_offset` is where the event log ended after the last event that was published.
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
+    `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
     """
 
     job_id: str
@@ -173,6 +177,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     has_callback: bool = False
     cancel_requested: bool = False
     in_batch: bool = False
+    stall_limit: timedelta | None = None
+    waiting_for: WaitingFor | None = None
+    watch: Watch = Watch()
+    given_up: JobError | None = None
     claim: Claim | None = None
     submission: Submission = Submission()
     run: Run = Run()
@@ -189,6 +197,11 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
         return now - max(self.updated_at, self.submission.retry_at or self.updated_at) > pause
+
+    @property
+    def must_end(self) -> bool:
+        """Return whether the job ends now, although tasks of it could still run: cancelled or given up."""
+        return self.cancel_requested or self.given_up is not None
 
     def is_claimed(self, now: datetime) -> bool:
         """Return whether a process works on the job, and has renewed its claim in time."""
@@ -236,9 +249,18 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record of a job whose job manager task has ended: its submission can continue."""
         return replace(self, updated_at=now, submission=replace(self.submission, awaits_tasks=False))
 
-    def created_in_batch(self, *, total: int, can_report: bool, manifest_due: bool) -> Self:
+    def created_in_batch(
+        self, *, total: int, can_report: bool, manifest_due: bool, slots: int = 1, instances: int = 1
+    ) -> Self:
         """Return the record of a job that is in Azure Batch, and whose tasks are about to be added."""
-        run = replace(self.run, total=total, can_report=can_report, manifest_due=manifest_due)
+        run = replace(
+            self.run,
+            total=total,
+            can_report=can_report,
+            manifest_due=manifest_due,
+            slots=slots,
+            instances=instances,
+        )
         return replace(self, in_batch=True, run=run)
 
     def tasks_added(self, now: datetime, count: int) -> Self:
@@ -248,7 +270,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def submitted(self, now: datetime) -> Self:
         """Return the record of a job whose tasks are all in Azure Batch: it is running."""
-        return replace(self._in_state(JobState.RUNNING, now), claim=None, submission=Submission())
+        running = self._in_state(JobState.RUNNING, now)
+        return replace(running, claim=None, submission=Submission(), waiting_for=None, watch=Watch())
 
     def tasks_observed(self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask]) -> Self:
         """Return the record with another cursor, and with these failed tasks besides the known ones."""
@@ -273,13 +296,24 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record of a job whose FinalizeTask was added again, without dependencies."""
         return replace(self, updated_at=now, run=replace(self.run, finalize_released=True))
 
+    def watched(self, now: datetime, waiting_for: WaitingFor | None, *, is_running: bool) -> Self:
+        """Return the record after a look at why the job does not move. `updated_at` stays: nothing moved."""
+        since = None
+        if waiting_for is not None and not is_running:
+            since = self.watch.stalled_since or now
+        return replace(self, waiting_for=waiting_for, watch=Watch(looked_at=now, stalled_since=since))
+
+    def giving_up(self, now: datetime, error: JobError) -> Self:
+        """Return the record of a job that batchmgr ends, because it can't end by itself."""
+        return replace(self, updated_at=now, given_up=error)
+
     def cancellation_requested(self, now: datetime) -> Self:
         """Return the record of a job that somebody has asked to cancel."""
         return replace(self, updated_at=now, cancel_requested=True)
 
     def finalizing(self, now: datetime) -> Self:
         """Return the record of a job whose tasks are over, while its outcome is worked out."""
-        return self._in_state(JobState.FINALIZING, now)
+        return replace(self._in_state(JobState.FINALIZING, now), waiting_for=None)
 
     def ended(
         self,
@@ -302,6 +336,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return replace(
             self._in_state(state, now),
             claim=None,
+            waiting_for=None,
             error=error,
             run=run,
             results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),

@@ -30,6 +30,9 @@ from batchmgr.plan.task_options import (
 FINALIZE_TASK_ID = "batchmgr-finalize"
 """The id of the FinalizeTask in every job."""
 
+HOLD_TASK_ID = "batchmgr-hold"
+"""The id of a task that never runs: it keeps the Batch job open while the FinalizeTask is added again."""
+
 RESERVED_PREFIX = "batchmgr-"
 """Task ids with this prefix are reserved for batchmgr."""
 
@@ -110,6 +113,12 @@ class TaskPlan:
         )
 
     @property
+    def number_of_instances(self) -> int:
+        """The number of nodes that the task runs on at the same time."""
+        settings = self.multi_instance_settings
+        return settings.number_of_instances if settings is not None else 1
+
+    @property
     def result_files(self) -> tuple[OutputFileSpecification, ...]:
         """The output files whose blobs exist, under a known name, when the task has succeeded."""
         return tuple(
@@ -166,6 +175,16 @@ class JobPlan:
     def total(self) -> int:
         """The number of tasks that Azure Batch will count for the job."""
         return len(self.tasks) + len(self.gathering_tasks) + 1 + (self.job_manager_task is not None)
+
+    @property
+    def max_slots(self) -> int:
+        """The most task slots of one node that a task needs."""
+        return max(task.required_slots for task in self.all_tasks)
+
+    @property
+    def max_instances(self) -> int:
+        """The most nodes that a task needs at the same time."""
+        return max(task.number_of_instances for task in self.all_tasks)
 
     @property
     def awaits_tasks(self) -> bool:

@@ -35,7 +35,7 @@ async def terminate_own_job(ports: Ports, record: JobRecord, reason: str) -> Non
 
 def has_ended(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]) -> bool:
     """Return whether the job's tasks are all over, so that the job can be finalized."""
-    if record.cancel_requested:
+    if record.must_end:
         return True
     if batch_job is None:
         return record.in_batch  # a job that never was in Azure Batch is still to be created there

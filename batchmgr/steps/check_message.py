@@ -8,7 +8,7 @@ from batchmgr.factories.factory_rules import factory_problems
 from batchmgr.model.size_limits import KIB, size_of
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
-from batchmgr.plan.task_rules import ID_RULE
+from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
 
 MAX_METADATA = 8 * KIB
@@ -55,6 +55,7 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
     if message.call_back_uri and not is_web_url(message.call_back_uri):
         yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
+    yield from positive(message.stall_limit, "stallLimit")
     yield from _size_problems(message)
     for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
         if len(pattern) > MAX_WORKLOAD or not _NOTIFY.fullmatch(pattern):

@@ -92,8 +92,10 @@ class ClaimedJob:
         self._job = await load(self._ports, before.job_id)
         after = self.record
         is_mine = after.claim is not None and after.claim.holder == self._holder
-        if not is_mine or after.state is not before.state or after.cancel_requested:
-            raise RecordChangedError(f"job {before.job_id!r} was taken over, cancelled or finalized")
+        if not is_mine or after.state is not before.state or after.must_end:
+            raise RecordChangedError(
+                f"job {before.job_id!r} was taken over, cancelled, given up or finalized"
+            )
 
     def _claim(self) -> Claim:
         return Claim(holder=self._holder, until=self._ports.clock.now() + CLAIM_TIME)

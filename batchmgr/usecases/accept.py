@@ -66,5 +66,6 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
         metadata=message.metadata,
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
+        stall_limit=message.stall_limit,
     )
     return (await create(ports, record, is_announced=is_checked)).value

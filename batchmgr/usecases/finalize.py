@@ -12,10 +12,12 @@ from datetime import timedelta
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
-from batchmgr.model.job_record import JobRecord, ResultFile
+from batchmgr.model.job_record import ResultFile
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import has_ended, read_batch_job
+from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
@@ -76,7 +78,7 @@ async def finalize(ports: Ports, job_id: str) -> None:
     if not has_ended(record, batch_job, tasks):
         logger.info("job %s has not ended yet", job_id)
         return
-    if record.state is JobState.SUBMITTING and not record.cancel_requested and find_finalize_task(tasks):
+    if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(tasks):
         # The submitter has added the last task, and was killed before it could say so.
         job = await commit_state(ports, job, record.submitted(ports.clock.now()))
         record = job.value
@@ -89,8 +91,16 @@ async def finalize(ports: Ports, job_id: str) -> None:
     job = await observe_reports(ports, job)
     failed_now = {task.task_id for task in tasks if task.has_failed}
     failed = {task.task_id: task for task in job.value.run.failed_tasks if task.task_id in failed_now}
-    outcome = decide_outcome(tasks, job=batch_job, is_cancelled=record.cancel_requested, details=failed)
-    results = await _result_files(ports, record, tasks)
+    job_plan = await plan_again(ports, record)
+    outcome = decide_outcome(
+        tasks,
+        job=batch_job,
+        is_cancelled=record.cancel_requested,
+        details=failed,
+        deleted=await deleted_tasks(ports, record, job_plan, tasks),
+        given_up=record.given_up,
+    )
+    results = _result_files(ports, job_plan, tasks)
     outputs = await task_results(ports, job.value)
     ended = job.value.ended(
         ports.clock.now(),
@@ -105,14 +115,13 @@ async def finalize(ports: Ports, job_id: str) -> None:
     await deliver(ports, record.job_id)
 
 
-async def _result_files(
-    ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]
+def _result_files(
+    ports: Ports, job_plan: JobPlan | None, tasks: Sequence[TaskSnapshot]
 ) -> tuple[ResultFile, ...]:
     """Return the files that the FinalizeTask has written, or else those of the other tasks.
 
     Output files that are given as a pattern are left out: their names are not known.
     """
-    job_plan = await plan_again(ports, record)
     if job_plan is None:
         return ()
     done = {task.task_id for task in tasks if task.has_succeeded}

@@ -5,12 +5,10 @@ The poller is also the safety net: it repeats whatever a lost message or a kille
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.model.job_outcome import is_stuck
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
@@ -20,7 +18,8 @@ from batchmgr.steps.observe_tasks import observe, read_from
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
-from batchmgr.steps.release_finalize_task import release_finalize_task, released, write_finalize_blob
+from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
+from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
 from batchmgr.usecases.deliver import deliver
@@ -87,12 +86,13 @@ async def poll_job(ports: Ports, job_id: str) -> None:
 
 async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     now = ports.clock.now()
-    if job.value.cancel_requested:
-        await _end(ports, job.value, "cancelled")
+    if job.value.must_end:
+        await _end(ports, job.value, "cancelled or given up")
     elif job.value.is_claimed(now):
         return
     elif job.value.submission.awaits_tasks:
         if not await has_planned(ports, job.value):
+            await _end_if_given_up(ports, await watch_planning(ports, job))
             return
         if await is_lost(ports, job.value):
             await _end(ports, job.value, "it was lost before it was planned")
@@ -116,10 +116,18 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
             job = await observe_reports(ports, job)
         if job.value.run.manifest_due and counts.completed >= record.run.total - 1:
             job = await _write_due_manifest(ports, job)
-        if record.cancel_requested or (counts.running == 0 and await _is_over(ports, job, counts)):
+        if record.must_end or (counts.running == 0 and await _is_over(ports, job, counts)):
             await _end(ports, job.value, "all tasks are over, or can't run")
+            return
     except ServiceNotFoundError:
         await _end(ports, record, "the Batch job is gone")
+        return
+    await _end_if_given_up(ports, await watch(ports, job, counts))
+
+
+async def _end_if_given_up(ports: Ports, job: Versioned[JobRecord]) -> None:
+    if job.value.given_up is not None:
+        await _end(ports, job.value, job.value.given_up.message)
 
 
 async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
@@ -136,25 +144,16 @@ async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) 
     batch_job: BatchJob = await ports.batch.get_job(record.job_id)
     if batch_job.has_ended or counts.completed >= record.run.total:
         return True
-    if not (counts.failed and counts.active):
+    is_short = counts.active + counts.running + counts.completed < record.run.total
+    if not (counts.active and (counts.failed or is_short)):
         return False
     tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
     if has_ended(record, batch_job, tasks):
         return True
-    await _release_if_stuck(ports, job, tasks)
+    job_plan = await plan_again(ports, record) if counts.failed else None
+    if job_plan is not None:
+        await release_if_stuck(ports, job, job_plan, tasks)
     return False
-
-
-async def _release_if_stuck(ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot]) -> None:
-    """Let the FinalizeTask run if every task that has not run waits for a failed one."""
-    job_plan = await plan_again(ports, job.value)
-    if job_plan is None:
-        return
-    known = released(job_plan) if job.value.run.finalize_released else job_plan
-    if is_stuck(known, tasks):
-        if job.value.run.manifest_due:
-            await write_manifest(ports, job.value, job_plan, tasks)
-        await release_finalize_task(ports, job, job_plan)
 
 
 async def _end(ports: Ports, record: JobRecord, reason: str) -> None:

@@ -50,12 +50,12 @@ async def submit(ports: Ports, job_id: str) -> None:
     """
     job = await load(ports, job_id)
     is_under_way = job.value.state in {JobState.QUEUED, JobState.SUBMITTING}
-    if job.value.cancel_requested:
+    if job.value.must_end:
         # The cancellation may have come while tasks were being added, before there was a Batch job to end.
         await terminate_own_job(ports, job.value, "batchmgr: cancelled")
         if is_under_way:
             await write_finalize_blob(ports, job.value.job_id, "cancelled")
-    if job.value.cancel_requested or not is_under_way:
+    if job.value.must_end or not is_under_way:
         return
     if job.value.is_claimed(ports.clock.now()):
         logger.info("job %s is being submitted by another process", job_id)
@@ -114,6 +114,8 @@ def _created(record: JobRecord, *, job_plan: JobPlan) -> JobRecord:
         total=job_plan.total,
         can_report=job_plan.can_report,
         manifest_due=job_plan.finalize_task.manifest_need is not None,
+        slots=job_plan.max_slots,
+        instances=job_plan.max_instances,
     )
 
 

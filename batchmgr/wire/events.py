@@ -15,6 +15,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import KIB, MAX_EVENT, MESSAGE, NAME, fitted
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
 
 JOB_PROGRESS = "batchmgr.job.progress"
@@ -65,6 +66,13 @@ def planning_event(record: JobRecord) -> Event:
     return _waiting(
         record, "the job manager task is planning the job on a node", "JobManagerTask", "planning"
     )
+
+
+def stall_event(job_id: str, why: WaitingFor) -> Event:
+    """Return the event that the job can't go on by itself. Sent once for each time that a reason comes up."""
+    data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}
+    key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
+    return _event(job_id, JOB_WAITING, key, why.since, data)
 
 
 def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:

@@ -11,6 +11,7 @@ from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import CallbackStatus, FailedTask, JobError, JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import WaitingFor
 
 Json = dict[str, Any]
 
@@ -28,6 +29,7 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     attempts: int = 0
     retry_at: datetime | None = None
     cancel_requested: bool = False
+    waiting_for: WaitingFor | None = None
     error: JobError | None = None
     callback: CallbackStatus | None = None
     total: int | msgspec.UnsetType = msgspec.UNSET
@@ -64,6 +66,7 @@ def job(record: JobRecord, base: str) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.submission.retry_at,
         cancel_requested=record.cancel_requested,
+        waiting_for=record.waiting_for,
         error=record.error,
         callback=record.callback,
         total=record.run.total,

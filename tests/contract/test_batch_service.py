@@ -1,5 +1,6 @@
 """The contract of the BatchService port."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
-from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.job_specification import JobPreparationTask, JobSpecification
 from batchmgr.ports import Ports
 from tests.contract.port_sets import PortSet
 
@@ -144,3 +145,72 @@ async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(port_set: P
     assert await ports.batch.read_file("Job-1", "1", "wd/none.json", 10) == b""
     assert await ports.batch.read_file("Job-1", "none", "stderr.txt", 10) == b""
     assert await ports.batch.read_file("none", "1", "stderr.txt", 10) == b""
+
+
+async def test_a_pool_and_its_nodes_are_described(ports: Ports) -> None:
+    pool = await ports.batch.get_pool("local")
+    nodes = [node async for node in ports.batch.list_nodes("local")]
+    assert (pool.pool_id, pool.state, pool.allocation_state) == ("local", "active", "steady")
+    assert pool.nodes == pool.target_nodes == len(nodes) == 1
+    assert pool.slots_per_node >= 2
+    assert not pool.has_formula
+    assert pool.resize_error == pool.formula_error == nodes[0].error == ""
+    assert nodes[0].state == "idle"
+
+
+async def test_a_missing_pool_is_not_found_and_has_no_nodes(ports: Ports) -> None:
+    if isinstance(ports.batch, LocalBatch):
+        return  # every pool is this machine
+    with pytest.raises(ServiceNotFoundError) as caught:
+        await ports.batch.get_pool("elsewhere")
+    assert caught.value.code == "PoolNotFound"
+    assert [node async for node in ports.batch.list_nodes("elsewhere")] == []
+
+
+async def test_a_job_knows_its_pool_and_whether_its_nodes_must_be_prepared(ports: Ports) -> None:
+    await submit(ports)
+    plain = await ports.batch.get_job("Job-1")
+    assert (plain.pool_id, plain.needs_preparation, plain.scheduling_error) == ("local", False, "")
+    assert await ports.batch.failed_preparations("Job-1") == {}
+    preparation = JobPreparationTask(command_line="/bin/true")
+    job = replace(JOB, job_preparation_task=preparation)
+    await ports.batch.create_job(replace(PLAN, job_id="Job-2", job=job), {}, "digest")
+    assert (await ports.batch.get_job("Job-2")).needs_preparation
+    assert await ports.batch.failed_preparations("Job-2") == {}
+
+
+async def test_tasks_that_wait_for_a_deleted_task_never_start(port_set: PortSet) -> None:
+    ports = port_set.ports
+    later = TaskPlan(id="3", command_line="/bin/true", depends_on=("2",))
+    slow = TaskPlan(id="2", command_line="/bin/true", depends_on=("1",))
+    first = replace(TASKS[0], is_leaf=False)
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(later,), finalize_task=FINALIZE))
+    await ports.batch.add_tasks(PLAN, [slow], {})
+    await ports.batch.delete_task("Job-1", "2")
+    await ports.batch.add_tasks(PLAN, [first], {})
+    await port_set.run_tasks("Job-1")
+    states = {task.task_id: task.state async for task in ports.batch.list_tasks("Job-1")}
+    assert states == {"1": "completed", "3": "active", FINALIZE_TASK_ID: "active"}
+
+
+async def test_tasks_start_whose_upstream_task_was_deleted_after_it_had_succeeded(port_set: PortSet) -> None:
+    ports = port_set.ports
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=TASKS[:1], finalize_task=FINALIZE))
+    await port_set.run_tasks("Job-1")
+    await ports.batch.delete_task("Job-1", "1")
+    await ports.batch.add_tasks(PLAN, [TASKS[1]], {})
+    await port_set.run_tasks("Job-1")
+    await port_set.run_tasks("Job-1")
+    tasks = {task.task_id: task async for task in ports.batch.list_tasks("Job-1")}
+    assert tasks[FINALIZE_TASK_ID].has_succeeded
+
+
+async def test_a_job_completes_when_its_last_open_task_is_deleted(port_set: PortSet) -> None:
+    ports = port_set.ports
+    blocked = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("none",))
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=TASKS, finalize_task=blocked))
+    await ports.batch.terminate_when_done("Job-1")
+    await port_set.run_tasks("Job-1")
+    assert not (await ports.batch.get_job("Job-1")).has_ended
+    await ports.batch.delete_task("Job-1", FINALIZE_TASK_ID)
+    assert (await ports.batch.get_job("Job-1")).has_ended

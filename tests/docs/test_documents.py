@@ -17,6 +17,7 @@ from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.functions.http_responses import STATUSES
+from batchmgr.model import stall
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import CallbackState, JobRecord
 from batchmgr.model.job_states import JobState
@@ -54,6 +55,12 @@ RECORD = {
 def test_every_event_type_is_documented_and_no_other() -> None:
     documented = set(re.findall(r"^\| `(batchmgr\.[a-z_.]+)`", document("events"), re.MULTILINE))
     assert documented == EVENT_TYPES
+
+
+def test_every_reason_why_a_job_cannot_go_on_is_documented_and_no_other() -> None:
+    source = Path(stall.__file__).read_text()
+    documented = re.findall(r"^\| `(\w+)`", section("events", "Job events"), re.MULTILINE)
+    assert set(documented) == set(re.findall(r'code="(\w+)"', source))
 
 
 @pytest.mark.parametrize("state", JobState)
@@ -109,7 +116,7 @@ def test_every_status_of_an_error_is_documented() -> None:
 
 
 def test_every_field_of_a_job_and_its_outcome_is_documented() -> None:
-    every_value: dict[str, object] = {"callback": None, "error": None, "retryAt": None}
+    every_value: dict[str, object] = {"callback": None, "error": None, "retryAt": None, "waitingFor": None}
     record = msgspec.convert(RECORD, JobRecord)
     for field in job(record, "") | every_value:
         assert f"`{field}`" in section("http-api", "Get a job"), field

@@ -7,7 +7,7 @@ import pytest
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.job_outcome import JobOutcome, count_tasks, decide_outcome, is_stuck
-from batchmgr.model.job_record import FailedTask
+from batchmgr.model.job_record import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
@@ -147,3 +147,40 @@ def test_a_job_is_stuck_if_every_waiting_task_depends_on_a_failed_one(
     tasks: list[TaskSnapshot], stuck: bool
 ) -> None:
     assert is_stuck(CHAIN, tasks) == stuck
+
+
+GIVEN_UP = JobError(code="PoolNotFound", message="The pool was deleted.")
+
+
+def test_a_job_that_was_given_up_has_that_reason_unless_it_has_succeeded_in_the_meantime() -> None:
+    ended = BatchJob(state="completed", terminate_reason="batchmgr: PoolNotFound")
+    partly = decide_outcome(
+        snapshots(a="S", b="A", z="A"), job=ended, is_cancelled=False, details={}, given_up=GIVEN_UP
+    )
+    assert partly.state is JobState.PARTIAL
+    assert partly.error is not None
+    assert partly.error.message == "The pool was deleted. 1 of 2 tasks succeeded."
+    lost = decide_outcome([], job=None, is_cancelled=False, details={}, given_up=GIVEN_UP)
+    assert lost == JobOutcome(state=JobState.FAILED, error=GIVEN_UP)
+    done = decide_outcome(
+        snapshots(a="S", z="S"), job=ended, is_cancelled=False, details={}, given_up=GIVEN_UP
+    )
+    assert done == JobOutcome(state=JobState.SUCCEEDED)
+
+
+def test_a_job_with_deleted_tasks_has_not_succeeded_and_says_which() -> None:
+    outcome = decide_outcome(
+        snapshots(a="S", z="S"), job=DONE, is_cancelled=False, details={}, deleted=["b", "batchmgr-gather-1"]
+    )
+    assert outcome.state is JobState.PARTIAL
+    assert outcome.error is not None
+    assert outcome.error.code == "TaskDeleted"
+    assert outcome.error.message == "1 task was deleted in Azure Batch before it had succeeded: b."
+
+
+def test_a_deleted_finalize_task_is_named_as_the_failure() -> None:
+    outcome = decide_outcome(
+        snapshots(a="S"), job=DONE, is_cancelled=False, details={}, deleted=[FINALIZE_TASK_ID]
+    )
+    assert outcome.error is not None
+    assert outcome.error.message.endswith("the FinalizeTask failed: it was deleted in Azure Batch")

@@ -1,6 +1,7 @@
 """Settings: defaults, errors that name the setting, and documentation of every setting."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,10 @@ def test_an_account_name_gives_the_service_uris() -> None:
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b"}, "BATCHMGR_WORKLOADS"),
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b:C, a=d:E"}, "two workloads named 'a'"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
+        ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "6h"}, "BATCHMGR_STALL_LIMIT is '6h'"),
+        ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "PT0S"}, "BATCHMGR_STALL_LIMIT"),
+        ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "-PT1H"}, "BATCHMGR_STALL_LIMIT"),
+        ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "P9999999999D"}, "BATCHMGR_STALL_LIMIT"),
     ],
 )
 def test_a_missing_or_wrong_setting_is_named(environment: dict[str, str], named: str) -> None:
@@ -99,3 +104,9 @@ def test_nothing_else_reads_the_environment() -> None:
     ]
     allowed = ("batchmgr/cli/", "batchmgr/devstack/", "batchmgr/dispatcher/", "batchmgr/workload/")
     assert [path for path in readers if not path.startswith(allowed)] == []
+
+
+def test_there_is_no_stall_limit_unless_one_is_set() -> None:
+    assert Settings.from_environment(COMPLETE).stall_limit is None
+    settings = Settings.from_environment({**COMPLETE, "BATCHMGR_STALL_LIMIT": " P1DT6H "})
+    assert settings.stall_limit == timedelta(days=1, hours=6)
