@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_S = 40
-"""Much more than needed, for busy machines."""
+TIMEOUT_S = 100
+"""Longer than the minute for which the timers of a killed host rest, and enough for busy machines."""
 
 _PAUSE_S = 0.1
 
