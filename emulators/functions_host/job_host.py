@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -44,6 +44,8 @@ from functions_host.worker_supervisor import FunctionWorker, RestartTimes, Worke
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
 _LAST_SECONDS = 0.5
+_PATIENT_RECEIVE_VISIBILITY = timedelta(seconds=30)
+_PATIENT_POLLING_INTERVAL = timedelta(seconds=2)
 
 _log = logging.getLogger(__name__)
 
@@ -62,12 +64,13 @@ class JobHostOptions:
     blob_scan_interval: float | None = None
     """Seconds between two scans for new blobs. None means as the real host: 2 s where the account is part of
     the path of storage URLs, as in Azurite, and 10 s where it is part of the host name, as in Azure."""
-    receive_visibility: timedelta = RECEIVE_VISIBILITY
-    """How long a received message stays hidden if this host is killed."""
+    receive_visibility: timedelta | None = None
+    """How long a received message stays hidden if this host is killed. None means ten minutes, as in the real
+    host, or 30 seconds if the host is patient."""
     patient: bool = False
     """Whether the host spares developers the waits of the real host. An output then ends the pause of the
-    listener of its queue, and the timers and the blob scan of a killed host of this machine go on within
-    seconds, not after up to a minute."""
+    listener of its queue, and queues are polled every 2 seconds at least. After a kill, the timers and the
+    blob scan of this machine go on within seconds, not after up to a minute."""
 
 
 class JobHost:
@@ -89,6 +92,9 @@ class JobHost:
         prepare_environment(options.script_root)
         self._unhandled = UnhandledErrors()
         settings, error = _load_settings(options.script_root)
+        if options.patient:
+            interval = min(settings.queues.max_polling_interval, _PATIENT_POLLING_INTERVAL)
+            settings = replace(settings, queues=replace(settings.queues, max_polling_interval=interval))
         self._status = HostStatus(
             host_id=settings.host_id,
             extension_bundle=settings.extension_bundle,
@@ -126,7 +132,8 @@ class JobHost:
             options=ListenerOptions(
                 blob_scan_interval=options.blob_scan_interval,
                 lease_times=_lease_times(patient=options.patient),
-                receive_visibility=options.receive_visibility,
+                receive_visibility=options.receive_visibility
+                or (_PATIENT_RECEIVE_VISIBILITY if options.patient else RECEIVE_VISIBILITY),
             ),
             connections=self._connections,
             invoker=self._invoker,

@@ -108,7 +108,8 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
                 await asyncio.sleep(0.1)
             assert stack.host is not died
 
-        await asyncio.wait_for(stack.run_supervised(crash()), 60)
+        # The timers of a killed host rest for up to a minute.
+        await asyncio.wait_for(stack.run_supervised(crash()), 120)
 
 
 async def test_a_stack_with_data_continues_where_it_was_stopped(tmp_path: Path) -> None:
@@ -123,7 +124,7 @@ async def test_a_stack_with_data_continues_where_it_was_stopped(tmp_path: Path) 
             await asyncio.wait_for(_until_state(session, f"{jobs}/kept", "running"), 30)
         async with running_stack(options) as stack:
             url = f"{stack.endpoints.functions}/api/jobs/kept"
-            await asyncio.wait_for(_until_state(session, url, "succeeded"), 60)
+            await asyncio.wait_for(_until_state(session, url, "succeeded"), 120)
 
 
 async def _until_state(session: aiohttp.ClientSession, url: str, state: str) -> None:

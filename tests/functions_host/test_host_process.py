@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -79,8 +80,11 @@ async def until_answer(
     """Repeat a request until the response is right. Raises TimeoutError if it does not become so."""
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while True:
-            if is_right(await get(http, path)):
-                return
+            # A request that is lost in a restart is only answered after the function timeout.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    if is_right(await get(http, path)):
+                        return
             await asyncio.sleep(0.05)
 
 
