@@ -7,6 +7,7 @@
 # make clean     remove all files that can be created again
 #
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -15,7 +16,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test host-recordings check install format clean
+.PHONY: help demo start test host-recordings behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -31,6 +32,9 @@ test: install
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
+
+behaviours: $(PYTHON_READY)
+	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet
