@@ -6,6 +6,8 @@
 # make format    format the code
 # make clean     remove all files that can be created again
 #
+# make chaos     run a storm over the whole stack, and check that every job ends all the same
+#                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -16,7 +18,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test host-recordings behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -29,6 +31,9 @@ start: install
 
 test: install
 	@$(BIN)/pytest -q -n 2
+
+chaos: install
+	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

@@ -4,10 +4,9 @@ import os
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
+from batchmgr.bootstrap import load_runtime
 from batchmgr.functions import blueprints
-from batchmgr.settings import Settings
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in blueprints(Runtime(Settings.from_environment(os.environ))):
+for blueprint in blueprints(load_runtime(os.environ)):
     app.register_functions(blueprint)

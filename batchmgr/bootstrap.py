@@ -1,7 +1,8 @@
 """The composition root: opens the adapters that the settings ask for, as the ports of the use cases."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,22 +18,27 @@ from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
+from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
-from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
+from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import SettingsError
 from batchmgr.plan.file_specifications import (
     EVENTS_CONTAINER,
     FINALIZE_CONTAINER,
     JOBS_CONTAINER,
     OWN_CONTAINERS,
+    REQUESTS_CONTAINER,
 )
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.settings import STORAGE, Settings
+from batchmgr.settings import SCHEDULE, STORAGE, Settings
+
+logger = logging.getLogger(__name__)
 
 RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
 """Storage calls are retried within seconds; the SDK's default waits 15 s and more. Triggers retry anyway."""
@@ -68,7 +74,11 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 key=settings.callback_key,
             ),
             workloads=WorkloadRegistry(named=settings.workloads),
+            threads=LimitedThreads(),
+            uploads=BlobUploads(blobs, REQUESTS_CONTAINER, account_key),
+            poison=StoragePoisonQueues(queues),
             default_pool_id=settings.default_pool_id,
+            body_limit=settings.body_limit,
         )
 
 
@@ -93,24 +103,63 @@ async def prepare_storage(settings: Settings) -> None:
 
 
 class Runtime:
-    """The ports of the function app. The first call opens them, on the event loop of the worker."""
+    """The ports of the function app. The first call opens them, on the event loop of the worker.
 
-    def __init__(self, settings: Settings) -> None:
+    `problem` is what is wrong with the settings. Then every call raises it, and the first logs it.
+    """
+
+    def __init__(self, settings: Settings, problem: SettingsError | None = None) -> None:
         self.settings = settings
+        self._problem = problem
+        self._is_logged = False
+        self._has_telemetry = False
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Ports] | None = None
 
     async def ports(self) -> Ports:
         """Return the ports. Concurrent first calls share one attempt. After a failure, the next retries."""
+        try:
+            if self._problem is not None:
+                raise self._problem.with_traceback(None)
+            return await self._opened()
+        except SettingsError as error:
+            if not self._is_logged:
+                logger.error("batchmgr is not configured, and does nothing: %s", error)
+            self._is_logged = True
+            raise
+
+    async def _opened(self) -> Ports:
         if self._opening is None or (self._opening.done() and self._opening.exception()):
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Ports:
-        start_telemetry(self.settings.telemetry_connection_string)
-        ports = await self._stack.enter_async_context(open_ports(self.settings))
-        await prepare_storage(self.settings)
+        self._start_telemetry()
+        async with AsyncExitStack() as opening:  # what a failed attempt has opened is closed
+            ports = await opening.enter_async_context(open_ports(self.settings))
+            await prepare_storage(self.settings)
+            self._stack = opening.pop_all()
         return ports
+
+    def _start_telemetry(self) -> None:
+        """Start the export once, however often the ports are opened: each start has threads of its own."""
+        if not self._has_telemetry:
+            self._has_telemetry = True
+            start_telemetry(self.settings.telemetry_connection_string)
+
+
+def load_runtime(environment: Mapping[str, str]) -> Runtime:
+    """Return the runtime for these variables. Wrong settings are told when it is used, not here.
+
+    The app must be indexed in any case: else the host has no functions, and nothing says why.
+    """
+    try:
+        settings = Settings.from_environment(environment)
+    except SettingsError as error:
+        return Runtime(Settings(), error)
+    if not environment.get(SCHEDULE, "").strip():
+        return Runtime(settings, SettingsError(f"set {SCHEDULE}: without it no job is polled"))
+    return Runtime(settings)
 
 
 async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None:

@@ -4,9 +4,10 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
@@ -186,12 +187,62 @@ class JobQueue(Protocol):
         """Have the callback of an ended job delivered after `delay`."""
         ...
 
+    async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
+        """Have a job finalized after `delay`. `attempts` is how often that has failed."""
+        ...
+
     async def dead_letter_request(self, body: bytes) -> None:
         """Put a job request that can't be used into the poison queue, as it came."""
         ...
 
     async def dead_letter_callback(self, job_id: str) -> None:
         """Put a callback that can't be delivered into the poison queue."""
+        ...
+
+
+class PoisonQueue(StrEnum):
+    """The poison queues whose messages batchmgr looks at."""
+
+    REQUESTS = "batchmgr-job-requests-poison"
+    CALLBACKS = "batchmgr-callbacks-poison"
+    FINALIZE = "batchmgr-finalize-poison"
+    BLOBS = "webjobs-blobtrigger-poison"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoisonMessage:
+    """A message that was taken from a poison queue, with its body as it came."""
+
+    queue: PoisonQueue
+    id: str
+    body: bytes
+    receipt: str = ""
+
+
+class PoisonQueues(Protocol):
+    """The queues of messages that the Functions host has given up, or batchmgr itself."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return how many messages lie in which queue, without the empty ones."""
+        ...
+
+    async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
+        """Take the messages of a queue, except those that this process has decided to keep.
+
+        They are hidden from others for a minute. A queue that does not exist is an empty one.
+        """
+        ...
+
+    async def put_back(self, message: PoisonMessage) -> None:
+        """Send a job request to the queue that it came from, as it is. It stays in the poison queue too."""
+        ...
+
+    async def remove(self, message: PoisonMessage) -> None:
+        """Remove a message. Do nothing if somebody else has removed it."""
+        ...
+
+    async def keep(self, message: PoisonMessage) -> None:
+        """Leave a message in the queue, and let others see it again."""
         ...
 
 
@@ -283,6 +334,30 @@ class Workloads(Protocol):
         ...
 
 
+class WorkloadThreads(Protocol):
+    """Threads in which the code of workloads runs, apart from everything else."""
+
+    async def run(self, workload: str, call: Callable[[], T]) -> T:
+        """Call a function that runs code of this workload, and return what it returns.
+
+        Raise InvalidJobError if it does not return in time, and ServiceBusyError if too many calls of this
+        workload are under way.
+        """
+        ...
+
+
+class Uploads(Protocol):
+    """Job messages that callers upload."""
+
+    async def grant(self, name: str, lifetime: timedelta) -> str:
+        """Return a URL to which a blob of this name can be uploaded, and nothing else be done."""
+        ...
+
+    async def read(self, name: str, most: int) -> bytes | None:
+        """Return an uploaded blob, or None. Raise InvalidJobError if it has more bytes than `most`."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ports:
     """Everything outside, as the use cases see it, and the few settings that they need."""
@@ -298,4 +373,9 @@ class Ports:
     files: JobFiles
     callbacks: CallbackSender
     workloads: Workloads
+    threads: WorkloadThreads
+    uploads: Uploads
+    poison: PoisonQueues
     default_pool_id: str
+    body_limit: int = 8 * 1024 * 1024
+    """How many bytes the body of an HTTP request may have."""

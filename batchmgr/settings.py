@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from batchmgr.errors import SettingsError
 
 STORAGE = "AzureWebJobsStorage"
+SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
+BODY_LIMIT = 8 * 1024 * 1024
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -42,6 +44,8 @@ class Settings:
     default_pool_id: str = ""
     node_identity: str = ""
     blob_source: str = "EventGrid"
+    body_limit: int = BODY_LIMIT
+    """How many bytes the body of an HTTP request may have."""
     callback_hosts: tuple[str, ...] = ()
     allow_loopback_callbacks: bool = False
     callback_key: bytes = field(default=b"", repr=False)
@@ -75,6 +79,7 @@ class Settings:
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
             blob_source=source,
+            body_limit=_body_limit(environment.get("BATCHMGR_BODY_LIMIT_MIB", "")),
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
             callback_key=_key(environment.get("BATCHMGR_CALLBACK_KEY", "")),
@@ -131,6 +136,15 @@ def _workloads(text: str) -> Mapping[str, str]:
             raise SettingsError(f"BATCHMGR_WORKLOADS has two workloads named {match['name']!r}: rename one")
         found[match["name"]] = match["target"]
     return found
+
+
+def _body_limit(text: str) -> int:
+    """Return a number of bytes. The setting is in MiB: what the host accepts ends at 100 MB."""
+    if not text.strip():
+        return BODY_LIMIT
+    if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= 95):
+        raise SettingsError(f"BATCHMGR_BODY_LIMIT_MIB is {text!r}: set it to a whole number from 1 to 95")
+    return int(text) * 1024 * 1024
 
 
 def _is_true(text: str) -> bool:

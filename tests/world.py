@@ -13,7 +13,10 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryFinalizeSignal,
     MemoryJobQueue,
     MemoryJobStore,
+    MemoryPoisonQueues,
+    MemoryUploads,
     QueuedMessage,
+    UnlimitedThreads,
 )
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.queue_job_requests import take_request
@@ -23,7 +26,7 @@ from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
 from batchmgr.usecases.deliver import deliver
-from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.finalize import finalize_or_retry
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import encode
@@ -62,6 +65,8 @@ class World:
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
+        self.poison = MemoryPoisonQueues(self.queue)
+        self.uploads = MemoryUploads()
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.files = FakeJobFiles()
@@ -81,6 +86,9 @@ class World:
             files=self.files,
             callbacks=self.callbacks,
             workloads=WorkloadRegistry({}),
+            threads=UnlimitedThreads(),
+            uploads=self.uploads,
+            poison=self.poison,
             default_pool_id="local",
         )
 
@@ -120,6 +128,8 @@ class World:
             request = self.incoming[0]
             await take_request(ports, request.body, f"q-{request.message_id}")
             self.incoming.remove(request)
+        while self.queue.returned:
+            self.incoming.append(Incoming(self.queue.returned.pop(0), "returned"))
         for message in [m for m in self.queue.messages if m.visible_at <= self.clock.now()]:
             await self._handle(ports, message)
             self.queue.messages.remove(message)
@@ -127,7 +137,7 @@ class World:
             await self.finalize.write(job_id, "{}")
         for job_id in list(self.finalize.blobs):
             if job_id not in self.triggered and not self.loses_finalize_triggers:
-                await finalize(ports, job_id)
+                await finalize_or_retry(ports, job_id)
                 self.triggered.add(job_id)
         await poll(ports)
         await self.clock.sleep(timedelta(seconds=1))
@@ -136,7 +146,7 @@ class World:
         """Tick until no job is active and no message waits."""
         for _ in range(ticks):
             await self.tick()
-            if not (self.jobs.active or self.incoming or self.queue.messages):
+            if not (self.jobs.active or self.incoming or self.queue.messages or self.queue.returned):
                 return
         raise AssertionError(f"still busy after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")
 
@@ -154,5 +164,7 @@ class World:
     async def _handle(self, ports: Ports, message: QueuedMessage) -> None:
         if message.queue == "submit":
             await take_request(ports, encode(JobReference(stored_job_id=message.body)), "")
+        elif message.queue == "finalize":
+            await finalize_or_retry(ports, message.body, message.attempts)
         else:
             await deliver(ports, message.body)

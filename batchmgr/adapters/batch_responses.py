@@ -7,6 +7,7 @@ import msgspec
 from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.batch_bodies.job_body import DIGEST_NAME
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
+from batchmgr.wire.json_codec import prepare
 
 
 class NameValuePair(msgspec.Struct, frozen=True):
@@ -145,3 +146,6 @@ class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
     """The response to an add-task-collection call."""
 
     value: tuple[TaskAddResult, ...] = ()
+
+
+prepare(JobResponse, TaskResponse, TaskListResponse, TaskCountsResponse, TaskAddCollectionResponse)

@@ -22,6 +22,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
 MAX_BLOCKS = 49_000
@@ -35,6 +36,8 @@ BLOCK = 4 * 1024 * 1024
 
 CHUNK = 256 * 1024
 """How many bytes one read holds."""
+
+prepare(Event)
 
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""

@@ -28,12 +28,15 @@ from batchmgr.model.record_overflow import INLINE, Overflow, join, split
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""
 
 logger = logging.getLogger(__name__)
+
+prepare(JobRecord, Overflow)
 
 
 class BlobJobStore:

@@ -1,40 +1,54 @@
 """The storage queues: job requests, callbacks and progress, each with its poison queue.
 
 batchmgr puts a job request or a callback into the poison queue (dead-letters it) if it can't be used. The
-Functions host does the same after it has failed too often to process a message. Bodies are in base64, as
-Azure Functions expects.
+Functions host does the same after it has failed too often to process a message. What batchmgr writes itself
+is in base64, which every consumer that is an Azure Functions app expects; what others wrote is kept as it is.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.queue import BinaryBase64EncodePolicy
+from azure.storage.queue import BinaryBase64EncodePolicy, QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event
-from batchmgr.wire.queue_message import JobReference
+from batchmgr.ports import PoisonMessage, PoisonQueue
+from batchmgr.wire.queue_message import FinalizeReference, JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"
 CALLBACKS = "batchmgr-callbacks"
+FINALIZE = "batchmgr-finalize"
 PROGRESS = "batchmgr-progress"
 POISON = "-poison"
 """Suffix of the name of a poison queue. Azure Functions prescribes it."""
 
-JOB_REQUESTS_POISON = JOB_REQUESTS + POISON
 CALLBACKS_POISON = CALLBACKS + POISON
-QUEUES = tuple(name + suffix for name in (JOB_REQUESTS, CALLBACKS, PROGRESS) for suffix in ("", POISON))
+QUEUES = tuple(
+    name + suffix for name in (JOB_REQUESTS, CALLBACKS, FINALIZE, PROGRESS) for suffix in ("", POISON)
+)
 SERVICE = "Queue storage"
 LONGEST_DELAY = timedelta(days=7) - timedelta(minutes=1)
 NEVER_EXPIRES = -1
 CONCURRENT_SENDS = 16
+PAGE = 32
+"""How many messages one call returns, at most."""
+
+MOST_TAKEN = 640
+HIDDEN_SECONDS = 60
+"""How long a message that was taken stays hidden: much longer than it takes to decide on it."""
+
+MOST_REMEMBERED = 10_000
+DEEP_LOOKS_APART = 600.0
+"""Seconds between two looks behind messages that are kept, where these fill the first page."""
+
 SEND_TIMEOUT = 5
 PAUSE_AFTER_FAILURE = 20.0
 """Seconds that the progress queue may take, and is left alone after it has failed."""
@@ -58,9 +72,10 @@ class StorageJobQueue:
 
     def __init__(self, service: QueueServiceClient) -> None:
         self._requests = open_queue(service, JOB_REQUESTS)
-        self._requests_poison = open_queue(service, JOB_REQUESTS_POISON)
+        self._requests_poison = service.get_queue_client(JOB_REQUESTS + POISON)
         self._callbacks = open_queue(service, CALLBACKS)
         self._callbacks_poison = open_queue(service, CALLBACKS_POISON)
+        self._finalize = open_queue(service, FINALIZE)
 
     async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Put a reference to the stored request on the job request queue, visible after `delay`."""
@@ -70,9 +85,14 @@ class StorageJobQueue:
         """Put a reference to the job on the callback queue, visible after `delay`."""
         await _send(self._callbacks, msgspec.json.encode(JobReference(stored_job_id=job_id)), delay)
 
+    async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
+        """Put a reference to the job on the finalize queue, visible after `delay`."""
+        body = msgspec.json.encode(FinalizeReference(stored_job_id=job_id, attempts=attempts))
+        await _send(self._finalize, body, delay)
+
     async def dead_letter_request(self, body: bytes) -> None:
-        """Put a request on the poison queue, byte for byte."""
-        await _send(self._requests_poison, body)
+        """Put the text of a request on the poison queue, as it is: in base64 it might be too large."""
+        await _send(self._requests_poison, body.decode(errors="replace"))
 
     async def dead_letter_callback(self, job_id: str) -> None:
         """Put a reference to a job whose callback can't be delivered on the poison queue."""
@@ -142,7 +162,96 @@ def _message(event: Event) -> bytes:
     return b""
 
 
-async def _send(queue: QueueClient, body: bytes, delay: timedelta = timedelta(0)) -> None:
+class StoragePoisonQueues:
+    """The PoisonQueues port. Messages are read as text: who wrote them may or may not have used base64.
+
+    A queue is looked at without a trace. Only if it may hold messages that are not known are they taken.
+    """
+
+    def __init__(self, service: QueueServiceClient) -> None:
+        self._service = service
+        self._requests = service.get_queue_client(JOB_REQUESTS)
+        self._kept: dict[str, None] = {}
+        self._looked_behind = -DEEP_LOOKS_APART
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return the approximate numbers that the service keeps, hidden messages included."""
+        names = [*PoisonQueue, PROGRESS + POISON]
+        found = await asyncio.gather(*map(self._count, names))
+        return {str(name): number for name, number in zip(names, found, strict=True) if number}
+
+    async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
+        """Take what is not known to be kept. If 32 kept messages are in front, look behind them at times."""
+        client = self._service.get_queue_client(queue)
+        with service_errors(SERVICE):
+            try:
+                seen = await client.peek_messages(max_messages=PAGE)
+                if not self._may_hold_others([str(message.id) for message in seen]):
+                    return ()
+                pages = client.receive_messages(
+                    messages_per_page=PAGE, max_messages=MOST_TAKEN, visibility_timeout=HIDDEN_SECONDS
+                )
+                taken = [_poison(queue, message) async for message in pages]
+            except ResourceNotFoundError:
+                return ()
+        known = [message for message in taken if message.id in self._kept]
+        await asyncio.gather(*map(self.keep, known))
+        return [message for message in taken if message.id not in self._kept]
+
+    async def put_back(self, message: PoisonMessage) -> None:
+        """Send a job request to its queue again, as it is."""
+        await _send(self._requests, message.body.decode())
+
+    async def remove(self, message: PoisonMessage) -> None:
+        """Delete a message, unless somebody else has taken it."""
+        with service_errors(SERVICE):
+            try:
+                await self._service.get_queue_client(message.queue).delete_message(
+                    message.id, message.receipt
+                )
+            except ResourceNotFoundError:
+                return
+
+    async def keep(self, message: PoisonMessage) -> None:
+        """Make a message visible again, unless somebody else has taken it. Remember it."""
+        if len(self._kept) >= MOST_REMEMBERED:
+            self._kept.clear()
+        self._kept[message.id] = None
+        with service_errors(SERVICE):
+            try:
+                await self._service.get_queue_client(message.queue).update_message(
+                    message.id, message.receipt, visibility_timeout=0
+                )
+            except ResourceNotFoundError:
+                return
+
+    def _may_hold_others(self, ids: Sequence[str]) -> bool:
+        if not all(message_id in self._kept for message_id in ids):
+            return True
+        if len(ids) < PAGE or time.monotonic() - self._looked_behind < DEEP_LOOKS_APART:
+            return False
+        self._looked_behind = time.monotonic()
+        return True
+
+    async def _count(self, name: str) -> int:
+        with service_errors(SERVICE):
+            try:
+                properties = await self._service.get_queue_client(name).get_queue_properties()
+            except ResourceNotFoundError:
+                return 0
+        return int(properties.approximate_message_count or 0)
+
+
+def _poison(queue: PoisonQueue, message: QueueMessage) -> PoisonMessage:
+    return PoisonMessage(
+        queue=queue,
+        id=str(message.id),
+        body=str(message.content).encode(),
+        receipt=str(message.pop_receipt or ""),
+    )
+
+
+async def _send(queue: QueueClient, body: bytes | str, delay: timedelta = timedelta(0)) -> None:
     """Send a message. If somebody has deleted the queue, create it again first."""
     seconds = int(min(delay, LONGEST_DELAY).total_seconds())
     send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)

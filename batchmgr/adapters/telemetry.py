@@ -2,6 +2,8 @@
 
 import logging
 
+logger = logging.getLogger(__name__)
+
 CHATTY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.batch", "azure.identity")
 """Loggers that write several records for every call. batchmgr logs the errors of these calls itself."""
 
@@ -15,4 +17,8 @@ def start_telemetry(connection_string: str) -> None:
     # Imported here, because it adds half a second to a cold start.
     from azure.monitor.opentelemetry import configure_azure_monitor
 
-    configure_azure_monitor(connection_string=connection_string, logger_name="batchmgr")
+    try:
+        configure_azure_monitor(connection_string=connection_string, logger_name="batchmgr")
+    except Exception as error:  # jobs matter more
+        kind = type(error).__name__  # its text may hold the key
+        logger.error("APPLICATIONINSIGHTS_CONNECTION_STRING can't be used, and nothing is exported: %s", kind)

@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         applications=args.application,
         blob_source=args.blob_source,
         host=args.host,
+        patient=True,
     )
     return asyncio.run(run_until_signal(_serve(options, as_json=args.json), interrupted=0))
 

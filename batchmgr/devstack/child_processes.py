@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from batchmgr.devstack import parent_death_signal
+from batchmgr.devstack.process_family import ProcessFamily
 from batchmgr.errors import StackError
 
 _POLL_S = 0.02
@@ -21,11 +22,20 @@ class ChildProcess:
     Standard output goes to `output`, standard error to `log`. `ChildProcesses.start` creates it.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, *, output: Path, log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        *,
+        output: Path,
+        log: Path,
+        family: ProcessFamily | None = None,
+    ) -> None:
         self.name = name
         self._process = process
         self._output = output
         self._log = log
+        self._family = family
         self._was_stopped = False
 
     @property
@@ -86,10 +96,12 @@ class ChildProcess:
         await self.kill()
 
     async def kill(self) -> None:
-        """Send SIGKILL to the process group at once, as in a crash."""
+        """Send SIGKILL to the process group, and to its family, at once, as in a crash."""
         self._was_stopped = True
         self._signal_group(signal.SIGKILL)
         await self._process.wait()
+        if self._family is not None:
+            await asyncio.to_thread(self._family.kill)
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -124,24 +136,34 @@ class ChildProcesses:
         environment: Mapping[str, str],
         directory: Path,
         orphan_signal: signal.Signals = signal.SIGTERM,
+        with_family: bool = False,
     ) -> ChildProcess:
         """Start `command` in `directory`. `name` appears in messages and in the names of the log files.
 
-        Linux sends `orphan_signal` to the child if this process dies before it has stopped the child.
+        Linux sends `orphan_signal` to the child if this process dies before it has stopped the child. Set
+        `with_family` if the child starts processes that leave its group: they are killed with it.
         """
+        family = ProcessFamily() if with_family else None
+        if family is not None:
+            environment = {**environment, **family.mark}
         stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         output, log = (self.log_directory / f"{stem}.{suffix}" for suffix in ("out", "log"))
-        with output.open("wb") as stdout, log.open("ab") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                *_with_parent_death_signal(command, orphan_signal),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                cwd=directory,
-                env=environment,
-                process_group=0,
-            )
-        child = ChildProcess(name, process, output=output, log=log)
+        try:
+            with output.open("wb") as stdout, log.open("ab") as stderr:
+                process = await asyncio.create_subprocess_exec(
+                    *_with_parent_death_signal(command, orphan_signal),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    cwd=directory,
+                    env=environment,
+                    process_group=0,
+                )
+        except BaseException:
+            if family is not None:
+                family.kill()
+            raise
+        child = ChildProcess(name, process, output=output, log=log, family=family)
         self._children.append(child)
         return child
 

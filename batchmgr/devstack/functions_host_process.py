@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import logging
+import os
 import re
 import shutil
 import signal
@@ -18,6 +20,8 @@ from batchmgr.errors import StackError
 
 HostKind = Literal["embedded", "func"]
 
+_logger = logging.getLogger(__name__)
+
 _READY = re.compile(r'^\{"functions".*\}$', re.MULTILINE)
 _START_TIMEOUT_S = 60
 _POLL_S = 0.2
@@ -29,25 +33,36 @@ def default_host_kind() -> HostKind:
 
 
 async def start_functions_host(
-    processes: ChildProcesses, kind: HostKind, *, project: Path, environment: Mapping[str, str], port: int
+    processes: ChildProcesses,
+    kind: HostKind,
+    *,
+    project: Path,
+    environment: Mapping[str, str],
+    port: int,
+    patient: bool = False,
 ) -> tuple[ChildProcess, str]:
     """Start the host for the app in `project`, and wait until all functions listen.
 
-    Return the process and its base URL. Raises StackError.
+    With `patient`, the embedded host spares developers the waits of the real one. Return the process and its
+    base URL. Raises StackError.
     """
-    start = _start_core_tools if kind == "func" else _start_embedded
-    child, url = await start(processes, project=project, environment=environment, port=port)
+    if kind == "func":
+        child, url = await _start_core_tools(processes, project=project, environment=environment, port=port)
+    else:
+        child, url = await _start_embedded(
+            processes, project=project, environment=environment, port=port, patient=patient
+        )
     await _raise_unless_functions_run(child, url)
     return child, url
 
 
 async def _start_embedded(
-    processes: ChildProcesses, *, project: Path, environment: Mapping[str, str], port: int
+    processes: ChildProcesses, *, project: Path, environment: Mapping[str, str], port: int, patient: bool
 ) -> tuple[ChildProcess, str]:
     command = [
         *(sys.executable, "-m", "functions_host", "--script-root", str(project)),
-        # The real host scans every ten seconds. Scanning Azurite is cheap, so do it more often.
-        *("--port", str(port), "--blob-scan-interval", "1", "--json"),
+        *("--port", str(port), "--json"),
+        *(["--patient"] if patient else []),
     ]
     child = await _start(processes, command, project, environment)
     ready = await child.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)
@@ -61,6 +76,7 @@ async def _start_core_tools(
         raise StackError(
             "func is not on the PATH. Install Azure Functions Core Tools, or use --host embedded."
         )
+    _warn_of_other_app(project, environment)
     chosen = port or free_port()
     child = await _start(processes, ["func", "start", "--port", str(chosen)], project, environment)
     url = f"http://{LOOPBACK}:{chosen}"
@@ -87,7 +103,18 @@ async def _start(
         environment=environment,
         directory=project,
         orphan_signal=signal.SIGKILL,
+        # The host of Core Tools starts a worker that goes on if the host is killed.
+        with_family=True,
     )
+
+
+def _warn_of_other_app(project: Path, environment: Mapping[str, str]) -> None:
+    """Warn if PYTHONPATH holds another app, because the Python worker of Core Tools imports that one."""
+    app = project / "function_app.py"
+    for directory in environment.get("PYTHONPATH", "").split(os.pathsep):
+        other = Path(directory) / app.name
+        if directory and other.exists() and not (app.exists() and other.samefile(app)):
+            _logger.warning("PYTHONPATH has another app: Core Tools import %s, not %s.", other, app)
 
 
 async def _raise_unless_functions_run(child: ChildProcess, url: str) -> None:

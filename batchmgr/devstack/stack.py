@@ -54,6 +54,8 @@ class StackOptions:
     """How the host notices finalize blobs: by events, as in Azure, or by scanning the container."""
     host: HostKind | None = None
     """None means Core Tools if they are installed, else the embedded host."""
+    patient: bool = False
+    """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,7 @@ class Stack:
         processes: ChildProcesses,
         host_kind: HostKind,
         environment: Mapping[str, str],
+        patient: bool,
         host: ChildProcess,
         endpoints: Endpoints,
     ) -> None:
@@ -103,6 +106,7 @@ class Stack:
         self._processes = processes
         self._host_kind: HostKind = host_kind
         self._environment = environment
+        self._patient = patient
 
     async def start_host(self) -> None:
         """Start the Functions host again after it was stopped or killed."""
@@ -112,6 +116,7 @@ class Stack:
             project=PROJECT,
             environment=self._environment,
             port=int(self.endpoints.functions.rpartition(":")[2]),
+            patient=self._patient,
         )
 
     async def supervise(self) -> NoReturn:
@@ -194,7 +199,12 @@ async def _start(
     kind = options.host or default_host_kind()
     environment |= app_settings
     host, functions = await start_functions_host(
-        processes, kind, project=PROJECT, environment=environment, port=options.functions_port
+        processes,
+        kind,
+        project=PROJECT,
+        environment=environment,
+        port=options.functions_port,
+        patient=options.patient,
     )
     if options.blob_source == "EventGrid":
         report("Event Grid")
@@ -209,7 +219,14 @@ async def _start(
         batch_account=batch["account"],
         batch_key=batch["key"],
     )
-    return Stack(processes=processes, host_kind=kind, environment=environment, host=host, endpoints=endpoints)
+    return Stack(
+        processes=processes,
+        host_kind=kind,
+        environment=environment,
+        patient=options.patient,
+        host=host,
+        endpoints=endpoints,
+    )
 
 
 async def _start_batch(

@@ -12,6 +12,7 @@ import msgspec
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.ids import is_valid_id, job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
+from batchmgr.wire.json_codec import prepare
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -20,6 +21,9 @@ class _Content(msgspec.Struct, frozen=True):
     message: str = ""
     fraction: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     result: dict[str, Any] | None = None
+
+
+prepare(_Content)
 
 
 class FolderJobFiles:

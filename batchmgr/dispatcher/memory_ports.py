@@ -3,20 +3,29 @@
 Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
-from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceRefusedError
+from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
-from batchmgr.model.size_limits import MAX_EVENT, MAX_RECORD, size_of
+from batchmgr.model.size_limits import MAX_RECORD, size_of
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import Clock, Versioned
+from batchmgr.ports import Clock, PoisonMessage, PoisonQueue, Versioned
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import encode
+from batchmgr.wire.queue_message import JobReference
+
+T = TypeVar("T")
+
+MAX_MESSAGE = 64 * 1024
+"""How many bytes a queue message holds."""
 
 
 class MemoryJobStore:
@@ -127,6 +136,7 @@ class QueuedMessage:
     queue: str
     body: str
     visible_at: datetime
+    attempts: int = 0
 
 
 class MemoryJobQueue:
@@ -137,6 +147,8 @@ class MemoryJobQueue:
         self.messages: list[QueuedMessage] = []
         self.poison: list[bytes] = []
         self.buried: list[str] = []
+        self.returned: list[bytes] = []
+        """Job requests that were put back from their poison queue."""
 
     async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Enqueue a stored job for submission after `delay`."""
@@ -146,15 +158,90 @@ class MemoryJobQueue:
         """Enqueue a finished job's callback for delivery after `delay`."""
         self.messages.append(QueuedMessage("callback", job_id, self._clock.now() + delay))
 
+    async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
+        """Enqueue a job to be finalized after `delay`."""
+        self.messages.append(QueuedMessage("finalize", job_id, self._clock.now() + delay, attempts))
+
     async def dead_letter_request(self, body: bytes) -> None:
-        """Keep the body of a job request that cannot be read. A queue message holds 48 KiB."""
-        if len(body) > MAX_EVENT:
+        """Keep the body of a job request that cannot be read, as it came. A queue message holds 64 KiB."""
+        if len(body) > MAX_MESSAGE:
             raise ServiceRefusedError("the message is too large", code="RequestBodyTooLarge", status=413)
         self.poison.append(body)
 
     async def dead_letter_callback(self, job_id: str) -> None:
         """Keep an undeliverable callback."""
         self.buried.append(job_id)
+
+
+class MemoryPoisonQueues:
+    """The PoisonQueues port: those of a MemoryJobQueue, and lists of the others."""
+
+    def __init__(self, queue: MemoryJobQueue) -> None:
+        self._queue = queue
+        self.kept: set[tuple[PoisonQueue, bytes]] = set()
+        self.others: dict[PoisonQueue, list[bytes]] = {PoisonQueue.FINALIZE: [], PoisonQueue.BLOBS: []}
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return how many messages lie in which queue, without the empty ones."""
+        found = {str(queue): len(self._bodies(queue)) for queue in PoisonQueue}
+        return {name: number for name, number in found.items() if number}
+
+    async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
+        """Return the messages that are not known to be kept."""
+        found = [body for body in self._bodies(queue) if (queue, body) not in self.kept]
+        return [PoisonMessage(queue=queue, id=f"{n}", body=body) for n, body in enumerate(found)]
+
+    async def put_back(self, message: PoisonMessage) -> None:
+        """Have a job request handled again."""
+        self._queue.returned.append(message.body)
+
+    async def remove(self, message: PoisonMessage) -> None:
+        """Remove a message."""
+        if message.queue is PoisonQueue.REQUESTS:
+            self._queue.poison.remove(message.body)
+        elif message.queue is PoisonQueue.CALLBACKS:
+            self._queue.buried.pop(self._bodies(message.queue).index(message.body))
+        else:
+            self.others[message.queue].remove(message.body)
+
+    async def keep(self, message: PoisonMessage) -> None:
+        """Leave a message where it is."""
+        self.kept.add((message.queue, message.body))
+
+    def _bodies(self, queue: PoisonQueue) -> list[bytes]:
+        if queue is PoisonQueue.REQUESTS:
+            return list(self._queue.poison)
+        if queue is PoisonQueue.CALLBACKS:
+            return [encode(JobReference(stored_job_id=job_id)) for job_id in self._queue.buried]
+        return list(self.others[queue])
+
+
+class MemoryUploads:
+    """The Uploads port: uploaded job messages in a dictionary."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def grant(self, name: str, lifetime: timedelta) -> str:
+        """Return a URL that nothing answers: a test writes into `blobs`."""
+        return f"memory://uploads/{name}"
+
+    async def read(self, name: str, most: int) -> bytes | None:
+        """Return an uploaded message, or None. Raises InvalidJobError if it is larger than `most`."""
+        body = self.blobs.get(name)
+        if body is not None and len(body) > most:
+            raise InvalidJobError(
+                f"the upload has {len(body)} bytes, more than {most}", field="uploadedRequest"
+            )
+        return body
+
+
+class UnlimitedThreads:
+    """The WorkloadThreads port without a time limit, so that an author can debug `create_job`."""
+
+    async def run(self, workload: str, call: Callable[[], T]) -> T:
+        """Call the function in any thread, and return what it returns."""
+        return await asyncio.to_thread(call)
 
 
 class MemoryFinalizeSignal:

@@ -20,7 +20,14 @@ from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
-from batchmgr.dispatcher.memory_ports import MemoryFinalizeSignal, MemoryJobQueue, MemoryJobStore
+from batchmgr.dispatcher.memory_ports import (
+    MemoryFinalizeSignal,
+    MemoryJobQueue,
+    MemoryJobStore,
+    MemoryPoisonQueues,
+    MemoryUploads,
+    UnlimitedThreads,
+)
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
@@ -65,18 +72,22 @@ def run_local_job(
         terminal.begin(message.job_id, directory, is_again=is_again)
         node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
         _print_limits(plan, node, terminal)
+        queue = MemoryJobQueue(clock)
         ports = Ports(
             clock=clock,
             batch=batch,
             jobs=MemoryJobStore(),
             events=EventFile(directory.events),
             sink=terminal,
-            queue=MemoryJobQueue(clock),
+            queue=queue,
             finalize=MemoryFinalizeSignal(),
             files=FolderJobFiles(directory.storage),
             storage=storage,
             callbacks=callbacks,
             workloads=workloads,
+            threads=UnlimitedThreads(),
+            uploads=MemoryUploads(),
+            poison=MemoryPoisonQueues(queue),
             default_pool_id=POOL_ID,
         )
         run_task = partial(node.run, plan)

@@ -15,7 +15,10 @@ from batchmgr.plan.file_specifications import InputFileSpecification
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.plan.task_rules import task_problems
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory
+from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import TaskTemplate
+
+prepare(TaskPlan)
 
 
 def factory_problems(factory: TaskFactory) -> Iterator[InvalidJobError]:

@@ -13,7 +13,9 @@ from batchmgr.functions import (
     http_health,
     http_jobs,
     http_plan,
+    http_uploads,
     queue_callbacks,
+    queue_finalize,
     queue_job_requests,
     timer_poll,
 )
@@ -24,10 +26,12 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     triggers = (
         http_jobs,
         http_plan,
+        http_uploads,
         http_health,
         queue_job_requests,
         timer_poll,
         blob_finalize,
+        queue_finalize,
         queue_callbacks,
     )
     for module in triggers:

@@ -1,12 +1,17 @@
 """Blob trigger: finalize the job whose finalize blob has arrived."""
 
+import logging
+
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
+from batchmgr.errors import BatchmgrError
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
-from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.finalize import finalize_or_retry
+
+logger = logging.getLogger(__name__)
 
 
 async def finalize_blob(ports: Ports, blob_name: str) -> None:
@@ -14,7 +19,7 @@ async def finalize_blob(ports: Ports, blob_name: str) -> None:
 
     Its name says which job, not its content: the content was written on a node.
     """
-    await finalize(ports, blob_name.rsplit("/", 1)[-1].removesuffix(".json"))
+    await finalize_or_retry(ports, blob_name.rsplit("/", 1)[-1].removesuffix(".json"))
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
@@ -32,6 +37,12 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         source=func.BlobSource(runtime.settings.blob_source),
     )
     async def finalize_job(blob: func.InputStream) -> None:
-        await finalize_blob(await runtime.ports(), str(blob.name))
+        try:
+            ports = await runtime.ports()
+        except BatchmgrError as error:
+            # The host would make all its attempts within a second.
+            logger.warning("the poller finalizes %s later: %s", blob.name, error)
+            return
+        await finalize_blob(ports, str(blob.name))
 
     return functions

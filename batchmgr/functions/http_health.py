@@ -29,11 +29,13 @@ async def check_health(open_ports: Callable[[], Awaitable[Ports]]) -> func.HttpR
     healthy = all(state == "ok" for state in checks.values())
     checks["progress"] = await _check(ports.sink.check())
     usable = "healthy" if checks["progress"] == "ok" else "degraded"
-    body = {
+    body: dict[str, object] = {
         "status": usable if healthy else "unhealthy",
         "checks": checks,
         "workloads": list(ports.workloads.names()),
     }
+    if poison := await _poison(ports):
+        body["poison"] = poison
     return json_response(body, 200 if healthy else 503)
 
 
@@ -54,6 +56,14 @@ async def _check(probe: Awaitable[None]) -> str:
     except BatchmgrError as error:
         return cut(str(error), MESSAGE)
     return "ok"
+
+
+async def _poison(ports: Ports) -> dict[str, int]:
+    """Return how many messages lie in which poison queue, without empty ones. Unknown is none."""
+    try:
+        return dict(await ports.poison.counts())
+    except BatchmgrError:
+        return {}
 
 
 async def _storage(ports: Ports) -> None:

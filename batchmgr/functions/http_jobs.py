@@ -7,7 +7,8 @@ import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, ServiceError
-from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number, problem_response
+from batchmgr.functions.http_bodies import read_job
+from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
@@ -18,11 +19,9 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
-from batchmgr.wire.job_message import decode_job
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 64 * 1024 * 1024
 MAX_TASKS = 1000
 EVENTS_AT_ONCE = 1000
 TASK_STATES = ("active", "preparing", "running", "completed")
@@ -30,10 +29,7 @@ TASK_STATES = ("active", "preparing", "running", "completed")
 
 async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`POST /jobs`: accept a job, and have it submitted."""
-    body = req.get_body()
-    if len(body) > MAX_BODY:
-        return problem_response(413, "The job can't be accepted", f"the body is larger than {MAX_BODY} bytes")
-    message = decode_job(body)
+    message = await read_job(ports, req)
     key = req.headers.get("idempotency-key", "")
     job_id = message.job_id or (
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())

@@ -4,27 +4,24 @@ import azure.functions as func
 import msgspec
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.functions.http_jobs import MAX_BODY
-from batchmgr.functions.http_responses import json_response, number, problem_response
+from batchmgr.functions.http_bodies import read_job
+from batchmgr.functions.http_responses import json_response, number
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.plan.ids import id_from_key
 from batchmgr.ports import Ports
 from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
-from batchmgr.wire.job_message import decode_job
 
 
 async def plan_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`POST /plan`: preview a job. Nothing is stored, sent or created."""
-    body = req.get_body()
-    if len(body) > MAX_BODY:
-        return problem_response(413, "The job can't be planned", f"the body is larger than {MAX_BODY} bytes")
     limit = number(req, "tasks", 10, least=0, most=1000)
-    message = decode_job(body)
+    message = await read_job(ports, req)
     key = req.headers.get("idempotency-key", "")
     job_id = message.job_id or (id_from_key(key) if key else UNNAMED)
     view = PreviewPorts(
         storage=ports.storage,
         workloads=ports.workloads,
+        threads=ports.threads,
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
     )

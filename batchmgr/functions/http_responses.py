@@ -17,6 +17,7 @@ from batchmgr.errors import (
     ServiceNotFoundError,
     SettingsError,
 )
+from batchmgr.functions.http_bodies import BodyTooLargeError
 from batchmgr.wire.problem_document import problem_document
 
 logger = logging.getLogger(__name__)
@@ -25,12 +26,13 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "5"}
 STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
+    (BodyTooLargeError, 413, "The request is too large"),
     (InvalidJobError, 400, "The job can't be accepted"),
     (JobNotFoundError, 404, "No such job"),
     (ServiceNotFoundError, 404, "Not in Azure Batch"),
     (JobConflictError, 409, "The job id is taken"),
     (IllegalTransitionError, 409, "The job has ended"),
-    (SettingsError, 500, "batchmgr is not configured"),
+    (SettingsError, 503, "batchmgr is not configured"),
     (ServiceBusyError, 503, "A service is busy"),
     (BatchmgrError, 502, "A service refused"),
 )
@@ -47,7 +49,7 @@ def json_response(
 def error_response(error: BatchmgrError) -> func.HttpResponse:
     """Return the problem document of an error, with the status of its type."""
     status, title = next((s, t) for kind, s, t in STATUSES if isinstance(error, kind))
-    if status >= 500:
+    if status >= 500 and not isinstance(error, SettingsError):  # the runtime logs that, once
         logger.warning("%s: %s", title, error)
     if isinstance(error, InvalidJobError):
         return problem_response(status, title, error.reason, field=error.field)

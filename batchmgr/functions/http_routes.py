@@ -11,7 +11,8 @@ import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError
-from batchmgr.functions.http_responses import error_response
+from batchmgr.functions.http_responses import error_response, problem_response
+from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
 from batchmgr.ports import Ports
 
 Handler = Callable[[Ports, func.HttpRequest], Awaitable[func.HttpResponse]]
@@ -38,9 +39,13 @@ def bind(runtime: Runtime, routes: Iterable[Route]) -> func.Blueprint:
 def _trigger(runtime: Runtime, handler: Handler) -> Trigger:
     async def trigger(req: func.HttpRequest) -> func.HttpResponse:
         try:
-            return await handler(await runtime.ports(), req)
+            async with time_limit():
+                return await handler(await runtime.ports(), req)
         except BatchmgrError as error:  # any other exception is a bug, and is answered with 500 by the host
             return error_response(error)
+        except TimeoutError:
+            detail = f"the request took more than {TIME_LIMIT_SECONDS} seconds: send it again"
+            return problem_response(503, "It took too long", detail)
 
     trigger.__name__ = handler.__name__
     return trigger

@@ -1,19 +1,27 @@
 """Queue trigger for callbacks: try again to deliver one that an earlier attempt could not."""
 
+import logging
+
 import azure.functions as func
 
 from batchmgr.adapters.storage_queues import CALLBACKS
 from batchmgr.bootstrap import Runtime
+from batchmgr.errors import InvalidJobError, JobNotFoundError
+from batchmgr.functions.time_limit import time_limit
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.json_codec import decode
-from batchmgr.wire.queue_message import JobReference
+from batchmgr.wire.queue_message import decode_reference
+
+logger = logging.getLogger(__name__)
 
 
 async def retry_callback(ports: Ports, body: bytes) -> None:
-    """Deliver the callback of the job that the message refers to."""
-    await deliver(ports, decode(body, JobReference).stored_job_id)
+    """Deliver the callback of the job that the message refers to. A message that can't be used is dropped."""
+    try:
+        await deliver(ports, decode_reference(body).stored_job_id)
+    except (InvalidJobError, JobNotFoundError) as error:
+        logger.error("message dropped from %s: %s", CALLBACKS, error)
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
@@ -24,6 +32,7 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         arg_name="message", queue_name=CALLBACKS, connection=STORAGE, data_type=func.DataType.BINARY
     )
     async def deliver_callback(message: func.QueueMessage) -> None:
-        await retry_callback(await runtime.ports(), message.get_body())
+        async with time_limit():
+            await retry_callback(await runtime.ports(), message.get_body())
 
     return functions

@@ -7,15 +7,18 @@ import azure.functions as func
 from batchmgr.adapters.storage_queues import JOB_REQUESTS
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
+from batchmgr.functions.time_limit import time_limit
 from batchmgr.model.size_limits import MESSAGE
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.read_request import read_request
+from batchmgr.usecases.accept import accept
+from batchmgr.usecases.admit import admit
 from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
-from batchmgr.wire.queue_message import JobReference, decode_queue_message
+from batchmgr.wire.queue_message import JobReference
 
 logger = logging.getLogger(__name__)
 
@@ -26,21 +29,27 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
     `fallback_id` is the job id of a message that has no `jobId`.
     """
     try:
-        message = decode_queue_message(body)
-        if isinstance(message, JobReference):
-            job_id = message.stored_job_id
-        else:
-            job_id = message.job_id or fallback_id
-            await check(ports, job_id, message)
-            job_id = (await accept(ports, job_id, message)).job_id
+        job_id = await _accept(ports, body, fallback_id)
+        await admit(ports, job_id)
         await submit(ports, job_id)
     except InvalidJobError as error:
-        is_recorded = await refuse(ports, body, error, fallback_id)
-        where = "rejected" if is_recorded else "sent to the poison queue"
-        logger.warning("job request %s: %s", where, cut(str(error), MESSAGE))
+        if await refuse(ports, body, error, fallback_id):
+            logger.warning("job request rejected: %s", cut(str(error), MESSAGE))
+        else:
+            await ports.queue.dead_letter_request(body)
+            logger.warning("job request kept in the poison queue: %s", cut(str(error), MESSAGE))
     except (JobConflictError, JobNotFoundError) as error:
         await ports.queue.dead_letter_request(body)
-        logger.warning("job request sent to the poison queue: %s", error)
+        logger.warning("job request kept in the poison queue: %s", error)
+
+
+async def _accept(ports: Ports, body: bytes, fallback_id: str) -> str:
+    """Accept the job, unless it is stored, and return its id. Its plan is checked later: that takes time."""
+    message = await read_request(ports, body)
+    if isinstance(message, JobReference):
+        return message.stored_job_id
+    job_id = message.job_id or fallback_id
+    return (await accept(ports, job_id, message, is_checked=False)).job_id
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:
@@ -52,6 +61,7 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         arg_name="message", queue_name=JOB_REQUESTS, connection=STORAGE, data_type=func.DataType.BINARY
     )
     async def submit_job(message: func.QueueMessage) -> None:
-        await take_request(await runtime.ports(), message.get_body(), id_from_message(str(message.id)))
+        async with time_limit():
+            await take_request(await runtime.ports(), message.get_body(), id_from_message(str(message.id)))
 
     return functions

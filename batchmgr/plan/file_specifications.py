@@ -13,7 +13,10 @@ JOBS_CONTAINER = "batchmgr-jobs"
 EVENTS_CONTAINER = "batchmgr-events"
 """The container of the jobs' event logs."""
 
-OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER})
+REQUESTS_CONTAINER = "batchmgr-requests"
+"""The container of job messages that callers upload because they are too large for HTTP or the queue."""
+
+OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER, REQUESTS_CONTAINER})
 """Containers that no task may use: whoever can read or write them can act for every job."""
 
 WILDCARDS = "*?["

@@ -32,6 +32,13 @@ def id_from_message(message_id: str) -> str:
     return f"q-{message_id.lower()}" if is_valid_id(f"q-{message_id}") else f"q-{_digest(message_id, 32)}"
 
 
+def id_from_content(body: bytes) -> str:
+    """Return the id under which a message without a usable one is rejected. The same message has the same."""
+    from hashlib import sha256
+
+    return f"m-{sha256(body).hexdigest()[:32]}"
+
+
 def id_from_key(idempotency_key: str) -> str:
     """Return the id of a job that was sent over HTTP with this `Idempotency-Key`."""
     return f"k-{_digest(idempotency_key, 32)}"

@@ -21,7 +21,10 @@ from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import JobTasks
+
+prepare(JobTasks)
 
 
 async def expand(ports: Ports, job_id: str, message: JobMessage) -> JobMessage:

@@ -46,17 +46,19 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
     return await flush(ports, await ports.jobs.load(job_id))
 
 
-async def create(ports: Ports, record: JobRecord) -> Versioned[JobRecord]:
+async def create(ports: Ports, record: JobRecord, *, is_announced: bool = True) -> Versioned[JobRecord]:
     """Store a new record, publish its first event, and return it; or the record that exists.
 
-    The job is active before it has a record: if the process dies in between, the poller finds the job.
+    If it is not announced, there is no event. The job is active before it has a record: if the process dies
+    in between, the poller finds the job.
     """
     try:
         return await load(ports, record.job_id)
     except JobNotFoundError:
         pass
     await ports.jobs.activate(record.job_id)
-    return await flush(ports, await ports.jobs.create(record.with_outbox([job_event(record)])))
+    events = [job_event(record)] if is_announced else []
+    return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
 
 
 async def commit(

@@ -7,8 +7,10 @@ at its end. The same message must give the same plan each time.
 import asyncio
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
+from typing import TypeVar
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import template_field
@@ -17,14 +19,18 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
-from batchmgr.ports import Ports, Workloads
+from batchmgr.ports import Ports, Workloads, WorkloadThreads
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.expand_factory import expand_kept
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.wire.json_codec import decode
+from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import JobTasks
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
+
+prepare(JobTasks)
 
 DEFAULT_LIFETIME = timedelta(days=7)
 """How long nodes have access to storage if the job has no time limit."""
@@ -38,11 +44,11 @@ _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
     """Return the checked plan of a job. Its taskFactory, if any, is expanded already.
 
-    The workload's own code runs here, in a thread, because it may be slow. Raise InvalidJobError, which names
-    the field of the message, for whatever is wrong.
+    The workload's own code runs here, in a thread, because it may be slow or hang. Raise InvalidJobError,
+    which names the field of the message, for whatever is wrong.
     """
     kept = await ports.jobs.load_tasks(job_id) if message.job_manager_task is not None else None
-    return await asyncio.to_thread(
+    call = partial(
         plan_job,
         job_id,
         message,
@@ -50,6 +56,14 @@ async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> 
         default_pool_id=pool_id,
         known_tasks=decode_tasks(kept) if kept else None,
     )
+    return await in_thread(ports.threads, message, call)
+
+
+async def in_thread(threads: WorkloadThreads, message: JobMessage, call: Callable[[], T]) -> T:
+    """Call a function that plans the message, in a thread; in one for workloads if it runs a workload."""
+    if message.workload and message.job_manager_task is None:
+        return await threads.run(message.workload, call)
+    return await asyncio.to_thread(call)
 
 
 async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:

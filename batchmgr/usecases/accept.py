@@ -25,15 +25,16 @@ async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
 
 
 @retry_on_conflict
-async def accept(ports: Ports, job_id: str, message: JobMessage) -> JobRecord:
-    """Accept a checked job under this id: store the request, create the record, mark the job active.
+async def accept(ports: Ports, job_id: str, message: JobMessage, *, is_checked: bool = True) -> JobRecord:
+    """Accept a job under this id: store the request, create the record, mark the job active.
 
+    A job that is not checked has no event yet: `admit` checks it and publishes that it is queued or rejected.
     Raise JobConflictError if a job with this id but other content was accepted before.
     """
     stored = await ports.jobs.save_request(job_id, message)
     if stored.digest != message.digest:
         raise JobConflictError(job_id)
-    return await _create_record(ports, stored)
+    return await _create_record(ports, stored, is_checked=is_checked)
 
 
 @retry_on_conflict
@@ -48,11 +49,11 @@ async def restore(ports: Ports, job_id: str) -> bool:
     except JobNotFoundError:
         return False
     if request.has_content:
-        await _create_record(ports, request)
+        await _create_record(ports, request, is_checked=False)
     return True
 
 
-async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:
+async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool) -> JobRecord:
     now = ports.clock.now()
     record = JobRecord(
         job_id=message.job_id,
@@ -66,4 +67,4 @@ async def _create_record(ports: Ports, message: JobMessage) -> JobRecord:
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
     )
-    return (await create(ports, record)).value
+    return (await create(ports, record, is_announced=is_checked)).value

@@ -4,10 +4,12 @@ The finalize blob leads here. The job's FinalizeTask has written it, or the poll
 run.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError
+from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
 from batchmgr.model.job_record import JobRecord, ResultFile
@@ -22,6 +24,40 @@ from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
+
+
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(minutes=5)
+MOST_ATTEMPTS = 10
+"""How often a failed attempt is followed by a message. After that the poller tries, each time it looks."""
+
+TIME_LIMIT_SECONDS = 60
+
+
+async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> None:
+    """Finalize a job. If that fails or takes too long, have it tried again after a pause; raise nothing.
+
+    The blob trigger would make all its attempts within a second. `attempts` is how often it has failed.
+    """
+    try:
+        async with asyncio.timeout(TIME_LIMIT_SECONDS):
+            await finalize(ports, job_id)
+        return
+    except ServiceBusyError as error:
+        pause = max(_pause(attempts), min(error.retry_after or timedelta(0), LONGEST_PAUSE))
+        logger.warning("job %s is finalized again in %s: %s", job_id, pause, error)
+    except Exception:
+        pause = _pause(attempts)
+        logger.exception("job %s could not be finalized; tried again in %s", job_id, pause)
+    if attempts < MOST_ATTEMPTS:
+        try:
+            await ports.queue.enqueue_finalize(job_id, attempts + 1, pause)
+        except ServiceError as error:
+            logger.warning("job %s is left to the poller: %s", job_id, error)
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(LONGEST_PAUSE, FIRST_PAUSE * int(2 ** min(attempts, 8)))
 
 
 @retry_on_conflict

@@ -24,11 +24,15 @@ from batchmgr.steps.release_finalize_task import release_finalize_task, released
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
 from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.empty_poison import empty_poison_queues
 from batchmgr.usecases.finalize import finalize
 
 logger = logging.getLogger(__name__)
 
 CONCURRENT_JOBS = 16
+JOB_SECONDS = 60
+"""How long the poll of one job may take."""
+
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
 """How long a queued or submitting job may be idle before the poller enqueues its submission again."""
 
@@ -37,17 +41,22 @@ TRIGGER_TIMEOUT = timedelta(seconds=15)
 
 
 async def poll(ports: Ports) -> None:
-    """Poll every active job, 16 at a time. An error with one job is logged, and does not stop the others."""
+    """Poll every active job, 16 at a time, and empty the poison queues.
+
+    An error with one job is logged, and does not stop the others.
+    """
     gate = asyncio.Semaphore(CONCURRENT_JOBS)
 
     async def guarded(job_id: str) -> None:
         async with gate:
             try:
-                await poll_job(ports, job_id)
+                async with asyncio.timeout(JOB_SECONDS):
+                    await poll_job(ports, job_id)
             except Exception:
                 logger.exception("job %s could not be polled; the next poll tries again", job_id)
 
     async with asyncio.TaskGroup() as group:
+        group.create_task(empty_poison_queues(ports))
         async for job_id in ports.jobs.active_ids():
             group.create_task(guarded(job_id))
 

@@ -3,19 +3,19 @@
 Nothing is stored, sent or created.
 """
 
-import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.model.container_access import ContainerAccess
-from batchmgr.ports import NodeStorageView, Workloads
+from batchmgr.ports import NodeStorageView, Workloads, WorkloadThreads
 from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
-from batchmgr.steps.plan_job import plan_unchecked, problems_of
+from batchmgr.steps.plan_job import in_thread, plan_unchecked, problems_of
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.plan_preview import PlanPreview, Problem
 
@@ -39,6 +39,7 @@ class PreviewPorts:
 
     storage: NodeStorageView
     workloads: Workloads
+    threads: WorkloadThreads
     default_pool_id: str
     check_callback: Callable[[str], None]
 
@@ -59,7 +60,11 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
                 raise
             problems.append(InvalidJobError(str(error), field=SOURCE))
     if not any(problem.field.partition(".")[0] in _NO_TASKS for problem in problems):
-        return await asyncio.to_thread(_plan, ports, job_id, message, limit, problems)
+        call = partial(_plan, ports, job_id, message, limit, problems)
+        try:
+            return await in_thread(ports.threads, message, call)
+        except InvalidJobError as error:  # the workload hangs
+            problems.append(error)
     return _refused(ports, job_id, message, problems)
 
 

@@ -1,7 +1,8 @@
 """Refuse a queue message that cannot become a job.
 
-If the message names a job id that is free, a `rejected` record says why, and the caller is called back.
-Otherwise the message goes to the poison queue as it came. No other job is touched.
+A `rejected` record says why, and the caller is called back: under the job id that the message names, or under
+one that is made of its content. Only if the message names the id of another job is there no record, so that
+no other job is touched.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import hashlib
 from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.model.job_record import DUE, JobError, JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.ids import is_valid_id
+from batchmgr.plan.ids import id_from_content, is_valid_id
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.usecases.deliver import deliver
@@ -19,14 +20,15 @@ from batchmgr.wire.queue_message import identify_undecodable
 
 @retry_on_conflict
 async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id: str) -> bool:
-    """Refuse a message of the job request queue. Return whether a record says so, not the poison queue.
+    """Refuse a message of the job request queue. Return whether its sender can find the record.
 
-    `fallback_id` is the job id of a message that has no `jobId`.
+    If not, the message has to be kept in the poison queue. `fallback_id` is the job id of a message that has
+    no `jobId`.
     """
-    job_id, uri = identify_undecodable(body, fallback_id)
+    named, uri = identify_undecodable(body, fallback_id)
+    job_id = named if is_valid_id(named) else id_from_content(body)
     digest = hashlib.sha256(body).hexdigest()
-    if not is_valid_id(job_id) or not await _is_free(ports, job_id, digest):
-        await ports.queue.dead_letter_request(body)
+    if not await _is_free(ports, job_id, digest):
         return False
     uri = _allowed(ports, uri)
     await ports.jobs.save_request(job_id, JobMessage(job_id=job_id, call_back_uri=uri))
@@ -44,7 +46,7 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
     )
     await create(ports, record)
     await deliver(ports, job_id)
-    return True
+    return job_id == named
 
 
 async def _is_free(ports: Ports, job_id: str, digest: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from batchmgr.wire.factory_message import ParametricSweep, TaskFactory
-from batchmgr.wire.json_codec import decode
+from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import (
     ApplicationPackageMessage,
     ContainerSettingsMessage,
@@ -131,6 +131,9 @@ class JobMessage(Message, frozen=True):
         if isinstance(self.task_factory, ParametricSweep):  # here the order of the names counts
             content += msgspec.json.encode(list(self.task_factory.parameters))
         return hashlib.sha256(content).hexdigest()
+
+
+prepare(JobMessage)
 
 
 def decode_job(body: bytes) -> JobMessage:

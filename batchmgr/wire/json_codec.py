@@ -1,7 +1,7 @@
 """Strict JSON: encoding and decoding of messages. A message that can't be decoded names the wrong field."""
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -9,8 +9,22 @@ from batchmgr.errors import InvalidJobError
 
 T = TypeVar("T")
 
+PREPARED: set[Any] = set()
+"""All types that `prepare` was called with."""
+
 _PATH = re.compile(r"^(?P<reason>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
+
+
+def prepare(*types: Any) -> None:
+    """Have msgspec build what it needs to decode these types. Call it at import, for each decoded type.
+
+    msgspec builds this at the first use of a type, and two threads that do so at once can crash the process.
+    Modules are imported in one thread.
+    """
+    for type_ in types:
+        msgspec.json.Decoder(type_)
+        PREPARED.add(type_)
 
 
 def encode(message: msgspec.Struct) -> bytes:

@@ -165,7 +165,7 @@ class AdminEndpoints:
             "language": "python",
             "config": {
                 "name": name,
-                "entryPoint": function.call.__name__,
+                "entryPoint": function.entry_point,
                 "scriptFile": "function_app.py",
                 "language": "python",
                 "functionDirectory": directory,

@@ -70,6 +70,10 @@ class BlobQueueListener:
         """Stop listening, and return when the blobs in flight are processed."""
         await self._listener.stop()
 
+    def abandon(self) -> None:
+        """Stop at once. The messages in flight stay hidden, as after a kill."""
+        self._listener.abandon()
+
     async def _handle(self, message: QueueMessage, body: bytes) -> bool:
         blob = BlobTriggerMessage.from_json(body)
         trigger = self.find(blob.function_id)

@@ -5,7 +5,9 @@ HostError
 │   └── RouteTemplateError the route of an HTTP function cannot be compiled
 ├── IndexingError          function_app.py cannot be imported, or one of its functions is invalid
 ├── SubscriptionError      an event subscription is invalid, or its webhook does not confirm it
-└── WorkerLostError        a running invocation was abandoned: one timed out, or the host had to stop
+├── FunctionError          a function raised an exception in the worker process
+├── FunctionTimeoutError   an invocation exceeded the function timeout
+└── WorkerLostError        the worker ended, or the host had to stop, during an invocation
 """
 
 
@@ -29,5 +31,13 @@ class SubscriptionError(HostError):
     """An event subscription is invalid, or it cannot be started. The message says why."""
 
 
+class FunctionError(HostError):
+    """A function raised an exception in the worker process. The message is its traceback."""
+
+
+class FunctionTimeoutError(HostError):
+    """An invocation exceeded the function timeout."""
+
+
 class WorkerLostError(HostError):
-    """A running invocation was abandoned: one exceeded the function timeout, or the host had to stop."""
+    """The worker ended, or the host had to stop, while an invocation was running."""

@@ -3,6 +3,8 @@
 import importlib.util
 import inspect
 import json
+import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,8 @@ from functions_host.errors import IndexingError
 from functions_host.function_metadata import RETURN, BoundParameter, Function
 
 _MODULE = "function_app"
+
+_log = logging.getLogger(__name__)
 
 
 def index_app(script_root: Path) -> list[Function]:
@@ -36,6 +40,7 @@ def _import_app(script_root: Path) -> ModuleType:
     path = script_root / f"{_MODULE}.py"
     if not path.exists():
         raise IndexingError(f"{path} is missing")
+    _warn_of_other(path)
     if (root := str(script_root)) not in sys.path:
         sys.path.insert(0, root)
     spec = importlib.util.spec_from_file_location(_MODULE, path)
@@ -46,6 +51,14 @@ def _import_app(script_root: Path) -> ModuleType:
     sys.modules[_MODULE] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _warn_of_other(path: Path) -> None:
+    """Warn if the real Python worker would import another app, because PYTHONPATH comes first there."""
+    for directory in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        other = Path(directory) / path.name
+        if directory and other.exists() and not other.samefile(path):
+            _log.warning("PYTHONPATH has another app: the real host would import %s, not %s", other, path)
 
 
 def _app_of(module: ModuleType) -> func.FunctionRegister:
@@ -90,6 +103,7 @@ def _index(function: func.Function, script_root: Path) -> Function:
         outputs=tuple(parameter for parameter in parameters if parameter.binding["direction"] == "OUT"),
         returns=_returns(name, bindings.get(RETURN), annotations),
         takes_context=takes_context,
+        entry_point=getattr(call, "__name__", name),
     )
 
 

@@ -1,7 +1,7 @@
 """Function metadata: a function of the app, its trigger, its outputs and their bindings."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,11 @@ class BoundParameter:
     """The annotated Python type, or None."""
 
 
+def not_in_this_process(**arguments: Any) -> Any:
+    """Stand for the code of a function that is in the worker process. Raises RuntimeError."""
+    raise RuntimeError("the function is in the worker process")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function:
     """One function of the app, ready to be listened for and invoked."""
@@ -35,6 +40,18 @@ class Function:
     """The parameters of type `Out`, without the return value."""
     returns: BoundParameter | None
     takes_context: bool
+    entry_point: str = ""
+    """The name of the Python function."""
+
+    def without_code(self) -> "Function":
+        """Return a copy that another process can read. It cannot be called, and has no annotations."""
+        return replace(
+            self,
+            call=not_in_this_process,
+            trigger=replace(self.trigger, annotation=None),
+            outputs=tuple(replace(output, annotation=None) for output in self.outputs),
+            returns=self.returns and replace(self.returns, annotation=None),
+        )
 
     @property
     def id(self) -> str:

@@ -47,3 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="seconds between two scans for new blobs (default: 2 with Azurite and 10 in Azure, like Azure)",
     )
+    parser.add_argument(
+        "--patient",
+        action="store_true",
+        help="do not make me wait as Azure does: when the host is stopped, it returns its messages to their "
+        "queues within a second; after a kill, timers and blobs go on within seconds, not after a minute; "
+        "messages that functions send are received at once. Without it, the host behaves as in Azure: use "
+        "that to test what happens to your app when a host ends",
+    )

@@ -1,83 +1,67 @@
-"""Runs the host as a process: its signals, its output and its exit code."""
+"""Runs the host as a command."""
 
 import argparse
 import asyncio
-import json
 import logging
-import os
-import signal
-import sys
-import time
+from pathlib import Path
 
-from functions_host.errors import HostError, WorkerLostError
-from functions_host.job_host import JobHost, JobHostOptions
-from functions_host.log_levels import LogLevelFilter
+from functions_host.errors import HostError
+from functions_host.host_logging import log_to_stderr
+from functions_host.settings import prepare_environment
+from functions_host.worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a host until SIGINT or SIGTERM. Return the exit code."""
-    _log_to_stderr()
+    """Run a host until it is stopped, or has failed. Return the exit code."""
+    log_to_stderr()
+    workers = _Workers(args.script_root.resolve())
+    try:
+        asyncio.run(_serve(args, workers))
+    except HostError as error:
+        _log.error("%s", error)
+        return 1
+    finally:
+        workers.kill_spare()
+    return 0
+
+
+async def _serve(args: argparse.Namespace, workers: "_Workers") -> None:
+    # It takes half a second to import the clients of Azure. Meanwhile the first worker imports the app.
+    workers.start_spare()
+    from functions_host.host_process import HostProcess
+    from functions_host.job_host import JobHostOptions
+
     options = JobHostOptions(
-        script_root=args.script_root.resolve(),
+        script_root=workers.script_root,
         address=args.host,
         port=args.port,
         enable_auth=args.enable_auth,
         blob_scan_interval=args.blob_scan_interval,
+        patient=args.patient,
     )
-    try:
-        asyncio.run(_serve(options, as_json=args.json))
-    except HostError as error:
-        _log.error("%s", error)
-        return 1
-    return 0
+    await HostProcess(options, new_worker=workers.new, as_json=args.json).run()
 
 
-async def _serve(options: JobHostOptions, *, as_json: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    host = JobHost(options)
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(LogLevelFilter(host.log_levels))
-    await host.start()
-    port = host.port
-    if as_json:
-        ready = {"functions": host.url}
-        if options.enable_auth:
-            ready |= {"masterKey": host.keys.master, "functionKey": host.keys.function}
-        sys.stdout.write(json.dumps(ready) + "\n")
-        sys.stdout.flush()
-    try:
-        await host.run(stop)
-    except WorkerLostError as error:
-        _log.error("%s: restarting", error)
-        await host.stop()
-        _replace_process([] if options.port == port else ["--port", str(port)])
-    if not await host.stop():
-        # Python waits for all threads at exit, so a thread that does not end would block it forever.
-        _flush()
-        os._exit(0)
+class _Workers:
+    """Starts worker processes, the first one before it is asked for."""
 
+    def __init__(self, script_root: Path) -> None:
+        self.script_root = script_root
+        self._spare: WorkerProcess | None = None
 
-def _replace_process(more_arguments: list[str]) -> None:
-    """Replace this process with a new one of the same command, because a running thread cannot be stopped."""
-    _flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:], *more_arguments])  # noqa: S606
+    def start_spare(self) -> None:
+        """Start a worker that `new` will return. Raises ConfigurationError."""
+        prepare_environment(self.script_root)
+        self._spare = WorkerProcess(self.script_root)
 
+    def new(self) -> WorkerProcess:
+        """Return a worker that nobody uses yet."""
+        worker, self._spare = self._spare or WorkerProcess(self.script_root), None
+        return worker
 
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-
-
-def _log_to_stderr() -> None:
-    formatter = logging.Formatter("[%(asctime)s.%(msecs)03dZ] %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # At level INFO the storage clients log each request.
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    def kill_spare(self) -> None:
+        """End a worker that has not been asked for."""
+        if self._spare is not None:
+            self._spare.kill()

@@ -27,6 +27,7 @@ from functions_host.trigger_data import TriggerData
 from functions_host.unhandled_errors import UnhandledErrors
 
 _HOST_CONTAINER = "azure-webjobs-hosts"
+_ABANDON_SECONDS = 1
 
 
 class Trigger(Protocol):
@@ -120,6 +121,23 @@ class HostListeners:
         if self._blob_scan is not None:
             stops.append(self._blob_scan.stop())
         await asyncio.gather(*stops)
+
+    async def abandon(self) -> None:
+        """Stop at once. Messages in work stay hidden. Timers and the blob scan release their leases."""
+        rest: list[Trigger | BlobScan] = [] if self._blob_scan is None else [self._blob_scan]
+        for trigger in self._triggers:
+            if isinstance(trigger, QueueTrigger):
+                trigger.abandon()
+            else:
+                rest.append(trigger)
+        if self._blob_listener is not None:
+            self._blob_listener.abandon()
+        stops = [asyncio.create_task(part.stop()) for part in rest]
+        if stops:
+            _, late = await asyncio.wait(stops, timeout=_ABANDON_SECONDS)
+            for stop in late:
+                stop.cancel()
+            await asyncio.wait(stops, timeout=_ABANDON_SECONDS)
 
     def _queue_trigger(self, function: Function) -> QueueTrigger:
         return QueueTrigger(

@@ -12,6 +12,11 @@ REPRODUCED_VERSION = "4.1037.0"
 """The version of the real host that this one behaves like. It is reported as this host's own."""
 
 
+def offline_status() -> dict[str, Any]:
+    """Return the document of `/admin/host/status` while an app is offline."""
+    return {"state": "Offline", "version": f"{REPRODUCED_VERSION}.0", "versionDetails": REPRODUCED_VERSION}
+
+
 @dataclass(kw_only=True)
 class HostStatus:
     """The state of one host."""

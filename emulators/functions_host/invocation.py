@@ -1,27 +1,25 @@
-"""Invokes functions: converts the trigger data, calls the function, writes outputs, enforces the timeout."""
+"""Invokes functions: has a worker execute them, writes their outputs, and enforces the function timeout."""
 
 import asyncio
-import contextvars
 import logging
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-import azure.functions as func
 from azure.functions.meta import Datum
 
-from functions_host.binding_converters import decode, encode
-from functions_host.errors import WorkerLostError
-from functions_host.function_metadata import RETURN, BoundParameter, Function
-from functions_host.invocation_context import InvocationContext
+from functions_host.errors import FunctionError, FunctionTimeoutError, WorkerLostError
+from functions_host.function_execution import InvocationRequest, Outputs
+from functions_host.function_metadata import BoundParameter, Function
 from functions_host.log_levels import logging_for
 from functions_host.trigger_data import TriggerData
+from functions_host.worker_supervisor import WorkerSupervisor
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class OutputWriter(Protocol):
@@ -36,137 +34,104 @@ class InvocationResult:
     """How an invocation ended."""
 
     succeeded: bool
-    outputs: Mapping[str, Datum] = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=dict)
     """The outputs by parameter name. The return value is named `$return`."""
 
 
-class _Out(func.Out[Any]):
-    def __init__(self) -> None:
-        self._value: Any = None
-
-    def set(self, val: Any) -> None:
-        self._value = val
-
-    def get(self) -> Any:
-        return self._value
-
-
 class Invoker:
-    """Runs functions: async functions on the event loop, the others in a thread pool.
+    """Runs functions in the worker, and writes their outputs.
 
-    If an invocation exceeds the timeout, all running invocations fail and `worker_lost` is set. The real host
-    restarts its worker process then; here the worker is this process, so the caller has to restart it.
+    An invocation that exceeds the timeout fails, and the worker is restarted if the function still runs. The
+    result is returned after that, as in the real host.
     """
 
-    def __init__(
-        self, *, timeout: timedelta | None, writer: OutputWriter, threads: int | None = None
-    ) -> None:
+    def __init__(self, *, timeout: timedelta | None, writer: OutputWriter, workers: WorkerSupervisor) -> None:
         self._timeout = timeout.total_seconds() if timeout else None
         self._writer = writer
-        self._threads = ThreadPoolExecutor(threads, "function")
-        self._running: set[asyncio.Task[InvocationResult]] = set()
-        self.worker_lost = asyncio.Event()
+        self._workers = workers
+        self._aborted = asyncio.Event()
+        self.running = 0
+        """The number of invocations that have begun and not ended."""
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
         """Run a function once. If it fails, the error is logged and the result says so; nothing is raised."""
-        with logging_for(function.name):
-            return await self._invoke(function, trigger, reason)
+        self.running += 1
+        self._idle.clear()
+        try:
+            with logging_for(function.name):
+                return await self._invoke(function, trigger, reason)
+        finally:
+            self.running -= 1
+            if not self.running:
+                self._idle.set()
+
+    async def wait_until_idle(self) -> None:
+        """Return when no invocation is running."""
+        await self._idle.wait()
+
+    def abort(self) -> None:
+        """Let all invocations fail that run now or begin later. Their functions are not stopped."""
+        self._aborted.set()
 
     async def _invoke(self, function: Function, trigger: TriggerData, reason: str) -> InvocationResult:
-        context = InvocationContext(
-            name=function.name, directory=str(function.directory), trace_parent=trigger.trace_parent
-        )
+        request = InvocationRequest(function_name=function.name, trigger=trigger)
         _log.info(
-            "Executing 'Functions.%s' (Reason='%s', Id=%s)", function.name, reason, context.invocation_id
+            "Executing 'Functions.%s' (Reason='%s', Id=%s)", function.name, reason, request.invocation_id
         )
         started = time.monotonic()
         failure: Exception | None = None
         result = InvocationResult(succeeded=False)
+        execution = asyncio.create_task(self._workers.execute(function, request))
         try:
-            result = await self._run_with_timeout(function, trigger, context)
+            result = await self._run(execution, function, trigger)
         except Exception as error:
             failure = error
         _log.log(
             logging.ERROR if failure else logging.INFO,
-            "Executed 'Functions.%s' (%s, Id=%s, Duration=%dms)",
+            "Executed 'Functions.%s' (%s, Id=%s, Duration=%dms)%s",
             function.name,
             "Failed" if failure else "Succeeded",
-            context.invocation_id,
+            request.invocation_id,
             (time.monotonic() - started) * 1000,
-            exc_info=failure,
+            # The worker process sends the traceback as a text.
+            f"\n{failure}" if isinstance(failure, FunctionError) else "",
+            exc_info=None if isinstance(failure, FunctionError) else failure,
         )
+        if isinstance(failure, FunctionTimeoutError):
+            await self._workers.restart_after_timeout(request.invocation_id)
+        execution.cancel()
         return result
 
-    def abandon(self) -> int:
-        """Abandon the invocations that still run. Return how many there were."""
-        for task in self._running:
-            task.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        return len(self._running)
-
-    async def _run_with_timeout(
-        self, function: Function, trigger: TriggerData, context: InvocationContext
+    async def _run(
+        self, execution: "asyncio.Task[Outputs]", function: Function, trigger: TriggerData
     ) -> InvocationResult:
-        work = asyncio.create_task(self._execute(function, trigger, context))
-        self._running.add(work)
-        work.add_done_callback(self._running.discard)
-        lost = asyncio.create_task(self.worker_lost.wait())
-        try:
-            return await self._wait_for_result(work, lost, function)
-        finally:
-            lost.cancel()
-
-    async def _wait_for_result(
-        self, work: asyncio.Task[InvocationResult], lost: asyncio.Task[bool], function: Function
-    ) -> InvocationResult:
-        started = time.monotonic()
-        await asyncio.wait((work, lost), timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
-        if work.cancelled():
-            # The Python worker sends no response if a CancelledError escapes. The host waits for the timeout.
-            left = None if self._timeout is None else self._timeout - (time.monotonic() - started)
-            await asyncio.wait((lost,), timeout=left)
-        elif work.done():
-            return work.result()
-        if self.worker_lost.is_set():
-            raise WorkerLostError(f"'{function.name}' was running when the worker was lost")
-        self.worker_lost.set()
-        raise WorkerLostError(f"'{function.name}' exceeded the function timeout of {self._timeout} s")
-
-    async def _execute(
-        self, function: Function, trigger: TriggerData, context: InvocationContext
-    ) -> InvocationResult:
-        arguments = {
-            function.trigger.name: decode(function.trigger.converter, trigger.value, trigger.metadata)
-        }
-        outs = {parameter.name: _Out() for parameter in function.outputs}
-        if function.takes_context:
-            arguments["context"] = context
-        returned = await self._call(function, arguments | outs)
-        outputs = _encode_outputs(function, outs, returned)
-        writes = [
+        deadline = None if self._timeout is None else time.monotonic() + self._timeout
+        outputs = await self._result_of(execution, deadline, function)
+        writes: list[Coroutine[Any, Any, None]] = [
             self._writer.write(parameter, outputs[parameter.name], trigger.binding_data)
             for parameter in function.results
             if parameter.name in outputs and parameter.binding["type"] != "http"
         ]
-        await asyncio.gather(*writes)
+        if writes:
+            writing = asyncio.ensure_future(asyncio.gather(*writes))
+            try:
+                await self._result_of(writing, deadline, function)
+            finally:
+                writing.cancel()
         return InvocationResult(succeeded=True, outputs=outputs)
 
-    async def _call(self, function: Function, arguments: Mapping[str, Any]) -> Any:
-        if function.is_async:
-            return await function.call(**arguments)
-        loop = asyncio.get_running_loop()
-        call = partial(contextvars.copy_context().run, partial(function.call, **arguments))
-        return await loop.run_in_executor(self._threads, call)
-
-
-def _encode_outputs(function: Function, outs: Mapping[str, _Out], returned: Any) -> dict[str, Datum]:
-    if returned is not None and function.returns is None:
-        raise RuntimeError(f"function {function.name!r} without a $return binding returned a value")
-    outputs = {
-        parameter.name: encode(parameter.converter, value, parameter.annotation)
-        for parameter in function.outputs
-        if (value := outs[parameter.name].get()) is not None
-    }
-    if function.returns is not None:
-        outputs[RETURN] = encode(function.returns.converter, returned, function.returns.annotation)
-    return outputs
+    async def _result_of(self, work: asyncio.Future[T], deadline: float | None, function: Function) -> T:
+        """Return the result of `work`. If it takes too long, raise an error, and do not cancel it."""
+        aborted = asyncio.create_task(self._aborted.wait())
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        try:
+            await asyncio.wait((work, aborted), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            aborted.cancel()
+        if work.done():
+            return work.result()
+        if self._aborted.is_set():
+            raise WorkerLostError(f"'{function.name}' was running when the host had to stop")
+        raise FunctionTimeoutError(f"'{function.name}' exceeded the function timeout of {self._timeout:g} s")

@@ -2,7 +2,6 @@
 
 import secrets
 import threading
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -13,10 +12,10 @@ from azure.functions._abc import RetryContext, RpcException, TraceContext
 class InvocationContext(func.Context):
     """What a function with a `context` parameter can read about its invocation."""
 
-    def __init__(self, *, name: str, directory: str, trace_parent: str | None) -> None:
+    def __init__(self, *, name: str, directory: str, invocation_id: str, trace_parent: str | None) -> None:
         self._name = name
         self._directory = directory
-        self._invocation_id = str(uuid.uuid4())
+        self._invocation_id = invocation_id
         self._local = threading.local()
         self._trace = InvocationTrace(parent=trace_parent or new_trace_parent())
 

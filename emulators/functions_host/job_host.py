@@ -4,42 +4,46 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from aiohttp import web
 from azure.core.exceptions import AzureError
 
 from functions_host.access_keys import AccessKeys
 from functions_host.admin_endpoints import AdminEndpoints
-from functions_host.errors import ConfigurationError, HostError, IndexingError, WorkerLostError
-from functions_host.function_indexing import index_app
+from functions_host.errors import ConfigurationError, HostError, IndexingError
 from functions_host.function_loading import FunctionLoader
 from functions_host.function_metadata import Function
 from functions_host.host_listeners import HostListeners, ListenerOptions
 from functions_host.host_status import HostStatus
 from functions_host.http_endpoints import HttpEndpoints
-from functions_host.http_server import HttpServer
+from functions_host.http_front_end import HttpFrontEnd
 from functions_host.http_trigger import HttpFunctions
+from functions_host.in_process_worker import InProcessWorker
 from functions_host.invocation import Invoker
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
 from functions_host.settings import (
     HostSettings,
-    apply_local_settings,
     host_id,
     is_development,
     load_host_settings,
+    prepare_environment,
 )
 from functions_host.singleton_lease import LeaseTimes
+from functions_host.storage_availability import wait_for_storage
 from functions_host.storage_connections import StorageConnections
 from functions_host.unhandled_errors import UnhandledErrors
+from functions_host.worker_supervisor import FunctionWorker, RestartTimes, WorkerSupervisor
 
 _DRAIN_SECONDS = 10
 _FAIL_SECONDS = 2
+_LAST_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -67,14 +71,22 @@ class JobHostOptions:
 
 
 class JobHost:
-    """Runs one function app in this process, between `start` and `stop`."""
+    """Runs one function app, between `start` and `stop`.
 
-    def __init__(self, options: JobHostOptions) -> None:
+    Functions run in this process, unless `new_worker` starts other workers. `http` and `keys` are for a
+    process that runs one job host after the other, on the same port and with the same keys.
+    """
+
+    def __init__(
+        self,
+        options: JobHostOptions,
+        *,
+        new_worker: Callable[[], FunctionWorker] | None = None,
+        http: HttpFrontEnd | None = None,
+        keys: AccessKeys | None = None,
+    ) -> None:
         self._options = options
-        apply_local_settings(options.script_root, os.environ)
-        os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
-        if hasattr(time, "tzset"):
-            time.tzset()  # local.settings.json may set TZ.
+        prepare_environment(options.script_root)
         self._unhandled = UnhandledErrors()
         settings, error = _load_settings(options.script_root)
         self._status = HostStatus(
@@ -89,7 +101,7 @@ class JobHost:
             _log.error("No function runs: %s", self._status.error)
         self.log_levels = settings.log_levels
         """The section `logging.logLevel` of host.json."""
-        self.keys = AccessKeys(enabled=options.enable_auth)
+        self.keys = keys or AccessKeys(enabled=options.enable_auth)
         """The access keys. They are checked only if `enable_auth` is set."""
         self._connections = StorageConnections(os.environ)
         notifier = QueueNotifier()
@@ -98,8 +110,12 @@ class JobHost:
             encode_base64=settings.queues.base64,
             notifier=notifier if options.patient else None,
         )
+        self._workers = WorkerSupervisor(
+            new_worker or (lambda: InProcessWorker(options.script_root, threads=settings.sync_threads)),
+            times=RestartTimes(interval=0) if options.patient else RestartTimes(),
+        )
         self._invoker = Invoker(
-            timeout=settings.function_timeout, writer=self._outputs, threads=settings.sync_threads
+            timeout=settings.function_timeout, writer=self._outputs, workers=self._workers
         )
         self._http = HttpFunctions(invoker=self._invoker, keys=self.keys, route_prefix=settings.route_prefix)
         self._admin = AdminEndpoints(
@@ -118,7 +134,7 @@ class JobHost:
             errors=self._unhandled,
         )
         self._functions: list[Function] = []
-        self._runner: web.ServerRunner | None = None
+        self._front_end = http or HttpFrontEnd(options.address, options.port)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -130,9 +146,7 @@ class JobHost:
     @property
     def port(self) -> int:
         """The port of the HTTP server. Raises HostError before the start."""
-        if self._runner is None or not self._runner.addresses:
-            raise HostError("the host has not been started")
-        return int(self._runner.addresses[0][1])
+        return self._front_end.port
 
     @property
     def is_running(self) -> bool:
@@ -142,7 +156,11 @@ class JobHost:
     @property
     def url(self) -> str:
         """The base URL of the HTTP server. Raises HostError before the start."""
-        return f"http://{self._options.address}:{self.port}"
+        return self._front_end.url
+
+    async def wait_for_storage(self) -> None:
+        """Return when the host's storage answers. The real host does not listen for HTTP before."""
+        await wait_for_storage(self._connections)
 
     async def start(self) -> None:
         """Index the app and start all listeners.
@@ -152,8 +170,8 @@ class JobHost:
         with an invalid binding is left out.
         """
         try:
-            self._load_functions()
-            await self._start_http()
+            await self._load_functions()
+            await self._front_end.listen()
             if self.is_running:
                 await self._listeners.start()
         except BaseException as error:
@@ -161,38 +179,43 @@ class JobHost:
             if isinstance(error, AzureError | OSError):
                 raise HostError(f"cannot start: {error}") from error
             raise
+        self._front_end.pass_to(self._endpoints().handle)
         self._log_functions()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Return when `stop` is set, or when a listener cannot go on, which is logged.
-
-        Raises WorkerLostError as soon as a function exceeds the timeout.
-        """
-        ends = (stop, self._invoker.worker_lost, self._unhandled.occurred)
-        waits = [asyncio.create_task(event.wait()) for event in ends]
+        """Return when `stop` is set, or when the host has failed, which is logged."""
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self.wait_until_failed())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
-        if self._invoker.worker_lost.is_set():
-            raise WorkerLostError("a function exceeded the function timeout")
 
-    async def stop(self) -> bool:
-        """Stop listening, wait up to 10 seconds for running invocations, and close all connections.
+    async def wait_until_failed(self) -> None:
+        """Return when a listener cannot go on, or the worker has ended too often: the host must end."""
+        events = (self._unhandled.occurred, self._workers.exhausted)
+        waits = [asyncio.create_task(event.wait()) for event in events]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
-        Invocations that take longer fail, and their messages return to the queue for the next host. Returns
-        whether all invocations ended.
+    async def stop(self, *, drain_seconds: float = _DRAIN_SECONDS) -> bool:
+        """Stop listening, wait for running invocations, and close all connections.
+
+        Invocations that take longer than `drain_seconds` fail, and their messages return to the queue for the
+        next host. The real host does not do that: see `shut_down`. Returns whether all invocations ended.
         """
-        parts = [self._listeners.stop(), self._admin.stop()]
-        if self._runner is not None:
-            parts.append(self._runner.cleanup())
+        await self._front_end.refuse_connections()
+        parts = (self._listeners.stop(), self._admin.stop(), self._front_end.wait_until_idle())
         stopping = asyncio.ensure_future(asyncio.gather(*parts))
-        await asyncio.wait((stopping,), timeout=_DRAIN_SECONDS)
+        await asyncio.wait((stopping,), timeout=drain_seconds)
+        lost = self._invoker.running
         if not stopping.done():
-            self._invoker.worker_lost.set()
+            self._invoker.abort()
             await asyncio.wait((stopping,), timeout=_FAIL_SECONDS)
-        abandoned = self._invoker.abandon()
+        self._workers.kill()
         if not stopping.done():
             stopping.cancel()
         try:
@@ -200,14 +223,51 @@ class JobHost:
         except asyncio.CancelledError:
             _log.warning("Some listeners did not stop in time")
         finally:
+            await self._front_end.stop()
             await self._connections.close()
-        return abandoned == 0
+        return lost == 0
 
-    def _load_functions(self) -> None:
+    async def shut_down(self, *, is_failed: bool = False) -> None:
+        """End as the real host does after SIGTERM, or if it has failed.
+
+        New connections are refused, and the running HTTP calls are waited for, however long they take. The
+        listeners go on meanwhile, and for up to 10 seconds if other functions run. Then the worker is killed:
+        functions see no exception, and their messages stay hidden. A host that has failed stops its listeners
+        at once.
+        """
+        started = time.monotonic()
+        await self._front_end.refuse_connections()
+        stopping = asyncio.create_task(self._listeners.stop()) if is_failed else None
+        await self._front_end.wait_until_idle()
+        left = started + _DRAIN_SECONDS - time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._invoker.wait_until_idle(), max(left, 0))
+        left = started + _DRAIN_SECONDS - time.monotonic()
+        if stopping is None:
+            stopping = asyncio.create_task(self._listeners.stop())
+            # A message whose function has just ended is still to be deleted.
+            left = 0 if self._invoker.running else max(left, _LAST_SECONDS)
+        await asyncio.wait((stopping,), timeout=max(left, 0))
+        stopping.cancel()
+        await self.abandon()
+        await self._front_end.stop()
+
+    async def abandon(self) -> None:
+        """Stop at once, with what is running.
+
+        The messages in work stay hidden. Running HTTP calls wait for the function timeout. The HTTP server is
+        left as it is.
+        """
+        self._front_end.pass_to(None)
+        self._workers.kill()
+        await self._listeners.abandon()
+        await self._connections.close()
+
+    async def _load_functions(self) -> None:
         if self._status.functions is None:
             return
         try:
-            functions = index_app(self._options.script_root)
+            functions = await self._workers.start()
         except IndexingError as error:
             _log.error("No functions were found: %s", error)
             return
@@ -221,17 +281,14 @@ class JobHost:
         )
         self._functions = loader.load(functions)
 
-    async def _start_http(self) -> None:
-        endpoints = HttpEndpoints(
+    def _endpoints(self) -> HttpEndpoints:
+        return HttpEndpoints(
             status=self._status,
             keys=self.keys,
             admin=self._admin,
             functions=self._http,
             blob_webhook=lambda: self._listeners.webhook,
         )
-        self._runner = web.ServerRunner(HttpServer(endpoints.handle), shutdown_timeout=_DRAIN_SECONDS)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._options.address, self._options.port).start()
 
     def _log_functions(self) -> None:
         if not self.is_running:
@@ -248,14 +305,14 @@ class JobHost:
             _log.info("Keys: master %s, function %s, system %s", *keys)
 
 
+def _lease_times(*, patient: bool) -> LeaseTimes:
+    duration = 15 if patient or is_development(os.environ) else 60
+    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)
+
+
 def _load_settings(script_root: Path) -> tuple[HostSettings, str | None]:
     """Return the settings of an app, and the error if host.json is invalid. Then they are the defaults."""
     try:
         return load_host_settings(script_root, os.environ), None
     except ConfigurationError as error:
         return HostSettings(host_id=host_id(script_root, os.environ, {})), str(error)
-
-
-def _lease_times(*, patient: bool) -> LeaseTimes:
-    duration = 15 if patient or is_development(os.environ) else 60
-    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import platform
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -122,6 +123,14 @@ def default_host_id(script_root: Path) -> str:
     """Return an id made of the machine and the directory of the app. It is the same after a restart."""
     place = f"{platform.node()}:{script_root.resolve()}"
     return hashlib.sha256(place.encode()).hexdigest()[:32]
+
+
+def prepare_environment(script_root: Path) -> None:
+    """Set the environment variables of an app: those of local.settings.json, and that of its environment."""
+    apply_local_settings(script_root, os.environ)
+    os.environ.setdefault("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+    if hasattr(time, "tzset"):
+        time.tzset()  # local.settings.json may set TZ.
 
 
 def apply_local_settings(script_root: Path, environment: MutableMapping[str, str]) -> None:

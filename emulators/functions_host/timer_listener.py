@@ -61,9 +61,11 @@ class TimerListener:
     async def stop(self) -> None:
         """Start no more runs, and return when the current one is done."""
         self._stopping.set()
-        if self._runner is not None:
-            await self._runner
-        await self._lease.stop()
+        try:
+            if self._runner is not None:
+                await self._runner
+        finally:
+            await self._lease.stop()
 
     async def _run(self) -> None:
         while not self._stopping.is_set():

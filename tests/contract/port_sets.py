@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob.aio import BlobServiceClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.blob_event_log import BlobEventLog
@@ -19,11 +19,31 @@ from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_ports import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import EventLog, Ports
 from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
+
+QUEUED = {
+    "batchmgr-job-requests": "submit",
+    "batchmgr-callbacks": "callback",
+    "batchmgr-finalize": "finalize",
+}
+
+
+def _plain(content: str) -> str:
+    """The text of a message that may be in base64."""
+    try:
+        return base64.b64decode(content, validate=True).decode()
+    except ValueError:
+        return content
+
+
+def _queued(message: QueuedMessage) -> str:
+    attempts = f',"attempts":{message.attempts}' if message.attempts else ""
+    return f'{{"storedJobId":"{message.body}"{attempts}}}'
 
 
 class PortSet(Protocol):
@@ -49,6 +69,9 @@ class PortSet(Protocol):
 
     def log_of_small_parts(self) -> EventLog:
         """Return the event log, but if it consists of append blobs, each takes three blocks."""
+
+    async def put(self, url: str, body: bytes) -> None:
+        """Upload to a URL that was granted."""
         ...
 
 
@@ -66,11 +89,12 @@ class FakePorts:
         return self._world.finalize.blobs.get(job_id)
 
     async def messages(self, queue: str) -> list[str]:
-        kind = {"batchmgr-job-requests": "submit", "batchmgr-callbacks": "callback"}.get(queue)
+        kind = QUEUED.get(queue)
         if kind is not None:
             now = self._world.clock.now()
             waiting = [m for m in self._world.queue.messages if m.queue == kind and m.visible_at <= now]
-            return [f'{{"storedJobId":"{message.body}"}}' for message in waiting]
+            returned = [body.decode() for body in self._world.queue.returned] if kind == "submit" else []
+            return returned + [_queued(message) for message in waiting]
         if queue == "batchmgr-progress":
             return [msgspec.json.encode(event).decode() for event in self._world.sink.sent]
         if queue == "batchmgr-callbacks-poison":
@@ -82,6 +106,9 @@ class FakePorts:
 
     def log_of_small_parts(self) -> EventLog:
         return self.ports.events
+
+    async def put(self, url: str, body: bytes) -> None:
+        self._world.uploads.blobs[url.rpartition("/")[2]] = body
 
 
 class DispatcherPorts:
@@ -129,6 +156,9 @@ class DispatcherPorts:
     async def messages(self, queue: str) -> list[str]:
         return await self._behind.messages(queue)
 
+    async def put(self, url: str, body: bytes) -> None:
+        await self._behind.put(url, body)
+
 
 class RealPorts:
     """Azurite and the fake Azure Batch, over HTTP."""
@@ -158,7 +188,7 @@ class RealPorts:
     async def messages(self, queue: str) -> list[str]:
         async with QueueServiceClient.from_connection_string(self._connection_string) as queues:
             found = await queues.get_queue_client(queue).peek_messages(max_messages=32)
-            return [base64.b64decode(message.content).decode() for message in found]
+            return [_plain(message.content) for message in found]
 
     def log_of_small_parts(self) -> EventLog:
         assert isinstance(self.ports.events, BlobEventLog)
@@ -168,3 +198,7 @@ class RealPorts:
         async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:
             client = await blobs.create_container(container)
             await asyncio.gather(*(client.upload_blob(name, b"") for name in names))
+
+    async def put(self, url: str, body: bytes) -> None:
+        async with BlobClient.from_blob_url(url) as blob:
+            await blob.upload_blob(body)

@@ -25,6 +25,7 @@ async def test_a_preview_counts_the_requests_of_the_submission(
     around = PreviewPorts(
         storage=ports.storage,
         workloads=ports.workloads,
+        threads=ports.threads,
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
     )

@@ -3,9 +3,6 @@
 import json
 from datetime import timedelta
 
-import pytest
-
-from batchmgr.errors import ServiceError
 from batchmgr.model.size_limits import MAX_EVENT
 from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
@@ -51,12 +48,17 @@ async def test_an_existing_finalize_blob_is_not_changed(port_set: PortSet) -> No
     assert await port_set.finalize_blob("Job-1") == '{"first": true}'
 
 
-async def test_a_message_holds_48_kib(port_set: PortSet) -> None:
-    await port_set.ports.queue.dead_letter_request(b"x" * MAX_EVENT)
-    with pytest.raises(ServiceError) as caught:
-        await port_set.ports.queue.dead_letter_request(b"x" * (MAX_EVENT + 3))
-    assert (caught.value.status, caught.value.code) == (413, "RequestBodyTooLarge")
-    assert not caught.value.retryable
+async def test_a_finalization_is_a_reference_with_the_number_of_attempts(port_set: PortSet) -> None:
+    await port_set.ports.queue.enqueue_finalize("Job-1", 3, timedelta(0))
+    assert [json.loads(body) for body in await port_set.messages("batchmgr-finalize")] == [
+        {"storedJobId": "Job-1", "attempts": 3}
+    ]
+
+
+async def test_the_largest_message_that_a_queue_takes_can_be_kept(port_set: PortSet) -> None:
+    body = "x" * 64 * 1024
+    await port_set.ports.queue.dead_letter_request(body.encode())
+    assert await port_set.messages("batchmgr-job-requests-poison") == [body]
 
 
 async def test_an_event_that_is_too_large_for_a_message_is_left_out_and_the_others_are_sent(

@@ -9,7 +9,7 @@ import pytest
 
 from batchmgr.devstack.child_processes import ChildProcesses
 from batchmgr.errors import StackError
-from tests.devstack.liveness import is_alive, until
+from tests.devstack.liveness import descendants, is_alive, until
 from tests.devstack.shell import Shell
 
 PID = re.compile(r"^pid (\d+)$", re.MULTILINE)
@@ -118,3 +118,72 @@ async def test_children_die_with_a_parent_that_is_killed(shell: Shell) -> None:
     assert is_alive(orphan)
     await parent.kill()
     await until(lambda: not is_alive(orphan))
+
+
+LEAVES_ITS_GROUP = "setsid sh -c 'setsid sleep 60 & echo pid $!; wait' & wait"
+
+
+async def test_a_family_is_killed_with_its_first_process(processes: ChildProcesses, tmp_path: Path) -> None:
+    child = await processes.start(
+        "host",
+        ["sh", "-c", LEAVES_ITS_GROUP],
+        environment=os.environ,
+        directory=tmp_path,
+        with_family=True,
+    )
+    descendant = int((await child.wait_for_output(PID, timeout_s=10))[1])
+    await child.kill()
+    assert not is_alive(descendant)
+
+
+async def test_the_rest_of_a_family_whose_first_process_has_ended_is_killed(
+    processes: ChildProcesses, tmp_path: Path
+) -> None:
+    child = await processes.start(
+        "host",
+        ["sh", "-c", "setsid sleep 60 & echo pid $!"],
+        environment=os.environ,
+        directory=tmp_path,
+        with_family=True,
+    )
+    descendant = int((await child.wait_for_output(PID, timeout_s=10))[1])
+    await child.wait()
+    assert is_alive(descendant)
+    await child.stop()
+    assert not is_alive(descendant)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="members of a family are found on Linux only")
+async def test_a_family_dies_with_a_parent_that_is_killed(shell: Shell, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import asyncio, os, pathlib\n"
+        "from batchmgr.devstack.child_processes import ChildProcesses\n"
+        "async def main():\n"
+        "    here = pathlib.Path.cwd() / 'logs'\n"
+        "    here.mkdir()\n"
+        f"    command = ['sh', '-c', {LEAVES_ITS_GROUP!r}]\n"
+        "    await ChildProcesses(here).start(\n"
+        "        'c', command, environment=os.environ, directory=here, with_family=True\n"
+        "    )\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = await shell.start(f"exec {sys.executable} {script}")
+    output = tmp_path / "logs" / "c.out"
+    await until(lambda: output.exists() and output.read_text().endswith("\n"))
+    orphan = int(output.read_text().split()[1])
+    assert is_alive(orphan)
+    await parent.kill()
+    await until(lambda: not is_alive(orphan))
+
+
+async def test_a_command_that_does_not_exist_leaves_no_guardian(
+    processes: ChildProcesses, tmp_path: Path
+) -> None:
+    before = descendants(os.getpid())
+    with pytest.raises(FileNotFoundError):
+        await processes.start(
+            "host", ["x"], environment=os.environ, directory=tmp_path / "none", with_family=True
+        )
+    assert descendants(os.getpid()) == before

@@ -10,6 +10,7 @@ import pytest
 from batchmgr.devstack.child_processes import ChildProcesses
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
 from batchmgr.errors import StackError
+from tests.devstack.liveness import is_alive
 
 APP = """
 import azure.functions as func
@@ -63,6 +64,33 @@ async def test_core_tools_serve_the_app_where_they_are_asked_for(
 ) -> None:
     install(tools, CORE_TOOLS)
     assert await hello(processes, "func", app) == "hello"
+
+
+async def test_another_app_on_the_pythonpath_is_named_because_core_tools_import_that_one(
+    processes: ChildProcesses, app: Path, tools: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(tools, CORE_TOOLS)
+    other = tmp_path / "other" / "function_app.py"
+    other.parent.mkdir()
+    other.touch()
+    paths = os.pathsep.join((str(app), str(other.parent), os.environ.get("PYTHONPATH", "")))
+    environment = os.environ | {"PYTHONPATH": paths}
+    await start_functions_host(processes, "func", project=app, environment=environment, port=0)
+    assert f"Core Tools import {other}, not {app / 'function_app.py'}" in caplog.text
+    assert f"Core Tools import {app / 'function_app.py'}" not in caplog.text
+
+
+async def test_the_worker_of_core_tools_ends_with_them(
+    processes: ChildProcesses, app: Path, tools: Path, tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker"
+    install(
+        tools, CORE_TOOLS.replace("exec", f"setsid sh -c 'echo $$ >{worker}; sleep 60; sleep 60' &\nexec")
+    )
+    host, _ = await start_functions_host(processes, "func", project=app, environment=os.environ, port=0)
+    assert is_alive(int(worker.read_text()))
+    await host.kill()
+    assert not is_alive(int(worker.read_text()))
 
 
 async def test_core_tools_that_fail_to_start_are_reported_with_their_log(

@@ -161,7 +161,14 @@ def stack_of(processes: ChildProcesses, host: ChildProcess) -> Stack:
     nowhere = Endpoints(
         functions="", batch="", blob="", queue="", connection_string="", batch_account="", batch_key=""
     )
-    return Stack(processes=processes, host_kind="embedded", environment={}, host=host, endpoints=nowhere)
+    return Stack(
+        processes=processes,
+        host_kind="embedded",
+        environment={},
+        patient=False,
+        host=host,
+        endpoints=nowhere,
+    )
 
 
 @pytest.mark.parametrize("argument", ["tool", "tool=1.0", "tool=1.0=missing.zip"])

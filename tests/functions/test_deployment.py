@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 
+from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS
 from batchmgr.settings import Settings
 from tests.functions.app import FUNCTION_APP, ROOT, bindings, load_app
 
@@ -40,29 +42,82 @@ def pins() -> dict[str, Requirement]:
     return requirements((ROOT / "requirements.txt").read_text().splitlines())
 
 
-def test_host_json_takes_the_extensions_from_version_4_of_the_bundle() -> None:
-    host = read_json("host.json")
-    assert host["version"] == "2.0"
-    assert host["extensionBundle"]["id"] == "Microsoft.Azure.Functions.ExtensionBundle"
-    assert re.fullmatch(r"\[4\.\S+, 5\.0\.0\)", host["extensionBundle"]["version"])
+def seconds(span: str) -> int:
+    hours, minutes, rest = map(int, span.split(":"))
+    return hours * 3600 + minutes * 60 + rest
 
 
-def test_host_json_keeps_to_what_every_hosting_plan_allows() -> None:
-    host = read_json("host.json")
-    hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
-    assert 0 < hours * 3600 + minutes * 60 + seconds <= 10 * 60
-    assert 1 <= host["extensions"]["queues"]["batchSize"] <= 32
+PROMISES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "version": (lambda value: value == "2.0", "the host reads the file"),
+    "telemetryMode": (lambda value: value == "OpenTelemetry", "traces of host and app belong together"),
+    "functionTimeout": (
+        lambda value: TIME_LIMIT_SECONDS < seconds(value) <= 120,
+        "an invocation that hangs keeps its lease for two minutes at most, and ends by itself before that",
+    ),
+    "logging.logLevel.default": (lambda value: value == "Information", "what batchmgr logs is seen"),
+    "logging.logLevel.Azure.Core": (
+        lambda value: value == "Error",
+        "the host's own polls of missing queues and blobs don't fill the log",
+    ),
+    "extensionBundle.id": (
+        lambda value: value == "Microsoft.Azure.Functions.ExtensionBundle",
+        "the triggers are there",
+    ),
+    "extensionBundle.version": (
+        lambda value: re.fullmatch(r"\[4\.\S+, 5\.0\.0\)", value) is not None,
+        "the triggers behave as in the recordings",
+    ),
+    "extensions.http.routePrefix": (lambda value: value == "api", "the links in answers are right"),
+    "extensions.queues.batchSize": (
+        lambda value: 1 <= value <= 4,
+        "a host that is killed takes few messages with it, which come back after ten minutes",
+    ),
+    "extensions.queues.newBatchThreshold": (
+        lambda value: 0 <= value <= 4,
+        "the same on instances with many cores, where the default is higher",
+    ),
+    "extensions.queues.maxPollingInterval": (
+        lambda value: 0 < seconds(value) <= 2,
+        "a job that is sent to an idle app starts within seconds, not within a minute",
+    ),
+    "extensions.queues.maxDequeueCount": (
+        lambda value: value * seconds(host_value("extensions.queues.visibilityTimeout")) >= 4 * 3600,
+        "a host without a worker, which fails every invocation at once, has hours to recover",
+    ),
+    "extensions.queues.visibilityTimeout": (
+        lambda value: 10 <= seconds(value) <= 60,
+        "a failed message is tried again soon, and not at once",
+    ),
+    "extensions.queues.messageEncoding": (
+        lambda value: value == "none",
+        "a message that is no base64 reaches batchmgr, which decodes it, instead of the poison queue",
+    ),
+}
+"""Every value of host.json: what it has to be, and the promise that depends on it."""
 
 
-def test_host_json_reads_the_queues_as_batchmgr_writes_them_and_pauses_after_a_failure() -> None:
-    queues = read_json("host.json")["extensions"]["queues"]
-    assert queues["messageEncoding"] == "base64"
-    assert queues["maxDequeueCount"] > 1
-    assert queues["visibilityTimeout"] != "00:00:00"
+def flattened(document: dict[str, Any], path: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        if isinstance(value, dict):
+            found |= flattened(value, f"{path}{name}.")
+        else:
+            found[path + name] = value
+    return found
 
 
-def test_the_route_prefix_is_the_one_in_the_links() -> None:
-    assert read_json("host.json")["extensions"]["http"]["routePrefix"] == "api"
+def host_value(path: str) -> Any:
+    return flattened(read_json("host.json"))[path]
+
+
+def test_every_value_of_host_json_has_a_promise_that_depends_on_it() -> None:
+    assert set(flattened(read_json("host.json"))) == set(PROMISES)
+
+
+@pytest.mark.parametrize("path", PROMISES)
+def test_a_value_of_host_json_keeps_its_promise(path: str) -> None:
+    holds, promise = PROMISES[path]
+    assert holds(host_value(path)), promise
 
 
 def test_the_sample_settings_are_plain_and_complete() -> None:

@@ -8,7 +8,7 @@ import pytest
 from azure.functions.meta import Datum
 
 from batchmgr.bootstrap import Runtime
-from batchmgr.errors import InvalidJobError, SettingsError
+from batchmgr.errors import SettingsError
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
@@ -71,12 +71,14 @@ async def test_an_invalid_object_becomes_a_rejected_job_named_after_the_message(
 
 
 @pytest.mark.parametrize("body", ["", "{", "not json", "[]", "null", '{"jobId": 7}', '{"jobId": "no id"}'])
-async def test_a_message_without_a_readable_id_goes_to_the_poison_queue(
+async def test_a_message_without_a_readable_id_is_rejected_and_kept_in_the_poison_queue(
     app: dict[str, Handler], world: World, body: str
 ) -> None:
     await app["submit_job"](queue_message(body, id="m-1"))
     assert world.queue.poison == [body.encode()]
-    assert world.jobs.records == {}
+    [record] = [stored.value for stored in world.jobs.records.values()]
+    assert (record.job_id[:2], record.state) == ("m-", JobState.REJECTED)
+    assert [event.type for event in world.sink.sent] == ["batchmgr.job.rejected"]
 
 
 async def test_a_reference_to_an_unknown_job_goes_to_the_poison_queue(
@@ -86,11 +88,14 @@ async def test_a_reference_to_an_unknown_job_goes_to_the_poison_queue(
     assert world.queue.poison == [b'{"storedJobId":"none"}']
 
 
-async def test_a_callback_message_without_a_job_is_dead_lettered_by_the_host(
-    app: dict[str, Handler],
+@pytest.mark.parametrize("body", ["{}", "hello", '{"storedJobId": "none"}'])
+@pytest.mark.parametrize("name", ["deliver_callback", "finalize_job_again"])
+async def test_a_message_that_is_not_batchmgrs_is_told_and_not_tried_for_hours(
+    app: dict[str, Handler], world: World, caplog: pytest.LogCaptureFixture, name: str, body: str
 ) -> None:
-    with pytest.raises(InvalidJobError, match="storedJobId"):
-        await app["deliver_callback"](queue_message("{}"))
+    await app[name](queue_message(body))
+    assert len(caplog.records) == 1
+    assert world.queue.messages == []
 
 
 async def test_a_finalize_blob_of_an_unknown_job_changes_nothing(
@@ -129,10 +134,17 @@ async def test_a_timer_tick_ends_a_job_whose_finalize_blob_was_lost(
     [
         ("submit_job", queue_message("{}")),
         ("deliver_callback", queue_message('{"storedJobId":"job-1"}')),
-        ("poll_jobs", tick()),
-        ("finalize_job", finalize_blob("batchmgr-finalize/job-1.json")),
+        ("finalize_job_again", queue_message('{"storedJobId":"job-1"}')),
     ],
 )
-async def test_without_settings_a_trigger_fails_and_is_retried(name: str, argument: object) -> None:
+async def test_without_settings_a_queue_trigger_leaves_its_message_alone(name: str, argument: object) -> None:
     with pytest.raises(SettingsError, match="AzureWebJobsStorage"):
         await handlers(Runtime(Settings()))[name](argument)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("poll_jobs", tick()), ("finalize_job", finalize_blob("batchmgr-finalize/job-1.json"))],
+)
+async def test_without_settings_timer_and_blob_trigger_do_nothing(name: str, argument: object) -> None:
+    await handlers(Runtime(Settings()))[name](argument)  # the poller makes good for it

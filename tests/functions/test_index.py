@@ -7,7 +7,6 @@ import azure.functions as func
 import pytest
 
 from batchmgr.adapters.storage_queues import POISON, QUEUES
-from batchmgr.errors import SettingsError
 from tests.functions.app import Binding, bindings, load_app
 
 
@@ -25,6 +24,7 @@ def queue(name: str) -> list[Binding]:
 INDEX: dict[str, list[Binding]] = {
     "create_job": http("POST", "jobs"),
     "plan_job": http("POST", "plan"),
+    "create_upload": http("POST", "uploads"),
     "list_jobs": http("GET", "jobs"),
     "get_job": http("GET", "jobs/{jobId}"),
     "get_result": http("GET", "jobs/{jobId}/result"),
@@ -34,6 +34,7 @@ INDEX: dict[str, list[Binding]] = {
     "get_health": http("GET", "health", "ANONYMOUS"),
     "submit_job": queue("batchmgr-job-requests"),
     "deliver_callback": queue("batchmgr-callbacks"),
+    "finalize_job_again": queue("batchmgr-finalize"),
     "poll_jobs": [
         {
             "type": "timerTrigger",
@@ -75,12 +76,30 @@ def test_the_blob_source_follows_its_setting(source: str, monkeypatch: pytest.Mo
     assert trigger["source"] == source
 
 
-def test_a_wrong_blob_source_fails_the_indexing_with_the_name_of_the_setting(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BATCHMGR_BLOB_SOURCE", "Sometimes"),
+        ("BATCHMGR_WORKLOADS", "no workload"),
+        ("BATCHMGR_CALLBACK_KEY", "whsec_!"),
+        ("BATCHMGR_BODY_LIMIT_MIB", "many"),
+        ("BATCHMGR_POLL_SCHEDULE", ""),
+    ],
+)
+async def test_a_wrong_setting_does_not_keep_the_app_from_being_indexed_and_every_answer_names_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("BATCHMGR_BLOB_SOURCE", "Sometimes")
-    with pytest.raises(SettingsError, match="BATCHMGR_BLOB_SOURCE"):
-        load_app()
+    monkeypatch.setenv("BATCHMGR_POLL_SCHEDULE", "*/15 * * * * *")
+    monkeypatch.setenv(name, value)
+    app = load_app()
+    assert set(app) == set(INDEX)
+    for function in ("get_health", "list_jobs"):
+        request = func.HttpRequest("GET", "https://app/api/x", body=b"")
+        answer = await app[function].get_user_function()(request)
+        assert answer.status_code == 503
+        assert name in answer.get_body().decode()
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert name in caplog.text
 
 
 def test_every_function_is_a_coroutine_function(index: dict[str, func.Function]) -> None:

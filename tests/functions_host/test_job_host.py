@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from functions_host import job_host
 from functions_host.errors import HostError
 from functions_host.job_host import JobHost, JobHostOptions
 from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
@@ -22,9 +22,10 @@ COMMAND = ("-m", "functions_host", "--port", "0", "--json")
 
 
 @asynccontextmanager
-async def process(*arguments: str) -> AsyncIterator[Process]:
+async def process(*arguments: str, log: Path | None = None) -> AsyncIterator[Process]:
     """Run Python with these arguments, in the environment of the test."""
-    child = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE, stderr=DEVNULL)
+    with (log or Path(os.devnull)).open("ab") as stderr:
+        child = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=PIPE, stderr=stderr)
     try:
         yield child
     finally:
@@ -38,6 +39,11 @@ async def ready(child: Process) -> str:
     assert child.stdout is not None
     async with asyncio.timeout(TIMEOUT_SECONDS):
         return str(json.loads(await child.stdout.readline())["functions"])
+
+
+def worker_of(child: Process) -> int:
+    """Return the process id of the host's worker."""
+    return int(Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -112,20 +118,28 @@ async def test_the_command_goes_on_serving_admin_when_no_function_runs(
             assert await child.wait() == 0
 
 
-async def test_a_function_that_exceeds_the_timeout_restarts_the_process(
+async def test_a_worker_that_ends_before_it_has_loaded_the_app_ends_the_command(tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text("import os; os._exit(3)")
+    log = tmp_path / "log"
+    async with process(*COMMAND, "--script-root", str(tmp_path), log=log) as child:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert await child.wait() == 1
+    assert "the worker process ended, with code 3" in log.read_text()
+
+
+async def test_a_function_that_exceeds_the_timeout_restarts_the_worker(
     app_directory: Path, storage: StorageAccount
 ) -> None:
     edit_host_json(app_directory, functionTimeout="00:00:01")
-    async with process(*COMMAND, "--script-root", str(app_directory)) as child:
-        url = await ready(child)
-        pid = child.pid
-        async with aiohttp.ClientSession(url) as http:
+    async with process(*COMMAND, "--patient", "--script-root", str(app_directory)) as child:
+        async with aiohttp.ClientSession(await ready(child)) as http:
+            first = worker_of(child)
             async with http.get("/api/hangs") as answer:
                 assert answer.status == 500
-            assert await ready(child) == url, "it is back on the same port"
+            assert worker_of(child) != first
             async with http.get("/api/files/x") as answer:
                 assert await answer.text() == "x"
-        assert child.pid == pid
         assert child.returncode is None
 
 
@@ -159,14 +173,13 @@ async def test_a_host_that_ends_lets_running_functions_finish(
 
 
 async def test_what_does_not_finish_in_time_goes_back_to_its_queue(
-    storage: StorageAccount, monkeypatch: pytest.MonkeyPatch
+    storage: StorageAccount,
 ) -> None:
-    monkeypatch.setattr(job_host, "_DRAIN_SECONDS", 0.1)
     host = JobHost(JobHostOptions(script_root=SAMPLE_APP, port=0))
     await host.start()
     await storage.send("input", "wait")
     await storage.until_seen("message")
-    assert await host.stop() is False
+    assert await host.stop(drain_seconds=0.1) is False
     assert len(await storage.peek("input")) == 1
 
 

@@ -72,10 +72,13 @@ class Client:
         return str(answer.body["jobId"])
 
     async def send(self, body: Json | bytes) -> str:
-        """Put a message on the queue. Return its message id."""
+        """Put a message on the queue, in base64. Return its message id."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        queue = self.queues.get_queue_client(REQUESTS)
-        return (await queue.send_message(base64.b64encode(content).decode())).id
+        return await self.send_text(base64.b64encode(content).decode())
+
+    async def send_text(self, text: str, queue: str = REQUESTS) -> str:
+        """Put a message on a queue as it is. Return its message id."""
+        return (await self.queues.get_queue_client(queue).send_message(text)).id
 
     async def job(self, job_id: str) -> Json:
         """Return the job as it is now."""
@@ -138,11 +141,11 @@ class Client:
         return int(properties.approximate_message_count or 0)
 
     async def take(self, queue: str) -> list[bytes]:
-        """Remove all visible messages from a queue. Return their bodies."""
+        """Remove all visible messages from a queue. Return their bodies, decoded where they are base64."""
         client = self.queues.get_queue_client(queue)
         found = []
         async for message in client.receive_messages(messages_per_page=32):
-            found.append(base64.b64decode(message.content, validate=True))
+            found.append(_decoded(message.content))
             await client.delete_message(message)
         return found
 
@@ -170,6 +173,13 @@ class Client:
     async def batch_job_ids(self, job_ids: Collection[str]) -> list[str]:
         """Return those of these ids that exist as jobs in Azure Batch."""
         return [job.id for job in [job async for job in self.batch.list_jobs()] if job.id in job_ids]
+
+
+def _decoded(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError:
+        return content.encode()
 
 
 @asynccontextmanager

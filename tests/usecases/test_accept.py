@@ -66,13 +66,16 @@ async def test_an_invalid_message_without_an_id_is_rejected_under_its_message_id
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[1, 2]", b'"text"', b'{"jobId": "not an id", "x": 1}'])
-async def test_a_message_without_a_readable_id_goes_to_the_poison_queue_unchanged(body: bytes) -> None:
+async def test_a_message_without_a_readable_id_is_kept_unchanged_and_rejected_once(body: bytes) -> None:
     from batchmgr.functions.queue_job_requests import take_request
 
     world = World()
-    await take_request(world.ports, body, "")
-    assert world.queue.poison == [body]
-    assert world.jobs.records == {}
+    for _ in range(2):
+        await take_request(world.ports, body, "")
+    assert world.queue.poison == [body, body]
+    [stored] = world.jobs.records.values()
+    assert stored.value.state is JobState.REJECTED
+    assert [event.type for event in world.sink.sent] == ["batchmgr.job.rejected"]
 
 
 async def test_an_invalid_message_does_not_change_the_job_with_its_id() -> None:

@@ -33,6 +33,7 @@ async def previewed(world: World, body: dict[str, Any], limit: int = 10) -> Plan
     around = PreviewPorts(
         storage=world.storage,
         workloads=world.ports.workloads,
+        threads=world.ports.threads,
         default_pool_id=world.ports.default_pool_id,
         check_callback=world.callbacks.check,
     )

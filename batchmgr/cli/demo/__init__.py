@@ -96,7 +96,9 @@ async def _demo(options: DemoOptions) -> int:
     view = DemoView(console)
     view.say(f"counting the {options.k}-mers of {options.genome.name} in {options.windows} windows")
     with view.live():
-        async with running_stack(StackOptions(), report=lambda part: view.say(f"starting {part}")) as stack:
+        async with running_stack(
+            StackOptions(patient=True), report=lambda part: view.say(f"starting {part}")
+        ) as stack:
             async with callback_listener() as listener:
                 callback = await stack.run_supervised(_run_job(stack, listener, options, view))
             files = await download_results(callback["Output"]["results"], options.output)

@@ -1,7 +1,6 @@
 """Sends and follows the demo's job, as a pipeline would: a blob, a queue message, events, result blobs."""
 
 import asyncio
-import base64
 import contextlib
 import json
 import re
@@ -38,10 +37,9 @@ async def upload_genome(endpoints: Endpoints, genome: Path) -> str:
 
 
 async def enqueue_job(endpoints: Endpoints, message: Mapping[str, object]) -> None:
-    """Put the job message on the queue, in base64."""
-    body = base64.b64encode(json.dumps(message).encode()).decode()
+    """Put the job message on the queue."""
     async with QueueClient.from_connection_string(endpoints.connection_string, JOB_REQUESTS) as queue:
-        await queue.send_message(body)
+        await queue.send_message(json.dumps(message))
 
 
 async def follow_events(endpoints: Endpoints, job_id: str) -> AsyncGenerator[Mapping[str, Any], None]:

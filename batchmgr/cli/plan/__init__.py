@@ -17,6 +17,7 @@ from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
 from batchmgr.cli.plan.format_plan import format_plan
 from batchmgr.cli.plan.offline_storage import OfflineStorage
+from batchmgr.dispatcher.memory_ports import UnlimitedThreads
 from batchmgr.errors import BatchmgrError, InvalidJobError, SettingsError
 from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings
@@ -60,6 +61,7 @@ async def _preview(message: JobMessage, environment: Mapping[str, str], limit: i
         around = PreviewPorts(
             storage=storage,
             workloads=WorkloadRegistry(named=settings.workloads),
+            threads=UnlimitedThreads(),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
             check_callback=lambda uri: None,  # only the app's settings say which hosts it may call
         )

@@ -1,0 +1,36 @@
+"""Admit a job that was accepted before it was checked: it is announced as queued, or rejected.
+
+A job from the queue has a record from the first moment: whoever asks for it finds it, and if the process
+dies, the poller goes on with it. To check it may take long, because that runs the workload's code.
+"""
+
+import logging
+
+from batchmgr.errors import InvalidJobError
+from batchmgr.model.job_record import JobError
+from batchmgr.model.job_states import JobState
+from batchmgr.ports import Ports
+from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
+from batchmgr.usecases.accept import check
+from batchmgr.usecases.deliver import deliver
+
+logger = logging.getLogger(__name__)
+
+
+@retry_on_conflict
+async def admit(ports: Ports, job_id: str) -> None:
+    """Check a queued job that has no event yet; do nothing for any other. Raise JobNotFoundError."""
+    job = await load(ports, job_id)
+    record = job.value
+    if record.state is not JobState.QUEUED or record.events_offset or record.cancel_requested:
+        return
+    try:
+        await check(ports, record.job_id, await ports.jobs.load_request(record.job_id))
+    except InvalidJobError as error:
+        logger.warning("job %s is rejected: %s", record.job_id, error)
+        reason = JobError(code="InvalidJob", message=str(error), field=error.field)
+        rejected = record.ended(ports.clock.now(), JobState.REJECTED, error=reason)
+        await commit_state(ports, job, rejected)
+        await deliver(ports, record.job_id)
+    else:
+        await commit_state(ports, job, record)
