@@ -9,6 +9,7 @@
 # make chaos     run a storm over the whole stack, and check that every job ends all the same
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -17,7 +18,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings check install format clean
+.PHONY: help demo start test chaos host-recordings behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -36,6 +37,9 @@ chaos: install
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
+
+behaviours: $(PYTHON_READY)
+	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_S = 120
-"""Much more than needed, for busy machines. After a host was killed, timers and the blob scan rest for up to
-66 s, because the next host asks for their leases once a minute."""
+TIMEOUT_S = 100
+"""Longer than the minute for which the timers of a killed host rest, and enough for busy machines."""
 
 _PAUSE_S = 0.1
 
