@@ -4,10 +4,9 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
@@ -17,9 +16,10 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage
-from batchmgr.workload.workload_base import WorkloadBase
+from batchmgr.workload_ports import Workloads, WorkloadThreads
 
 T = TypeVar("T")
 
@@ -173,91 +173,6 @@ class EventLog(Protocol):
         ...
 
 
-class EventSink(Protocol):
-    """Where events are sent: the progress queue. It is a convenience: no job waits for it."""
-
-    async def send(self, events: Sequence[Event]) -> None:
-        """Send events, each at least once. Leave out those of more than 48 KiB; the log has them.
-
-        Raise ServiceError if not all could be sent. It takes 5 seconds at most.
-        """
-        ...
-
-    async def check(self) -> None:
-        """Raise ServiceError if events can't be sent now."""
-        ...
-
-
-class JobQueue(Protocol):
-    """The queues by which batchmgr calls its own functions, and their poison queues."""
-
-    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have a stored job submitted after `delay`, which is at most 7 days."""
-        ...
-
-    async def enqueue_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
-        """Have the callback of an ended job delivered after `delay`."""
-        ...
-
-    async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
-        """Have a job finalized after `delay`. `attempts` is how often that has failed."""
-        ...
-
-    async def dead_letter_request(self, body: bytes) -> None:
-        """Put a job request that can't be used into the poison queue, as it came."""
-        ...
-
-    async def dead_letter_callback(self, job_id: str) -> None:
-        """Put a callback that can't be delivered into the poison queue."""
-        ...
-
-
-class PoisonQueue(StrEnum):
-    """The poison queues whose messages batchmgr looks at."""
-
-    REQUESTS = "batchmgr-job-requests-poison"
-    CALLBACKS = "batchmgr-callbacks-poison"
-    FINALIZE = "batchmgr-finalize-poison"
-    BLOBS = "webjobs-blobtrigger-poison"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoisonMessage:
-    """A message that was taken from a poison queue, with its body as it came."""
-
-    queue: PoisonQueue
-    id: str
-    body: bytes
-    receipt: str = ""
-
-
-class PoisonQueues(Protocol):
-    """The queues of messages that the Functions host has given up, or batchmgr itself."""
-
-    async def counts(self) -> Mapping[str, int]:
-        """Return how many messages lie in which queue, without the empty ones."""
-        ...
-
-    async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
-        """Take the messages of a queue, except those that this process has decided to keep.
-
-        They are hidden from others for a minute. A queue that does not exist is an empty one.
-        """
-        ...
-
-    async def put_back(self, message: PoisonMessage) -> None:
-        """Send a job request to the queue that it came from, as it is. It stays in the poison queue too."""
-        ...
-
-    async def remove(self, message: PoisonMessage) -> None:
-        """Remove a message. Do nothing if somebody else has removed it."""
-        ...
-
-    async def keep(self, message: PoisonMessage) -> None:
-        """Leave a message in the queue, and let others see it again."""
-        ...
-
-
 class FinalizeSignal(Protocol):
     """The finalize blob of a job. Its arrival triggers the finalize function."""
 
@@ -331,30 +246,6 @@ class CallbackSender(Protocol):
 
     async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
         """POST the body once. Raise ServiceError if it was not accepted; its text never holds the URI."""
-        ...
-
-
-class Workloads(Protocol):
-    """The workloads that are installed where batchmgr runs."""
-
-    def names(self) -> tuple[str, ...]:
-        """Return the names of all workloads, sorted."""
-        ...
-
-    def load(self, name: str) -> WorkloadBase:
-        """Return the workload. Raise InvalidJobError if there is none of this name, or it can't be loaded."""
-        ...
-
-
-class WorkloadThreads(Protocol):
-    """Threads in which the code of workloads runs, apart from everything else."""
-
-    async def run(self, workload: str, call: Callable[[], T]) -> T:
-        """Call a function that runs code of this workload, and return what it returns.
-
-        Raise InvalidJobError if it does not return in time, and ServiceBusyError if too many calls of this
-        workload are under way.
-        """
         ...
 
 

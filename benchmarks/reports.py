@@ -14,7 +14,8 @@ import msgspec
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.bootstrap import open_ports, prepare_storage
-from batchmgr.model.job_record import JobRecord, Run
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Run
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import EVENTS_CONTAINER
 from batchmgr.plan.ids import job_container

@@ -20,7 +20,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event
-from batchmgr.ports import PoisonMessage, PoisonQueue
+from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"

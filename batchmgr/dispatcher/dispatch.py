@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
-from batchmgr.model.job_record import CallbackState, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Ports
 from batchmgr.usecases.accept import accept, check

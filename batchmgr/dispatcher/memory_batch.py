@@ -56,10 +56,9 @@ class TaskExit:
 
 @dataclass(kw_only=True)
 class MemoryJob:
-    """A Batch job.
+    """A Batch job. `waiting` are its active tasks, in the order in which they were added.
 
-    `waiting` are its active tasks, in the order in which they were added. `kinds` counts its tasks by
-    `active`, `running`, `succeeded` and `failed`. `satisfied` are removed tasks that no task waits for.
+    `kinds` counts its tasks by their kind. `satisfied` are removed tasks that no task waits for.
     """
 
     plan: JobPlan

@@ -17,7 +17,8 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import Clock, PoisonMessage, PoisonQueue, Versioned
+from batchmgr.ports import Clock, Versioned
+from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference

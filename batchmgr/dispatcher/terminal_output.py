@@ -9,7 +9,8 @@ from urllib.request import url2pathname
 
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import CallbackState, CallbackStatus, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
 
 _WORDS = {

@@ -7,7 +7,7 @@ from graphlib import TopologicalSorter
 import msgspec
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
-from batchmgr.model.job_record import FailedTask, JobError
+from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.stall import deleted_text
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, HOLD_TASK_ID, RESERVED_PREFIX, JobPlan

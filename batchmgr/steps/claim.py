@@ -14,7 +14,8 @@ from datetime import timedelta
 
 from batchmgr.errors import BatchmgrError, RecordChangedError
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import Claim, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Claim
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import commit, load
 

@@ -4,7 +4,7 @@ import logging
 
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
-from batchmgr.model.job_record import FailedTask
+from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import TASK_ERROR_FILE
 from batchmgr.ports import Ports

@@ -20,12 +20,12 @@ from batchmgr.plan.job_plan import (
     TaskPlan,
 )
 from batchmgr.plan.job_specification import JobSpecification
-from batchmgr.ports import Workloads
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
 from batchmgr.workload.job_manager import JobContext
+from batchmgr.workload_ports import Workloads
 
 prepare(JobSpecification, TaskPlan)
 

@@ -9,7 +9,8 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import FailedTask, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.model.size_limits import portions
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID

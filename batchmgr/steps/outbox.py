@@ -17,7 +17,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord, Unsent
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
 from batchmgr.wire.events import job_event, matches_notify
 

@@ -7,7 +7,8 @@ import msgspec
 
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.model.job_record import FailedTask, JobRecord, ResultFile
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import FailedTask, ResultFile
 from batchmgr.model.task_progress import TaskResult
 from batchmgr.plan.job_plan import OUTCOME_BLOB
 from batchmgr.ports import Ports

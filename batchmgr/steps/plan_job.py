@@ -19,12 +19,13 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
-from batchmgr.ports import Ports, Workloads, WorkloadThreads
+from batchmgr.ports import Ports
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.expand_factory import expand_kept
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import JobTasks
+from batchmgr.workload_ports import Workloads, WorkloadThreads
 
 T = TypeVar("T")
 

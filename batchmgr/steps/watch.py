@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from batchmgr.errors import ServiceError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.job_outcome import count_tasks
-from batchmgr.model.job_record import JobError, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.stall import Observation, Stall, can_work, find_stall, misfits, never_fits
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.job_plan import JobPlan

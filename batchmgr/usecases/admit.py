@@ -7,7 +7,7 @@ dies, the poller goes on with it. To check it may take long, because that runs t
 import logging
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.model.job_record import JobError
+from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict

@@ -8,7 +8,8 @@ import logging
 from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceError
-from batchmgr.model.job_record import CallbackState, CallbackStatus, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback

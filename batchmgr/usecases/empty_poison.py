@@ -18,10 +18,12 @@ from datetime import timedelta
 from enum import Enum
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError
-from batchmgr.model.job_record import CallbackState, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.plan.ids import id_from_message
-from batchmgr.ports import PoisonMessage, PoisonQueue, Ports
+from batchmgr.ports import Ports
+from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.steps.read_request import read_request
 from batchmgr.usecases.refuse import refuse
 from batchmgr.wire.json_codec import decode_object

@@ -12,7 +12,7 @@ from datetime import timedelta
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
-from batchmgr.model.job_record import ResultFile
+from batchmgr.model.job_record_parts import ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports

@@ -8,7 +8,8 @@ no other job is touched.
 import hashlib
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError
-from batchmgr.model.job_record import DUE, JobError, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import DUE, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import id_from_content, is_valid_id
 from batchmgr.ports import Ports

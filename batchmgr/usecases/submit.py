@@ -10,7 +10,8 @@ from functools import partial
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import JobError, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MESSAGE
 from batchmgr.plan.cut_text import cut

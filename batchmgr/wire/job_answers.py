@@ -9,7 +9,8 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import CallbackStatus, FailedTask, JobError, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackStatus, FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.waiting_for import WaitingFor
 

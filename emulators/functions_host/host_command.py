@@ -31,7 +31,7 @@ async def _serve(args: argparse.Namespace, workers: "_Workers") -> None:
     # It takes half a second to import the clients of Azure. Meanwhile the first worker imports the app.
     workers.start_spare()
     from functions_host.host_process import HostProcess
-    from functions_host.job_host import JobHostOptions
+    from functions_host.job_host_options import JobHostOptions
 
     options = JobHostOptions(
         script_root=workers.script_root,

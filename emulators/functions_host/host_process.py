@@ -15,7 +15,8 @@ from functions_host.access_keys import AccessKeys
 from functions_host.host_logging import log_to_stderr
 from functions_host.host_status import offline_status
 from functions_host.http_front_end import HttpFrontEnd
-from functions_host.job_host import JobHost, JobHostOptions
+from functions_host.job_host import JobHost
+from functions_host.job_host_options import JobHostOptions
 from functions_host.watched_files import WatchedFiles
 from functions_host.worker_supervisor import FunctionWorker
 

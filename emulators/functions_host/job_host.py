@@ -4,12 +4,12 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from azure.core.exceptions import AzureError
 
@@ -25,6 +25,7 @@ from functions_host.http_front_end import HttpFrontEnd
 from functions_host.http_trigger import HttpFunctions
 from functions_host.in_process_worker import InProcessWorker
 from functions_host.invocation import Invoker
+from functions_host.job_host_options import JobHostOptions
 from functions_host.queue_output import QueueOutput
 from functions_host.queue_polling import QueueNotifier
 from functions_host.queue_processor import RECEIVE_VISIBILITY
@@ -48,29 +49,6 @@ _PATIENT_RECEIVE_VISIBILITY = timedelta(seconds=30)
 _PATIENT_POLLING_INTERVAL = timedelta(seconds=2)
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobHostOptions:
-    """The options of a host."""
-
-    script_root: Path = Path()
-    """The directory of function_app.py and host.json."""
-    address: str = "127.0.0.1"
-    port: int = 7071
-    """0 means any free port."""
-    enable_auth: bool = False
-    """Whether access keys are checked, as in Azure. `func start` also needs an option for that."""
-    blob_scan_interval: float | None = None
-    """Seconds between two scans for new blobs. None means as the real host: 2 s where the account is part of
-    the path of storage URLs, as in Azurite, and 10 s where it is part of the host name, as in Azure."""
-    receive_visibility: timedelta | None = None
-    """How long a received message stays hidden if this host is killed. None means ten minutes, as in the real
-    host, or 30 seconds if the host is patient."""
-    patient: bool = False
-    """Whether the host spares developers the waits of the real host. An output then ends the pause of the
-    listener of its queue, and queues are polled every 2 seconds at least. After a kill, the timers and the
-    blob scan of this machine go on within seconds, not after up to a minute."""
 
 
 class JobHost:
@@ -191,22 +169,11 @@ class JobHost:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Return when `stop` is set, or when the host has failed, which is logged."""
-        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self.wait_until_failed())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await _first(stop.wait(), self.wait_until_failed())
 
     async def wait_until_failed(self) -> None:
         """Return when a listener cannot go on, or the worker has ended too often: the host must end."""
-        events = (self._unhandled.occurred, self._workers.exhausted)
-        waits = [asyncio.create_task(event.wait()) for event in events]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await _first(self._unhandled.occurred.wait(), self._workers.exhausted.wait())
 
     async def stop(self, *, drain_seconds: float = _DRAIN_SECONDS) -> bool:
         """Stop listening, wait for running invocations, and close all connections.
@@ -260,11 +227,7 @@ class JobHost:
         await self._front_end.stop()
 
     async def abandon(self) -> None:
-        """Stop at once, with what is running.
-
-        The messages in work stay hidden. Running HTTP calls wait for the function timeout. The HTTP server is
-        left as it is.
-        """
+        """Stop at once. Messages in work stay hidden, and HTTP calls wait for the function timeout."""
         self._front_end.pass_to(None)
         self._workers.kill()
         await self._listeners.abandon()
@@ -323,3 +286,13 @@ def _load_settings(script_root: Path) -> tuple[HostSettings, str | None]:
         return load_host_settings(script_root, os.environ), None
     except ConfigurationError as error:
         return HostSettings(host_id=host_id(script_root, os.environ, {})), str(error)
+
+
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Return when the first of these has ended. The others are cancelled."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.model.job_record import CallbackState, CallbackStatus
+from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import Ports

@@ -2,7 +2,8 @@
 
 import pytest
 
-from batchmgr.ports import PoisonMessage, PoisonQueue, Ports
+from batchmgr.ports import Ports
+from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from tests.contract.port_sets import PortSet
 
 REQUESTS = PoisonQueue.REQUESTS

@@ -11,7 +11,8 @@ import pytest
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.run_local_job import run_local_job
 from batchmgr.dispatcher.terminal_output import TerminalOutput
-from batchmgr.model.job_record import FailedTask, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.wire.job_message import decode_job
 from tests.dispatcher.letters import LettersWorkload
 from tests.integration.messages import job, output, task

@@ -19,7 +19,8 @@ from batchmgr.functions import blueprints
 from batchmgr.functions.http_responses import STATUSES
 from batchmgr.model import stall
 from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.model.job_record import CallbackState, JobRecord
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message

@@ -13,7 +13,8 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.job_host import JobHost, JobHostOptions
+from functions_host.job_host import JobHost
+from functions_host.job_host_options import JobHostOptions
 from tests.functions_host.storage_account import StorageAccount
 
 SAMPLE_APP = Path(__file__).parent / "sample_app"

@@ -8,7 +8,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from functions_host.job_host import JobHost, JobHostOptions
+from functions_host.job_host import JobHost
+from functions_host.job_host_options import JobHostOptions
 
 
 async def main() -> None:

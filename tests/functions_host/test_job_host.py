@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from functions_host.errors import HostError
-from functions_host.job_host import JobHost, JobHostOptions
+from functions_host.job_host import JobHost
+from functions_host.job_host_options import JobHostOptions
 from tests.functions_host.conftest import SAMPLE_APP, Hosts, edit_host_json
 from tests.functions_host.storage_account import TIMEOUT_SECONDS, StorageAccount
 

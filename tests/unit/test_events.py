@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
-from batchmgr.model.job_record import JobError, JobRecord, Run
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import JobError, Run
 from batchmgr.model.job_states import JobState
 from batchmgr.wire.events import (
     EVENT_TYPES,

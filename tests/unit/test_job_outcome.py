@@ -7,7 +7,7 @@ import pytest
 
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.job_outcome import JobOutcome, count_tasks, decide_outcome, is_stuck
-from batchmgr.model.job_record import FailedTask, JobError
+from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification

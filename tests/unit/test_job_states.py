@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.job_record import JobRecord, Submission
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import TRANSITIONS, JobState, may_follow
 from batchmgr.wire.adf_callback import STATUS_CODES
 

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from batchmgr.errors import InvalidJobError
 from batchmgr.model import size_limits as limits
 from batchmgr.model.batch_snapshots import Reruns, TaskError, TaskSnapshot
-from batchmgr.model.job_record import (
-    CallbackState,
-    CallbackStatus,
-    FailedTask,
-    JobError,
-    JobRecord,
-    ResultFile,
-)
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, FailedTask, JobError, ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor, SeenReport
 from batchmgr.model.record_overflow import join, split

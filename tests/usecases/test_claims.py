@@ -9,7 +9,7 @@ import pytest
 
 from batchmgr.errors import ServiceBusyError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import Claim
+from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Ports

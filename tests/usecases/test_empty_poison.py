@@ -5,7 +5,7 @@ import json
 import pytest
 
 from batchmgr.model.job_states import JobState
-from batchmgr.ports import PoisonQueue
+from batchmgr.queue_ports import PoisonQueue
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.empty_poison import empty_poison_queues
 from batchmgr.usecases.submit import submit

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import CallbackState
+from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.usecases.accept import accept

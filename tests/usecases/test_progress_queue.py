@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
-from batchmgr.model.job_record import CallbackState
+from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.steps.outbox import CATCH_UP, LONGEST_LAG
 from tests.world import World, job_message, task

@@ -9,7 +9,7 @@ import pytest
 
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceRefusedError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import Run
+from batchmgr.model.job_record_parts import Run
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from tests.fakes import FakeBatch

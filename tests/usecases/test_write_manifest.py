@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
-from batchmgr.model.job_record import FailedTask
+from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan

@@ -1,0 +1,132 @@
+"""The parts of a job record: callback, errors, failed tasks, results, and what belongs to one state."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from batchmgr.model.batch_snapshots import TaskCounts, TaskError
+from batchmgr.model.poll_cursors import PollCursor, ReportCursor
+from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
+
+
+class CallbackState(StrEnum):
+    """How far the delivery of a job's callback has come.
+
+    `pending`: an attempt is due, now or later. `sending`: an attempt is under way. `delivered`: the receiver
+    has accepted the callback. `dead`: batchmgr has given up.
+    """
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The delivery of the callback. The URI is a secret: it is kept in the stored request only."""
+
+    state: CallbackState
+    attempts: int
+    next_attempt_at: datetime | None = None
+    last_error: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"last_error": MESSAGE})
+
+
+DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
+"""A callback that has not been attempted yet."""
+
+
+class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why a job did not succeed: a code for programs, and a sentence for people.
+
+    `field` is the field of the job message that is wrong, if one is.
+    """
+
+    code: str
+    message: str
+    field: str = ""
+
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"code": NAME, "message": MESSAGE, "field": NAME})
+
+
+class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A task that failed, and why."""
+
+    task_id: str
+    display_name: str = ""
+    exit_code: int | None = None
+    error: TaskError | None = None
+
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"display_name": NAME})
+
+    def without_details(self) -> "FailedTask":
+        """Return the failed task without the traceback and stderr of its error."""
+        return replace(self, error=self.error.without_details()) if self.error else self
+
+
+class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A file that the job left in storage. The URI is not signed."""
+
+    name: str
+    uri: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The right of one process to do a job's long work. It lapses at `until`, unless its holder renews it."""
+
+    holder: str
+    until: datetime
+
+
+class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """How far the submission of a job has come. It means nothing once the job is running.
+
+    `attempts` counts how often a busy service has put the submission off; `retry_at` is when the next attempt
+    is due. `awaits_tasks`: the job manager task is on its node, and has not planned the job's tasks yet.
+    `tasks_added` counts the tasks, in the order of the plan, that are known to be in Azure Batch.
+    """
+
+    attempts: int = 0
+    tasks_added: int = 0
+    retry_at: datetime | None = None
+    awaits_tasks: bool = False
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What batchmgr knows about the tasks of a job that is running, or has run.
+
+    `total` counts all Batch tasks of the job, batchmgr's own among them. `can_report`: tasks may report
+    progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not written
+    yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks` are those
+    that were diagnosed. `slots` and `instances` are the most that any task needs.
+    """
+
+    total: int = 0
+    slots: int = 1
+    instances: int = 1
+    counts: TaskCounts = TaskCounts()
+    cursor: PollCursor = PollCursor()
+    report_cursor: ReportCursor = ReportCursor()
+    can_report: bool = False
+    manifest_due: bool = False
+    finalize_released: bool = False
+    failed_tasks: tuple[FailedTask, ...] = ()
+
+
+class Unsent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Events that are in the log, but could not be sent: all from the sequence `first` on.
+
+    `since` is when that began.
+    """
+
+    first: int
+    since: datetime

@@ -1,0 +1,94 @@
+"""The ports of the queues. `ports` has the others, and all of them together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from batchmgr.model.cloud_event import Event
+
+
+class EventSink(Protocol):
+    """Where events are sent: the progress queue. It is a convenience: no job waits for it."""
+
+    async def send(self, events: Sequence[Event]) -> None:
+        """Send events, each at least once. Leave out those of more than 48 KiB; the log has them.
+
+        Raise ServiceError if not all could be sent. It takes 5 seconds at most.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raise ServiceError if events can't be sent now."""
+        ...
+
+
+class JobQueue(Protocol):
+    """The queues by which batchmgr calls its own functions, and their poison queues."""
+
+    async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have a stored job submitted after `delay`, which is at most 7 days."""
+        ...
+
+    async def enqueue_callback(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
+        """Have the callback of an ended job delivered after `delay`."""
+        ...
+
+    async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
+        """Have a job finalized after `delay`. `attempts` is how often that has failed."""
+        ...
+
+    async def dead_letter_request(self, body: bytes) -> None:
+        """Put a job request that can't be used into the poison queue, as it came."""
+        ...
+
+    async def dead_letter_callback(self, job_id: str) -> None:
+        """Put a callback that can't be delivered into the poison queue."""
+        ...
+
+
+class PoisonQueue(StrEnum):
+    """The poison queues whose messages batchmgr looks at."""
+
+    REQUESTS = "batchmgr-job-requests-poison"
+    CALLBACKS = "batchmgr-callbacks-poison"
+    FINALIZE = "batchmgr-finalize-poison"
+    BLOBS = "webjobs-blobtrigger-poison"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoisonMessage:
+    """A message that was taken from a poison queue, with its body as it came."""
+
+    queue: PoisonQueue
+    id: str
+    body: bytes
+    receipt: str = ""
+
+
+class PoisonQueues(Protocol):
+    """The queues of messages that the Functions host has given up, or batchmgr itself."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return how many messages lie in which queue, without the empty ones."""
+        ...
+
+    async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
+        """Take the messages of a queue, except those that this process has decided to keep.
+
+        They are hidden from others for a minute. A queue that does not exist is an empty one.
+        """
+        ...
+
+    async def put_back(self, message: PoisonMessage) -> None:
+        """Send a job request to the queue that it came from, as it is. It stays in the poison queue too."""
+        ...
+
+    async def remove(self, message: PoisonMessage) -> None:
+        """Remove a message. Do nothing if somebody else has removed it."""
+        ...
+
+    async def keep(self, message: PoisonMessage) -> None:
+        """Leave a message in the queue, and let others see it again."""
+        ...
