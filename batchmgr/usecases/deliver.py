@@ -30,6 +30,8 @@ async def deliver(ports: Ports, job_id: str) -> None:
     An attempt claims the delivery in the record first, so only one runs at a time.
     """
     job = await load(ports, job_id)
+    if not job.value.state.is_final:
+        return  # a message that came too early; the job's end leads here again
     status, now = job.value.callback, ports.clock.now()
     if status is None or status.state in {CallbackState.DELIVERED, CallbackState.DEAD}:
         await _close(ports, job.value)

@@ -1,4 +1,4 @@
-"""What the logs of the Functions hosts say about functions that failed, and jobs that could not be polled."""
+"""What the logs of the hosts say about functions that failed, and about errors that batchmgr has caught."""
 
 import re
 from collections.abc import Iterator
@@ -7,18 +7,21 @@ from pathlib import Path
 
 _ENTRY = re.compile(r"^(?=\[\d{4}-\d\d-\d\dT)", re.MULTILINE)
 _FAILED = re.compile(r"Executed 'Functions\.(\w+)' \(Failed")
-_NOT_POLLED = re.compile(r"job \S+ could not be polled")
+_CAUGHT = re.compile(r"\S+ could not be (?P<verb>polled|finalized|emptied)")
 _ERROR = re.compile(r"^[ |+-]*(?:[a-z_]\w*\.)*(\w+(?:Error|Exception|ExceptionGroup)\b.*)$", re.MULTILINE)
 
 _HOST_HAS_ENDED = "WorkerLostError"
 _WILL_PASS = ("ServiceBusyError", "RecordChangedError")
-_BACKGROUND = {"submit_job", "deliver_callback", "finalize_job", "poll_jobs"}
-"""Functions that may raise what will pass: their trigger calls them again."""
+_BACKGROUND = {
+    *("submit_job", "deliver_callback", "finalize_job", "finalize_job_again", "poll_jobs"),
+    *("polled", "finalized", "emptied"),
+}
+"""What may meet errors that will pass: functions whose trigger calls them again, and what is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionError:
-    """An error that ended a function, or that the poller has met with one job."""
+    """An error that ended a function, or one that batchmgr caught: `function` is then what it did not do."""
 
     function: str
     error: str
@@ -36,10 +39,7 @@ def function_errors(logs: Path) -> Iterator[FunctionError]:
     for file in sorted(logs.glob("host-*/*.log")):
         for entry in _ENTRY.split(file.read_text(errors="replace")):
             head = entry.partition("\n")[0]
-            failed = _FAILED.search(head)
-            if failed or _NOT_POLLED.search(head):
+            found = _FAILED.search(head) or _CAUGHT.search(head)
+            if found:
                 errors = _ERROR.findall(entry)
-                yield FunctionError(
-                    function=failed[1] if failed else "poll_jobs",
-                    error=errors[-1] if errors else "an unknown error",
-                )
+                yield FunctionError(function=found[1], error=errors[-1] if errors else "an unknown error")

@@ -31,7 +31,7 @@ def test_functions_that_failed_are_found_with_their_last_error(tmp_path: Path) -
     (tmp_path / "host-0").mkdir()
     (tmp_path / "host-0" / "start-1.log").write_text(LOG)
     assert list(function_errors(tmp_path)) == [
-        FunctionError(function="poll_jobs", error="ServiceBusyError: Azure Batch answered 500"),
+        FunctionError(function="polled", error="ServiceBusyError: Azure Batch answered 500"),
         FunctionError(function="create_job", error="ValueError: too large"),
     ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-SECONDS_A_TROUBLE = 2.0
+SECONDS_A_TROUBLE = 1.5
 
 _BATCH_OPERATIONS = (
     "*",
@@ -156,7 +156,7 @@ TROUBLES: Mapping[str, Callable[[Random], _Drawn]] = {
 }
 
 _WEIGHTS = {
-    "kill_host": 4,
+    "kill_host": 8,
     "replace_host": 3,
     "stop_azurite": 3,
     "batch_error": 4,

@@ -13,6 +13,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.task_message import OutputFileMessage
@@ -231,3 +232,11 @@ async def test_a_job_with_very_many_files_lists_a_hundred_of_them() -> None:
     world.enqueue(job_message(replace(task("1"), output_files=files)))
     await world.run_until_idle()
     assert len(world.record().results) == 100
+
+
+async def test_a_callback_message_for_a_job_that_has_not_ended_changes_nothing() -> None:
+    world = await running_world()
+    before = world.jobs.records["job-1"].etag
+    await deliver(world.ports, "job-1")
+    assert world.jobs.active == {"job-1"}
+    assert world.jobs.records["job-1"].etag == before
