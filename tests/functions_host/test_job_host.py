@@ -33,6 +33,9 @@ async def process(*arguments: str, log: Path | None = None) -> AsyncIterator[Pro
         if child.returncode is None:
             child.kill()
         await child.wait()
+        # A worker that has just lost its host keeps the pipe open for a moment longer.
+        child._transport.close()  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
 
 
 async def ready(child: Process) -> str:
