@@ -9,7 +9,8 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Ports
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
@@ -72,7 +73,7 @@ async def _poll(ports: Ports, job_id: str) -> None:
 
 
 async def _accept_and_submit(ports: Ports, job_id: str, message: JobMessage) -> None:
-    await check(ports, job_id, message)
+    await check_job(ports, job_id, message)
     await accept(ports, job_id, message)
     await submit(ports, job_id)
 

@@ -16,7 +16,8 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_PAGE, size_of
 from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
 
@@ -34,7 +35,7 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     job_id = message.job_id or (
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
     )
-    await check(ports, job_id, message)
+    await check_job(ports, job_id, message)
     record = await accept(ports, job_id, message)
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)

@@ -11,7 +11,7 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record import MAX_TASK_RESULTS, JobRecord
 from batchmgr.model.poll_cursors import ReportCursor, SeenReport
 from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
@@ -26,9 +26,6 @@ OVERLAP = timedelta(seconds=5)
 
 BYTES_AT_ONCE = 1024 * 1024
 """How many bytes of reports one change of the record covers, at most: their events are saved with it."""
-
-MAX_RESULTS = 100
-"""How many tasks of a job may publish a result. Their files hold what does not fit into the outcome."""
 
 
 async def observe_reports(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
@@ -67,7 +64,7 @@ async def _events(ports: Ports, record: JobRecord, reports: Sequence[ProgressRep
         if report.fraction is not None:
             events.append(report_event(record.job_id, report))
         is_new = report.result_key and known.get(report.task_id) != report.result_key
-        if is_new and (report.task_id in known or len(known) < MAX_RESULTS):
+        if is_new and (report.task_id in known or len(known) < MAX_TASK_RESULTS):
             known[report.task_id] = report.result_key
             result = await _result(ports, record.job_id, report.task_id)
             if result is not None:
@@ -95,6 +92,6 @@ def _advanced(cursor: ReportCursor, reports: Sequence[ProgressReport]) -> Report
     recent = {task_id: report for task_id, report in seen.items() if report.time >= until - OVERLAP}
     results = dict(cursor.results)
     for report in reports:
-        if report.result_key and (report.task_id in results or len(results) < MAX_RESULTS):
+        if report.result_key and (report.task_id in results or len(results) < MAX_TASK_RESULTS):
             results[report.task_id] = report.result_key
     return ReportCursor(until=until, seen=recent, results=results)

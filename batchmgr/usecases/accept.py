@@ -1,27 +1,14 @@
-"""Accept a job: check its message, store it as a request, and create the job's record.
+"""Accept a job: store its message as a request, and create the job's record.
 
 The same message again changes nothing.
 """
-
-import asyncio
 
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.steps.check_message import check_message
-from batchmgr.steps.expand_factory import expand_provisionally
 from batchmgr.steps.outbox import create, retry_on_conflict
-from batchmgr.steps.plan_job import plan
 from batchmgr.wire.job_message import JobMessage
-
-
-async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
-    """Raise InvalidJobError for whatever can be known to be wrong with the job before it is accepted."""
-    check_message(message, ports.callbacks.check)
-    # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
-    expanded = await asyncio.to_thread(expand_provisionally, message)
-    await plan(ports, job_id, expanded, ports.default_pool_id)
 
 
 @retry_on_conflict

@@ -10,8 +10,8 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.check_job import check_job
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
-from batchmgr.usecases.accept import check
 from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ async def admit(ports: Ports, job_id: str) -> None:
     if record.state is not JobState.QUEUED or record.events_offset or record.cancel_requested:
         return
     try:
-        await check(ports, record.job_id, await ports.jobs.load_request(record.job_id))
+        await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
     except InvalidJobError as error:
         logger.warning("job %s is rejected: %s", record.job_id, error)
         reason = JobError(code="InvalidJob", message=str(error), field=error.field)

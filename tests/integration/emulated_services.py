@@ -21,7 +21,8 @@ from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
@@ -51,7 +52,7 @@ class EmulatedServices:
     async def submit(self, message: Json) -> JobRecord:
         """Submit a job to Azure Batch."""
         decoded = decode_job(msgspec.json.encode(message))
-        await check(self.ports, decoded.job_id, decoded)
+        await check_job(self.ports, decoded.job_id, decoded)
         await accept(self.ports, decoded.job_id, decoded)
         await submit(self.ports, decoded.job_id)
         return await self.record(decoded.job_id)

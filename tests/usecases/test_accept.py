@@ -4,7 +4,8 @@ import pytest
 
 from batchmgr.errors import InvalidJobError, JobConflictError
 from batchmgr.model.job_states import JobState
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from tests.world import CALLBACK, World, job_message, task
 
 
@@ -33,7 +34,7 @@ async def test_the_callback_uri_is_in_neither_the_record_nor_the_events() -> Non
 
 async def test_a_callback_to_a_host_that_is_not_allowed_is_rejected() -> None:
     with pytest.raises(InvalidJobError, match="callBackUri"):
-        await check(World().ports, "job-1", job_message(callback="https://elsewhere/x"))
+        await check_job(World().ports, "job-1", job_message(callback="https://elsewhere/x"))
 
 
 async def test_a_job_without_a_pool_is_rejected_with_the_field() -> None:
@@ -41,7 +42,7 @@ async def test_a_job_without_a_pool_is_rejected_with_the_field() -> None:
 
     ports = replace(World().ports, default_pool_id="")
     with pytest.raises(InvalidJobError, match="poolId"):
-        await check(ports, "job-1", job_message())
+        await check_job(ports, "job-1", job_message())
 
 
 async def test_an_invalid_message_with_a_free_id_becomes_a_rejected_job_with_a_callback() -> None:

@@ -11,8 +11,9 @@ from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.factories.factory_tasks import MAX_TASKS
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.check_job import check_job
 from batchmgr.steps.expand_factory import expand_found
-from batchmgr.usecases.accept import accept, check
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
@@ -82,7 +83,7 @@ async def test_blobs_added_or_deleted_after_submission_do_not_change_the_job() -
 
 async def test_the_blobs_are_listed_at_submission_not_at_acceptance() -> None:
     world = World()  # without the container
-    await check(world.ports, "job-1", per_file())
+    await check_job(world.ports, "job-1", per_file())
     assert world.jobs.tasks == {}
     world.enqueue(per_file())
     world.storage.blobs["files"] = {"in/late.txt"}

@@ -14,7 +14,8 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, HOLD_TASK_ID, JOB_MANAGER_TASK_ID, MANIFEST_BLOB
-from batchmgr.usecases.accept import accept, check
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
@@ -450,5 +451,5 @@ async def test_the_end_of_a_job_that_was_given_up_is_made_good_after_a_kill() ->
 
 async def test_a_stall_limit_must_be_longer_than_nothing() -> None:
     with pytest.raises(InvalidJobError) as caught:
-        await check(World().ports, "job-1", message_of("", stall_limit=timedelta(0)))
+        await check_job(World().ports, "job-1", message_of("", stall_limit=timedelta(0)))
     assert caught.value.field == "stallLimit"
