@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
@@ -17,6 +16,7 @@ from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
+from batchmgr.adapters.bounded_clients import STORAGE_OPTIONS
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
@@ -33,9 +33,6 @@ from batchmgr.plan.file_specifications import (
 )
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import STORAGE, Settings
-
-RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
-"""Storage calls are retried within seconds; the SDK's default waits 15 s and more. Triggers retry anyway."""
 
 
 @asynccontextmanager
@@ -128,20 +125,24 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServic
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
-            client = BlobServiceClient.from_connection_string(text, **RETRIES)
+            client = BlobServiceClient.from_connection_string(text, **STORAGE_OPTIONS)
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
-        client = BlobServiceClient(settings.blob_service_uri, await _identity(settings, stack), **RETRIES)
+        client = BlobServiceClient(
+            settings.blob_service_uri, await _identity(settings, stack), **STORAGE_OPTIONS
+        )
     return await stack.enter_async_context(client)
 
 
 async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **RETRIES)
+        client = QueueServiceClient.from_connection_string(text, **STORAGE_OPTIONS)
     else:
-        client = QueueServiceClient(settings.queue_service_uri, await _identity(settings, stack), **RETRIES)
+        client = QueueServiceClient(
+            settings.queue_service_uri, await _identity(settings, stack), **STORAGE_OPTIONS
+        )
     return await stack.enter_async_context(client)
 
 

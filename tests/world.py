@@ -16,14 +16,15 @@ from batchmgr.dispatcher.memory_ports import (
     QueuedMessage,
 )
 from batchmgr.errors import JobNotFoundError
+from batchmgr.functions.blob_finalize import finalize_blob
+from batchmgr.functions.queue_callbacks import retry_callback
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.usecases.deliver import deliver
-from batchmgr.usecases.finalize import finalize
+from batchmgr.steps.obstacles import INTERNAL_ERROR
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import encode
@@ -69,6 +70,9 @@ class World:
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
+        self.may_fail = False
+        """Whether exceptions that nobody expects are part of the test. Otherwise they fail it."""
+
         self.ports = Ports(
             clock=self.clock,
             batch=self.batch,
@@ -127,9 +131,13 @@ class World:
             await self.finalize.write(job_id, "{}")
         for job_id in list(self.finalize.blobs):
             if job_id not in self.triggered and not self.loses_finalize_triggers:
-                await finalize(ports, job_id)
+                await finalize_blob(ports, f"batchmgr-finalize/{job_id}.json")
                 self.triggered.add(job_id)
         await poll(ports)
+        for stored in filter(None, self.jobs.records.values()):
+            obstacle = stored.value.obstacle
+            if obstacle is not None and obstacle.kind == INTERNAL_ERROR and not self.may_fail:
+                raise AssertionError(f"batchmgr hid an exception of job {stored.value.job_id}: {obstacle}")
         await self.clock.sleep(timedelta(seconds=1))
 
     async def run_until_idle(self, ticks: int = 200) -> None:
@@ -155,4 +163,4 @@ class World:
         if message.queue == "submit":
             await take_request(ports, encode(JobReference(stored_job_id=message.body)), "")
         else:
-            await deliver(ports, message.body)
+            await retry_callback(ports, encode(JobReference(stored_job_id=message.body)))

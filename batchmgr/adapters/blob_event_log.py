@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    HttpResponseError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
 
@@ -63,11 +61,12 @@ class BlobEventLog:
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
         blob = self._blob(job_id)
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 size = (await blob.get_blob_properties()).size
-            except ResourceNotFoundError:
-                return []
+        except ServiceNotFoundError:
+            return []
+        with service_errors(SERVICE):
             start = await _find_offset(blob, size, after)
             found: list[Event] = []
             rest = b""
@@ -80,8 +79,9 @@ class BlobEventLog:
 
     async def _tail(self, blob: BlobClient, start: int) -> bytes:
         try:
-            return await _range(blob, start, None)
-        except ResourceNotFoundError:
+            with service_errors(SERVICE):
+                return await _range(blob, start, None)
+        except ServiceNotFoundError:
             try:
                 await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
             except ALREADY_THERE:

@@ -11,14 +11,11 @@ from typing import Any
 
 import msgspec
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
-from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
@@ -120,19 +117,19 @@ class BlobJobStore:
 
     async def deactivate(self, job_id: str) -> None:
         """Remove the job from the index of active jobs, if it is there."""
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 await self._active(job_id).delete_blob()
-            except ResourceNotFoundError:
-                return
+        except ServiceNotFoundError:
+            return
 
     async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 stream = await blob.download_blob()
                 return await stream.readall(), str(stream.properties.etag)
-            except ResourceNotFoundError as error:
-                raise JobNotFoundError(job_id) from error
+        except ServiceNotFoundError as error:
+            raise JobNotFoundError(job_id) from error
 
     def _request(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")

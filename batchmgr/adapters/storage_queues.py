@@ -11,11 +11,11 @@ from datetime import timedelta
 from functools import partial
 
 import msgspec
-from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import BinaryBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
+from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.wire.queue_message import JobReference
 
@@ -82,9 +82,10 @@ async def _send(queue: QueueClient, body: bytes, delay: timedelta = timedelta(0)
     """Send a message. If somebody has deleted the queue, create it again first."""
     seconds = int(min(delay, LONGEST_DELAY).total_seconds())
     send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)
-    with service_errors(SERVICE):
-        try:
+    try:
+        with service_errors(SERVICE):
             await send()
-        except ResourceNotFoundError:
+    except ServiceNotFoundError:
+        with service_errors(SERVICE):
             await create_unless_exists(queue.create_queue())
             await send()

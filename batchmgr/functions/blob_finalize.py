@@ -6,6 +6,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
+from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.finalize import finalize
 
 
@@ -14,7 +15,7 @@ async def finalize_blob(ports: Ports, blob_name: str) -> None:
 
     Its name says which job, not its content: the content was written on a node.
     """
-    await finalize(ports, blob_name.rsplit("/", 1)[-1].removesuffix(".json"))
+    await attempt(ports, blob_name.rsplit("/", 1)[-1].removesuffix(".json"), "finalize", finalize)
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:

@@ -6,6 +6,7 @@ from batchmgr.adapters.storage_queues import CALLBACKS
 from batchmgr.bootstrap import Runtime
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
+from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.json_codec import decode
 from batchmgr.wire.queue_message import JobReference
@@ -13,7 +14,8 @@ from batchmgr.wire.queue_message import JobReference
 
 async def retry_callback(ports: Ports, body: bytes) -> None:
     """Deliver the callback of the job that the message refers to."""
-    await deliver(ports, decode(body, JobReference).stored_job_id)
+    job_id = decode(body, JobReference).stored_job_id
+    await attempt(ports, job_id, "call back for", deliver)
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:

@@ -10,6 +10,7 @@ from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
+from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.accept import accept, check
 from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
@@ -31,7 +32,7 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
             job_id = message.job_id or fallback_id
             await check(ports, job_id, message)
             job_id = (await accept(ports, job_id, message)).job_id
-        await submit(ports, job_id)
+        await attempt(ports, job_id, "submit", submit)
     except InvalidJobError as error:
         is_recorded = await refuse(ports, body, error, fallback_id)
         where = "rejected" if is_recorded else "sent to the poison queue"

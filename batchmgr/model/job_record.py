@@ -107,6 +107,18 @@ class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     results: dict[str, str] = {}
 
 
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why the next step of a job can't be done, since when, and how often it was tried.
+
+    The next try is due at `retry_at`. A step that succeeds removes the obstacle.
+    """
+
+    kind: str
+    since: datetime
+    tries: int
+    retry_at: datetime
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 
@@ -160,6 +172,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     in_batch: bool = False
     submission: Submission = Submission()
     run: Run = Run()
+    obstacle: Obstacle | None = None
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     error: JobError | None = None
@@ -169,7 +182,22 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
-        return now - max(self.updated_at, self.submission.retry_at or self.updated_at) > pause
+        times = (self.updated_at, self.submission.retry_at, self.obstacle.retry_at if self.obstacle else None)
+        return now - max(time for time in times if time is not None) > pause
+
+    def tries(self, kind: str) -> int:
+        """Return how often an obstacle of this kind was met, without a success in between."""
+        return self.obstacle.tries if self.obstacle and self.obstacle.kind == kind else 0
+
+    def hindered(self, now: datetime, kind: str, *, retry_at: datetime) -> Self:
+        """Return the record of a job that has met an obstacle of this kind once, or once more."""
+        since = self.obstacle.since if self.obstacle and self.tries(kind) else now
+        obstacle = Obstacle(kind=kind, since=since, tries=self.tries(kind) + 1, retry_at=retry_at)
+        return replace(self, updated_at=now, obstacle=obstacle)
+
+    def unhindered(self) -> Self:
+        """Return the record without its obstacle."""
+        return replace(self, obstacle=None)
 
     def with_outbox(self, events: Sequence[Event]) -> Self:
         """Return the record with these events to publish, in place of any others."""
@@ -186,7 +214,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def put_off(self, now: datetime, *, until: datetime) -> Self:
         """Return the record of a job whose submission is tried again at `until`."""
         submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
-        return replace(self, updated_at=now, submission=submission)
+        return replace(self, updated_at=now, submission=submission, obstacle=None)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""
@@ -195,11 +223,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def awaiting_tasks(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task is in Azure Batch, and plans the tasks."""
         submission = replace(self.submission, awaits_tasks=True)
-        return replace(self, updated_at=now, in_batch=True, submission=submission)
+        return replace(self, updated_at=now, in_batch=True, submission=submission, obstacle=None)
 
     def planned_on_node(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task has ended: its submission can continue."""
-        return replace(self, updated_at=now, submission=replace(self.submission, awaits_tasks=False))
+        submission = replace(self.submission, awaits_tasks=False)
+        return replace(self, updated_at=now, submission=submission, obstacle=None)
 
     def submitted(self, now: datetime, *, total: int, can_report: bool, manifest_due: bool) -> Self:
         """Return the record of a job whose tasks are all in Azure Batch: it is running."""
@@ -230,7 +259,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def cancellation_requested(self, now: datetime) -> Self:
         """Return the record of a job that somebody has asked to cancel."""
-        return replace(self, updated_at=now, cancel_requested=True)
+        return replace(self, updated_at=now, cancel_requested=True, obstacle=None)
 
     def finalizing(self, now: datetime) -> Self:
         """Return the record of a job whose tasks are over, while its outcome is worked out."""
@@ -277,4 +306,4 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def _in_state(self, state: JobState, now: datetime) -> Self:
         if not may_follow(self.state, state):
             raise IllegalTransitionError(self.job_id, self.state, state)
-        return replace(self, state=state, updated_at=now)
+        return replace(self, state=state, updated_at=now, obstacle=None)

@@ -16,6 +16,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.obstacles import is_gone
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import deliver
@@ -38,6 +39,9 @@ async def finalize(ports: Ports, job_id: str) -> None:
         await deliver(ports, record.job_id)
         return
     batch_job, tasks = await read_batch_job(ports, record)
+    is_missing = batch_job is None and record.in_batch and not record.cancel_requested
+    if is_missing and not await is_gone(ports, job_id):
+        return
     if not has_ended(record, batch_job, tasks):
         logger.info("job %s has not ended yet", job_id)
         return

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
+from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.job_outcome import is_stuck
 from batchmgr.model.job_record import JobRecord
@@ -17,6 +17,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
+from batchmgr.steps.obstacles import JOB_NOT_FOUND, attempt, is_gone, overcome
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
@@ -43,13 +44,15 @@ async def poll(ports: Ports) -> None:
     async def guarded(job_id: str) -> None:
         async with gate:
             try:
-                await poll_job(ports, job_id)
+                await attempt(ports, job_id, "poll", poll_job)
+            except ServiceBusyError as error:
+                logger.warning("job %s could not be polled; the next poll tries again: %s", job_id, error)
             except Exception:
                 logger.exception("job %s could not be polled; the next poll tries again", job_id)
 
-    async with asyncio.TaskGroup() as group:
-        async for job_id in ports.jobs.active_ids():
-            group.create_task(guarded(job_id))
+    # Listed first: if the listing failed half-way, a group would cancel the polls that have begun.
+    job_ids = [job_id async for job_id in ports.jobs.active_ids()]
+    await asyncio.gather(*map(guarded, job_ids))
 
 
 @retry_on_conflict
@@ -60,6 +63,9 @@ async def poll_job(ports: Ports, job_id: str) -> None:
     except JobNotFoundError:
         if await restore(ports, job_id) is None:
             await ports.jobs.deactivate(job_id)
+        return
+    obstacle = job.value.obstacle
+    if obstacle is not None and ports.clock.now() < obstacle.retry_at:
         return
     match job.value.state:
         case JobState.QUEUED | JobState.SUBMITTING:
@@ -78,11 +84,9 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     if job.value.cancel_requested:
         await _end(ports, job.value, "cancelled")
     elif job.value.submission.awaits_tasks:
-        if not await has_planned(ports, job.value):
-            return
         if await is_lost(ports, job.value):
             await _end(ports, job.value, "it was lost before it was planned")
-        else:
+        elif await has_planned(ports, job.value):
             await ports.jobs.save(job.value.planned_on_node(now), job.etag)
             await ports.queue.enqueue_submission(job.value.job_id)
     elif job.value.is_idle_for(SUBMISSION_TIMEOUT, now):
@@ -104,8 +108,13 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
             job = await _write_due_manifest(ports, job)
         if record.cancel_requested or (counts.running == 0 and await _is_over(ports, job, counts)):
             await _end(ports, job.value, "all tasks are over, or can't run")
-    except ServiceNotFoundError:
-        await _end(ports, record, "the Batch job is gone")
+        else:
+            await overcome(ports, job.value)
+    except ServiceNotFoundError as error:
+        if error.code != JOB_NOT_FOUND:
+            raise
+        if await is_gone(ports, record.job_id):
+            await _end(ports, record, "the Batch job is gone")
 
 
 async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:

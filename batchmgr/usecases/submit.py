@@ -4,9 +4,18 @@ A submission that was interrupted is repeated from the start: what exists alread
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
+from msgspec.structs import replace
+
+from batchmgr.errors import (
+    InvalidJobError,
+    ServiceAccessError,
+    ServiceBusyError,
+    ServiceConflictError,
+    ServiceError,
+    ServiceNotFoundError,
+)
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobError, JobRecord
 from batchmgr.model.job_states import JobState
@@ -14,6 +23,7 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.expand_factory import expand
+from batchmgr.steps.obstacles import ACCESS_LIMIT, JOB_NOT_FOUND, NO_ACCESS, pause_before
 from batchmgr.steps.outbox import commit, commit_state, load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import keep_planned_tasks
@@ -23,10 +33,6 @@ from batchmgr.wire.events import planning_event, waiting_event
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=5)
-"""A busy service puts a submission off for 2 s, then twice as long each time, up to 5 minutes."""
 
 
 @retry_on_conflict
@@ -51,9 +57,10 @@ async def submit(ports: Ports, job_id: str) -> None:
         message = await ports.jobs.load_request(job.value.job_id)
         message = await expand(ports, job.value.job_id, message)
         job_plan = await _submit_plan(ports, job.value, message)
-    except ServiceBusyError as error:
-        await _put_off(ports, job, error)
     except (InvalidJobError, ServiceError) as error:
+        if not isinstance(error, InvalidJobError) and _may_pass(job.value, error, ports.clock.now()):
+            await _put_off(ports, job, error)
+            return
         logger.warning("job %s is rejected: %s", job_id, error)
         await _reject(ports, job, error)
     else:
@@ -86,7 +93,7 @@ async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
-        if await find_own_job(ports, record) is None:
+        if (await ports.batch.get_job(record.job_id)).digest != record.digest:
             raise InvalidJobError(
                 "Azure Batch has a job of this id that batchmgr did not create: choose another jobId",
                 field="jobId",
@@ -130,11 +137,32 @@ async def _await_tasks(ports: Ports, job: Versioned[JobRecord]) -> None:
     await commit(ports, job, waiting, [planning_event(waiting)])
 
 
-async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyError) -> None:
-    attempts = job.value.submission.attempts
-    pause = max(error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 8)))
+def _may_pass(record: JobRecord, error: ServiceError, now: datetime) -> bool:
+    """Return whether the submission may succeed later.
+
+    A service that is busy will have time, so the job waits for as long as it takes. Missing access, or a
+    service that does not answer, is waited for a day. A Batch job that was not found was deleted just now:
+    the next attempt creates it again.
+    """
+    if isinstance(error, ServiceNotFoundError):
+        return error.code == JOB_NOT_FOUND
+    if _has_no_access(error) and record.obstacle is not None and record.obstacle.kind == NO_ACCESS:
+        return now - record.obstacle.since < ACCESS_LIMIT
+    return isinstance(error, ServiceBusyError)
+
+
+def _has_no_access(error: ServiceError) -> bool:
+    """Return whether the app has not reached the service itself: no token, no role, no answer, a gateway."""
+    return isinstance(error, ServiceAccessError) or (error.retryable and error.status in {0, 404})
+
+
+async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceError) -> None:
+    pause = max(error.retry_after or timedelta(0), pause_before(job.value.submission.attempts + 2))
     now = ports.clock.now()
     waiting = job.value.put_off(now, until=now + pause)
+    if _has_no_access(error):
+        hindered = job.value.hindered(now, NO_ACCESS, retry_at=now + pause)
+        waiting = replace(waiting, obstacle=hindered.obstacle)
     logger.warning("job %s is submitted again in %s: %s", waiting.job_id, pause, error)
     await commit(ports, job, waiting, [waiting_event(waiting, str(error), error.code)])
     await ports.queue.enqueue_submission(waiting.job_id, pause)

@@ -7,6 +7,7 @@ from azure.core import exceptions
 
 from batchmgr.adapters.service_errors import service_error, service_errors, without_secrets
 from batchmgr.errors import (
+    ServiceAccessError,
     ServiceBusyError,
     ServiceConflictError,
     ServiceError,
@@ -34,9 +35,13 @@ def test_every_error_of_an_sdk_becomes_a_service_error_with_its_cause(
     ("status", "code", "kind"),
     [
         (400, "InvalidPropertyValue", ServiceRefusedError),
-        (401, "", ServiceRefusedError),
-        (403, "AuthenticationFailed", ServiceRefusedError),
-        (404, "JobNotFound", ServiceNotFoundError),
+        (200, "", ServiceBusyError),
+        (307, "", ServiceRefusedError),
+        (401, "", ServiceAccessError),
+        (403, "AuthenticationFailed", ServiceAccessError),
+        (404, "BlobNotFound", ServiceNotFoundError),
+        (404, "", ServiceBusyError),
+        (404, "AccountNotFound", ServiceBusyError),
         (409, "JobExists", ServiceConflictError),
         (409, "ActiveJobAndScheduleQuotaReached", ServiceBusyError),
         (412, "ConditionNotMet", ServiceConflictError),
@@ -53,7 +58,7 @@ def test_status_and_code_decide_the_type_of_the_error(
     assert type(error) is kind
     assert (error.status, error.code) == (status, code)
     assert str(error) == f"Azure Batch answered {status} {code or 'without a code'}: text"
-    assert error.retryable is (kind is ServiceBusyError)
+    assert error.retryable is (kind in {ServiceBusyError, ServiceAccessError})
 
 
 def test_other_errors_are_not_changed() -> None:
