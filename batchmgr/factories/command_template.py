@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.text_template import Parts, Placeholder, TextTemplate
 
-MAX_TEMPLATE = 100_000
+MAX_TEMPLATE = 128 * 1024
 """How many characters a command line with placeholders may have. `shlex` takes minutes for a megabyte."""
 
 _WORD = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n'"\\])+""", re.DOTALL)
@@ -70,8 +70,8 @@ class CommandTemplate:
         """
         if len(text) > MAX_TEMPLATE:
             raise InvalidJobError(
-                f"has {len(text):,} characters; the command line of a repeatTask may have {MAX_TEMPLATE:,}: put "
-                "the script in a file and name it in inputFiles",
+                f"has {len(text):,} characters; the command line of a repeatTask may have {MAX_TEMPLATE:,}: "
+                "put the script in a file and name it in inputFiles",
                 field=field,
             )
         try:

@@ -1,7 +1,7 @@
 """Obstacles: whatever keeps a step of a job from being done is counted in the job's record, told, and ended.
 
 - **Missing access**: a token that can't be had, or a 401 or 403. Somebody may still give it.
-- **A Batch job that is gone** counts as deleted when Azure Batch says so again after half a minute.
+- **A Batch job that is gone** counts as deleted when Azure Batch says so again after 20 seconds.
 - **Internal errors**: exceptions that nobody expects. One that passes does no harm. After ten tries, over ten
   minutes at least, the job ends with `InternalError`.
 
@@ -44,7 +44,7 @@ ACCESS_LIMIT = timedelta(hours=24)
 Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identity-best-practice-recommendations
 """
 
-GONE_AFTER = timedelta(seconds=30)
+GONE_AFTER = timedelta(seconds=20)
 """How long Azure Batch must say that it does not have a job, before batchmgr believes it."""
 
 FIRST_PAUSE = timedelta(seconds=2)
@@ -80,7 +80,7 @@ async def attempt(ports: Ports, job_id: str, name: str, use_case: UseCase) -> No
 async def is_gone(ports: Ports, job_id: str) -> bool:
     """Return whether the Batch job counts as deleted, now that Azure Batch has said that it is not there.
 
-    The first time this is noted and told; half a minute later it is so.
+    The first time this is noted and told; 20 seconds later it is so.
     """
     job, now = await ports.jobs.load(job_id), ports.clock.now()
     obstacle = job.value.obstacle

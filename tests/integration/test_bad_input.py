@@ -70,6 +70,18 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "local network callback": ({"callBackUri": "http://169.254.169.254/metadata"}, "callBackUri"),
     "callback to no URL": ({"callBackUri": "call me"}, "callBackUri"),
     "callback to a file": ({"callBackUri": "file:///etc/passwd"}, "callBackUri"),
+    "task above 1 MB": ({"tasks": [task("t"), {"id": "u", "commandLine": "x" * 1_000_000}]}, "tasks[1]"),
+    "sweep without end": (
+        {
+            "tasks": [],
+            "taskFactory": {
+                "type": "parametricSweep",
+                "parameters": {f"p{n}": {"start": 1, "end": 100_000} for n in range(60)},
+                "repeatTask": {"commandLine": "x"},
+            },
+        },
+        "taskFactory.parameters",
+    ),
     "negative time": ({"maxWallClockTime": "-PT1H"}, "maxWallClockTime"),
     "time that is none": ({"maxWallClockTime": "1 hour"}, "maxWallClockTime"),
     "bad pattern": ({"notify": ["everything!"]}, "notify[0]"),

@@ -152,3 +152,14 @@ async def test_the_event_loop_goes_on_while_a_large_job_is_checked() -> None:
         turns += 1
     await checking
     assert turns > 10
+
+
+async def test_a_long_circle_of_tasks_is_found_at_once() -> None:
+    number = 20_000
+    tasks = [
+        {"id": f"t{n}", "commandLine": "x", "dependsOn": [f"t{(n + 1) % number}"]} for n in range(number)
+    ]
+    began = time.process_time()
+    with pytest.raises(InvalidJobError, match="wait for each other"):
+        await check(World().ports, "job-1", decode_job(json.dumps({"tasks": tasks}).encode()))
+    assert time.process_time() - began < 5
