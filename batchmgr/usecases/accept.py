@@ -5,23 +5,29 @@ The same message again changes nothing.
 
 import asyncio
 
-from batchmgr.errors import JobConflictError, JobNotFoundError
+from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
+from batchmgr.steps.measure_plan import check_sizes
 from batchmgr.steps.outbox import create, retry_on_conflict
-from batchmgr.steps.plan_job import plan
+from batchmgr.steps.plan_job import in_message, plan
 from batchmgr.wire.job_message import JobMessage
 
 
 async def check(ports: Ports, job_id: str, message: JobMessage) -> None:
     """Raise InvalidJobError for whatever can be known to be wrong with the job before it is accepted."""
-    check_message(message, ports.callbacks.check)
+    # In threads: a small message can describe many tasks, and others wait for the event loop.
+    await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
     expanded = await asyncio.to_thread(expand_provisionally, message)
-    await plan(ports, job_id, expanded, ports.default_pool_id)
+    job_plan = await plan(ports, job_id, expanded, ports.default_pool_id)
+    try:
+        await asyncio.to_thread(check_sizes, ports.storage, job_plan)
+    except InvalidJobError as error:
+        raise in_message(expanded, error) from error
 
 
 @retry_on_conflict
@@ -58,6 +64,7 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
     record = JobRecord(
         job_id=message.job_id,
         state=JobState.QUEUED,
+        awaits_check=not is_checked,
         workload=message.workload,
         digest=message.digest,
         created_at=now,

@@ -18,6 +18,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.obstacles import attempt, is_gone
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
@@ -41,8 +42,9 @@ async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> Non
     """
     try:
         async with asyncio.timeout(TIME_LIMIT_SECONDS):
-            await finalize(ports, job_id)
-        return
+            if await attempt(ports, job_id, "finalize", finalize):
+                return
+        pause = _pause(attempts)
     except ServiceBusyError as error:
         pause = max(_pause(attempts), min(error.retry_after or timedelta(0), LONGEST_PAUSE))
         logger.warning("job %s is finalized again in %s: %s", job_id, pause, error)
@@ -73,6 +75,9 @@ async def finalize(ports: Ports, job_id: str) -> None:
         await deliver(ports, record.job_id)
         return
     batch_job, tasks = await read_batch_job(ports, record)
+    is_missing = batch_job is None and record.in_batch and not record.cancel_requested
+    if is_missing and not await is_gone(ports, job_id):
+        return
     if not has_ended(record, batch_job, tasks):
         logger.info("job %s has not ended yet", job_id)
         return
