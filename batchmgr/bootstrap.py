@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
@@ -19,6 +18,7 @@ from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_uploads import BlobUploads
+from batchmgr.adapters.bounded_clients import BLOB_OPTIONS, STORAGE_OPTIONS
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
@@ -39,12 +39,6 @@ from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.settings import SCHEDULE, STORAGE, Settings
 
 logger = logging.getLogger(__name__)
-
-RETRIES: dict[str, Any] = {"retry_total": 3, "initial_backoff": 1, "increment_base": 2}
-"""Storage calls are retried within seconds; the SDK's default waits 15 s and more. Triggers retry anyway."""
-
-UPLOADS: dict[str, Any] = {"max_single_put_size": 1024 * 1024, "max_block_size": 1024 * 1024}
-"""Larger blobs are sent in parts: a body of more than 1 MiB, sent at once, would block the event loop."""
 
 
 @asynccontextmanager
@@ -181,21 +175,23 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServic
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
-            client = BlobServiceClient.from_connection_string(text, **RETRIES, **UPLOADS)
+            client = BlobServiceClient.from_connection_string(text, **BLOB_OPTIONS)
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         identity = await _identity(settings, stack)
-        client = BlobServiceClient(settings.blob_service_uri, identity, **RETRIES, **UPLOADS)
+        client = BlobServiceClient(settings.blob_service_uri, identity, **BLOB_OPTIONS)
     return await stack.enter_async_context(client)
 
 
 async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **RETRIES)
+        client = QueueServiceClient.from_connection_string(text, **STORAGE_OPTIONS)
     else:
-        client = QueueServiceClient(settings.queue_service_uri, await _identity(settings, stack), **RETRIES)
+        client = QueueServiceClient(
+            settings.queue_service_uri, await _identity(settings, stack), **STORAGE_OPTIONS
+        )
     return await stack.enter_async_context(client)
 
 

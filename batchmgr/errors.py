@@ -27,10 +27,11 @@
     │
     │   from Azure
     └── ServiceError           an Azure service refused a request or failed
-        ├── ServiceRefusedError    it will refuse it again: wrong request, missing pool, no access
+        ├── ServiceRefusedError    it will refuse it again: wrong request
         ├── ServiceNotFoundError   the resource does not exist
         ├── ServiceConflictError   the resource exists already, or its state forbids the request
         └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
+            └── ServiceAccessError     it will accept it when somebody has given access: no token, no role
 
 The attribute `retryable` of each class says whether the same call may succeed later without a change.
 """
@@ -198,7 +199,7 @@ class ServiceRefusedError(ServiceError):
 
 
 class ServiceNotFoundError(ServiceError):
-    """The resource does not exist."""
+    """The service itself says, by its own code, that the resource does not exist."""
 
 
 class ServiceConflictError(ServiceError):
@@ -209,3 +210,10 @@ class ServiceBusyError(ServiceError):
     """The service is throttled, over quota or unavailable. The same request will work later."""
 
     retryable = True
+
+
+class ServiceAccessError(ServiceBusyError):
+    """The caller has no token, or the service refused it: 401 or 403. A role may still have to spread.
+
+    The message names the caller and what it needs.
+    """

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from batchmgr.batch_bodies.task_collections import encode_tasks
 from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import NodeSnapshot, PoolSnapshot
@@ -106,6 +107,8 @@ class FakeBatch(MemoryBatch):
     async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
         for need in (file.need for task in tasks for file in task.output_files):
             assert need in access
+        for _ in encode_tasks(tasks, access):
+            pass  # Azure Batch refuses a task of more than 1 MB
         await super().add_tasks(plan, tasks, access)
 
     def start_next_task(self, job_id: str) -> TaskPlan | None:
@@ -178,6 +181,7 @@ class FakeNodeStorage:
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
         self.granted += needs
+        datetime.now(UTC) + lifetime  # a signature has an end: the time must not overflow
         return {
             need: ContainerAccess(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
         }

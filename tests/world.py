@@ -19,13 +19,15 @@ from batchmgr.dispatcher.memory_ports import (
     UnlimitedThreads,
 )
 from batchmgr.errors import JobNotFoundError
+from batchmgr.functions.blob_finalize import finalize_blob
+from batchmgr.functions.queue_callbacks import retry_callback
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.usecases.deliver import deliver
+from batchmgr.steps.obstacles import INTERNAL_ERROR
 from batchmgr.usecases.finalize import finalize_or_retry
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
@@ -74,6 +76,9 @@ class World:
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
+        self.may_fail = False
+        """Whether exceptions that nobody expects are part of the test. Otherwise they fail it."""
+
         self.ports = Ports(
             clock=self.clock,
             batch=self.batch,
@@ -137,9 +142,13 @@ class World:
             await self.finalize.write(job_id, "{}")
         for job_id in list(self.finalize.blobs):
             if job_id not in self.triggered and not self.loses_finalize_triggers:
-                await finalize_or_retry(ports, job_id)
+                await finalize_blob(ports, f"batchmgr-finalize/{job_id}.json")
                 self.triggered.add(job_id)
         await poll(ports)
+        for stored in filter(None, self.jobs.records.values()):
+            obstacle = stored.value.obstacle
+            if obstacle is not None and obstacle.kind == INTERNAL_ERROR and not self.may_fail:
+                raise AssertionError(f"batchmgr hid an exception of job {stored.value.job_id}: {obstacle}")
         await self.clock.sleep(timedelta(seconds=1))
 
     async def run_until_idle(self, ticks: int = 200) -> None:
@@ -167,4 +176,4 @@ class World:
         elif message.queue == "finalize":
             await finalize_or_retry(ports, message.body, message.attempts)
         else:
-            await deliver(ports, message.body)
+            await retry_callback(ports, encode(JobReference(stored_job_id=message.body)))

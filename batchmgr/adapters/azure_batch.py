@@ -5,7 +5,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -28,7 +28,8 @@ from batchmgr.adapters.batch_responses import (
     TaskListResponse,
     TaskResponse,
 )
-from batchmgr.adapters.service_errors import service_error, service_errors
+from batchmgr.adapters.bounded_clients import BATCH_OPTIONS
+from batchmgr.adapters.service_errors import response_error, service_error, service_errors
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import (
@@ -39,6 +40,7 @@ from batchmgr.errors import (
 )
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.error_groups import most_permanent
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 
 __all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
@@ -57,14 +59,19 @@ POOL_FIELDS = (
 NODE_FIELDS = "id,state,errors,startTaskInfo"
 NO_PREPARATION = frozenset({"JobPreparationTaskNotSpecified", "JobPreparationTaskOrReleaseTaskNotSpecified"})
 """Codes for a job without a preparation task: the first is documented, the second was recorded."""
+NO_POOL = frozenset({"PoolNotFound"})
+NO_JOB = frozenset({"JobNotFound"})
+NO_TASK = NO_JOB | {"TaskNotFound"}
+NO_FILE = NO_TASK | {"FileNotFound", "NodeNotFound", ""}
+"""The service's codes for what does not exist. The answer to a HEAD request has no body, so no code."""
 
 T = TypeVar("T")
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 
 def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential) -> BatchClient:
-    """Return a client of the Batch account. It retries 3 times; after that, jobs wait in the queue."""
-    return BatchClient(endpoint, credential, retry_total=3, retry_backoff_max=5)
+    """Return a client of the Batch account. It retries for seconds; after that, jobs wait in the queue."""
+    return BatchClient(endpoint, credential, **BATCH_OPTIONS)
 
 
 def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:
@@ -85,18 +92,19 @@ class AzureBatch:
 
     async def require_pool(self, pool_id: str) -> None:
         """Raise ServiceNotFoundError if there is no such pool."""
-        await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"})
+        await self._call("GET", f"/pools/{quote(pool_id)}", query={"$select": "id"}, missing=NO_POOL)
 
     async def get_pool(self, pool_id: str) -> PoolSnapshot:
         """Return the pool as it is now. Raise ServiceNotFoundError if it does not exist."""
-        path = f"/pools/{quote(pool_id)}"
-        return _decode(await self._call("GET", path, query={"$select": POOL_FIELDS}), PoolResponse).to_model()
+        query = {"$select": POOL_FIELDS}
+        answer = await self._call("GET", f"/pools/{quote(pool_id)}", query=query, missing=NO_POOL)
+        return _decode(answer, PoolResponse).to_model()
 
     async def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
         """Yield the nodes of a pool, 1,000 a call; none if the pool does not exist."""
         query = {"$select": NODE_FIELDS, "maxresults": "1000"}
         try:
-            answer = await self._call("GET", f"/pools/{quote(pool_id)}/nodes", query=query)
+            answer = await self._call("GET", f"/pools/{quote(pool_id)}/nodes", query=query, missing=NO_POOL)
         except ServiceNotFoundError:
             return
         async for page in self._pages(answer, NodeListResponse):
@@ -108,7 +116,7 @@ class AzureBatch:
         path = f"/jobs/{quote(job_id)}/jobpreparationandreleasetaskstatus"
         query = {"$select": "nodeId,jobPreparationTaskExecutionInfo", "maxresults": "1000"}
         try:
-            answer = await self._call("GET", path, query=query)
+            answer = await self._call("GET", path, query=query, missing=NO_JOB | NO_PREPARATION)
         except ServiceError as error:
             if error.code not in NO_PREPARATION:
                 raise
@@ -140,11 +148,12 @@ class AzureBatch:
                 for body in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
                     group.create_task(add(body))
-        except* ServiceError as group_error:
-            raise _most_permanent(group_error) from group_error
+        except ExceptionGroup as errors:
+            raise most_permanent(errors) from errors
 
     async def _add_collection(self, job_id: str, body: bytes) -> None:
-        answer = await self._call("POST", f"/jobs/{quote(job_id)}/addtaskcollection", body=body)
+        path = f"/jobs/{quote(job_id)}/addtaskcollection"
+        answer = await self._call("POST", path, body=body, missing=NO_JOB)
         errors: list[ServiceError] = []
         for result in _decode(answer, TaskAddCollectionResponse).value:
             # `status` may be missing or in another case; `error` is reliable.
@@ -154,32 +163,34 @@ class AzureBatch:
             text = f"task {result.task_id}: {result.error.text}"
             errors.append(service_error(SERVICE, status=status, code=result.error.code, message=text))
         if errors:
-            raise _most_permanent(ExceptionGroup("tasks were not added", errors))
+            raise most_permanent(ExceptionGroup("tasks were not added", errors))
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
         """Delete a task, if it exists."""
         try:
-            await self._call("DELETE", f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}")
-        except ServiceNotFoundError:
-            return
+            await self._call("DELETE", f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}", missing=NO_TASK)
+        except ServiceNotFoundError as error:
+            if error.code in NO_JOB:
+                raise
 
     async def terminate_when_done(self, job_id: str) -> None:
         """Let the job complete when all its tasks have. A job that has ended already is not changed."""
         try:
-            await self._call("PATCH", f"/jobs/{quote(job_id)}", body=b'{"onAllTasksComplete":"terminatejob"}')
+            body = b'{"onAllTasksComplete":"terminatejob"}'
+            await self._call("PATCH", f"/jobs/{quote(job_id)}", body=body, missing=NO_JOB)
         except ServiceConflictError as error:
             if error.code not in {"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"}:
                 raise
 
     async def get_job(self, job_id: str) -> BatchJob:
         """Return the job as it is now. Raise ServiceNotFoundError if it does not exist."""
-        return _decode(await self._call("GET", f"/jobs/{quote(job_id)}"), JobResponse).to_model()
+        answer = await self._call("GET", f"/jobs/{quote(job_id)}", missing=NO_JOB)
+        return _decode(answer, JobResponse).to_model()
 
     async def task_counts(self, job_id: str) -> TaskCounts:
         """Return the task counts, in one call."""
-        return _decode(
-            await self._call("GET", f"/jobs/{quote(job_id)}/taskcounts"), TaskCountsResponse
-        ).task_counts
+        answer = await self._call("GET", f"/jobs/{quote(job_id)}/taskcounts", missing=NO_JOB)
+        return _decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
         self, job_id: str, *, since: datetime | None = None, state: str = ""
@@ -195,7 +206,7 @@ class AzureBatch:
         query = {"$select": FIELDS, "maxresults": "1000"}
         if conditions:
             query["$filter"] = " and ".join(conditions)
-        answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query)
+        answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
                 yield task.to_model()
@@ -203,17 +214,20 @@ class AzureBatch:
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
-        return _decode(await self._call("GET", path, query={"$select": FIELDS}), TaskResponse).to_model()
+        answer = await self._call("GET", path, query={"$select": FIELDS}, missing=NO_TASK)
+        return _decode(answer, TaskResponse).to_model()
 
     async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
         """Return the last `max_bytes` of a task's file; nothing if the file or its node no longer exists."""
         url = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}/files/{quote(path, safe='')}"
         try:
-            size = int((await self._call("HEAD", url)).headers.get("Content-Length", "0"))
+            head = await self._call("HEAD", url, missing=NO_FILE)
+            size = int(head.headers.get("Content-Length", "0"))
             if size == 0:
                 return b""
             span = {"ocp-range": f"bytes={max(0, size - max_bytes)}-{size - 1}"}
-            return (await self._call("GET", url, headers=span)).content[-max_bytes:]
+            answer = await self._call("GET", url, headers=span, missing=NO_FILE)
+            return answer.content[-max_bytes:]
         except (ServiceNotFoundError, ServiceConflictError):
             return b""
 
@@ -221,7 +235,7 @@ class AzureBatch:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
         try:
             body = msgspec.json.encode({"terminateReason": reason})
-            await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body)
+            await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body, missing=NO_JOB)
         except (ServiceNotFoundError, ServiceConflictError):
             return
 
@@ -230,7 +244,7 @@ class AzureBatch:
         page = _decode(answer, type_)
         yield page
         while page.next_link:
-            page = _decode(await self._call("GET", page.next_link), type_)
+            page = _decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
             yield page
 
     async def _call(
@@ -241,8 +255,12 @@ class AzureBatch:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        missing: Collection[str] = (),
     ) -> AsyncHttpResponse:
-        """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more."""
+        """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more.
+
+        `missing` are the codes that say that what the request names does not exist.
+        """
         if path.startswith("http"):
             request = HttpRequest(method, path)
         else:
@@ -257,17 +275,8 @@ class AzureBatch:
             except HttpResponseError as error:
                 if error.response is None:
                     raise
-                raise _batch_error(error) from error
+                raise _batch_error(error, missing) from error
         return response
-
-
-def _most_permanent(errors: BaseExceptionGroup[ServiceError]) -> ServiceError:
-    """Return one error for several: the first that waiting does not help, else the first."""
-    permanent, _ = errors.split(lambda error: isinstance(error, ServiceError) and not error.retryable)
-    first: Any = (permanent or errors).exceptions[0]
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first  # type: ignore[no-any-return]
 
 
 def _decode(response: AsyncHttpResponse, type_: type[T]) -> T:
@@ -279,19 +288,16 @@ def _decode(response: AsyncHttpResponse, type_: type[T]) -> T:
         ) from error
 
 
-def _batch_error(error: HttpResponseError) -> ServiceError:
+def _batch_error(error: HttpResponseError, missing: Collection[str]) -> ServiceError:
     """Return the error with the code and the message that the response holds."""
     response: Any = error.response
     code, text = "", str(error.message)
     try:
         body: Any = msgspec.json.decode(response.content)
-        code = body["code"]
+        code = str(body["code"])
         text = body["message"]["value"]
         details = "; ".join(f"{item['key']}: {item['value']}" for item in body.get("values") or [])
         text = f"{text.splitlines()[0]} ({details})" if details else text
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
-        pass
-    retry_after = response.headers.get("Retry-After", "")
-    return service_error(
-        SERVICE, status=response.status_code, code=code, message=text, retry_after=retry_after
-    )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        pass  # not the service's own error: a gateway has answered
+    return response_error(SERVICE, error, code=code, message=str(text), missing=missing)

@@ -13,13 +13,11 @@ from io import BytesIO
 
 import msgspec
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    HttpResponseError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
@@ -88,15 +86,18 @@ class BlobEventLog:
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
-        with service_errors(SERVICE):
-            sizes = await self._sizes(job_id)
-            first = await self._part_after(job_id, sizes, after)
-            found: list[Event] = []
-            for part in range(first, len(sizes)):
-                async for event in self._events(job_id, part, sizes[part], after):
-                    found.append(event)
-                    if len(found) >= limit:
-                        return found
+        try:
+            with service_errors(SERVICE):
+                sizes = await self._sizes(job_id)
+                first = await self._part_after(job_id, sizes, after)
+                found: list[Event] = []
+                for part in range(first, len(sizes)):
+                    async for event in self._events(job_id, part, sizes[part], after):
+                        found.append(event)
+                        if len(found) >= limit:
+                            return found
+        except ServiceNotFoundError:
+            return []
         return found
 
     async def _end(self, job_id: str, offset: int) -> tuple[int, _Tail, int, dict[str, Event]]:
@@ -128,8 +129,9 @@ class BlobEventLog:
         while True:
             begin = max(0, start - before)
             try:
-                data, blocks = await _read(blob, begin)
-            except ResourceNotFoundError:
+                with service_errors(SERVICE):
+                    data, blocks = await _read(blob, begin)
+            except ServiceNotFoundError:
                 try:
                     await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
                 except ALREADY_THERE:

@@ -9,6 +9,7 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, create_unless_exists, service_errors
+from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import is_valid_id, job_container
@@ -27,12 +28,12 @@ class BlobJobFiles:
 
     async def read(self, job_id: str, path: str) -> bytes | None:
         """Return the content of a blob, or None if it does not exist."""
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 blob = await self._container(job_id).get_blob_client(path).download_blob()
                 return await blob.readall()
-            except ResourceNotFoundError:
-                return None
+        except ServiceNotFoundError:
+            return None
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         """Write a blob unless it exists."""
@@ -52,13 +53,13 @@ class BlobJobFiles:
 
     async def reports(self, job_id: str) -> Sequence[ProgressReport]:
         """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 listing = self._container(job_id).list_blobs(f"{REPORTS_FOLDER}/", include=["metadata"])
                 reports = [_report(blob) async for blob in listing]
                 return [report for report in reports if report is not None]
-            except ResourceNotFoundError:
-                return []
+        except ServiceNotFoundError:
+            return []
 
     def _container(self, job_id: str) -> ContainerClient:
         return self._service.get_container_client(job_container(job_id))

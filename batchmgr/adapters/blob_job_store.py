@@ -15,14 +15,11 @@ from typing import Any
 
 import msgspec
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    ResourceModifiedError,
-    ResourceNotFoundError,
-)
+from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
-from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import INLINE, Overflow, join, split
 from batchmgr.plan.ids import job_key
@@ -175,20 +172,21 @@ class BlobJobStore:
 
     async def _delete(self, blob: BlobClient) -> None:
         try:
-            await blob.delete_blob()
-        except ResourceNotFoundError:
+            with service_errors(SERVICE):
+                await blob.delete_blob()
+        except ServiceNotFoundError:
             return
 
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(name)
 
     async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 stream = await blob.download_blob()
                 return await stream.readall(), str(stream.properties.etag)
-            except ResourceNotFoundError as error:
-                raise JobNotFoundError(job_id) from error
+        except ServiceNotFoundError as error:
+            raise JobNotFoundError(job_id) from error
 
     def _request(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")

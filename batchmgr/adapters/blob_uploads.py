@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.errors import InvalidJobError
+from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.wire.queue_message import UPLOADED
 
 SERVICE = "Blob storage"
@@ -44,13 +43,13 @@ class BlobUploads:
     async def read(self, name: str, most: int) -> bytes | None:
         """Return the content of an uploaded blob, or None. Its size is known before it is read."""
         blob = self._container.get_blob_client(name)
-        with service_errors(SERVICE):
-            try:
+        try:
+            with service_errors(SERVICE):
                 size = (await blob.get_blob_properties()).size
                 if size > most:
                     raise InvalidJobError(
                         f"the upload has {size} bytes, more than {most}: split the job", field=UPLOADED
                     )
                 return await (await blob.download_blob()).readall()
-            except ResourceNotFoundError:
-                return None
+        except ServiceNotFoundError:
+            return None

@@ -1,13 +1,29 @@
-"""Translation of errors: what the Azure SDKs and HTTP raise becomes a ServiceError, chained to its cause."""
+"""Translation of errors: what the Azure SDKs and HTTP raise becomes a ServiceError, chained to its cause.
 
+Only what the service itself says about the very thing that was asked for is final. A 404 without the
+service's code comes from a gateway on the way, and counts as busy. A missing token, a 401 or a 403 counts as
+missing access: somebody can still give it.
+"""
+
+import base64
+import binascii
 import re
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceModifiedError
+import msgspec
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+)
 
 from batchmgr.errors import (
+    ServiceAccessError,
     ServiceBusyError,
     ServiceConflictError,
     ServiceError,
@@ -15,17 +31,32 @@ from batchmgr.errors import (
     ServiceRefusedError,
 )
 
-BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+BUSY_STATUSES = frozenset({408, 425, 429})
 BEING_DELETED = frozenset({"QueueBeingDeleted", "ContainerBeingDeleted"})
 """Codes for a queue or container that cannot be created yet, because the old one is still being deleted."""
 
 BUSY_CODES = frozenset(
     {"ActiveJobAndScheduleQuotaReached", "JobScheduleQuotaReached", "ServerBusy", *BEING_DELETED}
 )
+MISSING = frozenset({"BlobNotFound", "ContainerNotFound", "QueueNotFound"})
+"""Storage's own codes for what does not exist."""
+
 ALREADY_THERE = (ResourceExistsError, ResourceModifiedError)
 """Raised for a blob that must not exist yet: for 409, and for 412 if another writer is just creating it."""
 
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+"""A `Retry-After` is a number from outside: nobody waits longer because of it."""
+
+NEEDS = {
+    "Azure Batch": "the role Azure Batch Data Contributor on the Batch account",
+    "Blob storage": "the role Storage Blob Data Owner on the storage account",
+    "Queue storage": "the role Storage Queue Data Contributor on the storage account",
+    "Storage": "the roles Storage Blob Data Owner and Storage Queue Data Contributor on the storage account",
+}
+"""What the identity of the app needs, by service."""
+
 _SIGNATURE = re.compile(r"(sig|code|key)=[^&\s\"']+", re.IGNORECASE)
+_MAX_TEXT = 500
 
 
 @contextmanager
@@ -34,17 +65,13 @@ def service_errors(service: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        headers = getattr(error.response, "headers", {})
-        retry_after = headers.get("Retry-After", "")
-        raise service_error(
-            service,
-            status=error.status_code or 0,
-            code=_code(error),
-            message=str(error.message),
-            retry_after=retry_after,
-        ) from error
+        if error.response is None and isinstance(error, ClientAuthenticationError):
+            raise no_token(service, error) from error
+        raise response_error(service, error, code=_code(error), message=str(error.message)) from error
     except AzureError as error:
         raise ServiceBusyError(f"{service} can't be reached: {error.message}", code="Unreachable") from error
+    except TimeoutError as error:
+        raise ServiceBusyError(f"{service} did not answer in time", code="Timeout") from error
 
 
 async def create_unless_exists(creation: Awaitable[object]) -> None:
@@ -59,21 +86,110 @@ async def create_unless_exists(creation: Awaitable[object]) -> None:
             raise
 
 
-def service_error(
-    service: str, *, status: int, code: str, message: str, retry_after: str = ""
+def response_error(
+    service: str,
+    error: HttpResponseError,
+    *,
+    code: str,
+    message: str,
+    missing: Collection[str] = MISSING,
 ) -> ServiceError:
-    """Return the error for an HTTP response. Signatures and keys are removed from its message."""
-    first_line = message.strip().partition("\n")[0].strip()
-    text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(first_line)}"
-    pause = timedelta(seconds=int(retry_after)) if retry_after.isdigit() else None
-    kind: type[ServiceError] = ServiceRefusedError
-    if status in BUSY_STATUSES or code in BUSY_CODES:
-        kind = ServiceBusyError
-    elif status == 404:
-        kind = ServiceNotFoundError
-    elif status in {409, 412}:
-        kind = ServiceConflictError
-    return kind(text, code=code, status=status, retry_after=pause)
+    """Return the error for a response that an SDK has raised. If access is missing, say whose and which."""
+    status = error.status_code or 0
+    if status in {401, 403}:
+        message = f"{_first_line(message)} (called by {caller(_authorization(error))}; {_need(service)})"
+    headers = getattr(error.response, "headers", {})
+    retry_after = headers.get("Retry-After", "")
+    return service_error(
+        service, status=status, code=code, message=message, retry_after=retry_after, missing=missing
+    )
+
+
+def service_error(
+    service: str,
+    *,
+    status: int,
+    code: str,
+    message: str,
+    retry_after: str = "",
+    missing: Collection[str] = MISSING,
+) -> ServiceError:
+    """Return the error for an HTTP response. Signatures and keys are removed from its message.
+
+    `missing` are the service's codes that say that what was asked for does not exist.
+    """
+    text = f"{service} answered {status} {code or 'without a code'}: {without_secrets(_first_line(message))}"
+    pause = parse_retry_after(retry_after, datetime.now(UTC))
+    return _kind(status, code, missing)(text, code=code, status=status, retry_after=pause)
+
+
+def _kind(status: int, code: str, missing: Collection[str]) -> type[ServiceError]:
+    # A success whose body can't be used comes from somebody else on the way.
+    if status < 300 or status >= 500 or status in BUSY_STATUSES or code in BUSY_CODES:
+        return ServiceBusyError
+    if status in {401, 403}:
+        return ServiceAccessError
+    if status == 404:
+        return ServiceNotFoundError if code in missing else ServiceBusyError
+    if status in {409, 412}:
+        return ServiceConflictError
+    return ServiceRefusedError
+
+
+def no_token(service: str, error: ClientAuthenticationError) -> ServiceAccessError:
+    """Return the error for a token that could not be had, as long as a managed identity is not there yet."""
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    reason = next((line for line in lines if line.startswith("ManagedIdentity")), lines[0] if lines else "")
+    return ServiceAccessError(
+        f"{service}: there is no token for the app's identity, the one in AzureWebJobsStorage__clientId or "
+        f"else its own: {without_secrets(reason)[:_MAX_TEXT]} ({_need(service)})",
+        code="NoToken",
+    )
+
+
+def caller(authorization: str) -> str:
+    """Return who has sent a request with this `Authorization` header. Its secret is not shown."""
+    scheme, _, value = authorization.partition(" ")
+    if scheme.startswith("SharedKey"):
+        return f"the key of the account {value.partition(':')[0]!r}"
+    try:
+        payload = value.split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        names = {"appid": "client id", "oid": "object id"}
+        known = [f"{name} {claims[claim]}" for claim, name in names.items() if claims.get(claim)]
+    except (IndexError, binascii.Error, ValueError, AttributeError):
+        known = []
+    return f"the identity with {', '.join(known)}" if known else "the app's identity"
+
+
+def parse_retry_after(text: str, now: datetime) -> timedelta | None:
+    """Return the pause that a `Retry-After` header asks for, in seconds or as an HTTP date; at most an hour.
+
+    A date in the past is no pause. None stands for a header that is missing or makes no sense.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(float(text), LONGEST_RETRY_AFTER.total_seconds()))
+    try:
+        date = parsedate_to_datetime(text)
+        pause = date.replace(tzinfo=date.tzinfo or UTC) - now
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return max(timedelta(0), min(pause, LONGEST_RETRY_AFTER))
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without the signatures and keys in its URLs."""
+    return _SIGNATURE.sub(lambda match: f"{match[1]}=…", text)
+
+
+def _need(service: str) -> str:
+    return f"it needs {NEEDS[service]}" if service in NEEDS else "it has no access"
+
+
+def _authorization(error: HttpResponseError) -> str:
+    request = getattr(error.response, "request", None)
+    return str(getattr(request, "headers", {}).get("Authorization", ""))
 
 
 def _code(error: HttpResponseError) -> str:
@@ -81,6 +197,5 @@ def _code(error: HttpResponseError) -> str:
     return str(getattr(code, "value", code))
 
 
-def without_secrets(text: str) -> str:
-    """Return the text without the signatures and keys in its URLs."""
-    return _SIGNATURE.sub(lambda match: f"{match[1]}=…", text)
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0].strip()

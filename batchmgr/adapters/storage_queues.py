@@ -18,7 +18,7 @@ from azure.storage.queue import BinaryBase64EncodePolicy, QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
-from batchmgr.errors import ServiceBusyError, ServiceError
+from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
@@ -255,10 +255,11 @@ async def _send(queue: QueueClient, body: bytes | str, delay: timedelta = timede
     """Send a message. If somebody has deleted the queue, create it again first."""
     seconds = int(min(delay, LONGEST_DELAY).total_seconds())
     send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)
-    with service_errors(SERVICE):
-        try:
+    try:
+        with service_errors(SERVICE):
             await send()
-        except ResourceNotFoundError:
+    except ServiceNotFoundError:
+        with service_errors(SERVICE):
             await create_unless_exists(queue.create_queue())
             try:
                 await send()

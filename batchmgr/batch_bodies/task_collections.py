@@ -28,13 +28,13 @@ def encode_tasks(
     tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
 ) -> Iterator[bytes]:
     """Yield the JSON of each task. Raise InvalidJobError for one that is larger than a request may be."""
-    for task in tasks:
+    for index, task in enumerate(tasks):
         part = msgspec.json.encode(task_body(task, access, has_job_actions=has_job_actions))
         if len(part) > _MAX_CONTENT:
             raise InvalidJobError(
                 f"task {task.id!r} is larger than the 1 MB that Azure Batch accepts: put data in blobs and "
                 "name them in inputFiles",
-                field="tasks",
+                field=f"tasks[{index}]",
             )
         yield part
 

@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.text_template import Parts, Placeholder, TextTemplate
 
+MAX_TEMPLATE = 128 * 1024
+"""How many characters a command line with placeholders may have. `shlex` takes minutes for a megabyte."""
+
 _WORD = re.compile(r"""(?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^ \t\r\n'"\\])+""", re.DOTALL)
 _PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^'"\\]+""", re.DOTALL)
 _INTERPRETER = re.compile(r"(?:.*/)?(?:sh|bash|dash|ash|ksh|mksh|zsh|csh|tcsh|fish|python[0-9.]*)", re.DOTALL)
@@ -65,6 +68,12 @@ class CommandTemplate:
 
         `untrusted`: the values come from outside and are not checked, such as the names of blobs.
         """
+        if len(text) > MAX_TEMPLATE:
+            raise InvalidJobError(
+                f"has {len(text):,} characters; the command line of a repeatTask may have {MAX_TEMPLATE:,}: "
+                "put the script in a file and name it in inputFiles",
+                field=field,
+            )
         try:
             shlex.split(text)
         except ValueError as error:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import MERGE_TASK, REPEAT_TASK
-from batchmgr.factories.parametric_sweep import parameter_values, sweep_repeat_task
+from batchmgr.factories.parametric_sweep import check_parameters, sweep_repeat_task
 from batchmgr.factories.repeat_task import RepeatTask
 from batchmgr.factories.task_per_file import SOURCE, file_repeat_task
 from batchmgr.plan.file_rules import check_input_file
@@ -25,7 +25,7 @@ def factory_problems(factory: TaskFactory) -> Iterator[InvalidJobError]:
     """Yield every rule that the factory breaks, before any blob is listed."""
     try:
         if isinstance(factory, ParametricSweep):
-            parameter_values(factory)
+            check_parameters(factory)
         else:
             _check_source(factory.source)
     except InvalidJobError as error:

@@ -4,7 +4,9 @@ The tasks have the ids 1, 2, 3, …: if a task depends on them, Azure Batch take
 merge task has the id `merge` and depends on all of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.repeat_task import RepeatTask
@@ -12,6 +14,12 @@ from batchmgr.wire.task_message import TaskMessage, TaskTemplate
 
 MAX_TASKS = 100_000
 """How many tasks a factory may make for one job."""
+
+A_TRILLION = 10**12
+"""From here on, nobody needs the exact number."""
+
+MAX_BYTES = 128_000_000
+"""How many bytes of JSON the tasks of a factory may take. A function has 2 GB of memory, for several jobs."""
 
 MERGE_ID = "merge"
 REPEAT_TASK = "taskFactory.repeatTask"
@@ -26,11 +34,25 @@ def build_tasks(
     Raise InvalidJobError, which names the field, if a row can't be filled in, or if two tasks would write the
     same blob.
     """
-    tasks = tuple(repeat_task.fill(str(number), values) for number, values in enumerate(rows, 1))
+    tasks = tuple(_bounded(repeat_task.fill(str(number), values) for number, values in enumerate(rows, 1)))
     _check_outputs(tasks)
     if merge_task is None:
         return tasks
     return (*tasks, merge_task.as_task(MERGE_ID, tuple(task.id for task in tasks)))
+
+
+def _bounded(tasks: Iterable[TaskMessage]) -> Iterator[TaskMessage]:
+    """Yield the tasks. Raise InvalidJobError as soon as they take too many bytes."""
+    size = 0
+    for task in tasks:
+        size += len(msgspec.json.encode(task))
+        if size > MAX_BYTES:
+            raise InvalidJobError(
+                f"its tasks would take more than {MAX_BYTES:,} bytes as JSON: put data in blobs and name "
+                "them in inputFiles, or split the job into several jobs",
+                field=REPEAT_TASK,
+            )
+        yield task
 
 
 def template_field(task: TaskMessage) -> str:
@@ -41,8 +63,9 @@ def template_field(task: TaskMessage) -> str:
 def check_task_count(count: int, *, field: str) -> None:
     """Raise InvalidJobError if a factory would make more than `MAX_TASKS` tasks."""
     if count > MAX_TASKS:
+        number = f"{count:,}" if count < A_TRILLION else "more than a trillion"
         raise InvalidJobError(
-            f"would make {count:,} tasks; a job can have {MAX_TASKS:,} at most: split it into several jobs",
+            f"would make {number} tasks; a job can have {MAX_TASKS:,} at most: split it into several jobs",
             field=field,
         )
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import REPEAT_TASK, build_tasks
 from batchmgr.factories.repeat_task import RepeatTask
-from batchmgr.factories.sweep_values import combinations, range_values
+from batchmgr.factories.sweep_values import check_combinations, combinations, count_range, range_values
 from batchmgr.wire.factory_message import ParametricSweep, SweepParameter
 from batchmgr.wire.task_message import TaskMessage
 
@@ -31,11 +31,19 @@ def sweep_tasks(factory: ParametricSweep) -> tuple[TaskMessage, ...]:
 def sweep_repeat_task(factory: ParametricSweep) -> RepeatTask:
     """Return the parsed `repeatTask`. Its placeholders are the parameters, by index and by name."""
     names = tuple(factory.parameters)
-    return RepeatTask(factory.repeat_task, (*map(str, range(len(names))), *names), field=REPEAT_TASK)
+    # A dict keeps the order, and finds one of many names at once.
+    known = dict.fromkeys((*map(str, range(len(names))), *names))
+    return RepeatTask(factory.repeat_task, known, field=REPEAT_TASK)
 
 
 def parameter_values(factory: ParametricSweep) -> dict[str, tuple[str, ...]]:
     """Return the values of each parameter, as texts. Raise InvalidJobError, which names the parameter."""
+    check_parameters(factory)
+    return {name: _values(parameter, name) for name, parameter in factory.parameters.items()}
+
+
+def check_parameters(factory: ParametricSweep) -> None:
+    """Raise InvalidJobError, which names the parameter, for the first rule that one breaks."""
     if not factory.parameters:
         raise InvalidJobError("must hold a parameter: without one the job has no tasks", field=PARAMETERS)
     for name in factory.parameters:
@@ -44,22 +52,34 @@ def parameter_values(factory: ParametricSweep) -> dict[str, tuple[str, ...]]:
                 "the name of a parameter begins with a letter and holds only letters, digits and _",
                 field=f"{PARAMETERS}.{name}",
             )
-    return {name: _values(parameter, name) for name, parameter in factory.parameters.items()}
+    lengths = {name: _count(parameter, name) for name, parameter in factory.parameters.items()}
+    check_combinations(lengths, is_product=factory.combine == "product", field=PARAMETERS)
 
 
 def _values(parameter: SweepParameter, name: str) -> tuple[str, ...]:
-    field = f"{PARAMETERS}.{name}"
-    start, end = parameter.start, parameter.end
+    """Return the values of a parameter that was checked."""
     if parameter.values is not None:
-        if not (start is None and end is None and parameter.step is None):
+        return tuple(map(str, parameter.values))
+    return range_values(*_range(parameter, name), field=f"{PARAMETERS}.{name}")
+
+
+def _count(parameter: SweepParameter, name: str) -> int:
+    """Return how many values a parameter has. Raise InvalidJobError if it can't be used."""
+    field = f"{PARAMETERS}.{name}"
+    if parameter.values is not None:
+        if not parameter.start is parameter.end is parameter.step is None:
             raise InvalidJobError("give either values, or start and end", field=field)
         if not parameter.values:
             raise InvalidJobError("must not be empty: the job would have no tasks", field=f"{field}.values")
-        values = tuple(map(str, parameter.values))
-        for index, value in enumerate(values):
-            if "\0" in value:
+        for index, value in enumerate(parameter.values):
+            if "\0" in str(value):
                 raise InvalidJobError("must not contain a NUL character", field=f"{field}.values[{index}]")
-        return values
-    if start is None or end is None:
-        raise InvalidJobError("give values, or start and end", field=field)
-    return range_values(start, end, Decimal(1) if parameter.step is None else parameter.step, field=field)
+        return len(parameter.values)
+    return count_range(*_range(parameter, name), field=field)
+
+
+def _range(parameter: SweepParameter, name: str) -> tuple[Decimal, Decimal, Decimal]:
+    """Return start, end and step."""
+    if parameter.start is None or parameter.end is None:
+        raise InvalidJobError("give values, or start and end", field=f"{PARAMETERS}.{name}")
+    return parameter.start, parameter.end, Decimal(1) if parameter.step is None else parameter.step

@@ -1,15 +1,21 @@
-"""The values of a sweep's parameters: ranges and combinations. Decimals are exact: 0.1, 0.2, 0.3."""
+"""The values of a sweep's parameters: ranges and combinations. Decimals are exact: 0.1, 0.2, 0.3.
+
+Everything is counted before it is built: a message of 100 bytes can ask for any number of values.
+"""
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Context, Decimal
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.factory_tasks import check_task_count
+from batchmgr.factories.factory_tasks import A_TRILLION, check_task_count
 
 _DIGITS = 15
 _EXACT = Context(prec=3 * _DIGITS)
+
+
+MAX_VALUES = 1_000_000
+"""How many values all tasks of a sweep may have together: its tasks, times its parameters."""
 
 
 def range_values(start: Decimal, end: Decimal, step: Decimal, *, field: str) -> tuple[str, ...]:
@@ -17,6 +23,12 @@ def range_values(start: Decimal, end: Decimal, step: Decimal, *, field: str) -> 
 
     `end` is included if a step meets it. Raise InvalidJobError if the range is empty or too long.
     """
+    count = count_range(start, end, step, field=field)
+    return tuple(_text(_EXACT.add(start, _EXACT.multiply(step, Decimal(n)))) for n in range(count))
+
+
+def count_range(start: Decimal, end: Decimal, step: Decimal, *, field: str) -> int:
+    """Return how many numbers a range has. Raise InvalidJobError if it is empty or too long."""
     for name, number in (("start", start), ("end", end), ("step", step)):
         if not _is_exact(number):
             raise InvalidJobError(
@@ -32,7 +44,7 @@ def range_values(start: Decimal, end: Decimal, step: Decimal, *, field: str) -> 
             field=field,
         )
     check_task_count(count, field=field)
-    return tuple(_text(_EXACT.add(start, _EXACT.multiply(step, Decimal(n)))) for n in range(count))
+    return count
 
 
 def combinations(
@@ -44,13 +56,35 @@ def combinations(
     InvalidJobError if there are too many rows, or if a zip has parameters of different lengths.
     """
     lengths = {name: len(values) for name, values in parameters.items()}
+    check_combinations(lengths, is_product=is_product, field=field)
+    return itertools.product(*parameters.values()) if is_product else zip(*parameters.values(), strict=True)
+
+
+def check_combinations(lengths: Mapping[str, int], *, is_product: bool, field: str) -> None:
+    """Raise InvalidJobError if parameters with so many values each would make too many rows, or no zip."""
     if not is_product and len(set(lengths.values())) > 1:
         counts = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise InvalidJobError(
             f"zip needs the same number of values for all parameters: {counts}", field=field
         )
-    check_task_count(math.prod(lengths.values()) if is_product else max(lengths.values()), field=field)
-    return itertools.product(*parameters.values()) if is_product else zip(*parameters.values(), strict=True)
+    rows = _product(lengths.values()) if is_product else max(lengths.values())
+    check_task_count(rows, field=field)
+    if rows * len(lengths) > MAX_VALUES:
+        raise InvalidJobError(
+            f"{rows:,} tasks with {len(lengths):,} parameters would have {rows * len(lengths):,} values; a "
+            f"job can have {MAX_VALUES:,} at most: split it into several jobs",
+            field=field,
+        )
+
+
+def _product(lengths: Iterable[int]) -> int:
+    """Return the product, or more than a trillion: the product of thousands of factors takes minutes."""
+    rows = 1
+    for length in lengths:
+        rows *= length
+        if rows > A_TRILLION:
+            break
+    return rows
 
 
 def _is_exact(number: Decimal) -> bool:

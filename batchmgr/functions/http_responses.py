@@ -38,6 +38,9 @@ STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
 )
 """The status and title for each type of error. The first type that fits counts."""
 
+IN_BATCH = frozenset({"JobNotFound", "TaskNotFound", "FileNotFound", "NodeNotFound", ""})
+"""The codes for what a caller may ask for. A queue or a container that is missing is its own trouble."""
+
 
 def json_response(
     body: Mapping[str, object], status: int = 200, headers: dict[str, str] | None = None
@@ -49,6 +52,8 @@ def json_response(
 def error_response(error: BatchmgrError) -> func.HttpResponse:
     """Return the problem document of an error, with the status of its type."""
     status, title = next((s, t) for kind, s, t in STATUSES if isinstance(error, kind))
+    if isinstance(error, ServiceNotFoundError) and error.code not in IN_BATCH:
+        status, title = 503, "Storage is incomplete"
     if status >= 500 and not isinstance(error, SettingsError):  # the runtime logs that, once
         logger.warning("%s: %s", title, error)
     if isinstance(error, InvalidJobError):

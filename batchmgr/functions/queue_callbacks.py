@@ -10,6 +10,7 @@ from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
+from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.queue_message import decode_reference
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 async def retry_callback(ports: Ports, body: bytes) -> None:
     """Deliver the callback of the job that the message refers to. A message that can't be used is dropped."""
     try:
-        await deliver(ports, decode_reference(body).stored_job_id)
+        await attempt(ports, decode_reference(body).stored_job_id, "call back for", deliver)
     except (InvalidJobError, JobNotFoundError) as error:
         logger.error("message dropped from %s: %s", CALLBACKS, error)
 

@@ -13,6 +13,7 @@ from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE
+from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.read_request import read_request
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.admit import admit
@@ -30,8 +31,8 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
     """
     try:
         job_id = await _accept(ports, body, fallback_id)
-        await admit(ports, job_id)
-        await submit(ports, job_id)
+        if await attempt(ports, job_id, "check", admit):
+            await attempt(ports, job_id, "submit", submit)
     except InvalidJobError as error:
         if await refuse(ports, body, error, fallback_id):
             logger.warning("job request rejected: %s", cut(str(error), MESSAGE))

@@ -21,6 +21,7 @@ from batchmgr.model.job_record_parts import (
     Claim,
     FailedTask,
     JobError,
+    Obstacle,
     ResultFile,
     Run,
     Submission,
@@ -73,6 +74,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     claim: Claim | None = None
     submission: Submission = Submission()
     run: Run = Run()
+    obstacle: Obstacle | None = None
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     unsent: Unsent | None = None
@@ -85,7 +87,26 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
-        return now - max(self.updated_at, self.submission.retry_at or self.updated_at) > pause
+        times = (self.updated_at, self.submission.retry_at, self.obstacle.retry_at if self.obstacle else None)
+        return now - max(time for time in times if time is not None) > pause
+
+    def tries(self, kind: str) -> int:
+        """Return how often an obstacle of this kind was met, without a success in between."""
+        return self.obstacle.tries if self.obstacle and self.obstacle.kind == kind else 0
+
+    def admitted(self) -> Self:
+        """Return the record of a job that was checked."""
+        return replace(self, submission=replace(self.submission, awaits_check=False), obstacle=None)
+
+    def hindered(self, now: datetime, kind: str, *, retry_at: datetime) -> Self:
+        """Return the record of a job that has met an obstacle of this kind once, or once more."""
+        since = self.obstacle.since if self.obstacle and self.tries(kind) else now
+        obstacle = Obstacle(kind=kind, since=since, tries=self.tries(kind) + 1, retry_at=retry_at)
+        return replace(self, updated_at=now, obstacle=obstacle)
+
+    def unhindered(self) -> Self:
+        """Return the record without its obstacle."""
+        return replace(self, obstacle=None)
 
     @property
     def must_end(self) -> bool:
@@ -123,7 +144,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def put_off(self, now: datetime, *, until: datetime) -> Self:
         """Return the record of a job whose submission is tried again at `until`."""
         submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
-        return replace(self, updated_at=now, claim=None, submission=submission)
+        return replace(self, updated_at=now, claim=None, submission=submission, obstacle=None)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""
@@ -132,11 +153,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def awaiting_tasks(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task is in Azure Batch, and plans the tasks."""
         submission = replace(self.submission, awaits_tasks=True)
-        return replace(self, updated_at=now, claim=None, in_batch=True, submission=submission)
+        return replace(self, updated_at=now, claim=None, in_batch=True, submission=submission, obstacle=None)
 
     def planned_on_node(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task has ended: its submission can continue."""
-        return replace(self, updated_at=now, submission=replace(self.submission, awaits_tasks=False))
+        submission = replace(self.submission, awaits_tasks=False)
+        return replace(self, updated_at=now, submission=submission, obstacle=None)
 
     def created_in_batch(
         self, *, total: int, can_report: bool, manifest_due: bool, slots: int = 1, instances: int = 1
@@ -155,7 +177,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def tasks_added(self, now: datetime, count: int) -> Self:
         """Return the record of a job of whose tasks the first `count` are in Azure Batch."""
         submission = replace(self.submission, tasks_added=count)
-        return replace(self, updated_at=now, submission=submission)
+        return replace(self, updated_at=now, submission=submission, obstacle=None)
 
     def submitted(self, now: datetime) -> Self:
         """Return the record of a job whose tasks are all in Azure Batch: it is running."""
@@ -198,7 +220,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def cancellation_requested(self, now: datetime) -> Self:
         """Return the record of a job that somebody has asked to cancel."""
-        return replace(self, updated_at=now, cancel_requested=True)
+        return replace(self, updated_at=now, cancel_requested=True, obstacle=None)
 
     def finalizing(self, now: datetime) -> Self:
         """Return the record of a job whose tasks are over, while its outcome is worked out."""
@@ -254,4 +276,4 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def _in_state(self, state: JobState, now: datetime) -> Self:
         if not may_follow(self.state, state):
             raise IllegalTransitionError(self.job_id, self.state, state)
-        return replace(self, state=state, updated_at=now)
+        return replace(self, state=state, updated_at=now, obstacle=None)

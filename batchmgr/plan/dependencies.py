@@ -83,10 +83,13 @@ def find_cycle(tasks: Sequence[TaskPlan]) -> list[str]:
     if not waiting:
         return []
     parents = {task.id: task.depends_on for task in tasks if task.id in waiting}
-    path = [next(iter(parents))]
-    while path[-1] not in path[:-1]:
-        path.append(next(parent for parent in parents[path[-1]] if parent in waiting))
-    return path[path.index(path[-1]) :]
+    name = next(iter(parents))
+    path: dict[str, None] = {}  # its order counts, and a cycle may be long
+    while name not in path:
+        path[name] = None
+        name = next(parent for parent in parents[name] if parent in waiting)
+    ids = list(path)
+    return [*ids[ids.index(name) :], name]
 
 
 def mark_leaves(tasks: Sequence[TaskPlan]) -> tuple[TaskPlan, ...]:

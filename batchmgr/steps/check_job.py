@@ -2,16 +2,23 @@
 
 import asyncio
 
+from batchmgr.errors import InvalidJobError
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
-from batchmgr.steps.plan_job import plan
+from batchmgr.steps.measure_plan import check_sizes
+from batchmgr.steps.plan_job import in_message, plan
 from batchmgr.wire.job_message import JobMessage
 
 
 async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
     """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError."""
-    check_message(message, ports.callbacks.check)
+    # In threads: a small message can describe many tasks, and others wait for the event loop.
+    await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
     expanded = await asyncio.to_thread(expand_provisionally, message)
-    await plan(ports, job_id, expanded, ports.default_pool_id)
+    job_plan = await plan(ports, job_id, expanded, ports.default_pool_id)
+    try:
+        await asyncio.to_thread(check_sizes, ports.storage, job_plan)
+    except InvalidJobError as error:
+        raise in_message(expanded, error) from error

@@ -1,7 +1,8 @@
 """What the submission of a plan would send to Azure Batch: how many calls, how many bytes, which tasks."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import msgspec
@@ -10,23 +11,34 @@ from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import encode_tasks, pack_collections
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.size_limits import MAX_PAGE
-from batchmgr.plan.job_plan import JobPlan
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import NodeStorageView
 from batchmgr.wire.plan_preview import PlanPreview
+
+SIGNATURE = "s" * 150
+"""As long as a shared access signature may be."""
 
 _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 
 
-def measure_plan(plan: JobPlan, *, signed: StorageAccess, unsigned: StorageAccess, limit: int) -> PlanPreview:
+def check_sizes(storage: NodeStorageView, plan: JobPlan) -> None:
+    """Raise InvalidJobError for a task that is larger than Azure Batch accepts."""
+    signed = _signed(_unsigned_access(storage, plan))
+    for group in _groups(plan):
+        for _ in encode_tasks(group, signed, has_job_actions=plan.has_job_actions):
+            pass
+
+
+def measure_plan(storage: NodeStorageView, plan: JobPlan, limit: int) -> PlanPreview:
     """Return the preview of a plan, with its first `limit` tasks, or as many as an answer holds.
 
-    `signed` holds signatures of the length that real ones will have; the tasks are shown as `unsigned`. Raise
-    InvalidJobError for what Azure Batch can't be sent.
+    The tasks are shown without signatures. Raise InvalidJobError for what Azure Batch can't be sent.
     """
+    unsigned = _unsigned_access(storage, plan)
+    signed = _signed(unsigned)
     sizes: list[int] = []
     acts = plan.has_job_actions
-    # As submission sends it: the job, the tasks, the gathering tasks, the FinalizeTask, the change that lets
-    # the job complete. What a job manager task will plan is not known yet.
-    groups = [] if plan.awaits_tasks else [plan.tasks, plan.gathering_tasks, [plan.finalize_task]]
+    groups = _groups(plan)
     bodies = [len(msgspec.json.encode(job_body(plan, signed, "0" * 64)))]
     for group in groups:
         bodies += map(
@@ -54,6 +66,29 @@ def _first(bodies: Iterable[bytes], room: int) -> Iterator[bytes]:
         if room < 0:
             return
         yield body
+
+
+def _groups(plan: JobPlan) -> list[Sequence[TaskPlan]]:
+    """Return the tasks as submission sends them. What a job manager task will plan is not known yet.
+
+    Before them comes the job, after them the change that lets the job complete.
+    """
+    return [] if plan.awaits_tasks else [plan.tasks, plan.gathering_tasks, [plan.finalize_task]]
+
+
+def _unsigned_access(storage: NodeStorageView, plan: JobPlan) -> StorageAccess:
+    has_identity = plan.job.auto_pool is None
+    return {
+        need: storage.unsigned_access(need, nodes_have_identity=has_identity) for need in plan.container_needs
+    }
+
+
+def _signed(unsigned: StorageAccess) -> StorageAccess:
+    """Return the access with signatures of the length that real ones will have."""
+    return {
+        need: access if access.identity_reference else replace(access, query=SIGNATURE)
+        for need, access in unsigned.items()
+    }
 
 
 def _noting_sizes(parts: Iterable[bytes], sizes: list[int]) -> Iterator[bytes]:

@@ -36,6 +36,12 @@ prepare(JobTasks)
 DEFAULT_LIFETIME = timedelta(days=7)
 """How long nodes have access to storage if the job has no time limit."""
 
+LONGEST_TASK = timedelta(days=180)
+"""Azure Batch ends a task that has not completed by then, whatever the limits of the job and the task are.
+
+Source: https://learn.microsoft.com/rest/api/batchservice/task/add
+"""
+
 SPARE_TIME = timedelta(days=1)
 """How much longer than the job's time limit nodes have access to storage."""
 
@@ -82,7 +88,7 @@ async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
 
 async def grant_access(ports: Ports, plan: JobPlan) -> StorageAccess:
     """Give the job's nodes access to the plan's containers, a day longer than the job may run."""
-    lifetime = (plan.job.max_wall_clock_time or DEFAULT_LIFETIME) + SPARE_TIME
+    lifetime = min(plan.job.max_wall_clock_time or DEFAULT_LIFETIME, LONGEST_TASK) + SPARE_TIME
     return await ports.storage.grant_access(
         plan.container_needs, lifetime, nodes_have_identity=plan.job.auto_pool is None
     )
@@ -129,12 +135,16 @@ def plan_unchecked(
 def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:
     """Yield every rule that the plan of this message breaks, with the field of the message."""
     for problem in plan_problems(plan):
-        match = _TASK_FIELD.match(problem.field)
-        if message.task_factory is None or match is None:
-            yield problem
-        else:
-            origin = template_field(message.tasks[int(match["index"])])
-            yield InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
+        yield in_message(message, problem)
+
+
+def in_message(message: JobMessage, problem: InvalidJobError) -> InvalidJobError:
+    """Return the problem of a plan with the field of its message: that of the template, if there is one."""
+    match = _TASK_FIELD.match(problem.field)
+    if message.task_factory is None or match is None:
+        return problem
+    origin = template_field(message.tasks[int(match["index"])])
+    return InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
 
 
 def decode_tasks(body: bytes) -> JobTasks:

@@ -5,9 +5,10 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import find_own_job
 from batchmgr.steps.diagnose import diagnose
+from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.plan_job import decode_tasks
 
 FIELD = "jobManagerTask"
@@ -23,13 +24,16 @@ async def has_planned(ports: Ports, record: JobRecord) -> bool:
     if task is not None and task.state == "completed":
         return True
     batch_job = await find_own_job(ports, record)
-    return batch_job is None or batch_job.has_ended
+    return batch_job is not None and batch_job.has_ended
 
 
-async def is_lost(ports: Ports, record: JobRecord) -> bool:
+async def is_lost(ports: Ports, job: Versioned[JobRecord]) -> bool:
     """Return whether the Batch job was deleted, or has run out of time, before it was planned."""
-    batch_job = await find_own_job(ports, record)
-    return batch_job is None or batch_job.terminate_reason == WALL_CLOCK_EXPIRED
+    batch_job = await find_own_job(ports, job.value)
+    if batch_job is None:
+        return await is_gone(ports, job.value.job_id)
+    await overcome(ports, job)
+    return batch_job.terminate_reason == WALL_CLOCK_EXPIRED
 
 
 async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:

@@ -26,7 +26,7 @@ async def read_request(ports: Ports, body: bytes) -> JobMessage | JobReference:
         return message
     if isinstance(message, UploadReference):
         message = await read_upload(ports.uploads, message)
-    check_message(message, ports.callbacks.check)
+    await asyncio.to_thread(check_message, message, ports.callbacks.check)
     return message
 
 

@@ -4,12 +4,13 @@ Nodes cannot ask Azure Batch. So the poller writes what it knows into the job's 
 FinalizeTask is left to run. A FinalizeTask that reads the manifest waits for it.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import MANIFEST_BLOB, RESERVED_PREFIX, JobPlan
-from batchmgr.ports import Ports
+from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 
 
@@ -17,10 +18,17 @@ async def write_manifest(
     ports: Ports, record: JobRecord, plan: JobPlan, tasks: Sequence[TaskSnapshot]
 ) -> None:
     """Write the manifest where the FinalizeTask looks for it. May be repeated."""
+    content = await asyncio.to_thread(_manifest, ports.storage, record, plan, tasks)
+    await ports.files.write(record.job_id, MANIFEST_BLOB, content)
+
+
+def _manifest(
+    storage: NodeStorageView, record: JobRecord, plan: JobPlan, tasks: Sequence[TaskSnapshot]
+) -> bytes:
     outputs = {
         task.id: tuple(
             TaskOutput(
-                source_file_path=file.source_file_path, url=ports.storage.blob_uri(file.need, file.blob_path)
+                source_file_path=file.source_file_path, url=storage.blob_uri(file.need, file.blob_path)
             )
             for file in task.output_files
         )
@@ -36,8 +44,7 @@ async def write_manifest(
         for task in tasks
         if not task.task_id.startswith(RESERVED_PREFIX)
     ]
-    manifest = Manifest.of(finished)
-    await ports.files.write(record.job_id, MANIFEST_BLOB, manifest.to_json().encode())
+    return Manifest.of(finished).to_json().encode()
 
 
 def _finished(task: TaskSnapshot, outputs: tuple[TaskOutput, ...], reasons: dict[str, str]) -> FinishedTask:

@@ -5,6 +5,7 @@ The same message again changes nothing.
 
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import create, retry_on_conflict
@@ -45,6 +46,7 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
     record = JobRecord(
         job_id=message.job_id,
         state=JobState.QUEUED,
+        submission=Submission(awaits_check=not is_checked),
         workload=message.workload,
         digest=message.digest,
         created_at=now,

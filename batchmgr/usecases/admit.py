@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 @retry_on_conflict
 async def admit(ports: Ports, job_id: str) -> None:
-    """Check a queued job that has no event yet; do nothing for any other. Raise JobNotFoundError."""
+    """Check a queued job that was accepted unchecked; do nothing for any other. Raise JobNotFoundError."""
     job = await load(ports, job_id)
     record = job.value
-    if record.state is not JobState.QUEUED or record.events_offset or record.cancel_requested:
+    if record.state is not JobState.QUEUED or not record.submission.awaits_check or record.cancel_requested:
         return
     try:
         await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
@@ -33,4 +33,4 @@ async def admit(ports: Ports, job_id: str) -> None:
         await commit_state(ports, job, rejected)
         await deliver(ports, record.job_id)
     else:
-        await commit_state(ports, job, record)
+        await commit_state(ports, job, record.admitted())

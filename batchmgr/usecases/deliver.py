@@ -7,7 +7,7 @@ longer active.
 import logging
 from datetime import timedelta
 
-from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.errors import BatchmgrError, InvalidJobError, ServiceError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.ports import Ports
@@ -46,34 +46,35 @@ async def deliver(ports: Ports, job_id: str) -> None:
     )
     claiming = job.value.with_callback(claim, updated_at=job.value.updated_at)
     claimed = await ports.jobs.save(claiming, job.etag)
-    request = await ports.jobs.load_request(job_id)
     try:
+        request = await ports.jobs.load_request(job_id)
         ports.callbacks.check(request.call_back_uri)
         body, webhook_id = adf_callback(claimed.value), f"msg_{claimed.value.job_id}"
         await ports.callbacks.send(request.call_back_uri, body, webhook_id)
-    except (ServiceError, InvalidJobError) as error:
+    except Exception as error:
         await _retry_or_give_up(ports, job_id, claim.attempts, error)
         return
     delivered = CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts)
     await _close(ports, await _save(ports, job_id, delivered))
 
 
-async def _retry_or_give_up(
-    ports: Ports, job_id: str, attempts: int, error: ServiceError | InvalidJobError
-) -> None:
+async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exception) -> None:
+    # The text of a foreign exception may hold the URI, which is a secret.
+    reason = str(error) if isinstance(error, BatchmgrError) else f"InternalError: {type(error).__name__}"
     if attempts > len(PAUSES) or isinstance(error, InvalidJobError):
-        logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, error)
+        logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, reason)
         await ports.queue.dead_letter_callback(job_id)
-        dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=str(error))
+        dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=reason)
         await _close(ports, await _save(ports, job_id, dead))
         return
-    pause = max(PAUSES[attempts - 1], error.retry_after or timedelta(0))
-    logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, error)
+    asked = error.retry_after if isinstance(error, ServiceError) else None
+    pause = max(PAUSES[attempts - 1], asked or timedelta(0))
+    logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, reason)
     pending = CallbackStatus(
         state=CallbackState.PENDING,
         attempts=attempts,
         next_attempt_at=ports.clock.now() + pause,
-        last_error=str(error),
+        last_error=reason,
     )
     await _save(ports, job_id, pending)
     await ports.queue.enqueue_callback(job_id, pause)

@@ -20,6 +20,7 @@ from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
@@ -27,9 +28,6 @@ from batchmgr.usecases.deliver import deliver
 
 logger = logging.getLogger(__name__)
 
-
-FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(minutes=5)
 MOST_ATTEMPTS = 10
 """How often a failed attempt is followed by a message. After that the poller tries, each time it looks."""
 
@@ -41,25 +39,21 @@ async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> Non
 
     The blob trigger would make all its attempts within a second. `attempts` is how often it has failed.
     """
+    pause = pause_before(attempts + 2)
     try:
         async with asyncio.timeout(TIME_LIMIT_SECONDS):
-            await finalize(ports, job_id)
-        return
+            if await attempt(ports, job_id, "finalize", finalize):
+                return
     except ServiceBusyError as error:
-        pause = max(_pause(attempts), min(error.retry_after or timedelta(0), LONGEST_PAUSE))
+        pause = max(pause, min(error.retry_after or timedelta(0), LONGEST_PAUSE))
         logger.warning("job %s is finalized again in %s: %s", job_id, pause, error)
     except Exception:
-        pause = _pause(attempts)
         logger.exception("job %s could not be finalized; tried again in %s", job_id, pause)
     if attempts < MOST_ATTEMPTS:
         try:
             await ports.queue.enqueue_finalize(job_id, attempts + 1, pause)
         except ServiceError as error:
             logger.warning("job %s is left to the poller: %s", job_id, error)
-
-
-def _pause(attempts: int) -> timedelta:
-    return min(LONGEST_PAUSE, FIRST_PAUSE * int(2 ** min(attempts, 8)))
 
 
 @retry_on_conflict
@@ -75,6 +69,9 @@ async def finalize(ports: Ports, job_id: str) -> None:
         await deliver(ports, record.job_id)
         return
     batch_job, tasks = await read_batch_job(ports, record)
+    is_missing = batch_job is None and record.in_batch and not record.must_end
+    if is_missing and not await is_gone(ports, job_id):
+        return
     if not has_ended(record, batch_job, tasks):
         logger.info("job %s has not ended yet", job_id)
         return

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError, ServiceNotFoundError
+from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
@@ -15,6 +15,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
+from batchmgr.steps.obstacles import JOB_NOT_FOUND, attempt, is_gone, overcome
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
@@ -50,13 +51,17 @@ async def poll(ports: Ports) -> None:
         async with gate:
             try:
                 async with asyncio.timeout(JOB_SECONDS):
-                    await poll_job(ports, job_id)
+                    await attempt(ports, job_id, "poll", poll_job)
+            except ServiceBusyError as error:
+                logger.warning("job %s could not be polled; the next poll tries again: %s", job_id, error)
             except Exception:
                 logger.exception("job %s could not be polled; the next poll tries again", job_id)
 
+    # Listed first: if the listing failed half-way, the group would cancel the polls that have begun.
+    job_ids = [job_id async for job_id in ports.jobs.active_ids()]
     async with asyncio.TaskGroup() as group:
         group.create_task(empty_poison_queues(ports))
-        async for job_id in ports.jobs.active_ids():
+        for job_id in job_ids:
             group.create_task(guarded(job_id))
 
 
@@ -68,6 +73,9 @@ async def poll_job(ports: Ports, job_id: str) -> None:
     except JobNotFoundError:
         if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
+        return
+    obstacle = job.value.obstacle
+    if obstacle is not None and ports.clock.now() < obstacle.retry_at:
         return
     state = job.value.state
     if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
@@ -91,14 +99,13 @@ async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
     elif job.value.is_claimed(now):
         return
     elif job.value.submission.awaits_tasks:
-        if not await has_planned(ports, job.value):
-            await _end_if_given_up(ports, await watch_planning(ports, job))
-            return
-        if await is_lost(ports, job.value):
+        if await is_lost(ports, job):
             await _end(ports, job.value, "it was lost before it was planned")
-        else:
+        elif await has_planned(ports, job.value):
             await ports.jobs.save(job.value.planned_on_node(now), job.etag)
             await ports.queue.enqueue_submission(job.value.job_id)
+        else:
+            await _end_if_given_up(ports, await watch_planning(ports, job))
     elif job.value.is_idle_for(SUBMISSION_TIMEOUT, now):
         logger.warning("job %s is %s and idle: submitting it again", job.value.job_id, job.value.state)
         await ports.jobs.save(job.value.resubmitted(now), job.etag)
@@ -119,9 +126,13 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
         if record.must_end or (counts.running == 0 and await _is_over(ports, job, counts)):
             await _end(ports, job.value, "all tasks are over, or can't run")
             return
-    except ServiceNotFoundError:
-        await _end(ports, record, "the Batch job is gone")
+    except ServiceNotFoundError as error:
+        if error.code != JOB_NOT_FOUND:
+            raise
+        if await is_gone(ports, record.job_id):
+            await _end(ports, record, "the Batch job is gone")
         return
+    job = await overcome(ports, job)
     await _end_if_given_up(ports, await watch(ports, job, counts))
 
 

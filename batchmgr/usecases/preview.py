@@ -3,19 +3,18 @@
 Nothing is stored, sent or created.
 """
 
-import dataclasses
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.task_per_file import SOURCE
-from batchmgr.model.container_access import ContainerAccess
 from batchmgr.ports import NodeStorageView
 from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
-from batchmgr.steps.plan_job import in_thread, plan_unchecked, problems_of
+from batchmgr.steps.plan_job import in_message, in_thread, plan_unchecked, problems_of
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.plan_preview import PlanPreview, Problem
 from batchmgr.workload_ports import Workloads, WorkloadThreads
@@ -26,9 +25,6 @@ _NO_TASKS = ("workload", "taskFactory")
 
 UNNAMED = "new-job"
 """The job id in the preview of a job whose real id is made up only when it is sent."""
-
-SIGNATURE = "s" * 150
-"""As long as a shared access signature may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +46,7 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
 
     Raise ServiceBusyError if blobs have to be listed and storage is busy.
     """
-    problems = _first(message_problems(message, ports.check_callback))
+    problems = await asyncio.to_thread(_message_problems, ports, message)
     if not any(problem.field.startswith("taskFactory") for problem in problems):
         try:
             message = await expand_found(ports.storage, message)
@@ -69,6 +65,10 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
     return _refused(ports, job_id, message, problems)
 
 
+def _message_problems(ports: PreviewPorts, message: JobMessage) -> list[InvalidJobError]:
+    return _first(message_problems(message, ports.check_callback))
+
+
 def _plan(
     ports: PreviewPorts, job_id: str, message: JobMessage, limit: int, known: list[InvalidJobError]
 ) -> PlanPreview:
@@ -79,14 +79,9 @@ def _plan(
         )
         problems = _first([*known, *_first(problems_of(message, plan))])
         if not problems:
-            unsigned = {
-                need: ports.storage.unsigned_access(need, nodes_have_identity=plan.job.auto_pool is None)
-                for need in plan.container_needs
-            }
-            signed = {need: _signed(access) for need, access in unsigned.items()}
-            return measure_plan(plan, signed=signed, unsigned=unsigned, limit=limit)
+            return measure_plan(ports.storage, plan, limit)
     except InvalidJobError as error:
-        problems = [*known, error]
+        problems = [*known, in_message(message, error)]
     return _refused(ports, job_id, message, problems)
 
 
@@ -98,10 +93,6 @@ def _refused(
     return PlanPreview(
         job_id=job_id, pool_id=message.pool_id or default, tasks=len(message.tasks), problems=shown
     )
-
-
-def _signed(access: ContainerAccess) -> ContainerAccess:
-    return access if access.identity_reference else dataclasses.replace(access, query=SIGNATURE)
 
 
 def _first(problems: Iterable[InvalidJobError]) -> list[InvalidJobError]:

@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
+from msgspec.structs import replace
+
+from batchmgr.errors import (
+    InvalidJobError,
+    ServiceAccessError,
+    ServiceBusyError,
+    ServiceConflictError,
+    ServiceError,
+    ServiceNotFoundError,
+)
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import JobError
@@ -20,6 +29,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
+from batchmgr.steps.obstacles import ACCESS_LIMIT, JOB_NOT_FOUND, NO_ACCESS, pause_before
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import keep_planned_tasks
@@ -29,10 +39,6 @@ from batchmgr.wire.events import job_event, planning_event, waiting_event
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE = timedelta(seconds=2)
-LONGEST_PAUSE = timedelta(minutes=5)
-"""A busy service puts a submission off for 2 s, then twice as long each time, up to 5 minutes."""
 
 PORTION_TIME = timedelta(seconds=40)
 """How long one call adds tasks. Then it enqueues a message, and the next call continues: a function may take
@@ -67,9 +73,11 @@ async def submit(ports: Ports, job_id: str) -> None:
             message = await ports.jobs.load_request(mine.record.job_id)
             message = await expand(ports, mine.record.job_id, message)
             progress = await _submit_portion(ports, mine, message)
-        except ServiceBusyError as error:
-            await _put_off(ports, mine, error)
         except (InvalidJobError, ServiceError) as error:
+            now = ports.clock.now()
+            if not isinstance(error, InvalidJobError) and _may_pass(mine.record, error, now):
+                await _put_off(ports, mine, error)
+                return
             logger.warning("job %s is rejected: %s", job_id, cut(str(error), MESSAGE))
             await _reject(ports, mine, error)
         else:
@@ -126,7 +134,7 @@ async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
-        if await find_own_job(ports, record) is None:
+        if (await ports.batch.get_job(record.job_id)).digest != record.digest:
             raise InvalidJobError(
                 "Azure Batch has a job of this id that batchmgr did not create: choose another jobId",
                 field="jobId",
@@ -184,15 +192,39 @@ async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> 
             await ports.queue.enqueue_submission(mine.record.job_id)
 
 
-async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceBusyError) -> None:
+def _may_pass(record: JobRecord, error: ServiceError, now: datetime) -> bool:
+    """Return whether the submission may succeed later.
+
+    A service that is busy will have time, so the job waits for as long as it takes. Missing access, or a
+    service that does not answer, is waited for a day. A Batch job that was not found was deleted just now:
+    the next attempt creates it again.
+    """
+    if isinstance(error, ServiceNotFoundError):
+        return error.code == JOB_NOT_FOUND
+    if _has_no_access(error) and record.obstacle is not None and record.obstacle.kind == NO_ACCESS:
+        return now - record.obstacle.since < ACCESS_LIMIT
+    return isinstance(error, ServiceBusyError)
+
+
+def _has_no_access(error: ServiceError) -> bool:
+    """Return whether the app has not reached the service itself: no token, no role, no answer, a gateway."""
+    return isinstance(error, ServiceAccessError) or (error.retryable and error.status in {0, 404})
+
+
+async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceError) -> None:
     attempts = mine.record.submission.attempts
-    pause = max(error.retry_after or timedelta(0), min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts, 8)))
+    pause = max(error.retry_after or timedelta(0), pause_before(attempts + 2))
     now = ports.clock.now()
     logger.warning("job %s is submitted again in %s: %s", mine.record.job_id, pause, error)
-    await mine.save(
-        lambda record: record.put_off(now, until=now + pause),
-        lambda record: [waiting_event(record, str(error), error.code)],
-    )
+
+    def put_off(record: JobRecord) -> JobRecord:
+        waiting = record.put_off(now, until=now + pause)
+        if not _has_no_access(error):
+            return waiting
+        hindered = record.hindered(now, NO_ACCESS, retry_at=now + pause)
+        return replace(waiting, obstacle=hindered.obstacle)
+
+    await mine.save(put_off, lambda record: [waiting_event(record, str(error), error.code)])
     await ports.queue.enqueue_submission(mine.record.job_id, pause)
 
 

@@ -58,14 +58,22 @@ def job_event(record: JobRecord) -> Event:
 
 def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
     """Return the event that the job waits for a busy service or a quota. Sent once per attempt."""
-    return _waiting(record, reason, code, str(record.submission.attempts))
+    attempts = record.submission.attempts
+    return _waiting(record, reason, code, str(attempts), attempts)
+
+
+def obstacle_event(record: JobRecord, reason: str, code: str) -> Event:
+    """Return the event that the job has met the obstacle in its record. Sent once per try that is told."""
+    obstacle = record.obstacle
+    since = f"{obstacle.since:%Y%m%dT%H%M%S.%fZ}" if obstacle else ""
+    tries = obstacle.tries if obstacle else 0
+    return _waiting(record, reason, code, f"{since}-{tries}", tries)
 
 
 def planning_event(record: JobRecord) -> Event:
     """Return the event that the job waits for its job manager task. Sent once per job."""
-    return _waiting(
-        record, "the job manager task is planning the job on a node", "JobManagerTask", "planning"
-    )
+    reason = "the job manager task is planning the job on a node"
+    return _waiting(record, reason, "JobManagerTask", "planning", record.submission.attempts)
 
 
 def stall_event(job_id: str, why: WaitingFor) -> Event:
@@ -75,12 +83,12 @@ def stall_event(job_id: str, why: WaitingFor) -> Event:
     return _event(job_id, JOB_WAITING, key, why.since, data)
 
 
-def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
+def _waiting(record: JobRecord, reason: str, code: str, key: str, attempt: int) -> Event:
     data = {
         "jobId": record.job_id,
         "reason": cut(reason, MESSAGE),
         "code": cut(code, NAME),
-        "attempt": record.submission.attempts,
+        "attempt": attempt,
     }
     return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 

@@ -1,12 +1,13 @@
 """The contract of the BatchService port."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from batchmgr.dispatcher.local_batch import LocalBatch
-from batchmgr.errors import ServiceConflictError, ServiceNotFoundError
+from batchmgr.errors import InvalidJobError, ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobSpecification
@@ -214,3 +215,33 @@ async def test_a_job_completes_when_its_last_open_task_is_deleted(port_set: Port
     assert not (await ports.batch.get_job("Job-1")).has_ended
     await ports.batch.delete_task("Job-1", FINALIZE_TASK_ID)
     assert (await ports.batch.get_job("Job-1")).has_ended
+
+
+async def test_a_task_above_a_megabyte_is_refused_and_the_error_names_it(ports: Ports) -> None:
+    if isinstance(ports.batch, LocalBatch):
+        return  # no request is sent
+    await ports.batch.create_job(PLAN, {}, "digest")
+    tasks = [TASKS[0], TaskPlan(id="large", command_line="x" * 1_000_000)]
+    with pytest.raises(InvalidJobError, match="'large' is larger than the 1 MB") as caught:
+        await ports.batch.add_tasks(PLAN, tasks, {})
+    assert caught.value.field == "tasks[1]"
+
+
+async def test_what_does_not_exist_is_named_by_the_code_of_that_thing(ports: Ports) -> None:
+    await ports.batch.create_job(PLAN, {}, "digest")
+    cases: dict[str, list[Callable[[], Awaitable[object]]]] = {
+        "JobNotFound": [
+            lambda: ports.batch.get_job("none"),
+            lambda: ports.batch.task_counts("none"),
+            lambda: ports.batch.get_task("none", "1"),
+            lambda: ports.batch.delete_task("none", "1"),
+            lambda: ports.batch.add_tasks(replace(PLAN, job_id="none"), TASKS, {}),
+            lambda: ports.batch.terminate_when_done("none"),
+        ],
+        "TaskNotFound": [lambda: ports.batch.get_task("Job-1", "none")],
+    }
+    for code, calls in cases.items():
+        for call in calls:
+            with pytest.raises(ServiceNotFoundError) as caught:
+                await call()
+            assert caught.value.code == code

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.integration.wait_until import until
+from tests.integration.wait_until import TIMEOUT_S, until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +27,18 @@ class Receiver:
     secret: str
     calls: list[Call] = field(default_factory=list)
 
-    async def call(self) -> Call:
+    async def call(self, *, seconds: float = TIMEOUT_S) -> Call:
         """Wait for the first call, and return it."""
-        await self.called(1)
+        await self.called(1, seconds=seconds)
         return self.calls[0]
 
-    async def called(self, times: int) -> None:
+    async def called(self, times: int, *, seconds: float = TIMEOUT_S) -> None:
         """Wait until this many calls are received."""
 
         async def enough() -> bool:
             return len(self.calls) >= times
 
-        await until(enough)
+        await until(enough, seconds=seconds)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ async def test_a_deleted_batch_job_fails_the_job_and_sends_the_callback(
     await client.submit(job(job_id, endless(tmp_path), callBackUri=receiver.uri))
     pids = await pids_of(tmp_path)
     await client.batch.begin_delete_job(job_id, polling_interval=0)
-    call = await receiver.call()
+    call = await receiver.call(seconds=90)  # Azure Batch is asked again after 20 s
     assert (call.body["Output"]["state"], call.body["StatusCode"]) == ("failed", "500")
     assert call.body["Error"] == {
         "ErrorCode": "JobNotFound",

@@ -70,6 +70,17 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "local network callback": ({"callBackUri": "http://169.254.169.254/metadata"}, "callBackUri"),
     "callback to no URL": ({"callBackUri": "call me"}, "callBackUri"),
     "callback to a file": ({"callBackUri": "file:///etc/passwd"}, "callBackUri"),
+    "sweep without end": (
+        {
+            "tasks": [],
+            "taskFactory": {
+                "type": "parametricSweep",
+                "parameters": {f"p{n}": {"start": 1, "end": 100_000} for n in range(60)},
+                "repeatTask": {"commandLine": "x"},
+            },
+        },
+        "taskFactory.parameters",
+    ),
     "negative time": ({"maxWallClockTime": "-PT1H"}, "maxWallClockTime"),
     "time that is none": ({"maxWallClockTime": "1 hour"}, "maxWallClockTime"),
     "bad pattern": ({"notify": ["everything!"]}, "notify[0]"),
@@ -123,6 +134,12 @@ async def test_a_body_that_is_too_large_is_a_problem_that_tells_the_way(client: 
     assert answer.status == 413
     assert answer.body["status"] == 413
     assert "POST /api/uploads" in answer.body["detail"]
+
+
+async def test_a_task_above_a_megabyte_is_a_problem(client: Client, job_id: str) -> None:
+    large = {"id": "u", "commandLine": "x" * 1_000_000}
+    answer = await client.post("/jobs", job(job_id, task("t"), large))
+    assert (answer.status, answer.body["field"]) == (400, "tasks[1]")
 
 
 async def test_a_bad_message_on_the_queue_is_a_rejected_job_that_names_its_field(

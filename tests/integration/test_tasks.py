@@ -193,3 +193,8 @@ async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
             assert body["Error"]["ErrorCode"] == code
             assert "1 of 1 tasks failed. window 1 of 1: " in body["Error"]["Message"]
             assert reason in body["Error"]["Message"]
+
+
+async def test_a_job_with_the_longest_time_limit_of_azure_batch_runs(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id, maxWallClockTime="P10675199D"))
+    assert (await client.outcome(job_id))["state"] == "succeeded"

@@ -1,0 +1,74 @@
+"""How long one call to Azure may take, retries and tokens included: half a minute.
+
+Functions have two minutes, and many of them share one process, so nothing may sleep for long inside of one.
+The clients of Azure do so by default: they wait as long as a `Retry-After` says, and 5 minutes for an answer.
+Here they retry within seconds. Whoever is told to wait longer gets the error, and waits in a queue.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncRetryPolicy
+from azure.storage.blob.aio import ExponentialRetry
+
+from batchmgr.adapters.service_errors import parse_retry_after
+
+CALL_LIMIT = timedelta(seconds=30)
+"""How long one call may take, its retries included."""
+
+LONGEST_SLEEP = timedelta(seconds=2)
+"""The longest `Retry-After` that a call waits for."""
+
+TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
+"""Limits of one attempt, in seconds: to connect, and between two parts of an answer."""
+
+
+class BatchRetry(AsyncRetryPolicy[Any, Any]):
+    """The retries of the Batch client: none where the service asks for a long pause."""
+
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        """Send the request, and again where that may help, until `CALL_LIMIT`. Then raise TimeoutError."""
+        async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+            return await super().send(request)
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
+        """Return whether the call is to be sent again now."""
+        pause = self._pause(response)
+        return (pause is None or pause <= LONGEST_SLEEP) and bool(super().is_retry(settings, response))
+
+    def get_retry_after(self, response: PipelineResponse[Any, Any]) -> float | None:
+        """Return how many seconds the service asks to wait; None if it does not say so."""
+        pause = self._pause(response)
+        return None if pause is None else pause.total_seconds()
+
+    def _pause(self, response: PipelineResponse[Any, Any]) -> timedelta | None:
+        return parse_retry_after(response.http_response.headers.get("Retry-After", ""), datetime.now(UTC))
+
+
+class StorageRetry(ExponentialRetry):
+    """The retries of the blob client and the queue client. They ignore a `Retry-After`."""
+
+    async def send(self, request: PipelineRequest[Any]) -> Any:  # type: ignore[override]  # as its base does
+        """Send the request, and again where that may help, until `CALL_LIMIT`. Then raise TimeoutError."""
+        async with asyncio.timeout(CALL_LIMIT.total_seconds()):
+            return await super().send(request)  # type: ignore[no-untyped-call]
+
+
+BATCH_OPTIONS: dict[str, Any] = {
+    "retry_policy": BatchRetry(retry_total=3, retry_backoff_max=5),
+    **TIMEOUTS,
+}
+STORAGE_OPTIONS: dict[str, Any] = {
+    "retry_policy": StorageRetry(initial_backoff=1, increment_base=2, retry_total=3),
+    **TIMEOUTS,
+}
+"""The default of storage waits 15 s and more between attempts. Triggers and the poller try again anyway."""
+
+BLOB_OPTIONS: dict[str, Any] = {
+    **STORAGE_OPTIONS,
+    "max_single_put_size": 1024 * 1024,
+    "max_block_size": 1024 * 1024,
+}
+"""Larger blobs are sent in parts: a body of more than 1 MiB, sent at once, would block the event loop."""
