@@ -60,7 +60,7 @@ async def test_a_failed_attempt_is_repeated_by_a_message_with_a_longer_delay_eac
         world.queue.messages.clear()
         assert (message.queue, message.body, message.attempts) == ("finalize", "job-1", attempt + 1)
         pauses.append(message.visible_at - world.clock.now())
-    assert pauses == [timedelta(seconds=seconds) for seconds in (5, 10, 20)]
+    assert pauses == [timedelta(seconds=seconds) for seconds in (2, 4, 8)]
     await finalize_or_retry(ports, "job-1", 3)
     assert world.record().state is JobState.SUCCEEDED
     assert world.queue.messages == []
