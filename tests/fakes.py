@@ -3,8 +3,8 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceNotFoundError
+from batchmgr.dispatcher.memory_batch import TASK_ENDED, MemoryBatch, TaskExit
+from batchmgr.errors import FileTooLargeError, InvalidJobError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.task_progress import ProgressReport
@@ -48,6 +48,9 @@ class FakeBatch(MemoryBatch):
         self.on_success: dict[str, Callable[[], None]] = {}
         """What to do when a task succeeds, by task id."""
 
+        self.files: dict[tuple[str, str], bytes] = {}
+        """What completed tasks have left on their nodes, by task id and path."""
+
     async def require_pool(self, pool_id: str) -> None:
         if pool_id not in self.pools:
             raise ServiceNotFoundError("no such pool", code="PoolNotFound", status=404)
@@ -61,11 +64,21 @@ class FakeBatch(MemoryBatch):
             assert need in access
         await super().add_tasks(plan, tasks, access)
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None
-        if path == "stderr.txt" and task is not None and task.state == "completed":
-            return b"words\non stderr\n"[-max_bytes:]
-        return b""
+        if task is None or task.state != "completed":
+            return b""
+        usual = b"words\non stderr\n" if path == "stderr.txt" else b""
+        content = self.files.get((task_id, path), usual)
+        if len(content) <= max_bytes:
+            return content
+        return content[:from_start] + content[len(content) - max_bytes + from_start :]
+
+    def end_task(self, job_id: str, task_id: str) -> None:
+        """End a running task, as Azure Batch does on request or at its time limit."""
+        self.record_exit(job_id, task_id, TaskExit(error=TASK_ENDED))
 
     def run(self) -> list[str]:
         """Run all tasks that can run, in order of dependency. Return ids of jobs whose FinalizeTask ran."""
@@ -131,14 +144,17 @@ class FakeJobFiles:
         self.blobs: dict[str, bytes] = {}
         self.reported: dict[str, list[ProgressReport]] = {}
 
-    async def read(self, job_id: str, path: str) -> bytes | None:
-        return self.blobs.get(f"{job_key(job_id)}/{path}")
+    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
+        content = self.blobs.get(f"{job_key(job_id)}/{path}")
+        if content is not None and len(content) > max_bytes:
+            raise FileTooLargeError(path, max_bytes)
+        return content
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
-        return self.reported.get(job_key(job_id), [])
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
+        return self.reported.get(job_key(job_id), [])[:limit]
 
 
 class FakeCallbackSender:

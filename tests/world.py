@@ -103,7 +103,7 @@ class World:
         reports.append(
             ProgressReport(
                 task_id=task_id,
-                sequence="1",
+                version="1",
                 time=self.clock.now(),
                 fraction=1.0,
                 message="done",

@@ -45,6 +45,7 @@ API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
+FIELDS_OF_ONE_TASK = f"{FIELDS},constraints"
 
 T = TypeVar("T")
 
@@ -159,19 +160,28 @@ class AzureBatch:
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
-        return _decode(await self._call("GET", path, query={"$select": FIELDS}), TaskResponse).to_model()
+        answer = await self._call("GET", path, query={"$select": FIELDS_OF_ONE_TASK})
+        return _decode(answer, TaskResponse).to_model()
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """Return the last `max_bytes` of a task's file; nothing if the file or its node no longer exists."""
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
+        """Return a task's file, or its two ends; nothing if the file or its node no longer exists."""
         url = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}/files/{quote(path, safe='')}"
         try:
             size = int((await self._call("HEAD", url)).headers.get("Content-Length", "0"))
             if size == 0:
                 return b""
-            span = {"ocp-range": f"bytes={max(0, size - max_bytes)}-{size - 1}"}
-            return (await self._call("GET", url, headers=span)).content[-max_bytes:]
+            if size <= max_bytes:
+                return await self._read_range(url, 0, size)
+            head = await self._read_range(url, 0, from_start) if from_start else b""
+            return head + await self._read_range(url, size - max_bytes + from_start, size)
         except (ServiceNotFoundError, ServiceConflictError):
             return b""
+
+    async def _read_range(self, url: str, start: int, end: int) -> bytes:
+        span = {"ocp-range": f"bytes={start}-{end - 1}"}
+        return (await self._call("GET", url, headers=span)).content[: end - start]
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""

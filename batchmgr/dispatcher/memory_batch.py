@@ -59,6 +59,7 @@ class MemoryJob:
     digest: str
     state: str = "active"
     terminate_reason: str = ""
+    state_transition_time: datetime | None = None
     ends_when_done: bool = False
     tasks: dict[str, TaskPlan] = field(default_factory=dict)
     snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
@@ -154,7 +155,12 @@ class MemoryBatch:
     async def get_job(self, job_id: str) -> BatchJob:
         """Return the job. Raises ServiceNotFoundError if there is none."""
         job = self._job(job_id)
-        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
+        return BatchJob(
+            state=job.state,
+            digest=job.digest,
+            terminate_reason=job.terminate_reason,
+            state_transition_time=job.state_transition_time,
+        )
 
     async def task_counts(self, job_id: str) -> TaskCounts:
         """Return the tasks' counts. Unlike Azure's, they are always up to date."""
@@ -184,9 +190,12 @@ class MemoryBatch:
         found = self._job(job_id).snapshots.get(task_id)
         if found is None:
             raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
-        return found
+        limit = self._job(job_id).tasks[task_id].max_wall_clock_time
+        return msgspec.structs.replace(found, max_wall_clock_time=limit)
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
         """Return no bytes, because tasks have no files here."""
         return b""
 

@@ -3,7 +3,7 @@
 Field names and meanings are Azure Batch's (api-version 2025-06-01); times are aware datetimes in UTC.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -35,7 +35,10 @@ NO_RERUNS = Reruns()
 
 
 class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One task, as Azure Batch reported it at one moment."""
+    """One task, as Azure Batch reported it at one moment.
+
+    `max_wall_clock_time` is known only of a task that was asked for by itself: lists leave it out.
+    """
 
     task_id: str
     state: Literal["active", "preparing", "running", "completed"]
@@ -49,6 +52,7 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     retry_count: int = 0
     requeue_count: int = 0
     node_id: str = ""
+    max_wall_clock_time: timedelta | None = None
 
     @property
     def has_succeeded(self) -> bool:
@@ -89,8 +93,12 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
     terminate_reason: str = ""
     pool_id: str = ""
+    state_transition_time: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start."""
+        """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start.
+
+        Tasks of a job that is `terminating` may still run.
+        """
         return self.state in {"completed", "terminating", "deleting"}

@@ -54,6 +54,9 @@ JOB_MANAGER_TASK_ID = "batchmgr-job-manager"
 PLANNED_TASKS_FILE = "batchmgr-tasks.json"
 """The file, in the job manager task's working directory, that lists the job's tasks."""
 
+MAX_PLANNED_BYTES = 64 * 1024 * 1024
+"""How large that file may be: 100,000 tasks of 600 bytes."""
+
 REPORTS_FOLDER = "batchmgr-reports"
 """The folder of progress reports in the job's container: `batchmgr-reports/<task id>.json`."""
 

@@ -9,6 +9,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job
 from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.plan_job import decode_tasks
+from batchmgr.steps.read_node_files import read_planned_tasks
 
 FIELD = "jobManagerTask"
 """The field of the job message to which errors on the node are attributed."""
@@ -66,7 +67,7 @@ async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> Inval
 
 
 async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
-    body = await ports.files.read(record.job_id, PLANNED_TASKS_FILE)
+    body = await read_planned_tasks(ports, record.job_id, field=FIELD)
     if body is None:
         raise InvalidJobError(
             f"the job manager task left no {PLANNED_TASKS_FILE} in its working directory: its command must "

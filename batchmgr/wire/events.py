@@ -109,13 +109,19 @@ def report_event(job_id: str, report: ProgressReport) -> Event:
         "fraction": report.fraction,
         "message": report.message,
     }
-    return _event(job_id, TASK_PROGRESS, report.sequence, report.time, data, report.task_id)
+    return _event(job_id, TASK_PROGRESS, report.version, report.time, data, report.task_id)
 
 
-def result_event(job_id: str, report: ProgressReport, result: Mapping[str, object]) -> Event:
-    """Return the event that a task has published a result. Sent once per task and result."""
+def result_event(
+    job_id: str, report: ProgressReport, result: Mapping[str, object], *, is_first: bool
+) -> Event:
+    """Return the event that a task has published a result. Sent each time that the result has changed.
+
+    A task may publish a result, another one, and the first again: these are three events.
+    """
     data = {"jobId": job_id, "taskId": report.task_id, "result": dict(result)}
-    return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)
+    key = report.result_key if is_first else f"{report.result_key}-{report.version}"
+    return _event(job_id, TASK_RESULT, key, report.time, data, report.task_id)
 
 
 def matches_notify(event: Event, notify: Iterable[str]) -> bool:

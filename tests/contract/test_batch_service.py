@@ -134,6 +134,26 @@ async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> N
         await ports.batch.get_task("Job-1", "none")
 
 
+async def test_of_a_large_file_its_two_ends_are_read(port_set: PortSet) -> None:
+    ports = port_set.ports
+    words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(words,), finalize_task=FINALIZE))
+    await port_set.run_tasks("Job-1")
+    whole = b"words\non stderr\n"
+    for most in (6, 15, 16, 99):
+        found = await ports.batch.read_file("Job-1", "1", "stderr.txt", most, from_start=2)
+        assert found == (whole if most >= len(whole) else whole[:2] + whole[2 - most :])
+    assert await ports.batch.read_file("Job-1", "1", "none", 6, from_start=2) == b""
+
+
+async def test_a_task_that_is_asked_for_by_itself_has_its_time_limit(ports: Ports) -> None:
+    limited = TaskPlan(id="1", command_line="/bin/true", max_wall_clock_time=timedelta(hours=1.5))
+    free = TaskPlan(id="2", command_line="/bin/true")
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(limited, free), finalize_task=FINALIZE))
+    assert (await ports.batch.get_task("Job-1", "1")).max_wall_clock_time == timedelta(hours=1.5)
+    assert (await ports.batch.get_task("Job-1", "2")).max_wall_clock_time is None
+
+
 async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(port_set: PortSet) -> None:
     ports = port_set.ports
     words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
