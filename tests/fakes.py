@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from batchmgr.dispatcher.memory_batch import TASK_ENDED, MemoryBatch, TaskExit
 from batchmgr.errors import FileTooLargeError, InvalidJobError, ServiceBusyError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import BatchJob, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.task_progress import ProgressReport
@@ -33,12 +34,27 @@ class FakeClock:
         self._now += delay
 
 
+UPLOAD_FAILED = TaskError(
+    type="FileUploadMiscError",
+    category="ServerError",
+    message="A miscellaneous error was encountered while attempting to upload an output file",
+)
+
+
 class FakeBatch(MemoryBatch):
     """Azure Batch whose tasks run when `run` is called. A task fails if its command is `/bin/false`."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, storage: "FakeNodeStorage | None" = None) -> None:
         super().__init__(clock)
         self._fake_clock = clock
+        self._storage = storage or FakeNodeStorage()
+        self._ends_at: dict[str, datetime] = {}
+        self.end_takes = timedelta(0)
+        """How long a job is terminating before its tasks have ended."""
+
+        self.fails_to_upload: set[str] = set()
+        """Ids of tasks that do their work, and can't upload what they left."""
+
         self.pools = {"local"}
         self.created: list[str] = []
         self.finished: list[str] = []
@@ -87,13 +103,46 @@ class FakeBatch(MemoryBatch):
             while (task := self.start_next_task(job.plan.job_id)) is not None:
                 self._fake_clock.advance(timedelta(milliseconds=1))
                 ending = TaskExit.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
+                if task.id in self.fails_to_upload:
+                    ending = TaskExit(exit_code=0, error=UPLOAD_FAILED)
+                elif ending.error is None:
+                    self._upload(task)
                 self.record_exit(job.plan.job_id, task.id, ending)
                 if ending.error is None:
                     self.on_success.get(task.id, lambda: None)()
-                if task.id == FINALIZE_TASK_ID:
+                if task.id == FINALIZE_TASK_ID and ending.error is None:
                     finalized.append(job.plan.job_id)
         self.finished += finalized
         return finalized
+
+    async def get_job(self, job_id: str) -> BatchJob:
+        await self._end_if_due(job_id)
+        return await super().get_job(job_id)
+
+    async def terminate_job(self, job_id: str, reason: str) -> None:
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state != "active" or not self.end_takes:
+            await super().terminate_job(job_id, reason)
+            return
+        job.state, job.terminate_reason = "terminating", reason
+        job.state_transition_time = self._fake_clock.now()
+        self._ends_at[job_key(job_id)] = self._fake_clock.now() + self.end_takes
+
+    async def _end_if_due(self, job_id: str) -> None:
+        job, due = self.jobs.get(job_key(job_id)), self._ends_at.get(job_key(job_id))
+        if (
+            job is not None
+            and due is not None
+            and job.state == "terminating"
+            and self._fake_clock.now() >= due
+        ):
+            await super().terminate_job(job_id, job.terminate_reason)
+
+    def _upload(self, task: TaskPlan) -> None:
+        """Leave the task's output files in storage, as far as they are no patterns."""
+        for file in task.output_files:
+            if not file.is_pattern and file.upload_condition != "taskFailure":
+                self._storage.blobs.setdefault(file.container_name, set()).add(file.blob_path)
 
 
 class FakeEventSink:

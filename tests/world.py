@@ -57,7 +57,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.batch = FakeBatch(self.clock)
+        self.storage = FakeNodeStorage()
+        self.batch = FakeBatch(self.clock, self.storage)
         self.jobs = MemoryJobStore()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink()
@@ -65,7 +66,6 @@ class World:
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.files = FakeJobFiles()
-        self.storage = FakeNodeStorage()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False

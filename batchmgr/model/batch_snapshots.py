@@ -8,6 +8,15 @@ from typing import Literal
 
 import msgspec
 
+EXIT_CODE = "FailureExitCode"
+"""Azure Batch's code for a task that ended with another exit code than 0."""
+
+TASK_ENDED = "TaskEnded"
+"""Azure Batch's code for a task that was ended: by a request, by its time limit, or with its job."""
+
+BAD_INPUT = "BadInput"
+"""The category of a task that says that its input can't be used: the sender of the job has to act."""
+
 
 class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a task failed: from the task's own error report if there is one, else from Azure Batch.

@@ -49,12 +49,14 @@ DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
 class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a job did not succeed: a code for programs, and a sentence for people.
 
-    `field` is the field of the job message that is wrong, if one is.
+    `field` is the field of the job message that is wrong, if one is. `category` is
+    `BadInput` if a task has said so: then the sender of the job has to act.
     """
 
     code: str
     message: str
     field: str = ""
+    category: str = ""
 
 
 class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -122,7 +124,8 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What batchmgr knows about the tasks of a job that is running, or has run.
 
-    `total` counts all Batch tasks of the job, batchmgr's own among them. `can_report`: tasks may report
+    `total` counts all Batch tasks of the job, batchmgr's own among them. `count_changes` is how often the
+    counts were found changed. `can_report`: tasks may report
     progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not written
     yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks` are those
     that were diagnosed.
@@ -130,6 +133,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
 
     total: int = 0
     counts: TaskCounts = TaskCounts()
+    count_changes: int = 0
     cursor: PollCursor = PollCursor()
     report_cursor: ReportCursor = ReportCursor()
     can_report: bool = False
@@ -214,7 +218,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def counted(self, now: datetime, counts: TaskCounts) -> Self:
         """Return the record with other task counts."""
-        return replace(self, updated_at=now, run=replace(self.run, counts=counts))
+        run = replace(self.run, counts=counts, count_changes=self.run.count_changes + 1)
+        return replace(self, updated_at=now, run=run)
 
     def reports_observed(self, now: datetime, *, cursor: ReportCursor) -> Self:
         """Return the record with another cursor in the progress reports."""

@@ -111,13 +111,11 @@ class TaskPlan:
 
     @property
     def result_files(self) -> tuple[OutputFileSpecification, ...]:
-        """The output files whose blobs exist, under a known name, when the task has succeeded."""
+        """The output files that are results: all but the finalize blob, and but those of a failure."""
         return tuple(
             file
             for file in self.output_files
-            if file.container_name != FINALIZE_CONTAINER
-            and file.upload_condition != "taskFailure"
-            and not file.is_pattern
+            if file.container_name != FINALIZE_CONTAINER and file.upload_condition != "taskFailure"
         )
 
     def blocks_after_failure(self, exit_code: int | None) -> bool:
@@ -147,6 +145,9 @@ class JobDraft:
     asks_for_manifest: bool = False
     """Whether the FinalizeTask may read how the other tasks ended."""
 
+    has_own_finalize: bool = False
+    """Whether the FinalizeTask does work of the author's, besides writing the finalize blob."""
+
 
 @frozen_dataclass
 class JobPlan:
@@ -161,6 +162,7 @@ class JobPlan:
 
     job_manager_task: TaskPlan | None = None
     can_report: bool = False
+    has_own_finalize: bool = False
 
     @property
     def total(self) -> int:

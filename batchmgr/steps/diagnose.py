@@ -8,8 +8,8 @@ import logging
 from datetime import timedelta
 
 from batchmgr.errors import ServiceError
-from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
-from batchmgr.model.job_outcome import OWN_REASONS, WALL_CLOCK_EXPIRED
+from batchmgr.model.batch_snapshots import BAD_INPUT, EXIT_CODE, TASK_ENDED, TaskError, TaskSnapshot
+from batchmgr.model.job_outcome import CANCELLED, OWN_REASONS, WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import FailedTask
 from batchmgr.ports import Ports
 from batchmgr.steps.read_node_files import read_error_report, read_stderr
@@ -20,19 +20,16 @@ logger = logging.getLogger(__name__)
 MAX_DIAGNOSED = 20
 """How many failed tasks of a job are looked at on their nodes; the others keep what Azure Batch says."""
 
-EXIT_CODE = "FailureExitCode"
-"""Azure Batch's code for a task that ended with another exit code than 0."""
-
-TASK_ENDED = "TaskEnded"
-"""Azure Batch's code for a task that was ended: by a request, by its time limit, or with its job."""
-
 NEARLY = 0.95
 """A task whose time was up has run this part of its limit at least: the times are those of the node."""
+
+BY_REQUEST = frozenset({"UserTerminate", CANCELLED})
+"""Terminate reasons of a job that somebody has asked to end."""
 
 TIME_LIMIT = "TimeLimit"
 """The category of a task that took too long, or whose job did."""
 
-CATEGORIES = {INPUT: "BadInput", RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
+CATEGORIES = {INPUT: BAD_INPUT, RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
 """What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
 
 
@@ -87,7 +84,7 @@ async def _said(ports: Ports, job_id: str, task: TaskSnapshot) -> TaskError | No
         if limit is not None and _run_time(task) >= limit * NEARLY:
             text = f"The task took longer than its maxWallClockTime of {limit}, and was ended"
             return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)
-        return _ended_with_job((await ports.batch.get_job(job_id)).terminate_reason)
+        return _ended_with_job((await ports.batch.get_job(job_id)).terminate_reason, said)
     except ServiceError as error:
         logger.warning("why task %s of job %s was ended can't be read: %s", task.task_id, job_id, error)
         return said
@@ -97,11 +94,11 @@ def _run_time(task: TaskSnapshot) -> timedelta:
     return task.end_time - task.start_time if task.start_time and task.end_time else timedelta(0)
 
 
-def _ended_with_job(reason: str) -> TaskError:
+def _ended_with_job(reason: str, said: TaskError) -> TaskError:
     """Return why a task was ended that had not reached its own time limit."""
     if reason == WALL_CLOCK_EXPIRED:
         text = "The task was ended, because the job took longer than its maxWallClockTime"
         return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)
-    if reason not in OWN_REASONS:
-        return TaskError(type=TASK_ENDED, message=f"The task was ended with its job ({reason})")
-    return TaskError(type=TASK_ENDED, message="Somebody has ended the task in Azure Batch")
+    if reason in OWN_REASONS or reason in BY_REQUEST:
+        return TaskError(type=TASK_ENDED, message="Task Was Ended by User Request", category=said.category)
+    return TaskError(type=TASK_ENDED, message=f"The task was ended with its job ({reason})")

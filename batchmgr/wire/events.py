@@ -66,15 +66,19 @@ def _waiting(record: JobRecord, reason: str, code: str, key: str) -> Event:
 
 
 def progress_event(record: JobRecord) -> Event:
-    """Return the event that the task counts have changed. Sent once per set of counts. `fraction`: 0 to 1."""
+    """Return the event that the task counts have changed. Sent once per change. `fraction`: 0 to 1.
+
+    The counts may come back to what they were: after a preemption, or when they lag. So the changes are
+    numbered.
+    """
     counts = record.run.counts
-    key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
     data: dict[str, object] = {
         "jobId": record.job_id,
         "total": record.run.total,
         "counts": msgspec.to_builtins(counts),
         "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
+    key = str(record.run.count_changes)
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 

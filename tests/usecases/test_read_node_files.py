@@ -161,8 +161,9 @@ async def test_a_task_that_took_too_long_says_so() -> None:
             "The task was ended, because the job took longer than its maxWallClockTime",
             "TimeLimit",
         ),
-        ("UserTerminate", "The task was ended with its job (UserTerminate)", ""),
-        ("", "Somebody has ended the task in Azure Batch", ""),
+        ("TaskFailed", "The task was ended with its job (TaskFailed)", ""),
+        ("UserTerminate", "Task Was Ended by User Request", "UserError"),
+        ("", "Task Was Ended by User Request", "UserError"),
     ],
 )
 async def test_a_task_that_was_ended_says_why(reason: str, text: str, category: str) -> None:

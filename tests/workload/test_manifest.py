@@ -50,9 +50,7 @@ def test_a_file_in_the_working_directory_is_read_instead_of_the_blob(tmp_path: P
 )
 def test_any_other_file_in_its_place_is_a_manifest_error(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "batchmgr-manifest.json").write_bytes(content)
-    with pytest.raises(
-        ManifestError, match=r"is not what batchmgr writes .*has a task of this job written it"
-    ):
+    with pytest.raises(ManifestError, match=r"is not what batchmgr writes .*has a task of this job"):
         load_manifest({}, tmp_path)
 
 
