@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from batchmgr.dispatcher.memory_batch import TASK_ENDED, MemoryBatch, TaskExit
 from batchmgr.errors import FileTooLargeError, InvalidJobError, ServiceBusyError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob, TaskError
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.task_progress import ProgressReport
@@ -44,10 +44,10 @@ UPLOAD_FAILED = TaskError(
 class FakeBatch(MemoryBatch):
     """Azure Batch whose tasks run when `run` is called. A task fails if its command is `/bin/false`."""
 
-    def __init__(self, clock: FakeClock, storage: "FakeNodeStorage | None" = None) -> None:
+    def __init__(self, clock: FakeClock, blobs: dict[str, set[str]] | None = None) -> None:
         super().__init__(clock)
         self._fake_clock = clock
-        self._storage = storage or FakeNodeStorage()
+        self._blobs: dict[str, set[str]] = {} if blobs is None else blobs
         self._ends_at: dict[str, datetime] = {}
         self.end_takes = timedelta(0)
         """How long a job is terminating before its tasks have ended."""
@@ -119,6 +119,10 @@ class FakeBatch(MemoryBatch):
         await self._end_if_due(job_id)
         return await super().get_job(job_id)
 
+    async def task_counts(self, job_id: str) -> TaskCounts:
+        await self._end_if_due(job_id)
+        return await super().task_counts(job_id)
+
     async def terminate_job(self, job_id: str, reason: str) -> None:
         job = self.jobs.get(job_key(job_id))
         if job is None or job.state != "active" or not self.end_takes:
@@ -130,19 +134,16 @@ class FakeBatch(MemoryBatch):
 
     async def _end_if_due(self, job_id: str) -> None:
         job, due = self.jobs.get(job_key(job_id)), self._ends_at.get(job_key(job_id))
-        if (
-            job is not None
-            and due is not None
-            and job.state == "terminating"
-            and self._fake_clock.now() >= due
-        ):
+        if job is None or due is None or job.state != "terminating":
+            return
+        if self._fake_clock.now() >= due:
             await super().terminate_job(job_id, job.terminate_reason)
 
     def _upload(self, task: TaskPlan) -> None:
         """Leave the task's output files in storage, as far as they are no patterns."""
         for file in task.output_files:
             if not file.is_pattern and file.upload_condition != "taskFailure":
-                self._storage.blobs.setdefault(file.container_name, set()).add(file.blob_path)
+                self._blobs.setdefault(file.container_name, set()).add(file.blob_path)
 
 
 class FakeEventSink:

@@ -58,7 +58,7 @@ class World:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.storage = FakeNodeStorage()
-        self.batch = FakeBatch(self.clock, self.storage)
+        self.batch = FakeBatch(self.clock, self.storage.blobs)
         self.jobs = MemoryJobStore()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink()

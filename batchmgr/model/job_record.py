@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import IllegalTransitionError
-from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError
+from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.task_progress import TaskResult
@@ -66,6 +66,13 @@ class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     display_name: str = ""
     exit_code: int | None = None
     error: TaskError | None = None
+
+    @classmethod
+    def of(cls, task: TaskSnapshot) -> Self:
+        """Return what is kept of this task."""
+        return cls(
+            task_id=task.task_id, display_name=task.display_name, exit_code=task.exit_code, error=task.error
+        )
 
 
 class ResultFile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -7,6 +7,8 @@ a task that took too long, and for one whose job was ended.
 import logging
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import BAD_INPUT, EXIT_CODE, TASK_ENDED, TaskError, TaskSnapshot
 from batchmgr.model.job_outcome import CANCELLED, OWN_REASONS, WALL_CLOCK_EXPIRED
@@ -37,12 +39,8 @@ async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
     """What is known of a failed task. A node that is gone takes nothing but detail away."""
     stderr = await read_stderr(ports, job_id, task.task_id)
     report = await read_error_report(ports, job_id, task.task_id)
-    return FailedTask(
-        task_id=task.task_id,
-        display_name=task.display_name,
-        exit_code=task.exit_code,
-        error=_error(task, await _said(ports, job_id, task), stderr, report),
-    )
+    error = _error(task, await _said(ports, job_id, task), stderr, report)
+    return FailedTask.of(replace(task, error=error))
 
 
 def _error(

@@ -1,6 +1,10 @@
 """Planning on a node: a job manager task plans the job's tasks, and batchmgr fetches and stores the plan."""
 
-from batchmgr.errors import InvalidJobError, ServiceNotFoundError
+import logging
+
+from msgspec.structs import replace
+
+from batchmgr.errors import InvalidJobError, ServiceError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import JobRecord
@@ -10,6 +14,8 @@ from batchmgr.steps.batch_job import find_own_job
 from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.plan_job import decode_tasks
 from batchmgr.steps.read_node_files import read_planned_tasks
+
+logger = logging.getLogger(__name__)
 
 FIELD = "jobManagerTask"
 """The field of the job message to which errors on the node are attributed."""
@@ -55,6 +61,20 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
         raise await _failure(ports, record, task)
     await ports.jobs.save_tasks(record.job_id, await _planned_tasks(ports, record))
     return True
+
+
+async def failed_job_manager(ports: Ports, record: JobRecord) -> TaskSnapshot | None:
+    """Return the job manager task with the reason of its failure; None if none has failed."""
+    try:
+        if await find_own_job(ports, record) is None:
+            return None
+        task = await _job_manager_task(ports, record)
+    except ServiceError as error:
+        logger.warning("the job manager task of job %s can't be read: %s", record.job_id, error)
+        return None
+    if task is None or not task.has_failed:
+        return None
+    return replace(task, error=(await diagnose(ports, record.job_id, task)).error)
 
 
 async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> InvalidJobError:

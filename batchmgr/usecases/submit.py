@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceConflictError, ServiceError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import JobError, JobRecord
+from batchmgr.model.job_record import FailedTask, JobError, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
@@ -16,10 +16,10 @@ from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.expand_factory import expand
 from batchmgr.steps.outbox import commit, commit_state, load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
-from batchmgr.steps.plan_on_node import keep_planned_tasks
+from batchmgr.steps.plan_on_node import failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.events import planning_event, waiting_event
+from batchmgr.wire.events import job_event, planning_event, task_events, waiting_event
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
@@ -141,10 +141,16 @@ async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyEr
 
 
 async def _reject(ports: Ports, job: Versioned[JobRecord], error: InvalidJobError | ServiceError) -> None:
+    manager = await failed_job_manager(ports, job.value)
     # If Azure Batch has accepted a part of the job, that part must neither run nor count for the quota.
     await terminate_own_job(ports, job.value, "batchmgr: submission failed")
     field = error.field if isinstance(error, InvalidJobError) else ""
     code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
     reason = JobError(code=code, message=str(error), field=field)
-    await commit_state(ports, job, job.value.ended(ports.clock.now(), JobState.REJECTED, error=reason))
+    failed = [] if manager is None else [manager]
+    ended = job.value.ended(
+        ports.clock.now(), JobState.REJECTED, error=reason, failed_tasks=tuple(map(FailedTask.of, failed))
+    )
+    events = [event for task in failed for event in task_events(ended.job_id, task)]
+    await commit(ports, job, ended, [*events, job_event(ended)])
     await deliver(ports, job.value.job_id)
