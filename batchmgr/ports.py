@@ -88,6 +88,10 @@ class BatchService(Protocol):
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         ...
 
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None. Raise ServiceNotFoundError if it does not exist."""
+        ...
+
     async def read_file(
         self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
     ) -> bytes:

@@ -21,6 +21,7 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 from batchmgr.adapters.batch_responses import (
     JobResponse,
     TaskAddCollectionResponse,
+    TaskConstraintsResponse,
     TaskCountsResponse,
     TaskListResponse,
     TaskResponse,
@@ -45,7 +46,6 @@ API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
-FIELDS_OF_ONE_TASK = f"{FIELDS},constraints"
 
 T = TypeVar("T")
 
@@ -160,8 +160,13 @@ class AzureBatch:
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
-        answer = await self._call("GET", path, query={"$select": FIELDS_OF_ONE_TASK})
-        return _decode(answer, TaskResponse).to_model()
+        return _decode(await self._call("GET", path, query={"$select": FIELDS}), TaskResponse).to_model()
+
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None."""
+        path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
+        answer = await self._call("GET", path, query={"$select": "constraints"})
+        return _decode(answer, TaskConstraintsResponse).constraints.time_limit
 
     async def read_file(
         self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0

@@ -94,6 +94,12 @@ class TaskConstraints(msgspec.Struct, frozen=True, rename="camel"):
         return limit if limit < LONGEST_TASK else None
 
 
+class TaskConstraintsResponse(msgspec.Struct, frozen=True):
+    """A task of which only the constraints were asked for."""
+
+    constraints: TaskConstraints = TaskConstraints()
+
+
 class NodeInfo(msgspec.Struct, frozen=True, rename="camel"):
     """The `nodeInfo` of a task: where it runs or ran."""
 
@@ -109,7 +115,6 @@ class TaskResponse(msgspec.Struct, frozen=True, rename="camel"):
     display_name: str = ""
     execution_info: TaskExecutionInfo = TaskExecutionInfo()
     node_info: NodeInfo = NodeInfo()
-    constraints: TaskConstraints = TaskConstraints()
 
     def to_model(self) -> TaskSnapshot:
         """Return the task as the use cases see it."""
@@ -127,7 +132,6 @@ class TaskResponse(msgspec.Struct, frozen=True, rename="camel"):
             retry_count=run.retry_count,
             requeue_count=run.requeue_count,
             node_id=self.node_info.node_id,
-            max_wall_clock_time=self.constraints.time_limit,
         )
 
 

@@ -6,7 +6,7 @@ It does not run tasks. The caller asks for the next task, runs it, and reports i
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -190,8 +190,12 @@ class MemoryBatch:
         found = self._job(job_id).snapshots.get(task_id)
         if found is None:
             raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
-        limit = self._job(job_id).tasks[task_id].max_wall_clock_time
-        return msgspec.structs.replace(found, max_wall_clock_time=limit)
+        return found
+
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None. Raises ServiceNotFoundError if there is no such task."""
+        await self.get_task(job_id, task_id)
+        return self._job(job_id).tasks[task_id].max_wall_clock_time
 
     async def read_file(
         self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0

@@ -3,7 +3,7 @@
 Field names and meanings are Azure Batch's (api-version 2025-06-01); times are aware datetimes in UTC.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -44,10 +44,7 @@ NO_RERUNS = Reruns()
 
 
 class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One task, as Azure Batch reported it at one moment.
-
-    `max_wall_clock_time` is known only of a task that was asked for by itself: lists leave it out.
-    """
+    """One task, as Azure Batch reported it at one moment."""
 
     task_id: str
     state: Literal["active", "preparing", "running", "completed"]
@@ -61,7 +58,6 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     retry_count: int = 0
     requeue_count: int = 0
     node_id: str = ""
-    max_wall_clock_time: timedelta | None = None
 
     @property
     def has_succeeded(self) -> bool:

@@ -78,7 +78,7 @@ async def _said(ports: Ports, job_id: str, task: TaskSnapshot) -> TaskError | No
     if said is None or said.type != TASK_ENDED:
         return said
     try:
-        limit = (await ports.batch.get_task(job_id, task.task_id)).max_wall_clock_time
+        limit = await ports.batch.time_limit(job_id, task.task_id)
         if limit is not None and _run_time(task) >= limit * NEARLY:
             text = f"The task took longer than its maxWallClockTime of {limit}, and was ended"
             return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)

@@ -146,12 +146,14 @@ async def test_of_a_large_file_its_two_ends_are_read(port_set: PortSet) -> None:
     assert await ports.batch.read_file("Job-1", "1", "none", 6, from_start=2) == b""
 
 
-async def test_a_task_that_is_asked_for_by_itself_has_its_time_limit(ports: Ports) -> None:
+async def test_the_time_limit_of_a_task_is_known(ports: Ports) -> None:
     limited = TaskPlan(id="1", command_line="/bin/true", max_wall_clock_time=timedelta(hours=1.5))
     free = TaskPlan(id="2", command_line="/bin/true")
     await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(limited, free), finalize_task=FINALIZE))
-    assert (await ports.batch.get_task("Job-1", "1")).max_wall_clock_time == timedelta(hours=1.5)
-    assert (await ports.batch.get_task("Job-1", "2")).max_wall_clock_time is None
+    assert await ports.batch.time_limit("Job-1", "1") == timedelta(hours=1.5)
+    assert await ports.batch.time_limit("Job-1", "2") is None
+    with pytest.raises(ServiceNotFoundError):
+        await ports.batch.time_limit("Job-1", "none")
 
 
 async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(port_set: PortSet) -> None:

@@ -1,6 +1,7 @@
 """What a job says at its end is what has happened: counts, files, reasons, the order of its events."""
 
 import json
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
@@ -96,7 +98,12 @@ async def test_a_hundred_results_are_listed_at_most_and_storage_is_not_asked_for
     assert names(world) == [f"{n:03}" for n in range(100)]
     world, asked = World(), []
     list_blobs = world.storage.list_blobs
-    world.storage.list_blobs = lambda need, prefix: asked.append(prefix) or list_blobs(need, prefix)  # type: ignore
+
+    def counted(need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
+        asked.append(prefix)
+        return list_blobs(need, prefix)
+
+    world.storage.list_blobs = counted  # type: ignore[method-assign]
     world.batch.on_success["599"] = world.storage.blobs.clear
     await ended(world, job_message(*(writing(str(n), output("a", f"{n:03}")) for n in range(600))))
     assert names(world) == []
@@ -106,10 +113,10 @@ async def test_a_hundred_results_are_listed_at_most_and_storage_is_not_asked_for
 async def test_a_container_that_cannot_be_listed_is_taken_as_planned() -> None:
     world = World()
 
-    def refuse(need: object, prefix: str) -> None:
+    def refuse(need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         raise InvalidJobError("batchmgr can't list the storage account")
 
-    world.storage.list_blobs = refuse  # type: ignore
+    world.storage.list_blobs = refuse  # type: ignore[method-assign]
     await ended(world, job_message(writing("1", output("a", "a"), output("*.b", "b"))))
     assert names(world) == ["a"]
 
