@@ -7,7 +7,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -185,8 +185,20 @@ class AzureBatch:
             return b""
 
     async def _read_range(self, url: str, start: int, end: int) -> bytes:
+        """Return these bytes of a file, and read no more.
+
+        As a stream: otherwise the pipeline decodes the file, if its name ends with `.json`, and raises any
+        exception for what a task has written there.
+        """
         span = {"ocp-range": f"bytes={start}-{end - 1}"}
-        return (await self._call("GET", url, headers=span)).content[: end - start]
+        content = b""
+        async with await self._call("GET", url, headers=span, stream=True) as response:
+            with service_errors(SERVICE):
+                async for part in response.iter_raw():
+                    content += part
+                    if len(content) >= end - start:
+                        break
+        return content[: end - start]
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
@@ -204,6 +216,7 @@ class AzureBatch:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        stream: bool = False,
     ) -> AsyncHttpResponse:
         """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more."""
         if path.startswith("http"):
@@ -216,10 +229,12 @@ class AzureBatch:
             request.headers["Content-Type"] = CONTENT_TYPE
         with service_errors(SERVICE):
             try:
-                response = await self._client.send_request(request)
+                response = await self._client.send_request(request, stream=stream)
             except HttpResponseError as error:
                 if error.response is None:
                     raise
+                if stream:
+                    await cast(AsyncHttpResponse, error.response).read()
                 raise _batch_error(error) from error
         return response
 

@@ -80,7 +80,7 @@ async def _said(ports: Ports, job_id: str, task: TaskSnapshot) -> TaskError | No
     try:
         limit = await ports.batch.time_limit(job_id, task.task_id)
         if limit is not None and _run_time(task) >= limit * NEARLY:
-            text = f"The task took longer than its maxWallClockTime of {limit}, and was ended"
+            text = "The task ran longer than its maxWallClockTime and was ended"
             return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)
         return _ended_with_job((await ports.batch.get_job(job_id)).terminate_reason, said)
     except ServiceError as error:

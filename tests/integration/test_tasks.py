@@ -194,11 +194,11 @@ async def test_a_failed_task_is_retried_up_to_its_limit(client: Client, job_id: 
 
 
 UNUSABLE = {
-    "empty": (b"", "InvalidInputError", "The genome file is empty."),
-    "letter": (b"This is a letter, not a genome.\n", "InvalidInputError", "The genome file is not FASTA"),
-    "missing": (None, "BlobNotFound", "404"),
+    "empty": (b"", "422", "InvalidInputError", "The genome file is empty."),
+    "letter": (b"This is a letter.\n", "422", "InvalidInputError", "The genome file is not FASTA"),
+    "missing": (None, "500", "BlobNotFound", "404"),
 }
-"""Genomes (None: the blob does not exist), and the error that is reported."""
+"""Genomes (None: the blob does not exist), and the status and the error that are reported."""
 
 
 async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
@@ -206,15 +206,15 @@ async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
 ) -> None:
     async with AsyncExitStack() as stack:
         receivers = {name: await stack.enter_async_context(receiving()) for name in UNUSABLE}
-        for name, (content, _, _) in UNUSABLE.items():
+        for name, (content, *_) in UNUSABLE.items():
             if content is not None:
                 await client.upload(f"{job_id}/{name}.fa", content)
             inputs = {"genome": f"inputs/{job_id}/{name}.fa", "windows": 1}
             message = {"jobId": f"{job_id}-{name}", "workload": "genome_kmers", "inputs": inputs}
             await client.submit(message | {"callBackUri": receivers[name].uri})
-        for name, (_, code, reason) in UNUSABLE.items():
+        for name, (_, status, code, reason) in UNUSABLE.items():
             body = (await receivers[name].call()).body
-            assert (body["Output"]["state"], body["StatusCode"]) == ("failed", "500")
+            assert (body["Output"]["state"], body["StatusCode"]) == ("failed", status)
             assert body["Error"]["ErrorCode"] == code
             assert "1 of 1 tasks failed. window 1 of 1: " in body["Error"]["Message"]
             assert reason in body["Error"]["Message"]
