@@ -20,8 +20,14 @@ logger = logging.getLogger(__name__)
 FIELD = "jobManagerTask"
 """The field of the job message to which errors on the node are attributed."""
 
-ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete"})
-"""Terminate reasons of a job that its own tasks have ended. While it is terminating, there is none yet."""
+REJECTED = "batchmgr: submission failed"
+"""The terminate reason that batchmgr gives when it rejects a job that is in Azure Batch already."""
+
+ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete", REJECTED})
+"""Terminate reasons of a job that its own tasks have ended. While it is terminating, there is none yet.
+
+A rejection may be repeated after the job was ended: the reason is then still what the task has done.
+"""
 
 
 async def has_planned(ports: Ports, record: JobRecord) -> bool:

@@ -16,7 +16,7 @@ from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.expand_factory import expand
 from batchmgr.steps.outbox import commit, commit_state, load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
-from batchmgr.steps.plan_on_node import failed_job_manager, keep_planned_tasks
+from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.events import job_event, planning_event, task_events, waiting_event
@@ -143,7 +143,7 @@ async def _put_off(ports: Ports, job: Versioned[JobRecord], error: ServiceBusyEr
 async def _reject(ports: Ports, job: Versioned[JobRecord], error: InvalidJobError | ServiceError) -> None:
     manager = await failed_job_manager(ports, job.value)
     # If Azure Batch has accepted a part of the job, that part must neither run nor count for the quota.
-    await terminate_own_job(ports, job.value, "batchmgr: submission failed")
+    await terminate_own_job(ports, job.value, REJECTED)
     field = error.field if isinstance(error, InvalidJobError) else ""
     code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
     reason = JobError(code=code, message=str(error), field=field)

@@ -233,6 +233,26 @@ async def test_a_failed_job_manager_gives_its_cause_like_any_task() -> None:
     assert body_of(world).output["failedTasks"][0]["taskId"] == "batchmgr-job-manager"  # type: ignore[index]
 
 
+async def test_a_rejection_that_is_repeated_gives_the_same_reason() -> None:
+    world = World()
+    message = world.plan_on_node(task("1"))
+    nonsense = {"job-1/batchmgr-tasks.json": b"{}"}
+    world.batch.on_success["batchmgr-job-manager"] = lambda: world.files.blobs.update(nonsense)
+    terminate_job, calls = world.batch.terminate_job, list[str]()
+
+    async def overtaken(job_id: str, reason: str) -> None:
+        await terminate_job(job_id, reason)
+        if len(calls) == 0:
+            stored = await world.jobs.load(job_id)
+            await world.jobs.save(stored.value, stored.etag)  # as somebody does who publishes its events
+        calls.append(reason)
+
+    world.batch.terminate_job = overtaken  # type: ignore[method-assign]
+    await ended(world, message)
+    assert world.record().error is not None
+    assert "tasks: required, but missing" in world.record().error.message  # type: ignore[union-attr]
+
+
 # The order of events, and their counts
 
 
