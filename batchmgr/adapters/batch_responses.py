@@ -1,6 +1,6 @@
 """The responses of Azure Batch: only the properties that batchmgr reads."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -8,6 +8,16 @@ from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.batch_bodies.job_body import DIGEST_NAME
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.wire.json_codec import prepare
+
+LONGEST_TASK = timedelta(days=180)
+"""A task can't be in Azure Batch for longer.
+
+Source: https://learn.microsoft.com/rest/api/batchservice/task/add
+"""
+
+
+ENDED = "The task was ended: by a request, by its time limit, or with its job"
+"""What the failure `TaskEnded` means. Azure Batch says "by user request" in each of these cases."""
 
 
 class NameValuePair(msgspec.Struct, frozen=True):
@@ -29,12 +39,16 @@ class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     metadata: tuple[NameValuePair, ...] = ()
     execution_info: JobExecutionInfo = JobExecutionInfo()
+    state_transition_time: datetime | None = None
 
     def to_model(self) -> BatchJob:
         """Return the job as the use cases see it."""
         digest = next((item.value for item in self.metadata if item.name == DIGEST_NAME), "")
         return BatchJob(
-            state=self.state, digest=digest, terminate_reason=self.execution_info.terminate_reason
+            state=self.state,
+            digest=digest,
+            terminate_reason=self.execution_info.terminate_reason,
+            state_transition_time=self.state_transition_time,
         )
 
 
@@ -49,7 +63,8 @@ class FailureInfo(msgspec.Struct, frozen=True):
     def to_model(self) -> TaskError:
         """Return the failure, with its details in the message and signatures removed."""
         details = "; ".join(f"{item.name}: {item.value}" for item in self.details)
-        message = f"{self.message} ({details})" if details else self.message
+        text = ENDED if self.code == "TaskEnded" and "User Request" in self.message else self.message
+        message = f"{text} ({details})" if details else text
         return TaskError(type=self.code, message=without_secrets(message), category=self.category)
 
 
@@ -63,6 +78,27 @@ class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
     requeue_count: int = 0
     result: str = ""
     failure_info: FailureInfo | None = None
+
+
+class TaskConstraints(msgspec.Struct, frozen=True, rename="camel"):
+    """The `constraints` of a task. Without a limit, Azure Batch names its longest duration, 29,000 years."""
+
+    max_wall_clock_time: str = ""
+
+    @property
+    def time_limit(self) -> timedelta | None:
+        """Return how long the task may run; None if there is no limit, or one that is longer than any job."""
+        try:
+            limit = msgspec.convert(self.max_wall_clock_time, timedelta, strict=False)
+        except msgspec.ValidationError:
+            return None
+        return limit if limit < LONGEST_TASK else None
+
+
+class TaskConstraintsResponse(msgspec.Struct, frozen=True):
+    """A task of which only the constraints were asked for."""
+
+    constraints: TaskConstraints = TaskConstraints()
 
 
 class NodeInfo(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,7 +6,7 @@ It does not run tasks. The caller asks for the next task, runs it, and reports i
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -59,6 +59,7 @@ class MemoryJob:
     digest: str
     state: str = "active"
     terminate_reason: str = ""
+    state_transition_time: datetime | None = None
     ends_when_done: bool = False
     tasks: dict[str, TaskPlan] = field(default_factory=dict)
     snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
@@ -154,7 +155,12 @@ class MemoryBatch:
     async def get_job(self, job_id: str) -> BatchJob:
         """Return the job. Raises ServiceNotFoundError if there is none."""
         job = self._job(job_id)
-        return BatchJob(state=job.state, digest=job.digest, terminate_reason=job.terminate_reason)
+        return BatchJob(
+            state=job.state,
+            digest=job.digest,
+            terminate_reason=job.terminate_reason,
+            state_transition_time=job.state_transition_time,
+        )
 
     async def task_counts(self, job_id: str) -> TaskCounts:
         """Return the tasks' counts. Unlike Azure's, they are always up to date."""
@@ -186,7 +192,14 @@ class MemoryBatch:
             raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
         return found
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None. Raises ServiceNotFoundError if there is no such task."""
+        await self.get_task(job_id, task_id)
+        return self._job(job_id).tasks[task_id].max_wall_clock_time
+
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
         """Return no bytes, because tasks have no files here."""
         return b""
 

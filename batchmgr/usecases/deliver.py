@@ -22,6 +22,10 @@ PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200,
 """Pauses between attempts: ten attempts over about sixteen hours."""
 
 
+LONGEST_PAUSE = PAUSES[-1]
+"""A receiver may ask for a longer pause, but not for one that is longer than this."""
+
+
 @retry_on_conflict
 async def deliver(ports: Ports, job_id: str) -> None:
     """Send the callback of an ended job if an attempt is due.
@@ -64,7 +68,8 @@ async def _retry_or_give_up(
         dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=str(error))
         await _close(ports, await _save(ports, job_id, dead))
         return
-    pause = max(PAUSES[attempts - 1], error.retry_after or timedelta(0))
+    asked = min(error.retry_after or timedelta(0), LONGEST_PAUSE)
+    pause = max(PAUSES[attempts - 1], asked)
     logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, error)
     pending = CallbackStatus(
         state=CallbackState.PENDING,

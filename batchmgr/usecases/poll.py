@@ -139,7 +139,7 @@ async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) 
     if not (counts.failed and counts.active):
         return False
     tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
-    if has_ended(record, batch_job, tasks):
+    if has_ended(record, batch_job, tasks, ports.clock.now()):
         return True
     await _release_if_stuck(ports, job, tasks)
     return False
