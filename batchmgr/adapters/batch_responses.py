@@ -184,4 +184,11 @@ class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
     value: tuple[TaskAddResult, ...] = ()
 
 
-prepare(JobResponse, TaskResponse, TaskListResponse, TaskCountsResponse, TaskAddCollectionResponse)
+prepare(
+    JobResponse,
+    TaskResponse,
+    TaskListResponse,
+    TaskCountsResponse,
+    TaskConstraintsResponse,
+    TaskAddCollectionResponse,
+)
