@@ -16,6 +16,7 @@
     ├── ManifestError          a FinalizeTask cannot read how the other tasks ended
     ├── LoggingFileError       a workload's logging file cannot be read or used
     ├── BatchClientError       a workload's Azure Batch client cannot be opened
+    ├── FileTooLargeError      a file that a task left is larger than what is read of it
     │
     │   from settings, commands and the local stack
     ├── SettingsError          a setting is missing or wrong; the message names it
@@ -145,6 +146,14 @@ class LoggingFileError(BatchmgrError):
 
 class BatchClientError(BatchmgrError):
     """A workload's Azure Batch client cannot be opened: a setting or a package is missing."""
+
+
+class FileTooLargeError(BatchmgrError):
+    """A file that a task left in storage has more than `limit` bytes, and was not read."""
+
+    def __init__(self, path: str, limit: int) -> None:
+        super().__init__(f"{path} has more than {limit:,} bytes")
+        self.limit = limit
 
 
 class SettingsError(BatchmgrError):

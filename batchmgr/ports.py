@@ -101,8 +101,17 @@ class BatchService(Protocol):
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         ...
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """Return the last `max_bytes` of a task's file; nothing if the file, or its node, is gone."""
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None. Raise ServiceNotFoundError if it does not exist."""
+        ...
+
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
+        """Return a task's file; nothing if the file, or its node, is gone.
+
+        Of a file with more than `max_bytes`, return the first `from_start` bytes and then the last ones.
+        """
         ...
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
@@ -220,8 +229,11 @@ class NodeStorage(NodeStorageView, Protocol):
 class JobFiles(Protocol):
     """The files by which a job's tasks and batchmgr talk to each other, in the job's own container."""
 
-    async def read(self, job_id: str, path: str) -> bytes | None:
-        """Return the content of a blob, or None if it does not exist."""
+    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
+        """Return the content of a blob, or None if it does not exist.
+
+        Raise FileTooLargeError for one of more than `max_bytes`. No more than that is read.
+        """
         ...
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
@@ -232,8 +244,12 @@ class JobFiles(Protocol):
         """Return the URI of a blob, without a signature."""
         ...
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
-        """Return the newest progress report of each task that has reported. One call lists 5,000 tasks."""
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
+        """Return the newest progress report of each task that has reported, `limit` reports at most.
+
+        One call lists 5,000 tasks. Anything that is no report is left out, and texts are cut: see
+        `progress_report`.
+        """
         ...
 
 

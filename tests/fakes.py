@@ -7,9 +7,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from batchmgr.batch_bodies.task_collections import encode_tasks
-from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import NodeSnapshot, PoolSnapshot
+from batchmgr.dispatcher.memory_batch import TASK_ENDED, MemoryBatch, TaskExit
+from batchmgr.errors import (
+    FileTooLargeError,
+    InvalidJobError,
+    ServiceBusyError,
+    ServiceError,
+    ServiceNotFoundError,
+)
+from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.size_limits import MAX_EVENT
@@ -62,12 +68,27 @@ class FakeClock:
         return loop.time() - self._begun
 
 
+UPLOAD_FAILED = TaskError(
+    type="FileUploadMiscError",
+    category="ServerError",
+    message="A miscellaneous error was encountered while attempting to upload an output file",
+)
+
+
 class FakeBatch(MemoryBatch):
     """Azure Batch whose tasks run when `run` is called. A task fails if its command is `/bin/false`."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, blobs: dict[str, set[str]] | None = None) -> None:
         super().__init__(clock)
         self._fake_clock = clock
+        self._blobs: dict[str, set[str]] = {} if blobs is None else blobs
+        self._ends_at: dict[str, datetime] = {}
+        self.end_takes = timedelta(0)
+        """How long a job is terminating before its tasks have ended."""
+
+        self.fails_to_upload: set[str] = set()
+        """Ids of tasks that do their work, and can't upload what they left."""
+
         self.pools = {"local"}
         self.pool = PoolSnapshot(
             pool_id="local", nodes=1, target_nodes=1, slots_per_node=4, has_inter_node_communication=True
@@ -83,6 +104,9 @@ class FakeBatch(MemoryBatch):
 
         self.on_success: dict[str, Callable[[], None]] = {}
         """What to do when a task succeeds, by task id."""
+
+        self.files: dict[tuple[str, str], bytes] = {}
+        """What completed tasks have left on their nodes, by task id and path."""
 
     async def require_pool(self, pool_id: str) -> None:
         if pool_id not in self.pools:
@@ -123,11 +147,21 @@ class FakeBatch(MemoryBatch):
     def can_place(self, task: TaskPlan) -> bool:
         return not never_fits(self.pool, task.required_slots, task.number_of_instances)
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
         task = self.jobs[job_key(job_id)].snapshots.get(task_id) if job_key(job_id) in self.jobs else None
-        if path == "stderr.txt" and task is not None and task.state == "completed":
-            return b"words\non stderr\n"[-max_bytes:]
-        return b""
+        if task is None or task.state != "completed":
+            return b""
+        usual = b"words\non stderr\n" if path == "stderr.txt" else b""
+        content = self.files.get((task_id, path), usual)
+        if len(content) <= max_bytes:
+            return content
+        return content[:from_start] + content[len(content) - max_bytes + from_start :]
+
+    def end_task(self, job_id: str, task_id: str) -> None:
+        """End a running task, as Azure Batch does on request or at its time limit."""
+        self.record_exit(job_id, task_id, TaskExit(error=TASK_ENDED))
 
     def run(self) -> list[str]:
         """Run all tasks that can run, in order of dependency. Return ids of jobs whose FinalizeTask ran."""
@@ -136,13 +170,47 @@ class FakeBatch(MemoryBatch):
             while (task := self.start_next_task(job.plan.job_id)) is not None:
                 self._fake_clock.advance(timedelta(milliseconds=1))
                 ending = TaskExit.exited(int(task.command_line == "/bin/false" or task.id in self.fails))
+                if task.id in self.fails_to_upload:
+                    ending = TaskExit(exit_code=0, error=UPLOAD_FAILED)
+                elif ending.error is None:
+                    self._upload(task)
                 self.record_exit(job.plan.job_id, task.id, ending)
                 if ending.error is None:
                     self.on_success.get(task.id, lambda: None)()
-                if task.id == FINALIZE_TASK_ID:
+                if task.id == FINALIZE_TASK_ID and ending.error is None:
                     finalized.append(job.plan.job_id)
         self.finished += finalized
         return finalized
+
+    async def get_job(self, job_id: str) -> BatchJob:
+        await self._end_if_due(job_id)
+        return await super().get_job(job_id)
+
+    async def task_counts(self, job_id: str) -> TaskCounts:
+        await self._end_if_due(job_id)
+        return await super().task_counts(job_id)
+
+    async def terminate_job(self, job_id: str, reason: str) -> None:
+        job = self.jobs.get(job_key(job_id))
+        if job is None or job.state != "active" or not self.end_takes:
+            await super().terminate_job(job_id, reason)
+            return
+        job.state, job.terminate_reason = "terminating", reason
+        job.state_transition_time = self._fake_clock.now()
+        self._ends_at[job_key(job_id)] = self._fake_clock.now() + self.end_takes
+
+    async def _end_if_due(self, job_id: str) -> None:
+        job, due = self.jobs.get(job_key(job_id)), self._ends_at.get(job_key(job_id))
+        if job is None or due is None or job.state != "terminating":
+            return
+        if self._fake_clock.now() >= due:
+            await super().terminate_job(job_id, job.terminate_reason)
+
+    def _upload(self, task: TaskPlan) -> None:
+        """Leave the task's output files in storage, as far as they are no patterns."""
+        for file in task.output_files:
+            if not file.is_pattern and file.upload_condition != "taskFailure":
+                self._blobs.setdefault(file.container_name, set()).add(file.blob_path)
 
 
 class FakeEventSink:
@@ -209,8 +277,11 @@ class FakeJobFiles:
         self.blobs: dict[str, bytes] = {}
         self.reported: dict[str, list[ProgressReport]] = {}
 
-    async def read(self, job_id: str, path: str) -> bytes | None:
-        return self.blobs.get(f"{job_key(job_id)}/{path}")
+    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
+        content = self.blobs.get(f"{job_key(job_id)}/{path}")
+        if content is not None and len(content) > max_bytes:
+            raise FileTooLargeError(path, max_bytes)
+        return content
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
@@ -218,8 +289,8 @@ class FakeJobFiles:
     def uri(self, job_id: str, path: str) -> str:
         return f"https://blob/{job_container(job_id)}/{path}"
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
-        return self.reported.get(job_key(job_id), [])
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
+        return self.reported.get(job_key(job_id), [])[:limit]
 
 
 class FakeCallbackSender:

@@ -62,7 +62,8 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.batch = FakeBatch(self.clock)
+        self.storage = FakeNodeStorage()
+        self.batch = FakeBatch(self.clock, self.storage.blobs)
         self.jobs = MemoryJobStore()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
@@ -72,7 +73,6 @@ class World:
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.files = FakeJobFiles()
-        self.storage = FakeNodeStorage()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self.loses_finalize_triggers = False
@@ -116,7 +116,7 @@ class World:
         reports.append(
             ProgressReport(
                 task_id=task_id,
-                sequence="1",
+                version="1",
                 time=self.clock.now(),
                 fraction=1.0,
                 message="done",

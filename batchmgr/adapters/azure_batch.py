@@ -7,7 +7,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +24,7 @@ from batchmgr.adapters.batch_responses import (
     PoolResponse,
     PreparationStatusResponse,
     TaskAddCollectionResponse,
+    TaskConstraintsResponse,
     TaskCountsResponse,
     TaskListResponse,
     TaskResponse,
@@ -217,19 +218,44 @@ class AzureBatch:
         answer = await self._call("GET", path, query={"$select": FIELDS}, missing=NO_TASK)
         return _decode(answer, TaskResponse).to_model()
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
-        """Return the last `max_bytes` of a task's file; nothing if the file or its node no longer exists."""
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None."""
+        path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
+        answer = await self._call("GET", path, query={"$select": "constraints"}, missing=NO_TASK)
+        return _decode(answer, TaskConstraintsResponse).constraints.time_limit
+
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
+        """Return a task's file, or its two ends; nothing if the file or its node no longer exists."""
         url = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}/files/{quote(path, safe='')}"
         try:
-            head = await self._call("HEAD", url, missing=NO_FILE)
-            size = int(head.headers.get("Content-Length", "0"))
+            answer = await self._call("HEAD", url, missing=NO_FILE)
+            size = int(answer.headers.get("Content-Length", "0"))
             if size == 0:
                 return b""
-            span = {"ocp-range": f"bytes={max(0, size - max_bytes)}-{size - 1}"}
-            answer = await self._call("GET", url, headers=span, missing=NO_FILE)
-            return answer.content[-max_bytes:]
+            if size <= max_bytes:
+                return await self._read_range(url, 0, size)
+            head = await self._read_range(url, 0, from_start) if from_start else b""
+            return head + await self._read_range(url, size - max_bytes + from_start, size)
         except (ServiceNotFoundError, ServiceConflictError):
             return b""
+
+    async def _read_range(self, url: str, start: int, end: int) -> bytes:
+        """Return these bytes of a file, and read no more.
+
+        As a stream: otherwise the pipeline decodes the file, if its name ends with `.json`, and raises any
+        exception for what a task has written there.
+        """
+        span = {"ocp-range": f"bytes={start}-{end - 1}"}
+        content = b""
+        async with await self._call("GET", url, headers=span, missing=NO_FILE, stream=True) as response:
+            with service_errors(SERVICE):
+                async for part in response.iter_raw():
+                    content += part
+                    if len(content) >= end - start:
+                        break
+        return content[: end - start]
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
@@ -256,6 +282,7 @@ class AzureBatch:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         missing: Collection[str] = (),
+        stream: bool = False,
     ) -> AsyncHttpResponse:
         """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more.
 
@@ -271,10 +298,12 @@ class AzureBatch:
             request.headers["Content-Type"] = CONTENT_TYPE
         with service_errors(SERVICE):
             try:
-                response = await self._client.send_request(request)
+                response = await self._client.send_request(request, stream=stream)
             except HttpResponseError as error:
                 if error.response is None:
                     raise
+                if stream:
+                    await cast(AsyncHttpResponse, error.response).read()
                 raise _batch_error(error, missing) from error
         return response
 

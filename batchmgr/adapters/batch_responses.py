@@ -1,6 +1,6 @@
 """The responses of Azure Batch: only the properties that batchmgr reads."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,16 @@ from batchmgr.model.batch_snapshots import (
     TaskSnapshot,
 )
 from batchmgr.wire.json_codec import prepare
+
+LONGEST_TASK = timedelta(days=180)
+"""A task can't be in Azure Batch for longer.
+
+Source: https://learn.microsoft.com/rest/api/batchservice/task/add
+"""
+
+
+ENDED = "The task was ended: by a request, by its time limit, or with its job"
+"""What the failure `TaskEnded` means. Azure Batch says "by user request" in each of these cases."""
 
 
 class NameValuePair(msgspec.Struct, frozen=True):
@@ -65,6 +75,7 @@ class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
     execution_info: JobExecutionInfo = JobExecutionInfo()
     pool_info: PoolInfo = PoolInfo()
     job_preparation_task: PreparationTask | None = None
+    state_transition_time: datetime | None = None
 
     def to_model(self) -> BatchJob:
         """Return the job as the use cases see it."""
@@ -77,6 +88,7 @@ class JobResponse(msgspec.Struct, frozen=True, rename="camel"):
             pool_id=self.pool_info.pool_id or run.pool_id,
             scheduling_error=run.scheduling_error.text if run.scheduling_error else "",
             needs_preparation=preparation is not None and preparation.wait_for_success,
+            state_transition_time=self.state_transition_time,
         )
 
 
@@ -91,7 +103,8 @@ class FailureInfo(msgspec.Struct, frozen=True):
     def to_model(self) -> TaskError:
         """Return the failure, with its details in the message and signatures removed."""
         details = "; ".join(f"{item.name}: {item.value}" for item in self.details)
-        message = f"{self.message} ({details})" if details else self.message
+        text = ENDED if self.code == "TaskEnded" and "User Request" in self.message else self.message
+        message = f"{text} ({details})" if details else text
         return TaskError(type=self.code, message=without_secrets(message), category=self.category)
 
 
@@ -105,6 +118,27 @@ class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
     requeue_count: int = 0
     result: str = ""
     failure_info: FailureInfo | None = None
+
+
+class TaskConstraints(msgspec.Struct, frozen=True, rename="camel"):
+    """The `constraints` of a task. Without a limit, Azure Batch names its longest duration, 29,000 years."""
+
+    max_wall_clock_time: str = ""
+
+    @property
+    def time_limit(self) -> timedelta | None:
+        """Return how long the task may run; None if there is no limit, or one that is longer than any job."""
+        try:
+            limit = msgspec.convert(self.max_wall_clock_time, timedelta, strict=False)
+        except msgspec.ValidationError:
+            return None
+        return limit if limit < LONGEST_TASK else None
+
+
+class TaskConstraintsResponse(msgspec.Struct, frozen=True):
+    """A task of which only the constraints were asked for."""
+
+    constraints: TaskConstraints = TaskConstraints()
 
 
 class NodeInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -288,5 +322,11 @@ class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
 
 
 prepare(
-    PoolResponse, JobResponse, TaskResponse, TaskListResponse, TaskCountsResponse, TaskAddCollectionResponse
+    PoolResponse,
+    JobResponse,
+    TaskResponse,
+    TaskListResponse,
+    TaskCountsResponse,
+    TaskConstraintsResponse,
+    TaskAddCollectionResponse,
 )

@@ -1,6 +1,6 @@
 """The files that a job's tasks and batchmgr exchange, in the job's own container: reports, manifest, plan."""
 
-import math
+import logging
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -9,15 +9,14 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, create_unless_exists, service_errors
-from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.task_progress import ProgressReport
-from batchmgr.plan.cut_text import cut
-from batchmgr.plan.ids import is_valid_id, job_container
+from batchmgr.errors import FileTooLargeError, ServiceError, ServiceNotFoundError
+from batchmgr.model.task_progress import ProgressReport, progress_report
+from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
-from batchmgr.workload.progress_reporter import MAX_MESSAGE
 
 SERVICE = "Blob storage"
-MAX_KEY = 32
+
+logger = logging.getLogger(__name__)
 
 
 class BlobJobFiles:
@@ -26,14 +25,21 @@ class BlobJobFiles:
     def __init__(self, service: BlobServiceClient) -> None:
         self._service = service
 
-    async def read(self, job_id: str, path: str) -> bytes | None:
-        """Return the content of a blob, or None if it does not exist."""
+    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
+        """Return the content of a blob, or None if it does not exist. Read one byte too many at most."""
         try:
             with service_errors(SERVICE):
-                blob = await self._container(job_id).get_blob_client(path).download_blob()
-                return await blob.readall()
+                blob = self._container(job_id).get_blob_client(path)
+                body = await (await blob.download_blob(offset=0, length=max_bytes + 1)).readall()
         except ServiceNotFoundError:
             return None
+        except ServiceError as error:
+            if error.status == 416:  # the blob is empty, and has no first byte
+                return b""
+            raise
+        if len(body) > max_bytes:
+            raise FileTooLargeError(path, max_bytes)
+        return body
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         """Write a blob unless it exists."""
@@ -51,35 +57,38 @@ class BlobJobFiles:
         """Return the URI of a blob, without a signature."""
         return str(self._container(job_id).get_blob_client(path).url.partition("?")[0])
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""
+        found: list[ProgressReport] = []
         try:
             with service_errors(SERVICE):
                 listing = self._container(job_id).list_blobs(f"{REPORTS_FOLDER}/", include=["metadata"])
-                reports = [_report(blob) async for blob in listing]
-                return [report for report in reports if report is not None]
+                async for blob in listing:
+                    report = _report(blob)
+                    if len(found) == limit:
+                        logger.warning("job %s has more than %d progress reports", job_id, limit)
+                        break
+                    if report is not None:
+                        found.append(report)
         except ServiceNotFoundError:
             return []
+        return found
 
     def _container(self, job_id: str) -> ContainerClient:
         return self._service.get_container_client(job_container(job_id))
 
 
 def _report(blob: BlobProperties) -> ProgressReport | None:
-    # Tasks can write anything here: ignore what is not a report, and cut what is too long.
-    task_id = blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json")
-    if not is_valid_id(task_id):
-        return None
     facts = {name.lower(): text or "" for name, text in (blob.metadata or {}).items()}
     try:
-        fraction = float(facts["fraction"])
+        fraction: float | None = float(facts["fraction"])
     except (KeyError, ValueError):
-        fraction = math.nan
-    return ProgressReport(
-        task_id=task_id,
-        sequence=facts.get("sequence", "")[:MAX_KEY],
+        fraction = None
+    return progress_report(
+        task_id=blob.name.removeprefix(f"{REPORTS_FOLDER}/").removesuffix(".json"),
+        version=str(blob.etag).strip('"'),
         time=blob.last_modified,
-        fraction=fraction if 0 <= fraction <= 1 else None,
-        message=cut(unquote(facts.get("message", "")), MAX_MESSAGE),
-        result_key=facts.get("result", "")[:MAX_KEY],
+        fraction=fraction,
+        message=unquote(facts.get("message", "")),
+        result_key=facts.get("result", ""),
     )

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from batchmgr.model.task_progress import ProgressReport
-from batchmgr.plan.ids import is_valid_id, job_container
+from batchmgr.errors import FileTooLargeError
+from batchmgr.model.task_progress import ProgressReport, progress_report
+from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
 from batchmgr.wire.json_codec import prepare
+from batchmgr.workload.progress_reporter import MAX_REPORT_BYTES
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -32,10 +34,14 @@ class FolderJobFiles:
     def __init__(self, storage: Path) -> None:
         self._storage = storage
 
-    async def read(self, job_id: str, path: str) -> bytes | None:
+    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
         """Return the content of a blob of the job, or None if there is no such blob."""
         blob = self._folder(job_id) / path
-        return blob.read_bytes() if blob.is_file() else None
+        if not blob.is_file():
+            return None
+        if blob.stat().st_size > max_bytes:
+            raise FileTooLargeError(path, max_bytes)
+        return blob.read_bytes()
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
         """Write a blob, unless it exists."""
@@ -48,11 +54,11 @@ class FolderJobFiles:
         """Return the `file` URI of a blob."""
         return (self._folder(job_id) / path).as_uri()
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest report of each task."""
         paths = sorted((self._folder(job_id) / REPORTS_FOLDER).glob("*.json"))
-        reports = [_report(path) for path in paths if is_valid_id(path.stem)]
-        return [report for report in reports if report is not None]
+        reports = [_report(path) for path in paths]
+        return [report for report in reports if report is not None][:limit]
 
     def _folder(self, job_id: str) -> Path:
         return self._storage / job_container(job_id)
@@ -63,18 +69,25 @@ def _report(path: Path) -> ProgressReport | None:
 
     In Azure, the same facts are in the blob's metadata.
     """
-    written = path.stat().st_mtime_ns
-    try:
-        content = msgspec.json.decode(path.read_bytes(), type=_Content)
-    except (msgspec.DecodeError, RecursionError):
+    facts = path.stat()
+    if facts.st_size > MAX_REPORT_BYTES:
         return None
-    fraction, result = content.fraction, content.result
-    key = hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()[:16]
-    return ProgressReport(
+    try:
+        body = path.read_bytes()
+        content = msgspec.json.decode(body, type=_Content)
+        result = json.dumps(content.result, sort_keys=True)
+    except (ValueError, RecursionError):
+        return None
+    return progress_report(
         task_id=path.stem,
-        sequence=str(written // 1_000_000),
-        time=datetime.fromtimestamp(written / 1e9, UTC),
-        fraction=None if fraction is None else round(fraction, 4),
+        # Two reports may have the same time: a file system counts in milliseconds.
+        version=f"{facts.st_mtime_ns}-{_digest(body)}",
+        time=datetime.fromtimestamp(facts.st_mtime_ns / 1e9, UTC),
+        fraction=None if content.fraction is None else round(content.fraction, 4),
         message=content.message,
-        result_key="" if result is None else key,
+        result_key="" if content.result is None else _digest(result.encode()),
     )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -6,7 +6,7 @@ It does not run tasks. The caller asks for the next task, runs it, and reports i
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -65,6 +65,7 @@ class MemoryJob:
     digest: str
     state: str = "active"
     terminate_reason: str = ""
+    state_transition_time: datetime | None = None
     ends_when_done: bool = False
     tasks: dict[str, TaskPlan] = field(default_factory=dict)
     snapshots: dict[str, TaskSnapshot] = field(default_factory=dict)
@@ -186,6 +187,7 @@ class MemoryBatch:
             terminate_reason=job.terminate_reason,
             pool_id=job.plan.job.pool_id,
             needs_preparation=preparation is not None and preparation.wait_for_success,
+            state_transition_time=job.state_transition_time,
         )
 
     async def task_counts(self, job_id: str) -> TaskCounts:
@@ -218,7 +220,14 @@ class MemoryBatch:
             raise ServiceNotFoundError("no such task", code="TaskNotFound", status=404)
         return found
 
-    async def read_file(self, job_id: str, task_id: str, path: str, max_bytes: int) -> bytes:
+    async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
+        """Return how long the task may run, or None. Raises ServiceNotFoundError if there is no such task."""
+        await self.get_task(job_id, task_id)
+        return self._job(job_id).tasks[task_id].max_wall_clock_time
+
+    async def read_file(
+        self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
+    ) -> bytes:
         """Return no bytes, because tasks have no files here."""
         return b""
 

@@ -10,6 +10,15 @@ import msgspec
 
 from batchmgr.model.size_limits import MESSAGE, NAME, STDERR, TRACEBACK, cut_fields
 
+EXIT_CODE = "FailureExitCode"
+"""Azure Batch's code for a task that ended with another exit code than 0."""
+
+TASK_ENDED = "TaskEnded"
+"""Azure Batch's code for a task that was ended: by a request, by its time limit, or with its job."""
+
+BAD_INPUT = "BadInput"
+"""The category of a task that says that its input can't be used: the sender of the job has to act."""
+
 ERROR_TEXTS = {"type": NAME, "message": MESSAGE, "category": NAME, "field": NAME}
 ERROR_TAILS = {"traceback": TRACEBACK, "stderr": STDERR}
 
@@ -108,10 +117,14 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     pool_id: str = ""
     scheduling_error: str = ""
     needs_preparation: bool = False
+    state_transition_time: datetime | None = None
 
     @property
     def has_ended(self) -> bool:
-        """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start."""
+        """Return whether the Batch job has ended, or is being ended or deleted: no more tasks will start.
+
+        Tasks of a job that is `terminating` may still run.
+        """
         return self.state in {"completed", "terminating", "deleting"}
 
 

@@ -6,7 +6,15 @@ from graphlib import TopologicalSorter
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import (
+    BAD_INPUT,
+    EXIT_CODE,
+    TASK_ENDED,
+    BatchJob,
+    TaskCounts,
+    TaskError,
+    TaskSnapshot,
+)
 from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.stall import deleted_text
@@ -16,8 +24,14 @@ WALL_CLOCK_EXPIRED = "MaxWallClockTimeExpiry"
 FINALIZED = "batchmgr: finalized"
 """The terminate reason that batchmgr gives when it ends a Batch job whose tasks have all ended."""
 
+CANCELLED = "batchmgr: cancelled"
+"""The terminate reason that batchmgr gives when it ends a Batch job that was cancelled."""
+
 OWN_REASONS = frozenset({"", "AllTasksComplete", FINALIZED})
 """Terminate reasons of a Batch job that nobody else has ended."""
+
+SHOWN_RESULTS = 3
+"""How many missing results the error of a job names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,12 +90,15 @@ def decide_outcome(
     details: Mapping[str, FailedTask],
     deleted: Sequence[str] = (),
     given_up: JobError | None = None,
+    lost_results: Sequence[str] | None = None,
 ) -> JobOutcome:
     """Return the outcome of a job whose tasks will not change any more.
 
     `job` is None if there is no such Batch job. `details` holds the diagnosis of failed tasks, by task id.
     `deleted` are the tasks that were deleted before they had succeeded. `given_up` says why batchmgr has
-    ended a job that could not end by itself.
+    ended a job that could not end by itself. `lost_results` says what a FinalizeTask that did not succeed has
+    failed to leave: the names of result files, or nothing but its signal, which batchmgr does not need. None:
+    its own work was not done.
     """
     if is_cancelled:
         return JobOutcome(
@@ -99,7 +116,8 @@ def decide_outcome(
     total = len(work) + len(lost_tasks)
     done = sum(task.has_succeeded for task in work)
     final = find_finalize_task(tasks)
-    if work and done == total and final is not None and final.has_succeeded:
+    is_finalized = lost_results == () or (final is not None and final.has_succeeded)
+    if work and done == total and is_finalized:
         return JobOutcome(state=JobState.SUCCEEDED)
     if given_up is not None:
         ended = f"{given_up.message} {done} of {total} tasks succeeded."
@@ -111,35 +129,55 @@ def decide_outcome(
             message=f"The job took longer than its maxWallClockTime; {done} of {total} tasks succeeded.",
         )
         return JobOutcome(state=JobState.TIMED_OUT, error=late)
+    why = _why_finalize_failed(final, details, is_deleted=FINALIZE_TASK_ID in deleted)
     if work and done == total:
-        return JobOutcome(state=JobState.FAILED, error=_finalize_error(final, details, deleted))
+        return JobOutcome(state=JobState.FAILED, error=_finalize_error(why, lost_results))
     state = JobState.PARTIAL if done else JobState.FAILED
     error = _task_error(work, job, details, lost_tasks)
-    if final is not None and final.has_failed:
-        reason = _why_finalize_failed(final, details)
-        also = f"{error.message.rstrip('.')}. The FinalizeTask failed too: {reason}"
-        error = msgspec.structs.replace(error, message=also)
+    if final is not None and final.has_failed and not (is_finalized and final.exit_code == 0):
+        also = _finalize_error(why, lost_results, have_others_failed=True).message
+        error = msgspec.structs.replace(error, message=f"{error.message.rstrip('.')}. {also}")
     return JobOutcome(state=state, error=error)
 
 
-def _finalize_error(
-    final: TaskSnapshot | None, details: Mapping[str, FailedTask], deleted: Sequence[str]
-) -> JobError:
-    is_deleted = FINALIZE_TASK_ID in deleted
-    reason = "it was deleted in Azure Batch" if is_deleted else _why_finalize_failed(final, details)
-    return JobError(
-        code="FinalizeTaskFailed", message=f"All tasks succeeded, but the FinalizeTask failed: {reason}"
-    )
-
-
-def _why_finalize_failed(final: TaskSnapshot | None, details: Mapping[str, FailedTask]) -> str:
+def _why_finalize_failed(
+    final: TaskSnapshot | None, details: Mapping[str, FailedTask], *, is_deleted: bool
+) -> TaskError:
+    """Return what is known of a FinalizeTask that did not succeed."""
     diagnosed = details.get(FINALIZE_TASK_ID)
     error = diagnosed.error if diagnosed else final.error if final else None
     if error is not None:
-        return error.message
+        return error
     if final is not None and final.exit_code is not None:
-        return f"exit code {final.exit_code}"
-    return "it did not complete"
+        return TaskError(type=EXIT_CODE, message=f"exit code {final.exit_code}")
+    message = "it was deleted in Azure Batch" if is_deleted else "it did not complete"
+    return TaskError(type="FinalizeTaskFailed", message=message)
+
+
+def _finalize_error(
+    why: TaskError, lost_results: Sequence[str] | None, *, have_others_failed: bool = False
+) -> JobError:
+    """Return what is wrong with the FinalizeTask."""
+    begin, too = ("The", " too") if have_others_failed else ("All tasks succeeded, but the", "")
+    if lost_results:
+        shown = ", ".join(lost_results[:SHOWN_RESULTS]) + (", …" if lost_results[SHOWN_RESULTS:] else "")
+        text = f"results of the FinalizeTask are missing ({shown}), since their upload failed: {why.message}"
+        return JobError(code="ResultsMissing", message=f"{begin} {text}")
+    text = f"{begin} FinalizeTask failed{too}: {why.message}"
+    return JobError(code="FinalizeTaskFailed", message=text, category=_category(why))
+
+
+def _category(error: TaskError | None) -> str:
+    return BAD_INPUT if error is not None and error.category == BAD_INPUT else ""
+
+
+def _telling(error: TaskError | None) -> int:
+    """Return how much an error says about what went wrong: a program's own words say the most."""
+    if error is None or (error.type == TASK_ENDED and not error.category):
+        return 0
+    if error.type == EXIT_CODE:
+        return 2 if error.stderr.strip() else 1
+    return 4 if error.traceback and error.message else 3
 
 
 def _task_error(
@@ -156,8 +194,10 @@ def _task_error(
             message=f"The Batch job ended ({job.terminate_reason or job.state}) before {unfinished} of "
             f"{len(work)} tasks had run.",
         )
-    first = next((task for task in failed if task.task_id in details), failed[0])
-    error = details[first.task_id].error if first.task_id in details else first.error
+    errors = {task.task_id: task.error for task in failed}
+    errors |= {task_id: known.error for task_id, known in details.items() if task_id in errors}
+    first = max(failed, key=lambda task: (_telling(errors[task.task_id]), task.task_id in details))
+    error = errors[first.task_id]
     code = error.type if error else "TaskFailed"
     reason = error.message if error else f"exit code {first.exit_code}"
     rest = f" {unfinished} did not run." if unfinished else ""
@@ -166,6 +206,5 @@ def _task_error(
     name = first.display_name or first.task_id
     if job.terminate_reason not in OWN_REASONS:
         rest += f" The Batch job was ended ({job.terminate_reason})."
-    return JobError(
-        code=code, message=f"{len(failed)} of {len(work) + len(deleted)} tasks failed.{rest} {name}: {reason}"
-    )
+    message = f"{len(failed)} of {len(work) + len(deleted)} tasks failed.{rest} {name}: {reason}"
+    return JobError(code=code, message=message, category=_category(error))

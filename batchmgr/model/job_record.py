@@ -193,7 +193,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def counted(self, now: datetime, counts: TaskCounts) -> Self:
         """Return the record with other task counts."""
-        return replace(self, updated_at=now, run=replace(self.run, counts=counts))
+        run = replace(self.run, counts=counts, count_changes=self.run.count_changes + 1)
+        return replace(self, updated_at=now, run=run)
 
     def reports_observed(self, now: datetime, *, cursor: ReportCursor) -> Self:
         """Return the record with another cursor in the progress reports."""

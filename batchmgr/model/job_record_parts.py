@@ -2,11 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 import msgspec
 from msgspec.structs import replace
 
-from batchmgr.model.batch_snapshots import TaskCounts, TaskError
+from batchmgr.model.batch_snapshots import TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
 
@@ -44,16 +45,18 @@ DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
 class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Why a job did not succeed: a code for programs, and a sentence for people.
 
-    `field` is the field of the job message that is wrong, if one is.
+    `field` is the field of the job message that is wrong, if one is. `category` is `BadInput` if a task has
+    said so: then the sender of the job has to act.
     """
 
     code: str
     message: str
     field: str = ""
+    category: str = ""
 
     def __post_init__(self) -> None:
         """Cut texts that are too long."""
-        cut_fields(self, {"code": NAME, "message": MESSAGE, "field": NAME})
+        cut_fields(self, {"code": NAME, "message": MESSAGE, "field": NAME, "category": NAME})
 
 
 class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -67,6 +70,13 @@ class FailedTask(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     def __post_init__(self) -> None:
         """Cut texts that are too long."""
         cut_fields(self, {"display_name": NAME})
+
+    @classmethod
+    def of(cls, task: TaskSnapshot) -> Self:
+        """Return what is kept of this task."""
+        return cls(
+            task_id=task.task_id, display_name=task.display_name, exit_code=task.exit_code, error=task.error
+        )
 
     def without_details(self) -> "FailedTask":
         """Return the failed task without the traceback and stderr of its error."""
@@ -118,16 +128,18 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What batchmgr knows about the tasks of a job that is running, or has run.
 
-    `total` counts all Batch tasks of the job, batchmgr's own among them. `can_report`: tasks may report
-    progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not written
-    yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks` are those
-    that were diagnosed. `slots` and `instances` are the most that any task needs.
+    `total` counts all Batch tasks of the job, batchmgr's own among them. `slots` and `instances` are the most
+    that any task needs. `count_changes` is how often the counts were found changed. `can_report`: tasks may
+    report progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not
+    written yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks`
+    are those that were diagnosed.
     """
 
     total: int = 0
     slots: int = 1
     instances: int = 1
     counts: TaskCounts = TaskCounts()
+    count_changes: int = 0
     cursor: PollCursor = PollCursor()
     report_cursor: ReportCursor = ReportCursor()
     can_report: bool = False

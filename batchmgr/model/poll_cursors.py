@@ -26,7 +26,7 @@ class SeenReport(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A progress report that was published."""
 
     time: datetime
-    sequence: str
+    version: str
 
 
 class ReportCursor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

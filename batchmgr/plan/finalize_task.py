@@ -57,6 +57,7 @@ def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPl
         finalize_task=finalize_task,
         job_manager_task=draft.job_manager_task,
         can_report=draft.can_report,
+        has_own_finalize=draft.has_own_finalize,
     )
 
 

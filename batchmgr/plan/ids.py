@@ -10,7 +10,14 @@ from datetime import datetime, timezone
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INTEGER_ID = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
-"""Task ids that dependencies can name as ranges."""
+"""Task ids that dependencies can name as ranges.
+
+Azure Batch compares ids with a range as numbers: 4, 04 and 004 are one task to it, and the first to complete
+satisfies it. So an id with leading zeros is never sent in a range, and no job may have it beside its twin.
+Source: https://learn.microsoft.com/azure/batch/batch-task-dependencies#task-id-range
+"""
+
+_PADDED_ID = re.compile(r"0+([0-9]+)", re.ASCII)
 
 CONTAINER_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -20,6 +27,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 def is_valid_id(value: str) -> bool:
     """Return whether Azure Batch and batchmgr accept this as the id of a job or task."""
     return JOB_ID.fullmatch(value) is not None
+
+
+def without_leading_zeros(task_id: str) -> str:
+    """Return a task id as Azure Batch compares it with a range of ids.
+
+    >>> without_leading_zeros("004"), without_leading_zeros("000"), without_leading_zeros("04a")
+    ('4', '0', '04a')
+    """
+    padded = _PADDED_ID.fullmatch(task_id)
+    return (padded[1].lstrip("0") or "0") if padded else task_id
 
 
 def job_key(job_id: str) -> str:

@@ -57,6 +57,9 @@ JOB_MANAGER_TASK_ID = "batchmgr-job-manager"
 PLANNED_TASKS_FILE = "batchmgr-tasks.json"
 """The file, in the job manager task's working directory, that lists the job's tasks."""
 
+MAX_PLANNED_BYTES = 64 * 1024 * 1024
+"""How large that file may be: 100,000 tasks of 600 bytes."""
+
 REPORTS_FOLDER = "batchmgr-reports"
 """The folder of progress reports in the job's container: `batchmgr-reports/<task id>.json`."""
 
@@ -120,13 +123,11 @@ class TaskPlan:
 
     @property
     def result_files(self) -> tuple[OutputFileSpecification, ...]:
-        """The output files whose blobs exist, under a known name, when the task has succeeded."""
+        """The output files that are results: all but the finalize blob, and but those of a failure."""
         return tuple(
             file
             for file in self.output_files
-            if file.container_name != FINALIZE_CONTAINER
-            and file.upload_condition != "taskFailure"
-            and not file.is_pattern
+            if file.container_name != FINALIZE_CONTAINER and file.upload_condition != "taskFailure"
         )
 
     def blocks_after_failure(self, exit_code: int | None) -> bool:
@@ -156,6 +157,9 @@ class JobDraft:
     asks_for_manifest: bool = False
     """Whether the FinalizeTask may read how the other tasks ended."""
 
+    has_own_finalize: bool = False
+    """Whether the FinalizeTask does work of the author's, besides writing the finalize blob."""
+
 
 @frozen_dataclass
 class JobPlan:
@@ -170,6 +174,7 @@ class JobPlan:
 
     job_manager_task: TaskPlan | None = None
     can_report: bool = False
+    has_own_finalize: bool = False
 
     @property
     def total(self) -> int:

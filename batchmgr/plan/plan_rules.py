@@ -13,6 +13,7 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.plan.dependencies import dependency_problems
 from batchmgr.plan.file_rules import is_resource_id
 from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.ids import INTEGER_ID, without_leading_zeros
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
 from batchmgr.plan.task_rules import (
@@ -100,6 +101,20 @@ def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
                 field=f"tasks[{index}].id",
             )
         seen[task.id.lower()] = task.id
+    yield from _twin_problems(tasks)
+
+
+def _twin_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
+    """Yield an error for each id that a range of ids takes for another one."""
+    ranged = {task.id for task in tasks if INTEGER_ID.fullmatch(task.id)}
+    for index, task in enumerate(tasks):
+        twin = without_leading_zeros(task.id)
+        if twin != task.id and twin in ranged:
+            yield InvalidJobError(
+                f"{task.id!r} and {twin!r} are the same number: Azure Batch takes one for the other where "
+                "tasks wait for them. Use another id",
+                field=f"tasks[{index}].id",
+            )
 
 
 def _job_problems(job: JobSpecification) -> Iterator[InvalidJobError]:

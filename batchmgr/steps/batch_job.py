@@ -5,7 +5,7 @@ the message's digest.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
@@ -16,6 +16,10 @@ from batchmgr.ports import Ports
 
 END_PAUSES = tuple(timedelta(seconds=s) for s in (0.1, 0.2, 0.4, 0.8, 1.6, 3, 5, 9))
 """Pauses while waiting for a Batch job or a FinalizeTask that is just ending. After them the poller looks."""
+
+
+LONGEST_END = timedelta(minutes=10)
+"""How long the tasks of a Batch job may go on after it was terminated."""
 
 
 async def find_own_job(ports: Ports, record: JobRecord) -> BatchJob | None:
@@ -33,14 +37,21 @@ async def terminate_own_job(ports: Ports, record: JobRecord, reason: str) -> Non
         await ports.batch.terminate_job(record.job_id, reason)
 
 
-def has_ended(record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]) -> bool:
-    """Return whether the job's tasks are all over, so that the job can be finalized."""
-    if record.must_end:
-        return True
+def has_ended(
+    record: JobRecord, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot], now: datetime
+) -> bool:
+    """Return whether the job's tasks are all over, so that the job can be finalized.
+
+    A Batch job that is terminating still has tasks that run, until their nodes have ended them. That may take
+    minutes, and never happens if a node is lost: after ten minutes they are over all the same.
+    """
     if batch_job is None:
-        return record.in_batch  # a job that never was in Azure Batch is still to be created there
-    if batch_job.has_ended:
-        return True
+        # A job that never was in Azure Batch is still to be created there.
+        return record.in_batch or record.must_end
+    if batch_job.has_ended or record.must_end:
+        runs = any(task.state in {"preparing", "running"} for task in tasks)
+        since = batch_job.state_transition_time
+        return not runs or (batch_job.has_ended and (since is None or now - since > LONGEST_END))
     final = find_finalize_task(tasks)
     return final is not None and final.state == "completed"
 

@@ -1,13 +1,21 @@
-"""Diagnose: why a task failed, from what it left on its node: its own error report and the end of stderr."""
+"""Diagnose: why a task failed, from what it left on its node: its own error report and the end of stderr.
+
+Where Azure Batch ended the task, the reason is looked up: Azure Batch itself says "ended by user request" for
+a task that took too long, and for one whose job was ended.
+"""
 
 import logging
+from datetime import timedelta
+
+from msgspec.structs import replace
 
 from batchmgr.errors import ServiceError
-from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
+from batchmgr.model.batch_snapshots import BAD_INPUT, EXIT_CODE, TASK_ENDED, TaskError, TaskSnapshot
+from batchmgr.model.job_outcome import CANCELLED, OWN_REASONS, WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.plan.cut_text import cut
-from batchmgr.plan.job_plan import TASK_ERROR_FILE
 from batchmgr.ports import Ports
+from batchmgr.steps.read_node_files import read_error_report, read_stderr
 from batchmgr.workload.task_error_report import INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
 
 logger = logging.getLogger(__name__)
@@ -15,36 +23,33 @@ logger = logging.getLogger(__name__)
 MAX_DIAGNOSED = 20
 """How many failed tasks of a job are looked at on their nodes; the others keep what Azure Batch says."""
 
-EXIT_CODE = "FailureExitCode"
-"""Azure Batch's code for a task that ended with another exit code than 0."""
+NEARLY = 0.95
+"""A task whose time was up has run this part of its limit at least: the times are those of the node."""
 
-CATEGORIES = {INPUT: "BadInput", RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
+BY_REQUEST = frozenset({"UserTerminate", CANCELLED})
+"""Terminate reasons of a job that somebody has asked to end."""
+
+TIME_LIMIT = "TimeLimit"
+"""The category of a task that took too long, or whose job did."""
+
+CATEGORIES = {INPUT: BAD_INPUT, RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
 """What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
 
-MAX_STDERR = 2048
-MAX_REPORT = 16 * 1024
 MAX_MESSAGE = 1900
 """The room that a message leaves for what batchmgr adds to it, in bytes of JSON."""
 
 
 async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
     """What is known of a failed task. A node that is gone takes nothing but detail away."""
-    try:
-        stderr = await ports.batch.read_file(job_id, task.task_id, "stderr.txt", MAX_STDERR)
-        report = await ports.batch.read_file(job_id, task.task_id, f"wd/{TASK_ERROR_FILE}", MAX_REPORT)
-    except ServiceError as error:
-        logger.warning("files of task %s of job %s can't be read: %s", task.task_id, job_id, error)
-        stderr = report = b""
-    return FailedTask(
-        task_id=task.task_id,
-        display_name=task.display_name,
-        exit_code=task.exit_code,
-        error=_error(task, stderr.decode(errors="replace"), report),
-    )
+    stderr = await read_stderr(ports, job_id, task.task_id)
+    report = await read_error_report(ports, job_id, task.task_id)
+    error = _error(task, await _said(ports, job_id, task), stderr, report)
+    return FailedTask.of(replace(task, error=error))
 
 
-def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
-    said = task.error
+def _error(
+    task: TaskSnapshot, said: TaskError | None, stderr: str, told: TaskErrorReport | None
+) -> TaskError:
     last_words = stderr.strip().rpartition("\n")[2]
     message = said.message if said else ""
     if task.exit_code and (said is None or said.type == EXIT_CODE):
@@ -58,7 +63,6 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         category=said.category if said else "",
         stderr=stderr,
     )
-    told = TaskErrorReport.from_json(report)
     if told is None:
         return fallback
     if told.kind == RETRYABLE and not task.retry_count:
@@ -71,3 +75,33 @@ def _error(task: TaskSnapshot, stderr: str, report: bytes) -> TaskError:
         stderr=stderr,
         field=told.field,
     )
+
+
+async def _said(ports: Ports, job_id: str, task: TaskSnapshot) -> TaskError | None:
+    """Return what Azure Batch says about the failure; for a task that it has ended, the reason."""
+    said = task.error
+    if said is None or said.type != TASK_ENDED:
+        return said
+    try:
+        limit = await ports.batch.time_limit(job_id, task.task_id)
+        if limit is not None and _run_time(task) >= limit * NEARLY:
+            text = "The task ran longer than its maxWallClockTime and was ended"
+            return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)
+        return _ended_with_job((await ports.batch.get_job(job_id)).terminate_reason, said)
+    except ServiceError as error:
+        logger.warning("why task %s of job %s was ended can't be read: %s", task.task_id, job_id, error)
+        return said
+
+
+def _run_time(task: TaskSnapshot) -> timedelta:
+    return task.end_time - task.start_time if task.start_time and task.end_time else timedelta(0)
+
+
+def _ended_with_job(reason: str, said: TaskError) -> TaskError:
+    """Return why a task was ended that had not reached its own time limit."""
+    if reason == WALL_CLOCK_EXPIRED:
+        text = "The task was ended, because the job took longer than its maxWallClockTime"
+        return TaskError(type=TASK_ENDED, message=text, category=TIME_LIMIT)
+    if reason in OWN_REASONS or reason in BY_REQUEST:
+        return TaskError(type=TASK_ENDED, message="Task Was Ended by User Request", category=said.category)
+    return TaskError(type=TASK_ENDED, message=f"The task was ended with its job ({reason})")

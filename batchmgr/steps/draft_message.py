@@ -103,6 +103,7 @@ def _draft_on_node(
         job_manager_task=_plan_manager(job_id, message, manager),
         can_report=True,
         asks_for_manifest=finalize is not None,
+        has_own_finalize=finalize is not None,
     )
 
 

@@ -26,17 +26,7 @@ class WholeOutcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def all_failed(tasks: Sequence[TaskSnapshot], details: Mapping[str, FailedTask]) -> tuple[FailedTask, ...]:
     """Return every failed task of a job: as it was diagnosed, or else as Azure Batch reports it."""
-    return tuple(
-        details.get(task.task_id)
-        or FailedTask(
-            task_id=task.task_id,
-            display_name=task.display_name,
-            exit_code=task.exit_code,
-            error=task.error,
-        )
-        for task in tasks
-        if task.has_failed
-    )
+    return tuple(details.get(task.task_id) or FailedTask.of(task) for task in tasks if task.has_failed)
 
 
 async def with_outcome_file(ports: Ports, record: JobRecord, whole: WholeOutcome) -> JobRecord:

@@ -1,6 +1,10 @@
 """Planning on a node: a job manager task plans the job's tasks, and batchmgr fetches and stores the plan."""
 
-from batchmgr.errors import InvalidJobError, ServiceNotFoundError
+import logging
+
+from msgspec.structs import replace
+
+from batchmgr.errors import InvalidJobError, ServiceError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import WALL_CLOCK_EXPIRED
 from batchmgr.model.job_record import JobRecord
@@ -10,12 +14,21 @@ from batchmgr.steps.batch_job import find_own_job
 from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.plan_job import decode_tasks
+from batchmgr.steps.read_node_files import read_planned_tasks
+
+logger = logging.getLogger(__name__)
 
 FIELD = "jobManagerTask"
 """The field of the job message to which errors on the node are attributed."""
 
-ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete"})
-"""Terminate reasons of a job that its own tasks have ended. While it is terminating, there is none yet."""
+REJECTED = "batchmgr: submission failed"
+"""The terminate reason that batchmgr gives when it rejects a job that is in Azure Batch already."""
+
+ENDS_BY_TASKS = frozenset({"", "TaskFailed", "AllTasksComplete", REJECTED})
+"""Terminate reasons of a job that its own tasks have ended. While it is terminating, there is none yet.
+
+A rejection may be repeated after the job was ended: the reason is then still what the task has done.
+"""
 
 
 async def has_planned(ports: Ports, record: JobRecord) -> bool:
@@ -60,6 +73,20 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
     return True
 
 
+async def failed_job_manager(ports: Ports, record: JobRecord) -> TaskSnapshot | None:
+    """Return the job manager task with the reason of its failure; None if none has failed."""
+    try:
+        if await find_own_job(ports, record) is None:
+            return None
+        task = await _job_manager_task(ports, record)
+    except ServiceError as error:
+        logger.warning("the job manager task of job %s can't be read: %s", record.job_id, error)
+        return None
+    if task is None or not task.has_failed:
+        return None
+    return replace(task, error=(await diagnose(ports, record.job_id, task)).error)
+
+
 async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> InvalidJobError:
     """Return why the job manager task failed: the workload's own error, if it found the job wrong."""
     error = (await diagnose(ports, record.job_id, task)).error
@@ -70,7 +97,7 @@ async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> Inval
 
 
 async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
-    body = await ports.files.read(record.job_id, PLANNED_TASKS_FILE)
+    body = await read_planned_tasks(ports, record.job_id, field=FIELD)
     if body is None:
         raise InvalidJobError(
             f"the job manager task left no {PLANNED_TASKS_FILE} in its working directory: its command must "

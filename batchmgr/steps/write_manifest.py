@@ -5,13 +5,21 @@ FinalizeTask is left to run. A FinalizeTask that reads the manifest waits for it
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
+from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import MANIFEST_BLOB, RESERVED_PREFIX, JobPlan
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
+
+logger = logging.getLogger(__name__)
+
+MAX_ERROR = 1000
+"""How many bytes the error of one task takes. Its event has all of it."""
 
 
 async def write_manifest(
@@ -19,7 +27,13 @@ async def write_manifest(
 ) -> None:
     """Write the manifest where the FinalizeTask looks for it. May be repeated."""
     content = await asyncio.to_thread(_manifest, ports.storage, record, plan, tasks)
-    await ports.files.write(record.job_id, MANIFEST_BLOB, content)
+    try:
+        await ports.files.write(record.job_id, MANIFEST_BLOB, content)
+    except ServiceBusyError:
+        raise
+    except ServiceError as error:
+        # A task may have deleted the container. The FinalizeTask fails then, and says what it misses.
+        logger.error("the manifest of job %s can't be written: %s", record.job_id, error)
 
 
 def _manifest(
@@ -57,6 +71,6 @@ def _finished(task: TaskSnapshot, outputs: tuple[TaskOutput, ...], reasons: dict
         display_name=task.display_name,
         result=task.result,
         exit_code=task.exit_code,
-        error=error if task.has_failed else "",
+        error=cut(error, MAX_ERROR) if task.has_failed else "",
         outputs=outputs,
     )

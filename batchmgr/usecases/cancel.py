@@ -1,6 +1,7 @@
 """Cancel a job: end its tasks. The job is then finalized as cancelled, and its callback is delivered."""
 
 from batchmgr.errors import IllegalTransitionError
+from batchmgr.model.job_outcome import CANCELLED
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
@@ -24,6 +25,6 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
     if not record.cancel_requested:
         changed = record.cancellation_requested(ports.clock.now())
         record = (await ports.jobs.save(changed, job.etag)).value
-    await terminate_own_job(ports, record, "batchmgr: cancelled")
+    await terminate_own_job(ports, record, CANCELLED)
     await write_finalize_blob(ports, record.job_id, "cancelled")
     return record

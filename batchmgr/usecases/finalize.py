@@ -10,14 +10,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
-from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.model.job_outcome import FINALIZED, count_tasks, decide_outcome, find_finalize_task
-from batchmgr.model.job_record_parts import ResultFile
+from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.model.job_outcome import (
+    CANCELLED,
+    FINALIZED,
+    count_tasks,
+    decide_outcome,
+    find_finalize_task,
+)
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
@@ -68,65 +74,68 @@ async def finalize(ports: Ports, job_id: str) -> None:
     if record.state.is_final:
         await deliver(ports, record.job_id)
         return
-    batch_job, tasks = await read_batch_job(ports, record)
+    batch_job, tasks = await _read_end(ports, record)
     is_missing = batch_job is None and record.in_batch and not record.must_end
     if is_missing and not await is_gone(ports, job_id):
         return
-    if not has_ended(record, batch_job, tasks):
+    if not has_ended(record, batch_job, tasks, ports.clock.now()):
         logger.info("job %s has not ended yet", job_id)
         return
     if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(tasks):
         # The submitter has added the last task, and was killed before it could say so.
         job = await commit_state(ports, job, record.submitted(ports.clock.now()))
         record = job.value
-    if record.state is not JobState.FINALIZING:
-        job = await commit_state(ports, job, record.finalizing(ports.clock.now()))
-    if batch_job is not None and not batch_job.has_ended:
-        await ports.batch.terminate_job(record.job_id, FINALIZED)
     if tasks:
         job = await observe_end(ports, job, tasks, count_tasks(tasks))
-    job = await observe_reports(ports, job)
-    failed_now = {task.task_id for task in tasks if task.has_failed}
-    failed = {task.task_id: task for task in job.value.run.failed_tasks if task.task_id in failed_now}
+    job = await observe_reports(ports, job, tasks)
+    if record.state is not JobState.FINALIZING:
+        job = await commit_state(ports, job, job.value.finalizing(ports.clock.now()))
+    if batch_job is not None and not batch_job.has_ended:
+        await ports.batch.terminate_job(record.job_id, FINALIZED)
+    await _end(ports, job, batch_job, tasks)
+    await deliver(ports, record.job_id)
+
+
+async def _end(
+    ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+) -> None:
+    """Record how the job has ended, and what it has left."""
+    record = job.value
     job_plan = await plan_again(ports, record)
+    lost = await lost_results(ports, job_plan, tasks)
+    failed_now = {task.task_id for task in tasks if task.has_failed}
+    details = {task.task_id: task for task in record.run.failed_tasks if task.task_id in failed_now}
     outcome = decide_outcome(
         tasks,
         job=batch_job,
         is_cancelled=record.cancel_requested,
-        details=failed,
+        details=details,
         deleted=await deleted_tasks(ports, record, job_plan, tasks),
         given_up=record.given_up,
+        lost_results=lost,
     )
-    results = _result_files(ports, job_plan, tasks)
-    outputs = await task_results(ports, job.value)
-    ended = job.value.ended(
+    # In a job that has succeeded, only a FinalizeTask may have failed, which nobody missed.
+    has_succeeded = outcome.state is JobState.SUCCEEDED
+    results = await list_results(ports, job_plan, tasks) if job_plan is not None else ()
+    outputs = await task_results(ports, record)
+    ended = record.ended(
         ports.clock.now(),
         outcome.state,
         error=outcome.error,
-        failed_tasks=tuple(failed.values()),
+        failed_tasks=() if has_succeeded else tuple(details.values()),
         results=results,
         task_results=outputs,
     )
-    whole = WholeOutcome(failed_tasks=all_failed(tasks, failed), results=results, task_results=outputs)
+    failed = () if has_succeeded else all_failed(tasks, details)
+    whole = WholeOutcome(failed_tasks=failed, results=results, task_results=outputs)
     await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
-    await deliver(ports, record.job_id)
 
 
-def _result_files(
-    ports: Ports, job_plan: JobPlan | None, tasks: Sequence[TaskSnapshot]
-) -> tuple[ResultFile, ...]:
-    """Return the files that the FinalizeTask has written, or else those of the other tasks.
-
-    Output files that are given as a pattern are left out: their names are not known.
-    """
-    if job_plan is None:
-        return ()
-    done = {task.task_id for task in tasks if task.has_succeeded}
-    for group in ([job_plan.finalize_task], job_plan.tasks):
-        files = [file for task in group if task.id in done for file in task.result_files]
-        if files:
-            break
-    return tuple(
-        ResultFile(name=file.blob_path, uri=ports.storage.blob_uri(file.need, file.blob_path))
-        for file in files
-    )
+async def _read_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
+    """Return the Batch job and its tasks. End the job first if it must end and is still active."""
+    batch_job, tasks = await read_batch_job(ports, record)
+    if record.must_end and batch_job is not None and not batch_job.has_ended:
+        why = CANCELLED if record.given_up is None else f"batchmgr: {record.given_up.code}"
+        await ports.batch.terminate_job(record.job_id, why)
+        batch_job, tasks = await read_batch_job(ports, record)
+    return batch_job, tasks

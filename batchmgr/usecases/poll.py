@@ -159,7 +159,7 @@ async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) 
     if not (counts.active and (counts.failed or is_short)):
         return False
     tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
-    if has_ended(record, batch_job, tasks):
+    if has_ended(record, batch_job, tasks, ports.clock.now()):
         return True
     job_plan = await plan_again(ports, record) if counts.failed else None
     if job_plan is not None:

@@ -18,9 +18,10 @@ from batchmgr.errors import (
     ServiceError,
     ServiceNotFoundError,
 )
+from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_record_parts import JobError
+from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MESSAGE
 from batchmgr.plan.cut_text import cut
@@ -32,10 +33,10 @@ from batchmgr.steps.expand_factory import expand
 from batchmgr.steps.obstacles import ACCESS_LIMIT, JOB_NOT_FOUND, NO_ACCESS, pause_before
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
-from batchmgr.steps.plan_on_node import keep_planned_tasks
+from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.events import job_event, planning_event, waiting_event
+from batchmgr.wire.events import job_event, planning_event, task_events, waiting_event
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
@@ -229,13 +230,22 @@ async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceError) -> None:
 
 
 async def _reject(ports: Ports, mine: ClaimedJob, error: InvalidJobError | ServiceError) -> None:
+    manager = await failed_job_manager(ports, mine.record)
     # If Azure Batch has accepted a part of the job, that part must neither run nor count for the quota.
-    await terminate_own_job(ports, mine.record, "batchmgr: submission failed")
+    await terminate_own_job(ports, mine.record, REJECTED)
     field = error.field if isinstance(error, InvalidJobError) else ""
     code = "InvalidJob" if isinstance(error, InvalidJobError) else error.code or "SubmissionFailed"
     reason = JobError(code=code, message=str(error), field=field)
+    failed = [] if manager is None else [manager]
     now = ports.clock.now()
+
+    def events_of(record: JobRecord) -> list[Event]:
+        return [*(event for task in failed for event in task_events(record.job_id, task)), job_event(record)]
+
     await mine.save(
-        lambda record: record.ended(now, JobState.REJECTED, error=reason), lambda record: [job_event(record)]
+        lambda record: record.ended(
+            now, JobState.REJECTED, error=reason, failed_tasks=tuple(map(FailedTask.of, failed))
+        ),
+        events_of,
     )
     await deliver(ports, mine.record.job_id)

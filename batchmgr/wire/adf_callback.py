@@ -5,6 +5,7 @@
 
 import msgspec
 
+from batchmgr.model.batch_snapshots import BAD_INPUT
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.wire.job_answers import outcome
@@ -17,6 +18,10 @@ STATUS_CODES = {
     JobState.PARTIAL: "500",
     JobState.TIMED_OUT: "504",
 }
+
+
+BAD_INPUT_STATUS = "422"
+"""The status of a job that ran and failed because of its input: its sender has to act."""
 
 
 class AdfError(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -43,4 +48,10 @@ def adf_callback(record: JobRecord) -> AdfCallback:
             error_code=known.code if known else record.state.value,
             message=known.message if known else f"The job is {record.state.value}.",
         )
-    return AdfCallback(output=outcome(record), status_code=STATUS_CODES[record.state], error=error)
+    return AdfCallback(output=outcome(record), status_code=_status_code(record), error=error)
+
+
+def _status_code(record: JobRecord) -> str:
+    status = STATUS_CODES[record.state]
+    is_bad_input = record.error is not None and record.error.category == BAD_INPUT
+    return BAD_INPUT_STATUS if is_bad_input and status == "500" else status

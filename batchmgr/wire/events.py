@@ -94,15 +94,19 @@ def _waiting(record: JobRecord, reason: str, code: str, key: str, attempt: int) 
 
 
 def progress_event(record: JobRecord) -> Event:
-    """Return the event that the task counts have changed. Sent once per set of counts. `fraction`: 0 to 1."""
+    """Return the event that the task counts have changed. Sent once per change. `fraction`: 0 to 1.
+
+    The counts may come back to what they were: after a preemption, or when they lag. So the changes are
+    numbered.
+    """
     counts = record.run.counts
-    key = f"{counts.active}-{counts.running}-{counts.succeeded}-{counts.failed}"
     data: dict[str, object] = {
         "jobId": record.job_id,
         "total": record.run.total,
         "counts": msgspec.to_builtins(counts),
         "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
+    key = str(record.run.count_changes)
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 
@@ -137,13 +141,19 @@ def report_event(job_id: str, report: ProgressReport) -> Event:
         "fraction": report.fraction,
         "message": report.message,
     }
-    return _event(job_id, TASK_PROGRESS, report.sequence, report.time, data, report.task_id)
+    return _event(job_id, TASK_PROGRESS, report.version, report.time, data, report.task_id)
 
 
-def result_event(job_id: str, report: ProgressReport, result: Mapping[str, object]) -> Event:
-    """Return the event that a task has published a result. Sent once per task and result."""
+def result_event(
+    job_id: str, report: ProgressReport, result: Mapping[str, object], *, is_first: bool
+) -> Event:
+    """Return the event that a task has published a result. Sent each time that the result has changed.
+
+    A task may publish a result, another one, and the first again: these are three events.
+    """
     data = {"jobId": job_id, "taskId": report.task_id, "result": dict(result)}
-    return _event(job_id, TASK_RESULT, report.result_key, report.time, data, report.task_id)
+    key = report.result_key if is_first else f"{report.result_key}-{report.version}"
+    return _event(job_id, TASK_RESULT, key, report.time, data, report.task_id)
 
 
 def matches_notify(event: Event, notify: Iterable[str]) -> bool:

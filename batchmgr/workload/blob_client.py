@@ -46,20 +46,34 @@ def _put_file(url: str, body: bytes) -> None:
     path.write_bytes(body)
 
 
-def get_blob(url: str, identity: str) -> bytes | None:
-    """Return the content of a blob, or None if there is no such blob. Raise `OSError` if reading fails."""
+def get_blob(url: str, identity: str, max_bytes: int) -> bytes | None:
+    """Return the content of a blob, or None if there is no such blob.
+
+    Raise `OSError` if reading fails, or if the blob has more than `max_bytes`.
+    """
     from urllib.error import HTTPError
 
     try:
-        return _send("GET", url, identity, {}, None)
+        content = _send("GET", url, identity, {}, None, max_bytes + 1)
     except HTTPError as error:
         error.close()
         if error.code == 404:
             return None
         raise
+    if len(content) > max_bytes:
+        raise OSError(f"the blob has more than {max_bytes:,} bytes")
+    return content
 
 
-def _send(method: str, url: str, identity: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
+def _send(
+    method: str,
+    url: str,
+    identity: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    max_bytes: int = 64 * 1024,
+) -> bytes:
+    """Send a request, and return what the response holds, `max_bytes` at most."""
     from urllib.request import Request, urlopen
 
     given = {**headers, "x-ms-version": _STORAGE_VERSION}
@@ -67,7 +81,7 @@ def _send(method: str, url: str, identity: str, headers: Mapping[str, str], body
         given["Authorization"] = f"Bearer {_token(identity)}"
     request = Request(url, data=body, headers=given, method=method)  # noqa: S310
     with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-        content: bytes = response.read()
+        content: bytes = response.read(max_bytes)
         return content
 
 

@@ -46,6 +46,8 @@ def draft_from_workload(workload: WorkloadBase, context: JobContext) -> JobDraft
         finalize_task=_plan_task(manager.finalize_task, "finalizeTask", workload, "finalize"),
         can_report=True,
         asks_for_manifest=workload.entry_points.has_own_finalize_task,
+        has_own_finalize=workload.entry_points.has_own_finalize_task
+        or bool(manager.finalize_task.command_line),
     )
 
 

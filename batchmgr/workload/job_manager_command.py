@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.job_plan import JOB_VARIABLE, PLANNED_TASKS_FILE
+from batchmgr.plan.job_plan import JOB_VARIABLE, MAX_PLANNED_BYTES, PLANNED_TASKS_FILE
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.workload.draft_from_workload import draft_from_workload
 from batchmgr.workload.field_type_check import camel
@@ -42,7 +42,13 @@ def _plan(workload: WorkloadBase, environment: Mapping[str, str], context: TaskC
         )
     tasks = [to_message(task) for task in draft.tasks]
     content = {"tasks": tasks, "finalizeTask": to_message(draft.finalize_task)}
-    write_json(context.working_directory / PLANNED_TASKS_FILE, content)
+    path = context.working_directory / PLANNED_TASKS_FILE
+    write_json(path, content)
+    if path.stat().st_size > MAX_PLANNED_BYTES:
+        raise InvalidJobError(
+            f"the {len(tasks)} tasks take {path.stat().st_size:,} bytes as JSON, more than the "
+            f"{MAX_PLANNED_BYTES:,} that a plan may have: put data in blobs, or split the job"
+        )
 
 
 def _read_job(text: str) -> JobContext:

@@ -21,6 +21,9 @@ from batchmgr.workload.blob_client import get_blob
 MAX_WAIT_SECONDS = 600
 """How long a FinalizeTask waits for the manifest."""
 
+MAX_MANIFEST_BYTES = 256 * 1024 * 1024
+"""How large a manifest may be: 100,000 tasks of 2,600 bytes."""
+
 _PAUSE_SECONDS = 0.5
 
 
@@ -78,13 +81,24 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Return the manifest that is the content of a manifest file."""
-        return cls(
-            tasks=tuple(
-                FinishedTask(**{**task, "outputs": tuple(TaskOutput(**output) for output in task["outputs"])})
-                for task in json.loads(text)["tasks"]
+        """Return the manifest that is the content of a manifest file. Raise `ManifestError` for another file.
+
+        Every task of the job may write to the job's container, so this can be any file.
+        """
+        try:
+            return cls(
+                tasks=tuple(
+                    FinishedTask(
+                        **{**task, "outputs": tuple(TaskOutput(**output) for output in task["outputs"])}
+                    )
+                    for task in json.loads(text)["tasks"]
+                )
             )
-        )
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ManifestError(
+                f"{MANIFEST_BLOB} is not what batchmgr writes ({type(error).__name__}: {error}): has a task "
+                "of this job written it?"
+            ) from error
 
 
 def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
@@ -94,7 +108,7 @@ def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
     """
     file = directory / MANIFEST_BLOB
     if file.exists():
-        return Manifest.from_json(file.read_text(encoding="utf-8"))
+        return Manifest.from_json(file.read_text(encoding="utf-8", errors="replace"))
     url = environment.get(MANIFEST_URL_VARIABLE, "")
     if not url:
         raise ManifestError(
@@ -105,11 +119,11 @@ def load_manifest(environment: Mapping[str, str], directory: Path) -> Manifest:
     deadline = time.monotonic() + MAX_WAIT_SECONDS
     while True:
         try:
-            content = get_blob(url, identity)
+            content = get_blob(url, identity, MAX_MANIFEST_BYTES)
         except OSError as error:
             raise ManifestError(f"the manifest cannot be read: {error}") from error
         if content is not None:
-            return Manifest.from_json(content.decode())
+            return Manifest.from_json(content.decode(errors="replace"))
         if time.monotonic() > deadline:
             raise ManifestError(
                 f"batchmgr left no manifest within {MAX_WAIT_SECONDS} s: is its timer (poll_jobs) running?"

@@ -21,6 +21,10 @@ SECONDS_BETWEEN_REPORTS = 5.0
 SECONDS_AFTER_FAILURE = 60.0
 MAX_MESSAGE = 400
 MAX_RESULT_BYTES = 32 * 1024
+MAX_RESULT_DEPTH = 32
+MAX_REPORT_BYTES = MAX_RESULT_BYTES + 32 * 1024
+"""What a report takes, at most: its result, its message, and what JSON needs around them."""
+
 _LAST_TRIES = 3
 logger = logging.getLogger(__name__)
 Send = Callable[[bytes, Mapping[str, str]], None]
@@ -69,7 +73,7 @@ class ProgressReporter:
     def publish_result(self, result: Mapping[str, object]) -> None:
         """Keep the result and send it at once. After a failure of storage, wait a minute.
 
-        Raise `ValueError` if the result is no JSON object, or has more than 32 KiB.
+        Raise `ValueError` if the result is no JSON object, has more than 32 KiB, or has more than 32 levels.
         """
         if not isinstance(result, Mapping):
             raise ValueError(f"a result must be a mapping, not {type(result).__name__}")
@@ -83,6 +87,8 @@ class ProgressReporter:
                 f"the result takes {len(encoded)} bytes as JSON, more than {MAX_RESULT_BYTES}: write it to "
                 "an output file and publish the file's name"
             )
+        if depth(result, MAX_RESULT_DEPTH) > MAX_RESULT_DEPTH:
+            raise ValueError(f"the result has more than {MAX_RESULT_DEPTH} levels of lists and objects")
         from hashlib import sha256  # tasks that publish nothing start faster without it
 
         self.result = json.loads(encoded)
@@ -122,3 +128,22 @@ class ProgressReporter:
         else:
             self._is_unsent = self._has_failed = False
             self._next_time = self._clock() + SECONDS_BETWEEN_REPORTS
+
+
+def depth(value: object, limit: int) -> int:
+    """Return how many levels of lists and mappings a value has. Stop counting above `limit`.
+
+    >>> depth({"a": [1, [2]]}, 9), depth("text", 9)
+    (3, 0)
+    """
+    level, found = 0, [value]
+    while found and level <= limit:
+        inner: list[object] = []
+        for one in found:
+            if isinstance(one, Mapping):
+                inner.append(list(one.values()))
+            elif isinstance(one, (list, tuple)):
+                inner.append(one)
+        level += bool(inner)
+        found = [part for many in inner for part in many]  # type: ignore[attr-defined]
+    return level

@@ -32,7 +32,7 @@ RETRYABLE = "retryable"
 MAX_MESSAGE = 2_000
 MAX_TRACEBACK = 4_000
 MAX_FIELD = 200
-"""How many bytes of JSON each text takes. The control plane reads 16 KiB."""
+"""How many bytes of JSON each text takes. The type's name is cut like the field."""
 
 MAX_TRACEBACK_LINES = 20
 
@@ -61,13 +61,14 @@ class TaskErrorReport:
     @classmethod
     def of(cls, error: BaseException) -> TaskErrorReport:
         """Return the report of an exception that ended a task."""
-        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__)).splitlines(True)
-        return cls(
-            type=type(error).__name__,
-            message=cut(str(error), MAX_MESSAGE),
-            traceback=cut_front("".join(lines[-MAX_TRACEBACK_LINES:]), MAX_TRACEBACK),
-            kind=_kind(error),
-            field=cut(error.field, MAX_FIELD) if isinstance(error, InvalidJobError) else "",
+        return _cut(
+            cls(
+                type=type(error).__name__,
+                message=_text(error),
+                traceback="".join(_lines(error)[-MAX_TRACEBACK_LINES:]),
+                kind=_kind(error),
+                field=error.field if isinstance(error, InvalidJobError) else "",
+            )
         )
 
     def to_dict(self) -> dict[str, str]:
@@ -78,16 +79,43 @@ class TaskErrorReport:
     def from_json(cls, content: bytes) -> TaskErrorReport | None:
         """Read the content of an error file. Return None if it is damaged or is not a report.
 
-        The file comes from a node, where any program may have written it. Unknown fields are ignored.
+        The file comes from a node, where any program may have written it. Bytes that are not UTF-8 become
+        question marks, each text is cut by itself, and unknown fields are ignored.
         """
         try:
-            found = json.loads(content.decode())
+            found = json.loads(content.decode("utf-8-sig", errors="replace"))
             names = [field.name for field in fields(cls)]
             known = {name: found[name] for name in names if name in found}
-            "".join(known.values()).encode()  # TypeError: not all are texts; ValueError: half a character
-            return cls(**known)
+            "".join(known.values())  # TypeError: not all are texts
+            return _cut(cls(**known))
         except (ValueError, TypeError, AttributeError, RecursionError):
             return None
+
+
+def _cut(report: TaskErrorReport) -> TaskErrorReport:
+    """Return the report with each of its texts cut by itself."""
+    return TaskErrorReport(
+        type=cut(report.type, MAX_FIELD),
+        message=cut(report.message, MAX_MESSAGE),
+        traceback=cut_front(report.traceback, MAX_TRACEBACK),
+        kind=cut(report.kind, MAX_FIELD),
+        field=cut(report.field, MAX_FIELD),
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as exception:  # old code: an exception whose own __str__ fails
+        return f"its message can't be shown ({type(exception).__name__})"
+
+
+def _lines(error: BaseException) -> list[str]:
+    try:
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        text = "".join(traceback.format_tb(error.__traceback__))
+    return text.splitlines(True)
 
 
 def _kind(error: BaseException) -> str:

@@ -97,8 +97,8 @@ STORAGE_CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "load_request": lambda ports: ports.jobs.load_request("job-1"),
     "load_tasks": lambda ports: ports.jobs.load_tasks("job-1"),
     "deactivate": lambda ports: ports.jobs.deactivate("job-1"),
-    "read": lambda ports: ports.files.read("job-1", "file"),
-    "reports": lambda ports: ports.files.reports("job-1"),
+    "read": lambda ports: ports.files.read("job-1", "file", 100),
+    "reports": lambda ports: ports.files.reports("job-1", 10),
     "events": lambda ports: ports.events.read("job-1", 0, 10),
     "append": lambda ports: ports.events.append("job-1", [], 0),
     "enqueue": lambda ports: ports.queue.enqueue_submission("job-1"),
@@ -145,7 +145,7 @@ async def test_a_blob_that_does_not_exist_is_told_from_a_gateway(service: Servic
     service.fails(404, "BlobNotFound")
     with pytest.raises(JobNotFoundError):
         await ports.jobs.load("job-1")
-    assert await ports.files.read("job-1", "file") is None
+    assert await ports.files.read("job-1", "file", 100) is None
     assert await ports.events.read("job-1", 0, 10) == []
 
 

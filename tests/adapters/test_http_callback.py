@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import aiohttp
 import pytest
@@ -102,6 +103,13 @@ async def test_a_failure_status_is_an_error(
     assert caught.value.retry_after is not None
     assert caught.value.retry_after.total_seconds() == 7
     assert "try later" in str(caught.value)
+
+
+async def test_a_receiver_cannot_put_its_callback_off_for_years(sender: Make, receiver: Receiver) -> None:
+    receiver.status, receiver.headers = 429, {"Retry-After": "315360000"}
+    with pytest.raises(ServiceBusyError) as caught:
+        await sender().send(receiver.uri, BODY, "msg_j")
+    assert caught.value.retry_after == timedelta(hours=1)
 
 
 async def test_redirects_are_not_followed(sender: Make, receiver: Receiver) -> None:

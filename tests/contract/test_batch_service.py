@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.errors import InvalidJobError, ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobSpecification
 from batchmgr.ports import Ports
-from tests.contract.port_sets import PortSet
+from tests.contract.port_sets import DispatcherPorts, PortSet, RealPorts
 
 FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
 TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))
@@ -134,6 +135,60 @@ async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> N
     assert (await ports.batch.get_task("Job-1", "1")).task_id == "1"
     with pytest.raises(ServiceNotFoundError):
         await ports.batch.get_task("Job-1", "none")
+
+
+async def test_of_a_large_file_its_two_ends_are_read(port_set: PortSet) -> None:
+    ports = port_set.ports
+    words = TaskPlan(id="1", command_line="/bin/sh -c 'echo words >&2; echo on stderr >&2'")
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(words,), finalize_task=FINALIZE))
+    await port_set.run_tasks("Job-1")
+    whole = b"words\non stderr\n"
+    for most in (6, 15, 16, 99):
+        found = await ports.batch.read_file("Job-1", "1", "stderr.txt", most, from_start=2)
+        assert found == (whole if most >= len(whole) else whole[:2] + whole[2 - most :])
+    assert await ports.batch.read_file("Job-1", "1", "none", 6, from_start=2) == b""
+
+
+FILES = {
+    "no UTF-8": 'printf "\\377\\376"',
+    "deep": 'yes [ | head -n 100000 | tr -d "\\012"',
+    "no JSON": "echo {",
+    "large": "head -c 300000000 /dev/zero",
+}
+
+
+@pytest.mark.parametrize("script", FILES.values(), ids=list(FILES))
+async def test_a_file_is_read_whatever_is_in_it_and_however_large(port_set: PortSet, script: str) -> None:
+    ports = port_set.ports
+    if not isinstance(port_set, RealPorts | DispatcherPorts):
+        pytest.skip("tasks of the fakes have no files of their own")
+    task = TaskPlan(id="1", command_line=f"/bin/sh -c '{script} > a.json'")
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(task,), finalize_task=FINALIZE))
+    await port_set.run_tasks("Job-1")
+    found = await ports.batch.read_file("Job-1", "1", "wd/a.json", 1000, from_start=500)
+    whole = {"no UTF-8": b"\xff\xfe", "deep": b"[" * 1000, "no JSON": b"{\n", "large": bytes(1000)}
+    assert found == whole[next(name for name, one in FILES.items() if one == script)]
+
+
+async def test_a_file_that_is_gone_before_it_is_read_is_empty(port_set: PortSet) -> None:
+    ports = port_set.ports
+    if not isinstance(ports.batch, AzureBatch):
+        pytest.skip("only there the size and the content are two requests")
+    await submit(ports)
+    await port_set.run_tasks("Job-1")
+    with pytest.raises(ServiceNotFoundError) as caught:
+        await ports.batch._read_range("/jobs/Job-1/tasks/1/files/none.json", 0, 10)
+    assert caught.value.code == "FileNotFound"
+
+
+async def test_the_time_limit_of_a_task_is_known(ports: Ports) -> None:
+    limited = TaskPlan(id="1", command_line="/bin/true", max_wall_clock_time=timedelta(hours=1.5))
+    free = TaskPlan(id="2", command_line="/bin/true")
+    await submit(ports, JobPlan(job_id="Job-1", job=JOB, tasks=(limited, free), finalize_task=FINALIZE))
+    assert await ports.batch.time_limit("Job-1", "1") == timedelta(hours=1.5)
+    assert await ports.batch.time_limit("Job-1", "2") is None
+    with pytest.raises(ServiceNotFoundError):
+        await ports.batch.time_limit("Job-1", "none")
 
 
 async def test_the_end_of_a_file_is_read_and_a_missing_file_is_empty(port_set: PortSet) -> None:

@@ -61,4 +61,4 @@ async def test_a_container_of_a_job_is_created_once_and_a_file_in_it_is_written_
     hour = timedelta(hours=1)
     await raced(lambda n: ports.storage.grant_access([OWN], hour, nodes_have_identity=False))
     await raced(lambda n: ports.files.write("job-1", "manifest.json", f"{n}".encode()))
-    assert await ports.files.read("job-1", "manifest.json") in {f"{n}".encode() for n in range(8)}
+    assert await ports.files.read("job-1", "manifest.json", 100) in {f"{n}".encode() for n in range(8)}

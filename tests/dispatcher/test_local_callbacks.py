@@ -65,7 +65,7 @@ def run(tmp_path: Path, uri: str, out: StringIO) -> JobRecord:
 def test_the_callback_has_the_body_that_is_written_to_the_file(local: Local, receiver: Receiver) -> None:
     run = local({"does": "refuse"}, args=("--callback", receiver.uri))
     assert receiver.calls == [("msg_letters", run.callback)]
-    assert run.callback["StatusCode"] == "500"
+    assert run.callback["StatusCode"] == "422"
     assert run.callback["Error"]["ErrorCode"] == "InvalidInputError"
     assert "The callback was delivered." in run.out
     kept = "".join(path.read_text() for path in run.directory.rglob("*.json*"))

@@ -184,7 +184,7 @@ def test_exit_conditions_let_others_go_on_or_end_the_job(local: Local) -> None:
 def test_an_interrupted_task_cancels_the_job(local: Local) -> None:
     run = local({}, {"does": "interrupt"}, {})
     assert (run.code, run.err) == (130, "")
-    assert run.types[-4:] == ["task.running 2", "job.finalizing", "task.failed 2", "job.cancelled"]
+    assert run.types[-4:] == ["task.running 2", "task.failed 2", "job.finalizing", "job.cancelled"]
     assert run.outcome["counts"] == {"active": 2, "running": 0, "completed": 2, "succeeded": 1, "failed": 1}
     assert run.callback["Error"] == {"ErrorCode": "Cancelled", "Message": "The job was cancelled."}
 

@@ -51,12 +51,28 @@ async def test_a_range_stands_for_the_integer_ids_in_it(batch: BatchClient) -> N
     await _add_job(batch)
     spans = [models.BatchTaskIdRange(start=2, end=4)]
     await add_task(batch, "last", depends_on=models.BatchTaskDependencies(task_id_ranges=spans))
-    for task_id in ("1", "2", "3", "04"):
+    for task_id in ("1", "2", "3", "4x"):
         await add_task(batch, task_id)
         await ended_task(batch, task_id)
     assert (await batch.get_task("job", "last")).state == "active"
     await add_task(batch, "4")
     assert (await ended_task(batch, "last")).exit_code == 0
+
+
+async def test_the_first_task_with_a_number_satisfies_a_range_whatever_its_leading_zeros(
+    batch: BatchClient,
+) -> None:
+    await _add_job(batch)
+    spans = [models.BatchTaskIdRange(start=3, end=4)]
+    await add_task(batch, "by-range", depends_on=models.BatchTaskDependencies(task_id_ranges=spans))
+    await add_task(batch, "by-name", depends_on=_on("4"))
+    for task_id in ("03", "003", "0004"):
+        await add_task(batch, task_id)
+        await ended_task(batch, task_id)
+    assert (await ended_task(batch, "by-range")).exit_code == 0
+    assert (await batch.get_task("job", "by-name")).state == "active"
+    await add_task(batch, "4")
+    assert (await ended_task(batch, "by-name")).exit_code == 0
 
 
 async def test_a_failed_task_blocks_its_dependents_unless_it_says_otherwise(batch: BatchClient) -> None:
@@ -169,6 +185,24 @@ def test_a_task_is_released_exactly_when_its_last_dependency_is_satisfied(
         assert set(graph.satisfy(str(number))) == expected
         satisfied.add(number)
     assert not any(graph.is_waiting(task) for task in needed)
+
+
+@given(
+    spans=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=3),
+    ended=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2)), max_size=30),
+)
+def test_leading_zeros_do_not_count_in_ranges(
+    spans: list[tuple[int, int]], ended: list[tuple[int, int]]
+) -> None:
+    ranges = [{"start": start, "end": start + length} for start, length in spans]
+    graph, missing = TaskDependencies(), _members(ranges)
+    graph.add("x", {"taskIdRanges": ranges})
+    for number, zeros in ended:
+        released = graph.satisfy("0" * zeros + str(number))
+        was_last = missing == {number}
+        missing.discard(number)
+        assert released == (["x"] if was_last else [])
+        assert graph.is_waiting("x") == bool(missing)
 
 
 def _members(ranges: Iterable[dict[str, int]]) -> set[int]:

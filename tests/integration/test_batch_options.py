@@ -270,7 +270,7 @@ async def test_an_auto_pool_is_created_for_the_job_and_deleted_after_it(
     gate.touch()
     record = await services.wait_for_end("j")
     assert succeeded(record)
-    assert await services.ports.files.read("j", "out.txt") == b"started\ninstalled\n"
+    assert await services.ports.files.read("j", "out.txt", 100) == b"started\ninstalled\n"
 
     async def removed() -> bool:
         return pool_id not in [pool.id async for pool in services.batch.list_pools()]

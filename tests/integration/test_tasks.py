@@ -40,9 +40,34 @@ async def test_files_go_from_task_to_task_through_the_containers(client: Client,
     )
     outcome = await client.outcome(job_id)
     assert outcome["state"] == "succeeded", outcome
-    assert [result["name"] for result in outcome["results"]] == ["all.txt", "logs/join.txt"]
+    names = [result["name"] for result in outcome["results"]]
+    assert names == ["parts/1.txt", "parts/2.txt", "all.txt", "logs/join.txt"]
     assert await client.read(job_id, "all.txt") == b"alpha\nbeta\ngamma\n"
     assert await client.read(job_id, "logs/join.txt") == b"joined\n"
+
+
+async def test_a_job_ends_whatever_its_tasks_leave_as_their_error_report(
+    client: Client, receiver: Receiver, job_id: str
+) -> None:
+    report = "\\173\\042type\\042: \\042%s\\042, \\042message\\042: \\042%b\\042"
+    name = "batchmgr-error.json"
+    long = f'(printf "{report}" Long words; printf ", \\042traceback\\042: \\042"; yes x | head -c 3000000 '
+    long += f'| tr "\\012" y; printf "end\\042, \\042kind\\042: \\042input\\042\\175") > {name}; exit 2'
+    tasks = [
+        task("bytes", f'printf "{report}\\175" Odd "\\0377\\0376" > {name}; exit 1'),
+        task("deep", f'yes "[" | head -n 100000 > {name}; exit 1'),
+        task("large", f"truncate -s 400M {name}; truncate -s 400M ../stderr.txt; exit 1"),
+        task("long", long),
+    ]
+    await client.submit(job(job_id, *tasks, callBackUri=receiver.uri))
+    call = await receiver.call()
+    failed = {one["taskId"]: one["error"] for one in call.body["Output"]["failedTasks"]}
+    assert (failed["bytes"]["type"], failed["bytes"]["message"]) == ("Odd", "\ufffd\ufffd")
+    assert failed["deep"]["type"] == failed["large"]["type"] == "FailureExitCode"
+    assert (failed["long"]["type"], failed["long"]["message"]) == ("Long", "words")
+    assert failed["long"]["category"] == "BadInput"
+    assert call.body["Error"] == {"ErrorCode": "Long", "Message": "4 of 4 tasks failed. long: words"}
+    assert call.body["StatusCode"] == "422"
 
 
 async def test_blobs_under_a_prefix_can_go_directly_into_the_working_directory(
@@ -169,11 +194,11 @@ async def test_a_failed_task_is_retried_up_to_its_limit(client: Client, job_id: 
 
 
 UNUSABLE = {
-    "empty": (b"", "InvalidInputError", "The genome file is empty."),
-    "letter": (b"This is a letter, not a genome.\n", "InvalidInputError", "The genome file is not FASTA"),
-    "missing": (None, "BlobNotFound", "404"),
+    "empty": (b"", "422", "InvalidInputError", "The genome file is empty."),
+    "letter": (b"This is a letter.\n", "422", "InvalidInputError", "The genome file is not FASTA"),
+    "missing": (None, "500", "BlobNotFound", "404"),
 }
-"""Genomes (None: the blob does not exist), and the error that is reported."""
+"""Genomes (None: the blob does not exist), and the status and the error that are reported."""
 
 
 async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
@@ -181,15 +206,15 @@ async def test_an_unusable_genome_fails_the_job_and_the_callback_says_why(
 ) -> None:
     async with AsyncExitStack() as stack:
         receivers = {name: await stack.enter_async_context(receiving()) for name in UNUSABLE}
-        for name, (content, _, _) in UNUSABLE.items():
+        for name, (content, *_) in UNUSABLE.items():
             if content is not None:
                 await client.upload(f"{job_id}/{name}.fa", content)
             inputs = {"genome": f"inputs/{job_id}/{name}.fa", "windows": 1}
             message = {"jobId": f"{job_id}-{name}", "workload": "genome_kmers", "inputs": inputs}
             await client.submit(message | {"callBackUri": receivers[name].uri})
-        for name, (_, code, reason) in UNUSABLE.items():
+        for name, (_, status, code, reason) in UNUSABLE.items():
             body = (await receivers[name].call()).body
-            assert (body["Output"]["state"], body["StatusCode"]) == ("failed", "500")
+            assert (body["Output"]["state"], body["StatusCode"]) == ("failed", status)
             assert body["Error"]["ErrorCode"] == code
             assert "1 of 1 tasks failed. window 1 of 1: " in body["Error"]["Message"]
             assert reason in body["Error"]["Message"]

@@ -52,6 +52,14 @@ IDS = [
         words="ids that begin with batchmgr- are reserved",
     ),
     InvalidCase(
+        name="two ids that are the same number",
+        task={"id": "003"},
+        job={"tasks": [{"id": "003", "commandLine": "x"}, {"id": "3", "commandLine": "x"}]},
+        author=both(change(id="003"), lambda manager, task: add(manager, "3")),
+        field="tasks[0].id",
+        words="'003' and '3' are the same number: Azure Batch takes one for the other",
+    ),
+    InvalidCase(
         name="two ids that differ in case",
         task={"id": "Other"},
         job={"tasks": [{"id": "Other", "commandLine": "x"}, {"id": "other", "commandLine": "x"}]},

@@ -14,8 +14,11 @@ from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess
 from batchmgr.plan.file_specifications import ContainerNeed, InputFileSpecification, OutputFileSpecification
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.plan.ids import without_leading_zeros
+from batchmgr.plan.job_plan import JobDraft, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
+from fakebatch.model.task_dependencies import TaskDependencies
+from tests.plans import complete
 
 INPUT = InputFileSpecification(container_name="in", source_blob_path="a b/g#1.fa", target_file_path="g.fa")
 PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/", target_file_path="windows")
@@ -113,6 +116,38 @@ def test_dependencies_name_exactly_the_parents(parents: list[int | str]) -> None
     assert sorted([*named, *covered]) == sorted(map(str, parents))
     for one, other in pairwise(ranges):
         assert one["end"] + 1 < other["start"]
+
+
+IDS = st.sampled_from(["1", "01", "001", "2", "02", "3", "0", "00", "x", "-1"])
+
+
+@given(st.lists(IDS, min_size=2, unique=True), st.data())
+def test_a_task_starts_only_when_every_task_that_it_waits_for_has_ended(
+    ids: list[str], data: st.DataObject
+) -> None:
+    parents = data.draw(st.lists(st.sampled_from(ids), min_size=1, unique=True))
+    planned = [TaskPlan(id=task_id, command_line="x") for task_id in ids]
+    last = TaskPlan(id="last", command_line="x", depends_on=tuple(parents))
+    draft = JobDraft(
+        job=JobSpecification(pool_id="p"),
+        tasks=(*planned, last),
+        finalize_task=TaskPlan(id="", command_line="x"),
+    )
+    if {without_leading_zeros(task_id) for task_id in ids if task_id.startswith("0")} & set(ids) - {"0"} or (
+        "0" in ids and "00" in ids
+    ):
+        with pytest.raises(InvalidJobError, match="are the same number"):
+            complete("j", draft, "{}")
+        return
+    complete("j", draft, "{}")
+    graph = TaskDependencies()
+    graph.add("last", dependencies(parents))
+    waits_for = set(parents)
+    for task_id in data.draw(st.permutations(ids)):
+        released = graph.satisfy(task_id)
+        waits_for.discard(task_id)
+        assert graph.is_waiting("last") == bool(waits_for)
+        assert not released or not waits_for
 
 
 def test_a_hundred_thousand_integer_ids_are_one_range() -> None:

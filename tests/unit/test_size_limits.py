@@ -103,7 +103,7 @@ def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
     error = JobError(code=text, message=other, field=text)
     report = ProgressReport(
         task_id="t" * 64,
-        sequence=encodable(text)[:32],
+        version=encodable(text)[:32],
         time=NOW,
         fraction=0.5,
         message=cut(text, MAX_MESSAGE),
@@ -116,7 +116,7 @@ def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
         events.progress_event(record()),
         *events.task_events("j" * 64, task(1, text)),
         events.report_event("j" * 64, report),
-        events.result_event("j" * 64, report, result(text)),
+        events.result_event("j" * 64, report, result(text), is_first=True),
     ]
     for event in made:
         assert size_of(event.numbered(10**10 - 1)) <= limits.MAX_EVENT
@@ -139,7 +139,7 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
     )
     reports = ReportCursor(
         until=NOW,
-        seen={task_id: SeenReport(time=NOW, sequence="s" * 32) for task_id in ids},
+        seen={task_id: SeenReport(time=NOW, version="s" * 32) for task_id in ids},
         results=dict.fromkeys(ids[:100], "k" * 32),
     )
     running = record().tasks_observed(NOW, cursor=cursor, failed=failures)

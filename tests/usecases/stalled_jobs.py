@@ -5,6 +5,7 @@ from datetime import timedelta
 from batchmgr.model.batch_snapshots import NodeSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
@@ -33,9 +34,11 @@ async def ended(world: World, limit: timedelta = timedelta(minutes=5)) -> JobRec
     while not world.record().state.is_final:
         assert world.clock.now() - begun < limit, world.record()
         await watched_for(world, POLL_PAUSE)
-    assert [body.status_code for _, body, _ in world.callbacks.received] == ["500"]
-    assert world.record().waiting_for is None
-    return world.record()
+    record = world.record()
+    expected = "200" if record.state is JobState.SUCCEEDED else "500"
+    assert [body.status_code for _, body, _ in world.callbacks.received] == [expected]
+    assert record.waiting_for is None
+    return record
 
 
 def waiting(world: World) -> list[Event]:

@@ -141,6 +141,27 @@ async def test_results_that_do_not_fit_are_in_a_file_that_the_outcome_names() ->
     assert whole["results"][: len(shown)] == list(shown)
 
 
+async def test_the_file_has_all_of_a_thousand_results_that_are_there_and_no_other() -> None:
+    world = bounded_world()
+    tasks = [
+        msgspec.structs.replace(
+            task(str(number)),
+            output_files=(
+                OutputFileMessage(
+                    source_file_path="o", container_name="out", target_blob_path=f"out/{number}"
+                ),
+            ),
+        )
+        for number in range(1, 1001)
+    ]
+    world.batch.on_success["1000"] = lambda: world.storage.blobs["out"].remove("out/999")
+    world.enqueue(job_message(*tasks))
+    await world.run_until_idle()
+    whole = json.loads(world.files.blobs[f"job-1/{OUTCOME_BLOB}"])
+    expected = [f"out/{number}" for number in range(1, 1001) if number != 999]
+    assert [one["name"] for one in whole["results"]] == expected
+
+
 async def test_no_more_than_a_hundred_small_results_are_in_the_outcome() -> None:
     world = bounded_world()
     tasks = [

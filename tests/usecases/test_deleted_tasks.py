@@ -86,15 +86,12 @@ async def test_a_task_that_is_deleted_after_it_has_succeeded_changes_nothing() -
     assert world.record().state is JobState.SUCCEEDED
 
 
-async def test_a_finalize_task_that_is_deleted_leaves_the_truth() -> None:
+async def test_a_finalize_task_that_only_signals_is_not_missed_when_it_is_deleted() -> None:
     world = World()
     await submitted(world, job_message(task("a")))
     await world.batch.delete_task("job-1", FINALIZE_TASK_ID)
     record = await ended(world)
-    assert record.state is JobState.FAILED
-    assert record.error is not None
-    assert record.error.code == "FinalizeTaskFailed"
-    assert "deleted" in record.error.message
+    assert (record.state, record.error) == (JobState.SUCCEEDED, None)
 
 
 async def test_the_manifest_lists_deleted_tasks_as_failed() -> None:

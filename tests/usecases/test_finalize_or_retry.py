@@ -28,7 +28,7 @@ class Failing(FakeJobFiles):
         self._error = error
         self._times = times
 
-    async def reports(self, job_id: str) -> Sequence[ProgressReport]:
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         if self._times:
             self._times -= 1
             raise self._error

@@ -1,18 +1,20 @@
 """Progress reports are published once each. Results of tasks become part of the job's output."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.dispatcher.memory_batch import TaskExit
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
-from tests.world import World, job_message
+from tests.world import World, job_message, task
 
 START = datetime.fromisoformat("2026-01-01T00:00:00Z")
 
@@ -27,7 +29,7 @@ def report(
 ) -> ProgressReport:
     return ProgressReport(
         task_id=task_id,
-        sequence=str(number),
+        version=str(number),
         time=at(seconds),
         fraction=fraction,
         message=f"step {number}",
@@ -48,11 +50,13 @@ class Reporting:
         self.listed: dict[str, ProgressReport] = {}
 
     @classmethod
-    async def begun(cls) -> "Reporting":
+    async def begun(cls, *task_ids: str) -> "Reporting":
         made = cls()
         made.world.batch.run = list  # type: ignore[method-assign]
-        made.world.enqueue(job_message())
+        made.world.enqueue(job_message(*map(task, task_ids)))
         await made.world.tick()
+        while made.world.batch.start_next_task("job-1"):
+            pass
         job = await made.world.ports.jobs.load("job-1")
         record = can_report(job.value, True)
         await made.world.ports.jobs.save(record, job.etag)
@@ -89,7 +93,7 @@ async def test_each_report_is_published_once_with_its_content() -> None:
 
 
 async def test_a_report_that_is_listed_late_is_published_and_no_other_is_published_again() -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun("old", "late", "1")
     reporting.add_reports(report("old", 1, 6), report("1", 1, 10))
     await reporting.look()
     reporting.add_reports(report("late", 1, 7))
@@ -117,7 +121,7 @@ STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
 async def test_no_report_is_published_twice_and_the_last_of_each_task_is_published(
     steps: list[tuple[str, float, float]],
 ) -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun("a", "b", "c")
     now, last = 10.0, {}
     for number, (task_id, pause, lag) in enumerate(steps):
         now += pause
@@ -131,7 +135,7 @@ async def test_no_report_is_published_twice_and_the_last_of_each_task_is_publish
 
 
 async def test_more_reports_than_one_save_of_the_record_holds_are_all_published() -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun(*map(str, range(777)))
     reporting.add_reports(*(report(str(number), 1, number % 3) for number in range(777)))
     await reporting.look()
     assert len(reporting.published()) == 777
@@ -140,7 +144,7 @@ async def test_more_reports_than_one_save_of_the_record_holds_are_all_published(
 
 
 async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun(*map(str, range(1000)))
     before = len(msgspec.json.encode(reporting.world.record()))
     for number in range(4):
         reporting.add_reports(*(report(str(one), 10**12 + number, 5 * number) for one in range(1000)))
@@ -151,7 +155,7 @@ async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
 
 
 async def test_results_are_published_and_the_last_one_of_each_task_is_the_output() -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun("2", "10")
     reporting.add_reports(report("2", 1, 0, "k1"), report("10", 1, 0, "k1"))
     reporting.result("2", {"lines": 1})
     reporting.result("10", {"lines": 10})
@@ -161,13 +165,59 @@ async def test_results_are_published_and_the_last_one_of_each_task_is_the_output
     await reporting.look()
     reporting.add_reports(report("2", 3, 10, "k2"))
     await reporting.look()
-    assert reporting.published("task.result") == ["2/k1", "10/k1", "2/k2"]
+    assert reporting.published("task.result") == ["2/k1", "10/k1", "2/k2-2"]
     results = await task_results(reporting.world.ports, reporting.world.record())
     assert [(one.task_id, one.result) for one in results] == [("2", {"lines": 2}), ("10", {"lines": 10})]
 
 
+async def test_a_result_that_comes_again_after_another_one_has_an_event_of_its_own() -> None:
+    reporting = await Reporting.begun("1")
+    for number, key in enumerate("ABA"):
+        reporting.add_reports(report("1", number, 5 * number, key))
+        reporting.result("1", {"letter": key})
+        await reporting.look()
+    assert reporting.published("task.result") == ["1/A", "1/B-1", "1/A-2"]
+
+
+async def test_reports_under_ids_that_the_job_does_not_have_are_ignored() -> None:
+    reporting = await Reporting.begun("1", "2")
+    for number in range(3):
+        reporting.add_reports(*(report(f"made-up-{number}-{n}", 1, number, "k") for n in range(300)))
+        reporting.add_reports(report("1", number, number), report("3", number, number))
+        await reporting.look()
+    assert reporting.published() == ["1/0", "1/1", "1/2"]
+    assert reporting.world.record().run.report_cursor.results == {}
+    assert set(reporting.world.record().run.report_cursor.seen) == {"1"}
+
+
+async def test_reports_of_tasks_that_have_just_ended_are_published() -> None:
+    reporting = await Reporting.begun("1", "2")
+    reporting.world.clock.advance(timedelta(hours=1))
+    reporting.add_reports(report("1", 1, 3600), report("2", 1, 3600))
+    reporting.world.batch.record_exit("job-1", "1", TaskExit.exited(0))
+    await reporting.look()
+    assert reporting.published() == ["1/1", "2/1"]
+
+
+async def test_reports_cost_two_lists_of_tasks_whatever_their_number() -> None:
+    reporting = await Reporting.begun(*map(str, range(50)))
+    calls: list[str] = []
+    list_tasks = reporting.world.batch.list_tasks
+
+    def counted(job_id: str, *, since: datetime | None = None, state: str = "") -> Any:
+        calls.append(state)
+        return list_tasks(job_id, since=since, state=state)
+
+    reporting.world.batch.list_tasks = counted  # type: ignore[method-assign]
+    await reporting.look()
+    assert calls == []
+    reporting.add_reports(*(report(str(number), 1, 0) for number in range(50)))
+    await reporting.look()
+    assert calls == ["running", ""]
+
+
 async def test_results_of_the_first_hundred_tasks_are_kept_up_to_64_kib() -> None:
-    reporting = await Reporting.begun()
+    reporting = await Reporting.begun(*map(str, range(150)))
     for number in range(150):
         reporting.add_reports(report(str(number), 1, number // 10, "k"))
         reporting.result(str(number), {"text": "x" * 1000})
@@ -195,8 +245,14 @@ async def test_results_of_the_first_hundred_tasks_are_kept_up_to_64_kib() -> Non
         b"[" * 100_000,
         b"\xff",
         b'{"result": {"v": "%s"}}' % (b"x" * 40_000),
+        b'{"result": {"v": "%s"}}' % (b"x" * 4_000_000),
+        b'{"result": {"v": %s%s}}' % (b"[" * 40, b"]" * 40),
+        b'{"result": {"v": %s%s}}' % (b"[" * 960, b"]" * 960),
+        b'{"result": {"v": %s}}' % (b"1" * 5000),
+        b'{"result": {"v": 1e999}}',
+        b'{"result": {"v": "\\ud800"}}',
     ],
-    ids=["empty", "cut", "list", "number", "deep", "bytes", "large"],
+    ids=lambda body: f"{body[:24]!r} of {len(body)}",
 )
 async def test_an_invalid_result_is_ignored(body: bytes) -> None:
     reporting = await Reporting.begun()

@@ -114,9 +114,9 @@ def test_the_manifest_is_read_with_the_identity_of_the_pool(azure: Azure) -> Non
 
 
 def test_a_missing_blob_is_none_and_a_forbidden_one_is_an_error(azure: Azure) -> None:
-    assert get_blob(f"{azure.address}/job/none", IDENTITY) is None
+    assert get_blob(f"{azure.address}/job/none", IDENTITY, 100) is None
     with pytest.raises(OSError, match="401"):
-        get_blob(f"{azure.address}/job/none", "/identities/other")
+        get_blob(f"{azure.address}/job/none", "/identities/other", 100)
 
 
 def test_a_node_without_the_identity_does_not_fail_the_task(

@@ -34,6 +34,26 @@ def test_a_file_in_the_working_directory_is_read_instead_of_the_blob(tmp_path: P
     assert load_manifest({}, tmp_path) == Manifest.of(TASKS)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"7",
+        b'{"tasks": 5}',
+        b'{"tasks": [{}]}',
+        b'{"tasks": [{"id": "1", "state": "completed", "outputs": [], "other": 1}]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_any_other_file_in_its_place_is_a_manifest_error(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "batchmgr-manifest.json").write_bytes(content)
+    with pytest.raises(ManifestError, match=r"is not what batchmgr writes .*has a task of this job"):
+        load_manifest({}, tmp_path)
+
+
 def test_without_a_url_the_error_says_why_there_is_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="BATCHMGR_MANIFEST_URL is not set"):
         load_manifest({}, tmp_path)
@@ -50,7 +70,7 @@ class Storage:
         monkeypatch.setattr(manifests.__name__ + ".time.sleep", self.sleep)
         monkeypatch.setattr(manifests.__name__ + ".time.monotonic", lambda: self.now)
 
-    def get(self, url: str, identity: str) -> bytes | None:
+    def get(self, url: str, identity: str, max_bytes: int) -> bytes | None:
         self.asked += 1
         return Manifest.of(TASKS).to_json().encode() if self.asked > self._after else None
 
@@ -79,7 +99,7 @@ def test_the_finalize_task_stops_waiting_if_the_poller_does_not_run(
 def test_an_error_of_storage_does_not_show_the_signature(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(url: str, identity: str) -> bytes | None:
+    def refuse(url: str, identity: str, max_bytes: int) -> bytes | None:
         raise OSError("HTTP Error 403: forbidden")
 
     monkeypatch.setattr(manifests, "get_blob", refuse)

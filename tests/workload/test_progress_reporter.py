@@ -142,9 +142,10 @@ def nested(depth: int) -> dict[str, Any]:
         ({"v": float("nan")}, "not JSON"),
         ({"v": "\ud83d"}, "not JSON"),
         (nested(100_000), "not JSON"),
+        (nested(33), "more than 32 levels"),
         ({"v": "x" * MAX_RESULT_BYTES}, "more than 32768: write it to an output file"),
     ],
-    ids=["list", "object", "nan", "half", "deep", "large"],
+    ids=["list", "object", "nan", "half", "deep", "nested", "large"],
 )
 def test_a_result_must_be_a_small_json_object(receiver: Receiver, result: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -154,4 +155,5 @@ def test_a_result_must_be_a_small_json_object(receiver: Receiver, result: Any, w
 
 def test_a_result_may_have_the_size_of_the_limit(receiver: Receiver) -> None:
     receiver.reporter.publish_result({"v": "x" * (MAX_RESULT_BYTES - len('{"v": ""}'))})
-    assert len(receiver.taken) == 1
+    receiver.reporter.publish_result({**nested(31), "more": [[1]]})
+    assert len(receiver.taken) == 2

@@ -1,6 +1,6 @@
 """The dependencies between the tasks of a job (`dependsOn`): which tasks still wait for others."""
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -11,6 +11,10 @@ class TaskDependencies:
 
     For each waiting task there is a count of the upstream tasks that are missing. Upstream tasks need not
     exist yet.
+
+    A range selects the ids that are integers. Leading zeros do not count: 4, 04 and 004 are task 4 to a
+    range, and the first of them to be satisfied satisfies it.
+    Source: https://learn.microsoft.com/azure/batch/batch-task-dependencies#task-id-range
     """
 
     def __init__(self) -> None:
@@ -54,17 +58,22 @@ class TaskDependencies:
             return []
         self._satisfied.add(upstream)
         released = self._dependents.pop(upstream, [])
-        # Only the canonical text of an integer matches a range: "7", but not "007".
-        if upstream.isdecimal() and upstream == str(int(upstream)):
-            number = int(upstream)
-            insort(self._satisfied_numbers, number)
-            released += [task for start, end, task in self._ranges if start <= number <= end]
+        if upstream.isdecimal():
+            released += self._satisfy_number(int(upstream))
         return [task for task in released if self._count_down(task)]
 
     def forget(self, task: str) -> None:
         """Remove a task that was deleted."""
         self._missing.pop(task, None)
         self._ranges = [span for span in self._ranges if span[2] != task]
+
+    def _satisfy_number(self, number: int) -> list[str]:
+        """Return the tasks with a range that waited for this number, one entry for each range."""
+        at = bisect_left(self._satisfied_numbers, number)
+        if self._satisfied_numbers[at : at + 1] == [number]:
+            return []  # a task with the same number and other leading zeros was first
+        self._satisfied_numbers.insert(at, number)
+        return [task for start, end, task in self._ranges if start <= number <= end]
 
     def _count_down(self, task: str) -> bool:
         if task not in self._missing:
