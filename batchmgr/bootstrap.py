@@ -18,7 +18,7 @@ from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_uploads import BlobUploads
-from batchmgr.adapters.bounded_clients import BLOB_OPTIONS, STORAGE_OPTIONS
+from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
@@ -175,22 +175,22 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServic
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
-            client = BlobServiceClient.from_connection_string(text, **BLOB_OPTIONS)
+            client = BlobServiceClient.from_connection_string(text, **blob_options())
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         identity = await _identity(settings, stack)
-        client = BlobServiceClient(settings.blob_service_uri, identity, **BLOB_OPTIONS)
+        client = BlobServiceClient(settings.blob_service_uri, identity, **blob_options())
     return await stack.enter_async_context(client)
 
 
 async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **STORAGE_OPTIONS)
+        client = QueueServiceClient.from_connection_string(text, **queue_options())
     else:
         client = QueueServiceClient(
-            settings.queue_service_uri, await _identity(settings, stack), **STORAGE_OPTIONS
+            settings.queue_service_uri, await _identity(settings, stack), **queue_options()
         )
     return await stack.enter_async_context(client)
 

@@ -29,7 +29,7 @@ from batchmgr.adapters.batch_responses import (
     TaskListResponse,
     TaskResponse,
 )
-from batchmgr.adapters.bounded_clients import BATCH_OPTIONS
+from batchmgr.adapters.bounded_clients import batch_options
 from batchmgr.adapters.service_errors import response_error, service_error, service_errors
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import task_collections
@@ -72,7 +72,7 @@ P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential) -> BatchClient:
     """Return a client of the Batch account. It retries for seconds; after that, jobs wait in the queue."""
-    return BatchClient(endpoint, credential, **BATCH_OPTIONS)
+    return BatchClient(endpoint, credential, **batch_options())
 
 
 def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:

@@ -56,19 +56,28 @@ class StorageRetry(ExponentialRetry):
             return await super().send(request)  # type: ignore[no-untyped-call]
 
 
-BATCH_OPTIONS: dict[str, Any] = {
-    "retry_policy": BatchRetry(retry_total=3, retry_backoff_max=5),
-    **TIMEOUTS,
-}
-STORAGE_OPTIONS: dict[str, Any] = {
-    "retry_policy": StorageRetry(initial_backoff=1, increment_base=2, retry_total=3),
-    **TIMEOUTS,
-}
-"""The default of storage waits 15 s and more between attempts. Triggers and the poller try again anyway."""
+# A pipeline links its policies to each other, so each client needs a policy of its own.
 
-BLOB_OPTIONS: dict[str, Any] = {
-    **STORAGE_OPTIONS,
-    "max_single_put_size": 1024 * 1024,
-    "max_block_size": 1024 * 1024,
-}
-"""Larger blobs are sent in parts: a body of more than 1 MiB, sent at once, would block the event loop."""
+
+def batch_options() -> dict[str, Any]:
+    """Return the options of one new Batch client."""
+    return {"retry_policy": BatchRetry(retry_total=3, retry_backoff_max=5), **TIMEOUTS}
+
+
+def queue_options() -> dict[str, Any]:
+    """Return the options of one new queue client.
+
+    The default of storage waits 15 s and more between attempts. Triggers and the poller try again anyway.
+    """
+    return {
+        "retry_policy": StorageRetry(initial_backoff=1, increment_base=2, retry_total=3),
+        **TIMEOUTS,
+    }
+
+
+def blob_options() -> dict[str, Any]:
+    """Return the options of one new blob client.
+
+    Larger blobs are sent in parts: a body of more than 1 MiB, sent at once, would block the event loop.
+    """
+    return {**queue_options(), "max_single_put_size": 1024 * 1024, "max_block_size": 1024 * 1024}

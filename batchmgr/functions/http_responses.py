@@ -13,6 +13,7 @@ from batchmgr.errors import (
     InvalidJobError,
     JobConflictError,
     JobNotFoundError,
+    ServiceAccessError,
     ServiceBusyError,
     ServiceNotFoundError,
     SettingsError,
@@ -33,6 +34,7 @@ STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
     (JobConflictError, 409, "The job id is taken"),
     (IllegalTransitionError, 409, "The job has ended"),
     (SettingsError, 503, "batchmgr is not configured"),
+    (ServiceAccessError, 503, "The app lacks access to a service"),
     (ServiceBusyError, 503, "A service is busy"),
     (BatchmgrError, 502, "A service refused"),
 )

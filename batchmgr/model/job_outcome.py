@@ -172,12 +172,12 @@ def _category(error: TaskError | None) -> str:
 
 
 def _telling(error: TaskError | None) -> int:
-    """Return how much an error says about what went wrong: a program's own words say the most."""
+    """Return how much an error says about what went wrong. It says the most if the sender can mend it."""
     if error is None or (error.type == TASK_ENDED and not error.category):
         return 0
     if error.type == EXIT_CODE:
-        return 2 if error.stderr.strip() else 1
-    return 4 if error.traceback and error.message else 3
+        return 2 if ":" in error.message else 1  # `exit code 1: the last line of stderr`
+    return 4 if error.category == BAD_INPUT else 3
 
 
 def _task_error(

@@ -117,6 +117,11 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return whether a process works on the job, and has renewed its claim in time."""
         return self.claim is not None and now < self.claim.until
 
+    def is_finalized_elsewhere(self, now: datetime, holder: str = "") -> bool:
+        """Return whether a process other than `holder` works out how the job has ended."""
+        is_over = self.state in {JobState.RUNNING, JobState.FINALIZING}
+        return is_over and self.is_claimed(now) and self.claim is not None and self.claim.holder != holder
+
     def claimed(self, now: datetime, claim: Claim) -> Self:
         """Return the record of a job that this process works on, or goes on working on."""
         return replace(self, updated_at=now, claim=claim)

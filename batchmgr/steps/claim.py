@@ -4,6 +4,8 @@ The claim is kept in the record, with the time at which it lapses. Its holder re
 ten seconds. If the process dies, the claim lapses within 45 seconds, and the next process takes over.
 
 Others may still save the record: to cancel the job, or to finalize it. The holder notices when it saves next.
+
+A finalization takes a minute at most, so its claim is made for that time and is not renewed.
 """
 
 import asyncio
@@ -102,6 +104,19 @@ class ClaimedJob:
         return Claim(holder=self._holder, until=self._ports.clock.now() + CLAIM_TIME)
 
 
+def new_holder(ports: Ports) -> str:
+    """Return a name for one process that is going to work on a job."""
+    return f"{ports.clock.randomness():020x}"
+
+
+async def release(ports: Ports, job_id: str, holder: str) -> None:
+    """Give a job back that `holder` works on, so that the next one need not wait for it."""
+    with suppress(BatchmgrError):
+        job = await ports.jobs.load(job_id)
+        if job.value.claim is not None and job.value.claim.holder == holder:
+            await ports.jobs.save(job.value.released(), job.etag)
+
+
 @asynccontextmanager
 async def claimed(
     ports: Ports, job: Versioned[JobRecord], change: Change, events_of: EventsOf
@@ -111,7 +126,7 @@ async def claimed(
     Raise RecordChangedError if another process was first. If the work raises an error, the claim is given
     back; a process that is killed leaves it to lapse.
     """
-    holder = f"{ports.clock.randomness():020x}"
+    holder = new_holder(ports)
     now = ports.clock.now()
     record = change(job.value).claimed(now, Claim(holder=holder, until=now + CLAIM_TIME))
     mine = ClaimedJob(ports, await commit(ports, job, record, events_of(record)), holder)

@@ -5,11 +5,18 @@ container that batchmgr can't list, the plan has to do.
 """
 
 import asyncio
+import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import aclosing
 from itertools import islice
 
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceNotFoundError
+from batchmgr.errors import (
+    InvalidJobError,
+    ServiceAccessError,
+    ServiceBusyError,
+    ServiceError,
+    ServiceNotFoundError,
+)
 from batchmgr.factories.blob_patterns import matches
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import find_finalize_task
@@ -17,6 +24,8 @@ from batchmgr.model.job_record_parts import ResultFile
 from batchmgr.plan.file_specifications import WILDCARDS, ContainerNeed, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Ports
+
+logger = logging.getLogger(__name__)
 
 MAX_LISTED = 500
 """For how many planned files storage is asked. A job may have 100,000 tasks that have left nothing."""
@@ -106,9 +115,11 @@ async def _existing(ports: Ports, need: ContainerNeed, planned: set[str]) -> set
                     break
     except ServiceNotFoundError:
         return set()
+    except (InvalidJobError, ServiceAccessError):
+        return planned  # batchmgr may not list this container
     except ServiceBusyError:
         raise
-    except (InvalidJobError, ServiceError):
+    except ServiceError:
         return planned
     return found
 
@@ -150,10 +161,13 @@ async def _names_of(ports: Ports, file: OutputFileSpecification, if_unknown: boo
         return await _find(ports, file)
     except ServiceNotFoundError:
         return []
+    except (InvalidJobError, ServiceAccessError):
+        pass  # batchmgr may not list this container
     except ServiceBusyError:
         raise
-    except (InvalidJobError, ServiceError):
-        return [file.blob_path] if if_unknown and not file.is_pattern else []
+    except ServiceError as error:
+        logger.warning("whether the file %r is there can't be read: %s", file.blob_path, error)
+    return [file.blob_path] if if_unknown and not file.is_pattern else []
 
 
 async def _find(ports: Ports, file: OutputFileSpecification) -> list[str]:

@@ -19,9 +19,11 @@ from batchmgr.model.job_outcome import (
     find_finalize_task,
 )
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended, read_batch_job
+from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
@@ -38,6 +40,7 @@ MOST_ATTEMPTS = 10
 """How often a failed attempt is followed by a message. After that the poller tries, each time it looks."""
 
 TIME_LIMIT_SECONDS = 60
+"""How long one finalization may take, and how long its claim on the job lasts."""
 
 
 async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> None:
@@ -62,9 +65,21 @@ async def finalize_or_retry(ports: Ports, job_id: str, attempts: int = 0) -> Non
             logger.warning("job %s is left to the poller: %s", job_id, error)
 
 
-@retry_on_conflict
 async def finalize(ports: Ports, job_id: str) -> None:
-    """End a job whose tasks are over; do nothing for any other. May be repeated at any time."""
+    """End a job whose tasks are over, unless another process is at it; do nothing for any other job.
+
+    May be repeated at any time.
+    """
+    holder = new_holder(ports)
+    try:
+        await _finalize(ports, job_id, holder)
+    except (Exception, asyncio.CancelledError):
+        await release(ports, job_id, holder)
+        raise
+
+
+@retry_on_conflict
+async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
@@ -73,6 +88,9 @@ async def finalize(ports: Ports, job_id: str) -> None:
     record = job.value
     if record.state.is_final:
         await deliver(ports, record.job_id)
+        return
+    if record.is_finalized_elsewhere(ports.clock.now(), holder):
+        logger.info("job %s is being finalized by another process", job_id)
         return
     batch_job, tasks = await _read_end(ports, record)
     is_missing = batch_job is None and record.in_batch and not record.must_end
@@ -85,6 +103,9 @@ async def finalize(ports: Ports, job_id: str) -> None:
         # The submitter has added the last task, and was killed before it could say so.
         job = await commit_state(ports, job, record.submitted(ports.clock.now()))
         record = job.value
+    now = ports.clock.now()
+    claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
+    job = await ports.jobs.save(record.claimed(now, claim), job.etag)
     if tasks:
         job = await observe_end(ports, job, tasks, count_tasks(tasks))
     job = await observe_reports(ports, job, tasks)

@@ -78,6 +78,8 @@ async def poll_job(ports: Ports, job_id: str) -> None:
     if obstacle is not None and ports.clock.now() < obstacle.retry_at:
         return
     state = job.value.state
+    if job.value.is_finalized_elsewhere(ports.clock.now()):
+        return
     if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
         job = await catch_up(ports, job)
     match state:

@@ -25,15 +25,17 @@ ERRORS: list[Exception] = [
 
 
 class Unreliable:
-    """Ports whose calls raise these errors, each at the call of its number."""
+    """Ports whose calls raise these errors, each at the call of its number. A call takes a millisecond."""
 
     def __init__(self, world: World, faults: dict[int, Exception]) -> None:
         self.made = 0
+        self._clock = world.clock
         self._faults = faults
         self.ports = intercepted(world.ports, self._call)
 
     async def _call(self, name: str, call: Callable[[], Awaitable[Any]]) -> Any:
         self.made += 1
+        self._clock.advance(timedelta(milliseconds=1))
         if self.made in self._faults and not (name.startswith("jobs.") and self._is_missing()):
             raise self._faults[self.made]
         return await call()

@@ -45,7 +45,7 @@ async def test_a_file_that_is_not_a_genome_fails_the_demo_and_the_reason_is_show
     reason = (tmp_path / "demo.log").read_text()
     assert "The job failed" in reason
     assert "FASTA" in reason
-    assert '"StatusCode": "500"' in (tmp_path / "demo.out").read_text()
+    assert '"StatusCode": "422"' in (tmp_path / "demo.out").read_text()
 
 
 async def test_a_job_that_batchmgr_refuses_fails_the_demo_and_the_field_is_named(

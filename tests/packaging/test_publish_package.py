@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchmgr.errors import BatchmgrError, PackageError, ServiceError, ServiceRefusedError
+from batchmgr.errors import BatchmgrError, PackageError, ServiceAccessError, ServiceError
 from batchmgr.packaging.azure_account import AzureBatchAccount, open_account
 from batchmgr.packaging.build_package import build_package, file_digest
 from batchmgr.packaging.publish_package import publish_package
@@ -217,7 +217,7 @@ async def test_the_message_of_azure_is_reported(
     account: AzureBatchAccount, arm: FakeResourceManager, archive: Path
 ) -> None:
     arm.refusal = (403, "AuthorizationFailed", "The client 'x' does not have authorization.")
-    with pytest.raises(ServiceRefusedError) as caught:
+    with pytest.raises(ServiceAccessError) as caught:
         await published(account, archive)
     assert str(caught.value) == (
         "Azure Resource Manager answered 403 AuthorizationFailed: The client 'x' does not have authorization."

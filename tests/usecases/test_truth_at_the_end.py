@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.errors import InvalidJobError
+from batchmgr.errors import InvalidJobError, ServiceAccessError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
@@ -110,11 +110,15 @@ async def test_a_hundred_results_are_listed_at_most_and_storage_is_not_asked_for
     assert len(asked) == 500
 
 
-async def test_a_container_that_cannot_be_listed_is_taken_as_planned() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [InvalidJobError("another storage account"), ServiceAccessError("no role", code="Forbidden", status=403)],
+)
+async def test_a_container_that_cannot_be_listed_is_taken_as_planned(error: Exception) -> None:
     world = World()
 
     def refuse(need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        raise InvalidJobError("batchmgr can't list the storage account")
+        raise error
 
     world.storage.list_blobs = refuse  # type: ignore[method-assign]
     await ended(world, job_message(writing("1", output("a", "a"), output("*.b", "b"))))

@@ -1,0 +1,126 @@
+"""Long finalizations: one process at a time works out how a job has ended; if it dies, another takes over."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from batchmgr.errors import ServiceBusyError
+from batchmgr.model.job_states import JobState
+from batchmgr.model.task_progress import ProgressReport
+from batchmgr.usecases.accept import accept
+from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.finalize import finalize, finalize_or_retry
+from batchmgr.usecases.poll import poll
+from batchmgr.usecases.submit import submit
+from tests.fakes import FakeClock, FakeJobFiles
+from tests.world import World, job_message
+
+
+class Killed(BaseException):
+    """The process dies: nothing that it would do afterwards is done."""
+
+
+class SlowFiles(FakeJobFiles):
+    """Storage that takes 40 seconds to list the reports of a job's tasks."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.listings = 0
+        self.error: BaseException | None = None
+
+    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
+        self.listings += 1
+        if self.error is not None:
+            raise self.error
+        await self._clock.sleep(timedelta(seconds=40))
+        return []
+
+
+async def over() -> tuple[World, SlowFiles]:
+    """Return a world with a job whose tasks are over. To finalize it takes 40 seconds."""
+    world = World()
+    files = SlowFiles(world.clock)
+    world.ports = replace(world.ports, files=files)
+    await accept(world.ports, "job-1", job_message())
+    await submit(world.ports, "job-1")
+    stored = await world.jobs.load("job-1")
+    run = msgspec.structs.replace(stored.value.run, can_report=True)
+    await world.jobs.save(msgspec.structs.replace(stored.value, run=run), stored.etag)
+    world.queue.messages.clear()
+    world.batch.run()
+    return world, files
+
+
+async def poll_for(world: World, duration: timedelta) -> None:
+    """Let the poller look every five seconds, and wait for no poll before the next."""
+    ends_at = world.clock.now() + duration
+    async with asyncio.TaskGroup() as group:
+        while world.clock.now() < ends_at and not world.record().state.is_final:
+            group.create_task(poll(world.ports))
+            await world.clock.sleep(timedelta(seconds=5))
+
+
+async def test_a_job_that_is_being_finalized_is_left_alone() -> None:
+    world, files = await over()
+    await asyncio.gather(
+        finalize(world.ports, "job-1"),
+        poll_for(world, timedelta(minutes=2)),
+        *(finalize_or_retry(world.ports, "job-1") for _ in range(3)),
+    )
+    assert world.record().state is JobState.SUCCEEDED
+    assert files.listings == 1
+    assert len(world.callbacks.received) == 1
+
+
+async def test_a_killed_finalization_is_taken_over_once_its_claim_has_lapsed() -> None:
+    world, files = await over()
+    files.error = Killed()
+    with pytest.raises(Killed):
+        await finalize(world.ports, "job-1")
+    files.error = None
+    killed_at, claim = world.clock.now(), world.record().claim
+    assert claim is not None
+    assert claim.until - killed_at <= timedelta(minutes=1)
+    await finalize(world.ports, "job-1")
+    assert world.record().claim == claim
+    await poll_for(world, timedelta(minutes=5))
+    assert world.record().state is JobState.SUCCEEDED
+    assert files.listings == 2
+    assert world.clock.now() - killed_at < timedelta(minutes=2)
+    assert len(world.callbacks.received) == 1
+
+
+async def test_a_failed_finalization_gives_its_claim_back() -> None:
+    world, files = await over()
+    files.error = ServiceBusyError("busy")
+    await finalize_or_retry(world.ports, "job-1")
+    assert world.record().claim is None
+    files.error = None
+    [message] = world.queue.messages
+    await finalize_or_retry(world.ports, "job-1", message.attempts)
+    assert world.record().state is JobState.SUCCEEDED
+
+
+async def test_a_finalization_that_takes_too_long_gives_its_claim_back() -> None:
+    world, files = await over()
+    try:
+        async with asyncio.timeout(20):
+            await finalize(world.ports, "job-1")
+    except TimeoutError:
+        assert world.record().claim is None
+    assert files.listings == 1
+
+
+async def test_a_job_that_is_cancelled_while_it_is_finalized_is_concluded_by_the_same_process() -> None:
+    world, _ = await over()
+    work = asyncio.create_task(finalize(world.ports, "job-1"))
+    await world.clock.sleep(timedelta(seconds=10))
+    await cancel(world.ports, "job-1")
+    await work
+    assert world.record().state is JobState.CANCELLED
+    assert len(world.callbacks.received) == 1
