@@ -129,7 +129,11 @@ async def claimed(
     holder = new_holder(ports)
     now = ports.clock.now()
     record = change(job.value).claimed(now, Claim(holder=holder, until=now + CLAIM_TIME))
-    mine = ClaimedJob(ports, await commit(ports, job, record, events_of(record)), holder)
+    try:
+        mine = ClaimedJob(ports, await _take(ports, job, record, events_of(record)), holder)
+    except Exception:
+        await release(ports, record.job_id, holder)
+        raise
     renewal = asyncio.create_task(mine.keep_renewing())
     try:
         yield mine
@@ -138,3 +142,16 @@ async def claimed(
         raise
     finally:
         renewal.cancel()
+
+
+async def _take(
+    ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
+) -> Versioned[JobRecord]:
+    """Save the record with its claim, which also holds if another process publishes the events first."""
+    try:
+        return await commit(ports, job, record, events)
+    except RecordChangedError:
+        job = await load(ports, record.job_id)
+        if job.value.claim != record.claim:
+            raise
+        return job

@@ -12,7 +12,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
-from batchmgr.usecases.poll import poll
+from batchmgr.usecases.poll import SUBMISSION_TIMEOUT, poll
 from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task
@@ -59,8 +59,10 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
     world.batch.run()
     ports = delayed(world, delays)
     work = (poll(ports), finalize(ports, "job-1"), poll(ports), finalize(ports, "job-1"))
+    begun = world.clock.now()
     await asyncio.gather(*work)
     await world.run_until_idle()
+    assert world.clock.now() - begun < SUBMISSION_TIMEOUT
     assert world.record().state is JobState.PARTIAL
     assert [e.type for e in world.log()].count("batchmgr.task.failed") == 1
     assert_published_once(world)
@@ -72,9 +74,13 @@ async def test_several_hosts_that_receive_the_same_message(delays: list[int]) ->
     world = World()
     ports = delayed(world, delays)
     body = encode(job_message())
+    begun = world.clock.now()
     await asyncio.gather(*(take_request(ports, body, "") for _ in range(3)), poll(ports))
     await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
+    assert (
+        world.clock.now() - begun < SUBMISSION_TIMEOUT
+    )  # nobody has died, so nobody waits for a claim to lapse
     assert_published_once(world)
 
 
