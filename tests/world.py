@@ -25,9 +25,9 @@ from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.job_plan import JOB_MANAGER_TASK_ID, PLANNED_TASKS_FILE, REPORTS_FOLDER
 from batchmgr.ports import Ports
-from batchmgr.steps.obstacles import INTERNAL_ERROR
 from batchmgr.usecases.finalize import finalize_or_retry
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
@@ -147,7 +147,7 @@ class World:
         await poll(ports)
         for stored in filter(None, self.jobs.records.values()):
             obstacle = stored.value.obstacle
-            if obstacle is not None and obstacle.kind == INTERNAL_ERROR and not self.may_fail:
+            if obstacle is not None and obstacle.kind is ObstacleKind.INTERNAL_ERROR and not self.may_fail:
                 raise AssertionError(f"batchmgr hid an exception of job {stored.value.job_id}: {obstacle}")
         await self.clock.sleep(timedelta(seconds=1))
 

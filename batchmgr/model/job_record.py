@@ -21,7 +21,6 @@ from batchmgr.model.job_record_parts import (
     Claim,
     FailedTask,
     JobError,
-    Obstacle,
     ResultFile,
     Run,
     Submission,
@@ -31,7 +30,7 @@ from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import KIB, first_fitting
 from batchmgr.model.task_progress import TaskResult
-from batchmgr.model.waiting_for import WaitingFor, Watch
+from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch
 
 MAX_FAILED_TASKS = 21
 """How many failed tasks a record holds: twenty, and the FinalizeTask."""
@@ -90,7 +89,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         times = (self.updated_at, self.submission.retry_at, self.obstacle.retry_at if self.obstacle else None)
         return now - max(time for time in times if time is not None) > pause
 
-    def tries(self, kind: str) -> int:
+    def tries(self, kind: ObstacleKind) -> int:
         """Return how often an obstacle of this kind was met, without a success in between."""
         return self.obstacle.tries if self.obstacle and self.obstacle.kind == kind else 0
 
@@ -98,15 +97,25 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record of a job that was checked."""
         return replace(self, submission=replace(self.submission, awaits_check=False), obstacle=None)
 
-    def hindered(self, now: datetime, kind: str, *, retry_at: datetime) -> Self:
+    def hindered(
+        self, now: datetime, kind: ObstacleKind, *, code: str, reason: str, retry_at: datetime
+    ) -> Self:
         """Return the record of a job that has met an obstacle of this kind once, or once more."""
         since = self.obstacle.since if self.obstacle and self.tries(kind) else now
-        obstacle = Obstacle(kind=kind, since=since, tries=self.tries(kind) + 1, retry_at=retry_at)
+        tries = self.tries(kind) + 1
+        obstacle = Obstacle(kind=kind, code=code, reason=reason, since=since, tries=tries, retry_at=retry_at)
         return replace(self, updated_at=now, obstacle=obstacle)
 
     def unhindered(self) -> Self:
         """Return the record without its obstacle."""
         return replace(self, obstacle=None)
+
+    @property
+    def waits_for(self) -> WaitingFor | None:
+        """Return why a job that has not ended does not go on, or None."""
+        if self.state.is_final or self.obstacle is None:
+            return self.waiting_for
+        return self.obstacle.waiting_for
 
     @property
     def must_end(self) -> bool:
@@ -146,10 +155,11 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return the record of a job whose submission begins."""
         return self._in_state(JobState.SUBMITTING, now)
 
-    def put_off(self, now: datetime, *, until: datetime) -> Self:
-        """Return the record of a job whose submission is tried again at `until`."""
+    def put_off(self, now: datetime, kind: ObstacleKind, *, code: str, reason: str, until: datetime) -> Self:
+        """Return the record of a job whose submission has met an obstacle, and is tried again at `until`."""
         submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
-        return replace(self, updated_at=now, claim=None, submission=submission, obstacle=None)
+        hindered = self.hindered(now, kind, code=code, reason=reason, retry_at=until)
+        return replace(hindered, claim=None, submission=submission)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""

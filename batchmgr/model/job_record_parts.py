@@ -97,18 +97,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     until: datetime
 
 
-class Obstacle(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why the next step of a job can't be done, since when, and how often it was tried.
-
-    The next try is due at `retry_at`. A step that succeeds removes the obstacle.
-    """
-
-    kind: str
-    since: datetime
-    tries: int
-    retry_at: datetime
-
-
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 

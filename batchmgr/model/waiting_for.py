@@ -1,12 +1,15 @@
-"""What a job waits for that does not come by itself, and how the poller watches it."""
+"""What a job waits for: what hinders its next step, or what does not come by itself."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
+from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
+
 
 class WaitingFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why a job can't go on by itself: a code for programs, a sentence for people, and what they can do."""
+    """Why a job does not go on: a code for programs, a sentence for people, and what they can do."""
 
     code: str
     reason: str
@@ -22,3 +25,49 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 
     looked_at: datetime | None = None
     stalled_since: datetime | None = None
+
+
+class ObstacleKind(StrEnum):
+    """What kind of thing keeps a step of a job from being done.
+
+    `Busy`: a service has no time, or a quota is used up. `NoAccess`: the app has no token or no role, or does
+    not reach the service. `JobNotFound`: Azure Batch says that it does not have the Batch job.
+    `InternalError`: batchmgr itself has failed.
+    """
+
+    BUSY = "Busy"
+    NO_ACCESS = "NoAccess"
+    JOB_NOT_FOUND = "JobNotFound"
+    INTERNAL_ERROR = "InternalError"
+
+
+ADVICE = {
+    ObstacleKind.BUSY: "Wait: batchmgr tries again for as long as it takes. If a quota is used up, raise it.",
+    ObstacleKind.NO_ACCESS: "Give the app the access that the reason names, or make the service reachable.",
+    ObstacleKind.JOB_NOT_FOUND: "Wait: batchmgr asks again. If the Batch job is gone, the job has failed.",
+    ObstacleKind.INTERNAL_ERROR: "Wait: batchmgr tries again. Search the app's log for the id of the job.",
+}
+"""What people can do about an obstacle."""
+
+
+class Obstacle(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why the next step of a job can't be done, since when, and how often it was tried.
+
+    The next try is due at `retry_at`. A step that succeeds removes the obstacle.
+    """
+
+    kind: ObstacleKind
+    code: str
+    reason: str
+    since: datetime
+    tries: int
+    retry_at: datetime
+
+    def __post_init__(self) -> None:
+        """Cut texts that are too long."""
+        cut_fields(self, {"code": NAME, "reason": MESSAGE})
+
+    @property
+    def waiting_for(self) -> WaitingFor:
+        """Return what people are told of it."""
+        return WaitingFor(code=self.code, reason=self.reason, advice=ADVICE[self.kind], since=self.since)

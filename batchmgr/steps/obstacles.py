@@ -24,16 +24,13 @@ from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, JobError
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
 from batchmgr.steps.outbox import flush, retry_on_conflict
-from batchmgr.wire.events import job_event, obstacle_event
+from batchmgr.wire.events import job_event, obstacle_events
 
 logger = logging.getLogger(__name__)
-
-NO_ACCESS = "NoAccess"
-JOB_NOT_FOUND = "JobNotFound"
-INTERNAL_ERROR = "InternalError"
 
 MAX_TRIES = 10
 LEAST_TIME = timedelta(minutes=10)
@@ -89,10 +86,11 @@ async def is_gone(ports: Ports, job_id: str) -> bool:
     """
     job, now = await ports.jobs.load(job_id), ports.clock.now()
     obstacle = job.value.obstacle
-    if obstacle is not None and obstacle.kind == JOB_NOT_FOUND:
+    if obstacle is not None and obstacle.kind is ObstacleKind.JOB_NOT_FOUND:
         return now - obstacle.since >= GONE_AFTER
+    kind = ObstacleKind.JOB_NOT_FOUND
     reason = "Azure Batch says that it does not have this job. If it says so again, the job has failed"
-    await _tell(ports, job, job.value.hindered(now, JOB_NOT_FOUND, retry_at=now), reason, JOB_NOT_FOUND)
+    await _tell(ports, job, job.value.hindered(now, kind, code=kind, reason=reason, retry_at=now))
     return False
 
 
@@ -105,22 +103,24 @@ async def overcome(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobReco
 async def _count(ports: Ports, job_id: str, name: str, error: Exception) -> None:
     # Not `outbox.load`: to publish what is in the outbox may be what fails.
     job, now = await ports.jobs.load(job_id), ports.clock.now()
-    kind = NO_ACCESS if isinstance(error, ServiceAccessError) else INTERNAL_ERROR
+    has_no_access = isinstance(error, ServiceAccessError)
+    kind = ObstacleKind.NO_ACCESS if has_no_access else ObstacleKind.INTERNAL_ERROR
+    code = error.code if isinstance(error, ServiceError) and error.code else type(error).__name__
+    reason = f"batchmgr could not {name} the job: {_text(error)}"
     tries = job.value.tries(kind) + 1
-    record = job.value.hindered(now, kind, retry_at=now + pause_before(tries + 1))
+    record = job.value.hindered(now, kind, code=code, reason=reason, retry_at=now + pause_before(tries + 1))
     since = record.obstacle.since if record.obstacle else now
-    if kind == INTERNAL_ERROR and tries >= MAX_TRIES and now - since >= LEAST_TIME:
+    if not has_no_access and tries >= MAX_TRIES and now - since >= LEAST_TIME:
         await _end(ports, job, record, name, error)
         return
-    code = error.code if isinstance(error, ServiceError) and error.code else type(error).__name__
-    await _tell(ports, job, record, f"batchmgr could not {name} the job: {_text(error)}", code)
+    await _tell(ports, job, record)
 
 
-async def _tell(ports: Ports, job: Versioned[JobRecord], record: JobRecord, reason: str, code: str) -> None:
+async def _tell(ports: Ports, job: Versioned[JobRecord], record: JobRecord) -> None:
     """Save the record with its obstacle, and publish an event at the first, second, fourth, eighth … try."""
     tries = record.obstacle.tries if record.obstacle else 0
     is_told = not record.state.is_final and tries & (tries - 1) == 0
-    events = [obstacle_event(record, reason, code)] if is_told else []
+    events = obstacle_events(record) if is_told else []
     saved = await ports.jobs.save(record.with_outbox([*record.outbox, *events]), job.etag)
     await _publish(ports, saved)
 
@@ -140,7 +140,7 @@ async def _end(
         logger.exception("InternalError: the Batch job %s may still run", job_id)
     tries = record.obstacle.tries if record.obstacle else 0
     reason = JobError(
-        code=INTERNAL_ERROR,
+        code=ObstacleKind.INTERNAL_ERROR,
         message=f"batchmgr could not {name} the job, {tries} times in a row: {_text(error)}. The log of the "
         f"function app says more: search it for 'InternalError: job {job_id}'.",
     )
@@ -168,7 +168,9 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
     if record.callback is not None and record.callback.state is not CallbackState.DELIVERED:
         await ports.queue.dead_letter_callback(record.job_id)
         dead = CallbackStatus(
-            state=CallbackState.DEAD, attempts=record.callback.attempts, last_error=INTERNAL_ERROR
+            state=CallbackState.DEAD,
+            attempts=record.callback.attempts,
+            last_error=ObstacleKind.INTERNAL_ERROR,
         )
         await ports.jobs.save(record.with_callback(dead, updated_at=ports.clock.now()), job.etag)
     await ports.jobs.deactivate(record.job_id)

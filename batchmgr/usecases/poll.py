@@ -11,11 +11,12 @@ from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceNotFoundE
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
-from batchmgr.steps.obstacles import JOB_NOT_FOUND, attempt, is_gone, overcome
+from batchmgr.steps.obstacles import attempt, is_gone, overcome
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
@@ -129,7 +130,7 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
             await _end(ports, job.value, "all tasks are over, or can't run")
             return
     except ServiceNotFoundError as error:
-        if error.code != JOB_NOT_FOUND:
+        if error.code != ObstacleKind.JOB_NOT_FOUND:
             raise
         if await is_gone(ports, record.job_id):
             await _end(ports, record, "the Batch job is gone")

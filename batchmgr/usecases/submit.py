@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 
-from msgspec.structs import replace
-
 from batchmgr.errors import (
     InvalidJobError,
     ServiceAccessError,
@@ -24,19 +22,20 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MESSAGE
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
-from batchmgr.steps.obstacles import ACCESS_LIMIT, JOB_NOT_FOUND, NO_ACCESS, pause_before
+from batchmgr.steps.obstacles import ACCESS_LIMIT, pause_before
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.usecases.deliver import deliver
-from batchmgr.wire.events import job_event, planning_event, task_events, waiting_event
+from batchmgr.wire.events import job_event, obstacle_events, planning_event, task_events
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
@@ -201,8 +200,8 @@ def _may_pass(record: JobRecord, error: ServiceError, now: datetime) -> bool:
     the next attempt creates it again.
     """
     if isinstance(error, ServiceNotFoundError):
-        return error.code == JOB_NOT_FOUND
-    if _has_no_access(error) and record.obstacle is not None and record.obstacle.kind == NO_ACCESS:
+        return error.code == ObstacleKind.JOB_NOT_FOUND
+    if _has_no_access(error) and record.obstacle is not None and record.tries(ObstacleKind.NO_ACCESS):
         return now - record.obstacle.since < ACCESS_LIMIT
     return isinstance(error, ServiceBusyError)
 
@@ -218,14 +217,11 @@ async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceError) -> None:
     now = ports.clock.now()
     logger.warning("job %s is submitted again in %s: %s", mine.record.job_id, pause, error)
 
-    def put_off(record: JobRecord) -> JobRecord:
-        waiting = record.put_off(now, until=now + pause)
-        if not _has_no_access(error):
-            return waiting
-        hindered = record.hindered(now, NO_ACCESS, retry_at=now + pause)
-        return replace(waiting, obstacle=hindered.obstacle)
-
-    await mine.save(put_off, lambda record: [waiting_event(record, str(error), error.code)])
+    kind = ObstacleKind.NO_ACCESS if _has_no_access(error) else ObstacleKind.BUSY
+    await mine.save(
+        lambda record: record.put_off(now, kind, code=error.code, reason=str(error), until=now + pause),
+        obstacle_events,
+    )
     await ports.queue.enqueue_submission(mine.record.job_id, pause)
 
 

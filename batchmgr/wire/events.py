@@ -13,7 +13,7 @@ from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.size_limits import KIB, MAX_EVENT, MESSAGE, NAME, fitted
+from batchmgr.model.size_limits import KIB, MAX_EVENT, fitted
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
@@ -56,24 +56,26 @@ def job_event(record: JobRecord) -> Event:
     return _event(record.job_id, JOB_STATES[record.state], "", record.updated_at, dict(record.summary()))
 
 
-def waiting_event(record: JobRecord, reason: str, code: str) -> Event:
-    """Return the event that the job waits for a busy service or a quota. Sent once per attempt."""
-    attempts = record.submission.attempts
-    return _waiting(record, reason, code, str(attempts), attempts)
-
-
-def obstacle_event(record: JobRecord, reason: str, code: str) -> Event:
-    """Return the event that the job has met the obstacle in its record. Sent once per try that is told."""
-    obstacle = record.obstacle
-    since = f"{obstacle.since:%Y%m%dT%H%M%S.%fZ}" if obstacle else ""
-    tries = obstacle.tries if obstacle else 0
-    return _waiting(record, reason, code, f"{since}-{tries}", tries)
-
-
 def planning_event(record: JobRecord) -> Event:
     """Return the event that the job waits for its job manager task. Sent once per job."""
-    reason = "the job manager task is planning the job on a node"
-    return _waiting(record, reason, "JobManagerTask", "planning", record.submission.attempts)
+    data = {
+        "jobId": record.job_id,
+        "reason": "the job manager task is planning the job on a node",
+        "code": "JobManagerTask",
+        "attempt": record.submission.attempts,
+    }
+    return _event(record.job_id, JOB_WAITING, "planning", record.updated_at, data)
+
+
+def obstacle_events(record: JobRecord) -> list[Event]:
+    """Return the event that the job has met the obstacle in its record, if any. Sent once per try."""
+    obstacle = record.obstacle
+    if obstacle is None:
+        return []
+    why = msgspec.to_builtins(obstacle.waiting_for)
+    data: dict[str, object] = {"jobId": record.job_id, **why, "attempt": obstacle.tries}
+    key = f"{obstacle.since:%Y%m%dT%H%M%S.%fZ}-{obstacle.tries}"
+    return [_event(record.job_id, JOB_WAITING, key, record.updated_at, data)]
 
 
 def stall_event(job_id: str, why: WaitingFor) -> Event:
@@ -81,16 +83,6 @@ def stall_event(job_id: str, why: WaitingFor) -> Event:
     data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
     return _event(job_id, JOB_WAITING, key, why.since, data)
-
-
-def _waiting(record: JobRecord, reason: str, code: str, key: str, attempt: int) -> Event:
-    data = {
-        "jobId": record.job_id,
-        "reason": cut(reason, MESSAGE),
-        "code": cut(code, NAME),
-        "attempt": attempt,
-    }
-    return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
 def progress_event(record: JobRecord) -> Event:

@@ -67,7 +67,7 @@ def job(record: JobRecord, base: str) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.submission.retry_at,
         cancel_requested=record.cancel_requested,
-        waiting_for=record.waiting_for,
+        waiting_for=record.waits_for,
         error=record.error,
         callback=record.callback,
         total=record.run.total,

@@ -9,13 +9,14 @@ from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import JobError, Run
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.wire.events import (
     EVENT_TYPES,
     job_event,
     matches_notify,
+    obstacle_events,
     progress_event,
     task_events,
-    waiting_event,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,10 +64,12 @@ def test_progress_has_the_fraction_and_the_same_id_for_the_same_counts() -> None
 
 
 def test_each_attempt_has_its_own_waiting_event() -> None:
-    once = RECORD.put_off(NOW, until=NOW)
-    first = waiting_event(once, "quota", "Q")
-    assert first.id != waiting_event(once.put_off(NOW, until=NOW), "quota", "Q").id
-    assert first.data["reason"] == "quota"
+    once = RECORD.put_off(NOW, ObstacleKind.BUSY, code="Q", reason="quota", until=NOW)
+    twice = once.put_off(NOW, ObstacleKind.BUSY, code="Q", reason="quota", until=NOW)
+    [first], [second] = obstacle_events(once), obstacle_events(twice)
+    assert first.id != second.id
+    assert (first.data["code"], first.data["reason"], second.data["attempt"]) == ("Q", "quota", 2)
+    assert obstacle_events(RECORD) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import TRANSITIONS, JobState, may_follow
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.wire.adf_callback import STATUS_CODES
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,7 +71,9 @@ def test_a_record_is_unchanged_by_a_round_trip_through_json() -> None:
 
 
 def test_a_record_is_not_idle_before_its_retry_is_due() -> None:
-    waiting = RECORD.put_off(NOW, until=NOW + timedelta(minutes=5))
+    waiting = RECORD.put_off(
+        NOW, ObstacleKind.BUSY, code="Q", reason="quota", until=NOW + timedelta(minutes=5)
+    )
     pause = timedelta(seconds=30)
     assert RECORD.is_idle_for(pause, NOW + timedelta(seconds=31))
     assert not waiting.is_idle_for(pause, NOW + timedelta(seconds=31))

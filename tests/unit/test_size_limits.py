@@ -18,6 +18,7 @@ from batchmgr.model.poll_cursors import PollCursor, ReportCursor, SeenReport
 from batchmgr.model.record_overflow import join, split
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
+from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut, cut_front, json_size
 from batchmgr.steps.check_message import MAX_METADATA, MAX_PATTERNS, MAX_WORKLOAD
 from batchmgr.wire import events
@@ -109,9 +110,12 @@ def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
         message=cut(text, MAX_MESSAGE),
         result_key=encodable(other)[:32],
     )
+    hindered = record().hindered(NOW, ObstacleKind.BUSY, code=text, reason=other, retry_at=NOW)
+    assert hindered.obstacle is not None
     made = [
         events.job_event(record(JobState.FAILED, error=error)),
-        events.waiting_event(record(), text, other),
+        *events.obstacle_events(hindered),
+        events.stall_event("j" * 64, hindered.obstacle.waiting_for),
         events.planning_event(record()),
         events.progress_event(record()),
         *events.task_events("j" * 64, task(1, text)),

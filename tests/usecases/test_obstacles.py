@@ -15,6 +15,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.obstacles import GONE_AFTER
 from batchmgr.usecases.cancel import cancel
+from batchmgr.wire.job_answers import job as job_answer
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task
 
@@ -73,9 +74,14 @@ async def test_missing_access_puts_a_submission_off_for_hours_and_says_what_is_m
     assert world.record().state is JobState.SUBMITTING
     assert {event.data["reason"] for event in waiting(world)} == {str(error)}
     assert {event.data["code"] for event in waiting(world)} == {error.code}
+    why = job_answer(world.record(), "")["waitingFor"]
+    assert (why["code"], why["reason"]) == (error.code, str(error))
+    assert why["since"] <= waiting(world)[0].time.isoformat().replace("+00:00", "Z")
+    assert "access" in why["advice"]
     faults.left = 0
     await pass_by(world, faults.ports, minutes=10)
     assert world.record().state is JobState.SUCCEEDED
+    assert "waitingFor" not in job_answer(world.record(), "")
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["200"]
 
 
