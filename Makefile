@@ -6,7 +6,8 @@
 # make format    format the code
 # make clean     remove all files that can be created again
 #
-# make chaos     run a storm over the whole stack, and check that every job ends all the same
+# make chaos     run a storm over the whole stack, and check that every job ends all the same;
+#                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
@@ -34,6 +35,7 @@ test: install
 
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
+	@$(BIN)/pytest -q -m real_limits tests/integration
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

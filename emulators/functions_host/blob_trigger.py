@@ -7,12 +7,10 @@ from typing import Any
 
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
-from azure.functions.meta import Datum
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from functions_host.binding_converters import json_datum
 from functions_host.blob_enqueuing import ScannedFunction
 from functions_host.blob_path_pattern import BlobPathPattern
 from functions_host.blob_receipts import BlobReceipts
@@ -22,6 +20,7 @@ from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 from functions_host.trigger_data import TriggerData
+from functions_host.typed_data import TypedData, json_data
 
 _SCAN = "LogsAndContainerScan"
 
@@ -103,13 +102,13 @@ class BlobTrigger:
             content = await download.readall()
         parameters = self._pattern.match(blob.blob_name) or {}
         metadata = {
-            "BlobTrigger": Datum(f"{blob.container_name}/{blob.blob_name}", "string"),
-            "Uri": json_datum(blob.url),
-            "Properties": json_datum(_properties(properties)),
-            "Metadata": json_datum(properties.metadata or {}),
+            "BlobTrigger": TypedData(f"{blob.container_name}/{blob.blob_name}", "string"),
+            "Uri": json_data(blob.url),
+            "Properties": json_data(_properties(properties)),
+            "Metadata": json_data(properties.metadata or {}),
         }
-        metadata.update({name: Datum(value, "string") for name, value in parameters.items()})
-        return TriggerData(value=Datum(content, "bytes"), metadata=metadata)
+        metadata.update({name: TypedData(value, "string") for name, value in parameters.items()})
+        return TriggerData(value=TypedData(content, "bytes"), metadata=metadata)
 
     def _register(self) -> ScannedFunction:
         services = self._services

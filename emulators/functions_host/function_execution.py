@@ -4,31 +4,17 @@ import asyncio
 import contextvars
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import azure.functions as func
-from azure.functions.meta import Datum
 
 from functions_host.binding_converters import decode, encode
 from functions_host.function_metadata import RETURN, Function
 from functions_host.invocation_context import InvocationContext
 from functions_host.log_levels import logging_for
-from functions_host.trigger_data import TriggerData
-
-Outputs = Mapping[str, Datum]
-"""The outputs of a function by parameter name. The return value is named `$return`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InvocationRequest:
-    """One invocation of a function."""
-
-    function_name: str
-    trigger: TriggerData
-    invocation_id: str = field(default_factory=lambda: str(uuid4()))
+from functions_host.trigger_data import InvocationRequest
+from functions_host.typed_data import Outputs, TypedData
 
 
 class FunctionExecutor:
@@ -82,7 +68,7 @@ class _Out(func.Out[Any]):
         return self._value
 
 
-def _encode_outputs(function: Function, outs: Mapping[str, _Out], returned: Any) -> dict[str, Datum]:
+def _encode_outputs(function: Function, outs: Mapping[str, _Out], returned: Any) -> dict[str, TypedData]:
     if returned is not None and function.returns is None:
         raise RuntimeError(f"function {function.name!r} without a $return binding returned a value")
     outputs = {

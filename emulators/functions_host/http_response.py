@@ -13,9 +13,9 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
-from azure.functions.meta import Datum
 
 from functions_host.http_server import reason_phrase
+from functions_host.typed_data import TypedData
 
 _TEXT = "text/plain; charset=utf-8"
 _TOKEN = re.compile(r"[0-9A-Za-z!#$%&'*+\-.^_`|~]+")
@@ -33,7 +33,7 @@ class FunctionResponse:
     body: bytes = b""
 
     @classmethod
-    def of(cls, output: Datum | None) -> Self:
+    def of(cls, output: TypedData | None) -> Self:
         """Return the response for the HTTP output of a function.
 
         Raises ValueError if the real host would respond with 500.

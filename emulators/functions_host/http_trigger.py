@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 
 from aiohttp import hdrs, web
-from azure.functions.meta import Datum
 
 from functions_host.access_keys import AccessKeys
 from functions_host.errors import ConfigurationError, RouteTemplateError
@@ -15,6 +14,7 @@ from functions_host.http_server import MAX_REQUEST_BYTES, refuse
 from functions_host.http_targets import RequestTarget, join_values
 from functions_host.invocation import Invoker
 from functions_host.trigger_data import TriggerData
+from functions_host.typed_data import TypedData
 
 _REASON = "This function was programmatically called via the host APIs."
 _RESERVED = ("admin", "runtime")
@@ -121,25 +121,25 @@ async def _trigger_data(
     }
     query = target.query.joined()
     data = {
-        "method": Datum(request.method, "string"),
-        "url": Datum(target.url(request.headers[hdrs.HOST]), "string"),
+        "method": TypedData(request.method, "string"),
+        "url": TypedData(target.url(request.headers[hdrs.HOST]), "string"),
         "headers": _strings(headers),
         "query": _strings(query),
         "params": _strings(route_values),
-        "body": Datum(body, "bytes"),
+        "body": TypedData(body, "bytes"),
     }
     return TriggerData(
-        value=Datum(data, "http"),
+        value=TypedData(data, "http"),
         metadata=_strings({**query, **route_values}),
         trace_parent=headers.get("traceparent"),
     )
 
 
-def _strings(values: Mapping[str, str]) -> dict[str, Datum]:
-    return {name: Datum(value, "string") for name, value in values.items()}
+def _strings(values: Mapping[str, str]) -> dict[str, TypedData]:
+    return {name: TypedData(value, "string") for name, value in values.items()}
 
 
-def _http_output(function: Function, outputs: Mapping[str, Datum]) -> Datum | None:
+def _http_output(function: Function, outputs: Mapping[str, TypedData]) -> TypedData | None:
     """Return the value of the HTTP output, whether it was returned or set, or None."""
     return next(
         (outputs[p.name] for p in function.results if p.binding["type"] == "http" and p.name in outputs), None

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from functions_host.function_execution import FunctionExecutor, InvocationRequest, Outputs
+from functions_host.function_execution import FunctionExecutor
 from functions_host.function_indexing import index_app
 from functions_host.function_metadata import Function
+from functions_host.trigger_data import InvocationRequest
+from functions_host.typed_data import Outputs
 
 
 class InProcessWorker:

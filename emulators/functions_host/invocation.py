@@ -8,13 +8,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
-from azure.functions.meta import Datum
-
 from functions_host.errors import FunctionError, FunctionTimeoutError, WorkerLostError
-from functions_host.function_execution import InvocationRequest, Outputs
 from functions_host.function_metadata import BoundParameter, Function
 from functions_host.log_levels import logging_for
-from functions_host.trigger_data import TriggerData
+from functions_host.trigger_data import InvocationRequest, TriggerData
+from functions_host.typed_data import Outputs, TypedData
 from functions_host.worker_supervisor import WorkerSupervisor
 
 _log = logging.getLogger(__name__)
@@ -25,7 +23,7 @@ T = TypeVar("T")
 class OutputWriter(Protocol):
     """Writes one output of a function that succeeded."""
 
-    async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
+    async def write(self, output: BoundParameter, value: TypedData, binding_data: Mapping[str, str]) -> None:
         """Write `value` where the binding says. `binding_data` has the values of `{name}` expressions."""
 
 

@@ -23,7 +23,6 @@ from functions_host.host_status import HostStatus
 from functions_host.http_endpoints import HttpEndpoints
 from functions_host.http_front_end import HttpFrontEnd
 from functions_host.http_trigger import HttpFunctions
-from functions_host.in_process_worker import InProcessWorker
 from functions_host.invocation import Invoker
 from functions_host.job_host_options import JobHostOptions
 from functions_host.queue_output import QueueOutput
@@ -95,7 +94,7 @@ class JobHost:
             notifier=notifier if options.patient else None,
         )
         self._workers = WorkerSupervisor(
-            new_worker or (lambda: InProcessWorker(options.script_root, threads=settings.sync_threads)),
+            new_worker or (lambda: _in_process_worker(options.script_root, settings.sync_threads)),
             times=RestartTimes(interval=0) if options.patient else RestartTimes(),
         )
         self._invoker = Invoker(
@@ -296,3 +295,10 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _in_process_worker(script_root: Path, threads: int | None) -> FunctionWorker:
+    # Imported here: it loads the Functions library, which takes 5 MB that a host with worker processes saves.
+    from functions_host.in_process_worker import InProcessWorker
+
+    return InProcessWorker(script_root, threads=threads)

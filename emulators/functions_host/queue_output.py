@@ -4,14 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from azure.functions.meta import Datum
-
-from functions_host.binding_converters import looks_like_json
 from functions_host.binding_expressions import bind_parameters
 from functions_host.function_metadata import BoundParameter, Function
 from functions_host.queue_messages import check_queue_name, encode_body, send_message
 from functions_host.queue_polling import QueueNotifier
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
+from functions_host.typed_data import TypedData, looks_like_json
 
 
 class QueueOutput:
@@ -32,7 +30,7 @@ class QueueOutput:
             if output.binding["type"] == "queue" and "{" not in name:
                 check_queue_name(name.lower())
 
-    async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
+    async def write(self, output: BoundParameter, value: TypedData, binding_data: Mapping[str, str]) -> None:
         """Send the messages of one output. Create the queue if it is missing."""
         name = bind_parameters(output.binding["queueName"], binding_data).lower()
         check_queue_name(name)
@@ -44,7 +42,7 @@ class QueueOutput:
             self._notifier.notify(name)
 
 
-def message_bodies(value: Datum) -> list[bytes]:
+def message_bodies(value: TypedData) -> list[bytes]:
     """Split an output into message bodies, as the real host does.
 
     Bytes become one message, unchanged. Text that looks like JSON is parsed: an array becomes one message for

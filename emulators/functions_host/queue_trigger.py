@@ -3,10 +3,8 @@
 import uuid
 from datetime import datetime, timedelta
 
-from azure.functions.meta import Datum
 from azure.storage.queue import QueueMessage
 
-from functions_host.binding_converters import json_datum
 from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
 from functions_host.poison_queue import poison_queue_of
@@ -16,6 +14,7 @@ from functions_host.queue_polling import QueueNotifier
 from functions_host.settings import QueueSettings
 from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 from functions_host.trigger_data import TriggerData, with_json_properties
+from functions_host.typed_data import TypedData, json_data
 from functions_host.unhandled_errors import UnhandledErrors
 
 
@@ -63,11 +62,11 @@ class QueueTrigger:
     async def manual_data(self, text: str) -> TriggerData:
         """Return the data for a call over `/admin/functions`, in which `text` is the message body."""
         metadata = {
-            "QueueTrigger": Datum(text, "string"),
-            "Id": Datum(str(uuid.uuid4()), "string"),
-            "DequeueCount": json_datum(0),
+            "QueueTrigger": TypedData(text, "string"),
+            "Id": TypedData(str(uuid.uuid4()), "string"),
+            "DequeueCount": json_data(0),
         }
-        return TriggerData(value=Datum(text, "string"), metadata=with_json_properties(text, metadata))
+        return TriggerData(value=TypedData(text, "string"), metadata=with_json_properties(text, metadata))
 
     async def _handle(self, message: QueueMessage, body: bytes) -> bool:
         reason = f"New queue message detected on '{self._name}'."
@@ -78,18 +77,18 @@ class QueueTrigger:
         binary = str(self._function.trigger.binding.get("dataType")).upper() == "BINARY"
         # A text parameter gets U+FFFD for each byte that is not UTF-8. The metadata has valid text or none.
         text = body.decode(errors="replace")
-        metadata = {"QueueTrigger": Datum(text, "string")} if text.encode() == body else {}
+        metadata = {"QueueTrigger": TypedData(text, "string")} if text.encode() == body else {}
         metadata |= {
-            "Id": Datum(message.id, "string"),
-            "PopReceipt": Datum(message.pop_receipt, "string"),
-            "DequeueCount": json_datum(message.dequeue_count),
-            "InsertionTime": json_datum(_iso(message.inserted_on)),
-            "ExpirationTime": json_datum(_iso(message.expires_on)),
-            "NextVisibleTime": json_datum(_iso(message.next_visible_on)),
+            "Id": TypedData(message.id, "string"),
+            "PopReceipt": TypedData(message.pop_receipt, "string"),
+            "DequeueCount": json_data(message.dequeue_count),
+            "InsertionTime": json_data(_iso(message.inserted_on)),
+            "ExpirationTime": json_data(_iso(message.expires_on)),
+            "NextVisibleTime": json_data(_iso(message.next_visible_on)),
         }
         if binary:
-            return TriggerData(value=Datum(body, "bytes"), metadata=metadata)
-        return TriggerData(value=Datum(text, "string"), metadata=with_json_properties(text, metadata))
+            return TriggerData(value=TypedData(body, "bytes"), metadata=metadata)
+        return TriggerData(value=TypedData(text, "string"), metadata=with_json_properties(text, metadata))
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from azure.storage.blob.aio import ContainerClient
 
-from functions_host.binding_converters import json_datum
 from functions_host.function_metadata import Function
 from functions_host.invocation import Invoker
 from functions_host.singleton_lease import LeaseTimes, SingletonLease
@@ -12,6 +11,7 @@ from functions_host.timer_listener import TimerListener
 from functions_host.timer_schedule import TimerSchedule
 from functions_host.timer_status import ScheduleMonitor
 from functions_host.trigger_data import TriggerData
+from functions_host.typed_data import json_data
 from functions_host.unhandled_errors import UnhandledErrors
 
 
@@ -67,4 +67,4 @@ class TimerTrigger:
             "ScheduleStatus": status.to_json() if status else None,
             "IsPastDue": is_past_due,
         }
-        return TriggerData(value=json_datum(info))
+        return TriggerData(value=json_data(info))

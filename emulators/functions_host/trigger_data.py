@@ -1,21 +1,20 @@
-"""Trigger data: what a trigger passes to an invocation."""
+"""Trigger data: what a trigger passes to an invocation, and the request for one."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
-from azure.functions.meta import Datum
-
-from functions_host.binding_converters import json_datum, looks_like_json
+from functions_host.typed_data import TypedData, json_data, looks_like_json
 
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerData:
     """The value that a function is triggered with, and the trigger metadata."""
 
-    value: Datum
-    metadata: Mapping[str, Datum] = field(default_factory=dict)
+    value: TypedData
+    metadata: Mapping[str, TypedData] = field(default_factory=dict)
     """Trigger metadata by name, such as `DequeueCount`."""
     trace_parent: str | None = None
     """The caller's W3C trace context, if it sent one."""
@@ -26,7 +25,16 @@ class TriggerData:
         return {name: _text(datum) for name, datum in self.metadata.items()}
 
 
-def with_json_properties(body: str, metadata: Mapping[str, Datum]) -> dict[str, Datum]:
+@dataclass(frozen=True, kw_only=True)
+class InvocationRequest:
+    """One invocation of a function."""
+
+    function_name: str
+    trigger: TriggerData
+    invocation_id: str = field(default_factory=lambda: str(uuid4()))
+
+
+def with_json_properties(body: str, metadata: Mapping[str, TypedData]) -> dict[str, TypedData]:
     """Return the trigger metadata with the top-level properties of a JSON body added.
 
     A property replaces metadata of the same name, whatever the case: a body with a property `id` hides the id
@@ -38,7 +46,7 @@ def with_json_properties(body: str, metadata: Mapping[str, Datum]) -> dict[str, 
     for name, value in _json_object(body).items():
         if value is None or isinstance(value, list):
             continue
-        datum = json_datum(value) if isinstance(value, dict) else Datum(str(value), "string")
+        datum = json_data(value) if isinstance(value, dict) else TypedData(str(value), "string")
         merged[names.setdefault(name.lower(), name)] = datum
     return merged
 
@@ -53,7 +61,7 @@ def _json_object(body: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(datum: Datum) -> str:
+def _text(datum: TypedData) -> str:
     if datum.type != "json":
         return str(datum.value)
     value = json.loads(datum.value)

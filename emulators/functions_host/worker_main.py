@@ -14,11 +14,12 @@ import traceback
 from pathlib import Path
 
 from functions_host.errors import ConfigurationError, IndexingError
-from functions_host.function_execution import FunctionExecutor, InvocationRequest
+from functions_host.function_execution import FunctionExecutor
 from functions_host.function_indexing import index_app
 from functions_host.function_metadata import Function
 from functions_host.host_logging import log_to_stderr
 from functions_host.settings import HostSettings, default_host_id, load_host_settings
+from functions_host.trigger_data import InvocationRequest
 from functions_host.worker_messages import LENGTH, InvocationResponse, LoadResponse, pack, unpack
 
 

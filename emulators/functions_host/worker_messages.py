@@ -5,8 +5,8 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from functions_host.function_execution import Outputs
 from functions_host.function_metadata import Function
+from functions_host.typed_data import Outputs
 
 LENGTH = struct.Struct("!Q")
 """The length of the message that follows."""

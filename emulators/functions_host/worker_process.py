@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from functions_host.errors import FunctionError, HostError, IndexingError, WorkerLostError
-from functions_host.function_execution import InvocationRequest, Outputs
 from functions_host.function_metadata import Function
+from functions_host.trigger_data import InvocationRequest
+from functions_host.typed_data import Outputs
 from functions_host.worker_messages import LENGTH, InvocationResponse, LoadResponse, pack, unpack
 
 _MODULE = "functions_host.worker_main"

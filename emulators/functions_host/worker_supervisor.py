@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from functions_host.errors import HostError
-from functions_host.function_execution import InvocationRequest, Outputs
 from functions_host.function_metadata import Function
+from functions_host.trigger_data import InvocationRequest
+from functions_host.typed_data import Outputs
 
 _LOSSES_TO_END = 3
 _LOSSES_FORGOTTEN_AFTER = 30 * 60

@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.functions.meta import Datum
 
 from functions_host.function_metadata import BoundParameter, Function
 from functions_host.in_process_worker import InProcessWorker
 from functions_host.invocation import Invoker, OutputWriter
 from functions_host.trigger_data import TriggerData
+from functions_host.typed_data import TypedData
 from functions_host.worker_supervisor import RestartTimes, WorkerSupervisor
 
-INPUT = TriggerData(value=Datum("x", "string"))
+INPUT = TriggerData(value=TypedData("x", "string"))
 
 
 class NoOutputs:
-    async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
+    async def write(self, output: BoundParameter, value: TypedData, binding_data: Mapping[str, str]) -> None:
         raise AssertionError("there is nothing to write")
 
 
@@ -149,7 +149,9 @@ async def test_an_output_that_takes_too_long_fails_the_invocation_and_keeps_the_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Endless:
-        async def write(self, output: BoundParameter, value: Datum, binding_data: Mapping[str, str]) -> None:
+        async def write(
+            self, output: BoundParameter, value: TypedData, binding_data: Mapping[str, str]
+        ) -> None:
             await asyncio.Event().wait()
 
     async def answers(msg: str) -> str:

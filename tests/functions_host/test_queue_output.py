@@ -8,10 +8,10 @@ from pathlib import Path
 import aiohttp
 import azure.functions as func
 import pytest
-from azure.functions.meta import Datum
 
 from functions_host.binding_converters import encode
 from functions_host.queue_output import message_bodies
+from functions_host.typed_data import TypedData
 from tests.functions_host.conftest import Hosts
 from tests.functions_host.storage_account import StorageAccount, until
 
@@ -19,14 +19,14 @@ from tests.functions_host.storage_account import StorageAccount, until
 @pytest.mark.parametrize(
     ("value", "bodies"),
     [
-        (Datum("plain", "string"), [b"plain"]),
-        (Datum('{"a":1}', "string"), [b'{\n  "a": 1\n}']),
-        (Datum('["x",{"a":1},2]', "json"), [b"x", b'{\n  "a": 1\n}', b"2"]),
-        (Datum(b'{"a":1}', "bytes"), [b'{"a":1}']),
+        (TypedData("plain", "string"), [b"plain"]),
+        (TypedData('{"a":1}', "string"), [b'{\n  "a": 1\n}']),
+        (TypedData('["x",{"a":1},2]', "json"), [b"x", b'{\n  "a": 1\n}', b"2"]),
+        (TypedData(b'{"a":1}', "bytes"), [b'{"a":1}']),
     ],
 )
 def test_json_is_indented_arrays_are_split_and_bytes_are_left_alone(
-    value: Datum, bodies: list[bytes]
+    value: TypedData, bodies: list[bytes]
 ) -> None:
     assert message_bodies(value) == bodies
 

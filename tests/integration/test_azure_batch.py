@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from azure.batch import models
 from azure.batch.aio import BatchClient
 from azure.core.exceptions import HttpResponseError
@@ -16,6 +17,7 @@ from tests.integration.receiver import Receiver
 from tests.integration.wait_until import until
 
 
+@pytest.mark.real_limits
 async def test_a_deleted_batch_job_fails_the_job_and_sends_the_callback(
     client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:

@@ -197,6 +197,7 @@ async def test_a_deleted_task_is_named_and_the_finalize_task_still_runs(
     assert [event.data["code"] for event in events if event.type == "batchmgr.job.waiting"] == ["TaskDeleted"]
 
 
+@pytest.mark.real_limits
 async def test_the_running_stack_tells_within_a_minute_why_a_job_waits(client: Client, job_id: str) -> None:
     pool = BatchPoolCreateOptions(id=f"{job_id}-pool", vm_size="small", target_dedicated_nodes=0)
     await client.batch.create_pool(pool)
