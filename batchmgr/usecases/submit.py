@@ -106,7 +106,7 @@ async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage) -
     job_plan = await plan(ports, record.job_id, message, record.pool_id)
     if job_plan.job.pool_id:
         # Azure Batch accepts a job for a pool that does not exist. The job would then wait for ever.
-        await ports.batch.require_pool(job_plan.job.pool_id)
+        await _require_pool(ports, job_plan.job.pool_id)
     access = await grant_access(ports, job_plan)
     await _create(ports, job_plan, access, record)
     if job_plan.awaits_tasks:
@@ -116,6 +116,14 @@ async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage) -
         access = await grant_access(ports, job_plan)
     await mine.save(partial(_created, job_plan=job_plan))
     return await _complete(ports, mine, job_plan, access, ends_at)
+
+
+async def _require_pool(ports: Ports, pool_id: str) -> None:
+    try:
+        await ports.batch.require_pool(pool_id)
+    except ServiceNotFoundError as error:
+        text = f"there is no pool {pool_id!r} in the Batch account. {error}"
+        raise ServiceNotFoundError(text, code=error.code, status=error.status) from error
 
 
 def _created(record: JobRecord, *, job_plan: JobPlan) -> JobRecord:

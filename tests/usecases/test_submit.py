@@ -113,6 +113,7 @@ async def test_a_missing_pool_rejects_the_job() -> None:
     assert record.state is JobState.REJECTED
     assert record.error is not None
     assert record.error.code == "PoolNotFound"
+    assert record.error.message.startswith("there is no pool 'local' in the Batch account.")
 
 
 async def test_a_batch_job_created_by_somebody_else_is_not_changed() -> None:
