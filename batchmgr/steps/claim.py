@@ -1,7 +1,7 @@
 """A claim on a job: only one process at a time does its long work.
 
 The claim is kept in the record, with the time at which it lapses. Its holder renews it while it works, every
-ten seconds. If the process dies, the claim lapses within 45 seconds, and the next process takes over.
+eight seconds. If the process dies, the claim lapses within half a minute, and the next process takes over.
 
 Others may still save the record: to cancel the job, or to finalize it. The holder notices when it saves next.
 
@@ -23,10 +23,10 @@ from batchmgr.steps.outbox import commit, load
 
 logger = logging.getLogger(__name__)
 
-CLAIM_TIME = timedelta(seconds=45)
+CLAIM_TIME = timedelta(seconds=30)
 """How long a claim lasts after it was renewed. A job whose process has died goes on within a minute."""
 
-RENEWAL_PAUSE = timedelta(seconds=10)
+RENEWAL_PAUSE = timedelta(seconds=8)
 
 SAVE_ATTEMPTS = 10
 
