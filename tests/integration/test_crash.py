@@ -50,6 +50,7 @@ async def test_a_job_that_ended_while_the_host_was_down_is_finalized_after_its_r
         await assert_published_once(client, "running")
 
 
+@pytest.mark.real_limits
 async def test_no_job_is_lost_wherever_it_is_when_the_host_is_killed(
     stack: Stack, client: Client, tmp_path: Path
 ) -> None:
