@@ -1,6 +1,7 @@
 """Stand-ins of what Azure puts before the local stack: a key vault, and checks of keys and tokens."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -45,15 +46,23 @@ async def key_vault() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def key_check(app: str) -> AsyncIterator[str]:
-    """Run a front of a function app that lets only requests with the key pass, as Azure does."""
+async def key_check(app: str, *, statuses: Sequence[int] = (), delay: float = 0) -> AsyncIterator[str]:
+    """Run a front of a function app that lets only requests with the key pass, as Azure does.
+
+    The first requests get these statuses in place of an answer. The answer to a new job takes `delay` s.
+    """
+    left = list(statuses)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
 
         async def check(request: web.Request) -> web.Response:
             if request.headers.get("x-functions-key") != KEY:
                 return web.Response(status=401)
-            return await _forward(http, request, f"{app}{request.rel_url}", request.headers["Host"])
+            if left:
+                return web.Response(status=left.pop(0))
+            answer = await _forward(http, request, f"{app}{request.rel_url}", request.headers["Host"])
+            await asyncio.sleep(delay if request.path == "/api/jobs" else 0)
+            return answer
 
         yield await stack.enter_async_context(serving(check))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,9 +62,17 @@ async def azure(client: Client) -> AsyncIterator[Azure]:
         yield await started(client, stack)
 
 
-async def started(client: Client, stack: AsyncExitStack, **options: bool) -> Azure:
+async def started(
+    client: Client,
+    stack: AsyncExitStack,
+    *,
+    minute: float = MINUTE,
+    front: Mapping[str, Any] = {},
+    **options: bool,
+) -> Azure:
+    """Start everything. `front` says what is wrong with the front of the app."""
     vault = await stack.enter_async_context(key_vault())
-    app = await stack.enter_async_context(key_check(client.address))
+    app = await stack.enter_async_context(key_check(client.address, **front))
     account = client.queues.credential
     signature = generate_queue_sas(
         str(client.queues.account_name),
@@ -77,7 +85,7 @@ async def started(client: Client, stack: AsyncExitStack, **options: bool) -> Azu
     linked: dict[str, KeyVault | FunctionApp] = {
         name: replaced(service, vault=vault, app=app) for name, service in read_linked_services().items()
     }
-    factory = await stack.enter_async_context(data_factory(minute=MINUTE, linked=linked, **options))
+    factory = await stack.enter_async_context(data_factory(minute=minute, linked=linked, **options))
     return Azure(factory=factory, vault=vault, app=app, queue=f"{queues}/{REQUESTS}")
 
 
@@ -120,6 +128,41 @@ async def test_a_failed_task_fails_the_pipeline_with_its_reason(
     assert error["errorCode"] == "FailureExitCode"
     assert "bad: exit code 3: no such column" in error["message"]
     assert (await client.job(ended.run_id))["state"] == "partial"
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        ({"tasks": [task("a")], "poolId": "no-such-pool"}, "PoolNotFound"),
+        ({"tasks": [task("a", "sleep 60")], "maxWallClockTime": "PT2S"}, "MaxWallClockTimeExpiry"),
+    ],
+)
+async def test_a_job_that_does_not_succeed_fails_the_pipeline_with_its_code(
+    azure: Azure, job: Json, code: str
+) -> None:
+    ended = await azure.run("batchmgr_webhook", job)
+    assert ended.status == "Failed"
+    assert ended.last("Report failure").error["errorCode"] == code  # type: ignore[index]
+
+
+async def test_a_job_is_sent_again_while_the_app_is_down_and_is_one_job(client: Client) -> None:
+    async with AsyncExitStack() as stack:
+        azure = await started(client, stack, front={"statuses": [503, 502]})
+        ended = await azure.run("batchmgr_function", {"tasks": [task("a")]})
+    assert (ended.status, ended.last("Send job").attempts) == ("Succeeded", 3)
+    assert (await client.types(ended.run_id)).count("job.queued") == 1
+
+
+async def test_a_job_whose_first_answer_came_too_late_does_not_go_on_unseen(
+    client: Client, tmp_path: Path
+) -> None:
+    job = {"tasks": [gated("waits", tmp_path / "gate")]}
+    async with AsyncExitStack() as stack:
+        azure = await started(client, stack, minute=2.0, front={"delay": 4.0})
+        ended = await azure.run("batchmgr_webhook", job)
+    assert "did not answer within 60 seconds" in ended.last("Report failure").error["message"]  # type: ignore[index]
+    assert ended.statuses["Cancel job"] == "Succeeded"
+    assert (await client.outcome(ended.run_id))["state"] == "cancelled"
 
 
 async def test_a_job_that_is_refused_fails_the_pipeline_at_once(azure: Azure) -> None:
