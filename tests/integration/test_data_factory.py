@@ -158,7 +158,7 @@ async def test_a_job_whose_first_answer_came_too_late_does_not_go_on_unseen(
 ) -> None:
     job = {"tasks": [gated("waits", tmp_path / "gate")]}
     async with AsyncExitStack() as stack:
-        azure = await started(client, stack, minute=2.0, front={"delay": 4.0})
+        azure = await started(client, stack, minute=4.0, front={"delay": 6.0})
         ended = await azure.run("batchmgr_webhook", job)
     assert "did not answer within 60 seconds" in ended.last("Report failure").error["message"]  # type: ignore[index]
     assert ended.statuses["Cancel job"] == "Succeeded"
