@@ -29,7 +29,10 @@ TASK_STATES = ("active", "preparing", "running", "completed")
 
 
 async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
-    """`POST /jobs`: accept a job, and have it submitted."""
+    """`POST /jobs`: accept a job, and have it submitted.
+
+    `Location` is 202 until the job has ended: a client that follows it, as clients do after a 202, waits.
+    """
     message = await read_job(ports, req)
     key = req.headers.get("idempotency-key", "")
     job_id = message.job_id or (
@@ -40,7 +43,7 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))
-    return json_response(reply, 202, {"Location": reply["statusUri"], **RETRY_AFTER})
+    return json_response(reply, 202, {"Location": reply["resultUri"], **RETRY_AFTER})
 
 
 async def _enqueue(ports: Ports, job_id: str) -> None:

@@ -42,6 +42,11 @@ FINALIZE_FILE = "batchmgr-finalize.json"
 TASK_ERROR_FILE = "batchmgr-error.json"
 """The file, in a task's working directory, with the error report of the exception that ended the task."""
 
+OUTPUTS_FILE = "outputs.json"
+"""The file, in a task's working directory, that becomes the task's result if the task uploads it to the job's
+own container. The Custom activity of Azure Data Factory reads a file of this name.
+"""
+
 INPUTS_VARIABLE = "BATCHMGR_TASK_INPUTS"
 """Environment variable of a task: its inputs, as JSON."""
 
@@ -220,6 +225,18 @@ class JobPlan:
     def all_tasks(self) -> tuple[TaskPlan, ...]:
         """All tasks but the job manager task, in this order: own tasks, gathering tasks, the FinalizeTask."""
         return (*self.tasks, *self.gathering_tasks, self.finalize_task)
+
+    @property
+    def outputs_files(self) -> tuple[tuple[TaskPlan, OutputFileSpecification], ...]:
+        """The files that become results, each with its task: every `outputs.json` in the job's container."""
+        own = job_container(self.job_id)
+        return tuple(
+            (task, file)
+            for task in self.tasks
+            for file in task.result_files
+            if file.source_file_path == OUTPUTS_FILE
+            and (file.container_name, file.storage_account_name) == (own, "")
+        )
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:

@@ -54,6 +54,7 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
     yield from _id_problems(plan.tasks)
     yield from dependency_problems(plan.tasks)
     yield from _container_problems(plan)
+    yield from _outputs_problems(plan)
     if plan.job.auto_pool is not None:
         yield from _auto_pool_problems(plan.job.auto_pool)
         for field, files in _files(plan):
@@ -114,6 +115,19 @@ def _twin_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
                 f"{task.id!r} and {twin!r} are the same number: Azure Batch takes one for the other where "
                 "tasks wait for them. Use another id",
                 field=f"tasks[{index}].id",
+            )
+
+
+def _outputs_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
+    """Yield an error for each task whose `outputs.json` would overwrite that of another: their results."""
+    writers: dict[str, str] = {}
+    for task, file in plan.outputs_files:
+        other = writers.setdefault(file.blob_path, task.id)
+        if other != task.id:
+            yield InvalidJobError(
+                f"{other!r} and {task.id!r} would write their {file.source_file_path} to the same blob, "
+                f"{file.blob_path!r}: name another targetBlobPath or taskId",
+                field=f"tasks[{plan.tasks.index(task)}].outputFiles[{task.output_files.index(file)}]",
             )
 
 

@@ -6,6 +6,7 @@ an invalid plan; it is never an exception that stops the job. Only ServiceBusyEr
 works later.
 """
 
+import codecs
 import logging
 import re
 
@@ -79,6 +80,27 @@ async def read_result(ports: Ports, job_id: str, task_id: str) -> TaskResult | N
     found = result(body or b"")
     if found is None:
         logger.warning("task %s of job %s has left something that is no result", task_id, job_id)
+        return None
+    return TaskResult(task_id=task_id, result=found)
+
+
+async def read_outputs(ports: Ports, job_id: str, task_id: str, path: str) -> TaskResult | None:
+    """Return the result that a task's command has written to a file, which is now this blob of the job.
+
+    None if there is none, or one that a workload could not publish either.
+    """
+    try:
+        body = await ports.files.read(job_id, path, MAX_REPORT_BYTES)
+    except (FileTooLargeError, ServiceError) as error:
+        if isinstance(error, ServiceBusyError):
+            raise
+        logger.warning("%s of task %s of job %s can't be read: %s", path, task_id, job_id, error)
+        return None
+    if body is None:
+        return None
+    found = result(b'{"result": %s}' % body.removeprefix(codecs.BOM_UTF8))
+    if found is None:
+        logger.warning("%s of task %s of job %s is no object of 32 KiB at most", path, task_id, job_id)
         return None
     return TaskResult(task_id=task_id, result=found)
 

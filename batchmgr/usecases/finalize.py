@@ -24,6 +24,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.claim import new_holder, release
+from batchmgr.steps.command_results import command_results
 from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
@@ -139,6 +140,8 @@ async def _end(
     has_succeeded = outcome.state is JobState.SUCCEEDED
     results = await list_results(ports, job_plan, tasks) if job_plan is not None else ()
     outputs = await task_results(ports, record)
+    if job_plan is not None:
+        outputs += await command_results(ports, job_plan, tasks, outputs)
     ended = record.ended(
         ports.clock.now(),
         outcome.state,

@@ -200,6 +200,24 @@ def test_the_body_that_the_readme_gives_data_factory_is_a_job() -> None:
     check_message(decode_job(json.dumps(body).encode()))
 
 
+def test_every_json_of_the_page_on_data_factory_is_in_a_file_of_its_example() -> None:
+    files = [json.loads(file.read_text()) for file in (ROOT / "examples/data-factory").rglob("*.json")]
+    parts = [part for file in files for part in every_object(file)]
+    shown = [
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", document("data-factory"), re.DOTALL)
+    ]
+    assert len(shown) > 5
+    assert [block for block in shown if block not in parts] == []
+
+
+def every_object(value: object) -> Iterator[object]:
+    """Yield a JSON value and all its parts."""
+    yield value
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from every_object(part)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text()):

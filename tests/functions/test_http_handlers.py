@@ -144,7 +144,7 @@ async def test_an_undecodable_message_cannot_be_planned(
 
 async def test_links_take_the_scheme_that_the_caller_used(app: dict[str, Handler]) -> None:
     answer = await app["create_job"](post(JOB, x_forwarded_proto="http"))
-    assert answer.headers["Location"] == "http://batchmgr.example/api/jobs/job-1"
+    assert answer.headers["Location"] == "http://batchmgr.example/api/jobs/job-1/result"
 
 
 @pytest.mark.parametrize("name", ["get_job", "get_result", "list_tasks", "list_events", "cancel_job"])

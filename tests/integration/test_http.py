@@ -22,7 +22,7 @@ async def test_an_accepted_job_has_the_links_to_follow_it(client: Client, job_id
     answer = await client.post("/jobs", job(job_id))
     address = f"{client.address}/api/jobs/{job_id}"
     assert answer.status == 202
-    assert answer.headers["Location"] == address
+    assert answer.headers["Location"] == f"{address}/result"
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.body == {
         "jobId": job_id,

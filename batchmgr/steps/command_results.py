@@ -1,0 +1,50 @@
+"""The results of plain commands, which have no reporter: what their tasks have uploaded as `outputs.json`.
+
+A task declares it as an output file for the job's own container. So the node has uploaded it before the task
+ends, and it is there even if the node is gone. Each such task costs one call to storage, at the end of the
+job; other tasks cost nothing.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+
+from batchmgr.model.batch_snapshots import TaskSnapshot
+from batchmgr.model.job_record import MAX_TASK_RESULTS
+from batchmgr.model.task_progress import TaskResult
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.ports import Ports
+from batchmgr.steps.read_node_files import read_outputs
+
+AT_ONCE = 16
+
+
+async def command_results(
+    ports: Ports, plan: JobPlan, tasks: Sequence[TaskSnapshot], published: Collection[TaskResult] = ()
+) -> tuple[TaskResult, ...]:
+    """Return what commands have left as their results, in the plan's order.
+
+    Together with those `published` by a workload's tasks, there are 100 at most: as many as an outcome shows.
+    """
+    ended = {task.task_id: task for task in tasks if task.state == "completed"}
+    wanted = list(_uploaded(plan, ended, {one.task_id for one in published}))
+    wanted = wanted[: max(0, MAX_TASK_RESULTS - len(published))]
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def read(task_id: str, path: str) -> TaskResult | None:
+        async with gate:
+            return await read_outputs(ports, plan.job_id, task_id, path)
+
+    found = await asyncio.gather(*(read(task_id, path) for task_id, path in wanted))
+    return tuple(one for one in found if one is not None)
+
+
+def _uploaded(
+    plan: JobPlan, ended: dict[str, TaskSnapshot], published: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the task and the blob of each file that was uploaded if the command wrote it."""
+    for task, file in plan.outputs_files:
+        snapshot = ended.get(task.id)
+        if snapshot is None or task.id in published:
+            continue
+        if snapshot.has_succeeded or file.upload_condition == "taskCompletion":
+            yield task.id, file.blob_path
