@@ -6,7 +6,6 @@ an invalid plan; it is never an exception that stops the job. Only ServiceBusyEr
 works later.
 """
 
-import codecs
 import logging
 import re
 
@@ -98,7 +97,7 @@ async def read_outputs(ports: Ports, job_id: str, task_id: str, path: str) -> Ta
         return None
     if body is None:
         return None
-    found = result(b'{"result": %s}' % body.removeprefix(codecs.BOM_UTF8))
+    found = allowed(decoded(body))
     if found is None:
         logger.warning("%s of task %s of job %s is no object of 32 KiB at most", path, task_id, job_id)
         return None
@@ -107,14 +106,23 @@ async def read_outputs(ports: Ports, job_id: str, task_id: str, path: str) -> Ta
 
 def result(body: bytes) -> dict[str, object] | None:
     """Return the result in a task's report, or None if there is none that the programming model allows."""
+    report = decoded(body)
+    return allowed(report.get("result")) if isinstance(report, dict) else None
+
+
+def decoded(body: bytes) -> object:
+    """Return the JSON value that a node has left, or None if it is none."""
     try:
-        content = msgspec.json.decode(body.decode("utf-8-sig", errors="replace"))
-        found = content["result"]
-        if not isinstance(found, dict) or depth(found, MAX_RESULT_DEPTH) > MAX_RESULT_DEPTH:
-            return None
-        return found if len(msgspec.json.encode(found)) <= MAX_RESULT_BYTES else None
-    except (ValueError, TypeError, KeyError, RecursionError):  # msgspec's own errors are ValueErrors
+        return msgspec.json.decode(body.decode("utf-8-sig", errors="replace"))
+    except (ValueError, RecursionError):  # msgspec's own errors are ValueErrors
         return None
+
+
+def allowed(value: object) -> dict[str, object] | None:
+    """Return a value if the programming model allows it as a task's result, else None."""
+    if not isinstance(value, dict) or depth(value, MAX_RESULT_DEPTH) > MAX_RESULT_DEPTH:
+        return None
+    return value if len(msgspec.json.encode(value)) <= MAX_RESULT_BYTES else None
 
 
 async def read_planned_tasks(ports: Ports, job_id: str, *, field: str) -> bytes | None:
