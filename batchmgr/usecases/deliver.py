@@ -10,6 +10,7 @@ from datetime import timedelta
 from batchmgr.errors import BatchmgrError, InvalidJobError, ServiceError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
+from batchmgr.model.telemetry_names import DELIVER
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback
@@ -47,15 +48,20 @@ async def deliver(ports: Ports, job_id: str) -> None:
     claiming = job.value.with_callback(claim, updated_at=job.value.updated_at)
     claimed = await ports.jobs.save(claiming, job.etag)
     try:
-        request = await ports.jobs.load_request(job_id)
-        ports.callbacks.check(request.call_back_uri)
-        body, webhook_id = adf_callback(claimed.value), f"msg_{claimed.value.job_id}"
-        await ports.callbacks.send(request.call_back_uri, body, webhook_id)
+        await _send(ports, claimed.value)
     except Exception as error:
         await _retry_or_give_up(ports, job_id, claim.attempts, error)
         return
     delivered = CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts)
     await _close(ports, await _save(ports, job_id, delivered))
+
+
+async def _send(ports: Ports, record: JobRecord) -> None:
+    with ports.telemetry.span(DELIVER, job_id=record.job_id, traceparent=record.traceparent) as traceparent:
+        request = await ports.jobs.load_request(record.job_id)
+        ports.callbacks.check(request.call_back_uri)
+        body, webhook_id = adf_callback(record), f"msg_{record.job_id}"
+        await ports.callbacks.send(request.call_back_uri, body, webhook_id, traceparent)
 
 
 async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exception) -> None:
