@@ -111,7 +111,7 @@ class Runtime:
         self.settings = settings
         self._problem = problem
         self._is_logged = False
-        self._telemetry: Telemetry | None = None
+        self.telemetry: Telemetry | None = None
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Ports] | None = None
 
@@ -143,9 +143,9 @@ class Runtime:
 
     def _start_telemetry(self) -> Telemetry:
         """Start the export once, however often the ports are opened: each start has threads of its own."""
-        if self._telemetry is None:
-            self._telemetry = start_telemetry(self.settings.telemetry)
-        return self._telemetry
+        if self.telemetry is None:
+            self.telemetry = start_telemetry(self.settings.telemetry)
+        return self.telemetry
 
 
 def load_runtime(environment: Mapping[str, str]) -> Runtime:

@@ -73,7 +73,7 @@ class StorageRetry(ExponentialRetry):
     ) -> bool:
         """Return whether the call is to be sent again. A response that makes it necessary is counted."""
         if response is not None:
-            self._calls.seen(request, response.http_response.status_code)
+            self._calls.seen(request, response.status_code)
         return bool(super().increment(settings, request, response, error))
 
 

@@ -20,21 +20,6 @@ from batchmgr.model.telemetry_names import (
 from batchmgr.telemetry_port import Telemetry
 
 THROTTLING = frozenset({429, 503})
-BATCH_NAMES = frozenset(
-    {
-        "pools",
-        "nodes",
-        "jobs",
-        "tasks",
-        "files",
-        "addtaskcollection",
-        "taskcounts",
-        "terminate",
-        "jobpreparationandreleasetaskstatus",
-    }
-)
-"""The parts of the paths of Azure Batch that are no ids."""
-
 R = TypeVar("R")
 
 
@@ -75,7 +60,6 @@ class Calls:
             attributes = self._attributes(request)
             if call.status >= 400:
                 kind = str(call.status)
-                self.seen(request, call.status)
             if kind:
                 attributes[ERROR_TYPE] = kind
             self._telemetry.record(CALL_DURATION, time.monotonic() - begun, attributes)
@@ -93,9 +77,8 @@ def operation(service: str, request: Any) -> str:
     """Return a name for what a request does, which holds no id."""
     parts = urlsplit(str(request.url))
     if service == "batch":
-        path = [part if part in BATCH_NAMES else "{}" for part in parts.path.strip("/").split("/")]
-        while path[-2:] == ["{}", "{}"]:  # the path of a file
-            path.pop()
+        # Names and ids take turns, as in /jobs/{id}/tasks/{id}.
+        path = [part if i % 2 == 0 else "{}" for i, part in enumerate(parts.path.strip("/").split("/"))]
         return f"{request.method} /{'/'.join(path)}"
     query = parse_qs(parts.query)
     kind = (query.get("comp") or query.get("restype") or [""])[0]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from opentelemetry import metrics, trace
@@ -60,23 +60,30 @@ class OpenTelemetry:
         self, name: SpanName, *, job_id: str = "", traceparent: str = "", attributes: Attributes | None = None
     ) -> Iterator[str]:
         """Open a span, and yield its `traceparent`."""
-        span = self._start(name, job_id, traceparent, attributes)
+        try:
+            span = self._start(name, job_id, traceparent, attributes)
+        except Exception:
+            span = trace.INVALID_SPAN
         with (
             self.about(job_id or _job.get()),
             # An exception's text may hold what nobody should read, so only its type is told.
-            trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False),
+            trace.use_span(span, record_exception=False, set_status_on_exception=False),
         ):
             try:
-                yield _format(span.get_span_context())
+                yield _format(span.get_span_context()) or traceparent
             except RecordChangedError:
                 raise  # normal: somebody else was first
             except BaseException as error:
                 _fail(span, error)
                 raise
+            finally:
+                with suppress(Exception):
+                    span.end()
 
     def record(self, metric: Metric, value: float, attributes: Attributes | None = None) -> None:
         """Record a value."""
-        self._instruments[metric].record(value, attributes)
+        with suppress(Exception):
+            self._instruments[metric].record(value, attributes)
 
     def _start(self, name: SpanName, job_id: str, traceparent: str, attributes: Attributes | None) -> Span:
         parent, current = _parse(traceparent), trace.get_current_span().get_span_context()

@@ -197,6 +197,7 @@ class StoragePoisonQueues:
                 )
                 taken = [_poison(queue, message) async for message in pages]
             except ResourceNotFoundError:
+                self._telemetry.record(DEAD_LETTERS, 0, {QUEUE: str(queue)})
                 return ()
         known = [message for message in taken if message.id in self._kept]
         await asyncio.gather(*map(self.keep, known))

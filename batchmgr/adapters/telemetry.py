@@ -15,6 +15,9 @@ logger = logging.getLogger(__name__)
 CHATTY_LOGGERS = ("azure.core.pipeline.policies.http_logging_policy", "azure.batch", "azure.identity")
 """Loggers that write several records for every call. batchmgr logs the errors of these calls itself."""
 
+EXPORTERS = ("azure.monitor.opentelemetry", "opentelemetry")
+"""Loggers that write a record for every transmission, which would be the next one to transmit."""
+
 
 class Exporter(Enum):
     """Who exports the telemetry of the app."""
@@ -45,6 +48,8 @@ def start_telemetry(options: TelemetryOptions) -> Telemetry:
     """
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    for name in EXPORTERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
     if options.exporter is Exporter.HOST:
         if options.connection_string or options.has_otlp:
             logger.warning(

@@ -143,7 +143,7 @@ POLL_LAG = Metric(
     name="batchmgr.poll.lag",
     kind=MetricKind.HISTOGRAM,
     unit="s",
-    description="How long after the last poll of this process a poll has begun.",
+    description="How long after the last poll of its process a poll has begun.",
     buckets=WORK_BUCKETS,
 )
 CALL_DURATION = Metric(
