@@ -7,7 +7,6 @@ from datetime import datetime
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.telemetry_names import (
-    JOB_ID,
     JOB_STATE,
     JOB_WORKLOAD,
     JOBS_ENTERED,
@@ -39,7 +38,8 @@ def tell_published(telemetry: Telemetry, record: JobRecord, events: Sequence[Eve
 def _tell_state(telemetry: Telemetry, record: JobRecord, event: Event) -> None:
     state = STATES[event.type]
     about = {JOB_STATE: state.value, JOB_WORKLOAD: record.workload}
-    logger.info("job %s is %s", record.job_id, state, extra={JOB_ID: record.job_id, **about})
+    with telemetry.about(record.job_id):
+        logger.info("job %s is %s", record.job_id, state, extra=about)
     telemetry.record(JOBS_ENTERED, 1, about)
     entered = record.entered.get(state)
     earlier = [(time, before) for before, time in record.entered.items() if before is not state]

@@ -1,6 +1,7 @@
 """Metrics and logs of jobs: on fakes for the services, and the real SDK of OpenTelemetry."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,16 @@ def telemetry() -> MemoryTelemetry:
 
 
 @pytest.fixture
+def named_jobs() -> Iterator[None]:
+    """Log records name jobs, as in an app that exports."""
+    before = logging.getLogRecordFactory()
+    name_jobs_in_logs()
+    name_jobs_in_logs()  # once is enough
+    yield
+    logging.setLogRecordFactory(before)
+
+
+@pytest.fixture
 def world(telemetry: MemoryTelemetry) -> World:
     made = World()
     made.ports = replace(made.ports, telemetry=telemetry.port)
@@ -37,6 +48,7 @@ def by(points: list[Any], attribute: str) -> Points:
     return {str(point.attributes[attribute]): point for point in points}
 
 
+@pytest.mark.usefixtures("named_jobs")
 async def test_each_state_of_a_job_is_counted_and_measured_and_is_one_line_in_the_log(
     world: World, telemetry: MemoryTelemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -120,21 +132,16 @@ async def test_events_that_were_published_late_show_in_the_age_of_the_outbox(
     assert ages == [pytest.approx(40, abs=1)]
 
 
+@pytest.mark.usefixtures("named_jobs")
 async def test_what_is_logged_about_a_job_names_it_and_nothing_else_does(
     telemetry: MemoryTelemetry, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = logging.getLogRecordFactory()
-    try:
-        name_jobs_in_logs()
-        name_jobs_in_logs()
-        log = logging.getLogger("any.library")
-        with telemetry.port.about("job-7"):
-            log.warning("in it")
-            with telemetry.port.span(names.SUBMIT, job_id="job-8"):
-                log.warning("deeper")
-        log.warning("after it")
-    finally:
-        logging.setLogRecordFactory(before)
+    log = logging.getLogger("any.library")
+    with telemetry.port.about("job-7"):
+        log.warning("in it")
+        with telemetry.port.span(names.SUBMIT, job_id="job-8"):
+            log.warning("deeper")
+    log.warning("after it")
     assert [record.__dict__.get(names.JOB_ID) for record in caplog.records] == ["job-7", "job-8", None]
 
 

@@ -104,6 +104,16 @@ def test_if_batchmgr_exports_everything_arrives_once(receiver: Receiver, run: Ru
     assert receiver.otlp == []
 
 
+def test_the_export_starts_once_even_if_the_app_is_loaded_twice(receiver: Receiver, run: Run) -> None:
+    lines = run(
+        APPLICATIONINSIGHTS_CONNECTION_STRING=receiver.connection_string,
+        PYTHON_ENABLE_OPENTELEMETRY="true",
+        APPS="2",
+    )
+    check_exported_once(receiver)
+    assert [line for line in lines if "telemetry is exported already" in line] != []
+
+
 def check_otlp(receiver: Receiver, role: str) -> None:
     told = sorted(text for kind, _, text in receiver.otlp if kind == "log" and text in TOLD)
     assert told == TOLD

@@ -28,10 +28,11 @@ async def main() -> None:
         configure_azure_monitor(
             connection_string=os.environ["APPLICATIONINSIGHTS_CONNECTION_STRING"], logger_name=""
         )
-    runtime = load_runtime(os.environ)
-    for _ in range(2):
-        with suppress(BatchmgrError):
-            await runtime.ports()
+    for _ in range(int(os.environ.get("APPS", "1"))):
+        runtime = load_runtime(os.environ)
+        for _ in range(2):
+            with suppress(BatchmgrError):
+                await runtime.ports()
     telemetry = runtime.telemetry
     assert telemetry is not None
     with telemetry.span(SUBMIT, job_id="job-1"):
