@@ -36,19 +36,21 @@ from batchmgr.plan.file_specifications import (
     REQUESTS_CONTAINER,
 )
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.settings import SCHEDULE, STORAGE, Settings
+from batchmgr.settings import SCHEDULE, STORAGE, Settings, telemetry_options
+from batchmgr.telemetry_port import NoTelemetry, Telemetry
 
 logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
+async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> AsyncIterator[Ports]:
     """Open all ports, and close their connections at the end. Raise SettingsError for a wrong setting."""
     settings.check()
+    telemetry = telemetry or NoTelemetry()
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack)
-        queues = await _queue_service(settings, stack)
-        batch = await _batch_client(settings, stack)
+        blobs = await _blob_service(settings, stack, telemetry)
+        queues = await _queue_service(settings, stack, telemetry)
+        batch = await _batch_client(settings, stack, telemetry)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
@@ -66,14 +68,16 @@ async def open_ports(settings: Settings) -> AsyncIterator[Ports]:
                 hosts=settings.callback_hosts,
                 allow_loopback=settings.allow_loopback_callbacks,
                 key=settings.callback_key,
+                telemetry=telemetry,
             ),
             workloads=WorkloadRegistry(named=settings.workloads),
             threads=LimitedThreads(),
             uploads=BlobUploads(blobs, REQUESTS_CONTAINER, account_key),
-            poison=StoragePoisonQueues(queues),
+            poison=StoragePoisonQueues(queues, telemetry),
             default_pool_id=settings.default_pool_id,
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
+            telemetry=telemetry,
         )
 
 
@@ -82,15 +86,15 @@ async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView
     """Open only the storage that nodes reach. Raise SettingsError if no storage is configured."""
     settings.check_storage()
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack)
+        blobs = await _blob_service(settings, stack, NoTelemetry())
         yield NodeBlobStorage(blobs, getattr(blobs.credential, "account_key", ""), settings.node_identity)
 
 
 async def prepare_storage(settings: Settings) -> None:
     """Create the queues and containers that batchmgr uses, unless they exist."""
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack)
-        queues = await _queue_service(settings, stack)
+        blobs = await _blob_service(settings, stack, NoTelemetry())
+        queues = await _queue_service(settings, stack, NoTelemetry())
         await asyncio.gather(
             *(_create(blobs.create_container, name) for name in OWN_CONTAINERS),
             *(_create(queues.create_queue, name) for name in storage_queues.QUEUES),
@@ -107,7 +111,7 @@ class Runtime:
         self.settings = settings
         self._problem = problem
         self._is_logged = False
-        self._has_telemetry = False
+        self.telemetry: Telemetry | None = None
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Ports] | None = None
 
@@ -115,6 +119,7 @@ class Runtime:
         """Return the ports. Concurrent first calls share one attempt. After a failure, the next retries."""
         try:
             if self._problem is not None:
+                self._start_telemetry()  # so that the problem is exported, too
                 raise self._problem.with_traceback(None)
             return await self._opened()
         except SettingsError as error:
@@ -129,18 +134,18 @@ class Runtime:
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> Ports:
-        self._start_telemetry()
+        telemetry = self._start_telemetry()
         async with AsyncExitStack() as opening:  # what a failed attempt has opened is closed
-            ports = await opening.enter_async_context(open_ports(self.settings))
+            ports = await opening.enter_async_context(open_ports(self.settings, telemetry))
             await prepare_storage(self.settings)
             self._stack = opening.pop_all()
         return ports
 
-    def _start_telemetry(self) -> None:
+    def _start_telemetry(self) -> Telemetry:
         """Start the export once, however often the ports are opened: each start has threads of its own."""
-        if not self._has_telemetry:
-            self._has_telemetry = True
-            start_telemetry(self.settings.telemetry_connection_string)
+        if self.telemetry is None:
+            self.telemetry = start_telemetry(self.settings.telemetry)
+        return self.telemetry
 
 
 def load_runtime(environment: Mapping[str, str]) -> Runtime:
@@ -151,7 +156,7 @@ def load_runtime(environment: Mapping[str, str]) -> Runtime:
     try:
         settings = Settings.from_environment(environment)
     except SettingsError as error:
-        return Runtime(Settings(), error)
+        return Runtime(Settings(telemetry=telemetry_options(environment)), error)
     if not environment.get(SCHEDULE, "").strip():
         return Runtime(settings, SettingsError(f"set {SCHEDULE}: without it no job is polled"))
     return Runtime(settings)
@@ -162,35 +167,37 @@ async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None
         await create_unless_exists(create(name))
 
 
-async def _batch_client(settings: Settings, stack: AsyncExitStack) -> BatchClient:
+async def _batch_client(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BatchClient:
     if settings.batch_key:
         key = AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
-        client = open_client(settings.batch_endpoint, key)
+        client = open_client(settings.batch_endpoint, key, telemetry)
     else:
-        client = open_client(settings.batch_endpoint, await _identity(settings, stack))
+        client = open_client(settings.batch_endpoint, await _identity(settings, stack), telemetry)
     return await stack.enter_async_context(client)
 
 
-async def _blob_service(settings: Settings, stack: AsyncExitStack) -> BlobServiceClient:
+async def _blob_service(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BlobServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
-            client = BlobServiceClient.from_connection_string(text, **blob_options())
+            client = BlobServiceClient.from_connection_string(text, **blob_options(telemetry))
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
         identity = await _identity(settings, stack)
-        client = BlobServiceClient(settings.blob_service_uri, identity, **blob_options())
+        client = BlobServiceClient(settings.blob_service_uri, identity, **blob_options(telemetry))
     return await stack.enter_async_context(client)
 
 
-async def _queue_service(settings: Settings, stack: AsyncExitStack) -> QueueServiceClient:
+async def _queue_service(
+    settings: Settings, stack: AsyncExitStack, telemetry: Telemetry
+) -> QueueServiceClient:
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **queue_options())
+        client = QueueServiceClient.from_connection_string(text, **queue_options(telemetry))
     else:
         client = QueueServiceClient(
-            settings.queue_service_uri, await _identity(settings, stack), **queue_options()
+            settings.queue_service_uri, await _identity(settings, stack), **queue_options(telemetry)
         )
     return await stack.enter_async_context(client)
 

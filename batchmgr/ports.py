@@ -5,7 +5,7 @@ errors.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
+from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
@@ -260,8 +261,11 @@ class CallbackSender(Protocol):
         """Raise InvalidJobError (field callBackUri) if batchmgr may not call this URI."""
         ...
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
-        """POST the body once. Raise ServiceError if it was not accepted; its text never holds the URI."""
+    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
+        """POST the body once, in the trace of `traceparent`, if there is one.
+
+        Raise ServiceError if it was not accepted; its text never holds the URI.
+        """
         ...
 
 
@@ -299,3 +303,4 @@ class Ports:
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     stall_limit: timedelta | None = None
+    telemetry: Telemetry = field(default_factory=NoTelemetry)

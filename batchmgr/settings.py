@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
+from batchmgr.adapters.telemetry import Exporter, TelemetryOptions
 from batchmgr.errors import SettingsError
 
 STORAGE = "AzureWebJobsStorage"
@@ -53,7 +54,7 @@ class Settings:
     callback_hosts: tuple[str, ...] = ()
     allow_loopback_callbacks: bool = False
     callback_key: bytes = field(default=b"", repr=False)
-    telemetry_connection_string: str = field(default="", repr=False)
+    telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     workloads: Mapping[str, str] = field(default_factory=dict)
     """Workloads besides those of installed packages: `package.module:Class`, by name."""
 
@@ -65,9 +66,6 @@ class Settings:
         source = environment.get("BATCHMGR_BLOB_SOURCE", "EventGrid")
         if source not in BLOB_SOURCES:
             raise SettingsError(f"BATCHMGR_BLOB_SOURCE is {source!r}: set it to {' or '.join(BLOB_SOURCES)}")
-        worker_exports = _is_true(environment.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", ""))
-        # Older workers export for any value of this variable, even "false".
-        worker_exports = worker_exports or bool(environment.get("PYTHON_ENABLE_OPENTELEMETRY", ""))
         return cls(
             storage_connection_string=DEVELOPMENT_STORAGE
             if storage == "UseDevelopmentStorage=true"
@@ -88,10 +86,7 @@ class Settings:
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
             callback_key=_key(environment.get("BATCHMGR_CALLBACK_KEY", "")),
-            # If the worker exports to Azure Monitor itself, exporting here too would send everything twice.
-            telemetry_connection_string=""
-            if worker_exports
-            else environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
+            telemetry=telemetry_options(environment),
             workloads=_workloads(environment.get("BATCHMGR_WORKLOADS", "")),
         )
 
@@ -114,6 +109,21 @@ class Settings:
             raise SettingsError(
                 f"set {STORAGE} to a connection string, or set {STORAGE}__accountName to use an identity"
             )
+
+
+def telemetry_options(environment: Mapping[str, str]) -> TelemetryOptions:
+    """Return who exports telemetry, and where to. Raise nothing: also wrong settings are to be told."""
+    exporter = Exporter.HOST
+    if _is_true(environment.get("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "")):
+        exporter = Exporter.WORKER
+    elif _is_true(environment.get("PYTHON_ENABLE_OPENTELEMETRY", "")):
+        exporter = Exporter.BATCHMGR
+    return TelemetryOptions(
+        exporter=exporter,
+        connection_string=environment.get("APPLICATIONINSIGHTS_CONNECTION_STRING", "").strip(),
+        has_otlp=bool(environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip()),
+        role_name=environment.get("WEBSITE_SITE_NAME", "") or "batchmgr",
+    )
 
 
 def _service_uri(account: str, service: str) -> str:
@@ -153,7 +163,7 @@ def _body_limit(text: str) -> int:
 
 
 def _is_true(text: str) -> bool:
-    return text.strip().lower() in {"1", "true", "yes"}
+    return text.strip().lower() in {"1", "true", "t", "yes", "y"}  # as the Functions worker has it
 
 
 def _duration(name: str, environment: Mapping[str, str]) -> timedelta | None:

@@ -298,6 +298,7 @@ class FakeCallbackSender:
 
     def __init__(self) -> None:
         self.received: list[tuple[str, AdfCallback, str]] = []
+        self.traceparents: list[str] = []
         self.failures = 0
         self.attempts = 0
 
@@ -305,9 +306,10 @@ class FakeCallbackSender:
         if not uri.startswith("https://allowed/"):
             raise InvalidJobError("not allowed", field="callBackUri")
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
+    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
         self.attempts += 1
         if self.failures:
             self.failures -= 1
             raise ServiceBusyError("receiver is down", code="Down")
         self.received.append((uri, body, webhook_id))
+        self.traceparents.append(traceparent)

@@ -43,6 +43,7 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.error_groups import most_permanent
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.telemetry_port import Telemetry
 
 __all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
 
@@ -70,9 +71,11 @@ T = TypeVar("T")
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 
-def open_client(endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential) -> BatchClient:
+def open_client(
+    endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential, telemetry: Telemetry
+) -> BatchClient:
     """Return a client of the Batch account. It retries for seconds; after that, jobs wait in the queue."""
-    return BatchClient(endpoint, credential, **batch_options())
+    return BatchClient(endpoint, credential, **batch_options(telemetry))
 
 
 def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -18,7 +18,10 @@ import msgspec
 
 from batchmgr.adapters.service_errors import service_error
 from batchmgr.errors import InvalidJobError, ServiceBusyError
+from batchmgr.model.telemetry_names import CALLBACK, METHOD, SERVER
+from batchmgr.model.traceparent import HEADER
 from batchmgr.plan.file_rules import is_web_url
+from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The receiver of the callback"
@@ -29,12 +32,19 @@ class HttpCallbackSender:
     """The CallbackSender port. `hosts` are the allowed hosts: names, or patterns such as `*.example.com`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, hosts: Sequence[str], allow_loopback: bool, key: bytes
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        hosts: Sequence[str],
+        allow_loopback: bool,
+        key: bytes,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._session = session
         self._hosts = tuple(host.lower() for host in hosts)
         self._allow_loopback = allow_loopback
         self._key = key
+        self._telemetry = telemetry or NoTelemetry()
 
     def check(self, uri: str) -> None:
         """Raise InvalidJobError, which says why, if batchmgr may not call this URI."""
@@ -52,10 +62,16 @@ class HttpCallbackSender:
         if parts.scheme != "https":
             raise InvalidJobError("must be https", field="callBackUri")
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str) -> None:
+    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
         """POST the body once, without following redirects. Raise ServiceError for a status of 300 or more."""
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json", **self._webhook_headers(content, webhook_id)}
+        # The URI is a secret, and in no attribute.
+        about = {METHOD: "POST", SERVER: urlsplit(uri).hostname or ""}
+        with self._telemetry.span(CALLBACK, traceparent=traceparent, attributes=about) as place:
+            await self._post(uri, content, headers | ({HEADER: place} if place else {}))
+
+    async def _post(self, uri: str, content: bytes, headers: Mapping[str, str]) -> None:
         try:
             async with self._session.post(
                 uri, data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False

@@ -20,7 +20,9 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.telemetry_names import DEAD_LETTERS, QUEUE
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
+from batchmgr.telemetry_port import Telemetry
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"
@@ -168,8 +170,9 @@ class StoragePoisonQueues:
     A queue is looked at without a trace. Only if it may hold messages that are not known are they taken.
     """
 
-    def __init__(self, service: QueueServiceClient) -> None:
+    def __init__(self, service: QueueServiceClient, telemetry: Telemetry) -> None:
         self._service = service
+        self._telemetry = telemetry
         self._requests = service.get_queue_client(JOB_REQUESTS)
         self._kept: dict[str, None] = {}
         self._looked_behind = -DEEP_LOOKS_APART
@@ -186,6 +189,7 @@ class StoragePoisonQueues:
         with service_errors(SERVICE):
             try:
                 seen = await client.peek_messages(max_messages=PAGE)
+                self._telemetry.record(DEAD_LETTERS, len(seen), {QUEUE: str(queue)})
                 if not self._may_hold_others([str(message.id) for message in seen]):
                     return ()
                 pages = client.receive_messages(
@@ -193,6 +197,7 @@ class StoragePoisonQueues:
                 )
                 taken = [_poison(queue, message) async for message in pages]
             except ResourceNotFoundError:
+                self._telemetry.record(DEAD_LETTERS, 0, {QUEUE: str(queue)})
                 return ()
         known = [message for message in taken if message.id in self._kept]
         await asyncio.gather(*map(self.keep, known))

@@ -8,6 +8,7 @@ from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_IDENTITY_VARIABLE,
     REPORTS_URL_VARIABLE,
+    TRACE_VARIABLE,
     JobPlan,
     TaskPlan,
 )
@@ -36,7 +37,8 @@ def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
         body["priority"] = job.priority
     if job.max_parallel_tasks != -1:
         body["maxParallelTasks"] = job.max_parallel_tasks
-    variables = {**job.environment, **_reporting(plan.reports_need, access)}
+    trace = {TRACE_VARIABLE: plan.traceparent} if plan.traceparent else {}
+    variables = {**trace, **job.environment, **_reporting(plan.reports_need, access)}
     if variables:
         body["commonEnvironmentSettings"] = environment(variables)
     if job.job_preparation_task is not None:

@@ -23,6 +23,7 @@ from batchmgr.plan.job_plan import (
     REPORTS_FOLDER,
     REPORTS_URL_VARIABLE,
     TASK_ERROR_FILE,
+    TRACE_VARIABLE,
     JobPlan,
     TaskPlan,
 )
@@ -110,6 +111,7 @@ class LocalNode:
             "AZ_BATCH_NODE_SHARED_DIR": str(self._directory.shared),
             "AZ_BATCH_TASK_DIR": str(root),
             "AZ_BATCH_TASK_WORKING_DIR": str(root / "wd"),
+            **({TRACE_VARIABLE: plan.traceparent} if plan.traceparent else {}),
             **plan.job.environment,
             **blob_uris,
             **task.environment,

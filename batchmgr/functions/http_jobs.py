@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import azure.functions as func
+from msgspec.structs import replace
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, ServiceError
@@ -14,6 +15,7 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_PAGE, size_of
+from batchmgr.model.traceparent import HEADER
 from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
 from batchmgr.steps.check_job import check_job
@@ -38,6 +40,7 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     job_id = message.job_id or (
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
     )
+    message = replace(message, traceparent=message.traceparent or req.headers.get(HEADER, ""))
     await check_job(ports, job_id, message)
     record = await accept(ports, job_id, message)
     if record.state is JobState.QUEUED:

@@ -1,27 +1,44 @@
 """Timer trigger: poll the active jobs."""
 
 import logging
+import time
 
 import azure.functions as func
 
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import SettingsError
 from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
+from batchmgr.model.telemetry_names import POLL_LAG
+from batchmgr.ports import Ports
 from batchmgr.settings import SCHEDULE
 from batchmgr.usecases.poll import poll
 
 logger = logging.getLogger(__name__)
 
 
+class LastPoll:
+    """When this process has begun its last poll."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+
+    async def poll(self, ports: Ports) -> None:
+        """Poll, and tell how long after the last poll."""
+        before, self._begun = self._begun, time.monotonic()
+        if before:
+            ports.telemetry.record(POLL_LAG, self._begun - before)
+        await poll(ports)
+
+
 def blueprint(runtime: Runtime) -> func.Blueprint:
     """Return the blueprint of the timer."""
-    functions = func.Blueprint()
+    functions, last = func.Blueprint(), LastPoll()
 
     @functions.timer_trigger(arg_name="timer", schedule=f"%{SCHEDULE}%", use_monitor=False)
     async def poll_jobs(timer: func.TimerRequest) -> None:
         try:
             async with time_limit():
-                await poll(await runtime.ports())
+                await last.poll(await runtime.ports())
         except SettingsError:
             return  # the runtime has logged it, and there is nothing to lose
         except TimeoutError:

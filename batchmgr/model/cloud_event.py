@@ -11,7 +11,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One CloudEvent. Two events with the same `id` are the same event, published twice.
 
     `sequence` follows the CloudEvents sequence extension: ten digits, so that the order of the strings is the
-    order of the numbers. It is empty until the event is in its job's log.
+    order of the numbers. It is empty until the event is in its job's log. `traceparent` follows the
+    distributed tracing extension: it is that of the job.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     specversion: str = "1.0"
     source: str = SOURCE
     datacontenttype: str = "application/json"
+    traceparent: str | msgspec.UnsetType = msgspec.UNSET
 
     def numbered(self, number: int) -> "Event":
         """Return the event with its place in the job's log, counted from 1."""

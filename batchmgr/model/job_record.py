@@ -52,6 +52,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
+    `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     """
 
     job_id: str
@@ -83,6 +84,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     task_results: tuple[TaskResult, ...] = ()
     outcome_uri: str = ""
     callback: CallbackStatus | None = None
+    traceparent: str = ""
+    entered: dict[JobState, datetime] = {}
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
@@ -140,7 +143,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return replace(self, claim=None)
 
     def with_outbox(self, events: Sequence[Event]) -> Self:
-        """Return the record with these events to publish, in place of any others."""
+        """Return the record with these events to publish, in place of any others. They name its trace."""
+        if self.traceparent:
+            events = [replace(event, traceparent=self.traceparent) for event in events]
         return replace(self, outbox=tuple(events))
 
     def published(self, *, events_offset: int, unsent: Unsent | None) -> Self:
@@ -292,4 +297,4 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def _in_state(self, state: JobState, now: datetime) -> Self:
         if not may_follow(self.state, state):
             raise IllegalTransitionError(self.job_id, self.state, state)
-        return replace(self, state=state, updated_at=now, obstacle=None)
+        return replace(self, state=state, updated_at=now, obstacle=None, entered={**self.entered, state: now})

@@ -74,6 +74,9 @@ REPORTS_URL_VARIABLE = "BATCHMGR_REPORTS_URL"
 REPORTS_IDENTITY_VARIABLE = "BATCHMGR_REPORTS_IDENTITY"
 """Environment variable of a job's tasks: the resource id of the managed identity with which they report."""
 
+TRACE_VARIABLE = "TRACEPARENT"
+"""Environment variable of a job's tasks: the W3C trace context of the job, if it has one."""
+
 MANIFEST_BLOB = "batchmgr-manifest.json"
 """The blob, in the job's container, from which the FinalizeTask reads how the other tasks ended."""
 
@@ -180,6 +183,8 @@ class JobPlan:
     job_manager_task: TaskPlan | None = None
     can_report: bool = False
     has_own_finalize: bool = False
+    traceparent: str = ""
+    """The W3C trace context that tasks find in their environment, or nothing."""
 
     @property
     def total(self) -> int:

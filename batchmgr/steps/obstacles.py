@@ -66,7 +66,8 @@ async def attempt(ports: Ports, job_id: str, name: str, use_case: UseCase) -> bo
     error that can't be counted: the trigger tries again, or the next poll.
     """
     try:
-        await use_case(ports, job_id)
+        with ports.telemetry.about(job_id):
+            await use_case(ports, job_id)
     except Exception as raised:
         error = most_permanent(raised)
         passes = isinstance(error, (ServiceBusyError, RecordChangedError, JobNotFoundError))

@@ -20,6 +20,7 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.tell_telemetry import tell_published
 from batchmgr.wire.events import job_event, matches_notify
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,9 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
         return job
     logged, offset = await ports.events.append(record.job_id, record.outbox, record.events_offset)
     unsent = record.unsent or await _send(ports, record, logged)
-    return await ports.jobs.save(record.published(events_offset=offset, unsent=unsent), job.etag)
+    saved = await ports.jobs.save(record.published(events_offset=offset, unsent=unsent), job.etag)
+    tell_published(ports.telemetry, record, record.outbox, ports.clock.now())
+    return saved
 
 
 async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar
@@ -16,6 +17,7 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import template_field
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.traceparent import valid_traceparent
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
@@ -129,7 +131,8 @@ def plan_unchecked(
     draft = draft_message(
         job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
     )
-    return complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+    plan = complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
+    return replace(plan, traceparent=valid_traceparent(message.traceparent))
 
 
 def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:

@@ -3,10 +3,14 @@
 The same message again changes nothing.
 """
 
+from msgspec.structs import replace
+
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
+from batchmgr.model.telemetry_names import ACCEPT
+from batchmgr.model.traceparent import valid_traceparent
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.wire.job_message import JobMessage
@@ -19,10 +23,12 @@ async def accept(ports: Ports, job_id: str, message: JobMessage, *, is_checked: 
     A job that is not checked has no event yet: `admit` checks it and publishes that it is queued or rejected.
     Raise JobConflictError if a job with this id but other content was accepted before.
     """
-    stored = await ports.jobs.save_request(job_id, message)
-    if stored.digest != message.digest:
-        raise JobConflictError(job_id)
-    return await _create_record(ports, stored, is_checked=is_checked)
+    caller = valid_traceparent(message.traceparent)
+    with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
+        stored = await ports.jobs.save_request(job_id, replace(message, traceparent=traceparent))
+        if stored.digest != message.digest:
+            raise JobConflictError(job_id)
+        return await _create_record(ports, stored, is_checked=is_checked)
 
 
 @retry_on_conflict
@@ -56,5 +62,7 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
         notify=message.notify,
         has_callback=bool(message.call_back_uri),
         stall_limit=message.stall_limit,
+        traceparent=message.traceparent,
+        entered={JobState.QUEUED: now},
     )
     return (await create(ports, record, is_announced=is_checked)).value

@@ -7,9 +7,11 @@ dies, the poller goes on with it. To check it may take long, because that runs t
 import logging
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.job_states import JobState
-from batchmgr.ports import Ports
+from batchmgr.model.telemetry_names import ADMIT
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.check_job import check_job
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.usecases.deliver import deliver
@@ -24,6 +26,12 @@ async def admit(ports: Ports, job_id: str) -> None:
     record = job.value
     if record.state is not JobState.QUEUED or not record.submission.awaits_check or record.cancel_requested:
         return
+    with ports.telemetry.span(ADMIT, job_id=record.job_id, traceparent=record.traceparent):
+        await _admit(ports, job)
+
+
+async def _admit(ports: Ports, job: Versioned[JobRecord]) -> None:
+    record = job.value
     try:
         await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
     except InvalidJobError as error:

@@ -4,6 +4,7 @@ from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.job_outcome import CANCELLED
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.telemetry_names import CANCEL
 from batchmgr.ports import Ports
 from batchmgr.steps.batch_job import terminate_own_job
 from batchmgr.steps.outbox import load, retry_on_conflict
@@ -22,9 +23,10 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
         return record
     if record.state.is_final:
         raise IllegalTransitionError(record.job_id, record.state, JobState.CANCELLED)
-    if not record.cancel_requested:
-        changed = record.cancellation_requested(ports.clock.now())
-        record = (await ports.jobs.save(changed, job.etag)).value
-    await terminate_own_job(ports, record, CANCELLED)
-    await write_finalize_blob(ports, record.job_id, "cancelled")
+    with ports.telemetry.span(CANCEL, job_id=record.job_id, traceparent=record.traceparent):
+        if not record.cancel_requested:
+            changed = record.cancellation_requested(ports.clock.now())
+            record = (await ports.jobs.save(changed, job.etag)).value
+        await terminate_own_job(ports, record, CANCELLED)
+        await write_finalize_blob(ports, record.job_id, "cancelled")
     return record

@@ -10,6 +10,7 @@ from datetime import timedelta
 from batchmgr.errors import BatchmgrError, InvalidJobError, ServiceError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
+from batchmgr.model.telemetry_names import CALLBACK_AGE, CALLBACK_OUTCOME, DELIVER
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback
@@ -47,15 +48,22 @@ async def deliver(ports: Ports, job_id: str) -> None:
     claiming = job.value.with_callback(claim, updated_at=job.value.updated_at)
     claimed = await ports.jobs.save(claiming, job.etag)
     try:
-        request = await ports.jobs.load_request(job_id)
-        ports.callbacks.check(request.call_back_uri)
-        body, webhook_id = adf_callback(claimed.value), f"msg_{claimed.value.job_id}"
-        await ports.callbacks.send(request.call_back_uri, body, webhook_id)
+        await _send(ports, claimed.value)
     except Exception as error:
         await _retry_or_give_up(ports, job_id, claim.attempts, error)
         return
     delivered = CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts)
-    await _close(ports, await _save(ports, job_id, delivered))
+    record = await _save(ports, job_id, delivered)
+    _measure(ports, record, "delivered")
+    await _close(ports, record)
+
+
+async def _send(ports: Ports, record: JobRecord) -> None:
+    with ports.telemetry.span(DELIVER, job_id=record.job_id, traceparent=record.traceparent) as traceparent:
+        request = await ports.jobs.load_request(record.job_id)
+        ports.callbacks.check(request.call_back_uri)
+        body, webhook_id = adf_callback(record), f"msg_{record.job_id}"
+        await ports.callbacks.send(request.call_back_uri, body, webhook_id, traceparent)
 
 
 async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exception) -> None:
@@ -65,7 +73,9 @@ async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exc
         logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, reason)
         await ports.queue.dead_letter_callback(job_id)
         dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=reason)
-        await _close(ports, await _save(ports, job_id, dead))
+        record = await _save(ports, job_id, dead)
+        _measure(ports, record, "dead")
+        await _close(ports, record)
         return
     asked = error.retry_after if isinstance(error, ServiceError) else None
     pause = max(PAUSES[attempts - 1], asked or timedelta(0))
@@ -76,8 +86,14 @@ async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exc
         next_attempt_at=ports.clock.now() + pause,
         last_error=reason,
     )
-    await _save(ports, job_id, pending)
+    _measure(ports, await _save(ports, job_id, pending), "retried")
     await ports.queue.enqueue_callback(job_id, pause)
+
+
+def _measure(ports: Ports, record: JobRecord, outcome: str) -> None:
+    """Tell how an attempt has ended, and how long after the end of the job."""
+    age = ports.clock.now() - record.entered.get(record.state, record.updated_at)
+    ports.telemetry.record(CALLBACK_AGE, max(0.0, age.total_seconds()), {CALLBACK_OUTCOME: outcome})
 
 
 @retry_on_conflict

@@ -21,6 +21,7 @@ from batchmgr.model.job_outcome import (
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
+from batchmgr.model.telemetry_names import FINALIZE
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.claim import new_holder, release
@@ -93,6 +94,12 @@ async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
     if record.is_finalized_elsewhere(ports.clock.now(), holder):
         logger.info("job %s is being finalized by another process", job_id)
         return
+    with ports.telemetry.span(FINALIZE, job_id=record.job_id, traceparent=record.traceparent):
+        await _finalize_now(ports, job, holder)
+
+
+async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) -> None:
+    record, job_id = job.value, job.value.job_id
     batch_job, tasks = await _read_end(ports, record)
     is_missing = batch_job is None and record.in_batch and not record.must_end
     if is_missing and not await is_gone(ports, job_id):

@@ -6,11 +6,14 @@ The poller is also the safety net: it repeats whatever a lost message or a kille
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from batchmgr.model.job_census import JobCensus
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.telemetry_names import POLL, POLL_DURATION
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
@@ -46,13 +49,23 @@ async def poll(ports: Ports) -> None:
 
     An error with one job is logged, and does not stop the others.
     """
+    begun, census = ports.clock.now(), JobCensus()
+    with ports.telemetry.span(POLL):
+        await _poll(ports, census)
+    now = ports.clock.now()
+    ports.telemetry.record(POLL_DURATION, (now - begun).total_seconds())
+    for metric, value, attributes in census.measurements(now):
+        ports.telemetry.record(metric, value, attributes)
+
+
+async def _poll(ports: Ports, census: JobCensus) -> None:
     gate = asyncio.Semaphore(CONCURRENT_JOBS)
 
     async def guarded(job_id: str) -> None:
         async with gate:
             try:
                 async with asyncio.timeout(JOB_SECONDS):
-                    await attempt(ports, job_id, "poll", poll_job)
+                    await attempt(ports, job_id, "poll", partial(poll_job, census=census))
             except ServiceBusyError as error:
                 logger.warning("job %s could not be polled; the next poll tries again: %s", job_id, error)
             except Exception:
@@ -67,14 +80,16 @@ async def poll(ports: Ports) -> None:
 
 
 @retry_on_conflict
-async def poll_job(ports: Ports, job_id: str) -> None:
-    """Poll one job, and do what is due in its state."""
+async def poll_job(ports: Ports, job_id: str, *, census: JobCensus | None = None) -> None:
+    """Poll one job, and do what is due in its state. The census sees its record as it was before."""
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
         if not await restore(ports, job_id):
             await ports.jobs.deactivate(job_id)
         return
+    if census is not None:
+        census.see(job.value)
     obstacle = job.value.obstacle
     if obstacle is not None and ports.clock.now() < obstacle.retry_at:
         return

@@ -22,10 +22,11 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MESSAGE
+from batchmgr.model.telemetry_names import SUBMIT
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
@@ -67,6 +68,11 @@ async def submit(ports: Ports, job_id: str) -> None:
     if job.value.is_claimed(ports.clock.now()):
         logger.info("job %s is being submitted by another process", job_id)
         return
+    with ports.telemetry.span(SUBMIT, job_id=job.value.job_id, traceparent=job.value.traceparent):
+        await _submit(ports, job)
+
+
+async def _submit(ports: Ports, job: Versioned[JobRecord]) -> None:
     begin, events_of = _begin(ports, job.value)
     async with claimed(ports, job, begin, events_of) as mine:
         try:
@@ -78,7 +84,7 @@ async def submit(ports: Ports, job_id: str) -> None:
             if not isinstance(error, InvalidJobError) and _may_pass(mine.record, error, now):
                 await _put_off(ports, mine, error)
                 return
-            logger.warning("job %s is rejected: %s", job_id, cut(str(error), MESSAGE))
+            logger.warning("job %s is rejected: %s", mine.record.job_id, cut(str(error), MESSAGE))
             await _reject(ports, mine, error)
         else:
             await _save_progress(ports, mine, progress)

@@ -29,6 +29,14 @@ TASK_PROGRESS = "batchmgr.task.progress"
 TASK_RESULT = "batchmgr.task.result"
 JOB_STATES = {state: f"batchmgr.job.{state.value}" for state in JobState}
 
+TASK_STATES = {
+    TASK_RUNNING: "running",
+    TASK_SUCCEEDED: "succeeded",
+    TASK_FAILED: "failed",
+    TASK_RETRIED: "retried",
+    TASK_PREEMPTED: "preempted",
+}
+
 EVENT_TYPES = frozenset(
     {
         *JOB_STATES.values(),

@@ -119,6 +119,7 @@ class JobMessage(Message, frozen=True):
     call_back_uri: str = ""
     notify: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    traceparent: str = ""
 
     @property
     def has_content(self) -> bool:
@@ -127,8 +128,10 @@ class JobMessage(Message, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Return a digest of everything but the job id. The same content always has the same digest."""
-        content = msgspec.json.encode(msgspec.structs.replace(self, job_id=""), order="sorted")
+        """Return a digest of all but the job id and the trace. The same content has the same digest."""
+        content = msgspec.json.encode(
+            msgspec.structs.replace(self, job_id="", traceparent=""), order="sorted"
+        )
         if isinstance(self.task_factory, ParametricSweep):  # here the order of the names counts
             content += msgspec.json.encode(list(self.task_factory.parameters))
         return hashlib.sha256(content).hexdigest()

@@ -34,6 +34,7 @@ from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.finalize_task import finalize_message
 from batchmgr.plan.job_plan import REPORTS_URL_VARIABLE, JobPlan
 from batchmgr.steps.plan_job import plan_job
+from batchmgr.telemetry_port import NoTelemetry
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_from_workload import draft_from_workload
 from fakebatch.model.application_packages import ApplicationPackage
@@ -221,7 +222,7 @@ async def submit(plan: JobPlan) -> None:
             for name in ("a", "A-1_x")
         )
         served = Options(root=Path(root), applications=known)
-        async with serving(served) as endpoint, open_client(endpoint, key) as client:
+        async with serving(served) as endpoint, open_client(endpoint, key, NoTelemetry()) as client:
             batch, access = AzureBatch(client), access_to(plan)
             await batch.create_job(plan, access, "d")
             try:

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from batchmgr import bootstrap
+from batchmgr.adapters.telemetry import Exporter, TelemetryOptions, start_telemetry
 from batchmgr.bootstrap import Runtime, load_runtime
 from batchmgr.errors import ServiceBusyError, SettingsError
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
+from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from tests.world import World
 
 
@@ -25,7 +27,7 @@ class Openings:
         monkeypatch.setattr(bootstrap, "start_telemetry", self._start)
 
     @asynccontextmanager
-    async def _open(self, settings: Settings) -> AsyncIterator[Ports]:
+    async def _open(self, settings: Settings, telemetry: Telemetry) -> AsyncIterator[Ports]:
         self.opened += 1
         try:
             yield World().ports
@@ -38,8 +40,9 @@ class Openings:
             self._failures -= 1
             raise ServiceBusyError("Storage is away")
 
-    def _start(self, connection_string: str) -> None:
+    def _start(self, options: TelemetryOptions) -> Telemetry:
         self.exports += 1
+        return NoTelemetry()
 
 
 async def test_a_failed_opening_closes_what_it_opened_and_starts_no_second_export(
@@ -78,8 +81,6 @@ async def test_a_telemetry_that_cannot_be_started_does_not_stop_the_app(
     def broken(**options: object) -> None:
         raise ValueError("Invalid connection string")
 
-    monkeypatch.setattr("azure.monitor.opentelemetry.configure_azure_monitor", broken)
-    from batchmgr.adapters.telemetry import start_telemetry
-
-    start_telemetry("InstrumentationKey=no")
+    monkeypatch.setattr("batchmgr.adapters.telemetry_export.configure_azure_monitor", broken)
+    start_telemetry(TelemetryOptions(exporter=Exporter.BATCHMGR, connection_string="InstrumentationKey=no"))
     assert "APPLICATIONINSIGHTS_CONNECTION_STRING" in caplog.text

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from batchmgr import settings as module
+from batchmgr.adapters.telemetry import Exporter
 from batchmgr.errors import SettingsError
 from batchmgr.settings import DEVELOPMENT_STORAGE, Settings
 
@@ -65,14 +66,32 @@ def test_workloads_are_named_with_their_classes() -> None:
     assert settings.workloads == {"a": "b.c:D", "e-f": "g:H"}
 
 
-def test_telemetry_is_off_if_the_worker_exports_it_itself() -> None:
-    environment = {**COMPLETE, "APPLICATIONINSIGHTS_CONNECTION_STRING": "c"}
-    assert Settings.from_environment(environment).telemetry_connection_string == "c"
-    for name, value in (
-        ("PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY", "true"),
-        ("PYTHON_ENABLE_OPENTELEMETRY", "false"),
-    ):
-        assert Settings.from_environment({**environment, name: value}).telemetry_connection_string == ""
+@pytest.mark.parametrize(
+    ("worker", "own", "exporter"),
+    [
+        ("", "", Exporter.HOST),
+        ("", "false", Exporter.HOST),
+        ("false", "0", Exporter.HOST),
+        ("", "true", Exporter.BATCHMGR),
+        ("no", "Y", Exporter.BATCHMGR),
+        ("true", "", Exporter.WORKER),
+        ("t", "true", Exporter.WORKER),
+    ],
+)
+def test_one_exports_telemetry_as_the_worker_understands_the_two_settings(
+    worker: str, own: str, exporter: Exporter
+) -> None:
+    environment = {
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": worker,
+        "PYTHON_ENABLE_OPENTELEMETRY": own,
+    }
+    assert Settings.from_environment({**COMPLETE, **environment}).telemetry.exporter is exporter
+
+
+def test_telemetry_has_the_name_of_the_app() -> None:
+    options = Settings.from_environment({**COMPLETE, "WEBSITE_SITE_NAME": "my-app"}).telemetry
+    assert options.role_name == "my-app"
+    assert Settings.from_environment(COMPLETE).telemetry.role_name == "batchmgr"
 
 
 def test_secrets_are_not_in_the_repr() -> None:

@@ -1,0 +1,41 @@
+"""`docs/observability.md` has every name of telemetry, and no other."""
+
+import re
+from pathlib import Path
+
+from batchmgr.model.telemetry_names import ATTRIBUTES, METRICS, SPANS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+
+
+def rows(title: str) -> dict[str, list[str]]:
+    """The rows of the table in a section, by what is in their first cell."""
+    section = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    found = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if "|" in line
+    ]
+    return {cells[0].strip("`"): cells[1:] for cells in found if cells[0].startswith("`")}
+
+
+def test_every_span_is_documented_and_no_other() -> None:
+    assert set(rows("Traces")) == {span.name for span in SPANS}
+
+
+def test_every_metric_is_documented_as_it_is_and_no_other() -> None:
+    documented = rows("Metrics")
+    assert documented == {
+        metric.name: [
+            metric.kind.value,
+            f"`{metric.unit}`",
+            ", ".join(f"`{name}`" for name in metric.attributes),
+            metric.description,
+        ]
+        for metric in METRICS
+    }
+
+
+def test_every_attribute_is_documented_and_no_other() -> None:
+    documented = rows("Attributes")
+    assert set(documented) == ATTRIBUTES
+    assert {name for metric in METRICS for name in metric.attributes} <= ATTRIBUTES
+    assert all(re.search(r"\w", cells[1]) for cells in documented.values())
