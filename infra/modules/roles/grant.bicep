@@ -1,0 +1,11 @@
+@export()
+@description('A role for somebody, with its reason. The reason becomes the description of the role assignment.')
+type grantType = {
+  @description('A name in roles.json.')
+  role: string
+  principalId: string
+  principalType: 'ServicePrincipal' | 'User' | 'Group'?
+  @description('Who it is, by a name that is known before the deployment: part of the name of the assignment.')
+  holder: string
+  why: string
+}
