@@ -6,7 +6,6 @@ var group = '/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/
 param environmentName = 'everything'
 param location = 'westeurope'
 param principalId = '00000000-0000-0000-0000-00000000000d'
-param principalType = 'ServicePrincipal'
 param existing = {
   batchAccount: '${group}/Microsoft.Batch/batchAccounts/theirbatch'
   storageAccount: '${group}/Microsoft.Storage/storageAccounts/theirstorage'

@@ -21,7 +21,6 @@ param logRetentionDays int
 param purgeProtection bool
 @description('Who deploys: may upload data and publish application packages. Empty: nobody.')
 param principalId string = ''
-param principalType 'User' | 'Group' | 'ServicePrincipal' = 'User'
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
@@ -173,7 +172,7 @@ module deployerUsesData 'modules/roles/storage-account.bicep' = if (dataAccount 
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: principalId
-      principalType: principalType
+      isDeployer: true
       holder: principalId
       why: 'Who deploys uploads data, and the content of application packages.'
     }
@@ -232,7 +231,7 @@ module deployerPublishesPackages 'modules/roles/batch-account.bicep' = if (!empt
     grant: {
       role: 'Azure Batch Data Contributor'
       principalId: principalId
-      principalType: principalType
+      isDeployer: true
       holder: principalId
       why: 'Who deploys publishes application packages, and looks at jobs and nodes.'
     }

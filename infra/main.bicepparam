@@ -17,7 +17,6 @@ var systemTopic = readEnvironmentVariable('BATCHMGR_EXISTING_SYSTEM_TOPIC', '')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
 param principalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
-param principalType = any(readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User'))
 
 param existing = {
   batchAccount: empty(batchAccount) ? null : batchAccount

@@ -72,7 +72,9 @@ def test_every_role_has_a_scope_of_one_resource_and_a_reason(made: Golden) -> No
         scope, _, _ = str(one["id"]).partition("/providers/Microsoft.Authorization/")
         assert scope.count("/") == 8, scope
         assert len(one["properties"]["description"]) > 20
-        assert one["properties"]["principalType"] == "ServicePrincipal"
+        # An identity that was just made is not known everywhere: Azure must not look for its kind.
+        is_deployer = one["properties"]["principalId"].endswith("00000000000d")
+        assert one["properties"].get("principalType") == (None if is_deployer else "ServicePrincipal")
 
 
 @every_scenario

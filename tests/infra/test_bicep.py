@@ -1,12 +1,11 @@
 """The golden files are what infra/ makes, and the compiler has nothing against it."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.infra.bicep import INFRA, NOWHERE, SCENARIOS, find_compiler, problems, snapshot
+from tests.infra.bicep import INFRA, NOWHERE, SCENARIOS, find_compiler, is_required, problems, snapshot
 from tests.infra.golden import golden
 
 
@@ -14,7 +13,7 @@ from tests.infra.golden import golden
 def the_compiler() -> Path:
     compiler = find_compiler()
     if compiler is None:
-        if os.environ.get("BICEP_REQUIRED"):
+        if is_required():
             pytest.fail(NOWHERE)
         pytest.skip(NOWHERE)
     return compiler

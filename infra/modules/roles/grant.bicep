@@ -4,7 +4,8 @@ type grantType = {
   @description('A name in roles.json.')
   role: string
   principalId: string
-  principalType: 'ServicePrincipal' | 'User' | 'Group'?
+  @description('Who deploys may be a user or a service principal: Azure looks it up. For an identity that is new it could not yet.')
+  isDeployer: bool?
   @description('Who it is, by a name that is known before the deployment: part of the name of the assignment.')
   holder: string
   why: string

@@ -15,7 +15,7 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   scope: resource
   properties: {
     principalId: grant.principalId
-    principalType: grant.?principalType ?? 'ServicePrincipal'
+    principalType: (grant.?isDeployer ?? false) ? null : 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[grant.role])
     description: grant.why
   }
