@@ -2,13 +2,14 @@
 #                (INPUT=genome.fa: on another genome)
 # make start     run the whole stack on this machine, for development
 # make test      run all tests
-# make check     check lint rules, formatting, types and import contracts
+# make check     check lint rules, formatting, types, import contracts and, with a Bicep compiler, infra/
 # make format    format the code
 # make clean     remove all files that can be created again
 #
 # make chaos     run a storm over the whole stack, and check that every job ends all the same;
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
+# make snapshots write anew what infra/ would make, after a change there (needs the Bicep compiler)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -19,7 +20,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings snapshots behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -40,6 +41,9 @@ chaos: install
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
 
+snapshots: $(PYTHON_READY)
+	@$(BIN)/python -m tests.infra.bicep snapshots
+
 behaviours: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
 
@@ -48,6 +52,7 @@ check: $(PYTHON_READY)
 	@$(BIN)/ruff format --check --quiet || { echo "The code is not formatted. Run: make format" >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tests.infra.bicep check
 
 format: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet --fix

@@ -1,0 +1,131 @@
+"""Who may do what, and that nothing takes a key."""
+
+import re
+
+import pytest
+
+from tests.infra.bicep import INFRA, SCENARIOS
+from tests.infra.golden import BATCH, ROLE, STORAGE, Golden, golden
+
+# From Microsoft's documentation of built-in roles, written here a second time on purpose.
+BUILT_IN = {
+    "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
+    "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
+    "48e5e92e-a480-4e71-aa9c-2778f4c13781": "Azure Batch Job Submitter",
+    "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
+    "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
+    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
+    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
+}
+every_scenario = pytest.mark.parametrize("made", [pytest.param(golden(name), id=name) for name in SCENARIOS])
+
+
+def grants(made: Golden) -> set[tuple[str, str, str]]:
+    """Who has which role on what: the module that made the identity, the role, and the kind of resource."""
+    found = set()
+    for one in made.every(ROLE):
+        principal = str(one["properties"]["principalId"])
+        by = re.search(r"format\('(\w+)-\{0\}'", principal)
+        role = BUILT_IN[str(one["properties"]["roleDefinitionId"]).rpartition("/")[2]]
+        scope = str(one["id"]).partition("/providers/Microsoft.Authorization/")[0]
+        kind, _, name = scope.rpartition("/")
+        where = "data" if name.startswith("stdata") else kind.rpartition("/")[2]
+        found.add((by[1] if by else "deployer", role, where))
+    return found
+
+
+def test_dev_gives_only_these_roles() -> None:
+    assert grants(golden("dev")) == {
+        ("appIdentity", "Storage Blob Data Owner", "storageAccounts"),
+        ("appIdentity", "Storage Queue Data Contributor", "storageAccounts"),
+        ("appIdentity", "Storage Blob Data Reader", "data"),
+        ("appIdentity", "Azure Batch Data Contributor", "batchAccounts"),
+        ("appIdentity", "Key Vault Secrets User", "vaults"),
+        ("appIdentity", "Monitoring Metrics Publisher", "components"),
+        ("nodeIdentity", "Storage Blob Data Contributor", "data"),
+        ("batchAccount", "Storage Blob Data Contributor", "data"),
+    }
+
+
+def test_without_pools_of_jobs_the_app_can_only_submit_jobs() -> None:
+    assert ("appIdentity", "Azure Batch Job Submitter", "batchAccounts") in grants(golden("prod"))
+    assert ("appIdentity", "Azure Batch Data Contributor", "batchAccounts") not in grants(golden("prod"))
+
+
+def test_who_deploys_and_nodes_that_pull_images_get_their_roles() -> None:
+    dev, everything = grants(golden("dev")), grants(golden("everything"))
+    assert everything - dev == {
+        ("nodeIdentity", "AcrPull", "registries"),
+        ("nodeIdentity", "Storage Blob Data Contributor", "storageAccounts"),
+        ("deployer", "Storage Blob Data Contributor", "data"),
+        ("deployer", "Azure Batch Data Contributor", "batchAccounts"),
+    }
+    # The Batch account is there already, and keeps its packages where it does.
+    assert dev - everything == {("batchAccount", "Storage Blob Data Contributor", "data")}
+
+
+@every_scenario
+def test_every_role_has_a_scope_of_one_resource_and_a_reason(made: Golden) -> None:
+    for one in made.every(ROLE):
+        scope, _, _ = str(one["id"]).partition("/providers/Microsoft.Authorization/")
+        assert scope.count("/") == 8, scope
+        assert len(one["properties"]["description"]) > 20
+        # An identity that was just made is not known everywhere: Azure must not look for its kind.
+        is_deployer = one["properties"]["principalId"].endswith("00000000000d")
+        assert one["properties"].get("principalType") == (None if is_deployer else "ServicePrincipal")
+
+
+@every_scenario
+def test_nodes_can_write_neither_the_records_of_jobs_nor_packages(made: Golden) -> None:
+    for one in made.every(ROLE):
+        if "nodeIdentity" in one["properties"]["principalId"] and one["properties"][
+            "roleDefinitionId"
+        ].endswith("ba92f5b4-2d11-453d-a403-e96b0029c9fe"):
+            guarded = "'app-'" if "/stdata" in one["id"] else "'batchmgr-'"
+            assert guarded in one["properties"]["condition"]
+            assert one["properties"]["condition"].count("(") == one["properties"]["condition"].count(")")
+            assert one["properties"]["conditionVersion"] == "2.0"
+
+
+@every_scenario
+def test_nothing_takes_a_key(made: Golden) -> None:
+    for account in made.every(STORAGE):
+        assert account["properties"]["allowSharedKeyAccess"] is False
+        assert account["properties"]["allowBlobPublicAccess"] is False
+    for account in made.every(BATCH):
+        assert account["properties"]["allowedAuthenticationModes"] == ["AAD"]
+    assert made.one("Microsoft.Insights/components")["properties"]["DisableLocalAuth"] is True
+    assert made.one("Microsoft.KeyVault/vaults")["properties"]["enableRbacAuthorization"] is True
+    for policy in made.every("Microsoft.Web/sites/basicPublishingCredentialsPolicies"):
+        assert policy["properties"]["allow"] is False
+
+
+def test_what_is_there_already_is_not_made() -> None:
+    made = golden("everything")
+    for kind in (BATCH, "Microsoft.OperationalInsights/workspaces", "Microsoft.EventGrid/systemTopics"):
+        assert made.every(kind) == []
+    assert [account["name"][:6] for account in made.every(STORAGE)] == ["stdata"]
+    assert "their-topic" in made.outputs["BATCHMGR_SYSTEM_TOPIC_ID"]
+    assert made.settings["BATCHMGR_NODE_IDENTITY"].endswith("id-nodes-" + made.one(STORAGE)["name"][6:])
+
+
+def test_a_private_network_closes_all_data_and_has_a_way_to_each() -> None:
+    made = golden("prod")
+    for kind in (STORAGE, BATCH, "Microsoft.KeyVault/vaults"):
+        assert {one["properties"]["publicNetworkAccess"] for one in made.every(kind)} == {"Disabled"}
+    services = [
+        one["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"][0]
+        for one in made.every("Microsoft.Network/privateEndpoints")
+    ]
+    assert sorted(services) == ["batchAccount", "blob", "blob", "nodeManagement", "queue", "vault"]
+    for pool in made.every(f"{BATCH}/pools"):
+        address = pool["properties"]["networkConfiguration"]["publicIPAddressConfiguration"]
+        assert address == {"provision": "NoPublicIPAddresses"}
+    assert golden("dev").every("Microsoft.Network/virtualNetworks") == []
+
+
+def test_the_roles_of_the_template_are_the_built_in_ones() -> None:
+    written = re.findall(r'"([\w ]+)": "([0-9a-f-]{36})"', (INFRA / "roles.json").read_text())
+    assert {guid: name for name, guid in written} == BUILT_IN
