@@ -28,7 +28,7 @@ demo: install
 	@$(BIN)/batchmgr demo $${INPUT:+"$$INPUT"}
 
 start: install
-	@$(BIN)/batchmgr start
+	@$(BIN)/batchmgr start --node-python $(BIN)/python
 
 test: install
 	@$(BIN)/pytest -q -n 2
