@@ -10,6 +10,7 @@
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
@@ -19,7 +20,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings package-index behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -39,6 +40,9 @@ chaos: install
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
+
+package-index: install
+	@$(BIN)/pytest -q -m package_index tests/packaging
 
 behaviours: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
