@@ -10,6 +10,8 @@
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
+#                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
 # make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -20,7 +22,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings package-index smoke behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -40,6 +42,9 @@ chaos: install
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
+
+smoke: $(PYTHON_READY)
+	@$(BIN)/pytest -q -m smoke tests/integration
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging
