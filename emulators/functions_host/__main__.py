@@ -21,13 +21,14 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         from functions_host.host_command import run
+
+        return run(arguments)  # which imports the rest while it starts
     except ModuleNotFoundError as error:
         distribution = packages_distributions()["functions_host"][0]
         sys.stderr.write(
             f"{error.name} is not installed. Install it with: pip install '{distribution}[{EXTRA}]'\n"
         )
         return 1
-    return run(arguments)
 
 
 if __name__ == "__main__":
