@@ -39,7 +39,12 @@ def test_the_printed_commands_install_test_and_run_the_workload_where_no_index_h
     written = init("my_workload", directory=tmp_path)
     assert (written.returncode, written.stderr) == (0, "")
     output = run_script(
-        [*printed(written.stdout), "batchmgr workloads --json > workloads.json"],
+        [
+            *printed(written.stdout),
+            "batchmgr workloads --json > workloads.json",
+            # What commands print if an extra is missing.
+            "python -m pip install 'batchmgr[app,local]' 'batchmgr[publish]'",
+        ],
         directory=tmp_path,
         variables=fresh,
     )
