@@ -94,8 +94,16 @@ def test_an_expression_names_a_job_or_step_whose_output_there_is(workflow: Path)
         assert output in every[job]["outputs"]
     ids = {step.get("id") for job in every.values() for step in job.get("steps", ())}
     assert set(re.findall(r"steps\.(\w+)\.outputs", text)) <= ids
-    # What others write, such as a title, must not become part of a script.
-    assert not [one for job in every.values() for one in commands(job) if "github.event" in one]
+    # No value may become part of a script: it comes as an environment variable.
+    assert not [one for job in every.values() for one in commands(job) if "${{" in one]
+
+
+@EVERY_WORKFLOW
+def test_a_checkout_leaves_no_credential_behind(workflow: Path) -> None:
+    for job in jobs(workflow).values():
+        for step in job.get("steps", ()):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
 
 
 @EVERY_WORKFLOW
