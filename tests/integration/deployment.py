@@ -8,11 +8,12 @@ asks for one; it is the token of whoever is signed in.
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential
 
 from tests.integration.client import Api
@@ -40,11 +41,13 @@ def chosen_deployment(environment: Mapping[str, str] = os.environ) -> Deployment
 
 
 @asynccontextmanager
-async def connected_to(deployment: Deployment) -> AsyncIterator[Api]:
+async def connected_to(
+    deployment: Deployment, sign_in: Callable[[], AsyncTokenCredential] = DefaultAzureCredential
+) -> AsyncIterator[Api]:
     """Open a client of the deployment."""
     headers = {"x-functions-key": deployment.key} if deployment.key else {}
     if deployment.audience:
-        async with DefaultAzureCredential() as credential:
+        async with sign_in() as credential:
             token = await credential.get_token(f"{deployment.audience}/.default")
         headers["Authorization"] = f"Bearer {token.token}"
     async with aiohttp.ClientSession(headers=headers) as http:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from aiohttp import web
+from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
 
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack
-from tests.integration.deployment import Deployment, chosen_deployment
+from tests.integration.deployment import Deployment, chosen_deployment, connected_to
 
 KEY = "a function key"
 
@@ -77,3 +79,21 @@ def test_a_deployment_is_described_by_variables() -> None:
     found = chosen_deployment(variables)
     assert found == Deployment(url="https://app", key="k", audience="api://1")
     assert "'k'" not in repr(found)
+
+
+class SignedIn(AsyncTokenCredential):
+    """Somebody who is signed in. The token is the scope that it was asked for."""
+
+    async def get_token(self, *scopes: str, **_: object) -> AccessToken:
+        return AccessToken(scopes[0], 0)
+
+    async def close(self) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+async def test_with_an_audience_a_token_of_who_is_signed_in_goes_along_with_the_key() -> None:
+    deployment = Deployment(url="https://app", key="k", audience="api://1")
+    async with connected_to(deployment, SignedIn) as api:
+        assert api.http.headers["Authorization"] == "Bearer api://1/.default"
+        assert api.http.headers["x-functions-key"] == "k"
