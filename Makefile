@@ -11,6 +11,9 @@
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make snapshots write anew what infra/ would make, after a change there (needs the Bicep compiler)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
+#                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
+# make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
@@ -20,7 +23,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings snapshots behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings snapshots smoke package-index behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -29,7 +32,7 @@ demo: install
 	@$(BIN)/batchmgr demo $${INPUT:+"$$INPUT"}
 
 start: install
-	@$(BIN)/batchmgr start
+	@$(BIN)/batchmgr start --node-python $(BIN)/python
 
 test: install
 	@$(BIN)/pytest -q -n 2
@@ -43,6 +46,12 @@ host-recordings: install
 
 snapshots: $(PYTHON_READY)
 	@$(BIN)/python -m tests.infra.bicep snapshots
+
+smoke: $(PYTHON_READY)
+	@$(BIN)/pytest -q -m smoke tests/integration
+
+package-index: install
+	@$(BIN)/pytest -q -m package_index tests/packaging
 
 behaviours: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours

@@ -11,6 +11,7 @@ from pathlib import Path
 from batchmgr.cli import INTERRUPTED
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.errors import MissingExtraError, PackageError
+from batchmgr.packaging.app_wheels import add_to_app
 from batchmgr.packaging.build_package import build_package
 from batchmgr.packaging.publish_package import publish_package
 from batchmgr.packaging.read_project import read_project
@@ -34,6 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--vendor", action="store_true", help="include the workload package's dependencies")
     build.set_defaults(run=_build)
+    wheel = commands.add_parser(
+        "wheel", help="put the workload and batchmgr, as wheels, into the folder of the Functions app"
+    )
+    wheel.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="PATH",
+        help="the workload package's directory (default: the current one)",
+    )
+    wheel.add_argument(
+        "--app",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the app's folder, which has host.json and requirements.txt",
+    )
+    wheel.set_defaults(run=_wheel)
     publish = commands.add_parser(
         "publish", help="publish the zip file as a version of an application in a Batch account"
     )
@@ -63,6 +83,12 @@ def _build(args: argparse.Namespace) -> int:
     if project.requirements and not args.vendor:
         needed = ", ".join(project.requirements)
         print(f"Not included, but needed on nodes: {needed} (--vendor includes packages in pure Python)")
+    return 0
+
+
+def _wheel(args: argparse.Namespace) -> int:
+    for requirement in add_to_app(args.path, args.app):
+        print(f"{args.app / 'requirements.txt'}: {requirement}")
     return 0
 
 

@@ -55,6 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an application package for the nodes; add `,default` for the default version; may be repeated",
     )
     parser.add_argument(
+        "--node-python",
+        type=Path,
+        metavar="PYTHON",
+        help="the interpreter of the nodes, with all its packages (default: a bare one, as in Azure: what "
+        "tasks import must be in their application packages)",
+    )
+    parser.add_argument(
         "--blob-source",
         choices=("EventGrid", "LogsAndContainerScan"),
         default="EventGrid",
@@ -82,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
         queue_port=args.queue_port,
         data=args.data,
         applications=args.application,
+        node_python=args.node_python,
         blob_source=args.blob_source,
         host=args.host,
         patient=True,

@@ -18,6 +18,7 @@ from batchmgr.devstack.azurite import Azurite, start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.event_grid_process import start_event_grid
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.node_python import node_path
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
 from batchmgr.errors import StackError
@@ -56,6 +57,8 @@ class StackOptions:
     """None means Core Tools if they are installed, else the embedded host."""
     patient: bool = False
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
+    node_python: Path | None = None
+    """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +195,8 @@ async def _start(
         queue_port=options.queue_port,
     )
     report("fake Azure Batch")
-    batch = await _start_batch(processes, _create(data / "batch"), environment, options)
+    path = node_path(data / "node-python", python=options.node_python, environment=environment)
+    batch = await _start_batch(processes, _create(data / "batch"), environment | {"PATH": path}, options)
     app_settings = _app_settings(azurite, batch) | {"BATCHMGR_BLOB_SOURCE": options.blob_source}
     await prepare_storage(Settings.from_environment(app_settings))
     report("Functions host")
@@ -269,7 +273,7 @@ def _create(directory: Path) -> Path:
 def _child_environment() -> dict[str, str]:
     """Return this process's environment, with the directory of its interpreter first on the PATH.
 
-    So the fake Batch's nodes and Core Tools find the `python3` that has batchmgr installed.
+    So Core Tools find the `python3` that has batchmgr installed.
     """
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 

@@ -9,9 +9,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from batchmgr.errors import PackageError
+from batchmgr.packaging.own_wheel import own_wheel_name, write_own_wheel
 
 TEMPLATE_NAME = "my_workload"
 """The workload's name in the template. The template is a working package under this name."""
+
+_CLASSES = ("Workload", "JobManager")
+"""The ends of the names of its classes, which begin with a form of the workload's name."""
 
 MAX_NAME = 64
 """The maximum length of an application id in Azure Batch."""
@@ -20,6 +24,7 @@ MAX_NAME = 64
 def create_workload(name: str, parent: Path) -> Path:
     """Write a workload package called `name` into a new directory of that name, and return the directory.
 
+    The folder `wheels` in it has the wheel of the batchmgr that runs: no package index is asked for it.
     Raises `PackageError` if the name cannot be a package's name or the directory exists.
     """
     _check_name(name)
@@ -30,7 +35,8 @@ def create_workload(name: str, parent: Path) -> Path:
         for path, content in _template():
             file = directory / path.replace(TEMPLATE_NAME, name)
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content.replace(TEMPLATE_NAME, name), encoding="utf-8", newline="\n")
+            file.write_text(_renamed(content, name), encoding="utf-8", newline="\n")
+        write_own_wheel(directory / "wheels")
     except FileExistsError as error:
         raise PackageError(
             f"{error.filename} exists already; choose another name, or another --dir"
@@ -40,13 +46,35 @@ def create_workload(name: str, parent: Path) -> Path:
     return directory
 
 
-def next_commands(name: str, directory: Path) -> tuple[str, str, str]:
-    """Return the next three commands to type: install the package, test it, run it locally."""
+def next_commands(name: str, directory: Path) -> tuple[str, ...]:
+    """Return the next commands to type: create an environment, install the package, test it, run it locally.
+
+    They need no batchmgr on a package index, and no environment that is active.
+    """
     return (
-        f"cd {shlex.quote(str(directory))} && python -m pip install -e '.[dev]'",
+        f"cd {shlex.quote(str(directory))}",
+        f"{shlex.quote(sys.executable)} -m venv .venv && . .venv/bin/activate",
+        f"python -m pip install ./wheels/{own_wheel_name()} -e '.[dev]'",
         "python -m pytest",
         f"python -m {name} local --inputs @example/inputs.json --storage example",
     )
+
+
+def class_prefix(name: str) -> str:
+    """Return what the names of a workload's classes begin with.
+
+    >>> class_prefix("word_count"), class_prefix("my_workload")
+    ('WordCount', 'My')
+    """
+    words = name.removesuffix("_workload").split("_")
+    return "".join(word.capitalize() for word in words)
+
+
+def _renamed(content: str, name: str) -> str:
+    """Return a text of the template for a workload of this name."""
+    for end in _CLASSES:
+        content = content.replace(f"{class_prefix(TEMPLATE_NAME)}{end}", f"{class_prefix(name)}{end}")
+    return content.replace(TEMPLATE_NAME, name)
 
 
 def _check_name(name: str) -> None:

@@ -22,7 +22,7 @@ def main() -> int:
     try:
         from functions_host.host_command import run
 
-        return run(arguments)
+        return run(arguments)  # which imports the rest while it starts
     except ModuleNotFoundError as error:
         distribution = packages_distributions()["functions_host"][0]
         sys.stderr.write(

@@ -1,4 +1,4 @@
-"""A client of batchmgr that uses only its public interfaces: HTTP, queues, blobs and Azure Batch."""
+"""Clients of batchmgr that use only its public interfaces: HTTP, queues, blobs and Azure Batch."""
 
 import base64
 import json
@@ -41,14 +41,11 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Client:
-    """All public interfaces of a running stack."""
+class Api:
+    """The HTTP API of a batchmgr, wherever it runs."""
 
     address: str
     http: aiohttp.ClientSession
-    blobs: BlobServiceClient
-    queues: QueueServiceClient
-    batch: BatchClient
 
     async def get(self, path: str, **query: str | int) -> Answer:
         """GET below `/api`."""
@@ -70,15 +67,6 @@ class Client:
         answer = await self.post("/jobs", message)
         assert answer.status == 202, answer.text
         return str(answer.body["jobId"])
-
-    async def send(self, body: Json | bytes) -> str:
-        """Put a message on the queue, in base64. Return its message id."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return await self.send_text(base64.b64encode(content).decode())
-
-    async def send_text(self, text: str, queue: str = REQUESTS) -> str:
-        """Put a message on a queue as it is. Return its message id."""
-        return (await self.queues.get_queue_client(queue).send_message(text)).id
 
     async def job(self, job_id: str) -> Json:
         """Return the job as it is now."""
@@ -126,6 +114,24 @@ class Client:
             )
 
         return await until(delivered)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client(Api):
+    """All public interfaces of a running stack."""
+
+    blobs: BlobServiceClient
+    queues: QueueServiceClient
+    batch: BatchClient
+
+    async def send(self, body: Json | bytes) -> str:
+        """Put a message on the queue, in base64. Return its message id."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self.send_text(base64.b64encode(content).decode())
+
+    async def send_text(self, text: str, queue: str = REQUESTS) -> str:
+        """Put a message on a queue as it is. Return its message id."""
+        return (await self.queues.get_queue_client(queue).send_message(text)).id
 
     async def wait_until_queue_empty(self) -> None:
         """Wait until the job request queue is empty."""

@@ -1,7 +1,11 @@
-"""One stack for all tests of a process. Each test has its own job id and callback receiver."""
+"""One stack for all tests of a process. Each test has its own job id and callback receiver.
+
+Tests that are marked `smoke` need the HTTP API alone, and can be pointed at a deployment (`deployment.py`).
+"""
 
 import itertools
 import os
+import uuid
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,16 +15,15 @@ from batchmgr.devstack.azurite import find_azurite
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, running_stack
 from batchmgr.errors import StackError
-from tests.integration.client import Client, connected
+from tests.integration.client import Api, Client, connected
+from tests.integration.deployment import Deployment, chosen_deployment, connected_to
 from tests.integration.receiver import Receiver, receiving
 from tests.integration.stack_options import stack_options
 
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def azurite() -> None:
-    """Azurite is installed here."""
+def _require_azurite() -> None:
     try:
         find_azurite(PROJECT)
     except StackError as error:
@@ -29,17 +32,46 @@ def azurite() -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def azurite() -> None:
+    """Azurite is installed here."""
+    _require_azurite()
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(azurite: None) -> AsyncIterator[Stack]:
-    """A shared stack: no test may stop it or kill a part of it."""
+async def running_batchmgr() -> AsyncIterator[Stack | Deployment]:
+    """The chosen deployment, or else a shared stack."""
+    if deployment := chosen_deployment():
+        yield deployment
+        return
+    _require_azurite()
     async with running_stack(stack_options()) as running:
         yield running
+
+
+@pytest.fixture
+def stack(running_batchmgr: Stack | Deployment) -> Stack:
+    """A shared stack: no test may stop it or kill a part of it."""
+    if isinstance(running_batchmgr, Deployment):
+        pytest.skip("BATCHMGR_URL is set, and this test needs the local stack")
+    return running_batchmgr
 
 
 @pytest.fixture
 async def client(stack: Stack) -> AsyncIterator[Client]:
     async with connected(stack.endpoints) as connection:
         yield connection
+
+
+@pytest.fixture
+async def api(running_batchmgr: Stack | Deployment) -> AsyncIterator[Api]:
+    """The HTTP API alone."""
+    if isinstance(running_batchmgr, Deployment):
+        async with connected_to(running_batchmgr) as deployed:
+            yield deployed
+    else:
+        async with connected(running_batchmgr.endpoints) as local:
+            yield local
 
 
 @pytest.fixture
@@ -50,5 +82,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 @pytest.fixture
 def job_id() -> str:
-    """Return an id that no other test uses."""
-    return f"test-{next(_numbers)}"
+    """Return an id that no other test uses, and on a deployment no other run."""
+    run = f"smoke-{uuid.uuid4().hex[:12]}" if chosen_deployment() else "test"
+    return f"{run}-{next(_numbers)}"

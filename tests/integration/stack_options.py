@@ -5,7 +5,9 @@
 """
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from batchmgr.devstack.functions_host_process import HostKind
@@ -15,10 +17,14 @@ T = TypeVar("T", bound=str)
 
 
 def stack_options(environment: Mapping[str, str] = os.environ, **fields: Any) -> StackOptions:
-    """Return the options of a stack. What the variables say yields to `fields`."""
+    """Return the options of a stack. What the variables say yields to `fields`.
+
+    The nodes use the Python of the tests, which has the workloads of the tests installed.
+    """
     chosen: dict[str, Any] = {
         "host": _choice(environment, "STACK_HOST", get_args(HostKind), "embedded"),
         "blob_source": _choice(environment, "STACK_BLOB_SOURCE", get_args(BlobSource), "EventGrid"),
+        "node_python": Path(sys.executable),
     }
     return StackOptions(**chosen | fields)
 

@@ -3,7 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from tests.integration.client import Client
+import pytest
+
+from tests.integration.client import Api, Client
 from tests.integration.endless_task import ended, endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
@@ -47,13 +49,22 @@ async def test_a_job_cancelled_at_once_is_never_left_running(client: Client, job
     await until(over)
 
 
-async def test_a_finished_job_cannot_be_cancelled(client: Client, job_id: str) -> None:
-    await client.submit(job(job_id))
-    await client.wait_until_delivered(job_id)
-    answer = await client.post(f"/jobs/{job_id}/cancel")
+@pytest.mark.smoke
+async def test_a_job_that_is_cancelled_says_so(api: Api, job_id: str) -> None:
+    await api.submit(job(job_id, task("long", "sleep 600")))
+    assert (await api.post(f"/jobs/{job_id}/cancel")).status == 202
+    outcome = await api.outcome(job_id)
+    assert (outcome["state"], outcome["error"]["code"]) == ("cancelled", "Cancelled"), outcome
+
+
+@pytest.mark.smoke
+async def test_a_finished_job_cannot_be_cancelled(api: Api, job_id: str) -> None:
+    await api.submit(job(job_id))
+    await api.wait_until_delivered(job_id)
+    answer = await api.post(f"/jobs/{job_id}/cancel")
     assert answer.status == 409
     assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert (await client.job(job_id))["state"] == "succeeded"
+    assert (await api.job(job_id))["state"] == "succeeded"
 
 
 async def test_a_job_that_takes_too_long_times_out_and_sends_the_callback(

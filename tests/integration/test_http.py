@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchmgr.devstack.stack import Stack
-from tests.integration.client import Answer, Client
+from tests.integration.client import Answer, Api, Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
 
@@ -18,9 +18,10 @@ def assert_is_problem(answer: Answer, status: int) -> None:
     assert answer.body["detail"]
 
 
-async def test_an_accepted_job_has_the_links_to_follow_it(client: Client, job_id: str) -> None:
-    answer = await client.post("/jobs", job(job_id))
-    address = f"{client.address}/api/jobs/{job_id}"
+@pytest.mark.smoke
+async def test_an_accepted_job_has_the_links_to_follow_it(api: Api, job_id: str) -> None:
+    answer = await api.post("/jobs", job(job_id))
+    address = f"{api.address}/api/jobs/{job_id}"
     assert answer.status == 202
     assert answer.headers["Location"] == f"{address}/result"
     assert int(answer.headers["Retry-After"]) > 0
@@ -62,15 +63,14 @@ async def test_the_same_job_sent_twice_is_one_job(client: Client, job_id: str) -
     assert await client.batch_job_ids({job_id}) == [job_id]
 
 
-async def test_other_content_under_the_same_id_is_a_conflict_whatever_its_case(
-    client: Client, job_id: str
-) -> None:
-    await client.submit(job(job_id))
+@pytest.mark.smoke
+async def test_other_content_under_the_same_id_is_a_conflict_whatever_its_case(api: Api, job_id: str) -> None:
+    await api.submit(job(job_id))
     for taken in (job_id, job_id.upper()):
-        answer = await client.post("/jobs", job(taken, task("another")))
+        answer = await api.post("/jobs", job(taken, task("another")))
         assert_is_problem(answer, 409)
         assert taken in answer.body["detail"]
-    outcome = await client.outcome(job_id)
+    outcome = await api.outcome(job_id)
     assert outcome["state"] == "succeeded"
 
 
@@ -92,13 +92,14 @@ async def test_requests_with_the_same_idempotency_key_are_one_job(client: Client
         assert (await client.outcome(created))["state"] == "succeeded"
 
 
-async def test_jobs_without_id_and_key_are_new_jobs_that_sort_by_time(client: Client) -> None:
+@pytest.mark.smoke
+async def test_jobs_without_id_and_key_are_new_jobs_that_sort_by_time(api: Api) -> None:
     message = job("")
     del message["jobId"]
-    ids = [await client.submit(message) for _ in range(3)]
+    ids = [await api.submit(message) for _ in range(3)]
     assert len(set(ids)) == 3
     for created in ids:
-        assert (await client.outcome(created))["state"] == "succeeded"
+        assert (await api.outcome(created))["state"] == "succeeded"
 
 
 async def test_the_list_of_jobs_is_paged_without_gaps_or_repeats(client: Client, job_id: str) -> None:
@@ -154,18 +155,19 @@ async def test_tasks_can_be_listed_by_state(client: Client, job_id: str, tmp_pat
     (tmp_path / "gate").touch()
 
 
-async def test_reading_events_can_continue_after_the_last_one(client: Client, job_id: str) -> None:
-    await client.submit(job(job_id))
-    await client.outcome(job_id)
-    everything = await client.events(job_id)
+@pytest.mark.smoke
+async def test_reading_events_can_continue_after_the_last_one(api: Api, job_id: str) -> None:
+    await api.submit(job(job_id))
+    await api.outcome(job_id)
+    everything = await api.events(job_id)
     read: list[Json] = []
     last = 0
-    while page := (await client.get(f"/jobs/{job_id}/events", after=last, limit=2)).body["events"]:
+    while page := (await api.get(f"/jobs/{job_id}/events", after=last, limit=2)).body["events"]:
         assert len(page) <= 2
         read += page
         last = int(page[-1]["sequence"])
     assert read == everything
-    end = (await client.get(f"/jobs/{job_id}/events", after=last)).body
+    end = (await api.get(f"/jobs/{job_id}/events", after=last)).body
     assert end == {"events": [], "last": last}
 
 
@@ -187,19 +189,26 @@ async def test_an_invalid_query_parameter_is_a_problem_that_names_it(
     assert answer.body["field"] == field
 
 
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     "unknown",
     ["no-such-job", "a" * 65, "b" * 2000, "with%20space", "%C3%BC", "a%2F..%2Fb", "..%5Ca", "%01", "*"],
 )
-async def test_a_missing_job_is_a_404_on_every_route(client: Client, unknown: str) -> None:
+async def test_a_missing_job_is_a_404_on_every_route(api: Api, unknown: str) -> None:
     for rest in ("", "/result", "/tasks", "/events"):
-        assert_is_problem(await client.get(f"/jobs/{unknown}{rest}"), 404)
-    assert_is_problem(await client.post(f"/jobs/{unknown}/cancel"), 404)
+        assert_is_problem(await api.get(f"/jobs/{unknown}{rest}"), 404)
+    assert_is_problem(await api.post(f"/jobs/{unknown}/cancel"), 404)
 
 
 async def test_a_nul_in_a_path_is_refused_by_the_host_before_any_function(client: Client) -> None:
     answer = await client.get("/jobs/%00")
     assert (answer.status, answer.text) == (400, "")
+
+
+@pytest.mark.smoke
+async def test_everything_that_batchmgr_needs_can_be_used(api: Api) -> None:
+    answer = await api.get("/health")
+    assert (answer.status, answer.body["status"]) == (200, "healthy"), answer.text
 
 
 async def test_health_reports_every_service_and_the_workloads(client: Client) -> None:

@@ -3,7 +3,9 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.integration.client import Client
+import pytest
+
+from tests.integration.client import Api, Client
 from tests.integration.messages import job, output, task
 from tests.integration.receiver import Receiver, receiving
 
@@ -44,6 +46,38 @@ async def test_files_go_from_task_to_task_through_the_containers(client: Client,
     assert names == ["parts/1.txt", "parts/2.txt", "all.txt", "logs/join.txt"]
     assert await client.read(job_id, "all.txt") == b"alpha\nbeta\ngamma\n"
     assert await client.read(job_id, "logs/join.txt") == b"joined\n"
+
+
+@pytest.mark.smoke
+async def test_a_file_goes_from_task_to_task_through_the_jobs_own_container(api: Api, job_id: str) -> None:
+    made = {"containerName": f"job-{job_id}", "sourceBlobPath": "made.txt", "targetFilePath": "made.txt"}
+    await api.submit(
+        job(
+            job_id,
+            task("make", "echo made > made.txt", outputFiles=[output("made.txt")]),
+            task(
+                "check",
+                "test made = $(cat made.txt) && echo checked > checked.txt",
+                dependsOn=["make"],
+                inputFiles=[made],
+                outputFiles=[output("checked.txt")],
+            ),
+        )
+    )
+    outcome = await api.outcome(job_id)
+    assert outcome["state"] == "succeeded", outcome
+    assert [result["name"] for result in outcome["results"]] == ["made.txt", "checked.txt"]
+    assert (await api.types(job_id)).count("task.succeeded") == 3
+
+
+@pytest.mark.smoke
+async def test_a_failed_task_is_told_with_its_exit_code(api: Api, job_id: str) -> None:
+    await api.submit(job(job_id, task("good"), task("bad", "echo no such luck >&2; exit 3")))
+    outcome = await api.outcome(job_id)
+    assert outcome["state"] == "partial", outcome
+    [failed] = outcome["failedTasks"]
+    assert (failed["taskId"], failed["exitCode"]) == ("bad", 3)
+    assert failed["error"]["message"] == "exit code 3: no such luck"
 
 
 async def test_a_job_ends_whatever_its_tasks_leave_as_their_error_report(

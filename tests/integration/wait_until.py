@@ -1,13 +1,19 @@
 """Waiting for other processes: a condition is checked repeatedly, with a deadline."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_S = 100
-"""Longer than the minute for which the timers of a killed host rest, and enough for busy machines."""
+_IS_REMOTE = bool(os.environ.get("BATCHMGR_URL"))
 
-_PAUSE_S = 0.1
+TIMEOUT_S = 1800 if _IS_REMOTE else 100
+"""Longer than the minute for which the timers of a killed host rest, and enough for busy machines.
+
+A deployment may have to start nodes first.
+"""
+
+_PAUSE_S = 2 if _IS_REMOTE else 0.1
 
 T = TypeVar("T")
 

@@ -1,20 +1,16 @@
-"""Tests the files of a new workload package, and that the next three commands work."""
+"""Tests the files of a new workload package, and that the commands work that are printed."""
 
 import json
 import os
 import subprocess
 import sys
-import sysconfig
-import venv
-import zipfile
-from importlib.metadata import distribution
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from batchmgr.errors import PackageError
 from batchmgr.packaging.create_workload import MAX_NAME, create_workload
+from tests.packaging.fresh_environment import fresh_variables, run_script
 
 ROOT = Path(__file__).parents[2]
 LONGEST = "a" * MAX_NAME
@@ -28,77 +24,62 @@ def init(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def offer_wheel_of_installed(name: str, directory: Path) -> None:
-    """Rebuild the wheel of an installed package in pure Python."""
-    installed = distribution(name)
-    with zipfile.ZipFile(
-        directory / f"{name.replace('-', '_')}-{installed.version}-py3-none-any.whl", "w"
-    ) as wheel:
-        for file in installed.files or ():
-            if ".." not in file.parts and file.suffix != ".pyc":
-                wheel.write(str(file.locate()), file.as_posix())
-
-
 @pytest.fixture
 def fresh(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user with a new virtual environment, and a package index without network.
-
-    batchmgr and pytest, which the index lacks, are on the path of the virtual environment already.
-    """
-    venv.create(tmp_path / "venv", with_pip=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "venv")}))
-    (site / "index.pth").write_text(f"{ROOT}\n{ROOT}/emulators\n{distribution('batchmgr').locate_file('')}\n")
-    (tmp_path / "index").mkdir()
-    offer_wheel_of_installed("poetry-core", tmp_path / "index")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
-    path = f"{tmp_path / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    return kept | {"PATH": path, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path / "index")}
+    return fresh_variables(tmp_path)
 
 
-def test_the_next_three_commands_install_test_and_run_the_workload(
+def printed(output: str) -> list[str]:
+    return [line.strip() for line in output.splitlines() if line.startswith("  ")]
+
+
+def test_the_printed_commands_install_test_and_run_the_workload_where_no_index_has_batchmgr(
     tmp_path: Path, fresh: dict[str, str]
 ) -> None:
     written = init("my_workload", directory=tmp_path)
     assert (written.returncode, written.stderr) == (0, "")
-    commands = [line.strip() for line in written.stdout.splitlines() if line.startswith("  ")]
-    assert len(commands) == 3
-    # In one shell, as the user does, because the first command changes the directory.
-    if find_spec("batchmgr.dispatcher") is None:
-        commands.pop()
-    script = "\n".join(["set -e", *commands])
-    done = subprocess.run(
-        ["sh", "-c", script],
-        cwd=tmp_path,
-        env=fresh,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    output = run_script(
+        [
+            *printed(written.stdout),
+            "batchmgr workloads --json > workloads.json",
+            # What commands print if an extra is missing.
+            "python -m pip install 'batchmgr[app,local]' 'batchmgr[publish]'",
+        ],
+        directory=tmp_path,
+        variables=fresh,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed" in done.stdout
-    if len(commands) == 3:
-        [words] = (tmp_path / "my_workload" / "batchmgr-local").rglob("storage/job-*/words.tsv")
-        assert words.read_text().startswith("word\tcount\nwords\t4\n")
-    listed = subprocess.run(
-        ["python", "-m", "batchmgr.cli", "workloads", "--json"],
-        cwd=tmp_path,
-        env=fresh,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    [workload] = [each for each in json.loads(listed.stdout) if each["name"] == "my_workload"]
-    assert (workload["version"], workload["taskTypes"]) == ("0.1.0", ["CountWordsTask"])
-    assert workload["problems"] == []
+    assert "9 passed" in output
+    project = tmp_path / "my_workload"
+    [words] = (project / "batchmgr-local").rglob("storage/job-*/words.tsv")
+    assert words.read_text().startswith("word\tcount\nwords\t4\n")
+    [workload] = json.loads((project / "workloads.json").read_text())
+    assert (workload["name"], workload["version"]) == ("my_workload", "0.1.0")
+    assert (workload["taskTypes"], workload["problems"]) == (["CountWordsTask"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "workload"),
+    [("my_workload", "MyWorkload"), ("word_count", "WordCountWorkload"), ("workload", "WorkloadWorkload")],
+)
+def test_the_classes_and_the_application_package_are_named_after_the_package(
+    tmp_path: Path, name: str, workload: str
+) -> None:
+    directory = create_workload(name, tmp_path)
+    code = (directory / name / "workload.py").read_text()
+    assert f"class {workload}(WorkloadBase):" in code
+    assert f"class {workload.removesuffix('Workload')}JobManager(JobManager):" in code
+    assert f'application_id="{name}"' in code
+    assert f'{name} = "{name}:{workload}"' in (directory / "pyproject.toml").read_text()
+    assert f'"workload": "{name}"' in (directory / "example" / "run_job.py").read_text()
 
 
 @pytest.mark.parametrize("name", ["word_count", LONGEST])
 def test_what_is_written_passes_the_linter_and_the_type_checker(tmp_path: Path, name: str) -> None:
     directory = create_workload(name, tmp_path)
     assert "my_workload" not in "".join(
-        f"{file}{file.read_text()}" for file in directory.rglob("*") if file.is_file()
+        f"{file}{file.read_text()}"
+        for file in directory.rglob("*")
+        if file.is_file() and file.suffix != ".whl"
     )
     tools = (["ruff", "check", "."], ["ruff", "format", "--check", "."])
     for tool in (*tools, ["mypy", "--cache-dir", str(tmp_path / "cache")]):
@@ -149,7 +130,7 @@ def test_an_existing_directory_is_not_changed(tmp_path: Path) -> None:
 
 def test_it_is_written_below_the_given_directory(tmp_path: Path) -> None:
     ended = init("mine", "--dir", "new place", directory=tmp_path)
-    assert "  cd 'new place/mine' && python -m pip install -e '.[dev]'\n" in ended.stdout
+    assert "  cd 'new place/mine'\n" in ended.stdout
     assert (tmp_path / "new place" / "mine" / "mine" / "__main__.py").is_file()
 
 

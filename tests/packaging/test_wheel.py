@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from batchmgr.packaging.node_part import node_part
+from batchmgr.packaging.own_wheel import write_own_wheel
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +52,38 @@ def test_the_wheel_is_typed_and_has_the_packages_the_node_part_the_template_and_
     assert "batchmgr/packaging/template/my_workload/__main__.py" in names
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert packages == {"batchmgr", "fakebatch", "functions_host"}
+
+
+def contents(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel. Its own description of itself is left out."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            name: archive.read(name)
+            for name in archive.namelist()
+            if not name.endswith((".dist-info/RECORD", ".dist-info/WHEEL", "/licenses/LICENSE"))
+        }
+
+
+def test_the_wheel_that_init_writes_is_the_one_that_is_released(wheel: Path, tmp_path: Path) -> None:
+    own, released = contents(write_own_wheel(tmp_path)), contents(wheel)
+    assert own.keys() == released.keys()
+    # The metadata of a source tree is as old as its installation.
+    assert [name for name in own if own[name] != released[name] and not name.endswith("/METADATA")] == []
+    assert write_own_wheel(tmp_path / "again").read_bytes() == write_own_wheel(tmp_path).read_bytes()
+
+
+def test_the_source_distribution_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    build = "from poetry.core.masonry.api import build_{0}; build_{0}({1!r})"
+    script = build.format("sdist", str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as sources:
+        sources.extractall(tmp_path, filter="data")
+    (tree,) = (entry for entry in tmp_path.iterdir() if entry.is_dir())
+    script = build.format("wheel", str(tmp_path))
+    subprocess.run([sys.executable, "-c", script], cwd=tree, check=True, capture_output=True)
+    (rebuilt,) = tmp_path.glob("*.whl")
+    assert contents(rebuilt) == contents(wheel)
 
 
 @pytest.mark.parametrize(

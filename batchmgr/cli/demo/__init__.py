@@ -97,7 +97,9 @@ async def _demo(options: DemoOptions) -> int:
     view.say(f"counting the {options.k}-mers of {options.genome.name} in {options.windows} windows")
     with view.live():
         async with running_stack(
-            StackOptions(patient=True), report=lambda part: view.say(f"starting {part}")
+            # The sample has no application package: its nodes use the Python that has it installed.
+            StackOptions(patient=True, node_python=Path(sys.executable)),
+            report=lambda part: view.say(f"starting {part}"),
         ) as stack:
             async with callback_listener() as listener:
                 callback = await stack.run_supervised(_run_job(stack, listener, options, view))

@@ -1,5 +1,7 @@
 """A batchmgr workload: counts the words of a text."""
 
-from my_workload.workload import WordCountWorkload
+from my_workload.workload import (
+    MyWorkload,
+)
 
-__all__ = ["WordCountWorkload"]
+__all__ = ["MyWorkload"]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from batchmgr import Application
 
-from my_workload.workload import WordCountWorkload
+from my_workload.workload import (
+    MyWorkload,
+)
 
 
 def setup_logging(file: Path) -> None:
@@ -16,4 +18,4 @@ def setup_logging(file: Path) -> None:
 
 if __name__ == "__main__":
     setup_logging(Path(__file__).with_name("logging.yaml"))
-    Application(WordCountWorkload()).run()
+    Application(MyWorkload()).run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchmgr import (
+    ApplicationPackageReference,
     InputFileSpecification,
     InvalidJobError,
     JobManager,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 MAX_CHUNKS = 100
 
 
-class WordCountJobManager(JobManager):
+class MyJobManager(JobManager):
     """Plans a job from its inputs. It does not read the text; the tasks do."""
 
     def create_job(self) -> None:
@@ -73,16 +74,24 @@ class WordCountJobManager(JobManager):
         )
 
 
-class WordCountJobManagerBuilder(JobManagerBuilder):
+class MyJobManagerBuilder(JobManagerBuilder):
     """Builds the job manager of this workload."""
 
-    job_manager_type = WordCountJobManager
+    job_manager_type = MyJobManager
 
 
-class WordCountWorkload(WorkloadBase):
+class MyWorkload(WorkloadBase):
     """Counts the words of a text."""
 
+    # What `batchmgr package build` makes: nodes get the code from it, in the account's default version.
+    application_package = ApplicationPackageReference(
+        application_id="my_workload",
+    )
+
     def __init__(self, batch_client: BatchClient | None = None) -> None:
-        super().__init__(batch_client, job_manager_builder_type=WordCountJobManagerBuilder)
+        super().__init__(
+            batch_client,
+            job_manager_builder_type=MyJobManagerBuilder,
+        )
         self._entry_points_repository.register_entry_point(CountWordsTask)
         self._entry_points_repository.register_finalize_task(MergeCountsTask)

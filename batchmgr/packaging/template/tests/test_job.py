@@ -15,11 +15,13 @@ from my_workload.tasks import (
     CountWordsTask,
     MergeCountsTask,
 )
-from my_workload.workload import WordCountWorkload
+from my_workload.workload import (
+    MyWorkload,
+)
 
 
 def plan(**inputs: Any) -> list[TaskSpecification]:
-    return list(WordCountWorkload().plan(JobContext(job_id="test-1", inputs=inputs)).tasks)
+    return list(MyWorkload().plan(JobContext(job_id="test-1", inputs=inputs)).tasks)
 
 
 def context(directory: Path) -> TaskContext:
