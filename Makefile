@@ -9,6 +9,7 @@
 # make chaos     run a storm over the whole stack, and check that every job ends all the same;
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
+# make identity          the integration tests on a stack without keys, with signatures and with identities of nodes
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -19,7 +20,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings behaviours check install format clean
+.PHONY: help demo start test chaos identity host-recordings behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -36,6 +37,10 @@ test: install
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
 	@$(BIN)/pytest -q -m real_limits tests/integration
+
+identity: install
+	@STACK_IDENTITY=signatures $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration tests/identity
+	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 tests/integration
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

@@ -80,6 +80,7 @@ class IdentityEndpoints:
     trusted: str
     developer_client_id: str = DEVELOPER.client_id
     app_client_id: str = APP.client_id
+    node_resource_id: str = NODES.resource_id
 
 
 async def start_identity(

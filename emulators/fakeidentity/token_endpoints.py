@@ -2,7 +2,7 @@
 
 - `GET /msi/token`: App Service's, for the identities of apps, with the header `X-IDENTITY-HEADER`.
 - `GET /metadata/identity/oauth2/token`: a virtual machine's, for the identities of nodes.
-- `PUT /control/tokens`: `{"withheld": true}`, `{"lifetime": 3600}`.
+- `PUT /control/tokens`: `{"lifetime": 3600}` in seconds, `{"withheld": ["https://storage.azure.com"]}`.
 - `GET`, `PUT /control/assignments/{clientId}`: the roles of an identity.
 
 Sources: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
@@ -30,7 +30,7 @@ class TokenEndpoints:
     def __init__(self, directory: Directory) -> None:
         self.header = secrets.token_hex(16)
         self._directory = directory
-        self._is_withheld = False
+        self._withheld: frozenset[str] = frozenset()
         self._lifetime = _LIFETIME_S
 
     def application(self) -> web.Application:
@@ -74,9 +74,9 @@ class TokenEndpoints:
             if resource_id
             else self._directory.by_client(query.get("client_id", ""))
         )
-        if found is None or found.is_of_nodes != of_nodes or self._is_withheld:
+        if found is None or found.is_of_nodes != of_nodes:
             return None
-        return found
+        return None if query.get("resource", "").rstrip("/") in self._withheld else found
 
     def _issue(self, identity: Identity, request: web.Request) -> dict[str, str]:
         now, resource = time.time(), request.query.get("resource", "")
@@ -90,9 +90,9 @@ class TokenEndpoints:
 
     async def _set_tokens(self, request: web.Request) -> web.Response:
         facts: dict[str, Any] = await request.json()
-        self._is_withheld = bool(facts.get("withheld", self._is_withheld))
+        self._withheld = frozenset(one.rstrip("/") for one in facts.get("withheld", self._withheld))
         self._lifetime = float(facts.get("lifetime", self._lifetime))
-        return web.json_response({"withheld": self._is_withheld, "lifetime": self._lifetime})
+        return web.json_response({"withheld": sorted(self._withheld), "lifetime": self._lifetime})
 
     async def _get_assignments(self, request: web.Request) -> web.Response:
         identity = self._directory.by_client(request.match_info["client_id"])
