@@ -9,7 +9,7 @@
 # make chaos     run a storm over the whole stack, and check that every job ends all the same;
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
-# make identity          the integration tests on a stack without keys, with signatures and with identities of nodes
+# make identity          run the integration tests on a stack without keys, as in Azure (many minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
