@@ -82,6 +82,18 @@ class IdentityEndpoints:
     app_client_id: str = APP.client_id
     node_resource_id: str = NODES.resource_id
 
+    def to_object(self) -> dict[str, str]:
+        """Return what `batchmgr start --json` prints of them."""
+        return {
+            "url": self.url,
+            "identityEndpoint": self.identity_endpoint,
+            "identityHeader": self.identity_header,
+            "trusted": self.trusted,
+            "appClientId": self.app_client_id,
+            "developerClientId": self.developer_client_id,
+            "nodeResourceId": self.node_resource_id,
+        }
+
 
 async def start_identity(
     processes: ChildProcesses,

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NoReturn, TypeVar
@@ -85,7 +85,7 @@ class Endpoints:
                 "batchAccount": self.batch_account,
                 "batchKey": self.batch_key,
             }
-            | ({"identity": asdict(self.identity)} if self.identity else {})
+            | ({"identity": self.identity.to_object()} if self.identity else {})
         )
 
 
