@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -204,8 +205,9 @@ async def connected(endpoints: Endpoints) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def connected_with_identity(endpoints: Endpoints, identity: IdentityEndpoints) -> AsyncIterator[Client]:
     """Open a client of a running stack that has no keys. Its requests have the developer's tokens."""
+    trust = ssl.create_default_context(cafile=identity.trusted)
     async with (
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as http,
         DeveloperCredential(identity, http) as developer,
         BlobServiceClient(endpoints.blob, developer, connection_verify=identity.trusted) as blobs,
         QueueServiceClient(endpoints.queue, developer, connection_verify=identity.trusted) as queues,
