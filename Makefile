@@ -10,6 +10,7 @@
 #                then the tests that wait for real limits
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
 # make snapshots write anew what infra/ would make, after a change there (needs the Bicep compiler)
+# make identity          run the integration tests on a stack without keys, as in Azure (many minutes)
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
@@ -23,7 +24,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings snapshots smoke package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke package-index behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -40,6 +41,10 @@ test: install
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
 	@$(BIN)/pytest -q -m real_limits tests/integration
+
+identity: install
+	@STACK_IDENTITY=signatures $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration tests/identity
+	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 tests/integration
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

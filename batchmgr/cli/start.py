@@ -4,10 +4,12 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
+from typing import get_args
 from zipfile import is_zipfile
 
 from batchmgr.cli.stop_signals import run_until_signal
-from batchmgr.devstack.stack import Endpoints, StackOptions, running_stack
+from batchmgr.devstack.identity_process import IdentityEndpoints
+from batchmgr.devstack.stack import Endpoints, NodeAccess, StackOptions, running_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default EventGrid)",
     )
     parser.add_argument(
+        "--identity",
+        choices=get_args(NodeAccess),
+        nargs="?",
+        const="signatures",
+        help="run without keys, as in Azure: the app has a managed identity, and nodes get signatures "
+        "(the default) or have an identity of their own (nodes)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print the URLs and keys as one line of JSON when the stack is ready",
@@ -92,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         node_python=args.node_python,
         blob_source=args.blob_source,
         host=args.host,
+        identity=args.identity,
         patient=True,
     )
     return asyncio.run(run_until_signal(_serve(options, as_json=args.json), interrupted=0))
@@ -117,15 +128,24 @@ def _report(part: str) -> None:
     print(f"Starting {part} …", file=sys.stderr)
 
 
+def _identities(identity: IdentityEndpoints | None) -> str:
+    if identity is None:
+        return ""
+    return f"""  Identities  {identity.url}  (no keys: docs/local-identity.md)
+  Trust       SSL_CERT_FILE={identity.trusted}
+"""
+
+
 def _welcome(endpoints: Endpoints) -> str:
+    account = f"  (account {endpoints.batch_account})" if endpoints.batch_account else ""
     return f"""
 batchmgr is ready.
 
   Functions   {endpoints.functions}/api
-  Batch       {endpoints.batch}  (account {endpoints.batch_account})
+  Batch       {endpoints.batch}{account}
   Blobs       {endpoints.blob}
   Queues      {endpoints.queue}
-
+{_identities(endpoints.identity)}
 Send a first job and follow it:
 
   curl -sS {endpoints.functions}/api/jobs -H 'Content-Type: application/json' -d \\

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from batchmgr.devstack.certificate import Certificate
 from batchmgr.devstack.child_processes import ChildProcesses
 from batchmgr.errors import StackError
 
@@ -44,19 +45,27 @@ async def start_azurite(
     environment: dict[str, str],
     blob_port: int = 0,
     queue_port: int = 0,
+    certificate: Certificate | None = None,
 ) -> Azurite:
     """Start Azurite as one of `processes`, with its data in `data`, and wait until it listens.
 
-    With port 0, Azurite chooses a free port. Raises StackError if Azurite is missing or does not start.
+    With port 0, Azurite chooses a free port. With a certificate, it serves over https, and takes tokens.
+    Raises StackError if Azurite is missing or does not start.
     """
     command = [
         str(find_azurite(project)),
         *("--blobPort", str(blob_port), "--queuePort", str(queue_port), "--tablePort", "0"),
         *("--location", str(data), "--silent", "--skipApiVersionCheck", "--disableTelemetry"),
+        *(_with_tokens(certificate) if certificate else ()),
     ]
     child = await processes.start("Azurite", command, environment=environment, directory=data)
     ready = await child.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)
     return Azurite(blob=f"{ready['blob']}/{ACCOUNT}", queue=f"{ready['queue']}/{ACCOUNT}")
+
+
+def _with_tokens(certificate: Certificate) -> tuple[str, ...]:
+    files = ("--cert", str(certificate.certificate), "--key", str(certificate.key))
+    return (*files, "--oauth", "basic")
 
 
 def find_azurite(project: Path) -> Path:

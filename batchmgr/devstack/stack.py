@@ -4,36 +4,36 @@ import asyncio
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
-from batchmgr.devstack.azurite import Azurite, start_azurite
+from batchmgr.devstack.app_settings import settings_with_keys
+from batchmgr.devstack.azurite import start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.event_grid_process import start_event_grid
+from batchmgr.devstack.fake_batch_process import start_fake_batch
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
+from batchmgr.devstack.identity_process import IdentityEndpoints
+from batchmgr.devstack.keyless_services import start_keyless_services
 from batchmgr.devstack.node_python import node_path
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import require_free
 from batchmgr.errors import StackError
 from batchmgr.settings import Settings
 
-POOL_ID = "local"
-
 BlobSource = Literal["EventGrid", "LogsAndContainerScan"]
+NodeAccess = Literal["signatures", "nodes"]
 
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_BATCH_READY = re.compile(r'^\{"endpoint".*\}$', re.MULTILINE)
-_BATCH_TIMEOUT_S = 30
 _WATCH_S = 0.1
 
 
@@ -55,6 +55,8 @@ class StackOptions:
     """How the host notices finalize blobs: by events, as in Azure, or by scanning the container."""
     host: HostKind | None = None
     """None means Core Tools if they are installed, else the embedded host."""
+    identity: NodeAccess | None = None
+    """Run without keys: nodes use `signatures`, or the `nodes` have an identity. None: with keys."""
     patient: bool = False
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
     node_python: Path | None = None
@@ -63,15 +65,16 @@ class StackOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """The URLs of a running stack's parts, and the credentials that they accept."""
+    """The URLs of a running stack's parts, and the credentials that they accept: keys, or `identity`."""
 
     functions: str
     batch: str
     blob: str
     queue: str
-    connection_string: str
-    batch_account: str
-    batch_key: str
+    connection_string: str = ""
+    batch_account: str = ""
+    batch_key: str = ""
+    identity: IdentityEndpoints | None = None
 
     def to_json(self) -> str:
         """Return the line of JSON that `batchmgr start --json` prints."""
@@ -85,6 +88,7 @@ class Endpoints:
                 "batchAccount": self.batch_account,
                 "batchKey": self.batch_key,
             }
+            | ({"identity": self.identity.to_object()} if self.identity else {})
         )
 
 
@@ -184,24 +188,10 @@ async def running_stack(
 async def _start(
     processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
 ) -> Stack:
-    environment = _child_environment()
-    report("Azurite")
-    azurite = await start_azurite(
-        processes,
-        project=PROJECT,
-        data=_create(data / "azurite"),
-        environment=environment,
-        blob_port=options.blob_port,
-        queue_port=options.queue_port,
-    )
-    report("fake Azure Batch")
-    path = node_path(data / "node-python", python=options.node_python, environment=environment)
-    batch = await _start_batch(processes, _create(data / "batch"), environment | {"PATH": path}, options)
-    app_settings = _app_settings(azurite, batch) | {"BATCHMGR_BLOB_SOURCE": options.blob_source}
-    await prepare_storage(Settings.from_environment(app_settings))
+    start_services = _start_with_keys if options.identity is None else _start_without_keys
+    services, environment, of_event_grid = await start_services(processes, options, data, report)
     report("Functions host")
     kind = options.host or default_host_kind()
-    environment |= app_settings
     host, functions = await start_functions_host(
         processes,
         kind,
@@ -213,9 +203,49 @@ async def _start(
     if options.blob_source == "EventGrid":
         report("Event Grid")
         state = _create(data / "event-grid")
-        await start_event_grid(processes, functions=functions, state=state, environment=environment)
+        await start_event_grid(processes, functions=functions, state=state, environment=of_event_grid)
+    return Stack(
+        processes=processes,
+        host_kind=kind,
+        environment=environment,
+        patient=options.patient,
+        host=host,
+        endpoints=replace(services, functions=functions),
+    )
+
+
+_Started = tuple[Endpoints, Mapping[str, str], Mapping[str, str]]
+"""The services, still without the Functions host, and the environments of that and of Event Grid."""
+
+
+async def _start_with_keys(
+    processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
+) -> _Started:
+    environment = _child_environment()
+    report("Azurite")
+    azurite = await start_azurite(
+        processes,
+        project=PROJECT,
+        data=_create(data / "azurite"),
+        environment=environment,
+        blob_port=options.blob_port,
+        queue_port=options.queue_port,
+    )
+    report("fake Azure Batch")
+    batch = await start_fake_batch(
+        processes,
+        root=_create(data / "batch"),
+        environment=environment | {"PATH": _node_path(options, data, environment)},
+        port=options.batch_port,
+        applications=options.applications,
+        keeps_state=options.data is not None,
+    )
+    settings = settings_with_keys(
+        connection_string=azurite.connection_string, batch=batch, blob_source=options.blob_source
+    )
+    await prepare_storage(Settings.from_environment(settings))
     endpoints = Endpoints(
-        functions=functions,
+        functions="",
         batch=batch["endpoint"],
         blob=azurite.blob,
         queue=azurite.queue,
@@ -223,36 +253,32 @@ async def _start(
         batch_account=batch["account"],
         batch_key=batch["key"],
     )
-    return Stack(
-        processes=processes,
-        host_kind=kind,
+    environment |= settings
+    return endpoints, environment, environment
+
+
+async def _start_without_keys(
+    processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
+) -> _Started:
+    environment = _child_environment()
+    report("Azurite, identities and fake Azure Batch")
+    services = await start_keyless_services(
+        processes,
+        directories=lambda part: _create(data / part),
         environment=environment,
-        patient=options.patient,
-        host=host,
-        endpoints=endpoints,
+        node_path=_node_path(options, data, environment),
+        ports={"blob": options.blob_port, "queue": options.queue_port, "batch": options.batch_port},
+        applications=options.applications,
+        keeps_state=options.data is not None,
+        nodes_have_identity=options.identity == "nodes",
+        blob_source=options.blob_source,
     )
+    endpoints = Endpoints(functions="", **services.urls, identity=services.identity)
+    return endpoints, services.environment, services.platform_environment
 
 
-async def _start_batch(
-    processes: ChildProcesses, root: Path, environment: Mapping[str, str], options: StackOptions
-) -> Mapping[str, str]:
-    """Start the fake Batch. Return its `endpoint`, `account` and `key`."""
-    command = [
-        *(sys.executable, "-m", "fakebatch", "--json"),
-        *("--port", str(options.batch_port), "--pool", f"{POOL_ID}=2x4"),
-        *("--state" if options.data else "--root", str(root)),
-        *(f"--application={_with_absolute_path(application)}" for application in options.applications),
-    ]
-    child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
-    ready = await child.wait_for_output(_BATCH_READY, timeout_s=_BATCH_TIMEOUT_S)
-    description: dict[str, str] = json.loads(ready[0])
-    return description
-
-
-def _with_absolute_path(application: str) -> str:
-    """Make the application's path absolute, because the fake Batch runs in another directory."""
-    *names, file = application.split("=", 2)
-    return "=".join((*names, str(Path(file).absolute())))
+def _node_path(options: StackOptions, data: Path, environment: Mapping[str, str]) -> str:
+    return node_path(data / "node-python", python=options.node_python, environment=environment)
 
 
 def _require_free_ports(options: StackOptions) -> None:
@@ -276,17 +302,3 @@ def _child_environment() -> dict[str, str]:
     So Core Tools find the `python3` that has batchmgr installed.
     """
     return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-
-
-def _app_settings(azurite: Azurite, batch: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "AzureWebJobsStorage": azurite.connection_string,
-        "FUNCTIONS_WORKER_RUNTIME": "python",
-        "BATCHMGR_BATCH_ENDPOINT": batch["endpoint"],
-        "BATCHMGR_BATCH_ACCOUNT": batch["account"],
-        "BATCHMGR_BATCH_KEY": batch["key"],
-        "BATCHMGR_POOL_ID": POOL_ID,
-        "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
-        "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
-        "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
-    }

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 _STORAGE_VERSION = "2021-08-06"
 _TIMEOUT = 10
-_IDENTITY_SERVICE = (
-    "http://169.254.169.254/metadata/identity/oauth2/token"
+_IDENTITY_SERVICE = "http://169.254.169.254"
+_METADATA = (
+    "/metadata/identity/oauth2/token"
     "?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F&msi_res_id="
 )
 
@@ -90,8 +91,12 @@ def _token(identity: str) -> str:
 
     Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
     """
+    import os
     from urllib.request import Request, urlopen
 
-    request = Request(_IDENTITY_SERVICE + quote(identity, safe=""), headers={"Metadata": "true"})  # noqa: S310
+    # Azure's own clients know this variable too. The local stack sets it.
+    service = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or _IDENTITY_SERVICE
+    url = service.rstrip("/") + _METADATA + quote(identity, safe="")
+    request = Request(url, headers={"Metadata": "true"})  # noqa: S310
     with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
         return str(json.load(response)["access_token"])

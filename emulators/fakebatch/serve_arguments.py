@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--https", action="store_true", help="serve over https, with a new self-signed certificate"
     )
     parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="PEM",
+        help="serve over https with this certificate, whose key is key.pem in the same directory",
+    )
+    parser.add_argument(
         "--control-port",
         type=int,
         help="the port of the control API, which injects faults; 0 picks a free one (default: none)",

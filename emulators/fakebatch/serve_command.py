@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     gc.set_threshold(50_000, 20, 100)
     with _root(_chosen_root(args)) as root:
         try:
-            certificate = make_certificate(root / "tls", args.host) if args.https else None
+            certificate = make_certificate(root / "tls", args.host) if args.https else args.certificate
         except OSError as error:
             sys.stderr.write(f"{error}\n")
             return 1

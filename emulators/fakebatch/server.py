@@ -61,7 +61,7 @@ class Options:
     - `simulation`: how simulated tasks behave, on a clock of the whole process; None: tasks really run.
     - `control`: the listening socket of the control API, which injects faults.
     - `state`: the directory that keeps everything but the files of tasks; None: nothing is kept.
-    - `certificate`: serve over https with this certificate, which `tls.make_certificate` made.
+    - `certificate`: serve over https with this certificate, whose key is `key.pem` beside it.
     - `loose`: ignore unknown properties of request bodies instead of refusing them.
     """
 

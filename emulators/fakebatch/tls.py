@@ -29,7 +29,7 @@ def make_certificate(directory: Path, host: str) -> Path:
 
 
 def server_context(certificate: Path) -> ssl.SSLContext:
-    """Return the TLS settings of a server, for a certificate that `make_certificate` created."""
+    """Return the TLS settings of a server, for a certificate with its key beside it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, _key_of(certificate))
     return context

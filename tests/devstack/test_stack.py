@@ -53,6 +53,27 @@ async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
     }
 
 
+async def test_start_without_keys_prints_no_key_but_where_the_identities_are(
+    processes: ChildProcesses, tmp_path: Path
+) -> None:
+    child = await start(processes, tmp_path, "--json", "--identity")
+    printed = json.loads((await child.wait_for_output(JSON_LINE, timeout_s=60))[0])
+    assert [printed[key] for key in ("connectionString", "batchAccount", "batchKey")] == ["", "", ""]
+    assert set(printed["identity"]) == {
+        "url",
+        "identityEndpoint",
+        "identityHeader",
+        "trusted",
+        "appClientId",
+        "developerClientId",
+        "nodeResourceId",
+    }
+    below = descendants(child.pid)
+    os.kill(child.pid, signal.SIGTERM)
+    assert await child.wait() == 0
+    assert not [pid for pid in below if is_alive(pid)]
+
+
 async def test_killing_start_leaves_no_process_behind_either(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:

@@ -117,7 +117,8 @@ async def test_the_environment_holds_what_the_service_sets_and_no_more(
     assert seen["AZ_BATCH_TASK_DIR"] == f"{seen['AZ_BATCH_NODE_ROOT_DIR']}/workitems/job/job-1/Env"
     assert seen["PATH"] == os.environ["PATH"]
     # The last identifies processes for the watchdog.
-    assert set(seen) <= {"A", "B", "HOME", "PATH", "LANG", "TMPDIR", "FAKEBATCH_INSTANCE"} | {
+    trust = {"SSL_CERT_FILE", "AZURE_POD_IDENTITY_AUTHORITY_HOST"}
+    assert set(seen) <= trust | {"A", "B", "HOME", "PATH", "LANG", "TMPDIR", "FAKEBATCH_INSTANCE"} | {
         n for n in seen if n.startswith("AZ_BATCH_")
     }
 

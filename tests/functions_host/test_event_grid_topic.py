@@ -46,7 +46,11 @@ def topic_of(
     default = EventSubscription(
         name="local", webhook=url, filter=EventFilter(subject_begins_with=blob_subject("uploads", ""))
     )
-    return SystemTopic(account.connection_string, [replace(default, **subscription)], options or quick())
+    return SystemTopic(
+        {"AzureWebJobsStorage": account.connection_string},
+        [replace(default, **subscription)],
+        options or quick(),
+    )
 
 
 def quick(**fields: Any) -> TopicOptions:
@@ -131,7 +135,9 @@ class TestEvents:
                     name="json", webhook=only_json.url, filter=EventFilter(subject_ends_with=".json")
                 ),
             ]
-            async with SystemTopic(account.connection_string, subscriptions, quick()):
+            async with SystemTopic(
+                {"AzureWebJobsStorage": account.connection_string}, subscriptions, quick()
+            ):
                 await account.upload("uploads", "a.json", "x")
                 await account.upload("uploads2", "b.txt", "x")
                 await all_of_them.received(2)
@@ -174,7 +180,9 @@ class TestStart:
         text = (
             "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;BlobEndpoint=http://127.0.0.1:1/a;"
         )
-        topic = SystemTopic(text, [EventSubscription(name="x", webhook=receiver.url)], quick())
+        topic = SystemTopic(
+            {"AzureWebJobsStorage": text}, [EventSubscription(name="x", webhook=receiver.url)], quick()
+        )
         with pytest.raises(SubscriptionError, match="cannot be listed"):
             await topic.start()
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any
 
 import aiohttp
 from azure.batch.aio import BatchClient
-from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials import AccessToken, AzureNamedKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 from yarl import URL
 
+from batchmgr.devstack.identity_process import IdentityEndpoints
 from batchmgr.devstack.stack import Endpoints
 from tests.integration.messages import Json
 from tests.integration.wait_until import until
@@ -191,6 +194,10 @@ def _decoded(content: str) -> bytes:
 @asynccontextmanager
 async def connected(endpoints: Endpoints) -> AsyncIterator[Client]:
     """Open a client of a running stack."""
+    if endpoints.identity is not None:
+        async with connected_with_identity(endpoints, endpoints.identity) as client:
+            yield client
+        return
     key = AzureNamedKeyCredential(endpoints.batch_account, endpoints.batch_key)
     async with (
         aiohttp.ClientSession() as http,
@@ -199,3 +206,49 @@ async def connected(endpoints: Endpoints) -> AsyncIterator[Client]:
         BatchClient(endpoints.batch, key) as batch,
     ):
         yield Client(address=endpoints.functions, http=http, blobs=blobs, queues=queues, batch=batch)
+
+
+@asynccontextmanager
+async def connected_with_identity(endpoints: Endpoints, identity: IdentityEndpoints) -> AsyncIterator[Client]:
+    """Open a client of a running stack that has no keys. Its requests have the developer's tokens."""
+    trust = ssl.create_default_context(cafile=identity.trusted)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as http,
+        DeveloperCredential(identity, http) as developer,
+        BlobServiceClient(endpoints.blob, developer, connection_verify=identity.trusted) as blobs,
+        QueueServiceClient(endpoints.queue, developer, connection_verify=identity.trusted) as queues,
+        BatchClient(endpoints.batch, developer, connection_verify=identity.trusted) as batch,
+    ):
+        yield Client(address=endpoints.functions, http=http, blobs=blobs, queues=queues, batch=batch)
+
+
+class DeveloperCredential(AsyncTokenCredential):
+    """Gets tokens of the developer, of the stack's own making."""
+
+    def __init__(self, identity: IdentityEndpoints, http: aiohttp.ClientSession) -> None:
+        self._identity = identity
+        self._http = http
+
+    async def get_token(
+        self,
+        *scopes: str,
+        claims: str | None = None,
+        tenant_id: str | None = None,
+        enable_cae: bool = False,
+        **options: Any,
+    ) -> AccessToken:
+        """Return a token for the resource of the scope."""
+        query = {
+            "api-version": "2019-08-01",
+            "resource": scopes[0].removesuffix("/.default"),
+            "client_id": self._identity.developer_client_id,
+        }
+        headers = {"X-IDENTITY-HEADER": self._identity.identity_header}
+        async with self._http.get(self._identity.identity_endpoint, params=query, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+            facts = await answer.json()
+        return AccessToken(facts["access_token"], int(facts["expires_on"]))
+
+    async def close(self) -> None: ...
+
+    async def __aexit__(self, *exception: object) -> None: ...

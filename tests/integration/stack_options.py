@@ -1,7 +1,9 @@
-"""Which stack the integration tests run on. Two environment variables choose it.
+"""Which stack the integration tests run on. Three environment variables choose it.
 
 `STACK_HOST` is `embedded`, the default, or `func`: Azure Functions Core Tools, which must be on the PATH.
 `STACK_BLOB_SOURCE` is `EventGrid`, the default, or `LogsAndContainerScan`: how the host notices new blobs.
+`STACK_IDENTITY` is empty, the default, for a stack with keys; or how nodes reach storage in one without keys:
+`signatures` or `nodes`.
 """
 
 import os
@@ -11,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from batchmgr.devstack.functions_host_process import HostKind
-from batchmgr.devstack.stack import BlobSource, StackOptions
+from batchmgr.devstack.stack import BlobSource, NodeAccess, StackOptions
 
 T = TypeVar("T", bound=str)
 
@@ -26,6 +28,8 @@ def stack_options(environment: Mapping[str, str] = os.environ, **fields: Any) ->
         "blob_source": _choice(environment, "STACK_BLOB_SOURCE", get_args(BlobSource), "EventGrid"),
         "node_python": Path(sys.executable),
     }
+    if environment.get("STACK_IDENTITY"):
+        chosen["identity"] = _choice(environment, "STACK_IDENTITY", get_args(NodeAccess), "signatures")
     return StackOptions(**chosen | fields)
 
 

@@ -5,7 +5,6 @@ import json
 from io import BytesIO
 
 import pytest
-from aiohttp import ClientSession
 
 from tests.integration.client import POISON, Client
 from tests.integration.messages import job, task
@@ -118,12 +117,11 @@ async def test_a_large_job_is_uploaded_and_named(client: Client, job_id: str, re
     assert (await client.post("/jobs", large)).status == 413
     for number, (content, expected) in enumerate([(large, 400), (json.dumps(job("")).encode(), 202)]):
         granted = (await client.post("/uploads")).body
-        async with ClientSession() as session:
-            put = session.request(
-                granted["method"], granted["uploadUri"], data=BytesIO(content), headers=granted["headers"]
-            )
-            async with put as uploaded:
-                assert uploaded.status == 201
+        put = client.http.request(
+            granted["method"], granted["uploadUri"], data=BytesIO(content), headers=granted["headers"]
+        )
+        async with put as uploaded:
+            assert uploaded.status == 201
         named = granted["message"] | {"jobId": f"{job_id}-{number}", "callBackUri": receiver.uri}
         assert (await client.post("/plan", named)).status == 200
         answer = await client.post("/jobs", named)

@@ -21,7 +21,12 @@ def test_a_test_that_needs_a_certain_stack_gets_it() -> None:
     ).blob_source != ("EventGrid")
 
 
-@pytest.mark.parametrize("name", ["STACK_HOST", "STACK_BLOB_SOURCE"])
+def test_a_variable_chooses_a_stack_without_keys() -> None:
+    assert stack_options({}).identity is None
+    assert stack_options({"STACK_IDENTITY": "nodes"}).identity == "nodes"
+
+
+@pytest.mark.parametrize("name", ["STACK_HOST", "STACK_BLOB_SOURCE", "STACK_IDENTITY"])
 def test_an_unknown_value_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is 'core tools'"):
         stack_options({name: "core tools"})

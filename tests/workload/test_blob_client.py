@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from batchmgr.workload import blob_client
 from batchmgr.workload.blob_client import get_blob
 from batchmgr.workload.manifest import FinishedTask, Manifest
 from batchmgr.workload.workload_task import FinalizeTask, TaskContext
@@ -32,7 +31,7 @@ def _handler(azure: Azure) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path)
-            if path.path == "/token":
+            if path.path == "/metadata/identity/oauth2/token":
                 query = {name: values[0] for name, values in parse_qs(path.query).items()}
                 assert self.headers["Metadata"] == "true"
                 azure.asked_for.append(query["msi_res_id"])
@@ -74,7 +73,7 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     made = Azure()
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(made)) as server:
         made.address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(blob_client, "_IDENTITY_SERVICE", f"{made.address}/token?msi_res_id=")
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", made.address)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

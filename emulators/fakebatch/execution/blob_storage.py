@@ -1,4 +1,7 @@
-"""The client of blob storage that nodes use: plain HTTP, with URLs that include their authorization."""
+"""The client of blob storage that nodes use: plain HTTP.
+
+A URL includes its authorization, or else `identity` is the resource id of a managed identity of the node.
+"""
 
 import asyncio
 import base64
@@ -13,6 +16,7 @@ import aiohttp
 from yarl import URL
 
 from fakebatch.errors import StorageError
+from fakebatch.execution.node_tokens import storage_headers
 
 _VERSION: Final = {"x-ms-version": "2021-12-02"}
 _LARGEST_PUT: Final = 64 * 2**20
@@ -36,56 +40,65 @@ class BlobStorage:
         """Close all connections."""
         await self._session.close()
 
-    async def download(self, url: str, target: Path) -> None:
+    async def download(self, url: str, target: Path, identity: str = "") -> None:
         """Write the resource at `url` to the file `target`. Raises StorageError."""
 
         async def attempt() -> None:
-            async with _answered(self._session.get(URL(url, encoded=True))) as response:
+            headers = await self._headers(identity)
+            call = self._session.get(URL(url, encoded=True), headers=headers)
+            async with _answered(call) as response:
                 with target.open("wb") as file:
                     async for chunk in response.content.iter_chunked(_CHUNK):
                         file.write(chunk)
 
         await _with_retries(attempt)
 
-    async def list_blobs(self, container_url: str, prefix: str) -> list[str]:
+    async def list_blobs(self, container_url: str, prefix: str, identity: str = "") -> list[str]:
         """Return the names of the blobs of a container that begin with `prefix`. Raises StorageError."""
         names: list[str] = []
         marker = ""
         while True:
             query = {"restype": "container", "comp": "list", "prefix": prefix, "marker": marker}
-            page = await self._read(_with_query(container_url, query))
+            page = await self._read(_with_query(container_url, query), identity)
             listing = ElementTree.fromstring(page)  # noqa: S314 - storage is trusted as on a node
             names += [name.text or "" for name in listing.iterfind("Blobs/Blob/Name")]
             marker = listing.findtext("NextMarker") or ""
             if not marker:
                 return names
 
-    async def upload(self, url: str, source: Path, headers: Mapping[str, str]) -> None:
+    async def upload(self, url: str, source: Path, headers: Mapping[str, str], identity: str = "") -> None:
         """Write the file `source` as a block blob at `url`. Raises StorageError."""
         size = (await asyncio.to_thread(source.stat)).st_size
         if size <= _LARGEST_PUT:
             body = await asyncio.to_thread(source.read_bytes)
-            await self._put(url, body, {**headers, "x-ms-blob-type": "BlockBlob"})
+            await self._put(url, body, {**headers, "x-ms-blob-type": "BlockBlob"}, identity)
             return
         ids: list[str] = []
         with source.open("rb") as file:
             while block := await asyncio.to_thread(file.read, _BLOCK):
                 ids.append(base64.b64encode(f"{len(ids):08}".encode()).decode())
-                await self._put(_with_query(url, {"comp": "block", "blockid": ids[-1]}), block, {})
+                part = _with_query(url, {"comp": "block", "blockid": ids[-1]})
+                await self._put(part, block, {}, identity)
         listed = "".join(f"<Latest>{block_id}</Latest>" for block_id in ids)
         body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
-        await self._put(_with_query(url, {"comp": "blocklist"}), body, headers)
+        await self._put(_with_query(url, {"comp": "blocklist"}), body, headers, identity)
 
-    async def _read(self, url: str) -> bytes:
+    async def _headers(self, identity: str) -> dict[str, str]:
+        authorization = await storage_headers(self._session, identity)
+        return {**_VERSION, **authorization} if authorization else {}
+
+    async def _read(self, url: str, identity: str) -> bytes:
         async def attempt() -> bytes:
-            async with _answered(self._session.get(URL(url, encoded=True), headers=_VERSION)) as response:
+            headers = {**_VERSION, **await self._headers(identity)}
+            async with _answered(self._session.get(URL(url, encoded=True), headers=headers)) as response:
                 return await response.read()
 
         return await _with_retries(attempt)
 
-    async def _put(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    async def _put(self, url: str, body: bytes, headers: Mapping[str, str], identity: str) -> None:
         async def attempt() -> None:
             sent = {**_VERSION, "Content-Type": "application/octet-stream", **headers}
+            sent |= await self._headers(identity)
             async with _answered(self._session.put(URL(url, encoded=True), data=body, headers=sent)):
                 pass
 

@@ -7,13 +7,15 @@ from typing import Final
 
 from fakebatch.execution.directory_layout import Layout
 from fakebatch.execution.executor_port import Instance, RunRequest
+from fakebatch.execution.node_tokens import SERVICE
 from fakebatch.wire import job_token
 from fakebatch.wire.shared_key import ACCOUNT_NAME
 
-INHERITED: Final = ("PATH", "LANG", "TMPDIR")
+INHERITED: Final = ("PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", SERVICE)
 """The only variables that a task inherits from the process of the service, which may hold secrets.
 
-PATH makes the programs of this machine, such as python3, available on the node.
+PATH makes the programs of this machine, such as python3, available on the node. The last two are the
+certificates that a node trusts, and where it gets tokens for its managed identities.
 """
 
 _MASTER_PORT: Final = 6000

@@ -50,11 +50,12 @@ async def _upload_one(
     container = file["destination"]["container"]
     pattern, path = file["filePattern"], container.get("path", "")
     headers = {header["name"]: header.get("value", "") for header in container.get("uploadHeaders", ())}
+    identity = container.get("identityReference", {}).get("resourceId", "")
     matches = file_patterns.find(pattern, directory, variables)
     log.write(f"{pattern}: {len(matches)} file(s) found\n")
     for match in matches:
         name = _blob_name(path, match.name, several=file_patterns.has_wildcards(pattern))
-        await storage.upload(blob_url(container["containerUrl"], name), match.path, headers)
+        await storage.upload(blob_url(container["containerUrl"], name), match.path, headers, identity)
         log.write(f"{match.path} uploaded as {name}\n")
 
 

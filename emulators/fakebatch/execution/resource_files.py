@@ -23,7 +23,7 @@ async def fetch(
     for resource in resource_files:
         mode = int(resource.get("fileMode", _DEFAULT_MODE), 8)
         for url, path in await _sources(storage, resource, auto_storage):
-            await _fetch_one(storage, url, _inside(directory, path), mode)
+            await _fetch_one(storage, url, _inside(directory, path), mode, _identity(resource))
 
 
 async def _sources(
@@ -40,16 +40,16 @@ async def _sources(
         raise ResourceFileError(_no_auto_storage(resource["autoStorageContainerName"]))
     folder = resource.get("filePath", "")
     try:
-        names = await storage.list_blobs(container, resource.get("blobPrefix", ""))
+        names = await storage.list_blobs(container, resource.get("blobPrefix", ""), _identity(resource))
     except StorageError as error:
         raise ResourceFileError(_container_failure(container, error)) from error
     return [(blob_url(container, name), f"{folder}/{name}".lstrip("/")) for name in names]
 
 
-async def _fetch_one(storage: BlobStorage, url: str, target: Path, mode: int) -> None:
+async def _fetch_one(storage: BlobStorage, url: str, target: Path, mode: int, identity: str) -> None:
     try:
         await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-        await storage.download(url, target)
+        await storage.download(url, target, identity)
         await asyncio.to_thread(target.chmod, mode)
     except StorageError as error:
         raise ResourceFileError(_blob_failure(url, target, error)) from error
@@ -59,6 +59,10 @@ async def _fetch_one(storage: BlobStorage, url: str, target: Path, mode: int) ->
         raise ResourceFileError(
             FailureInfo("ResourceFileWriteFailed", message, details, category="ServerError")
         ) from error
+
+
+def _identity(resource: Mapping[str, Any]) -> str:
+    return str(resource.get("identityReference", {}).get("resourceId", ""))
 
 
 def _inside(directory: Path, path: str) -> Path:

@@ -47,16 +47,19 @@ class TopicOptions:
 
 
 class SystemTopic:
-    """The topic of one storage account, between `start` and `stop`."""
+    """The topic of one storage account, between `start` and `stop`.
+
+    `storage` are the settings `AzureWebJobsStorage…` of the account: a connection string, or an identity.
+    """
 
     def __init__(
         self,
-        connection_string: str,
+        storage: Mapping[str, str],
         subscriptions: Sequence[EventSubscription],
         options: TopicOptions | None = None,
         clock: EventClock | None = None,
     ) -> None:
-        self._connections = StorageConnections({f"AzureWebJobs{HOST_STORAGE}": connection_string})
+        self._connections = StorageConnections(storage)
         self._subscriptions = subscriptions
         self._options = options or TopicOptions()
         self._clock = clock or SystemEventClock()

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command to a parser."""
     parser.add_argument(
         "--connection-string",
-        default=os.environ.get(_STORAGE, "UseDevelopmentStorage=true"),
         metavar="TEXT",
-        help="the storage account to watch (default: the environment variable AzureWebJobsStorage, or else "
+        help="the storage account to watch (default: the environment variable AzureWebJobsStorage, or those "
+        "of a connection by identity, such as AzureWebJobsStorage__blobServiceUri, or else "
         "UseDevelopmentStorage=true: Azurite on its usual ports)",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON once all subscriptions run")
@@ -72,7 +72,8 @@ async def _serve(args: argparse.Namespace) -> None:
 
 
 async def _watch(args: argparse.Namespace, subscriptions: Sequence[EventSubscription]) -> None:
-    async with SystemTopic(args.connection_string, subscriptions, _options(args)) as topic:
+    storage = _storage(args.connection_string, os.environ)
+    async with SystemTopic(storage, subscriptions, _options(args)) as topic:
         if args.json:
             sys.stdout.write(json.dumps({"subscriptions": [s.name for s in subscriptions]}) + "\n")
             sys.stdout.flush()
@@ -205,6 +206,14 @@ def _options(args: argparse.Namespace) -> TopicOptions:
             seed=args.seed,
         ),
     )
+
+
+def _storage(connection_string: str | None, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the settings of the account to watch."""
+    if connection_string:
+        return {_STORAGE: connection_string}
+    found = {name: text for name, text in environment.items() if name.split("__")[0] == _STORAGE and text}
+    return found or {_STORAGE: "UseDevelopmentStorage=true"}
 
 
 def _positive(text: str) -> float:

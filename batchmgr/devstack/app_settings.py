@@ -1,0 +1,45 @@
+"""The app settings of the local stack, with keys or without."""
+
+from collections.abc import Mapping
+
+POOL_ID = "local"
+
+_ALWAYS = {
+    "FUNCTIONS_WORKER_RUNTIME": "python",
+    "BATCHMGR_POOL_ID": POOL_ID,
+    "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
+    "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
+    "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
+}
+
+
+def settings_with_keys(
+    *, connection_string: str, batch: Mapping[str, str], blob_source: str
+) -> dict[str, str]:
+    """Return the settings. `batch` is the fake Batch's `endpoint`, `account` and `key`."""
+    return _ALWAYS | {
+        "AzureWebJobsStorage": connection_string,
+        "BATCHMGR_BATCH_ENDPOINT": batch["endpoint"],
+        "BATCHMGR_BATCH_ACCOUNT": batch["account"],
+        "BATCHMGR_BATCH_KEY": batch["key"],
+        "BATCHMGR_BLOB_SOURCE": blob_source,
+    }
+
+
+def settings_without_keys(
+    *, services: Mapping[str, str], client_id: str, node_identity: str, blob_source: str
+) -> dict[str, str]:
+    """Return the settings of an app that has an identity and no key, as in Azure.
+
+    `services` are the URLs by kind: blob and queue, with the account, and batch. Without a `node_identity`,
+    nodes get signatures.
+    """
+    settings = _ALWAYS | {
+        "AzureWebJobsStorage__blobServiceUri": services["blob"],
+        "AzureWebJobsStorage__queueServiceUri": services["queue"],
+        "AzureWebJobsStorage__credential": "managedidentity",
+        "AzureWebJobsStorage__clientId": client_id,
+        "BATCHMGR_BATCH_ENDPOINT": services["batch"],
+        "BATCHMGR_BLOB_SOURCE": blob_source,
+    }
+    return settings | ({"BATCHMGR_NODE_IDENTITY": node_identity} if node_identity else {})

@@ -1,0 +1,81 @@
+"""A host that can't reach its queues ends, as the real one does. Started again with access, it goes on."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from batchmgr.devstack.stack import Stack, running_stack
+from tests.identity.roles import Roles
+from tests.identity.test_missing_access import BATCH, BLOBS, waits
+from tests.integration.client import Client
+from tests.integration.messages import job
+from tests.integration.stack_options import stack_options
+from tests.integration.wait_until import until
+
+pytestmark = pytest.mark.without_keys
+
+QUEUES = "Storage Queue Data Contributor"
+STORAGE_TOKENS, BATCH_TOKENS = "https://storage.azure.com", "https://batch.core.windows.net"
+
+
+@pytest.fixture
+async def stack(azurite: None) -> AsyncIterator[Stack]:
+    """A stack for one test, whose host may end."""
+    async with running_stack(stack_options(identity="signatures", patient=True)) as running:
+        yield running
+
+
+async def wait_for_end_of_host(stack: Stack) -> None:
+    async def ended() -> bool:
+        return stack.host.has_died
+
+    await until(ended, seconds=60)
+    await stack.host.kill()  # the rest of its process group
+
+
+async def test_without_the_role_on_blobs_the_answer_names_it(client: Client, roles: Roles) -> None:
+    before = await roles.now()
+    await client.submit(job("earlier"))
+    assert (await client.outcome("earlier"))["state"] == "succeeded"
+    await roles.remove(BLOBS)
+    answer = await client.get("/jobs/earlier")
+    assert answer.status == 503
+    assert f"the role {BLOBS} on the storage account" in answer.body["detail"]
+    await roles.assign(before)
+    await client.submit(job("later"))
+    assert (await client.outcome("later"))["state"] == "succeeded"
+
+
+async def test_a_host_without_the_role_on_queues_ends_and_goes_on_once_it_has_the_role(
+    stack: Stack, client: Client, roles: Roles
+) -> None:
+    await client.submit(job("earlier"))
+    assert (await client.outcome("earlier"))["state"] == "succeeded"
+    before = await roles.now()
+    await roles.remove(QUEUES)
+    await wait_for_end_of_host(stack)
+    assert "AuthorizationPermissionMismatch" in stack.host.log_tail(400)
+    await roles.assign(before)
+    await stack.start_host()
+    await client.submit(job("later"))
+    assert (await client.outcome("later"))["state"] == "succeeded"
+
+
+async def test_tokens_that_run_out_are_renewed_and_a_job_waits_while_there_are_none(
+    stack: Stack, client: Client, roles: Roles
+) -> None:
+    await roles.shorten_tokens(4)
+    await roles.withhold_tokens(BATCH_TOKENS)
+    await stack.host.kill()  # its tokens would last for a day
+    await stack.start_host()
+    await client.submit(job("j"))
+    why = await waits(client, "j")
+    assert why["code"] == "NoToken"
+    assert f"the role {BATCH} on the Batch account" in why["reason"]
+    await roles.withhold_tokens()
+    assert (await client.outcome("j"))["state"] == "succeeded"
+    await roles.withhold_tokens(STORAGE_TOKENS)
+    await wait_for_end_of_host(stack)
+    await roles.withhold_tokens()
+    await stack.start_host()
+    assert (await client.outcome("j"))["state"] == "succeeded"
