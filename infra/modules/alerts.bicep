@@ -1,4 +1,5 @@
-// The alerts in alerts.json: on texts of the log, on metrics of the platform, and on the health check from outside.
+// The alerts in alerts.json: on texts of the log, on metrics of batchmgr and of the platform, and on the health
+// check from outside.
 param namePrefix string
 param location string
 param tags object
@@ -54,6 +55,40 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
             timeAggregation: 'Count'
             operator: 'GreaterThan'
             threshold: alert.moreThan
+            failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
+          }
+        ]
+      }
+      actions: { actionGroups: [receivers.id] }
+    }
+  }
+]
+
+resource ownMetricAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+  for alert in alerts.ownMetricAlerts: {
+    name: '${namePrefix}-${alert.name}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: '${namePrefix}: ${alert.name}'
+      description: alert.description
+      severity: alert.severity
+      enabled: true
+      scopes: [workspaceId]
+      evaluationFrequency: 'PT5M'
+      windowSize: 'PT${alert.windowMinutes}M'
+      skipQueryValidation: true
+      autoMitigate: true
+      criteria: {
+        allOf: [
+          {
+            query: 'AppMetrics | where _ResourceId =~ "${componentId}" | where Name == "${alert.metric}"'
+            timeAggregation: alert.aggregation
+            // Not with Count. That alone is told of when there is nothing to count.
+            metricMeasureColumn: alert.?value
+            operator: alert.operator
+            threshold: alert.threshold
             failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }
           }
         ]

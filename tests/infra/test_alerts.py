@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from batchmgr.model.telemetry_names import METRICS as METRICS_OF_BATCHMGR
 from tests.infra.bicep import INFRA, ROOT, SCENARIOS
 from tests.infra.golden import Golden, golden
 
@@ -68,6 +69,15 @@ def test_a_metric_is_one_of_the_resource(alert: dict[str, str]) -> None:
     assert alert["metric"] in METRICS[alert["resource"]]
 
 
+@pytest.mark.parametrize("alert", ALERTS["ownMetricAlerts"], ids=lambda alert: alert["name"])
+def test_a_metric_of_batchmgr_is_one_that_it_measures(alert: dict[str, str]) -> None:
+    assert alert["metric"] in {metric.name for metric in METRICS_OF_BATCHMGR}
+    # Only a count is 0 when there is nothing: any other value is missing then, and no alert is raised.
+    is_absence = alert["operator"] == "LessThan"
+    assert alert["aggregation"] == ("Count" if is_absence else "Maximum")
+    assert alert.get("value") == (None if is_absence else "Max")
+
+
 def test_every_text_of_the_workbook_is_logged() -> None:
     texts = [text for query in QUERIES for text in re.findall(r'contains_cs "([^"]+)"', query)]
     assert len(texts) > 5
@@ -84,7 +94,7 @@ def test_the_workbook_reads_only_tables_and_columns_that_there_are() -> None:
 def test_every_alert_is_made_and_tells_somebody(made: Golden) -> None:
     rules = made.every("Microsoft.Insights/scheduledQueryRules")
     metrics = made.every("Microsoft.Insights/metricAlerts")
-    assert len(rules) == len(ALERTS["logAlerts"])
+    assert len(rules) == len(ALERTS["logAlerts"]) + len(ALERTS["ownMetricAlerts"])
     assert len(metrics) == len(ALERTS["metricAlerts"]) + 1  # and the health check
     for one in [*rules, *metrics]:
         assert one["properties"]["actions"]
@@ -92,7 +102,7 @@ def test_every_alert_is_made_and_tells_somebody(made: Golden) -> None:
     for rule in rules:
         assert rule["properties"]["skipQueryValidation"] is True
         (condition,) = rule["properties"]["criteria"]["allOf"]
-        assert 'where Line contains_cs "' in condition["query"]
+        assert 'where Line contains_cs "' in condition["query"] or 'where Name == "' in condition["query"]
 
 
 def test_the_workbook_shows_the_app_that_it_belongs_to() -> None:

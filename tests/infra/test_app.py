@@ -11,6 +11,7 @@ import yaml
 from batchmgr import settings as settings_module
 from batchmgr.adapters.storage_queues import QUEUES
 from batchmgr.bootstrap import Runtime
+from batchmgr.devstack.app_settings import settings_without_keys
 from batchmgr.functions import blueprints
 from batchmgr.plan.file_specifications import OWN_CONTAINERS
 from batchmgr.settings import Settings
@@ -83,6 +84,17 @@ def test_the_settings_are_complete_and_hold_no_key(made: Golden) -> None:
     )
     assert made.settings["AzureWebJobsStorage__credential"] == "managedidentity"
     assert made.settings["PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY"] == "true"
+
+
+def test_the_local_stack_without_keys_has_the_settings_of_a_deployment() -> None:
+    services = dict.fromkeys(("blob", "queue", "batch"), "https://here")
+    here = settings_without_keys(
+        services=services, client_id="id", node_identity="nodes", blob_source="EventGrid"
+    )
+    deployed = golden("everything").settings
+    assert set(here) - set(deployed) == {"FUNCTIONS_WORKER_RUNTIME", "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"}
+    more = {name for name in set(golden("dev").settings) - set(here) if name.startswith("BATCHMGR_")}
+    assert more == {"BATCHMGR_CALLBACK_KEY"}
 
 
 @every_scenario
