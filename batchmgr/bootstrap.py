@@ -12,7 +12,8 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import storage_queues
-from batchmgr.adapters.azure_batch import AzureBatch, BatchClient, open_client
+from batchmgr.adapters.azure_batch import AzureBatch
+from batchmgr.adapters.batch_clients import BatchClient, open_client
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles

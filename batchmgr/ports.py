@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
+from batchmgr.callback_port import CallbackSender
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
@@ -18,7 +19,6 @@ from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
-from batchmgr.wire.adf_callback import AdfCallback
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
 
@@ -250,21 +250,6 @@ class JobFiles(Protocol):
 
         One call lists 5,000 tasks. Anything that is no report is left out, and texts are cut: see
         `progress_report`.
-        """
-        ...
-
-
-class CallbackSender(Protocol):
-    """The caller's webhook."""
-
-    def check(self, uri: str) -> None:
-        """Raise InvalidJobError (field callBackUri) if batchmgr may not call this URI."""
-        ...
-
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
-        """POST the body once, in the trace of `traceparent`, if there is one.
-
-        Raise ServiceError if it was not accepted; its text never holds the URI.
         """
         ...
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from batchmgr.batch_bodies.task_collections import encode_tasks
-from batchmgr.dispatcher.memory_batch import TASK_ENDED, MemoryBatch, TaskExit
+from batchmgr.dispatcher.memory_batch import MemoryBatch
+from batchmgr.dispatcher.memory_job import TASK_ENDED, TaskExit
 from batchmgr.errors import (
     FileTooLargeError,
     InvalidJobError,

@@ -7,34 +7,43 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from urllib.parse import quote
 
 import msgspec
-from azure.batch import BatchClient as SyncBatchClient
 from azure.batch.aio import BatchClient
-from azure.core.credentials import AzureNamedKeyCredential
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
-from batchmgr.adapters.batch_responses import (
-    JobResponse,
+from batchmgr.adapters.batch_answers import (
+    NO_FILE,
+    NO_JOB,
+    NO_POOL,
+    NO_PREPARATION,
+    NO_TASK,
+    SERVICE,
+    batch_error,
+    decode,
+)
+from batchmgr.adapters.batch_pool_responses import (
+    NODE_FIELDS,
+    POOL_FIELDS,
     NodeListResponse,
     PoolResponse,
     PreparationStatusResponse,
+)
+from batchmgr.adapters.batch_responses import (
+    JobResponse,
     TaskAddCollectionResponse,
     TaskConstraintsResponse,
     TaskCountsResponse,
     TaskListResponse,
     TaskResponse,
 )
-from batchmgr.adapters.bounded_clients import batch_options
-from batchmgr.adapters.service_errors import response_error, service_error, service_errors
+from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import task_collections
 from batchmgr.errors import (
-    ServiceBusyError,
     ServiceConflictError,
     ServiceError,
     ServiceNotFoundError,
@@ -43,49 +52,13 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.error_groups import most_permanent
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.telemetry_port import Telemetry
 
-__all__ = ["AzureBatch", "BatchClient", "open_client", "open_own_client"]
-
-SERVICE = "Azure Batch"
 API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
 
-POOL_FIELDS = (
-    "id,state,allocationState,currentDedicatedNodes,currentLowPriorityNodes,targetDedicatedNodes,"
-    "targetLowPriorityNodes,taskSlotsPerNode,enableAutoScale,enableInterNodeCommunication,resizeErrors,"
-    "autoScaleRun"
-)
-NODE_FIELDS = "id,state,errors,startTaskInfo"
-NO_PREPARATION = frozenset({"JobPreparationTaskNotSpecified", "JobPreparationTaskOrReleaseTaskNotSpecified"})
-"""Codes for a job without a preparation task: the first is documented, the second was recorded."""
-NO_POOL = frozenset({"PoolNotFound"})
-NO_JOB = frozenset({"JobNotFound"})
-NO_TASK = NO_JOB | {"TaskNotFound"}
-NO_FILE = NO_TASK | {"FileNotFound", "NodeNotFound", ""}
-"""The service's codes for what does not exist. The answer to a HEAD request has no body, so no code."""
-
-T = TypeVar("T")
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
-
-
-def open_client(
-    endpoint: str, credential: AzureNamedKeyCredential | AsyncTokenCredential, telemetry: Telemetry
-) -> BatchClient:
-    """Return a client of the Batch account. It retries for seconds; after that, jobs wait in the queue."""
-    return BatchClient(endpoint, credential, **batch_options(telemetry))
-
-
-def open_own_client(endpoint: str, account: str, key: str) -> SyncBatchClient:
-    """Return a client for a workload's own use. It uses the key if there is one, else an identity."""
-    if key:
-        return SyncBatchClient(endpoint, AzureNamedKeyCredential(account, key))
-    # Imported here, because it takes a third of a second, and is not needed with a key.
-    from azure.identity import DefaultAzureCredential
-
-    return SyncBatchClient(endpoint, DefaultAzureCredential())
 
 
 class AzureBatch:
@@ -102,7 +75,7 @@ class AzureBatch:
         """Return the pool as it is now. Raise ServiceNotFoundError if it does not exist."""
         query = {"$select": POOL_FIELDS}
         answer = await self._call("GET", f"/pools/{quote(pool_id)}", query=query, missing=NO_POOL)
-        return _decode(answer, PoolResponse).to_model()
+        return decode(answer, PoolResponse).to_model()
 
     async def list_nodes(self, pool_id: str) -> AsyncIterator[NodeSnapshot]:
         """Yield the nodes of a pool, 1,000 a call; none if the pool does not exist."""
@@ -159,7 +132,7 @@ class AzureBatch:
         path = f"/jobs/{quote(job_id)}/addtaskcollection"
         answer = await self._call("POST", path, body=body, missing=NO_JOB)
         errors: list[ServiceError] = []
-        for result in _decode(answer, TaskAddCollectionResponse).value:
+        for result in decode(answer, TaskAddCollectionResponse).value:
             # `status` may be missing or in another case; `error` is reliable.
             if result.error is None or result.error.code == "TaskExists":
                 continue
@@ -189,12 +162,12 @@ class AzureBatch:
     async def get_job(self, job_id: str) -> BatchJob:
         """Return the job as it is now. Raise ServiceNotFoundError if it does not exist."""
         answer = await self._call("GET", f"/jobs/{quote(job_id)}", missing=NO_JOB)
-        return _decode(answer, JobResponse).to_model()
+        return decode(answer, JobResponse).to_model()
 
     async def task_counts(self, job_id: str) -> TaskCounts:
         """Return the task counts, in one call."""
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/taskcounts", missing=NO_JOB)
-        return _decode(answer, TaskCountsResponse).task_counts
+        return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
         self, job_id: str, *, since: datetime | None = None, state: str = ""
@@ -219,13 +192,13 @@ class AzureBatch:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
         answer = await self._call("GET", path, query={"$select": FIELDS}, missing=NO_TASK)
-        return _decode(answer, TaskResponse).to_model()
+        return decode(answer, TaskResponse).to_model()
 
     async def time_limit(self, job_id: str, task_id: str) -> timedelta | None:
         """Return how long the task may run, or None."""
         path = f"/jobs/{quote(job_id)}/tasks/{quote(task_id)}"
         answer = await self._call("GET", path, query={"$select": "constraints"}, missing=NO_TASK)
-        return _decode(answer, TaskConstraintsResponse).constraints.time_limit
+        return decode(answer, TaskConstraintsResponse).constraints.time_limit
 
     async def read_file(
         self, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
@@ -270,10 +243,10 @@ class AzureBatch:
 
     async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
         """Yield the page in this answer, and those that follow it."""
-        page = _decode(answer, type_)
+        page = decode(answer, type_)
         yield page
         while page.next_link:
-            page = _decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
+            page = decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
             yield page
 
     async def _call(
@@ -307,29 +280,5 @@ class AzureBatch:
                     raise
                 if stream:
                     await cast(AsyncHttpResponse, error.response).read()
-                raise _batch_error(error, missing) from error
+                raise batch_error(error, missing) from error
         return response
-
-
-def _decode(response: AsyncHttpResponse, type_: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.content, type=type_)
-    except msgspec.DecodeError as error:
-        raise ServiceBusyError(
-            f"{SERVICE} sent a response that can't be decoded: {error}", code="Unreadable"
-        ) from error
-
-
-def _batch_error(error: HttpResponseError, missing: Collection[str]) -> ServiceError:
-    """Return the error with the code and the message that the response holds."""
-    response: Any = error.response
-    code, text = "", str(error.message)
-    try:
-        body: Any = msgspec.json.decode(response.content)
-        code = str(body["code"])
-        text = body["message"]["value"]
-        details = "; ".join(f"{item['key']}: {item['value']}" for item in body.get("values") or [])
-        text = f"{text.splitlines()[0]} ({details})" if details else text
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        pass  # not the service's own error: a gateway has answered
-    return response_error(SERVICE, error, code=code, message=str(text), missing=missing)

@@ -1,4 +1,4 @@
-"""The responses of Azure Batch: only the properties that batchmgr reads."""
+"""The responses of Azure Batch about jobs and tasks: only the properties that batchmgr reads."""
 
 from datetime import datetime, timedelta
 
@@ -6,14 +6,7 @@ import msgspec
 
 from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.batch_bodies.job_body import DIGEST_NAME
-from batchmgr.model.batch_snapshots import (
-    BatchJob,
-    NodeSnapshot,
-    PoolSnapshot,
-    TaskCounts,
-    TaskError,
-    TaskSnapshot,
-)
+from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskError, TaskSnapshot
 from batchmgr.wire.json_codec import prepare
 
 LONGEST_TASK = timedelta(days=180)
@@ -183,103 +176,6 @@ class TaskListResponse(msgspec.Struct, frozen=True):
     next_link: str = msgspec.field(name="odata.nextLink", default="")
 
 
-class AutoScaleRun(msgspec.Struct, frozen=True):
-    """The last evaluation of a pool's autoscale formula."""
-
-    error: ErrorInfo | None = None
-
-
-class PoolResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """A pool, with the properties that batchmgr selects."""
-
-    id: str
-    state: str = "active"
-    allocation_state: str = "steady"
-    current_dedicated_nodes: int = 0
-    current_low_priority_nodes: int = 0
-    target_dedicated_nodes: int = 0
-    target_low_priority_nodes: int = 0
-    task_slots_per_node: int = 1
-    enable_auto_scale: bool = False
-    enable_inter_node_communication: bool = False
-    resize_errors: tuple[ErrorInfo, ...] = ()
-    auto_scale_run: AutoScaleRun = AutoScaleRun()
-
-    def to_model(self) -> PoolSnapshot:
-        """Return the pool as the use cases see it."""
-        error = self.auto_scale_run.error
-        return PoolSnapshot(
-            pool_id=self.id,
-            state=self.state,
-            allocation_state=self.allocation_state,
-            nodes=self.current_dedicated_nodes + self.current_low_priority_nodes,
-            target_nodes=self.target_dedicated_nodes + self.target_low_priority_nodes,
-            slots_per_node=self.task_slots_per_node,
-            has_inter_node_communication=self.enable_inter_node_communication,
-            has_formula=self.enable_auto_scale,
-            formula_error=error.text if error is not None else "",
-            resize_error="; ".join(error.text for error in self.resize_errors),
-        )
-
-
-class NodeRun(msgspec.Struct, frozen=True, rename="camel"):
-    """The run of a start task, or of a job preparation task, on a node."""
-
-    state: str = ""
-    exit_code: int | None = None
-    result: str = ""
-    failure_info: FailureInfo | None = None
-
-    @property
-    def has_failed(self) -> bool:
-        """Return whether the task has ended, and not successfully. It is not tried again."""
-        return self.state == "completed" and self.result.lower() == "failure"
-
-    @property
-    def why(self) -> str:
-        """Return why it failed."""
-        if self.exit_code is not None:
-            return f"exit code {self.exit_code}"
-        failure = self.failure_info.to_model() if self.failure_info is not None else None
-        return f"{failure.type}: {failure.message}" if failure is not None else "no reason given"
-
-
-class NodeResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """A node, with the properties that batchmgr selects."""
-
-    id: str
-    state: str
-    errors: tuple[ErrorInfo, ...] = ()
-    start_task_info: NodeRun = NodeRun()
-
-    def to_model(self) -> NodeSnapshot:
-        """Return the node as the use cases see it."""
-        start = f"the start task failed: {self.start_task_info.why}"
-        errors = [start if self.start_task_info.has_failed else "", *(error.text for error in self.errors)]
-        return NodeSnapshot(node_id=self.id, state=self.state, error="; ".join(filter(None, errors)))
-
-
-class NodeListResponse(msgspec.Struct, frozen=True):
-    """A page of nodes."""
-
-    value: tuple[NodeResponse, ...] = ()
-    next_link: str = msgspec.field(name="odata.nextLink", default="")
-
-
-class PreparationStatus(msgspec.Struct, frozen=True, rename="camel"):
-    """How far one node is prepared for a job."""
-
-    node_id: str
-    job_preparation_task_execution_info: NodeRun = NodeRun()
-
-
-class PreparationStatusResponse(msgspec.Struct, frozen=True):
-    """A page of the preparation status of a job's nodes."""
-
-    value: tuple[PreparationStatus, ...] = ()
-    next_link: str = msgspec.field(name="odata.nextLink", default="")
-
-
 class TaskCountsResponse(msgspec.Struct, frozen=True, rename="camel"):
     """The response to a task counts call."""
 
@@ -322,7 +218,6 @@ class TaskAddCollectionResponse(msgspec.Struct, frozen=True):
 
 
 prepare(
-    PoolResponse,
     JobResponse,
     TaskResponse,
     TaskListResponse,

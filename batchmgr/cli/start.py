@@ -8,8 +8,9 @@ from typing import get_args
 from zipfile import is_zipfile
 
 from batchmgr.cli.stop_signals import run_until_signal
+from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.devstack.identity_process import IdentityEndpoints
-from batchmgr.devstack.stack import Endpoints, NodeAccess, StackOptions, running_stack
+from batchmgr.devstack.stack import NodeAccess, StackOptions, running_stack
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,6 @@
 """Runs the whole stack on this machine: Azurite, the fake Azure Batch, the Functions host with the app."""
 
 import asyncio
-import json
 import logging
 import os
 import sys
@@ -16,10 +15,10 @@ from batchmgr.bootstrap import prepare_storage
 from batchmgr.devstack.app_settings import settings_with_keys
 from batchmgr.devstack.azurite import start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
+from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.devstack.event_grid_process import start_event_grid
 from batchmgr.devstack.fake_batch_process import start_fake_batch
 from batchmgr.devstack.functions_host_process import HostKind, default_host_kind, start_functions_host
-from batchmgr.devstack.identity_process import IdentityEndpoints
 from batchmgr.devstack.keyless_services import start_keyless_services
 from batchmgr.devstack.node_python import node_path
 from batchmgr.devstack.project_paths import PROJECT
@@ -61,35 +60,6 @@ class StackOptions:
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Endpoints:
-    """The URLs of a running stack's parts, and the credentials that they accept: keys, or `identity`."""
-
-    functions: str
-    batch: str
-    blob: str
-    queue: str
-    connection_string: str = ""
-    batch_account: str = ""
-    batch_key: str = ""
-    identity: IdentityEndpoints | None = None
-
-    def to_json(self) -> str:
-        """Return the line of JSON that `batchmgr start --json` prints."""
-        return json.dumps(
-            {
-                "functions": self.functions,
-                "batch": self.batch,
-                "blob": self.blob,
-                "queue": self.queue,
-                "connectionString": self.connection_string,
-                "batchAccount": self.batch_account,
-                "batchKey": self.batch_key,
-            }
-            | ({"identity": self.identity.to_object()} if self.identity else {})
-        )
 
 
 class Stack:

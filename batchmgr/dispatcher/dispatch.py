@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from batchmgr.dispatcher.memory_batch import MemoryBatch, TaskExit
+from batchmgr.dispatcher.memory_batch import MemoryBatch
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batchmgr.dispatcher.capture_output import capture_output
 from batchmgr.dispatcher.folder_storage import FolderStorage
-from batchmgr.dispatcher.memory_batch import NODE_ID, TaskExit
+from batchmgr.dispatcher.memory_job import NODE_ID, TaskExit
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.run_program import run_program, split_command_line
 from batchmgr.dispatcher.task_file_transfer import TaskFileTransfer

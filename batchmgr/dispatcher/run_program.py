@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any
 
-from batchmgr.dispatcher.memory_batch import TaskExit
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.model.batch_snapshots import TaskError
 
 _KILLED = 137

@@ -19,7 +19,7 @@ ENDPOINT_VARIABLE = "BATCHMGR_BATCH_ENDPOINT"
 ACCOUNT_VARIABLE = "BATCHMGR_BATCH_ACCOUNT"
 KEY_VARIABLE = "BATCHMGR_BATCH_KEY"
 
-AZURE_BATCH = "batchmgr.adapters.azure_batch"
+BATCH_CLIENTS = "batchmgr.adapters.batch_clients"
 """The module that opens the client. It is imported by name because it is not part of what nodes have.
 
 It is in the control plane and needs the `azure-batch` package. It has
@@ -99,12 +99,12 @@ def _open(settings: BatchClientSettings) -> Any:
     if settings.has_key and not settings.account:
         raise BatchClientError(f"{KEY_VARIABLE} is set, so {ACCOUNT_VARIABLE} must be set too")
     try:
-        azure_batch = import_module(AZURE_BATCH)
+        clients = import_module(BATCH_CLIENTS)
     except (ImportError, SyntaxError) as error:
         raise BatchClientError(
             "the Azure Batch client needs Python 3.11 or newer and: pip install 'batchmgr[app]'"
         ) from error
-    return azure_batch.open_own_client(settings.endpoint, settings.account, settings.key)
+    return clients.open_own_client(settings.endpoint, settings.account, settings.key)
 
 
 __all__ = ["BatchClient", "BatchClientFactory", "BatchClientSettings"]

@@ -108,7 +108,7 @@ class JobHost:
             settings=settings,
             options=ListenerOptions(
                 blob_scan_interval=options.blob_scan_interval,
-                lease_times=_lease_times(patient=options.patient),
+                lease_times=LeaseTimes.of(development=is_development(os.environ), patient=options.patient),
                 receive_visibility=options.receive_visibility
                 or (_PATIENT_RECEIVE_VISIBILITY if options.patient else RECEIVE_VISIBILITY),
             ),
@@ -272,11 +272,6 @@ class JobHost:
         if self.keys.enabled:
             keys = (self.keys.master, self.keys.function, self.keys.system)
             _log.info("Keys: master %s, function %s, system %s", *keys)
-
-
-def _lease_times(*, patient: bool) -> LeaseTimes:
-    duration = 15 if patient or is_development(os.environ) else 60
-    return LeaseTimes(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)
 
 
 def _load_settings(script_root: Path) -> tuple[HostSettings, str | None]:

@@ -25,6 +25,12 @@ class LeaseTimes:
     patient: bool = False
     """Whether the lease of a process of this machine that no longer runs is ended at once."""
 
+    @classmethod
+    def of(cls, *, development: bool, patient: bool) -> "LeaseTimes":
+        """Return the times of the host's leases. They are short in Development, as in the real host."""
+        duration = 15 if patient or development else 60
+        return cls(duration=duration, recovery_interval=1.0 if patient else 60.0, patient=patient)
+
 
 class SingletonLease:
     """A blob lease that one host at a time holds.

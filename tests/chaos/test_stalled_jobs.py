@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from batchmgr.dispatcher.memory_batch import TaskExit
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.errors import BatchmgrError
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import HOLD_TASK_ID

@@ -25,7 +25,8 @@ from batchmgr import (
     UserIdentity,
     WorkloadBase,
 )
-from batchmgr.adapters.azure_batch import AzureBatch, open_client
+from batchmgr.adapters.azure_batch import AzureBatch
+from batchmgr.adapters.batch_clients import open_client
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_body import environment, task_body

@@ -14,7 +14,8 @@ import pytest
 
 from batchmgr.cli import main
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
-from batchmgr.devstack.stack import Endpoints, Stack, StackOptions, running_stack
+from batchmgr.devstack.endpoints import Endpoints
+from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from batchmgr.devstack.tcp_ports import free_port
 from batchmgr.errors import StackError
 from tests.devstack.liveness import descendants, is_alive, until

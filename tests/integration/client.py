@@ -18,8 +18,8 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 from yarl import URL
 
+from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.devstack.identity_process import IdentityEndpoints
-from batchmgr.devstack.stack import Endpoints
 from tests.integration.messages import Json
 from tests.integration.wait_until import until
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from batchmgr.dispatcher.memory_batch import TaskExit
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.model.batch_snapshots import NodeSnapshot
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, HOLD_TASK_ID, MANIFEST_BLOB

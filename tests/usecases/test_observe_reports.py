@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchmgr.dispatcher.memory_batch import TaskExit
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from batchmgr.dispatcher.memory_batch import TaskExit
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.errors import InvalidJobError, ServiceRefusedError
 from batchmgr.model.batch_snapshots import NodeSnapshot
 from batchmgr.model.job_states import JobState

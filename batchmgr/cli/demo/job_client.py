@@ -15,7 +15,7 @@ from azure.storage.queue.aio import QueueClient
 
 from batchmgr.adapters.storage_queues import JOB_REQUESTS
 from batchmgr.devstack.azurite import KEY
-from batchmgr.devstack.stack import Endpoints
+from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.errors import StackError
 
 INPUT_CONTAINER = "batchmgr-inputs"
