@@ -11,7 +11,7 @@ from batchmgr.packaging.reproducible_archive import EARLIEST, ArchivePlan, files
 
 _TAG = "py3-none-any"
 _WHEEL = f"Wheel-Version: 1.0\nGenerator: batchmgr\nRoot-Is-Purelib: true\nTag: {_TAG}\n"
-_EMULATORS = ("fakebatch", "functions_host")
+_EMULATORS = ("fakebatch", "fakeidentity", "functions_host")
 
 
 def own_wheel_name() -> str:

@@ -51,7 +51,7 @@ def test_the_wheel_is_typed_and_has_the_packages_the_node_part_the_template_and_
     assert node_part().keys() <= names
     assert "batchmgr/packaging/template/my_workload/__main__.py" in names
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
-    assert packages == {"batchmgr", "fakebatch", "functions_host"}
+    assert packages == {"batchmgr", "fakebatch", "fakeidentity", "functions_host"}
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
