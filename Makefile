@@ -14,6 +14,8 @@
 # make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
+# make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
+#                a deployed app, and the pipelines of Data Factory in every case
 # make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -24,7 +26,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -54,6 +56,9 @@ snapshots: $(PYTHON_READY)
 
 smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
+
+clients: install
+	@$(BIN)/pytest -q -n 2 -m clients tests/packaging tests/integration
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging

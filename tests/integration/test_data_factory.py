@@ -130,6 +130,7 @@ async def test_a_failed_task_fails_the_pipeline_with_its_reason(
     assert (await client.job(ended.run_id))["state"] == "partial"
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize(
     ("job", "code"),
     [
@@ -145,6 +146,7 @@ async def test_a_job_that_does_not_succeed_fails_the_pipeline_with_its_code(
     assert ended.last("Report failure").error["errorCode"] == code  # type: ignore[index]
 
 
+@pytest.mark.clients
 async def test_a_job_is_sent_again_while_the_app_is_down_and_is_one_job(client: Client) -> None:
     async with AsyncExitStack() as stack:
         azure = await started(client, stack, front={"statuses": [503, 502]})
@@ -153,6 +155,7 @@ async def test_a_job_is_sent_again_while_the_app_is_down_and_is_one_job(client: 
     assert (await client.types(ended.run_id)).count("job.queued") == 1
 
 
+@pytest.mark.clients
 async def test_a_job_whose_first_answer_came_too_late_does_not_go_on_unseen(
     client: Client, tmp_path: Path
 ) -> None:
@@ -165,12 +168,14 @@ async def test_a_job_whose_first_answer_came_too_late_does_not_go_on_unseen(
     assert (await client.outcome(ended.run_id))["state"] == "cancelled"
 
 
+@pytest.mark.clients
 async def test_a_job_that_is_refused_fails_the_pipeline_at_once(azure: Azure) -> None:
     ended = await azure.run("batchmgr_webhook", {"tasks": [{"id": "a b", "commandLine": "true"}]})
     assert ended.status == "Failed"
     assert '"field":"tasks[0].id"' in ended.last("Report failure").error["message"]  # type: ignore[index]
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_job_that_somebody_cancels_fails_the_pipeline(
     azure: Azure, client: Client, name: str, job_id: str, tmp_path: Path
@@ -188,6 +193,7 @@ async def test_a_job_that_somebody_cancels_fails_the_pipeline(
     }
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize(
     ("name", "activity", "report"),
     [
@@ -211,6 +217,7 @@ async def test_a_job_that_takes_longer_than_the_pipeline_waits_is_cancelled(
     assert (await client.outcome(run_id))["state"] == "cancelled"
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize("follows", [True, False])
 async def test_the_function_pipeline_waits_whether_or_not_its_activity_follows_location(
     client: Client, follows: bool
@@ -232,6 +239,7 @@ async def test_a_job_sent_by_the_queue_runs_under_the_id_of_the_pipeline_run(
     assert outcome["taskResults"] == [{"taskId": "count", "result": {"lines": 42}}]
 
 
+@pytest.mark.clients
 async def test_a_queue_that_refuses_the_identity_fails_the_pipeline(azure: Azure) -> None:
     content = msgspec.to_builtins(read_pipeline("batchmgr_queue"))
     send = content["properties"]["activities"][0]
@@ -253,6 +261,7 @@ def web_activity(url: str, job: Json, **properties: Any) -> Pipeline:
     return msgspec.convert({"name": "p", "properties": {"activities": [activity]}}, Pipeline)
 
 
+@pytest.mark.clients
 async def test_a_web_activity_that_follows_location_waits_for_the_end(azure: Azure, job_id: str) -> None:
     job = {"jobId": f"{job_id}-web", "tasks": [task("short", "sleep 1")]}
     ended = await azure.factory.run(web_activity(f"{azure.app}/api/jobs", job))
@@ -264,6 +273,7 @@ async def test_a_web_activity_that_follows_location_waits_for_the_end(azure: Azu
     assert ended.last("Send").output["state"] == "partial"
 
 
+@pytest.mark.clients
 async def test_a_web_activity_whose_polls_have_no_key_fails_unless_async_is_turned_off(
     client: Client, job_id: str
 ) -> None:
@@ -277,6 +287,7 @@ async def test_a_web_activity_whose_polls_have_no_key_fails_unless_async_is_turn
         assert ended.last("Send").output["jobId"] == f"{job_id}-no-key"
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize("name", [*WAITING, "batchmgr_queue"])
 async def test_the_monitoring_of_a_pipeline_never_shows_the_key(azure: Azure, name: str) -> None:
     ended = await azure.run(name)

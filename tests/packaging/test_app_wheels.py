@@ -100,6 +100,7 @@ def install_and_index(app: Path, variables: dict[str, str]) -> None:
     assert (found["version"], found["problems"]) == ("0.1.0", [])
 
 
+@pytest.mark.clients
 def test_a_deployed_app_installs_both_wheels_and_finds_the_workload_without_an_index(
     workload: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def printed(output: str) -> list[str]:
     return [line.strip() for line in output.splitlines() if line.startswith("  ")]
 
 
+@pytest.mark.clients
 def test_the_printed_commands_install_test_and_run_the_workload_where_no_index_has_batchmgr(
     tmp_path: Path, fresh: dict[str, str]
 ) -> None:

@@ -71,6 +71,7 @@ def running(command: str, directory: Path, variables: dict[str, str]) -> Iterato
                 process.stdout.close()
 
 
+@pytest.mark.clients
 def test_each_step_of_the_readme_works_up_to_a_job_on_the_local_stack(tmp_path: Path, clone: Path) -> None:
     variables = fresh_variables(tmp_path) | {"BATCHMGR": str(clone)}
     python = shlex.quote(sys.executable)

@@ -121,7 +121,8 @@ def test_nothing_else_reads_the_environment() -> None:
         for path in (ROOT / "batchmgr").rglob("*.py")
         if re.search(r"os\.environ|getenv", path.read_text())
     ]
-    allowed = ("batchmgr/cli/", "batchmgr/devstack/", "batchmgr/dispatcher/", "batchmgr/workload/")
+    template = "batchmgr/packaging/template/"  # the author's code
+    allowed = ("batchmgr/cli/", "batchmgr/devstack/", "batchmgr/dispatcher/", "batchmgr/workload/", template)
     assert [path for path in readers if not path.startswith(allowed)] == []
 
 
