@@ -63,6 +63,7 @@ def node_modules_with_azure_batch(tmp_path_factory: pytest.TempPathFactory) -> P
     return directory
 
 
+@pytest.mark.clients
 def test_the_python_client_of_the_generation_before_runs_a_job_from_pool_to_deletion(
     python_with_azure_batch_14: Path,
 ) -> None:
@@ -83,6 +84,7 @@ def test_the_python_client_of_the_generation_before_runs_a_job_from_pool_to_dele
     }
 
 
+@pytest.mark.clients
 def test_the_javascript_client_runs_a_job_from_pool_to_deletion(node_modules_with_azure_batch: Path) -> None:
     seen = _session("node", _CLIENTS / "session.mjs", node_modules_with_azure_batch)
     assert seen == {

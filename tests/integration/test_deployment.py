@@ -57,6 +57,7 @@ async def run_smoke_tests(chosen: str, **variables: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode()
 
 
+@pytest.mark.clients
 async def test_the_smoke_tests_run_against_an_address_with_a_key_and_others_are_skipped(guarded: str) -> None:
     code, output = await run_smoke_tests(
         "a_file_goes_from_task or links_to_follow or progress",
@@ -67,6 +68,7 @@ async def test_the_smoke_tests_run_against_an_address_with_a_key_and_others_are_
     assert "2 passed, 1 skipped" in output
 
 
+@pytest.mark.clients
 async def test_without_the_key_they_fail(guarded: str) -> None:
     code, output = await run_smoke_tests("links_to_follow", BATCHMGR_URL=guarded, BATCHMGR_FUNCTION_KEY="")
     assert code == 1

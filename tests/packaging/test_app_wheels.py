@@ -40,6 +40,7 @@ def app_folder(parent: Path) -> Path:
     return app
 
 
+@pytest.mark.clients
 def test_the_wheels_are_beside_the_requirements_and_older_ones_are_replaced(
     workload: Path, tmp_path: Path
 ) -> None:

@@ -168,6 +168,7 @@ async def client(stack: Stack) -> AsyncIterator[Client]:
         yield connection
 
 
+@pytest.mark.clients
 async def test_a_job_is_planned_and_run_on_nodes_that_have_the_package(
     client: Client, tmp_path: Path
 ) -> None:
@@ -186,6 +187,7 @@ async def test_a_job_is_planned_and_run_on_nodes_that_have_the_package(
     assert published["3"] == {"station": "Nairobi", "hours": float(rows[2][-1])}
 
 
+@pytest.mark.clients
 async def test_the_app_refuses_to_plan_it_itself(client: Client) -> None:
     alone = {name: value for name, value in JOB.items() if name != "jobManagerTask"}
     answer = await client.post("/jobs", {**alone, "jobId": "alone"})
@@ -193,6 +195,7 @@ async def test_the_app_refuses_to_plan_it_itself(client: Client) -> None:
     assert answer.body["detail"].startswith("there is no workload 'legacy_weather'")
 
 
+@pytest.mark.clients
 async def test_what_the_node_cannot_plan_is_rejected_with_its_reason(client: Client) -> None:
     await client.submit({**JOB, "jobId": "early", "inputs": {**JOB["inputs"], "year": 1066}})
     outcome = await client.outcome("early")
