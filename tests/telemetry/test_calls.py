@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 from azure.core.rest import HttpRequest
 
+from batchmgr.adapters import bounded_clients
 from batchmgr.adapters.measured_calls import operation
 from batchmgr.bootstrap import open_ports, prepare_storage
 from batchmgr.errors import ServiceError
@@ -79,8 +80,9 @@ async def test_a_call_that_was_throttled_once_counts_as_one_call_and_one_throttl
 
 
 async def test_each_attempt_that_is_throttled_counts_once(
-    service: Service, ports: Ports, telemetry: MemoryTelemetry
+    service: Service, ports: Ports, telemetry: MemoryTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bounded_clients.BatchRetry, "get_backoff_time", lambda *_: 0)
     service.statuses = [429]
     with suppress(ServiceError):
         await ports.batch.task_counts("job-1")
