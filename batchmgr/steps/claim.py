@@ -19,7 +19,7 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Claim
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import commit, load
+from batchmgr.steps.outbox import commit, load, retry_on_conflict
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ class ClaimedJob:
 
     async def release(self) -> None:
         """Give the claim back, so that the next process need not wait until it lapses."""
-        with suppress(BatchmgrError):
-            await self.save(lambda record: record.released())
+        await release(self._ports, self.record.job_id, self._holder)
 
     async def keep_renewing(self) -> None:
         """Renew the claim again and again, until this is cancelled or the claim is lost."""
@@ -112,9 +111,14 @@ def new_holder(ports: Ports) -> str:
 async def release(ports: Ports, job_id: str, holder: str) -> None:
     """Give a job back that `holder` works on, so that the next one need not wait for it."""
     with suppress(BatchmgrError):
-        job = await ports.jobs.load(job_id)
-        if job.value.claim is not None and job.value.claim.holder == holder:
-            await ports.jobs.save(job.value.released(), job.etag)
+        await _release(ports, job_id, holder)
+
+
+@retry_on_conflict
+async def _release(ports: Ports, job_id: str, holder: str) -> None:
+    job = await ports.jobs.load(job_id)
+    if job.value.claim is not None and job.value.claim.holder == holder:
+        await ports.jobs.save(job.value.released(), job.etag)
 
 
 @asynccontextmanager

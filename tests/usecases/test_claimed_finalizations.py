@@ -9,8 +9,10 @@ import msgspec
 import pytest
 
 from batchmgr.errors import ServiceBusyError
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.ports import Versioned
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize, finalize_or_retry
@@ -106,13 +108,31 @@ async def test_a_failed_finalization_gives_its_claim_back() -> None:
     assert world.record().state is JobState.SUCCEEDED
 
 
+async def test_a_claim_is_given_back_although_somebody_saves_the_record_in_between() -> None:
+    world, files = await over()
+    files.error = ServiceBusyError("busy")
+    load = world.jobs.load
+    touched: list[Versioned[JobRecord]] = []
+
+    async def overtaken(job_id: str) -> Versioned[JobRecord]:
+        job = await load(job_id)
+        if job.value.claim is not None and not touched:
+            touched.append(await world.jobs.save(job.value, job.etag))  # now `job` is an old version
+        return job
+
+    world.jobs.load = overtaken  # type: ignore[method-assign]
+    with pytest.raises(ServiceBusyError):
+        await finalize(world.ports, "job-1")
+    assert touched
+    assert world.record().claim is None
+
+
 async def test_a_finalization_that_takes_too_long_gives_its_claim_back() -> None:
     world, files = await over()
-    try:
+    with pytest.raises(TimeoutError):
         async with asyncio.timeout(20):
             await finalize(world.ports, "job-1")
-    except TimeoutError:
-        assert world.record().claim is None
+    assert world.record().claim is None
     assert files.listings == 1
 
 
