@@ -22,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands and their options."""
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     build = commands.add_parser("build", help="build the zip file that Azure Batch installs on nodes")
-    build.add_argument(
-        "path",
-        nargs="?",
-        type=Path,
-        default=Path(),
-        metavar="PATH",
-        help="the workload package's directory (default: the current one)",
-    )
+    _add_path(build)
     build.add_argument(
         "--output", type=Path, metavar="DIR", help="directory for the zip file (default: PATH/dist)"
     )
@@ -38,14 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wheel = commands.add_parser(
         "wheel", help="put the workload and batchmgr, as wheels, into the folder of the Functions app"
     )
-    wheel.add_argument(
-        "path",
-        nargs="?",
-        type=Path,
-        default=Path(),
-        metavar="PATH",
-        help="the workload package's directory (default: the current one)",
-    )
+    _add_path(wheel)
     wheel.add_argument(
         "--app",
         type=Path,
@@ -67,6 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     publish.add_argument("--account", required=True, metavar="NAME", help="the Batch account")
     publish.add_argument("--default", action="store_true", help="make this the application's default version")
     publish.set_defaults(run=_publish)
+
+
+def _add_path(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "path",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        metavar="PATH",
+        help="the workload package's directory (default: the current one)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
