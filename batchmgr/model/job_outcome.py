@@ -15,6 +15,7 @@ from batchmgr.model.batch_snapshots import (
     TaskError,
     TaskSnapshot,
 )
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.stall import deleted_text
@@ -32,6 +33,11 @@ OWN_REASONS = frozenset({"", "AllTasksComplete", FINALIZED})
 
 SHOWN_RESULTS = 3
 """How many missing results the error of a job names."""
+
+
+def end_reason(record: JobRecord) -> str:
+    """Return the terminate reason of a job that must end: it was cancelled, or batchmgr has given it up."""
+    return CANCELLED if record.given_up is None else f"batchmgr: {record.given_up.code}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,8 +89,12 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""
-        times = (self.updated_at, self.submission.retry_at, self.obstacle.retry_at if self.obstacle else None)
-        return now - max(time for time in times if time is not None) > pause
+        return now - max(self.updated_at, self.retry_at or self.updated_at) > pause
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """Return when the next try of a hindered step is due, or None."""
+        return self.obstacle.retry_at if self.obstacle is not None else None
 
     def tries(self, kind: ObstacleKind) -> int:
         """Return how often an obstacle of this kind was met, without a success in between."""
@@ -162,13 +166,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def put_off(self, now: datetime, kind: ObstacleKind, *, code: str, reason: str, until: datetime) -> Self:
         """Return the record of a job whose submission has met an obstacle, and is tried again at `until`."""
-        submission = replace(self.submission, attempts=self.submission.attempts + 1, retry_at=until)
+        submission = replace(self.submission, attempts=self.submission.attempts + 1)
         hindered = self.hindered(now, kind, code=code, reason=reason, retry_at=until)
         return replace(hindered, claim=None, submission=submission)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""
-        return replace(self, updated_at=now, submission=replace(self.submission, retry_at=None))
+        return replace(self, updated_at=now)
 
     def awaiting_tasks(self, now: datetime) -> Self:
         """Return the record of a job whose job manager task is in Azure Batch, and plans the tasks."""

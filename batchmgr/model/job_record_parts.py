@@ -100,15 +100,14 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 
-    `attempts` counts how often a busy service has put the submission off; `retry_at` is when the next attempt
-    is due. `awaits_check`: the job was accepted before its plan was checked. `awaits_tasks`: the job manager
-    task is on its node, and has not planned the job's tasks yet. `tasks_added` counts the tasks, in the order
-    of the plan, that are known to be in Azure Batch.
+    `attempts` counts how often an obstacle has put the submission off. `awaits_check`: the job was accepted
+    before its plan was checked. `awaits_tasks`: the job manager task is on its node, and has not planned the
+    job's tasks yet. `tasks_added` counts the tasks, in the order of the plan, that are known to be in Azure
+    Batch.
     """
 
     attempts: int = 0
     tasks_added: int = 0
-    retry_at: datetime | None = None
     awaits_check: bool = False
     awaits_tasks: bool = False
 

@@ -136,7 +136,7 @@ async def _end(
         await _give_up_callback(ports, job)
         return
     try:
-        await terminate_own_job(ports, record, "batchmgr: InternalError")
+        await terminate_own_job(ports, record, f"batchmgr: {ObstacleKind.INTERNAL_ERROR}")
     except Exception:
         logger.exception("InternalError: the Batch job %s may still run", job_id)
     tries = record.obstacle.tries if record.obstacle else 0

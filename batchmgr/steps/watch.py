@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from batchmgr.errors import ServiceError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
-from batchmgr.model.job_outcome import count_tasks
+from batchmgr.model.job_outcome import count_tasks, end_reason
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import JobError
 from batchmgr.model.stall import Observation, Stall, can_work, find_stall, misfits, never_fits
@@ -88,7 +88,7 @@ async def _look(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> 
         watched = watched.giving_up(now, end)
     job = await commit(ports, job, watched, events)
     if end is not None:
-        await terminate_own_job(ports, record, f"batchmgr: {end.code}")
+        await terminate_own_job(ports, record, end_reason(watched))
     elif seen.deleted and plan is not None and counts.running == 0:
         job = await release_if_stuck(ports, job, plan, tasks, seen.deleted)
     return job

@@ -12,10 +12,10 @@ from datetime import timedelta
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
 from batchmgr.model.job_outcome import (
-    CANCELLED,
     FINALIZED,
     count_tasks,
     decide_outcome,
+    end_reason,
     find_finalize_task,
 )
 from batchmgr.model.job_record import JobRecord
@@ -166,7 +166,6 @@ async def _read_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, l
     """Return the Batch job and its tasks. End the job first if it must end and is still active."""
     batch_job, tasks = await read_batch_job(ports, record)
     if record.must_end and batch_job is not None and not batch_job.has_ended:
-        why = CANCELLED if record.given_up is None else f"batchmgr: {record.given_up.code}"
-        await ports.batch.terminate_job(record.job_id, why)
+        await ports.batch.terminate_job(record.job_id, end_reason(record))
         batch_job, tasks = await read_batch_job(ports, record)
     return batch_job, tasks

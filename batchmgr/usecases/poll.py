@@ -90,8 +90,7 @@ async def poll_job(ports: Ports, job_id: str, *, census: JobCensus | None = None
         return
     if census is not None:
         census.see(job.value)
-    obstacle = job.value.obstacle
-    if obstacle is not None and ports.clock.now() < obstacle.retry_at:
+    if job.value.retry_at is not None and ports.clock.now() < job.value.retry_at:
         return
     state = job.value.state
     if job.value.is_finalized_elsewhere(ports.clock.now()):

@@ -18,6 +18,7 @@ from batchmgr.errors import (
 )
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.job_outcome import end_reason
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
@@ -60,9 +61,9 @@ async def submit(ports: Ports, job_id: str) -> None:
     is_under_way = job.value.state in {JobState.QUEUED, JobState.SUBMITTING}
     if job.value.must_end:
         # The cancellation may have come while tasks were being added, before there was a Batch job to end.
-        await terminate_own_job(ports, job.value, "batchmgr: cancelled")
+        await terminate_own_job(ports, job.value, end_reason(job.value))
         if is_under_way:
-            await write_finalize_blob(ports, job.value.job_id, "cancelled")
+            await write_finalize_blob(ports, job.value.job_id, end_reason(job.value))
     if job.value.must_end or not is_under_way:
         return
     if job.value.is_claimed(ports.clock.now()):
@@ -230,7 +231,6 @@ async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceError) -> None:
     pause = max(error.retry_after or timedelta(0), pause_before(attempts + 2))
     now = ports.clock.now()
     logger.warning("job %s is submitted again in %s: %s", mine.record.job_id, pause, error)
-
     kind = ObstacleKind.NO_ACCESS if _has_no_access(error) else ObstacleKind.BUSY
     await mine.save(
         lambda record: record.put_off(now, kind, code=error.code, reason=str(error), until=now + pause),

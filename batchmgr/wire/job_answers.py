@@ -65,7 +65,7 @@ def job(record: JobRecord, base: str) -> Json:
         pool_id=record.pool_id,
         metadata=record.metadata,
         attempts=record.submission.attempts,
-        retry_at=record.submission.retry_at,
+        retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
         waiting_for=record.waits_for,
         error=record.error,
