@@ -1,7 +1,6 @@
 """How the clients of Azure behave at the border: slow services, throttling, gateways, refused callers."""
 
 import asyncio
-import base64
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,8 +23,8 @@ from batchmgr.errors import (
 )
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
+from tests.one_service import KEY, one_service
 
-KEY = base64.b64encode(b"key").decode()
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
 
@@ -61,20 +60,8 @@ def service() -> Service:
 @pytest.fixture
 async def settings(service: Service) -> AsyncIterator[Settings]:
     """The settings of an app whose services are all this one."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", service.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    uri = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield Settings(
-        storage_connection_string=f"DefaultEndpointsProtocol=http;AccountName=store;AccountKey={KEY};"
-        f"BlobEndpoint={uri}/store;QueueEndpoint={uri}/store;",
-        batch_endpoint=uri,
-        batch_account="batch",
-        batch_key=KEY,
-    )
-    await runner.cleanup()
+    async with one_service(service.handle) as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -4,17 +4,14 @@ Tests that are marked `smoke` need the HTTP API alone, and can be pointed at a d
 """
 
 import itertools
-import os
 import uuid
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, running_stack
-from batchmgr.errors import StackError
+from tests.azurite_here import require_azurite
 from tests.integration.client import Api, Client, connected
 from tests.integration.deployment import Deployment, chosen_deployment, connected_to
 from tests.integration.receiver import Receiver, receiving
@@ -23,19 +20,10 @@ from tests.integration.stack_options import stack_options
 _numbers = itertools.count(1)
 
 
-def _require_azurite() -> None:
-    try:
-        find_azurite(PROJECT)
-    except StackError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="session")
 def azurite() -> None:
     """Azurite is installed here."""
-    _require_azurite()
+    require_azurite()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -44,7 +32,7 @@ async def running_batchmgr() -> AsyncIterator[Stack | Deployment]:
     if deployment := chosen_deployment():
         yield deployment
         return
-    _require_azurite()
+    require_azurite()
     async with running_stack(stack_options()) as running:
         yield running
 

@@ -16,10 +16,8 @@ from typing import Any
 
 import pytest
 
-from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.project_paths import PROJECT
-from batchmgr.errors import StackError
 from batchmgr.packaging.create_workload import create_workload
+from tests.azurite_here import require_azurite
 from tests.packaging.fresh_environment import ROOT, copy_tracked_files, fresh_variables, run_script
 
 ANY_PORTS = "--functions-port 0 --batch-port 0 --blob-port 0 --queue-port 0 --host embedded --json"
@@ -34,12 +32,7 @@ def steps(readme: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone of batchmgr in which `make install` has been run."""
-    try:
-        find_azurite(PROJECT)
-    except StackError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    require_azurite()
     target = tmp_path / "clone of batchmgr"
     copy_tracked_files(target)
     (target / "node_modules").symlink_to(ROOT / "node_modules")

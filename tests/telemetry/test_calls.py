@@ -1,6 +1,5 @@
 """Calls to Azure as metrics: over HTTP, with the clients of the SDKs."""
 
-import base64
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
@@ -16,9 +15,8 @@ from batchmgr.model import telemetry_names as names
 from batchmgr.ports import Ports
 from batchmgr.queue_ports import PoisonQueue
 from batchmgr.settings import Settings
+from tests.one_service import KEY, one_service
 from tests.telemetry.spans import MemoryTelemetry
-
-KEY = base64.b64encode(b"key").decode()
 
 
 class Service:
@@ -46,22 +44,8 @@ def telemetry() -> MemoryTelemetry:
 
 @pytest.fixture
 async def ports(service: Service, telemetry: MemoryTelemetry) -> AsyncIterator[Ports]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", service.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    uri = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    settings = Settings(
-        storage_connection_string=f"DefaultEndpointsProtocol=http;AccountName=store;AccountKey={KEY};"
-        f"BlobEndpoint={uri}/store;QueueEndpoint={uri}/store;",
-        batch_endpoint=uri,
-        batch_account="batch",
-        batch_key=KEY,
-    )
-    async with open_ports(settings, telemetry.port) as opened:
+    async with one_service(service.handle) as settings, open_ports(settings, telemetry.port) as opened:
         yield opened
-    await runner.cleanup()
 
 
 COUNTS = {names.SERVICE: "batch", names.OPERATION: "GET /jobs/{}/taskcounts"}

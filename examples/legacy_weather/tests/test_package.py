@@ -18,13 +18,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from batchmgr.devstack.azurite import find_azurite
-from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
-from batchmgr.errors import PackageError, StackError
+from batchmgr.errors import PackageError
 from batchmgr.packaging.build_package import ApplicationPackage, build_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
+from tests.azurite_here import require_azurite
 from tests.integration.client import Client, connected
 from tests.old_python import oldest_python
 
@@ -150,12 +149,7 @@ def test_wrong_inputs_are_refused_by_name(
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stack(package: ApplicationPackage) -> AsyncIterator[Stack]:
     """A stack whose nodes can have the package, and whose app has none of it."""
-    try:
-        find_azurite(PROJECT)
-    except StackError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    require_azurite()
     identity = package.identity
     application = f"{identity.application_id}={identity.version}={package.archive},default"
     async with running_stack(StackOptions(host="embedded", applications=(application,))) as running:
