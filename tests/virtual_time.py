@@ -29,6 +29,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the virtual time, in seconds since the loop was created."""
         return self.now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Do nothing. The executor has no threads; the loop would start one, and skip the wait for it."""
+
 
 class _SkippingSelector(selectors.SelectSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
