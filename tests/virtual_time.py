@@ -29,7 +29,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return the virtual time, in seconds since the loop was created."""
         return self.now
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as its base has it
         """Do nothing. The executor has no threads; the loop would start one, and skip the wait for it."""
 
 
