@@ -4,7 +4,7 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
@@ -49,6 +49,14 @@ class Clock(Protocol):
         ...
 
 
+Added = Callable[[int], None]
+"""Is told a number of tasks."""
+
+
+def ignored(count: int) -> None:
+    """Do nothing with a number of tasks."""
+
+
 class BatchService(Protocol):
     """Azure Batch. Batch jobs and tasks have the ids that the plan gives them."""
 
@@ -72,8 +80,13 @@ class BatchService(Protocol):
         """Add the Batch job, without tasks. Raise ServiceConflictError `JobExists` if the id is taken."""
         ...
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
-        """Add some of the plan's tasks, 100 a call, several calls at a time. Skip tasks that exist."""
+    async def add_tasks(
+        self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
+        """Add some of the plan's tasks, 100 a call, several calls at a time. Skip tasks that exist.
+
+        `tasks` is read as they are sent. `added` is called with how many of the first are there by now.
+        """
         ...
 
     async def delete_task(self, job_id: str, task_id: str) -> None:

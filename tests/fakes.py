@@ -1,7 +1,7 @@
 """In-memory fakes of the ports for which batchmgr has none. Each passes the contract tests of its port."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -25,6 +25,7 @@ from batchmgr.model.task_progress import ProgressReport
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container, job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.ports import Added, ignored
 from batchmgr.wire.adf_callback import AdfCallback
 from tests.virtual_time import VirtualTimeLoop
 
@@ -129,12 +130,15 @@ class FakeBatch(MemoryBatch):
         await super().create_job(plan, access, digest)
         self.created.append(plan.job_id)
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+    async def add_tasks(
+        self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
+        tasks = list(tasks)
         for need in (file.need for task in tasks for file in task.output_files):
             assert need in access
         for _ in encode_tasks(tasks, access):
             pass  # Azure Batch refuses a task of more than 1 MB
-        await super().add_tasks(plan, tasks, access)
+        await super().add_tasks(plan, tasks, access, added)
 
     def start_next_task(self, job_id: str) -> TaskPlan | None:
         """Start a task if the job's pool has a node for it."""

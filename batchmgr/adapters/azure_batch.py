@@ -5,8 +5,9 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import TypeVar, cast
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ from batchmgr.adapters.batch_responses import (
 )
 from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.batch_bodies.job_body import job_body
-from batchmgr.batch_bodies.task_collections import task_collections
+from batchmgr.batch_bodies.task_collections import TaskCollection, task_collections
 from batchmgr.errors import (
     ServiceConflictError,
     ServiceError,
@@ -52,6 +53,7 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.error_groups import most_permanent
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import Added, ignored
 
 API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"
@@ -110,21 +112,29 @@ class AzureBatch:
         """Add the job. It stays open for tasks."""
         await self._call("POST", "/jobs", body=msgspec.json.encode(job_body(plan, access, digest)))
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+    async def add_tasks(
+        self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
         """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls."""
         gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
+        sent: dict[int, bool] = {}  # those on the way, in order, and whether their tasks are there
 
-        async def add(body: bytes) -> None:
+        async def add(collection: TaskCollection) -> None:
             try:
-                await self._add_collection(plan.job_id, body)
+                await self._add_collection(plan.job_id, collection.body)
             finally:
                 gate.release()
+            sent[collection.end] = True
+            for end in list(takewhile(sent.get, sent)):
+                added(end)
+                del sent[end]
 
         try:
             async with asyncio.TaskGroup() as group:
-                for body in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
+                for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
                     await gate.acquire()
-                    group.create_task(add(body))
+                    sent[collection.end] = False
+                    group.create_task(add(collection))
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 

@@ -8,6 +8,7 @@ Here they retry within seconds. Whoever is told to wait longer gets the error, a
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.request import getproxies
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncRetryPolicy
@@ -23,8 +24,15 @@ CALL_LIMIT = timedelta(seconds=30)
 LONGEST_SLEEP = timedelta(seconds=2)
 """The longest `Retry-After` that a call waits for."""
 
-TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
-"""Limits of one attempt, in seconds: to connect, and between two parts of an answer."""
+TRANSPORT: dict[str, Any] = {
+    "connection_timeout": 10,
+    "read_timeout": 20,
+    "use_env_settings": bool(getproxies()),
+}
+"""Limits of one attempt, in seconds: to connect, and between two parts of an answer.
+
+Whether a proxy is set is found out once: the client would look it up for each call, in two threads.
+"""
 
 
 class BatchRetry(AsyncRetryPolicy[Any, Any]):
@@ -86,7 +94,7 @@ def batch_options(telemetry: Telemetry) -> dict[str, Any]:
     return {
         "retry_policy": BatchRetry(calls, retry_total=3, retry_backoff_max=5),
         "network_span_namer": calls.name,
-        **TIMEOUTS,
+        **TRANSPORT,
     }
 
 
@@ -99,7 +107,7 @@ def queue_options(telemetry: Telemetry, service: str = "queue") -> dict[str, Any
     return {
         "retry_policy": StorageRetry(calls, initial_backoff=1, increment_base=2, retry_total=3),
         "network_span_namer": calls.name,
-        **TIMEOUTS,
+        **TRANSPORT,
     }
 
 

@@ -33,8 +33,9 @@ def output_file(file: OutputFileSpecification, access: StorageAccess) -> Json:
         "containerUrl": container.container_url,
         **identity(container.identity_reference),
     }
-    if file.blob_path:
-        destination["path"] = file.blob_path
+    path = file.blob_path
+    if path:
+        destination["path"] = path
     return {
         "filePattern": file.source_file_path,
         "destination": {"container": destination},

@@ -1,6 +1,7 @@
 """The bodies of add-task-collection requests: at most 100 tasks and 1 MB each."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,10 +15,17 @@ MAX_COLLECTION_BYTES = 1_000_000
 _MAX_CONTENT = MAX_COLLECTION_BYTES - len(b'{"value":[]}') - 1
 
 
+class TaskCollection(NamedTuple):
+    """The body of one request, and how many of the tasks are in this one and those before it."""
+
+    body: bytes
+    end: int
+
+
 def task_collections(
     tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
-) -> Iterator[bytes]:
-    """Yield the JSON of the requests that add these tasks, in order.
+) -> Iterator[TaskCollection]:
+    """Yield the requests that add these tasks, in order. Each is made when it is asked for.
 
     Raise InvalidJobError for a task that is larger than a request may be.
     """
@@ -39,19 +47,20 @@ def encode_tasks(
         yield part
 
 
-def pack_collections(encoded: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the JSON of requests that hold these tasks: as few as possible, without changing their order."""
+def pack_collections(encoded: Iterable[bytes]) -> Iterator[TaskCollection]:
+    """Yield the requests that hold these tasks: as few as possible, without changing their order."""
     parts: list[bytes] = []
-    size = 0
+    size = end = 0
     for part in encoded:
         if len(parts) == MAX_TASKS_PER_COLLECTION or size + len(part) > _MAX_CONTENT:
-            yield _collection(parts)
+            yield TaskCollection(_body(parts), end)
             parts, size = [], 0
         parts.append(part)
         size += len(part) + 1
+        end += 1
     if parts:
-        yield _collection(parts)
+        yield TaskCollection(_body(parts), end)
 
 
-def _collection(parts: list[bytes]) -> bytes:
+def _body(parts: list[bytes]) -> bytes:
     return b'{"value":[' + b",".join(parts) + b"]}"

@@ -3,7 +3,7 @@
 It does not run tasks. The caller asks for the next task, runs it, and reports its exit.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -20,7 +20,7 @@ from batchmgr.model.batch_snapshots import (
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.ports import Clock
+from batchmgr.ports import Added, Clock, ignored
 
 
 class MemoryBatch:
@@ -55,14 +55,17 @@ class MemoryBatch:
         if plan.job_manager_task is not None:
             job.add(plan.job_manager_task, self._clock.now())
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+    async def add_tasks(
+        self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
         """Add tasks. Tasks that exist already stay as they are."""
         job = self._job(plan.job_id)
         if job.state != "active":
             raise ServiceConflictError("over", code="JobCompleted", status=409)
-        for task in tasks:
+        for count, task in enumerate(tasks, 1):
             if task.id not in job.tasks:
                 job.add(task, self._clock.now())
+            added(count)
 
     async def delete_task(self, job_id: str, task_id: str) -> None:
         """Remove a task from the job. Does nothing if there is no such task."""

@@ -32,14 +32,15 @@ _INSTEAD = "pass it as an argument after the script, as in /bin/sh -c 'gzip \"$1
 
 @dataclass(frozen=True, kw_only=True)
 class _Word:
-    """A word of the template. `raw` is the word as written if it has no placeholder; `parts` are unquoted."""
+    """A word of the template. `raw` is the word as written if it has no placeholder; `text` is unquoted."""
 
     raw: str
-    parts: Parts
+    text: TextTemplate
+    placeholder: Placeholder | None
 
     @property
-    def placeholder(self) -> Placeholder | None:
-        return next((part for part in self.parts if isinstance(part, Placeholder)), None)
+    def parts(self) -> Parts:
+        return self.text.parts
 
     @property
     def start(self) -> str:
@@ -96,11 +97,11 @@ class CommandTemplate:
         Raise InvalidJobError if an untrusted value would be read as an option.
         """
         return " ".join(
-            word.raw if word.placeholder is None else self._fill_word(word, values) for word in self.words
+            [word.raw if word.placeholder is None else self._fill_word(word, values) for word in self.words]
         )
 
     def _fill_word(self, word: _Word, values: Mapping[str, str]) -> str:
-        text = TextTemplate(word.parts).fill(values)
+        text = word.text.fill(values)
         if self.untrusted and text.startswith("-") and not word.start:
             raise InvalidJobError(
                 f"{text!r} would be read as an option: write ./{word.placeholder}", field=self.field
@@ -127,7 +128,8 @@ def _word(raw: str, names: Collection[str], field: str) -> _Word:
             )
         parts += shlex.split(template.fill({})) if quoted else template.parts
         literal += "" if template.placeholders else template.fill({})
-    return _Word(raw=literal, parts=tuple(parts))
+    text = TextTemplate(tuple(parts))
+    return _Word(raw=literal, text=text, placeholder=next(iter(text.placeholders), None))
 
 
 def _check_scripts(words: Sequence[_Word], field: str) -> None:

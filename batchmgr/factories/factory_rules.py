@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import msgspec
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
@@ -12,13 +11,10 @@ from batchmgr.factories.repeat_task import RepeatTask
 from batchmgr.factories.task_per_file import SOURCE, file_repeat_task
 from batchmgr.plan.file_rules import check_input_file
 from batchmgr.plan.file_specifications import InputFileSpecification
-from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.plan.task_rules import task_problems
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory
-from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import TaskTemplate
-
-prepare(TaskPlan)
+from batchmgr.wire.task_plans import plan_task
 
 
 def factory_problems(factory: TaskFactory) -> Iterator[InvalidJobError]:
@@ -45,8 +41,7 @@ def _repeat_task(factory: TaskFactory) -> RepeatTask:
 def _template_problems(template: TaskTemplate, field: str) -> Iterator[InvalidJobError]:
     """Yield what is wrong with every task of the template. Files are checked after they are filled in."""
     without_files = replace(template, input_files=(), output_files=())
-    task = msgspec.convert(without_files.as_task("1"), TaskPlan, from_attributes=True)
-    yield from task_problems(task, field)
+    yield from task_problems(plan_task("", without_files.as_task("1")), field)
 
 
 def _check_source(source: BlobSource) -> None:

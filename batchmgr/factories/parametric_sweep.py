@@ -7,33 +7,41 @@ import re
 from decimal import Decimal
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.factory_tasks import REPEAT_TASK, build_tasks
+from batchmgr.factories.factory_tasks import REPEAT_TASK, FactoryTasks, plan_merge_task, typical_rows
 from batchmgr.factories.repeat_task import RepeatTask
-from batchmgr.factories.sweep_values import check_combinations, combinations, count_range, range_values
+from batchmgr.factories.sweep_rows import ProductRows, ZipRows, placeholders
+from batchmgr.factories.sweep_values import check_combinations, count_range, range_values
+from batchmgr.factories.typical_values import typical_values
 from batchmgr.wire.factory_message import ParametricSweep, SweepParameter
-from batchmgr.wire.task_message import TaskMessage
 
 PARAMETERS = "taskFactory.parameters"
 _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-def sweep_tasks(factory: ParametricSweep) -> tuple[TaskMessage, ...]:
+def sweep_tasks(job_id: str, factory: ParametricSweep) -> FactoryTasks:
     """Return the tasks of a sweep. Raise InvalidJobError, which names the field of the message."""
     parameters = parameter_values(factory)
-    names = tuple(parameters)
-    rows = combinations(parameters, is_product=factory.combine == "product", field=PARAMETERS)
-    indexes = tuple(map(str, range(len(names))))
-    repeat_task = sweep_repeat_task(factory)
-    values = (dict(zip(indexes + names, row + row, strict=True)) for row in rows)
-    return build_tasks(repeat_task, values, factory.merge_task)
+    repeat_task = sweep_repeat_task(factory, job_id)
+    merge_task = plan_merge_task(job_id, factory.merge_task)
+    if factory.combine == "zip":
+        zipped = ZipRows(parameters)
+        return FactoryTasks(
+            repeat_task, zipped, merge_task, typical_rows(repeat_task, zipped, tuple(parameters))
+        )
+    rows = ProductRows(parameters)
+    typical = rows.places_of(map(typical_values, parameters.values())) if repeat_task.is_regular else ()
+    return FactoryTasks(repeat_task, rows, merge_task, typical or range(len(rows)))
 
 
-def sweep_repeat_task(factory: ParametricSweep) -> RepeatTask:
+def sweep_repeat_task(factory: ParametricSweep, job_id: str = "") -> RepeatTask:
     """Return the parsed `repeatTask`. Its placeholders are the parameters, by index and by name."""
-    names = tuple(factory.parameters)
-    # A dict keeps the order, and finds one of many names at once.
-    known = dict.fromkeys((*map(str, range(len(names))), *names))
-    return RepeatTask(factory.repeat_task, known, field=REPEAT_TASK)
+    return RepeatTask(
+        factory.repeat_task,
+        placeholders(factory.parameters),
+        field=REPEAT_TASK,
+        job_id=job_id,
+        is_awaited=factory.merge_task is not None,
+    )
 
 
 def parameter_values(factory: ParametricSweep) -> dict[str, tuple[str, ...]]:

@@ -3,8 +3,7 @@
 Everything is counted before it is built: a message of 100 bytes can ask for any number of values.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 
 from batchmgr.errors import InvalidJobError
@@ -45,19 +44,6 @@ def count_range(start: Decimal, end: Decimal, step: Decimal, *, field: str) -> i
         )
     check_task_count(count, field=field)
     return count
-
-
-def combinations(
-    parameters: Mapping[str, Sequence[str]], *, is_product: bool, field: str
-) -> Iterator[tuple[str, ...]]:
-    """Return the rows of values: a product, in which the last parameter changes first, or a zip.
-
-    A zip takes the first value of every parameter, then the second of every parameter, and so on. Raise
-    InvalidJobError if there are too many rows, or if a zip has parameters of different lengths.
-    """
-    lengths = {name: len(values) for name, values in parameters.items()}
-    check_combinations(lengths, is_product=is_product, field=field)
-    return itertools.product(*parameters.values()) if is_product else zip(*parameters.values(), strict=True)
 
 
 def check_combinations(lengths: Mapping[str, int], *, is_product: bool, field: str) -> None:

@@ -5,14 +5,22 @@ The caller lists the blobs. The same factory and the same blobs always give the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.factory_tasks import REPEAT_TASK, build_tasks, check_task_count
+from batchmgr.factories.factory_tasks import (
+    REPEAT_TASK,
+    FactoryTasks,
+    Row,
+    check_task_count,
+    plan_merge_task,
+    typical_rows,
+)
 from batchmgr.factories.repeat_task import RepeatTask
 from batchmgr.wire.factory_message import TaskPerFile
-from batchmgr.wire.task_message import InputFileMessage, TaskMessage, TaskTemplate
+from batchmgr.wire.task_message import InputFileMessage, TaskTemplate
 
 SOURCE = "taskFactory.source"
 PLACEHOLDERS = ("0", "name", "fileName", "stem", "url")
@@ -30,7 +38,7 @@ SAMPLE_BLOB = SourceBlob(name="name", url="https://account.blob.core.windows.net
 """An invented blob, to check a factory before its blobs are listed."""
 
 
-def file_tasks(factory: TaskPerFile, blobs: Sequence[SourceBlob]) -> tuple[TaskMessage, ...]:
+def file_tasks(job_id: str, factory: TaskPerFile, blobs: Sequence[SourceBlob]) -> FactoryTasks:
     """Return a task for each of these blobs. Raise InvalidJobError, which names the field of the message."""
     if not blobs:
         raise InvalidJobError(
@@ -38,12 +46,22 @@ def file_tasks(factory: TaskPerFile, blobs: Sequence[SourceBlob]) -> tuple[TaskM
             field=SOURCE,
         )
     check_task_count(len(blobs), field=SOURCE)
-    return build_tasks(file_repeat_task(factory), map(_values, blobs), factory.merge_task)
+    repeat_task = file_repeat_task(factory, job_id)
+    merge_task = plan_merge_task(job_id, factory.merge_task)
+    rows = _Rows(blobs)
+    return FactoryTasks(repeat_task, rows, merge_task, typical_rows(repeat_task, rows, ("name",)))
 
 
-def file_repeat_task(factory: TaskPerFile) -> RepeatTask:
+def file_repeat_task(factory: TaskPerFile, job_id: str = "") -> RepeatTask:
     """Return the parsed `repeatTask`. Its placeholders are `PLACEHOLDERS`, whose values are untrusted."""
-    return RepeatTask(_with_blob(factory), PLACEHOLDERS, field=REPEAT_TASK, untrusted=True)
+    return RepeatTask(
+        _with_blob(factory),
+        PLACEHOLDERS,
+        field=REPEAT_TASK,
+        untrusted=True,
+        job_id=job_id,
+        is_awaited=factory.merge_task is not None,
+    )
 
 
 def _with_blob(factory: TaskPerFile) -> TaskTemplate:
@@ -63,6 +81,27 @@ def _with_blob(factory: TaskPerFile) -> TaskTemplate:
     if any("{" in (file.source_blob_path + file.http_url).replace("{{", "") for file in files):
         return replace(template, input_files=files)
     return replace(template, input_files=(*files, blob))
+
+
+class _Rows(Sequence[Row]):
+    """A row of values for each blob. It is made when it is asked for."""
+
+    def __init__(self, blobs: Sequence[SourceBlob]) -> None:
+        self._blobs = blobs
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [_values(blob) for blob in self._blobs[index]]
+        return _values(self._blobs[index])
 
 
 def _values(blob: SourceBlob) -> dict[str, str]:

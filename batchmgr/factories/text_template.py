@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 from batchmgr.errors import InvalidJobError
@@ -20,7 +21,8 @@ class Placeholder:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text that takes the place of the placeholder."""
-        return values[self.name].zfill(self.width)
+        value = values[self.name]
+        return value.zfill(self.width) if self.width else value
 
     def __str__(self) -> str:
         return f"{{{self.name}:{self.width}}}" if self.width else f"{{{self.name}}}"
@@ -52,14 +54,18 @@ class TextTemplate:
         parts.append(text[end:])
         return cls(tuple(part for part in parts if part))
 
-    @property
+    @cached_property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """Return the placeholders, in order."""
         return tuple(part for part in self.parts if isinstance(part, Placeholder))
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text with these values in place of the placeholders."""
-        return "".join(part if isinstance(part, str) else part.fill(values) for part in self.parts)
+        return self._format % tuple([place.fill(values) for place in self.placeholders])
+
+    @cached_property
+    def _format(self) -> str:
+        return "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.parts)
 
 
 def _part(match: re.Match[str], names: Collection[str], field: str) -> str | Placeholder:

@@ -105,7 +105,9 @@ class OutputFileSpecification:
     @property
     def blob_path(self) -> str:
         """The name of the blob. For a pattern, the prefix of the blobs' names."""
-        return "/".join(part for part in (self.task_id, self.target_blob_path) if part)
+        if not self.task_id:
+            return self.target_blob_path
+        return f"{self.task_id}/{self.target_blob_path}" if self.target_blob_path else self.task_id
 
     @property
     def is_pattern(self) -> bool:

@@ -28,11 +28,11 @@ def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPl
 
     `finalize_message` is the JSON object that the FinalizeTask writes to the finalize blob.
     """
-    tasks = mark_leaves(draft.tasks)
-    container = own_container_settings(
-        tasks if draft.job_manager_task is None else (*tasks, draft.job_manager_task)
-    )
-    gathering, awaited = gather([task.id for task in tasks if task.is_leaf], container)
+    tasks = draft.tasks if draft.examples else mark_leaves(draft.tasks)
+    leaves = draft.leaves if draft.examples else [task.id for task in tasks if task.is_leaf]
+    manager = () if draft.job_manager_task is None else (draft.job_manager_task,)
+    container = own_container_settings((*(draft.examples or tasks), *manager))
+    gathering, awaited = gather(leaves, container)
     finalize_blob = OutputFileSpecification(
         source_file_path=FINALIZE_FILE,
         target_blob_path=f"{job_id}.json",
@@ -53,6 +53,7 @@ def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPl
         job_id=job_id,
         job=draft.job,
         tasks=tasks,
+        examples=draft.examples,
         gathering_tasks=gathering,
         finalize_task=finalize_task,
         job_manager_task=draft.job_manager_task,

@@ -5,7 +5,7 @@ Nodes import this module, so it imports only the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import timedelta
 
@@ -154,8 +154,15 @@ class JobDraft:
     """
 
     job: JobSpecification
-    tasks: tuple[TaskPlan, ...]
+    tasks: Sequence[TaskPlan]
     finalize_task: TaskPlan
+    examples: tuple[TaskPlan, ...] = ()
+    """A few tasks that stand for all: what they keep to, every task does. They belong to tasks that are made
+    one by one, and whose leaves are marked. Without examples, each task stands for itself."""
+
+    leaves: tuple[str, ...] = ()
+    """The ids of the leaves, if there are examples."""
+
     job_manager_task: TaskPlan | None = None
     """The task that plans the job on a node. There are no other tasks before it has ended."""
 
@@ -175,8 +182,13 @@ class JobPlan:
 
     job_id: str
     job: JobSpecification
-    tasks: tuple[TaskPlan, ...]
+    tasks: Sequence[TaskPlan]
+    """In the order in which they are added. They may be made one by one: read them once, from the start."""
+
     finalize_task: TaskPlan
+    examples: tuple[TaskPlan, ...] = ()
+    """See `JobDraft.examples`."""
+
     gathering_tasks: tuple[TaskPlan, ...] = ()
     """Tasks that only wait for others, if there are too many tasks for the FinalizeTask to wait for."""
 
@@ -192,14 +204,19 @@ class JobPlan:
         return len(self.tasks) + len(self.gathering_tasks) + 1 + (self.job_manager_task is not None)
 
     @property
+    def stand_ins(self) -> Sequence[TaskPlan]:
+        """Tasks that stand for all own tasks: what they keep to, every task does."""
+        return self.examples or self.tasks
+
+    @property
     def max_slots(self) -> int:
         """The most task slots of one node that a task needs."""
-        return max(task.required_slots for task in self.all_tasks)
+        return max(task.required_slots for task in (*self.stand_ins, self.finalize_task))
 
     @property
     def max_instances(self) -> int:
         """The most nodes that a task needs at the same time."""
-        return max(task.number_of_instances for task in self.all_tasks)
+        return max(task.number_of_instances for task in (*self.stand_ins, self.finalize_task))
 
     @property
     def awaits_tasks(self) -> bool:
@@ -214,7 +231,7 @@ class JobPlan:
         """
         return self.job_manager_task is not None or any(
             options.job_action != NO_ACTION
-            for task in self.tasks
+            for task in self.stand_ins
             if task.exit_conditions is not None
             for options in task.exit_conditions.all_options
         )
@@ -234,20 +251,23 @@ class JobPlan:
     @property
     def outputs_files(self) -> tuple[tuple[TaskPlan, OutputFileSpecification], ...]:
         """The files that become results, each with its task: every `outputs.json` in the job's container."""
-        own = job_container(self.job_id)
-        return tuple(
-            (task, file)
-            for task in self.tasks
-            for file in task.result_files
-            if file.source_file_path == OUTPUTS_FILE
-            and (file.container_name, file.storage_account_name) == (own, "")
-        )
+        return tuple(self.outputs_of(self.tasks)) if any(self.outputs_of(self.stand_ins)) else ()
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:
         """All containers that a task of this job reads or writes."""
         nodes = (self.job.job_preparation_task, self.job.job_release_task)
         read = (file.need for task in nodes if task for file in task.input_files if not file.http_url)
-        tasks = (*self.all_tasks, *((self.job_manager_task,) if self.job_manager_task else ()))
+        manager = (self.job_manager_task,) if self.job_manager_task else ()
+        tasks = (*self.stand_ins, *self.gathering_tasks, self.finalize_task, *manager)
         reports = (self.reports_need,) if self.reports_need else ()
         return frozenset((*read, *reports, *(need for task in tasks for need in task.needs)))
+
+    def outputs_of(self, tasks: Iterable[TaskPlan]) -> Iterator[tuple[TaskPlan, OutputFileSpecification]]:
+        """Yield the files of these tasks that become results, each with its task."""
+        own = job_container(self.job_id)
+        for task in tasks:
+            for file in task.result_files:
+                place = (file.source_file_path, file.container_name, file.storage_account_name)
+                if place == (OUTPUTS_FILE, own, ""):
+                    yield task, file

@@ -42,17 +42,17 @@ Files = Sequence[Union[InputFileSpecification, OutputFileSpecification]]
 
 
 def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
-    """Yield an error for every rule that the plan breaks."""
+    """Yield an error for every rule that the plan breaks. A task's index is that among its `stand_ins`."""
     yield from _job_problems(plan.job)
     if plan.job_manager_task is not None:
         yield from task_problems(plan.job_manager_task, "jobManagerTask", is_own=True)
     elif not plan.tasks:
         yield InvalidJobError("a job needs at least one task", field="tasks")
-    for index, task in enumerate(plan.tasks):
+    for index, task in enumerate(plan.stand_ins):
         yield from task_problems(task, f"tasks[{index}]")
     yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
-    yield from _id_problems(plan.tasks)
-    yield from dependency_problems(plan.tasks)
+    yield from _id_problems(plan.stand_ins)
+    yield from dependency_problems(plan.stand_ins)
     yield from _container_problems(plan)
     yield from _outputs_problems(plan)
     if plan.job.auto_pool is not None:
@@ -65,7 +65,7 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
 
 def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
     """Yield all tasks that a message or workload can describe, each with its field."""
-    for index, task in enumerate(plan.tasks):
+    for index, task in enumerate(plan.stand_ins):
         yield f"tasks[{index}]", task
     yield "finalizeTask", plan.finalize_task
     if plan.job_manager_task is not None:
@@ -121,13 +121,14 @@ def _twin_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
 def _outputs_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
     """Yield an error for each task whose `outputs.json` would overwrite that of another: their results."""
     writers: dict[str, str] = {}
-    for task, file in plan.outputs_files:
+    tasks = plan.stand_ins
+    for task, file in plan.outputs_of(tasks):
         other = writers.setdefault(file.blob_path, task.id)
         if other != task.id:
             yield InvalidJobError(
                 f"{other!r} and {task.id!r} would write their {file.source_file_path} to the same blob, "
                 f"{file.blob_path!r}: name another targetBlobPath or taskId",
-                field=f"tasks[{plan.tasks.index(task)}].outputFiles[{task.output_files.index(file)}]",
+                field=f"tasks[{tasks.index(task)}].outputFiles[{task.output_files.index(file)}]",
             )
 
 

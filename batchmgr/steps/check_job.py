@@ -16,9 +16,11 @@ async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
     # In threads: a small message can describe many tasks, and others wait for the event loop.
     await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
-    expanded = await asyncio.to_thread(expand_provisionally, message)
-    job_plan = await plan(ports, job_id, expanded, ports.default_pool_id)
+    factory, tasks = message.task_factory, None
+    if factory is not None:
+        tasks = await asyncio.to_thread(expand_provisionally, job_id, factory)
+    job_plan = await plan(ports, job_id, message, ports.default_pool_id, tasks)
     try:
         await asyncio.to_thread(check_sizes, ports.storage, job_plan)
     except InvalidJobError as error:
-        raise in_message(expanded, error) from error
+        raise in_message(message, job_plan, error) from error

@@ -8,6 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import (
@@ -23,11 +24,12 @@ from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import JobTasks, TaskMessage
+from batchmgr.wire.task_plans import plan_task
 from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload_ports import Workloads
 
-prepare(JobSpecification, TaskPlan)
+prepare(JobSpecification)
 
 _FINALIZE = TaskPlan(
     id="",
@@ -43,15 +45,25 @@ def draft_message(
     *,
     workloads: Workloads,
     default_pool_id: str,
+    factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
 ) -> JobDraft:
     """Return the draft of a job. Raise InvalidJobError, which names the field, if there can be none.
 
-    `known_tasks` are the tasks that the job's job manager task has planned on its node.
+    `factory_tasks` are those of the message's taskFactory, and `known_tasks` those that the job's job manager
+    task has planned on its node.
     """
     job = _job(message, default_pool_id)
+    if factory_tasks is not None:
+        return JobDraft(
+            job=job,
+            tasks=factory_tasks,
+            finalize_task=_FINALIZE,
+            examples=factory_tasks.examples,
+            leaves=factory_tasks.leaves,
+        )
     if message.tasks:
-        tasks = tuple(_plan_task(job_id, task) for task in message.tasks)
+        tasks = tuple(plan_task(job_id, task) for task in message.tasks)
         return JobDraft(job=job, tasks=tasks, finalize_task=_FINALIZE)
     if message.job_manager_task is not None:
         return _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
@@ -69,22 +81,6 @@ def _job(message: JobMessage, default_pool_id: str) -> JobSpecification:
     return job
 
 
-def _plan_task(job_id: str, task: TaskMessage) -> TaskPlan:
-    own = job_container(job_id)
-    inputs = tuple(
-        file if file.container_name or file.http_url else msgspec.structs.replace(file, container_name=own)
-        for file in task.input_files
-    )
-    outputs = tuple(
-        file if file.container_name else msgspec.structs.replace(file, container_name=own)
-        for file in task.output_files
-    )
-    whole = msgspec.structs.replace(
-        task, input_files=inputs, output_files=outputs, depends_on=tuple(dict.fromkeys(task.depends_on))
-    )
-    return msgspec.convert(whole, TaskPlan, from_attributes=True)
-
-
 def _draft_on_node(
     job_id: str,
     job: JobSpecification,
@@ -96,10 +92,8 @@ def _draft_on_node(
     finalize = known.finalize_task if known is not None else None
     return JobDraft(
         job=job,
-        tasks=tuple(_plan_task(job_id, _like_manager(task, manager)) for task in known.tasks)
-        if known
-        else (),
-        finalize_task=_plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
+        tasks=tuple(plan_task(job_id, _like_manager(task, manager)) for task in known.tasks) if known else (),
+        finalize_task=plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
         job_manager_task=_plan_manager(job_id, message, manager),
         can_report=True,
         asks_for_manifest=finalize is not None,
@@ -135,4 +129,4 @@ def _plan_manager(job_id: str, message: JobMessage, manager: JobManagerTaskMessa
         **{name: getattr(manager, name) for name in manager.__struct_fields__},
     )
     environment = {**manager.environment, JOB_VARIABLE: job}
-    return replace(_plan_task(job_id, task), environment=environment, output_files=(planned,))
+    return replace(plan_task(job_id, task), environment=environment, output_files=(planned,))

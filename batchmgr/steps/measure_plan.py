@@ -9,6 +9,7 @@ import msgspec
 
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import encode_tasks, pack_collections
+from batchmgr.factories.factory_tasks import check_bytes
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
@@ -22,10 +23,14 @@ _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 
 
 def check_sizes(storage: NodeStorageView, plan: JobPlan) -> None:
-    """Raise InvalidJobError for a task that is larger than Azure Batch accepts."""
+    """Raise InvalidJobError for a task that is larger than Azure Batch accepts, or for too much in all."""
     signed = _signed(_unsigned_access(storage, plan))
-    for group in _groups(plan):
-        for _ in encode_tasks(group, signed, has_job_actions=plan.has_job_actions):
+    acts = plan.has_job_actions
+    largest = max(map(len, encode_tasks(plan.stand_ins, signed, has_job_actions=acts)), default=0)
+    if plan.examples:
+        check_bytes(largest, len(plan.tasks))
+    for group in (plan.gathering_tasks, [plan.finalize_task]):
+        for _ in encode_tasks(group, signed, has_job_actions=acts):
             pass
 
 
@@ -41,9 +46,8 @@ def measure_plan(storage: NodeStorageView, plan: JobPlan, limit: int) -> PlanPre
     groups = _groups(plan)
     bodies = [len(msgspec.json.encode(job_body(plan, signed, "0" * 64)))]
     for group in groups:
-        bodies += map(
-            len, pack_collections(_noting_sizes(encode_tasks(group, signed, has_job_actions=acts), sizes))
-        )
+        encoded = _noting_sizes(encode_tasks(group, signed, has_job_actions=acts), sizes)
+        bodies += (len(collection.body) for collection in pack_collections(encoded))
     bodies.append(len(b'{"onAllTasksComplete":"terminatejob"}'))
     shown_tasks = islice((task for group in groups for task in group), limit)
     shown = encode_tasks(shown_tasks, unsigned, has_job_actions=acts)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.factories.factory_tasks import template_field
+from batchmgr.factories.factory_tasks import FactoryTasks, template_field
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.traceparent import valid_traceparent
@@ -50,8 +50,14 @@ SPARE_TIME = timedelta(days=1)
 _TASK_FIELD = re.compile(r"tasks\[(?P<index>\d+)\](?P<rest>.*)")
 
 
-async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> JobPlan:
-    """Return the checked plan of a job. Its taskFactory, if any, is expanded already.
+async def plan(
+    ports: Ports,
+    job_id: str,
+    message: JobMessage,
+    pool_id: str,
+    factory_tasks: FactoryTasks | None = None,
+) -> JobPlan:
+    """Return the checked plan of a job. `factory_tasks` are those of its taskFactory, if it has one.
 
     The workload's own code runs here, in a thread, because it may be slow or hang. Raise InvalidJobError,
     which names the field of the message, for whatever is wrong.
@@ -63,6 +69,7 @@ async def plan(ports: Ports, job_id: str, message: JobMessage, pool_id: str) -> 
         message,
         workloads=ports.workloads,
         default_pool_id=pool_id,
+        factory_tasks=factory_tasks,
         known_tasks=decode_tasks(kept) if kept else None,
     )
     return await in_thread(ports.threads, message, call)
@@ -78,11 +85,13 @@ async def in_thread(threads: WorkloadThreads, message: JobMessage, call: Callabl
 async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
     """Return the plan of a job that was submitted; None if its workload has changed too much since."""
     try:
-        request = await ports.jobs.load_request(record.job_id)
-        message = await expand_kept(ports, record.job_id, request)
-        if message is None:
-            return None
-        return await plan(ports, record.job_id, message, record.pool_id)
+        message = await ports.jobs.load_request(record.job_id)
+        tasks = None
+        if message.task_factory is not None:
+            tasks = await expand_kept(ports, record.job_id, message.task_factory)
+            if tasks is None:
+                return None
+        return await plan(ports, record.job_id, message, record.pool_id, tasks)
     except InvalidJobError as error:
         logger.error("job %s can no longer be planned: %s", record.job_id, error)
         return None
@@ -102,14 +111,21 @@ def plan_job(
     *,
     workloads: Workloads,
     default_pool_id: str,
+    factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
 ) -> JobPlan:
     """Return the checked plan of a job. Raise InvalidJobError for the first rule that it breaks.
 
-    `known_tasks` are the tasks that the job's job manager task has planned on its node.
+    `factory_tasks` are those of the message's taskFactory, and `known_tasks` those that the job's job manager
+    task has planned on its node.
     """
     plan = plan_unchecked(
-        job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
+        job_id,
+        message,
+        workloads=workloads,
+        default_pool_id=default_pool_id,
+        factory_tasks=factory_tasks,
+        known_tasks=known_tasks,
     )
     for problem in problems_of(message, plan):
         raise problem
@@ -122,14 +138,20 @@ def plan_unchecked(
     *,
     workloads: Workloads,
     default_pool_id: str,
+    factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
 ) -> JobPlan:
     """Return the plan of a job before its rules are checked. Raise InvalidJobError if there can be none.
 
-    `known_tasks` are the tasks that the job's job manager task has planned on its node.
+    The tasks are those of `plan_job`.
     """
     draft = draft_message(
-        job_id, message, workloads=workloads, default_pool_id=default_pool_id, known_tasks=known_tasks
+        job_id,
+        message,
+        workloads=workloads,
+        default_pool_id=default_pool_id,
+        factory_tasks=factory_tasks,
+        known_tasks=known_tasks,
     )
     plan = complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
     return replace(plan, traceparent=valid_traceparent(message.traceparent))
@@ -138,15 +160,15 @@ def plan_unchecked(
 def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:
     """Yield every rule that the plan of this message breaks, with the field of the message."""
     for problem in plan_problems(plan):
-        yield in_message(message, problem)
+        yield in_message(message, plan, problem)
 
 
-def in_message(message: JobMessage, problem: InvalidJobError) -> InvalidJobError:
+def in_message(message: JobMessage, plan: JobPlan, problem: InvalidJobError) -> InvalidJobError:
     """Return the problem of a plan with the field of its message: that of the template, if there is one."""
     match = _TASK_FIELD.match(problem.field)
     if message.task_factory is None or match is None:
         return problem
-    origin = template_field(message.tasks[int(match["index"])])
+    origin = template_field(plan.stand_ins[int(match["index"])])
     return InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.ports import NodeStorageView
 from batchmgr.steps.check_message import message_problems
@@ -46,10 +47,11 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
 
     Raise ServiceBusyError if blobs have to be listed and storage is busy.
     """
-    problems = await asyncio.to_thread(_message_problems, ports, message)
-    if not any(problem.field.startswith("taskFactory") for problem in problems):
+    problems, tasks = await asyncio.to_thread(_message_problems, ports, message), None
+    factory = message.task_factory
+    if factory is not None and not any(problem.field.startswith("taskFactory") for problem in problems):
         try:
-            message = await expand_found(ports.storage, message)
+            tasks = await expand_found(ports.storage, job_id, factory)
         except InvalidJobError as error:
             problems.append(error)
         except ServiceError as error:
@@ -57,7 +59,7 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
                 raise
             problems.append(InvalidJobError(str(error), field=SOURCE))
     if not any(problem.field.partition(".")[0] in _NO_TASKS for problem in problems):
-        call = partial(_plan, ports, job_id, message, limit, problems)
+        call = partial(_plan, ports, job_id, message, tasks, limit, problems)
         try:
             return await in_thread(ports.threads, message, call)
         except InvalidJobError as error:  # the workload hangs
@@ -70,18 +72,28 @@ def _message_problems(ports: PreviewPorts, message: JobMessage) -> list[InvalidJ
 
 
 def _plan(
-    ports: PreviewPorts, job_id: str, message: JobMessage, limit: int, known: list[InvalidJobError]
+    ports: PreviewPorts,
+    job_id: str,
+    message: JobMessage,
+    tasks: FactoryTasks | None,
+    limit: int,
+    known: list[InvalidJobError],
 ) -> PlanPreview:
     """Return the preview of the plan, or its problems together with the `known` ones."""
+    plan = None
     try:
         plan = plan_unchecked(
-            job_id, message, workloads=ports.workloads, default_pool_id=ports.default_pool_id
+            job_id,
+            message,
+            workloads=ports.workloads,
+            default_pool_id=ports.default_pool_id,
+            factory_tasks=tasks,
         )
         problems = _first([*known, *_first(problems_of(message, plan))])
         if not problems:
             return measure_plan(ports.storage, plan, limit)
     except InvalidJobError as error:
-        problems = [*known, in_message(message, error)]
+        problems = [*known, error if plan is None else in_message(message, plan, error)]
     return _refused(ports, job_id, message, problems)
 
 

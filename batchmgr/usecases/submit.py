@@ -3,21 +3,26 @@
 A submission that was interrupted is repeated from the start: what exists already is kept.
 """
 
+import asyncio
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 
 from batchmgr.errors import (
     InvalidJobError,
+    RecordChangedError,
     ServiceAccessError,
     ServiceBusyError,
     ServiceConflictError,
     ServiceError,
     ServiceNotFoundError,
 )
+from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_outcome import end_reason
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
@@ -26,8 +31,8 @@ from batchmgr.model.size_limits import MESSAGE
 from batchmgr.model.telemetry_names import SUBMIT
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut
-from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import Ports, Versioned
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import Clock, Ports, Versioned
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
@@ -46,8 +51,11 @@ PORTION_TIME = timedelta(seconds=40)
 """How long one call adds tasks. Then it enqueues a message, and the next call continues: a function may take
 two minutes, and a host that is told to stop gives ten seconds."""
 
-TASKS_AT_ONCE = 1600
-"""How many tasks are added between two notes of the progress: 16 calls at a time, of 100 tasks each."""
+TASKS_AT_ONCE = 100
+"""How many tasks are made at once: as many as one call to Azure Batch takes."""
+
+NOTE_PAUSE = timedelta(seconds=2)
+"""How often a submission notes how many tasks are there. Whoever continues repeats no more than that."""
 
 
 @retry_on_conflict
@@ -78,8 +86,10 @@ async def _submit(ports: Ports, job: Versioned[JobRecord]) -> None:
     async with claimed(ports, job, begin, events_of) as mine:
         try:
             message = await ports.jobs.load_request(mine.record.job_id)
-            message = await expand(ports, mine.record.job_id, message)
-            progress = await _submit_portion(ports, mine, message)
+            tasks = None
+            if message.task_factory is not None:
+                tasks = await expand(ports, mine.record.job_id, message.task_factory)
+            progress = await _submit_portion(ports, mine, message, tasks)
         except (InvalidJobError, ServiceError) as error:
             now = ports.clock.now()
             if not isinstance(error, InvalidJobError) and _may_pass(mine.record, error, now):
@@ -106,11 +116,13 @@ def _begin(ports: Ports, record: JobRecord) -> tuple[Change, EventsOf]:
     return (lambda record: record.submitting(now)), (lambda record: [job_event(record)])
 
 
-async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage) -> Progress:
+async def _submit_portion(
+    ports: Ports, mine: ClaimedJob, message: JobMessage, factory_tasks: FactoryTasks | None
+) -> Progress:
     """Create the Batch job and add its tasks, or as many of them as there is time for."""
     ends_at = ports.clock.now() + PORTION_TIME
     record = mine.record
-    job_plan = await plan(ports, record.job_id, message, record.pool_id)
+    job_plan = await plan(ports, record.job_id, message, record.pool_id, factory_tasks)
     if job_plan.job.pool_id:
         # Azure Batch accepts a job for a pool that does not exist. The job would then wait for ever.
         await _require_pool(ports, job_plan.job.pool_id)
@@ -173,21 +185,67 @@ async def _add_tasks(
     ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
 ) -> Progress:
     """Add the tasks that are not known to be there, in the order of the plan."""
-    added = mine.record.submission.tasks_added
-    while added < len(job_plan.tasks):
-        some = job_plan.tasks[added : added + TASKS_AT_ONCE]
-        await ports.batch.add_tasks(job_plan, some, access)
-        added += len(some)
-        if len(job_plan.tasks) > TASKS_AT_ONCE:
-            await mine.save(partial(JobRecord.tasks_added, now=ports.clock.now(), count=added))
-        if added < len(job_plan.tasks) and ports.clock.now() >= ends_at:
-            return Progress.TIME_IS_UP
+    there = await _add_own_tasks(ports, mine, job_plan, access, ends_at)
+    if there < len(job_plan.tasks):
+        return Progress.TIME_IS_UP
     # A task is added after those it waits for: Azure Batch promises nothing about unknown dependencies.
     if job_plan.gathering_tasks:
         await ports.batch.add_tasks(job_plan, job_plan.gathering_tasks, access)
     await ports.batch.add_tasks(job_plan, [job_plan.finalize_task], access)
     await ports.batch.terminate_when_done(job_plan.job_id)
     return Progress.COMPLETE
+
+
+async def _add_own_tasks(
+    ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
+) -> int:
+    """Add tasks until the time is up. Return how many are there, those of earlier portions included.
+
+    Their number is noted every few seconds, and where this stops: whoever continues adds what is missing.
+    """
+    before = mine.record.submission.tasks_added
+    there = before
+
+    def note(count: int) -> None:
+        nonlocal there
+        there = before + count
+
+    async def save_note() -> None:
+        if there > mine.record.submission.tasks_added:
+            await mine.save(partial(JobRecord.tasks_added, now=ports.clock.now(), count=there))
+
+    async def keep_noting() -> None:
+        while True:
+            await ports.clock.sleep(NOTE_PAUSE)
+            await save_note()
+
+    async def add() -> None:
+        rest = _until(ports.clock, job_plan.tasks, before, ends_at)
+        try:
+            await ports.batch.add_tasks(job_plan, rest, access, note)
+        finally:
+            noting.cancel()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            noting = group.create_task(keep_noting())
+            group.create_task(add())
+    except ExceptionGroup as errors:
+        error = most_permanent(errors)
+        if not isinstance(error, RecordChangedError):
+            await save_note()
+        raise error from errors
+    if there < len(job_plan.tasks):
+        await save_note()
+    return there
+
+
+def _until(clock: Clock, tasks: Sequence[TaskPlan], first: int, ends_at: datetime) -> Iterator[TaskPlan]:
+    """Yield tasks from the place `first` on, at least some, until the time is up."""
+    for start in range(first, len(tasks), TASKS_AT_ONCE):
+        if start > first and clock.now() >= ends_at:
+            return
+        yield from tasks[start : start + TASKS_AT_ONCE]
 
 
 async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> None:

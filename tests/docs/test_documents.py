@@ -24,7 +24,6 @@ from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message
-from batchmgr.steps.expand_factory import expand_sweep
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.adf_callback import STATUS_CODES
 from batchmgr.wire.events import EVENT_TYPES
@@ -33,6 +32,7 @@ from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
 from batchmgr.wire.task_message import JobTasks, Message
+from tests.plans import plan_factory
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -174,7 +174,7 @@ def test_the_sweep_of_the_readme_does_what_it_says(tmp_path: Path) -> None:
     body = next(text for language, text in BLOCKS if language == "json" and "taskFactory" in text)
     message = decode_job(body.encode())
     check_message(message)
-    plan = plan_job("sweep-001", expand_sweep(message), workloads=WorkloadRegistry({}), default_pool_id="p")
+    plan = plan_factory("sweep-001", message)
     *tasks, merge = plan.tasks
     assert (len(tasks), merge.depends_on) == (10, tuple(map(str, range(1, 11))))
     (tmp_path / "powers").mkdir()
@@ -190,8 +190,7 @@ def test_the_sweep_of_the_documents_is_a_job() -> None:
     body = next(
         b for b in re.findall(r"```json\n(.*?)```", document("job-message"), re.DOTALL) if "scan-001" in b
     )
-    message = expand_sweep(decode_job(body.encode()))
-    plan = plan_job("scan-001", message, workloads=WorkloadRegistry({}), default_pool_id="p")
+    plan = plan_factory("scan-001", decode_job(body.encode()))
     assert plan.tasks[-2].command_line == "./solver --alpha 0.5 fine.msh"
 
 

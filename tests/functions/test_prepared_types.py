@@ -42,7 +42,8 @@ EVENT = json.dumps({"id": "a", "type": "t", "subject": "s", "time": NOW, "data":
 def plan(body):
     message = decode_job(body)
     check_message(message)
-    plan_job("a", expand_provisionally(message), workloads=WORKLOADS, default_pool_id="p")
+    tasks = message.task_factory and expand_provisionally("a", message.task_factory)
+    plan_job("a", message, workloads=WORKLOADS, default_pool_id="p", factory_tasks=tasks)
 
 CALLS = [
     *(lambda body=body: plan(body) for body in JOBS),

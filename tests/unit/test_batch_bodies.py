@@ -161,7 +161,9 @@ def tasks(number: int, size: int) -> list[TaskPlan]:
 
 @given(st.integers(0, 450), st.sampled_from([10, 9_000, 40_000]))
 def test_collections_stay_within_the_limits_and_keep_the_order(number: int, size: int) -> None:
-    bodies = list(task_collections(tasks(number, size), {}))
+    collections = list(task_collections(tasks(number, size), {}))
+    assert [collection.end for collection in collections[-1:]] == [number] * bool(number)
+    bodies = [collection.body for collection in collections]
     decoded = [json.loads(body)["value"] for body in bodies]
     assert [task["id"] for page in decoded for task in page] == [str(n) for n in range(number)]
     assert all(len(page) <= 100 for page in decoded)

@@ -1,5 +1,6 @@
 """The tasks of a parametricSweep factory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,18 +8,18 @@ import pytest
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import MAX_TASKS
 from batchmgr.factories.parametric_sweep import sweep_tasks
+from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire.factory_message import ParametricSweep
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.json_codec import encode
-from batchmgr.wire.task_message import TaskMessage
 from tests.unit.factory_message import ECHO, factory_message
 
 
-def sweep(parameters: dict[str, Any], repeat: dict[str, Any] = ECHO, **more: Any) -> tuple[TaskMessage, ...]:
+def sweep(parameters: dict[str, Any], repeat: dict[str, Any] = ECHO, **more: Any) -> Sequence[TaskPlan]:
     factory = {"type": "parametricSweep", "parameters": parameters, "repeatTask": repeat, **more}
     found = factory_message(factory).task_factory
     assert isinstance(found, ParametricSweep)
-    return sweep_tasks(found)
+    return sweep_tasks("job-1", found)
 
 
 def test_a_sweep_fills_in_every_text_that_may_hold_placeholders() -> None:
@@ -54,7 +55,7 @@ def test_the_numbers_of_a_range_are_exact_decimals() -> None:
     decoded = decode_job(body)
     for once in (decoded, decode_job(encode(decoded))):
         assert isinstance(once.task_factory, ParametricSweep)
-        commands = [task.command_line for task in sweep_tasks(once.task_factory)]
+        commands = [task.command_line for task in sweep_tasks("job-1", once.task_factory)]
         assert commands == [f"echo 0.1234567890123{n}" for n in (4, 5, 6)]
 
 

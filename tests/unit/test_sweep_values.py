@@ -1,5 +1,6 @@
 """The values of a sweep's parameters."""
 
+import itertools
 import math
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import MAX_TASKS
-from batchmgr.factories.sweep_values import combinations, range_values
+from batchmgr.factories.sweep_rows import ProductRows, ZipRows
+from batchmgr.factories.sweep_values import check_combinations, range_values
 
 
 def values(start: str, end: str, step: str = "1") -> list[str]:
@@ -66,23 +68,42 @@ def test_decimal_steps_never_drift(start: int, count: int, step: int) -> None:
     assert not any("E" in text or text.endswith(".") for text in found)
 
 
+def rows(parameters: dict[str, list[str]], *, is_product: bool) -> list[tuple[str, ...]]:
+    made = ProductRows(parameters) if is_product else ZipRows(parameters)
+    assert len(made) == len(list(made))
+    assert [made[place] for place in range(len(made))] == list(made) == list(made[:])
+    return [tuple(row[name] for name in parameters) for row in made]
+
+
 def test_a_product_changes_the_last_parameter_first_and_a_zip_pairs_values() -> None:
     parameters = {"a": ["1", "2"], "b": ["x", "y"]}
-    product = combinations(parameters, is_product=True, field="p")
-    assert list(product) == [("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")]
-    assert list(combinations(parameters, is_product=False, field="p")) == [("1", "x"), ("2", "y")]
+    assert rows(parameters, is_product=True) == [("1", "x"), ("1", "y"), ("2", "x"), ("2", "y")]
+    assert rows(parameters, is_product=False) == [("1", "x"), ("2", "y")]
+
+
+def test_a_value_has_the_placeholders_of_its_index_and_of_its_name() -> None:
+    assert ProductRows({"a": ["1"], "b": ["2"]})[0] == {"0": "1", "1": "2", "a": "1", "b": "2"}
+
+
+@given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=4))
+def test_the_rows_of_a_product_are_those_of_itertools(lengths: list[int]) -> None:
+    parameters = {f"p{n}": [f"{n}.{value}" for value in range(length)] for n, length in enumerate(lengths)}
+    expected = list(itertools.product(*parameters.values()))
+    assert rows(parameters, is_product=True) == expected
+    places = ProductRows(parameters).places_of([range(length) for length in lengths])
+    assert places == list(range(len(expected)))
 
 
 def test_a_zip_of_different_lengths_is_rejected_with_the_lengths() -> None:
     with pytest.raises(InvalidJobError, match="a has 1, b has 2"):
-        combinations({"a": ["1"], "b": ["1", "2"]}, is_product=False, field="p")
+        check_combinations({"a": 1, "b": 2}, is_product=False, field="p")
 
 
 def test_a_product_that_is_too_large_is_rejected_before_it_is_built() -> None:
-    side = [str(n) for n in range(math.isqrt(MAX_TASKS) + 1)]
+    side = math.isqrt(MAX_TASKS) + 1
     with pytest.raises(InvalidJobError, match="split it into several jobs"):
-        combinations({"a": side, "b": side, "c": side}, is_product=True, field="p")
-    assert len(list(combinations({"a": ["1"] * MAX_TASKS}, is_product=True, field="p"))) == MAX_TASKS
+        check_combinations({"a": side, "b": side, "c": side}, is_product=True, field="p")
+    check_combinations({"a": MAX_TASKS}, is_product=True, field="p")
     for is_product in (True, False):
         with pytest.raises(InvalidJobError, match="split it into several jobs"):
-            combinations({"a": ["1"] * (MAX_TASKS + 1)}, is_product=is_product, field="p")
+            check_combinations({"a": MAX_TASKS + 1}, is_product=is_product, field="p")

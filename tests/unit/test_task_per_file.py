@@ -1,23 +1,26 @@
 """The tasks of a taskPerFile factory."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.task_per_file import SourceBlob, file_tasks
+from batchmgr.plan.file_specifications import InputFileSpecification
+from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire.factory_message import TaskPerFile
-from batchmgr.wire.task_message import InputFileMessage, TaskMessage
 from tests.unit.factory_message import ECHO, factory_message
 
 
-def per_file(*names: str, repeat: dict[str, Any] = ECHO, **more: Any) -> tuple[TaskMessage, ...]:
+def per_file(*names: str, repeat: dict[str, Any] = ECHO, **more: Any) -> Sequence[TaskPlan]:
     source = {"containerName": "photos", "identityReference": "/id/1"}
     found = factory_message(
         {"type": "taskPerFile", "source": source, "repeatTask": repeat, **more}
     ).task_factory
     assert isinstance(found, TaskPerFile)
-    return file_tasks(found, [SourceBlob(name=name, url=f"https://a/photos/{name}") for name in names])
+    blobs = [SourceBlob(name=name, url=f"https://a/photos/{name}") for name in names]
+    return file_tasks("job-1", found, blobs)
 
 
 def test_a_blob_becomes_an_input_file_of_its_task_with_its_own_name() -> None:
@@ -27,7 +30,7 @@ def test_a_blob_becomes_an_input_file_of_its_task_with_its_own_name() -> None:
     expected = "awk -f run.awk '2024/a;b.tar.gz' 'a;b.tar.gz' 'a;b.tar' 'https://a/photos/2024/a;b.tar.gz'"
     assert task.command_line == expected
     assert [file.source_blob_path for file in task.input_files] == ["run.awk", "2024/a;b.tar.gz"]
-    assert task.input_files[1] == InputFileMessage(
+    assert task.input_files[1] == InputFileSpecification(
         container_name="photos",
         source_blob_path="2024/a;b.tar.gz",
         target_file_path="2024/a;b.tar.gz",

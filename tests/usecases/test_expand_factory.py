@@ -207,8 +207,10 @@ async def test_a_hundred_thousand_blobs_are_accepted_and_one_more_is_rejected() 
         await submit(world.ports, "job-1")
     assert world.record().run.total == MAX_TASKS + 2
     world.storage.blobs["files"].add("in/one-more.txt")
+    factory = per_file().task_factory
+    assert factory is not None
     with pytest.raises(
         InvalidJobError, match="would make 100,001 tasks; a job can have 100,000 at most"
     ) as caught:
-        await expand_found(world.storage, per_file())
+        await expand_found(world.storage, "job-1", factory)
     assert caught.value.field == "taskFactory.source"

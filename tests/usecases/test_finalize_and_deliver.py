@@ -1,6 +1,6 @@
 """How jobs end: callbacks, cancellation, time limits, lost Batch jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -11,6 +11,7 @@ from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import Added, ignored
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import deliver
@@ -96,8 +97,10 @@ async def test_a_job_cancelled_during_submission_is_ended_by_the_submission() ->
     await accept(world.ports, "job-1", message)
     add_tasks = world.batch.add_tasks
 
-    async def cancelled_meanwhile(plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
-        await add_tasks(plan, tasks, access)
+    async def cancelled_meanwhile(
+        plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
+        await add_tasks(plan, tasks, access, added)
         stored = await world.jobs.load("job-1")
         await world.jobs.save(stored.value.cancellation_requested(world.clock.now()), stored.etag)
 

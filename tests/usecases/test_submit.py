@@ -1,6 +1,6 @@
 """Submitting jobs to Azure Batch, and the errors that Azure Batch can return."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +12,7 @@ from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record_parts import Run
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
+from batchmgr.ports import Added, ignored
 from tests.fakes import FakeBatch
 from tests.world import World, job_message, task
 
@@ -32,9 +33,11 @@ class Difficult(FakeBatch):
         self._raise("create_job")
         await super().create_job(plan, access, digest)
 
-    async def add_tasks(self, plan: JobPlan, tasks: Sequence[TaskPlan], access: StorageAccess) -> None:
+    async def add_tasks(
+        self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
+    ) -> None:
         self._raise("add_tasks")
-        await super().add_tasks(plan, tasks, access)
+        await super().add_tasks(plan, tasks, access, added)
 
 
 def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:

@@ -1,0 +1,77 @@
+"""The rows of a sweep: the values of each task, by placeholder. Each row is made when it is asked for."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import overload
+
+from batchmgr.factories.factory_tasks import Row
+
+
+def placeholders(parameters: Iterable[str]) -> tuple[str, ...]:
+    """Return the placeholders of these parameters: their indexes, then their names."""
+    names = tuple(parameters)
+    return (*map(str, range(len(names))), *names)
+
+
+class _Rows(Sequence[Row]):
+    """Rows of values for some parameters. A subclass says which value of each parameter a row has."""
+
+    def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
+        self._values = tuple(parameters.values())
+        self._placeholders = placeholders(parameters)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self._row(number) for number in range(len(self))[index]]
+        return self._row(range(len(self))[index])
+
+    def _row(self, number: int) -> Row:
+        chosen = self._choose(number)
+        return dict(zip(self._placeholders, chosen + chosen, strict=True))
+
+    def _choose(self, number: int) -> tuple[str, ...]:
+        raise NotImplementedError
+
+
+class ProductRows(_Rows):
+    """Every value of a parameter with every value of the others. The last parameter changes first."""
+
+    def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(parameters)
+        lengths = [len(values) for values in self._values]
+        self._steps = [math.prod(lengths[place + 1 :]) for place in range(len(lengths))]
+
+    def __len__(self) -> int:
+        return self._steps[0] * len(self._values[0])
+
+    def places_of(self, choices: Iterable[Iterable[int]]) -> list[int]:
+        """Return the places of the rows that combine these places of each parameter's values."""
+        return [
+            sum(place * step for place, step in zip(places, self._steps, strict=True))
+            for places in itertools.product(*choices)
+        ]
+
+    def _choose(self, number: int) -> tuple[str, ...]:
+        return tuple(
+            [
+                values[number // step % len(values)]
+                for values, step in zip(self._values, self._steps, strict=True)
+            ]
+        )
+
+
+class ZipRows(_Rows):
+    """The first value of every parameter, then the second of every parameter, and so on."""
+
+    def __len__(self) -> int:
+        return len(self._values[0])
+
+    def _choose(self, number: int) -> tuple[str, ...]:
+        return tuple([values[number] for values in self._values])
