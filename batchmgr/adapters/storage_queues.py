@@ -23,6 +23,7 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.telemetry_names import DEAD_LETTERS, QUEUE
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.telemetry_port import Telemetry
+from batchmgr.wire.event_batches import event_batches
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
 
 JOB_REQUESTS = "batchmgr-job-requests"
@@ -57,9 +58,6 @@ PAUSE_AFTER_FAILURE = 20.0
 
 FAILURE_SHOWN = 60.0
 """For how many more seconds the health check shows a failure, unless events are taken again."""
-
-MAX_BODY = 48 * 1024
-"""A queue message holds 64 KiB in base64."""
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +100,7 @@ class StorageJobQueue:
 
 
 class StorageEventSink:
-    """The EventSink port: one message per event on the progress queue.
+    """The EventSink port: the progress queue, with as many events as fit into each message.
 
     After a failure the queue is left alone for some seconds, so that jobs don't wait for it one by one.
     """
@@ -113,12 +111,12 @@ class StorageEventSink:
         self._retry_time = 0.0
 
     async def send(self, events: Sequence[Event]) -> None:
-        """Send events, 16 at a time, so not in order: consumers sort by `sequence`."""
+        """Send events, 16 messages at a time, so not in order: consumers sort by `sequence`."""
         if self._failure is not None and time.monotonic() < self._retry_time:
             raise self._failure
         try:
             async with asyncio.timeout(SEND_TIMEOUT):
-                await self._send_all([message for event in events if (message := _message(event))])
+                await self._send_all(list(event_batches(events)))
         except TimeoutError:
             self._note(slow := ServiceBusyError(f"{SERVICE} has not taken the events in {SEND_TIMEOUT} s"))
             raise slow from None
@@ -153,15 +151,6 @@ class StorageEventSink:
         elif failure is None and self._failure is not None:
             logger.warning("the queue %s takes events again", PROGRESS)
         self._failure, self._retry_time = failure, time.monotonic() + PAUSE_AFTER_FAILURE
-
-
-def _message(event: Event) -> bytes:
-    """Return the message of an event; nothing if it is too large, as some of earlier versions are."""
-    body = msgspec.json.encode(event)
-    if len(body) <= MAX_BODY:
-        return body
-    logger.error("event %s has %d bytes, too many for a message: it is in the log only", event.id, len(body))
-    return b""
 
 
 class StoragePoisonQueues:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
@@ -23,6 +22,7 @@ from batchmgr.dispatcher.memory_ports import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import EventLog, Ports
+from batchmgr.wire.event_batches import event_batches
 from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World
 
@@ -96,7 +96,7 @@ class FakePorts:
             returned = [body.decode() for body in self._world.queue.returned] if kind == "submit" else []
             return returned + [_queued(message) for message in waiting]
         if queue == "batchmgr-progress":
-            return [msgspec.json.encode(event).decode() for event in self._world.sink.sent]
+            return [body.decode() for body in event_batches(self._world.sink.sent)]
         if queue == "batchmgr-callbacks-poison":
             return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
         return [body.decode() for body in self._world.queue.poison]

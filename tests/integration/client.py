@@ -158,6 +158,10 @@ class Client(Api):
             await client.delete_message(message)
         return found
 
+    async def take_events(self) -> list[dict[str, Any]]:
+        """Remove all visible messages from the progress queue. Return the events in them."""
+        return [event for body in await self.take(PROGRESS) for event in json.loads(body)]
+
     async def upload(self, name: str, content: bytes, container: str = "inputs") -> str:
         """Upload a blob. Return `container/name`."""
         client = self.blobs.get_container_client(container)

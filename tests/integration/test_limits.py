@@ -31,7 +31,7 @@ async def test_a_job_whose_progress_queue_is_deleted_in_the_middle_goes_on_and_t
     assert (await client.wait_until_delivered(job_id))["state"] == "succeeded"
     await client.wait_until_delivered(f"{job_id}-2")
     assert (await receiver.call()).body["StatusCode"] == "200"
-    sent = {json.loads(body)["id"] for body in await client.take(PROGRESS)}
+    sent = {event["id"] for event in await client.take_events()}
     assert {f"jobs/{job_id}/job.succeeded", f"jobs/{job_id}-2/job.succeeded"} <= sent
     assert (await client.get("/health")).body["checks"]["progress"] == "ok"
 

@@ -38,8 +38,7 @@ async def rejection(client: Client, text: str) -> str:
     events: list[str] = []
 
     async def told() -> str | None:
-        for body in await client.take("batchmgr-progress"):
-            event = json.loads(body)
+        for event in await client.take_events():
             if event["type"] == "batchmgr.job.rejected" and event["data"]["jobId"].startswith("m-"):
                 events.append(event["data"]["error"]["message"])
         return events[-1] if events else None

@@ -1,6 +1,5 @@
 """A job from the queue: its events, its progress messages, its callback and its results."""
 
-import json
 from collections import Counter
 from datetime import datetime
 from itertools import pairwise
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmgr.devstack.project_paths import SAMPLE_GENOME
-from tests.integration.client import PROGRESS, Client
+from tests.integration.client import Client
 from tests.integration.messages import Json, gated, job, task
 from tests.integration.receiver import Receiver
 from tests.integration.wait_until import until
@@ -145,8 +144,7 @@ async def test_the_progress_queue_has_the_events_that_notify_asks_for(client: Cl
     sent: dict[str, Json] = {}
 
     async def complete() -> bool:
-        for body in await client.take(PROGRESS):
-            event = json.loads(body)
+        for event in await client.take_events():
             if event["data"]["jobId"] == job_id:
                 sent[event["id"]] = event
         return len(sent) >= len(wanted)

@@ -114,7 +114,7 @@ async def take_progress(queues: QueueServiceClient) -> list[Json]:
     found = []
     try:
         async for message in client.receive_messages(messages_per_page=32, visibility_timeout=30):
-            found.append(json.loads(base64.b64decode(str(message.content))))
+            found.extend(json.loads(base64.b64decode(str(message.content))))
             await client.delete_message(message)
     except ResourceNotFoundError:  # the queue was deleted just now
         pass
