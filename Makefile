@@ -16,6 +16,7 @@
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
 #                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch
+# make bench             measure what batchmgr costs at scale, beside other ways to do the same work
 # make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -26,7 +27,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients bench package-index behaviours check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -59,6 +60,9 @@ smoke: $(PYTHON_READY)
 
 clients: install
 	@$(BIN)/pytest -q -n 2 -m clients tests/packaging tests/integration tests/fakebatch examples
+
+bench: install
+	@$(BIN)/python -m benchmarks.scale
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging

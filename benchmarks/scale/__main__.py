@@ -1,0 +1,173 @@
+"""What batchmgr costs at scale, beside what others cost for the same work: `python -m benchmarks.scale`.
+
+Every way runs in a process of its own, against a stub of Azure Batch that answers at once or after 150 ms,
+and Azurite. The ways take turns, so that a busy machine slows all of them down alike. Each number is the
+median of its runs. Times depend on the machine, ratios hardly do.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from batchmgr.devstack.azurite import ACCOUNT, KEY, find_azurite
+from batchmgr.devstack.project_paths import PROJECT
+from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
+from benchmarks.scale.routes import Cost
+
+WAYS = ("prepared", "send_request", "batchmgr", "create_tasks")
+SMALL, LARGE = 10_000, 100_000
+LATENCY_MS = 150
+MB = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the table. Without a `limit`, it is there to compare with."""
+
+    what: str
+    value: float
+    unit: str
+    limit: float | None = None
+    beside: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Return whether the value is within its limit."""
+        if self.limit is None:
+            return ""
+        return "pass" if self.value <= self.limit else "FAIL"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description="What batchmgr costs.")
+    parser.add_argument("--runs", type=int, default=3, help="how often each way runs (default: 3)")
+    parser.add_argument("--quick", action="store_true", help="only what takes less than a minute")
+    arguments = parser.parse_args()
+    say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with ExitStack() as stack:
+        storage = stack.enter_context(running_azurite())
+        rows = [*submission(storage, arguments.runs), *acceptance(storage, arguments.runs)]
+        if not arguments.quick:
+            rows += memory(storage)
+    width = max(len(row.what) for row in rows)
+    for row in rows:
+        limit = "" if row.limit is None else f"≤ {row.limit:g}"
+        say(f"{row.what:<{width}} {row.value:>9.2f} {row.unit:<7} {limit:<7} {row.verdict:<5} {row.beside}")
+    sys.exit(any(row.verdict == "FAIL" for row in rows))
+
+
+def submission(storage: str, runs: int) -> Iterator[Row]:
+    """10,000 tasks at 150 ms a call, from the message to `running`."""
+    with stub_batch(LATENCY_MS) as url:
+        costs = taking_turns(WAYS, lambda way: cost_of(way, url, SMALL, storage), runs)
+    wall = {way: median(cost.wall for cost in costs[way]) for way in WAYS}
+    cpu = {way: median(cost.cpu for cost in costs[way]) * 1e6 / SMALL for way in WAYS}
+    for way in WAYS:
+        yield Row(what=f"submit 10,000 at 150 ms: {way}", value=wall[way], unit="s")
+    ratio = wall["batchmgr"] / wall["prepared"]
+    yield Row(what="submit 10,000 at 150 ms, by prepared bodies", value=ratio, unit="times", limit=1.3)
+    for way in WAYS:
+        limit = 30 if way == "batchmgr" else None
+        yield Row(what=f"CPU per 1,000 tasks: {way}", value=cpu[way], unit="ms", limit=limit)
+
+
+def memory(storage: str) -> Iterator[Row]:
+    """The memory that 100,000 tasks take, above that of the idle process; and how long they take."""
+    with stub_batch(0) as url:
+        for way in ("batchmgr", "create_tasks"):
+            cost = cost_of(way, url, LARGE, storage)
+            is_own = way == "batchmgr"
+            grown = (cost.peak - cost.idle) / MB
+            yield Row(
+                what=f"memory of 100,000 tasks: {way}",
+                value=grown,
+                unit="MB",
+                limit=60 if is_own else None,
+                beside=f"{cost.wall:.1f} s at 0 ms, {cost.cpu * 1e6 / LARGE:.0f} ms of CPU per 1,000",
+            )
+
+
+def acceptance(storage: str, runs: int) -> Iterator[Row]:
+    """A factory of 100,000 tasks: what `POST /jobs` does before it answers."""
+    with stub_batch(0) as url:
+        costs = [cost_of("accept", url, LARGE, storage) for _ in range(runs)]
+    yield Row(
+        what="accept a factory of 100,000",
+        value=median(cost.wall for cost in costs),
+        unit="s",
+        limit=2,
+    )
+
+
+def taking_turns(ways: Sequence[str], run: Callable[[str], Cost], runs: int) -> dict[str, list[Cost]]:
+    """Run each way so often, one after the other."""
+    costs: dict[str, list[Cost]] = {way: [] for way in ways}
+    for _ in range(runs):
+        for way in ways:
+            costs[way].append(run(way))
+    return costs
+
+
+def cost_of(way: str, url: str, tasks: int, storage: str) -> Cost:
+    """Run one way in a new process."""
+    command = [sys.executable, "-m", "benchmarks.scale.routes", way, url]
+    command += ["--tasks", str(tasks), "--storage", storage]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)
+    if done.returncode:
+        sys.exit(f"{way} has failed:\n{done.stderr}")
+    return msgspec.json.decode(done.stdout.splitlines()[-1], type=Cost)
+
+
+@contextmanager
+def stub_batch(latency_ms: float) -> Iterator[str]:
+    """Run the stub of Azure Batch, and yield its address."""
+    command = [sys.executable, "-m", "benchmarks.scale.stub_batch", "--latency-ms", str(latency_ms)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
+        try:
+            yield process.stdout.readline().strip() if process.stdout else ""
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def running_azurite() -> Iterator[str]:
+    """Run Azurite, and yield its connection string."""
+    blob, queue = free_port(), free_port()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as data:
+        command = [str(find_azurite(PROJECT)), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        command += ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", "0"]
+        command += ["--location", data]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=data
+        ) as process:
+            try:
+                for line in process.stdout or ():
+                    if "Queue service is successfully listening" in line:
+                        break
+                yield (
+                    f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
+                    f"BlobEndpoint=http://{LOOPBACK}:{blob}/{ACCOUNT};"
+                    f"QueueEndpoint=http://{LOOPBACK}:{queue}/{ACCOUNT};"
+                )
+            finally:
+                process.terminate()
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
