@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
-from batchmgr.model.cloud_event import Event
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
@@ -184,10 +184,14 @@ class JobStore(Protocol):
 class EventLog(Protocol):
     """The log of each job's events, from which clients can read them again."""
 
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Number the events and add them, except those that the log holds after `offset` already.
+    async def end(self, job_id: str, offset: int) -> LogEnd:
+        """Return where the log ends, with the events after `offset`. The first offset is 0."""
+        ...
 
-        Return the events as the log holds them, and where it ends now: the next `offset`. The first is 0.
+    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
+        """Number the events and add them. Return them as the log holds them, and where it ends now.
+
+        Raise RecordChangedError if the log no longer ends at `end`: somebody else has added events.
         """
         ...
 

@@ -3,8 +3,8 @@
 A job's log begins in `{job}.jsonl`. An append blob takes 50,000 blocks: before that, the log continues in
 `{job}.00002.jsonl`, and so on. A part that is full is never appended to again.
 
-If two writers append at the same time, one of them fails and starts again: an append is accepted only at the
-length that the writer has read.
+If two writers append at the same time, one of them fails: an append is accepted only at the length that the
+writer has read.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -17,8 +17,8 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
-from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.cloud_event import Event
+from batchmgr.errors import RecordChangedError, ServiceNotFoundError
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
 
@@ -57,32 +57,39 @@ class BlobEventLog:
         self._container = container
         self._max_blocks = max_blocks
 
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Append the events that the log does not hold after `offset`.
-
-        Return all the events, numbered, and where the log ends.
-        """
+    async def end(self, job_id: str, offset: int) -> LogEnd:
+        """Return where the log ends, with the events after `offset`. Create the part that goes on there."""
+        part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
+        last = 0
+        after: list[Event] = []
         with service_errors(SERVICE):
             while True:
-                part, tail, last, known = await self._end(job_id, offset)
-                fresh = [event for event in events if event.id not in known]
-                numbered = [event.numbered(last + 1 + place) for place, event in enumerate(fresh)]
-                end = tail.end
-                if numbered:
-                    block, count = _block(numbered)
-                    try:
-                        await self._blob(job_id, part).append_block(
-                            BytesIO(block), length=len(block), appendpos_condition=end
-                        )
-                    except HttpResponseError as error:
-                        if error.status_code == 412:  # another writer was faster
-                            continue
+                tail = await self._tail(self._blob(job_id, part), start)
+                after += [_decode(line) for at, line in tail.lines if at >= start]
+                if tail.lines:
+                    last = int(_decode(tail.lines[-1][1]).sequence)
+                elif part and not last:
+                    last = await self._last_number(job_id, part - 1)
+                if tail.blocks < self._max_blocks:
+                    return LogEnd(offset=(part << PART_BITS) + tail.end, last=last, after=after)
+                part, start = part + 1, 0
+
+    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
+        """Append the events, some megabytes a call. Raise RecordChangedError if another writer was faster."""
+        numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
+        part, place = end.offset >> PART_BITS, end.offset & ((1 << PART_BITS) - 1)
+        with service_errors(SERVICE):
+            for block in _blocks(numbered):
+                try:
+                    await self._blob(job_id, part).append_block(
+                        BytesIO(block), length=len(block), appendpos_condition=place
+                    )
+                except HttpResponseError as error:
+                    if error.status_code != 412:
                         raise
-                    if count < len(numbered):
-                        continue
-                    end += len(block)
-                logged = known | {event.id: event for event in numbered}
-                return [logged[event.id] for event in events], (part << PART_BITS) + end
+                    raise RecordChangedError(f"another process has added to the log of {job_id!r}") from error
+                place += len(block)
+        return numbered, (part << PART_BITS) + place
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
@@ -99,23 +106,6 @@ class BlobEventLog:
         except ServiceNotFoundError:
             return []
         return found
-
-    async def _end(self, job_id: str, offset: int) -> tuple[int, _Tail, int, dict[str, Event]]:
-        """Return the part to append to, its tail, the last number, and by id the events after `offset`."""
-        part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
-        last = 0
-        known: dict[str, Event] = {}
-        while True:
-            tail = await self._tail(self._blob(job_id, part), start)
-            new = (_decode(line) for at, line in tail.lines if at >= start)
-            known |= {event.id: event for event in new}
-            if tail.lines:
-                last = int(_decode(tail.lines[-1][1]).sequence)
-            elif part and not last:
-                last = await self._last_number(job_id, part - 1)
-            if tail.blocks < self._max_blocks:
-                return part, tail, last, known
-            part, start = part + 1, 0
 
     async def _last_number(self, job_id: str, part: int) -> int:
         """Return the number of the last event of a part that is full."""
@@ -175,20 +165,19 @@ class BlobEventLog:
         return self._container.get_blob_client(f"{job_key(job_id)}{number}.jsonl")
 
 
-def _block(events: Sequence[Event]) -> tuple[bytes, int]:
-    """Return the lines of the first events that fit into a block, and how many these are: at least one."""
+def _blocks(events: Sequence[Event]) -> Iterator[bytes]:
+    """Yield the lines of the events, as many as fit into a block at once: at least one."""
     lines: list[bytes] = []
     size = 0
-    for line in _lines(events):
-        size += len(line)
-        if lines and size > BLOCK:
-            break
+    for event in events:
+        line = msgspec.json.encode(event) + b"\n"
+        if lines and size + len(line) > BLOCK:
+            yield b"".join(lines)
+            lines, size = [], 0
         lines.append(line)
-    return b"".join(lines), len(lines)
-
-
-def _lines(events: Sequence[Event]) -> Iterator[bytes]:
-    return (msgspec.json.encode(event) + b"\n" for event in events)
+        size += len(line)
+    if lines:
+        yield b"".join(lines)
 
 
 async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:

@@ -6,8 +6,7 @@ from pathlib import Path
 import msgspec
 
 from batchmgr.dispatcher.memory_ports import MemoryEventLog
-from batchmgr.model.cloud_event import Event
-from batchmgr.plan.ids import job_key
+from batchmgr.model.cloud_event import Event, LogEnd
 
 
 class EventFile(MemoryEventLog):
@@ -17,12 +16,9 @@ class EventFile(MemoryEventLog):
         super().__init__()
         self._path = path
 
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Add events to the log, and the new ones among them to the file."""
-        before = len(self.logs.get(job_key(job_id), ()))
-        logged, end = await super().append(job_id, events, offset)
+    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
+        """Add events to the log, and to the file."""
+        numbered, offset = await super().append(job_id, events, end)
         with self._path.open("ab") as file:
-            file.writelines(
-                msgspec.json.encode(event) + b"\n" for event in self.logs[job_key(job_id)][before:]
-            )
-        return logged, end
+            file.writelines(msgspec.json.encode(event) + b"\n" for event in numbered)
+        return numbered, offset

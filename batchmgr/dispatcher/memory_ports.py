@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
-from batchmgr.model.cloud_event import Event
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
@@ -112,18 +112,19 @@ class MemoryEventLog:
     def __init__(self) -> None:
         self.logs: dict[str, list[Event]] = {}
 
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
-        """Number the events and add those that the log does not hold behind `offset`.
-
-        Return the events with their numbers, and the end of the log.
-        """
+    async def end(self, job_id: str, offset: int) -> LogEnd:
+        """Return where the log ends, with the events after `offset`."""
         log = self.logs.setdefault(job_key(job_id), [])
-        known = {event.id: event for event in log[offset:]}
-        for event in events:
-            if event.id not in known:
-                known[event.id] = event.numbered(len(log) + 1)
-                log.append(known[event.id])
-        return [known[event.id] for event in events], len(log)
+        return LogEnd(offset=len(log), last=len(log), after=tuple(log[offset:]))
+
+    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
+        """Number the events and add them. Raises RecordChangedError if the log does not end at `end`."""
+        log = self.logs.setdefault(job_key(job_id), [])
+        if len(log) != end.offset:
+            raise RecordChangedError(f"the log of job {job_id!r} has changed")
+        numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
+        log.extend(numbered)
+        return numbered, len(log)
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return the events with a sequence number above `after`, oldest first."""

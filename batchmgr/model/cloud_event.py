@@ -1,5 +1,7 @@
 """An event, as a value: a CloudEvent 1.0."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -29,3 +31,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     def numbered(self, number: int) -> "Event":
         """Return the event with its place in the job's log, counted from 1."""
         return msgspec.structs.replace(self, sequence=f"{number:010d}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEnd:
+    """The end of a job's log, with the number of the last event, and the events after an earlier offset."""
+
+    offset: int
+    last: int
+    after: Sequence[Event] = ()

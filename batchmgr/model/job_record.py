@@ -48,7 +48,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     `digest` is the digest of the job message. `claim` names the process that works on the job. `in_batch`:
     the Batch job has been created. `outbox` holds the events that were saved with the last change and are not
-    published yet; `events_offset` is where the event log ended after the last event that was published.
+    published yet; `events_offset` is where the event log ended after the last event that was published, and
+    `observed_offset` where it ended after the last observation of tasks or reports that was saved.
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
@@ -77,6 +78,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     obstacle: Obstacle | None = None
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
+    observed_offset: int = 0
     unsent: Unsent | None = None
     overflow: str = ""
     error: JobError | None = None
@@ -148,13 +150,21 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     def with_outbox(self, events: Sequence[Event]) -> Self:
         """Return the record with these events to publish, in place of any others. They name its trace."""
-        if self.traceparent:
-            events = [replace(event, traceparent=self.traceparent) for event in events]
-        return replace(self, outbox=tuple(events))
+        return replace(self, outbox=self.traced(events))
 
-    def published(self, *, events_offset: int, unsent: Unsent | None) -> Self:
-        """Return the record with an empty outbox: its events are in the log, which ends here."""
-        return replace(self, outbox=(), events_offset=events_offset, unsent=unsent)
+    def traced(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Return events with the trace of the job, if it has one."""
+        if not self.traceparent:
+            return tuple(events)
+        return tuple(replace(event, traceparent=self.traceparent) for event in events)
+
+    def published(self, *, offset: int, is_observed: bool, unsent: Unsent | None) -> Self:
+        """Return the record with an empty outbox: its events are in the log, which ends at `offset`.
+
+        `is_observed`: the log holds no event of an observation that was not saved.
+        """
+        observed = offset if is_observed else self.observed_offset
+        return replace(self, outbox=(), events_offset=offset, observed_offset=observed, unsent=unsent)
 
     def sent(self, unsent: Unsent | None) -> Self:
         """Return the record with another mark of what was not sent."""

@@ -17,7 +17,7 @@ from batchmgr.model.poll_cursors import ReportCursor, SeenReport
 from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import commit
+from batchmgr.steps.outbox import publish_observed
 from batchmgr.steps.read_node_files import read_result
 from batchmgr.wire.events import report_event, result_event
 
@@ -54,7 +54,7 @@ async def observe_reports(
         events = await _events(ports, job.value, some)
         advanced = _advanced(job.value.run.report_cursor, some)
         record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
-        job = await commit(ports, job, record, events)
+        job = await publish_observed(ports, job, record, events)
     return job
 
 

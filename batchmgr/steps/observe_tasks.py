@@ -16,7 +16,7 @@ from batchmgr.model.size_limits import portions
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
-from batchmgr.steps.outbox import commit
+from batchmgr.steps.outbox import commit, publish_observed
 from batchmgr.wire.events import progress_event, task_events
 
 OVERLAP = timedelta(seconds=10)
@@ -76,7 +76,7 @@ async def _publish(
         cursor = _advanced(job.value.run.cursor, some)
         record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
         events = [e for e in _events(job.value, some, failed) if e.id not in published]
-        job = await commit(ports, job, record, events)
+        job = await publish_observed(ports, job, record, events)
     if counts != job.value.run.counts:
         record = job.value.counted(ports.clock.now(), counts)
         job = await commit(ports, job, record, [progress_event(record)])

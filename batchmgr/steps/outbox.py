@@ -5,6 +5,9 @@ the log, sent to the progress queue, and removed from the outbox. Whoever loads 
 still in its outbox first. So an event is published if and only if its change was saved, whichever process
 dies at whichever point, and however many processes work on one job.
 
+What Azure Batch says about tasks can be asked again. Its events may be thousands, so they are published first
+and the record is saved then (`publish_observed`): whoever repeats the step finds them in the log.
+
 No job waits for the progress queue. What can't be sent stays in the log, and the record says from where on.
 Later it is read from there and sent; what is older than an hour is left out, and a log line says so.
 """
@@ -16,7 +19,7 @@ from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
-from batchmgr.model.cloud_event import Event
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
@@ -80,11 +83,55 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
     record = job.value
     if not record.outbox:
         return job
-    logged, offset = await ports.events.append(record.job_id, record.outbox, record.events_offset)
+    while True:
+        end = await ports.events.end(record.job_id, record.events_offset)
+        try:
+            logged, offset = await _log(ports, record, record.outbox, end)
+            break
+        except RecordChangedError:  # somebody else has logged events; these come after them
+            continue
     unsent = record.unsent or await _send(ports, record, logged)
-    saved = await ports.jobs.save(record.published(events_offset=offset, unsent=unsent), job.etag)
+    own = {event.id for event in record.outbox}
+    is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
+    done = record.published(offset=offset, is_observed=is_observed, unsent=unsent)
+    saved = await ports.jobs.save(done, job.etag)
     tell_published(ports.telemetry, record, record.outbox, ports.clock.now())
     return saved
+
+
+async def publish_observed(
+    ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
+) -> Versioned[JobRecord]:
+    """Publish events, and save the changed record after that. It need not hold them: there may be thousands.
+
+    This is for events that are found again by whoever repeats the step, with the same ids. Nobody else may
+    have saved the record since it was loaded: events of the past would follow those of the end. Raise
+    RecordChangedError then.
+    """
+    end = await ports.events.end(record.job_id, record.observed_offset)
+    if end.after and (await ports.jobs.load(record.job_id)).etag != job.etag:
+        raise RecordChangedError(f"the record of job {record.job_id!r} has changed")
+    logged, offset = await _log(ports, record, record.traced(events), end)
+    unsent = record.unsent or await _send(ports, record, logged)
+    done = record.published(offset=offset, is_observed=True, unsent=unsent)
+    saved = await ports.jobs.save(done, job.etag)
+    tell_published(ports.telemetry, record, events, ports.clock.now())
+    return saved
+
+
+async def _log(
+    ports: Ports, record: JobRecord, events: Sequence[Event], end: LogEnd
+) -> tuple[Sequence[Event], int]:
+    """Add the events that the log does not hold. Return all that come after, and where the log ends.
+
+    These may be more: a process that has died may have logged some without sending them.
+    """
+    known = {event.id for event in end.after}
+    fresh = [event for event in events if event.id not in known]
+    if not fresh:
+        return end.after, end.offset
+    added, offset = await ports.events.append(record.job_id, fresh, end)
+    return [*end.after, *added], offset
 
 
 async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:

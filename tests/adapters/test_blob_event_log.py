@@ -8,6 +8,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.blob_event_log import MAX_BLOCKS, BlobEventLog
 from tests.contract.test_event_log import event, numbers
+from tests.event_log import append
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def test_an_old_log_is_read_and_continued_and_its_offset_is_still_right(
     await blob.append_block(old)
     log = BlobEventLog(container, max_blocks=1)
     assert numbers(await log.read("j", 0, 10)) == [1, 2, 3, 4, 5]
-    logged, _ = await log.append("j", [event("e5"), event("new")], old.rindex(b"\n", 0, -1) + 1)
+    logged, _ = await append(log, "j", [event("e5"), event("new")], old.rindex(b"\n", 0, -1) + 1)
     assert numbers(logged) == [5, 6]
     assert numbers(await log.read("j", 0, 10)) == [1, 2, 3, 4, 5, 6]
 
@@ -37,7 +38,7 @@ async def test_an_old_log_is_read_and_continued_and_its_offset_is_still_right(
 async def test_each_part_takes_its_blocks_and_no_more(container: ContainerClient) -> None:
     log, end = BlobEventLog(container, max_blocks=4), 0
     for number in range(10):
-        _, end = await log.append("Job", [event(str(number))], end)
+        _, end = await append(log, "Job", [event(str(number))], end)
     found = {}
     async for blob in container.list_blobs():
         properties = await container.get_blob_client(blob.name).get_blob_properties()
@@ -47,8 +48,8 @@ async def test_each_part_takes_its_blocks_and_no_more(container: ContainerClient
 
 async def test_an_empty_next_part_continues_the_numbers(container: ContainerClient) -> None:
     log = BlobEventLog(container, max_blocks=1)
-    await log.append("j", [event("a"), event("b")], 0)
-    _, end = await log.append("j", [event("b")], 0)  # creates the next part, and adds nothing
-    logged, _ = await log.append("j", [event("c")], end)
+    await append(log, "j", [event("a"), event("b")], 0)
+    _, end = await append(log, "j", [event("b")], 0)  # creates the next part, and adds nothing
+    logged, _ = await append(log, "j", [event("c")], end)
     assert numbers(logged) == [3]
     assert numbers(await log.read("j", 0, 9)) == [1, 2, 3]

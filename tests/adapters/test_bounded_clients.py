@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from batchmgr.errors import (
     ServiceBusyError,
     ServiceNotFoundError,
 )
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from tests.one_service import KEY, one_service
 
+EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
 
@@ -92,7 +94,8 @@ STORAGE_CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "read": lambda ports: ports.files.read("job-1", "file", 100),
     "reports": lambda ports: ports.files.reports("job-1", 10),
     "events": lambda ports: ports.events.read("job-1", 0, 10),
-    "append": lambda ports: ports.events.append("job-1", [], 0),
+    "end": lambda ports: ports.events.end("job-1", 0),
+    "append": lambda ports: ports.events.append("job-1", [EVENT], LogEnd(offset=0, last=0)),
     "enqueue": lambda ports: ports.queue.enqueue_submission("job-1"),
 }
 CALLS = BATCH_CALLS | STORAGE_CALLS

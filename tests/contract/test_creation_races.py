@@ -12,6 +12,7 @@ from batchmgr.wire.job_message import JobMessage
 from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
 from tests.contract.test_job_store import record
+from tests.event_log import append
 
 OWN = ContainerNeed(container_name=job_container("job-1"), is_written=True)
 T = TypeVar("T")
@@ -46,7 +47,7 @@ async def test_a_job_is_deactivated_by_several(ports: Ports) -> None:
 
 
 async def test_the_log_of_a_job_is_created_once_and_holds_every_event_once(ports: Ports) -> None:
-    await raced(lambda n: ports.events.append("job-1", [event(f"e{n}"), event("same")], 0))
+    await raced(lambda n: append(ports.events, "job-1", [event(f"e{n}"), event("same")], 0))
     logged = await ports.events.read("job-1", 0, 100)
     assert sorted(one.id for one in logged) == sorted(["same", *(f"e{n}" for n in range(8))])
     assert [int(one.sequence) for one in logged] == list(range(1, 10))

@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
+
+from batchmgr.errors import RecordChangedError
 from batchmgr.model.cloud_event import Event
 from batchmgr.ports import Ports
 from tests.contract.port_sets import PortSet
+from tests.event_log import append
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -22,29 +26,29 @@ def numbers(events: Sequence[Event]) -> list[int]:
 
 
 async def test_events_are_numbered_from_one_across_appends(ports: Ports) -> None:
-    _, end = await ports.events.append("j", [event("a"), event("b")], 0)
-    logged, _ = await ports.events.append("j", [event("c")], end)
+    _, end = await append(ports.events, "j", [event("a"), event("b")], 0)
+    logged, _ = await append(ports.events, "j", [event("c")], end)
     assert numbers(logged) == [3]
     assert [one.id for one in await ports.events.read("j", 0, 10)] == ["a", "b", "c"]
 
 
 async def test_events_in_the_log_after_the_offset_are_not_appended_again(ports: Ports) -> None:
-    _, offset = await ports.events.append("j", [event("a")], 0)
-    await ports.events.append("j", [event("b"), event("c")], offset)
-    logged, end = await ports.events.append("j", [event("b"), event("d"), event("c")], offset)
+    _, offset = await append(ports.events, "j", [event("a")], 0)
+    await append(ports.events, "j", [event("b"), event("c")], offset)
+    logged, end = await append(ports.events, "j", [event("b"), event("d"), event("c")], offset)
     assert [(one.id, int(one.sequence)) for one in logged] == [("b", 2), ("d", 4), ("c", 3)]
     assert numbers(await ports.events.read("j", 0, 10)) == [1, 2, 3, 4]
     assert end > offset
 
 
 async def test_an_append_without_new_events_does_not_change_the_log(ports: Ports) -> None:
-    _, end = await ports.events.append("j", [event("a")], 0)
-    assert await ports.events.append("j", [event("a")], 0) == (await ports.events.read("j", 0, 9), end)
+    _, end = await append(ports.events, "j", [event("a")], 0)
+    assert await append(ports.events, "j", [event("a")], 0) == (await ports.events.read("j", 0, 9), end)
 
 
 async def test_writers_at_the_same_time_lose_no_event_and_no_number(ports: Ports) -> None:
     await asyncio.gather(
-        *(ports.events.append("j", [event(f"{writer}-{n}") for n in range(5)], 0) for writer in range(6))
+        *(append(ports.events, "j", [event(f"{writer}-{n}") for n in range(5)], 0) for writer in range(6))
     )
     log = await ports.events.read("j", 0, 100)
     assert numbers(log) == list(range(1, 31))
@@ -52,7 +56,7 @@ async def test_writers_at_the_same_time_lose_no_event_and_no_number(ports: Ports
 
 
 async def test_reading_starts_after_a_sequence_and_stops_at_the_limit(ports: Ports) -> None:
-    await ports.events.append("j", [event(str(n)) for n in range(10)], 0)
+    await append(ports.events, "j", [event(str(n)) for n in range(10)], 0)
     assert numbers(await ports.events.read("j", 3, 4)) == [4, 5, 6, 7]
     assert numbers(await ports.events.read("j", 10, 4)) == []
 
@@ -62,13 +66,13 @@ async def test_a_job_without_events_has_an_empty_log(ports: Ports) -> None:
 
 
 async def test_the_case_of_the_job_id_does_not_matter(ports: Ports) -> None:
-    await ports.events.append("Job", [event("a")], 0)
+    await append(ports.events, "Job", [event("a")], 0)
     assert numbers(await ports.events.read("jOB", 0, 10)) == [1]
 
 
 async def test_a_log_of_many_megabytes_is_written_and_read_by_sequence(ports: Ports) -> None:
-    _, end = await ports.events.append("j", [event(str(n), padding=1000) for n in range(3000)], 0)
-    await ports.events.append("j", [event("last")], end)
+    _, end = await append(ports.events, "j", [event(str(n), padding=1000) for n in range(3000)], 0)
+    await append(ports.events, "j", [event("last")], end)
     for after in (0, 1, 1499, 2999, 3000):
         assert numbers(await ports.events.read("j", after, 3)) == [
             n for n in range(after + 1, after + 4) if n <= 3001
@@ -78,7 +82,7 @@ async def test_a_log_of_many_megabytes_is_written_and_read_by_sequence(ports: Po
 async def test_a_log_that_continues_in_next_parts_reads_as_one(port_set: PortSet) -> None:
     log, end = port_set.log_of_small_parts(), 0
     for number in range(11):
-        logged, end = await log.append("j", [event(f"{number}-a"), event(f"{number}-b")], end)
+        logged, end = await append(log, "j", [event(f"{number}-a"), event(f"{number}-b")], end)
         assert numbers(logged) == [2 * number + 1, 2 * number + 2]
     for after in range(23):
         assert numbers(await log.read("j", after, 5)) == [n for n in range(after + 1, after + 6) if n <= 22]
@@ -88,27 +92,44 @@ async def test_a_log_that_continues_in_next_parts_reads_as_one(port_set: PortSet
 
 async def test_an_event_in_an_earlier_part_is_not_appended_again(port_set: PortSet) -> None:
     log = port_set.log_of_small_parts()
-    _, offset = await log.append("j", [event("a")], 0)
+    _, offset = await append(log, "j", [event("a")], 0)
     end = offset
     for name in "bcdefgh":
-        _, end = await log.append("j", [event(name)], end)
-    again, same = await log.append("j", [event("b"), event("h")], offset)
+        _, end = await append(log, "j", [event(name)], end)
+    again, same = await append(log, "j", [event("b"), event("h")], offset)
     assert (numbers(again), same) == ([2, 8], end)
     for _ in range(2):  # a part that is still empty is no beginning
-        assert numbers((await log.append("j", [event("i")], same))[0]) == [9]
-        assert (await log.append("j", [event("h"), event("i")], offset))[0][1].sequence == f"{9:010d}"
+        assert numbers((await append(log, "j", [event("i")], same))[0]) == [9]
+        assert (await append(log, "j", [event("h"), event("i")], offset))[0][1].sequence == f"{9:010d}"
 
 
 async def test_writers_at_the_same_time_lose_nothing_where_one_part_ends(port_set: PortSet) -> None:
     log = port_set.log_of_small_parts()
-    await asyncio.gather(*(log.append("j", [event(f"{n}-a"), event(f"{n}-b")], 0) for n in range(9)))
+    await asyncio.gather(*(append(log, "j", [event(f"{n}-a"), event(f"{n}-b")], 0) for n in range(9)))
     read = await log.read("j", 0, 100)
     assert numbers(read) == list(range(1, 19))
     assert len({one.id for one in read}) == 18
 
 
 async def test_an_event_larger_than_what_is_read_at_once_does_not_restart_the_numbers(ports: Ports) -> None:
-    _, end = await ports.events.append("j", [event("a"), event("large", padding=300_000)], 0)
-    logged, _ = await ports.events.append("j", [event("b")], end)
+    _, end = await append(ports.events, "j", [event("a"), event("large", padding=300_000)], 0)
+    logged, _ = await append(ports.events, "j", [event("b")], end)
     assert numbers(logged) == [3]
     assert numbers(await ports.events.read("j", 1, 5)) == [2, 3]
+
+
+async def test_an_append_where_somebody_else_was_faster_is_refused_and_changes_nothing(ports: Ports) -> None:
+    end = await ports.events.end("j", 0)
+    await ports.events.append("j", [event("a")], end)
+    with pytest.raises(RecordChangedError):
+        await ports.events.append("j", [event("b")], end)
+    assert [one.id for one in await ports.events.read("j", 0, 9)] == ["a"]
+
+
+async def test_the_end_of_the_log_has_what_was_added_after_an_offset(ports: Ports) -> None:
+    _, offset = await append(ports.events, "j", [event("a")], 0)
+    _, last = await append(ports.events, "j", [event("b"), event("c")], offset)
+    end = await ports.events.end("j", offset)
+    assert ([one.id for one in end.after], end.offset, end.last) == (["b", "c"], last, 3)
+    end = await ports.events.end("j", last)
+    assert (list(end.after), end.offset, end.last) == ([], last, 3)

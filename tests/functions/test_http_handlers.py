@@ -19,6 +19,7 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.settings import Settings
+from tests.event_log import append
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World
 
@@ -311,7 +312,7 @@ async def test_a_page_of_events_or_tasks_has_four_mebibytes_at_most(
     now = world.clock.now()
     large = {"text": "x" * 40_000}
     events = [Event(id=str(n), type="t", subject="s", time=now, data=dict(large)) for n in range(300)]
-    await world.events.append("job-1", events, 10**6)
+    await append(world.events, "job-1", events, 10**6)
     after, count = 0, 0
     while True:
         params = {"after": str(after), "limit": "10000"}

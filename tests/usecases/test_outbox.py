@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from batchmgr.dispatcher.memory_ports import MemoryEventLog
-from batchmgr.model.cloud_event import Event
+import pytest
+
+from batchmgr.dispatcher.memory_ports import MemoryEventLog, MemoryJobStore
+from batchmgr.errors import RecordChangedError
+from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
+from batchmgr.model.cloud_event import Event, LogEnd
+from batchmgr.model.job_record import JobRecord
+from batchmgr.ports import Versioned
+from batchmgr.steps.observe_tasks import observe
+from batchmgr.steps.outbox import load
 from batchmgr.usecases.accept import accept
+from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.submit import submit
 from tests.world import World, job_message
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class WatchedLog(MemoryEventLog):
@@ -17,9 +29,9 @@ class WatchedLog(MemoryEventLog):
         super().__init__()
         self.asked: list[tuple[int, int]] = []
 
-    async def append(self, job_id: str, events: Sequence[Event], offset: int) -> tuple[Sequence[Event], int]:
+    async def end(self, job_id: str, offset: int) -> LogEnd:
         self.asked.append((offset, len(self.logs.get(job_id, []))))
-        return await super().append(job_id, events, offset)
+        return await super().end(job_id, offset)
 
 
 async def test_the_log_is_never_read_again_from_its_start() -> None:
@@ -32,3 +44,69 @@ async def test_the_log_is_never_read_again_from_its_start() -> None:
     assert len(log.asked) == 3
     assert all(offset == length for offset, length in log.asked)
     assert world.record().events_offset == 3
+
+
+def snapshots(count: int) -> list[TaskSnapshot]:
+    return [
+        TaskSnapshot(task_id=str(n), state="completed", state_transition_time=NOW, result="success")
+        for n in range(count)
+    ]
+
+
+COUNTS = TaskCounts(completed=5000, succeeded=5000)
+
+
+async def test_the_events_of_thousands_of_tasks_are_never_in_the_record() -> None:
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    job = await load(world.ports, "job-1")
+    largest = 0
+
+    class Watched(MemoryJobStore):
+        async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
+            nonlocal largest
+            largest = max(largest, len(record.outbox))
+            return await super().save(record, etag)
+
+    store = Watched()
+    store.requests, store.records, store.active = world.jobs.requests, world.jobs.records, world.jobs.active
+    await observe(replace(world.ports, jobs=store), job, snapshots(5000), COUNTS)
+    assert largest == 1  # the event of the counts
+    assert len(world.log()) == 5002
+    assert {event.id for event in world.sink.sent} == {event.id for event in world.log()}
+
+
+async def test_what_a_dead_process_has_logged_is_sent_by_the_next_one_and_not_logged_again() -> None:
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    job = await load(world.ports, "job-1")
+    dead = replace(world.ports, sink=Dead())
+    with pytest.raises(KeyError):
+        await observe(dead, job, snapshots(3), COUNTS)
+    await cancel(world.ports, "job-1")  # somebody else publishes an event in between
+    job = await load(world.ports, "job-1")
+    await observe(world.ports, job, snapshots(5), COUNTS)
+    ids = [event.id for event in world.log()]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {event.id for event in world.sink.sent}
+
+
+class Dead:
+    """A queue at which the process dies."""
+
+    async def send(self, events: Sequence[Event]) -> None:
+        raise KeyError("killed")
+
+    async def check(self) -> None:
+        raise KeyError("killed")
+
+
+async def test_an_observation_of_the_past_is_not_logged_after_somebody_else_has_gone_on() -> None:
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    past = await load(world.ports, "job-1")
+    await submit(world.ports, "job-1")
+    before = world.log()
+    with pytest.raises(RecordChangedError):
+        await observe(world.ports, past, snapshots(3), COUNTS)
+    assert world.log() == before
