@@ -17,6 +17,7 @@
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
 #                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch
 # make package-index     the tests that install libraries from the package index
+# make reference         write docs/reference, which is made of the code
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
@@ -26,7 +27,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours reference check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -65,6 +66,9 @@ package-index: install
 
 behaviours: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
+
+reference: $(PYTHON_READY)
+	@PYTHONPATH=emulators $(BIN)/python -m tests.docs.reference
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet
