@@ -22,7 +22,9 @@ from tests.docs.reference.markdown import NOTE, table
 _HEAD = """\
 # States and codes
 
-{note}"""
+{note}
+What to do about a code: [troubleshooting](../troubleshooting.md).
+"""
 
 
 def states_and_codes() -> str:
