@@ -10,12 +10,14 @@ import msgspec
 import pytest
 
 from batchmgr.adapters.storage_queues import QUEUES
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import OWN_CONTAINERS
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import CONCURRENT_JOBS, poll
 from batchmgr.usecases.submit import submit
+from batchmgr.wire.job_message import JobMessage
 from tests.chaos.interception import intercepted
 from tests.docs.commands import ROOT
 from tests.world import World, job_message, task
@@ -154,6 +156,16 @@ async def test_a_job_costs_the_calls_that_the_page_says(tasks: int) -> None:
     assert 35 <= calls.storage - calls["sink.send"] <= 45
     size = sum(len(msgspec.json.encode(event)) for event in world.log())
     assert 350 <= size / len(world.log()) <= 550
+
+
+def test_a_record_with_a_field_of_a_newer_version_is_read_and_a_message_is_not() -> None:
+    assert "Fields that a version does not know are ignored" in section("Upgrade and roll back")
+    known = {"jobId": "a", "state": "running", "workload": "", "digest": ""}
+    times = {"createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"}
+    body = msgspec.json.encode({**known, **times, "newField": {"a": 1}})
+    assert msgspec.json.decode(body, type=JobRecord).job_id == "a"
+    with pytest.raises(msgspec.ValidationError, match="newField"):
+        msgspec.json.decode(b'{"jobId": "a", "newField": 1}', type=JobMessage)
 
 
 def test_the_poller_polls_as_many_jobs_at_once_as_the_page_says() -> None:
