@@ -1,4 +1,4 @@
-"""The local stack, started by a command of a document, on any ports."""
+"""The local stack, or a part of it, started by a command of a document, on any ports."""
 
 import json
 import subprocess
@@ -11,12 +11,14 @@ ANY_PORTS = "--functions-port 0 --batch-port 0 --blob-port 0 --queue-port 0 --ho
 
 
 @contextmanager
-def started_stack(command: str, directory: Path, variables: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    """Run the command that starts the stack, on any ports, and yield the addresses that it prints."""
+def started_stack(
+    command: str, directory: Path, variables: Mapping[str, str], options: str = ANY_PORTS
+) -> Iterator[dict[str, Any]]:
+    """Run the command that starts the stack, with more options, and yield the addresses that it prints."""
     log = directory / "stack.log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            ["sh", "-ec", f"exec {command.strip()} {ANY_PORTS}"],
+            ["sh", "-ec", f"exec {command.strip()} {options}"],
             cwd=directory,
             env=variables,
             stdout=subprocess.PIPE,

@@ -20,21 +20,44 @@ DONE_BY_TESTS = (
     ("README.md", r".*batchmgr init", "tests/packaging/test_create_workload.py"),
     ("README.md", r"az storage message put", "tests/integration/test_queue.py"),
     ("docs/workloads/local.md", r"python -m my_workload local", "tests/packaging/test_create_workload.py"),
-    ("docs/workloads/start-your-own.md", r".*", "tests/packaging/test_template_readme.py"),
+    (
+        "docs/workloads/start-your-own.md",
+        r".*batchmgr init|cd|python3 -m venv|python -m (pip|pytest|my_workload local)",
+        "tests/packaging/test_create_workload.py",
+    ),
+    ("docs/workloads/start-your-own.md", r"batchmgr workloads", "tests/cli/test_workloads.py"),
+    (
+        "docs/workloads/start-your-own.md",
+        r"batchmgr package (build|wheel)|\S*batchmgr start --application",
+        "tests/packaging/test_template_readme.py",
+    ),
     ("docs/workloads/publishing.md", r"batchmgr package build", "tests/cli/test_package.py"),
     ("docs/local-identity.md", r"batchmgr start --identity", "tests/devstack/test_stack.py"),
-    ("docs/embedded-host.md", r"cd|python -m functions_host", "tests/functions_host/test_host_process.py"),
-    ("docs/fake-batch.md", r"python -m fakebatch", "tests/fakebatch/test_serve_command.py"),
-    ("examples/functions/", r".*", "tests/functions_host/test_example_apps.py"),
-    ("examples/legacy_weather/", r".*", "examples/legacy_weather/tests/test_package.py"),
+    (
+        "docs/embedded-host.md",
+        r"python -m functions_host.event_grid",
+        "tests/functions_host/test_event_grid_topic.py",
+    ),
+    (
+        "examples/functions/",
+        r"curl|cp local|export ReportSchedule|python -m functions_host",
+        "tests/functions_host/test_example_apps.py",
+    ),
+    (
+        "examples/legacy_weather/",
+        r"curl|\.venv/bin/batchmgr (package build|start)|examples/legacy_weather/\.venv/bin/python",
+        "examples/legacy_weather/tests/test_package.py",
+    ),
 )
 """Where a page's name begins so and a command matches: the tests that do the same by other means."""
 
 NOT_RUN = {
-    "make install": "it creates the environment that the tests run in; .ci/run starts with it",
-    "pip install": "it needs a package index; make package-index installs the same",
+    "make install": "the guide runs it, and .ci/run begins with it",
+    "python3 -m venv": "an environment for the next line",
+    ".venv/bin/pip install": "the page of the embedded host installs the same",
+    "examples/legacy_weather/.venv/bin/pip install": "the old library has to come from an index",
 }
-"""How a command begins that no test of make test runs, and why."""
+"""How a command of other pages begins that is not run again, and why."""
 
 
 def test_every_command_is_run_or_marked_or_has_a_reason() -> None:

@@ -6,6 +6,7 @@ The addresses of the default ports become those of the running stack. What curl 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -37,8 +38,17 @@ ON_THE_STACK = {
 """Pages for a clone in which `make start` runs in another terminal, and how a command begins that is run."""
 
 
+TOOLS = {
+    "docs/fake-batch.md": r"python -m fakebatch ",
+    "docs/embedded-host.md": r"python -m functions_host$",
+}
+"""Pages that begin with the installation of a tool in a clone, and the command that starts it."""
+
+
 def is_run(page: str, command: str) -> bool:
     """Return whether this command of a page is run here."""
+    if page in TOOLS:
+        return command in blocks(page)[0].commands
     return page == GUIDE or (page in ON_THE_STACK and re.match(ON_THE_STACK[page], command) is not None)
 
 
@@ -171,6 +181,22 @@ def test_the_guide_leads_from_a_fresh_clone_to_a_job_of_an_own_workload(tmp_path
     assert '"healthy"' in said
     assert '"state": "succeeded"' in said
     assert "words.tsv" in said
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("page", TOOLS)
+def test_a_tool_is_installed_from_a_clone_and_starts(page: str, tmp_path: Path) -> None:
+    clone = tmp_path / "batchmgr"
+    copy_tracked_files(clone)
+    shutil.copytree(ROOT / "examples" / "functions" / "notes_api", clone / "my-app")
+    shell = Shell(clone, fresh_variables(tmp_path), tmp_path / "state")
+    shell.run(f"{shlex.quote(sys.executable)} -m venv tool && . tool/bin/activate")
+    *before, start = blocks(page)[0].commands
+    assert re.match(TOOLS[page], start)
+    shell.run("\n".join(before))
+    with started_stack(start, shell.here, _known(shell), "--port 0 --json") as addresses:
+        urls = [value for value in addresses.values() if str(value).startswith("http://127.0.0.1:")]
+    assert len(urls) == 1
 
 
 def _add_libraries(environment: Path, libraries: Path) -> None:
