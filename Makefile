@@ -15,8 +15,10 @@
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
-#                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch
+#                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch,
+#                and the commands of the documents, as they are written
 # make package-index     the tests that install libraries from the package index
+# make reference         write docs/reference, which is made of the code
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
@@ -26,7 +28,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients package-index behaviours reference check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -58,13 +60,16 @@ smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
 
 clients: install
-	@$(BIN)/pytest -q -n 2 -m clients tests/packaging tests/integration tests/fakebatch examples
+	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/integration tests/fakebatch examples
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging
 
 behaviours: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.functions_host.behaviours
+
+reference: $(PYTHON_READY)
+	@PYTHONPATH=emulators $(BIN)/python -m tests.docs.reference
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet
