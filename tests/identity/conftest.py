@@ -9,10 +9,10 @@ import pytest_asyncio
 from batchmgr.devstack.stack import Stack, running_stack
 from tests.identity.roles import Roles
 from tests.integration.client import Client, connected
-from tests.integration.conftest import azurite, job_id, receiver
+from tests.integration.conftest import azurite, job_id, quick_polls, receiver
 from tests.integration.stack_options import stack_options
 
-__all__ = ["azurite", "job_id", "receiver"]
+__all__ = ["azurite", "job_id", "quick_polls", "receiver"]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
