@@ -27,8 +27,9 @@ class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each test to the next worker that is free, but all tests of some modules to one worker.
 
     These are the modules that define a fixture for all their tests, such as a running host, and the modules
-    of some directories. With several workers, each of them would set the fixture up. pytest-xdist has `--dist loadgroup` for that, which does nothing
-    with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    of some directories. With several workers, each of them would set the fixture up. pytest-xdist has
+    `--dist loadgroup` for that, which does nothing with pytest 9.2
+    (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:

@@ -22,9 +22,9 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_polls() -> Iterator[None]:
-    """Hosts look at quiet queues every 0.2 seconds, instead of the two of host.json."""
+    """Hosts look at quiet queues every 0.4 seconds, instead of the two of host.json."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AzureFunctionsJobHost__extensions__queues__maxPollingInterval", "00:00:00.200")
+        environment.setenv("AzureFunctionsJobHost__extensions__queues__maxPollingInterval", "00:00:00.400")
         yield
 
 

@@ -10,17 +10,15 @@ from tests.functions_host.exchanges.faults import FAULTS
 from tests.functions_host.exchanges.host_process import HostProcess
 from tests.functions_host.exchanges.known import assert_as_listed, known_differences
 from tests.functions_host.exchanges.recording import sequences
-from tests.functions_host.exchanges.stage import Stage
+from tests.functions_host.exchanges.stage import NOTHING_SECONDS, Stage
 from tests.functions_host.exchanges.wire import NoAnswerError, get
-
-NOTHING_SECONDS = 1.5
-"""How long a message that must not be worked on is watched; the host looks for it more often."""
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_start(stage: Stage, name: str) -> None:
     recorded = sequences()[name].observed
     FAULTS[name](stage)
+    stage.send("hello")
     with stage.host() as host:
         host.until_settled()
         if host.is_running:
@@ -50,7 +48,6 @@ def _expected(recorded: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _observe(stage: Stage, host: HostProcess, recorded: Mapping[str, Any]) -> dict[str, object]:
-    stage.send("hello")
     status = host.status()
     seen: dict[str, object] = {
         "state": status.get("state"),
