@@ -17,19 +17,15 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 settings.register_profile("batchmgr", deadline=None)
 settings.load_profile("batchmgr")
 
-_TOGETHER = ("tests/identity",)
-"""Directories whose tests go to one worker: a second stack would take longer than a second worker saves."""
-
 _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
 
 
 class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each test to the next worker that is free, but all tests of some modules to one worker.
 
-    These are the modules that define a fixture for all their tests, such as a running host, and the modules
-    of some directories. With several workers, each of them would set the fixture up. pytest-xdist has
-    `--dist loadgroup` for that, which does nothing with pytest 9.2
-    (https://github.com/pytest-dev/pytest-xdist/issues/1386).
+    These are the modules that define a fixture for all their tests, such as a running host. With several
+    workers, each of them would set it up. pytest-xdist has `--dist loadgroup` for that, which does nothing
+    with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -43,11 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFix
 
 
 def scope_of(nodeid: str, root: Path) -> str:
-    """Return what tests of one worker have in common: their directory or module, or only the test itself."""
+    """Return what tests of one worker have in common: their module, or only the test itself."""
     module = nodeid.partition("::")[0]
-    for directory in _TOGETHER:
-        if module.startswith(f"{directory}/"):
-            return directory
     return module if _shares_a_fixture(root / module) else nodeid
 
 
