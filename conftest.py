@@ -1,5 +1,6 @@
 """What holds for all tests, the examples' too."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# Tests start hundreds of processes. Images of containers often set this variable, and then each of the
+# processes would compile the code anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("batchmgr", deadline=None)

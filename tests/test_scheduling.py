@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
     [
         "tests/functions_host/exchanges/test_exchanges.py",
         "tests/functions_host/recordings/test_listeners.py",
+        "tests/identity/test_jobs_without_keys.py",
         "tests/integration/test_article.py",
     ],
 )

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 POOL_ID = "local"
+EVERY_SECOND = "* * * * * *"
 
 _ALWAYS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
     "BATCHMGR_POOL_ID": POOL_ID,
-    "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
+    "BATCHMGR_POLL_SCHEDULE": EVERY_SECOND,
     "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
     "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
 }

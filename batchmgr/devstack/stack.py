@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
-from batchmgr.devstack.app_settings import settings_with_keys
+from batchmgr.devstack.app_settings import EVERY_SECOND, settings_with_keys
 from batchmgr.devstack.azurite import start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.endpoints import Endpoints
@@ -58,6 +58,8 @@ class StackOptions:
     """Run without keys: nodes use `signatures`, or the `nodes` have an identity. None: with keys."""
     patient: bool = False
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
+    poll_schedule: str = EVERY_SECOND
+    """When batchmgr looks at its jobs: an NCRONTAB expression or a TimeSpan."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
@@ -160,6 +162,7 @@ async def _start(
 ) -> Stack:
     start_services = _start_with_keys if options.identity is None else _start_without_keys
     services, environment, of_event_grid = await start_services(processes, options, data, report)
+    environment = {**environment, "BATCHMGR_POLL_SCHEDULE": options.poll_schedule}
     report("Functions host")
     kind = options.host or default_host_kind()
     host, functions = await start_functions_host(

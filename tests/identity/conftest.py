@@ -1,27 +1,16 @@
-"""One stack without keys for all tests of a process, and its identities, whose roles tests take away."""
+"""A client of the stack of a module, and the roles of its app, which tests take away."""
 
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
-from batchmgr.devstack.stack import Stack, running_stack
+from batchmgr.devstack.stack import Stack
 from tests.identity.roles import Roles
 from tests.integration.client import Client, connected
-from tests.integration.conftest import azurite, job_id, receiver
-from tests.integration.stack_options import stack_options
+from tests.integration.conftest import azurite, job_id, quick_polls, receiver
 
-__all__ = ["azurite", "job_id", "receiver"]
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(azurite: None) -> AsyncIterator[Stack]:
-    """A stack in which nodes get signatures, unless STACK_IDENTITY says otherwise."""
-    options = stack_options(patient=True)
-    options = options if options.identity else stack_options(patient=True, identity="signatures")
-    async with running_stack(options) as running:
-        yield running
+__all__ = ["azurite", "job_id", "quick_polls", "receiver"]
 
 
 @pytest.fixture

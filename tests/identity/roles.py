@@ -1,4 +1,4 @@
-"""Takes roles and tokens away from the app's identity, through the control API of the stand-in."""
+"""Takes roles and tokens away from the app's identity, and waits until a job says what it lacks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,12 +6,17 @@ from typing import Any
 import aiohttp
 
 from batchmgr.devstack.identity_process import IdentityEndpoints
+from tests.integration.client import Client
+from tests.integration.messages import Json
+from tests.integration.wait_until import until
+
+BATCH, BLOBS = "Azure Batch Data Contributor", "Storage Blob Data Owner"
 
 Assignments = Sequence[dict[str, Any]]
 
 
 class Roles:
-    """The roles of the app's identity."""
+    """The roles of the app's identity, changed through the control API of the stand-in."""
 
     def __init__(self, identity: IdentityEndpoints, http: aiohttp.ClientSession) -> None:
         self.client_id = identity.app_client_id
@@ -49,3 +54,12 @@ class Roles:
     async def _put(self, path: str, body: object) -> None:
         async with self._http.put(f"{self._control}/{path}", json=body) as answer:
             assert answer.status == 200, await answer.text()
+
+
+async def waits(client: Client, job_id: str) -> Json:
+    """Wait until the job says what it waits for."""
+
+    async def told() -> Json | None:
+        return (await client.job(job_id)).get("waitingFor")
+
+    return await until(told)

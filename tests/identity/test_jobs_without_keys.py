@@ -1,8 +1,14 @@
-"""Jobs run without a key anywhere: a few of the integration tests, and what nodes do with an identity."""
+"""Jobs run without a key anywhere: a few of the integration tests, and what nodes do with an identity.
+
+Missing roles hold jobs up, and are named. Once they are there, the jobs go on.
+"""
 
 import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
@@ -10,10 +16,12 @@ from azure.storage.blob import generate_account_sas
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.devstack.azurite import ACCOUNT, KEY
-from batchmgr.devstack.stack import Stack
+from batchmgr.devstack.stack import Stack, running_stack
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from tests.identity.roles import BATCH, BLOBS, Roles, waits
 from tests.integration.client import Client
-from tests.integration.messages import job, output, task
+from tests.integration.messages import gated, job, output, task
+from tests.integration.stack_options import stack_options
 from tests.integration.test_tasks import (
     test_a_failed_task_is_reported_with_its_exit_code_and_the_end_of_its_stderr as test_a_failed_task,
 )
@@ -22,6 +30,17 @@ from tests.integration.test_tasks import (
 )
 
 __all__ = ["test_a_failed_task", "test_files_of_tasks"]
+
+OWN = ("batchmgr-*", "azure-webjobs-*", "job-*", "inputs")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stack(azurite: None) -> AsyncIterator[Stack]:
+    """A stack in which nodes get signatures, unless STACK_IDENTITY says otherwise."""
+    options = stack_options(patient=True)
+    options = options if options.identity else stack_options(patient=True, identity="signatures")
+    async with running_stack(options) as running:
+        yield running
 
 
 async def test_nodes_read_and_write_with_their_own_identity(
@@ -81,3 +100,44 @@ async def test_keys_and_what_they_sign_are_refused(stack: Stack) -> None:
         with pytest.raises(HttpResponseError) as refused:
             await batch.get_job("any")
         assert refused.value.status_code == 403
+
+
+async def test_a_job_waits_for_the_role_on_azure_batch(client: Client, roles: Roles, job_id: str) -> None:
+    before = await roles.now()
+    await roles.remove(BATCH)
+    await client.submit(job(job_id))
+    why = await waits(client, job_id)
+    assert why["code"] == "PermissionDenied"
+    assert f"client id {roles.client_id}" in why["reason"]
+    assert f"the role {BATCH} on the Batch account" in why["reason"]
+    assert "job.waiting" in await client.types(job_id)
+    await roles.assign(before)
+    assert (await client.outcome(job_id))["state"] == "succeeded"
+
+
+async def test_a_job_waits_if_the_role_on_blobs_is_not_on_the_account(
+    client: Client, roles: Roles, job_id: str
+) -> None:
+    """A user delegation key, with which nodes get signatures, needs the role on the account."""
+    before = await roles.now()
+    await roles.confine(BLOBS, *OWN)
+    await client.submit(job(job_id))
+    why = await waits(client, job_id)
+    assert why["code"] == "AuthorizationPermissionMismatch"
+    assert f"the role {BLOBS} on the storage account" in why["reason"]
+    await roles.assign(before)
+    assert (await client.outcome(job_id))["state"] == "succeeded"
+
+
+async def test_a_running_job_goes_on_after_the_role_was_missing(
+    client: Client, roles: Roles, job_id: str, tmp_path: Path
+) -> None:
+    before = await roles.now()
+    await client.submit(job(job_id, gated("work", tmp_path / "gate")))
+    await client.wait_for_event(job_id, "task.running")
+    await roles.remove(BATCH)
+    assert BATCH in (await waits(client, job_id))["reason"]
+    (tmp_path / "gate").touch()
+    await roles.assign(before)
+    assert (await client.outcome(job_id))["state"] == "succeeded"
+    assert "waitingFor" not in await client.job(job_id)
