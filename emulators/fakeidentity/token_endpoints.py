@@ -3,6 +3,7 @@
 - `GET /msi/token`: App Service's, for the identities of apps, with the header `X-IDENTITY-HEADER`.
 - `GET /metadata/identity/oauth2/token`: a virtual machine's, for the identities of nodes.
 - `PUT /control/tokens`: `{"lifetime": 3600}` in seconds, `{"withheld": ["https://storage.azure.com"]}`.
+- `GET /control/tokens`: the same, and how many tokens were `issued` to whom for which resource.
 - `GET`, `PUT /control/assignments/{clientId}`: the roles of an identity.
 
 Sources: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
@@ -11,6 +12,7 @@ https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/ho
 
 import secrets
 import time
+from collections import Counter
 from typing import Any, Final
 
 from aiohttp import web
@@ -32,12 +34,14 @@ class TokenEndpoints:
         self._directory = directory
         self._withheld: frozenset[str] = frozenset()
         self._lifetime = _LIFETIME_S
+        self._issued: Counter[tuple[str, str]] = Counter()
 
     def application(self) -> web.Application:
         """Return the application to serve."""
         application = web.Application()
         application.router.add_get(APP_PATH, self._token_of_app)
         application.router.add_get(NODE_PATH, self._token_of_node)
+        application.router.add_get("/control/tokens", self._get_tokens)
         application.router.add_put("/control/tokens", self._set_tokens)
         application.router.add_get("/control/assignments/{client_id}", self._get_assignments)
         application.router.add_put("/control/assignments/{client_id}", self._set_assignments)
@@ -80,6 +84,7 @@ class TokenEndpoints:
 
     def _issue(self, identity: Identity, request: web.Request) -> dict[str, str]:
         now, resource = time.time(), request.query.get("resource", "")
+        self._issued[identity.client_id, resource] += 1
         return {
             "access_token": tokens.issue(identity, resource, now=now, lifetime=self._lifetime),
             "client_id": identity.client_id,
@@ -92,7 +97,15 @@ class TokenEndpoints:
         facts: dict[str, Any] = await request.json()
         self._withheld = frozenset(one.rstrip("/") for one in facts.get("withheld", self._withheld))
         self._lifetime = float(facts.get("lifetime", self._lifetime))
-        return web.json_response({"withheld": sorted(self._withheld), "lifetime": self._lifetime})
+        return await self._get_tokens(request)
+
+    async def _get_tokens(self, _request: web.Request) -> web.Response:
+        issued = [
+            {"clientId": client_id, "resource": resource, "count": count}
+            for (client_id, resource), count in self._issued.items()
+        ]
+        facts = {"withheld": sorted(self._withheld), "lifetime": self._lifetime, "issued": issued}
+        return web.json_response(facts)
 
     async def _get_assignments(self, request: web.Request) -> web.Response:
         identity = self._directory.by_client(request.match_info["client_id"])

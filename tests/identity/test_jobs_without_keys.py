@@ -1,6 +1,4 @@
-"""Jobs run without a key anywhere: a few of the integration tests, and what nodes do with an identity."""
-
-import ssl
+"""Jobs run without a key anywhere: a few of the integration tests."""
 
 import pytest
 from azure.batch.aio import BatchClient
@@ -12,8 +10,6 @@ from azure.storage.blob.aio import BlobServiceClient
 from batchmgr.devstack.azurite import ACCOUNT, KEY
 from batchmgr.devstack.stack import Stack
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
-from tests.integration.client import Client
-from tests.integration.messages import job, output, task
 from tests.integration.test_tasks import (
     test_a_failed_task_is_reported_with_its_exit_code_and_the_end_of_its_stderr as test_a_failed_task,
 )
@@ -22,47 +18,6 @@ from tests.integration.test_tasks import (
 )
 
 __all__ = ["test_a_failed_task", "test_files_of_tasks"]
-
-
-async def test_nodes_read_and_write_with_their_own_identity(
-    stack: Stack, client: Client, job_id: str
-) -> None:
-    assert stack.endpoints.identity is not None
-    own = {"identityReference": stack.endpoints.identity.node_resource_id}
-    await client.upload(f"{job_id}/word.txt", b"alpha\n")
-    words = {"containerName": "inputs", "sourceBlobPath": f"{job_id}/word.txt", "targetFilePath": "word.txt"}
-    copying = task(
-        "copy",
-        "cat word.txt > copy.txt",
-        inputFiles=[words | own],
-        outputFiles=[output("copy.txt") | own],
-    )
-    await client.submit(job(job_id, copying))
-    assert (await client.outcome(job_id))["state"] == "succeeded"
-    assert await client.read(job_id, "copy.txt") == b"alpha\n"
-
-
-async def test_nodes_cannot_read_the_records_of_jobs(stack: Stack, client: Client, job_id: str) -> None:
-    identity = stack.endpoints.identity
-    assert identity is not None
-    await client.upload(f"{job_id}/word.txt", b"alpha\n")
-    asked = {"resource": "https://storage.azure.com/", "msi_res_id": identity.node_resource_id}
-    metadata = f"{identity.url}/metadata/identity/oauth2/token"
-    async with client.http.get(metadata, params=asked, headers={"Metadata": "true"}) as answer:
-        token = (await answer.json())["access_token"]
-    headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2021-12-02"}
-    trust = ssl.create_default_context(cafile=identity.trusted)
-    statuses = {}
-    for container in ("inputs", "batchmgr-jobs", "batchmgr-events", "batchmgr-requests"):
-        url = f"{stack.endpoints.blob}/{container}?restype=container&comp=list"
-        async with client.http.get(url, headers=headers, ssl=trust) as answer:
-            statuses[container] = answer.status
-    assert statuses == {
-        "inputs": 200,
-        "batchmgr-jobs": 403,
-        "batchmgr-events": 403,
-        "batchmgr-requests": 403,
-    }
 
 
 async def test_keys_and_what_they_sign_are_refused(stack: Stack) -> None:
