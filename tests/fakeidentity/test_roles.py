@@ -88,6 +88,22 @@ def test_batch(role: str, method: str, path: str, expected: int) -> None:
     assert status(role, "batch", method, path) == expected
 
 
+@pytest.mark.parametrize(
+    ("role", "body", "expected"),
+    [
+        ("Azure Batch Job Submitter", b'{"poolInfo": {"poolId": "p"}}', 0),
+        ("Azure Batch Job Submitter", b'{"poolInfo": {"autoPoolSpecification": {}}}', 403),
+        ("Azure Batch Data Contributor", b'{"poolInfo": {"autoPoolSpecification": {}}}', 0),
+    ],
+)
+def test_a_job_that_brings_its_pool_needs_to_write_pools(role: str, body: bytes, expected: int) -> None:
+    caller = identity(Assignment(role=role))
+    token = issue(caller, BATCH, now=NOW, lifetime=60)
+    request = Request(method="POST", path="/jobs", query={}, authorization=f"Bearer {token}", body=body)
+    refused = refusal("batch", request, Directory([caller]), NOW)
+    assert (refused.status if refused else 0) == expected
+
+
 def test_a_role_on_some_containers_allows_nothing_else_and_no_delegation_key() -> None:
     some = Assignment(role="Storage Blob Data Owner", containers=("in*",))
     assert status(some, "blob", "GET", BLOB) == 0
