@@ -66,7 +66,7 @@ async def test_a_host_without_the_role_on_queues_ends_and_goes_on_once_it_has_th
 async def test_a_job_goes_on_while_its_tokens_run_out_and_none_can_be_had(
     stack: Stack, client: Client, roles: Roles, tmp_path: Path
 ) -> None:
-    lifetime = 3
+    lifetime = 15  # long enough for a request on a machine that is busy with other tests
     await roles.shorten_tokens(lifetime)
     await stack.host.kill()  # its tokens would last for a day
     await stack.start_host()
@@ -94,7 +94,7 @@ async def test_a_job_goes_on_while_its_tokens_run_out_and_none_can_be_had(
 async def test_tokens_that_run_out_are_renewed_and_a_job_waits_while_there_are_none(
     stack: Stack, client: Client, roles: Roles
 ) -> None:
-    await roles.shorten_tokens(4)
+    await roles.shorten_tokens(10)
     await roles.withhold_tokens(BATCH_TOKENS)
     await stack.host.kill()  # its tokens would last for a day
     await stack.start_host()
