@@ -48,7 +48,7 @@ chaos: install
 
 identity: install
 	@STACK_IDENTITY=signatures $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration tests/identity
-	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 tests/integration
+	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host

@@ -20,10 +20,15 @@ settings.load_profile("batchmgr")
 _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
 
 
+_TOGETHER = ("tests/identity",)
+"""Folders whose tests share a fixture: it is costly, and each changes what the others see."""
+
+
 class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each test to the next worker that is free, but all tests of some modules to one worker.
 
-    These are the modules that define a fixture for all their tests, such as a running host. With several
+    These are the modules that define a fixture for all their tests, such as a running host, and the tests of
+    some folders. With several
     workers, each of them would set it up. pytest-xdist has `--dist loadgroup` for that, which does nothing
     with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
@@ -39,8 +44,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFix
 
 
 def scope_of(nodeid: str, root: Path) -> str:
-    """Return what tests of one worker have in common: their module, or only the test itself."""
+    """Return what tests of one worker have in common: their folder, their module, or only the test itself."""
     module = nodeid.partition("::")[0]
+    folder = next((name for name in _TOGETHER if module.startswith(f"{name}/")), None)
+    if folder is not None:
+        return folder
     return module if _shares_a_fixture(root / module) else nodeid
 
 

@@ -12,6 +12,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import storage_queues
+from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
 from batchmgr.adapters.blob_event_log import BlobEventLog
@@ -208,4 +209,5 @@ async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCred
     from azure.identity.aio import DefaultAzureCredential
 
     client_id = settings.identity_client_id or None
-    return await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
+    credential = DefaultAzureCredential(managed_identity_client_id=client_id)
+    return await stack.enter_async_context(AppIdentity(credential))

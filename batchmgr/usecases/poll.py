@@ -24,6 +24,7 @@ from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
+from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
@@ -149,7 +150,7 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
         if await is_gone(ports, record.job_id):
             await _end(ports, record, "the Batch job is gone")
         return
-    job = await overcome(ports, job)
+    job = await warn_of_signatures(ports, await overcome(ports, job))
     await _end_if_given_up(ports, await watch(ports, job, counts))
 
 

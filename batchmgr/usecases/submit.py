@@ -17,7 +17,7 @@ from batchmgr.errors import (
     ServiceNotFoundError,
 )
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.container_access import StorageAccess, signatures_end
 from batchmgr.model.job_outcome import end_reason
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
@@ -36,6 +36,7 @@ from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
+from batchmgr.steps.warn_of_signatures import warning_due
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.events import job_event, obstacle_events, planning_event, task_events
 from batchmgr.wire.job_message import JobMessage
@@ -121,7 +122,7 @@ async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage) -
             return Progress.AWAITS_TASKS
         job_plan = await plan(ports, record.job_id, message, record.pool_id)
         access = await grant_access(ports, job_plan)
-    await mine.save(partial(_created, job_plan=job_plan))
+    await mine.save(partial(_created, job_plan=job_plan, access=access, now=ports.clock.now()))
     return await _complete(ports, mine, job_plan, access, ends_at)
 
 
@@ -133,14 +134,18 @@ async def _require_pool(ports: Ports, pool_id: str) -> None:
         raise ServiceNotFoundError(text, code=error.code, status=error.status) from error
 
 
-def _created(record: JobRecord, *, job_plan: JobPlan) -> JobRecord:
-    return record.created_in_batch(
+def _created(record: JobRecord, *, job_plan: JobPlan, access: StorageAccess, now: datetime) -> JobRecord:
+    ends_at = signatures_end(access)
+    run = record.run.begun(
         total=job_plan.total,
         can_report=job_plan.can_report,
         manifest_due=job_plan.finalize_task.manifest_need is not None,
         slots=job_plan.max_slots,
         instances=job_plan.max_instances,
+        signatures_end=ends_at,
+        warn_at=warning_due(ends_at, job_plan.job.max_wall_clock_time, now),
     )
+    return record.created_in_batch(run)
 
 
 async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:

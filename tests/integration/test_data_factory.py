@@ -22,7 +22,7 @@ from tests.data_factory.definitions import (
 )
 from tests.data_factory.simulator import DataFactory, PipelineRun, data_factory
 from tests.data_factory.stand_ins import KEY, SECRET, key_check, key_vault, token_check
-from tests.integration.client import REQUESTS, Client
+from tests.integration.client import REQUESTS, Client, DeveloperCredential
 from tests.integration.messages import Json, gated, task
 
 MINUTE = 8.0
@@ -73,20 +73,30 @@ async def started(
     """Start everything. `front` says what is wrong with the front of the app."""
     vault = await stack.enter_async_context(key_vault())
     app = await stack.enter_async_context(key_check(client.address, **front))
-    account = client.queues.credential
-    signature = generate_queue_sas(
-        str(client.queues.account_name),
-        REQUESTS,
-        account.account_key,
-        permission=QueueSasPermissions(add=True),
-        expiry=datetime.now(UTC) + timedelta(hours=1),
-    )
-    queues = await stack.enter_async_context(token_check(str(client.queues.url).rstrip("/"), signature))
+    signature, headers = await queue_access(client)
+    front_of_queues = token_check(str(client.queues.url).rstrip("/"), client.http, signature, headers)
+    queues = await stack.enter_async_context(front_of_queues)
     linked: dict[str, KeyVault | FunctionApp] = {
         name: replaced(service, vault=vault, app=app) for name, service in read_linked_services().items()
     }
     factory = await stack.enter_async_context(data_factory(minute=minute, linked=linked, **options))
     return Azure(factory=factory, vault=vault, app=app, queue=f"{queues}/{REQUESTS}")
+
+
+async def queue_access(client: Client) -> tuple[str, dict[str, str]]:
+    """Return a signature for the queue of job requests or, on a stack without keys, headers with a token."""
+    credential = client.queues.credential
+    if isinstance(credential, DeveloperCredential):
+        token = await credential.get_token("https://storage.azure.com/.default")
+        return "", {"Authorization": f"Bearer {token.token}"}
+    signature = generate_queue_sas(
+        str(client.queues.account_name),
+        REQUESTS,
+        credential.account_key,
+        permission=QueueSasPermissions(add=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    return signature, {}
 
 
 def replaced(service: KeyVault | FunctionApp, *, vault: str, app: str) -> KeyVault | FunctionApp:
