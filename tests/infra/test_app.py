@@ -65,6 +65,12 @@ def test_every_setting_that_the_code_reads_is_written_or_has_a_reason() -> None:
     assert written - set(OF_THE_HOST) == read_settings() - set(NEVER_WRITTEN)
 
 
+def test_every_setting_that_is_written_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert {name for scenario in SCENARIOS for name in golden(scenario).settings} <= documented
+
+
 @every_scenario
 def test_no_setting_is_written_that_nobody_reads_or_that_flex_refuses(made: Golden) -> None:
     assert set(made.settings) <= read_settings() - set(NEVER_WRITTEN) | set(OF_THE_HOST)
