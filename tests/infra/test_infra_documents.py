@@ -6,7 +6,7 @@ import pytest
 
 from tests.infra.bicep import INFRA, ROOT
 from tests.infra.golden import ROLE, golden
-from tests.infra.test_access import BUILT_IN
+from tests.infra.test_access import role_of
 
 README = (INFRA / "README.md").read_text()
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
@@ -36,7 +36,7 @@ def test_every_role_that_is_given_is_explained_and_no_other() -> None:
     roles = README.partition("\n## Roles\n")[2].partition("\n## ")[0]
     explained = {line.split("|")[2].strip() for line in roles.splitlines() if line.startswith("| ")}
     given = {
-        BUILT_IN[str(one["properties"]["roleDefinitionId"]).rpartition("/")[2]]
+        role_of(golden(name), one)
         for name in ("dev", "test", "prod", "everything")
         for one in golden(name).every(ROLE)
     }
