@@ -18,7 +18,7 @@ _GROUP = (
     "/subscriptions/local/resourceGroups/local/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 )
 _BLOB_OWNER = {"role": "Storage Blob Data Owner"}
-_BLOB_CONTRIBUTOR = "Storage Blob Data Contributor"
+_BLOBS_ONLY = "Blobs, and nothing with containers"
 _QUEUE_CONTRIBUTOR = {"role": "Storage Queue Data Contributor"}
 _BATCH_CONTRIBUTOR = {"role": "Azure Batch Data Contributor"}
 
@@ -52,8 +52,8 @@ NODES = LocalIdentity(
     is_of_nodes=True,
     # Who can write batchmgr's own containers can act for every job. Nodes only write the finalize blobs.
     assignments=(
-        {"role": _BLOB_CONTRIBUTOR, "notContainers": sorted(OWN_CONTAINERS)},
-        {"role": _BLOB_CONTRIBUTOR, "containers": [FINALIZE_CONTAINER]},
+        {"role": _BLOBS_ONLY, "notContainers": sorted(OWN_CONTAINERS)},
+        {"role": _BLOBS_ONLY, "containers": [FINALIZE_CONTAINER]},
     ),
 )
 """The identity of the pools' nodes."""

@@ -11,10 +11,13 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 DELEGATION_KEY: Final = "blob:generateUserDelegationKey"
+BLOBS_ONLY: Final = "Blobs, and nothing with containers"
 
 ROLES: Final[Mapping[str, Collection[str]]] = {
     "Storage Blob Data Owner": ("blob:*",),
     "Storage Blob Data Contributor": ("blob:containers/*", DELEGATION_KEY, "blob:blobs/*"),
+    # A custom role: no built-in one writes blobs without also deleting containers.
+    BLOBS_ONLY: ("blob:blobs/read", "blob:blobs/write", "blob:blobs/add", "blob:blobs/delete"),
     "Storage Blob Data Reader": ("blob:containers/read", DELEGATION_KEY, "blob:blobs/read"),
     "Storage Blob Delegator": (DELEGATION_KEY,),
     "Storage Queue Data Contributor": (
