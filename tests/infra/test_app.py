@@ -178,5 +178,6 @@ def test_the_health_check_that_is_watched_needs_no_key() -> None:
     trigger = functions()["get_health"]
     for scenario in SCENARIOS:
         url = str(golden(scenario).one("Microsoft.Insights/webtests")["properties"]["Request"]["RequestUrl"])
-        assert f"/api/{trigger['route']}" in url
+        # The host's name is known only in Azure: in the golden file the URL is an expression, in quotes.
+        assert re.search(rf"/api/{trigger['route']}(?:'|$)", url)
     assert str(trigger["authLevel"]).lower() == "anonymous"
