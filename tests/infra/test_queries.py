@@ -52,9 +52,12 @@ VALUES = {
 """The values of attributes that a query may ask for."""
 
 
+WORKBOOK = json.loads((INFRA / "workbook.json").read_text())["items"]
+
+
 def workbook_queries() -> Iterator[tuple[str, str]]:
     """The title and the query of each part of the workbook."""
-    for item in json.loads((INFRA / "workbook.json").read_text())["items"]:
+    for item in WORKBOOK:
         if "query" in item["content"]:
             query = item["content"]["query"]
             for placeholder, value in PLACEHOLDERS.items():
@@ -170,6 +173,24 @@ def test_an_alert_measures_what_its_metric_has(name: str) -> None:
         assert measured in COLUMNS[metric.kind]
         # The least value in the window is that of something that has lasted. Else one poll would raise it.
         assert rule["timeAggregation"] == ("Minimum" if metric.kind is MetricKind.GAUGE else "Total")
+
+
+def test_the_workbook_asks_its_reader_for_what_its_queries_need() -> None:
+    parameters = {
+        parameter["name"] for item in WORKBOOK for parameter in item["content"].get("parameters", ())
+    }
+    used = {
+        name
+        for item in WORKBOOK
+        for name in re.findall(r"\{(\w+)(?::\w+)?\}", item["content"].get("query", ""))
+    }
+    assert used == parameters | {"component"}
+    shown_if = {
+        item["conditionalVisibility"]["parameterName"] for item in WORKBOOK if "conditionalVisibility" in item
+    }
+    assert shown_if <= parameters
+    names_of_items = [item["name"] for item in WORKBOOK]
+    assert len(set(names_of_items)) == len(names_of_items)
 
 
 def test_each_metric_is_shown_in_the_workbook() -> None:

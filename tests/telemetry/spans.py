@@ -32,12 +32,14 @@ class MemoryTelemetry:
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
+    seconds: float = 0.0
+    """The time, for the gauges."""
 
     def __post_init__(self) -> None:
         self.tracers = TracerProvider(shutdown_on_exit=False)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         meters = MeterProvider([self.reader], shutdown_on_exit=False)
-        self.port = CheckedTelemetry(self.tracers, meters)
+        self.port = CheckedTelemetry(self.tracers, meters, lambda: self.seconds)
 
     def spans(self) -> tuple[ReadableSpan, ...]:
         return self.exporter.get_finished_spans()
