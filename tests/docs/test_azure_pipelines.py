@@ -92,9 +92,17 @@ def test_the_commands_exist() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for stage in stages(DELIVERY):
         assert set(re.findall(r"\bmake ([\w-]+)", scripts(stage))) <= targets
-        assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/\w+", scripts(stage)))
+        assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/[\w-]+", scripts(stage)))
     for stage in stages(PUBLISH):
         assert all((TEMPLATE / path).is_file() for path in re.findall(r"example/\w+\.py", scripts(stage)))
+
+
+def test_infra_is_always_built() -> None:
+    check = list(steps(stages(DELIVERY)[0]))
+    (installed,) = (i for i, step in enumerate(check) if step.get("script") == ".ci/install-bicep")
+    (run,) = (i for i, step in enumerate(check) if step.get("script") == ".ci/run")
+    assert installed < run
+    assert check[run]["env"] == {"BICEP_REQUIRED": "1"}
 
 
 def test_a_workload_is_tried_on_dev_before_somebody_approves_prod() -> None:

@@ -129,7 +129,9 @@ def test_pull_requests_are_checked_and_new_releases_of_packages_are_tried() -> N
 
 
 def test_one_job_runs_everything() -> None:
-    assert commands(jobs(OWN / "ci.yml")["everything"]) == [".ci/run"]
+    job = jobs(OWN / "ci.yml")["everything"]
+    assert commands(job) == [".ci/install-bicep", ".ci/run"]
+    assert job["env"] == {"BICEP_REQUIRED": "1"}  # infra/ is always built there
 
 
 def test_one_job_runs_the_integration_tests_on_core_tools() -> None:
