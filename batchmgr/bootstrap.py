@@ -30,6 +30,7 @@ from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import SettingsError
+from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.file_specifications import (
     EVENTS_CONTAINER,
     FINALIZE_CONTAINER,
@@ -126,7 +127,11 @@ class Runtime:
             return await self._opened()
         except SettingsError as error:
             if not self._is_logged:
-                logger.error("batchmgr is not configured, and does nothing: %s", error)
+                logger.error(
+                    "batchmgr is not configured, and does nothing: %s",
+                    error,
+                    extra=LogLine.NOT_CONFIGURED.attributes,
+                )
             self._is_logged = True
             raise
 

@@ -63,7 +63,7 @@ NODES = LocalIdentity(
     name="nodes",
     number=2,
     is_of_nodes=True,
-    assignments=({"role": "Storage Blob Data Contributor", "condition": _NO_OWN_CONTAINERS},),
+    assignments=({"role": "batchmgr nodes", "condition": _NO_OWN_CONTAINERS},),
 )
 """The identity of the pools' nodes. It has its role only if nodes use it for the files of jobs."""
 

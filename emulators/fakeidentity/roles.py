@@ -11,10 +11,14 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 DELEGATION_KEY: Final = "blob:generateUserDelegationKey"
+NODES: Final = "batchmgr nodes"
+"""The custom role that `infra/` makes."""
 
 ROLES: Final[Mapping[str, Collection[str]]] = {
     "Storage Blob Data Owner": ("blob:*",),
     "Storage Blob Data Contributor": ("blob:containers/*", DELEGATION_KEY, "blob:blobs/*"),
+    # No built-in role writes blobs without also deleting containers.
+    NODES: ("blob:blobs/read", "blob:blobs/write", "blob:blobs/add", "blob:blobs/delete"),
     "Storage Blob Data Reader": ("blob:containers/read", DELEGATION_KEY, "blob:blobs/read"),
     "Storage Blob Delegator": (DELEGATION_KEY,),
     "Storage Queue Data Contributor": (

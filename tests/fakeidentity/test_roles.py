@@ -5,6 +5,7 @@ import pytest
 from fakeidentity.actions import Request, ServiceKind
 from fakeidentity.authorization import refusal
 from fakeidentity.identities import Assignment, Directory, Identity, assignments_of, shown
+from fakeidentity.roles import NODES
 from fakeidentity.tokens import issue
 
 CLIENT, OBJECT = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
@@ -46,6 +47,12 @@ def status(
         ("Storage Blob Data Contributor", "PUT", BLOB, {"comp": "appendblock"}, 0),
         ("Storage Blob Data Contributor", "DELETE", BLOB, {}, 0),
         ("Storage Blob Data Contributor", "DELETE", "/acc/inputs", {"restype": "container"}, 0),
+        (NODES, "GET", "/acc/inputs", LIST, 0),
+        (NODES, "PUT", BLOB, {"comp": "appendblock"}, 0),
+        (NODES, "DELETE", BLOB, {}, 0),
+        (NODES, "DELETE", "/acc/inputs", {"restype": "container"}, 403),
+        (NODES, "PUT", "/acc/inputs", {"restype": "container"}, 403),
+        (NODES, "POST", "/acc/", KEY, 403),
         ("Storage Blob Data Owner", "PUT", "/acc/inputs", {"restype": "container"}, 0),
         ("Storage Blob Delegator", "POST", "/acc/", KEY, 0),
         ("Storage Blob Delegator", "GET", BLOB, {}, 403),

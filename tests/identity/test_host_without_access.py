@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from batchmgr.devstack.stack import Stack, running_stack
-from tests.identity.roles import BATCH, BLOBS, Roles, waits
+from tests.identity.roles import Roles
+from tests.identity.test_missing_access import BATCH, BLOBS, waits
 from tests.integration.client import Client
 from tests.integration.messages import gated, job
 from tests.integration.stack_options import stack_options

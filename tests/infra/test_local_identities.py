@@ -8,7 +8,7 @@ from batchmgr.devstack.local_identities import LocalIdentity, local_identities
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER, OWN_CONTAINERS
 from fakeidentity.identities import Assignment
 from tests.infra.golden import ROLE, Golden, golden
-from tests.infra.test_access import BUILT_IN
+from tests.infra.test_access import role_of
 
 READ, WRITE, DELETE = "blob:blobs/read", "blob:blobs/write", "blob:blobs/delete"
 
@@ -19,7 +19,7 @@ def given(made: Golden, holder: str) -> set[tuple[str, str]]:
     Each with its condition. The local stack has no data account, and nothing else that takes a role.
     """
     return {
-        (BUILT_IN[one["properties"]["roleDefinitionId"].rpartition("/")[2]], condition(one["properties"]))
+        (role_of(made, one), condition(one["properties"]))
         for one in made.every(ROLE)
         if f"'{holder}-" in one["properties"]["principalId"]
         and re.search(r"/(storageAccounts/(?!stdata)|batchAccounts/)", str(one["id"]))
