@@ -15,7 +15,8 @@
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
-#                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch
+#                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch, the
+#                stories of docs/moving
 # make package-index     the tests that install libraries from the package index
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
@@ -58,7 +59,7 @@ smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
 
 clients: install
-	@$(BIN)/pytest -q -n 2 -m clients tests/packaging tests/integration tests/fakebatch examples
+	@$(BIN)/pytest -q -n 2 -m clients tests/packaging tests/moving tests/integration tests/fakebatch examples
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging
