@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 IMAGES = Path(__file__).parent / "images"
@@ -57,7 +58,10 @@ def run(*words: str) -> None:
         sys.exit(f"Unable to find image '{rest[0]}' locally")
     facts = json.loads((image / "facts.json").read_text())
     entrypoint = [word for word in options.get("entrypoint", json.loads(facts["ENTRYPOINT"])) if word]
-    volumes = dict(reversed(volume.split(":")) for volume in options.get("volumes", []))
+    volumes: dict[str, str] = {}
+    for volume in options.get("volumes", []):
+        source, _, target = volume.partition(":")
+        volumes[target] = source
     directory = options.get("directory", [facts["WORKDIR"]])[-1]
     os.chdir(volumes.get(directory, directory))
     path = f"{image / 'programs'}{os.pathsep}{os.defpath}"
@@ -81,5 +85,7 @@ def rm(*_: str) -> None:
     """`rm --force NAME`: nothing is left of a container."""
 
 
+COMMANDS: dict[str, Callable[..., None]] = {"build": build, "run": run, "inspect": inspect, "rm": rm}
+
 if __name__ == "__main__":
-    {"build": build, "run": run, "inspect": inspect, "rm": rm}[sys.argv[1]](*sys.argv[2:])
+    COMMANDS[sys.argv[1]](*sys.argv[2:])
