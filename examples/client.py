@@ -72,7 +72,7 @@ def run(message: Path) -> str:
             print(line_of(kind, event["data"]), flush=True)
             if kind.removeprefix("job.") in FINAL:
                 for each in call(job["resultUri"])["taskResults"]:
-                    print(f"result of {each['taskId']}: {json.dumps(each['result'])}")
+                    print(f"result of {each['taskId']}: {json.dumps(each['result'], ensure_ascii=False)}")
                 return kind.removeprefix("job.")
         seen = page["last"]
         time.sleep(PAUSE_S)

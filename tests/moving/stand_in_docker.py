@@ -56,7 +56,7 @@ def run(*words: str) -> None:
     image = directory_of(rest[0])
     if not image.is_dir():
         sys.exit(f"Unable to find image '{rest[0]}' locally")
-    facts = json.loads((image / "facts.json").read_text())
+    facts: dict[str, str] = json.loads((image / "facts.json").read_text())
     entrypoint = [word for word in options.get("entrypoint", json.loads(facts["ENTRYPOINT"])) if word]
     volumes: dict[str, str] = {}
     for volume in options.get("volumes", []):

@@ -1,12 +1,13 @@
 """Runs the commands of a page of docs/moving, as they are written, and compares what they print.
 
 A block of commands begins with ```` ```sh ````. After `sh` may stand `start`, for the command that starts the
-stack, or `needs-azure`, for commands that are not run here. If a block ```` ```text ```` follows directly,
-each of its lines must be in the output of the commands. A line with `…` stands for others.
+stack, or what the commands need, such as `needs-azure`: then they are not run without it. If a block
+```` ```text ```` follows directly, each of its lines must be in the output of the commands. A line with `…`
+stands for others.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.packaging.fresh_environment import ROOT, run_script
 from tests.packaging.readme_steps import running
 
 PAGES = ROOT / "docs" / "moving"
-_BLOCKS = re.compile(r"^```sh ?([\w-]*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+_BLOCKS = re.compile(r"^```sh ?([\w.-]*)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +37,11 @@ def steps_of(page: str) -> list[Step]:
     ]
 
 
-def tell(
-    page: str,
-    clone: Path,
-    variables: Mapping[str, str],
-) -> list[str]:
+def tell(page: str, clone: Path, variables: Mapping[str, str], also: Collection[str] = ()) -> list[str]:
     """Run a page in a clone, and return the output of each block of commands that was run.
 
-    The stack listens on any ports; its addresses are in the variables that the commands see.
+    The stack listens on any ports; its addresses are in the variables that the commands see. `also` are the
+    kinds of blocks to run besides plain ones.
     """
     environment = dict(variables)
     outputs = []
@@ -53,7 +51,7 @@ def tell(
                 addresses = stack.enter_context(running(step.commands, clone, environment))
                 environment["BATCHMGR_URL"] = addresses["functions"]
                 environment["AZURE_STORAGE_CONNECTION_STRING"] = addresses["connectionString"]
-            elif not step.kind:
+            elif not step.kind or step.kind in also:
                 outputs.append(run_script([step.commands], directory=clone, variables=environment))
                 missing = _missing(step.shown, outputs[-1])
                 assert not missing, f"{missing} not in:\n{outputs[-1]}"
