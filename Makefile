@@ -60,7 +60,7 @@ smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
 
 clients: install
-	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/integration tests/fakebatch examples
+	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/moving tests/integration tests/fakebatch examples
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging

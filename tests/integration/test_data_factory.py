@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from azure.storage.queue import QueueSasPermissions, generate_queue_sas
 
+from batchmgr.devstack.project_paths import PROJECT
 from tests.data_factory.definitions import (
     FunctionApp,
     KeyVault,
@@ -117,6 +118,16 @@ def with_timeout(name: str, activity: str, timeout: str) -> Pipeline:
 
 WAITING = ["batchmgr_webhook", "batchmgr_function"]
 """The pipelines that wait for the end of their job."""
+
+
+async def test_a_custom_activity_moved_here_has_the_same_output(azure: Azure, client: Client) -> None:
+    example = PROJECT / "examples" / "custom_activity"
+    for name in ("summarize.py", "sales.csv"):
+        await client.upload(name, (example / name).read_bytes(), container="programs")
+    ended = await azure.run("batchmgr_webhook", json.loads((example / "job.json").read_text()))
+    assert ended.status == "Succeeded", ended.activities
+    result = {"region": "north", "sales": 2, "sum": 160.75}
+    assert json.loads(ended.variables["results"]) == [{"taskId": "summarize", "result": result}]
 
 
 @pytest.mark.parametrize("name", WAITING)

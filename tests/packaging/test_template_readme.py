@@ -14,13 +14,8 @@ import pytest
 from batchmgr.packaging.create_workload import create_workload
 from tests.azurite_here import require_azurite
 from tests.packaging.fresh_environment import ROOT, copy_tracked_files, fresh_variables, run_script
+from tests.packaging.readme_steps import steps
 from tests.started_stack import started_stack
-
-
-def steps(readme: str) -> list[tuple[str, str]]:
-    """Return the kind of each step, which is empty for a plain one, and its commands."""
-    blocks = re.findall(r"^```sh ?([\w-]*)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    return [(str(kind), str(commands)) for kind, commands in blocks]
 
 
 @pytest.fixture
