@@ -1,0 +1,87 @@
+"""Whether tokens can be had, and of whom they are."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
+
+from batchmgr.adapters.service_errors import token_claims, why_no_token
+from batchmgr.bootstrap import open_identity
+from batchmgr.doctor.finding import Finding, fine, wrong
+from batchmgr.doctor.remedies import Remedies
+from batchmgr.settings import STORAGE, Settings
+
+CHECK = "identity"
+STORAGE_TOKENS = "https://storage.azure.com/.default"
+BATCH_TOKENS = "https://batch.core.windows.net/.default"
+SECONDS = 12.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who calls. `is_app`: it is the app's own identity; else, what it may do says nothing of the app."""
+
+    name: str = "a key"
+    object_id: str = ""
+    is_app: bool = True
+
+
+async def check_identity(
+    settings: Settings, environment: Mapping[str, str], remedies: Remedies
+) -> tuple[Caller, list[Finding]]:
+    """Get the tokens that the app needs. Return of whom they are, and what is to be said."""
+    wanted = {
+        "storage": STORAGE_TOKENS if not settings.storage_connection_string else "",
+        "Azure Batch": BATCH_TOKENS if not settings.batch_key else "",
+    }
+    needed = {name: scope for name, scope in wanted.items() if scope}
+    if not needed:
+        return Caller(), [fine(CHECK, "none is needed: storage and Azure Batch are accessed with keys")]
+    has_endpoint = "IDENTITY_ENDPOINT" in environment and not remedies.app_id
+    async with AsyncExitStack() as stack:
+        credential = await open_identity(settings, stack)
+        found = await asyncio.gather(*(_claims(credential, scope) for scope in needed.values()))
+    known = [one for one in found if not isinstance(one, str)]
+    caller = _caller(known[0], settings, has_endpoint=has_endpoint) if known else Caller(name="nobody")
+    problems = {name: one for name, one in zip(needed, found, strict=True) if isinstance(one, str)}
+    if not problems:
+        return caller, [fine(CHECK, f"tokens for {' and '.join(needed)}, of {caller.name}")]
+    remedy = _managed(settings, remedies) if has_endpoint else "Sign in:\n    az login"
+    return caller, [
+        wrong(CHECK, f"there is no token for {name}: {why}", remedy) for name, why in problems.items()
+    ]
+
+
+async def _claims(credential: AsyncTokenCredential, scope: str) -> Mapping[str, Any] | str:
+    """Return what the token says, or why there is none."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            token = await credential.get_token(scope)
+    except ClientAuthenticationError as error:
+        return why_no_token(error)
+    except TimeoutError:
+        return f"nobody has answered in {SECONDS:.0f} s"
+    return token_claims(token.token)
+
+
+def _caller(claims: Mapping[str, Any], settings: Settings, *, has_endpoint: bool) -> Caller:
+    client_id = settings.identity_client_id.lower()
+    is_app = has_endpoint or bool(client_id and str(claims.get("appid", "")).lower() == client_id)
+    name = str(claims.get("upn") or f"the identity with client id {claims.get('appid')}")
+    return Caller(name=name, object_id=str(claims.get("oid", "")), is_app=is_app)
+
+
+def _managed(settings: Settings, remedies: Remedies) -> str:
+    if settings.identity_client_id:
+        return (
+            f"{STORAGE}__clientId must be the client id of an identity that the app has. Which has it?\n"
+            f"    az functionapp identity show --ids {remedies.app_id or '<resource id of the app>'}"
+        )
+    return (
+        "Give the app an identity:\n"
+        f"    az functionapp identity assign --ids {remedies.app_id or '<resource id of the app>'}"
+    )
