@@ -4,12 +4,16 @@ import argparse
 import asyncio
 import logging
 import os
+import sys
 from pathlib import Path
 
 from batchmgr.cli import INTERRUPTED
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.read_settings import FoundSettings, read_settings
 from batchmgr.errors import SettingsError
+
+UNUSABLE = 2
+"""The exit code of a command that can't look: what it was given can't be used."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         found = read_settings(os.environ, args.settings)
     except SettingsError as error:
-        raise SystemExit(f"batchmgr doctor: {error}") from error
+        print(f"batchmgr doctor: {error}", file=sys.stderr)
+        return UNUSABLE
     # As `func start` does. A setting may name the certificates to trust: so this comes before any import.
     os.environ.update(found.environment)
     return asyncio.run(run_until_signal(_examine(args, found), interrupted=INTERRUPTED))

@@ -79,7 +79,7 @@ def _explained(name: str, url: str, error: Exception) -> tuple[str, str]:
     """Return why a service can't be reached, and what to do."""
     parts = urlsplit(url)
     host, address = parts.hostname or "", f"{parts.scheme}://{parts.netloc}"
-    if isinstance(error, aiohttp.InvalidURL | ValueError) or not host:
+    if isinstance(error, aiohttp.InvalidURL) or not host:
         return f"{url!r} is not a URL", "Correct the setting that holds it."
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return (

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -28,6 +28,8 @@ class Caller:
     name: str = "a key"
     object_id: str = ""
     is_app: bool = True
+    without_token: frozenset[str] = frozenset()
+    """The kinds of services for which there is no token: `storage`, `batch`."""
 
 
 async def check_identity(
@@ -36,7 +38,7 @@ async def check_identity(
     """Get the tokens that the app needs. Return of whom they are, and what is to be said."""
     wanted = {
         "storage": STORAGE_TOKENS if not settings.storage_connection_string else "",
-        "Azure Batch": BATCH_TOKENS if not settings.batch_key else "",
+        "batch": BATCH_TOKENS if not settings.batch_key else "",
     }
     needed = {name: scope for name, scope in wanted.items() if scope}
     if not needed:
@@ -51,7 +53,7 @@ async def check_identity(
     if not problems:
         return caller, [fine(CHECK, f"tokens for {' and '.join(needed)}, of {caller.name}")]
     remedy = _managed(settings, remedies) if has_endpoint else "Sign in:\n    az login"
-    return caller, [
+    return replace(caller, without_token=frozenset(problems)), [
         wrong(CHECK, f"there is no token for {name}: {why}", remedy) for name, why in problems.items()
     ]
 

@@ -116,6 +116,8 @@ async def _if_reachable(
         return [unknown(name, "it is not configured")]
     if (problem := endpoints[name].problem) is not None:
         return [problem]
+    if ("batch" if name == BATCH else "storage") in caller.without_token:
+        return [unknown(name, "there is no token for it")]
     return await limited(name, check())
 
 

@@ -12,6 +12,8 @@ from batchmgr.errors import SettingsError
 
 DEFAULT_FILE = Path("local.settings.json")
 ENVIRONMENT = "the environment"
+TRUST = "SSL_CERT_FILE"
+"""Which certificates to trust. A stack without keys has its own, and the machine's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +28,17 @@ class FoundSettings:
 def read_settings(environment: Mapping[str, str], file: Path | None) -> FoundSettings:
     """Return the variables of the environment and of a settings file, as `func start` has them.
 
-    A variable that is set takes precedence. Without a `file`, local.settings.json is read if it is in the
-    current directory. Raise SettingsError for a file that can't be read.
+    A variable that is set takes precedence, but for SSL_CERT_FILE. Without a `file`, local.settings.json is
+    read if it is in the current directory. Raise SettingsError for a file that can't be read.
     """
     if file is None and not DEFAULT_FILE.is_file():
         return FoundSettings(environment=environment)
     file = file or DEFAULT_FILE
     values = _values(file)
-    return FoundSettings(environment={**values, **environment}, listed=frozenset(values), source=str(file))
+    trust = {TRUST: values[TRUST]} if TRUST in values else {}
+    return FoundSettings(
+        environment={**values, **environment, **trust}, listed=frozenset(values), source=str(file)
+    )
 
 
 def _values(file: Path) -> Mapping[str, str]:
