@@ -18,7 +18,7 @@ from batchmgr.settings import STORAGE, Settings
 CHECK = "identity"
 STORAGE_TOKENS = "https://storage.azure.com/.default"
 BATCH_TOKENS = "https://batch.core.windows.net/.default"
-SECONDS = 12.0
+SECONDS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,8 @@ async def check_identity(
     caller = _caller(known[0], settings, has_endpoint=has_endpoint) if known else Caller(name="nobody")
     problems = {name: one for name, one in zip(needed, found, strict=True) if isinstance(one, str)}
     if not problems:
-        return caller, [fine(CHECK, f"tokens for {' and '.join(needed)}, of {caller.name}")]
+        yours = "" if caller.is_app else " (not the app)"
+        return caller, [fine(CHECK, f"tokens for {' and '.join(needed)}, of {caller.name}{yours}")]
     remedy = _managed(settings, remedies) if has_endpoint else "Sign in:\n    az login"
     return replace(caller, without_token=frozenset(problems)), [
         wrong(CHECK, f"there is no token for {name}: {why}", remedy) for name, why in problems.items()

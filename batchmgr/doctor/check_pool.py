@@ -42,11 +42,18 @@ async def check_pool(calls: BatchCalls, settings: Settings, remedies: Remedies) 
     except ServiceNotFoundError:
         return [_missing(settings.default_pool_id, ids, remedies)]
     nodes = await calls.nodes(settings.default_pool_id)
+    return pool_findings(pool, nodes, settings, lists_identities=not is_local(settings))
+
+
+def pool_findings(
+    pool: Mapping[str, Any], nodes: Sequence[NodeSnapshot], settings: Settings, *, lists_identities: bool
+) -> list[Finding]:
+    """Return what is to be said about a pool in the JSON of Azure Batch. `nodes` may be unknown: empty.
+
+    `lists_identities`: a pool without identities in its JSON has none.
+    """
     snapshot = msgspec.convert(pool, PoolResponse).to_model()
-    return [
-        *_state(snapshot, pool, nodes),
-        *_identity(pool, settings),
-    ]
+    return [*_state(snapshot, pool, nodes), *_identity(pool, settings.node_identity, lists_identities)]
 
 
 def _state(
@@ -82,7 +89,7 @@ def _state(
         )
     elif nodes:
         yield fine("nodes", f"{len(nodes)} can run tasks")
-    else:
+    elif not snapshot.nodes:
         yield fine("nodes", "none now: a job waits until the pool has got some")
 
 
@@ -102,8 +109,7 @@ def _made_of(snapshot: PoolSnapshot, pool: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _identity(pool: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
-    wanted = settings.node_identity
+def _identity(pool: Mapping[str, Any], wanted: str, lists_identities: bool) -> Iterator[Finding]:
     if not wanted:
         return
     listed = (pool.get("identity") or {}).get("userAssignedIdentities") or []
@@ -111,7 +117,7 @@ def _identity(pool: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     ids = [one["resourceId"] for one in listed] if isinstance(listed, list) else list(listed)
     if wanted.lower() in {str(one).lower() for one in ids}:
         yield fine("node identity", "the pool has the identity of BATCHMGR_NODE_IDENTITY")
-    elif is_local(settings) and not ids:
+    elif not ids and not lists_identities:
         yield unknown("node identity", "the fake Azure Batch does not list the identities of pools")
     else:
         has = ", ".join(map(str, ids)) or "none"

@@ -101,7 +101,10 @@ async def _services(
 
     checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {BLOBS: blobs, QUEUES: queues, BATCH: batch}
     found = await asyncio.gather(
-        *(_if_reachable(name, endpoints, caller, check) for name, check in checks.items())
+        *(
+            _if_reachable(name, endpoints, caller, bool(remedies.app_id), check)
+            for name, check in checks.items()
+        )
     )
     return [finding for findings in found for finding in findings]
 
@@ -110,11 +113,14 @@ async def _if_reachable(
     name: str,
     endpoints: Mapping[str, Endpoint],
     caller: Caller,
+    for_app: bool,
     check: Callable[[], Awaitable[list[Finding]]],
 ) -> list[Finding]:
     if name not in endpoints:
         return [unknown(name, "it is not configured")]
     if (problem := endpoints[name].problem) is not None:
+        if for_app:  # the app itself may reach it, such as in a private network
+            return [unknown(name, f"this machine can't reach it: {problem.what}", problem.remedy)]
         return [problem]
     if ("batch" if name == BATCH else "storage") in caller.without_token:
         return [unknown(name, "there is no token for it")]
