@@ -1,6 +1,7 @@
 """A local set-up in which everything is well, for tests to break."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from batchmgr.doctor.examine import examine_settings
 from batchmgr.doctor.finding import Finding, Status
 from batchmgr.doctor.read_settings import FoundSettings
 from batchmgr.settings import Settings
+from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
@@ -69,12 +71,22 @@ def settings(connection_string: str, batch: str) -> Mapping[str, str]:
     }
 
 
-@pytest.fixture
-async def set_up(connection_string: str, tmp_path: Path) -> AsyncIterator[SetUp]:
+@asynccontextmanager
+async def set_up_with(
+    connection_string: str, directory: Path, applications: tuple[ApplicationPackage, ...] = ()
+) -> AsyncIterator[SetUp]:
+    """Start the services of a set-up, and prepare it."""
+    options = Options(root=directory / "nodes", pools=(POOL,), applications=applications)
     async with (
-        serving(Options(root=tmp_path / "nodes", pools=(POOL,))) as endpoint,
+        serving(options) as endpoint,
         BatchClient(endpoint, AzureNamedKeyCredential(ACCOUNT_NAME, ACCOUNT_KEY)) as batch,
     ):
         made = SetUp(environment=dict(settings(connection_string, endpoint)), batch=batch)
         await made.prepare()
+        yield made
+
+
+@pytest.fixture
+async def set_up(connection_string: str, tmp_path: Path) -> AsyncIterator[SetUp]:
+    async with set_up_with(connection_string, tmp_path) as made:
         yield made
