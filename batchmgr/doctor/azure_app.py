@@ -112,16 +112,23 @@ async def check_health(site: Site, http: aiohttp.ClientSession) -> list[Finding]
     try:
         told = json.loads(text)
         checks = {str(name): str(state) for name, state in told["checks"].items() if state != "ok"}
+        poison = {str(name): int(count) for name, count in told.get("poison", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         what = f"{url} answers {status}, but not as batchmgr does: the code has not started"
         return [wrong("health", what, _see_log(site))]
-    if not checks:
-        return [fine("health", f"the app says that it is {told.get('status', 'healthy')}")]
     level = wrong if status != 200 else warning
-    return [
+    findings = [
         level("health", f"the app says of {name}: {state}", "What is said of that point here mends it.")
         for name, state in checks.items()
     ]
+    if poison:
+        listed = ", ".join(f"{name} {count}" for name, count in poison.items())
+        remedy = "docs/operation.md says what they are. Callbacks that were given up:\n"
+        remedy += f"    curl -H 'x-functions-key: <key>' {site.url}/api/dead-letters"
+        findings.append(
+            warning("poison", f"the app says that messages lie in poison queues: {listed}", remedy)
+        )
+    return findings or [fine("health", f"the app says that it is {told.get('status', 'healthy')}")]
 
 
 async def check_functions(arm: ResourceManager, site: Site) -> list[Finding]:

@@ -53,13 +53,13 @@ async def examine_settings(
     return findings
 
 
-async def limited(check: str, work: Awaitable[list[Finding]], seconds: float = SECONDS) -> list[Finding]:
+async def limited(check: str, work: Awaitable[list[Finding]]) -> list[Finding]:
     """Return what a check finds. If it takes too long or fails itself, say so."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(SECONDS):
             return await work
     except TimeoutError:
-        return [unknown(check, f"there was no answer in {seconds:.0f} s")]
+        return [unknown(check, f"there was no answer in {SECONDS:.0f} s")]
     except BatchmgrError as error:
         return [unknown(check, f"something failed: {error}")]
     except Exception as error:  # an answer of a shape that nobody expects must not hide the other findings

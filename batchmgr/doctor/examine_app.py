@@ -52,7 +52,8 @@ async def examine_app(
         async with asyncio.timeout(SECONDS):
             app = await _find(arm, app_id)
     except TimeoutError:
-        return [unknown("app", f"Azure Resource Manager has not answered in {SECONDS:.0f} s")]
+        what = f"Azure Resource Manager has not answered in {SECONDS:.0f} s"
+        return [wrong("app", what, "Wait, and look again. Does this machine need a proxy (HTTPS_PROXY)?")]
     except ServiceError as error:
         return [_no_app(app_id, error)]
     site, remedies = app.site, app.remedies

@@ -1,5 +1,6 @@
 """A stand-in of Azure over https: Resource Manager with an app that is well, and the app itself."""
 
+import asyncio
 import ssl
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
@@ -43,6 +44,8 @@ class Azure:
     health: tuple[int, Any] = (200, {"status": "healthy", "checks": {"storage": "ok", "batch": "ok"}})
     faults: dict[str, deque[web.Response]] = field(default_factory=lambda: defaultdict(deque))
     calls: list[str] = field(default_factory=list)
+    silent: bool = False
+    """Whether no call is answered."""
 
     @property
     def storage_id(self) -> str:
@@ -133,6 +136,8 @@ class Azure:
         """Answer one call."""
         path = request.path
         self.calls.append(f"{request.method} {path}")
+        if self.silent:
+            await asyncio.Event().wait()
         if path == "/api/health":
             status, body = self.health
             return web.json_response(body, status=status)
@@ -166,7 +171,7 @@ async def serving_azure(directory: Path, azure: Azure) -> AsyncIterator[Azure]:
     azure.certificate = make_certificate(directory, "127.0.0.1")
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", azure.answer)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         context: ssl.SSLContext = server_context(azure.certificate)

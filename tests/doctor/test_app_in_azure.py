@@ -1,5 +1,6 @@
 """An app in Azure: against a stand-in of Resource Manager, with Azurite and the fake Batch as accounts."""
 
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -33,9 +34,11 @@ from tests.doctor.azure import (
     serving_azure,
 )
 from tests.doctor.conftest import Findings, SetUp
+from tests.infra.bicep import INFRA
 from tests.packaging.credentials import NotSignedIn
 
 WRONG, WARNING, UNKNOWN = Status.WRONG, Status.WARNING, Status.UNKNOWN
+INSIGHTS = f"{SUBSCRIPTION}/resourceGroups/rg-batch/providers/Microsoft.Insights/components/appi-x"
 GUID = "00000000-0000-0000-0000-000000000001"
 
 
@@ -230,6 +233,25 @@ def pool_without_the_identity_of_nodes(app: Deployed) -> None:
     app.set_up.environment["BATCHMGR_NODE_IDENTITY"] = NODES
 
 
+def telemetry_without_its_role(app: Deployed) -> None:
+    app.set_up.environment |= {
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={GUID}",
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": f"ClientId={CLIENT_ID};Authorization=AAD",
+    }
+    components = [{"id": INSIGHTS, "properties": {"InstrumentationKey": GUID}}]
+    app.azure.resources[f"{SUBSCRIPTION}/providers/Microsoft.Insights/components"] = components
+    app.azure.resources[f"{INSIGHTS}/providers/Microsoft.Authorization/roleAssignments"] = []
+
+
+def several(*steps: Step) -> Step:
+    def step(app: Deployed) -> None:
+        for one in steps:
+            one(app)
+
+    return step
+
+
 BROKEN = {
     "no such app": Broken(
         by=lambda app: app.azure.resources.pop(APP),
@@ -263,6 +285,29 @@ BROKEN = {
         check="health",
         what=("the app says of batch: 403 for the identity",),
         remedy=("mends it",),
+    ),
+    "poison messages that only the app may see": Broken(
+        by=health(
+            200,
+            {"status": "healthy", "checks": {"storage": "ok"}, "poison": {"batchmgr-callbacks-poison": 3}},
+        ),
+        check="poison",
+        status=WARNING,
+        what=("batchmgr-callbacks-poison 3",),
+        remedy=("/api/dead-letters",),
+    ),
+    "callbacks to the app's own machine": Broken(
+        by=several(lambda app: app.use_identity(), setting("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "true")),
+        check="callbacks",
+        status=WARNING,
+        what=("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS is true in Azure",),
+        remedy=("az functionapp config appsettings delete",),
+    ),
+    "no role on Application Insights": Broken(
+        by=several(lambda app: app.use_identity(), telemetry_without_its_role),
+        check="roles",
+        what=("lacks the role Monitoring Metrics Publisher on Application Insights",),
+        remedy=(f"--role 'Monitoring Metrics Publisher' --scope {INSIGHTS}",),
     ),
     "other code": Broken(
         by=health(404, "nothing here"),
@@ -483,3 +528,21 @@ async def test_a_developer_without_tokens_for_storage_still_sees_the_app(
 )
 def test_the_family_of_a_size_is_known(size: str, family: str) -> None:
     assert family_of(size) == family
+
+
+def test_the_roles_are_those_that_the_infrastructure_gives() -> None:
+    given = json.loads((INFRA / "roles.json").read_text())
+    assert {name: number for name, number in IDS.items() if name in given} == {
+        name: number for name, number in given.items() if name in IDS
+    }
+    assert len(IDS.keys() & given.keys()) == 5
+
+
+async def test_azure_that_never_answers_does_not_hold_the_command_up(
+    app: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batchmgr.doctor.examine_app.SECONDS", 0.2)
+    app.azure.silent = True
+    findings = await app.examine()
+    assert [(one.check, one.status) for one in findings] == [("app", WRONG)]
+    assert "has not answered" in findings[0].what
