@@ -194,9 +194,8 @@ async def check_references(arm: ResourceManager, site: Site) -> list[Finding]:
             if listed
             else []
         )
-    refresh = f"    az rest --method post --url {shlex.quote(site.id)}" + (
-        f"/config/configreferences/appsettings/refresh?api-version={VERSION}"
-    )
+    url = f"{site.id}/config/configreferences/appsettings/refresh?api-version={VERSION}"
+    refresh = f"    az rest --method post --url {shlex.quote(url)}"
     return [
         wrong(
             "secrets",
@@ -224,5 +223,5 @@ def check_flex(site: Site, names: Collection[str], remedies: Remedies) -> list[F
 
 
 def _see_log(site: Site) -> str:
-    name, group = site.id.rpartition("/")[2], site.id.split("/")[4]
-    return f"The log says why:\n    az webapp log tail --name {name} --resource-group {group}"
+    name = shlex.quote(site.id.rpartition("/")[2])
+    return f"The log says why:\n    func azure functionapp logstream {name} --browser"

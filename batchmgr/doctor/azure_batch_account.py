@@ -1,5 +1,6 @@
 """What only Azure Resource Manager knows of a Batch account: quotas, default versions, its pools."""
 
+import asyncio
 import re
 import shlex
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ async def check_batch_in_azure(
     account = (await arm.get(account_id, VERSION)).get("properties", {})
     pools = await arm.list(f"{account_id}/pools", VERSION)
     findings = [*_access(account, settings), await _job_quota(account, account_id, active_jobs)]
-    findings += _core_quota(account, pools)
+    findings += _core_quota(account, account_id, pools)
     findings += await _pool(arm, account_id, settings)
     return findings + await _packages(arm, account_id, settings)
 
@@ -72,7 +73,9 @@ async def _job_quota(
     return warning("quota of jobs", f"{active} of {quota} active jobs: soon new jobs wait", remedy)
 
 
-def _core_quota(account: Mapping[str, Any], pools: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _core_quota(
+    account: Mapping[str, Any], account_id: str, pools: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
     if account.get("poolAllocationMode") == "UserSubscription":
         return  # the subscription's own quota counts
     families = {
@@ -81,6 +84,7 @@ def _core_quota(account: Mapping[str, Any], pools: Sequence[Mapping[str, Any]]) 
     }
     total = account.get("dedicatedCoreQuota")
     without: dict[str, str] = {}
+    account_name, group = account_id.rpartition("/")[2], account_id.split("/")[4]
     for pool in pools:
         size = str(pool.get("properties", {}).get("vmSize", ""))
         family = family_of(size)
@@ -94,7 +98,8 @@ def _core_quota(account: Mapping[str, Any], pools: Sequence[Mapping[str, Any]]) 
             f"the quota of cores for {size} is 0: the pool {pool_name} gets no node",
             "Ask for cores: in the portal, the Batch account, Quotas, Request quota increase. Or give the "
             "pool a size that has some:\n"
-            "    az batch account show --ids <Batch account> --query dedicatedCoreQuotaPerVMFamily",
+            f"    az batch account show --name {account_name} --resource-group {group} --query "
+            "dedicatedCoreQuotaPerVMFamily",
         )
     if not without:
         yield fine("quota of cores", f"{total} cores of dedicated nodes; each pool's size has some")
@@ -148,7 +153,7 @@ def _as_in_batch(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _packages(arm: ResourceManager, account_id: str, settings: Settings) -> list[Finding]:
-    packages, findings = declared_packages(settings)
+    packages, findings = await asyncio.to_thread(declared_packages, settings)  # it imports workloads
     if not packages:
         return findings
     listed = await arm.list(f"{account_id}/applications", VERSION)

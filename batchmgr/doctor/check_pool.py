@@ -21,7 +21,7 @@ _LOOK_AT_NODES = "    az batch node list --pool-id {pool} --query '[].{{id:id, s
 _COMMANDS = {
     "PoolHasNoNodes": "    az batch pool resize --pool-id {pool} --target-dedicated-nodes 1",
     "ResizeFailed": "    az batch pool resize --pool-id {pool} --target-dedicated-nodes 1",
-    "AutoscaleFailed": "    az batch pool autoscale evaluate --pool-id {pool} "
+    "AutoscaleFailed": "    az batch pool autoscale enable --pool-id {pool} "
     "--auto-scale-formula '<corrected formula>'",
     "StartTaskFailed": "    az batch node file download --pool-id {pool} --node-id {node} "
     "--file-path startup/stderr.txt --destination stderr.txt\n"

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+from batchmgr.adapters.service_errors import without_secrets
 from batchmgr.bootstrap import open_batch_client, open_blob_service, open_queue_service
 from batchmgr.doctor.batch_calls import BatchCalls
 from batchmgr.doctor.check_batch import check_account, check_packages, declared_packages
@@ -63,7 +64,8 @@ async def limited(check: str, work: Awaitable[list[Finding]]) -> list[Finding]:
     except BatchmgrError as error:
         return [unknown(check, f"something failed: {error}")]
     except Exception as error:  # an answer of a shape that nobody expects must not hide the other findings
-        return [unknown(check, f"the answer was not understood ({type(error).__name__}: {error})")]
+        told = without_secrets(f"{type(error).__name__}: {error}")
+        return [unknown(check, f"the answer was not understood ({told})")]
 
 
 async def _urls(settings: Settings, stack: AsyncExitStack) -> dict[str, str]:
@@ -142,7 +144,7 @@ async def _batch(calls: BatchCalls, settings: Settings, caller: Caller, remedies
 
 
 async def _packages(calls: BatchCalls, settings: Settings) -> list[Finding]:
-    packages, findings = declared_packages(settings)
+    packages, findings = await asyncio.to_thread(declared_packages, settings)  # it imports workloads
     account = batch_account(settings) or "<account>"
     publish = f"--subscription <id> --resource-group <group> --account {account}"
     if not packages:

@@ -65,7 +65,7 @@ async def examine_app(
         limited("secrets", azure_app.check_references(arm, site)),
         limited("roles", _roles(arm, app)),
         limited("event grid", _events(arm, app)),
-        limited("quota", _batch(arm, app)),
+        limited("batch", _batch(arm, app)),
     )
     findings = [
         azure_app.check_state(site),
@@ -199,7 +199,7 @@ async def _events(arm: ResourceManager, app: App) -> list[Finding]:
 async def _batch(arm: ResourceManager, app: App) -> list[Finding]:
     account = app.remedies.scopes.get(BATCH)
     if not account:
-        return [unknown("quota", "the Batch account was not found in the app's subscription")]
+        return [unknown("batch", "the Batch account was not found in the app's subscription")]
 
     async def active_jobs() -> int:
         async with AsyncExitStack() as stack:

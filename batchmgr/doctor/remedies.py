@@ -58,4 +58,5 @@ class Remedies:
         """Return the resource id of an account for a shell; if it is not known, the command that finds it."""
         if known := self.scopes.get(kind):
             return shlex.quote(known)
-        return f'"$(az resource list --resource-type {kind} --name {account} --query [0].id --output tsv)"'
+        query = "--query '[0].id' --output tsv"
+        return f'"$(az resource list --resource-type {kind} --name {account} {query})"'

@@ -272,7 +272,7 @@ BROKEN = {
         by=resource(f"{APP}/functions", []),
         check="functions",
         what=("no function at all", "could not be indexed"),
-        remedy=("azd deploy", "az webapp log tail --name func-x --resource-group rg-batch"),
+        remedy=("azd deploy", "func azure functionapp logstream func-x"),
     ),
     "a function that is missing": Broken(
         by=lambda app: app.azure.resources[f"{APP}/functions"].remove({"name": "func-x/finalize_job"}),
@@ -313,7 +313,7 @@ BROKEN = {
         by=health(404, "nothing here"),
         check="health",
         what=("answers 404, but not as batchmgr does",),
-        remedy=("az webapp log tail",),
+        remedy=("func azure functionapp logstream func-x",),
     ),
     "a key that was not found": Broken(
         by=resource(
@@ -415,7 +415,7 @@ BROKEN = {
         by=account(dedicatedCoreQuotaPerVMFamily=[{"name": "standardDSv5Family", "coreQuota": 0}]),
         check="quota of cores",
         what=("the quota of cores for Standard_D2s_v5 is 0: the pool local gets no node",),
-        remedy=("Quotas", "dedicatedCoreQuotaPerVMFamily"),
+        remedy=("Quotas", "az batch account show --name devbatchaccount --resource-group rg-batch"),
     ),
     "an account that takes no keys": Broken(
         by=account(allowedAuthenticationModes=["AAD"]),
@@ -480,7 +480,7 @@ async def test_what_may_not_be_read_is_told_and_hides_nothing_else(app: Deployed
     for path in (f"{TOPIC}/eventSubscriptions", BATCH, f"{APP}/config/configreferences/appsettings"):
         app.azure.fail(path, 403, "AuthorizationFailed")
     findings = await app.examine()
-    for check in ("event grid", "quota", "secrets"):
+    for check in ("event grid", "batch", "secrets"):
         assert findings.of(check).status is UNKNOWN
         assert "AuthorizationFailed" in findings.of(check).what
     assert findings.of("functions").status is Status.FINE

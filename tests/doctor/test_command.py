@@ -1,5 +1,6 @@
 """The command itself: where settings come from, exit codes, text and JSON."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ from batchmgr.doctor.finding import fine, unknown, warning, wrong
 from batchmgr.doctor.read_settings import read_settings
 from batchmgr.doctor.report import WIDTH, as_json, as_text
 from batchmgr.errors import SettingsError
-from tests.doctor.conftest import settings
+from tests.doctor.conftest import SetUp, settings
 from tests.infra.bicep import ROOT
 
 
@@ -41,6 +42,13 @@ def test_the_file_in_the_current_directory_is_read(tmp_path: Path) -> None:
     assert "BATCHMGR_POOLID is read by nobody" in ended.stdout
     assert "no storage account is configured" in ended.stdout
     assert ended.stderr == ""
+
+
+async def test_a_healthy_set_up_is_exit_code_0(set_up: SetUp, tmp_path: Path) -> None:
+    write(tmp_path / "local.settings.json", set_up.environment)
+    ended = await asyncio.to_thread(doctor, tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    assert ended.stdout.splitlines()[-1] == "14 fine"
 
 
 def test_a_variable_takes_precedence_over_the_file(tmp_path: Path) -> None:
