@@ -197,10 +197,13 @@ async def open_blob_service(
 async def open_queue_service(
     settings: Settings, stack: AsyncExitStack, telemetry: Telemetry
 ) -> QueueServiceClient:
-    """Open a client of the queue service."""
+    """Open a client of the queue service. Raise SettingsError if the connection string has none."""
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **queue_options(telemetry))
+        try:
+            client = QueueServiceClient.from_connection_string(text, **queue_options(telemetry))
+        except ValueError as error:  # its text may contain the key
+            raise SettingsError(f"{STORAGE} is not a connection string, or lacks the queues") from error
     else:
         client = QueueServiceClient(
             settings.queue_service_uri, await open_identity(settings, stack), **queue_options(telemetry)

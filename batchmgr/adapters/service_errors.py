@@ -146,10 +146,10 @@ def no_token(service: str, error: ClientAuthenticationError) -> ServiceAccessErr
     )
 
 
-def why_no_token(error: ClientAuthenticationError) -> str:
-    """Return why there is no token, in one line: what the managed identity says, if it says something."""
+def why_no_token(error: ClientAuthenticationError, source: str = "ManagedIdentity") -> str:
+    """Return why there is no token, in one line: what this source of tokens says, if it says something."""
     lines = [line.strip() for line in str(error.message).splitlines()]
-    reason = next((line for line in lines if line.startswith("ManagedIdentity")), lines[0] if lines else "")
+    reason = next((line for line in lines if line.startswith(source)), lines[0] if lines else "")
     return without_secrets(reason)[:_MAX_TEXT]
 
 

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from batchmgr.adapters.service_errors import token_claims, why_no_token
 from batchmgr.bootstrap import open_identity
-from batchmgr.doctor.finding import Finding, fine, wrong
+from batchmgr.doctor.finding import Finding, fine, unknown, wrong
 from batchmgr.doctor.remedies import Remedies
 from batchmgr.settings import STORAGE, Settings
 
@@ -44,9 +44,10 @@ async def check_identity(
     if not needed:
         return Caller(), [fine(CHECK, "none is needed: storage and Azure Batch are accessed with keys")]
     has_endpoint = "IDENTITY_ENDPOINT" in environment and not remedies.app_id
+    source = "ManagedIdentity" if has_endpoint else "AzureCli"
     async with AsyncExitStack() as stack:
         credential = await open_identity(settings, stack)
-        found = await asyncio.gather(*(_claims(credential, scope) for scope in needed.values()))
+        found = await asyncio.gather(*(_claims(credential, scope, source) for scope in needed.values()))
     known = [one for one in found if not isinstance(one, str)]
     caller = _caller(known[0], settings, has_endpoint=has_endpoint) if known else Caller(name="nobody")
     problems = {name: one for name, one in zip(needed, found, strict=True) if isinstance(one, str)}
@@ -54,18 +55,19 @@ async def check_identity(
         yours = "" if caller.is_app else " (not the app)"
         return caller, [fine(CHECK, f"tokens for {' and '.join(needed)}, of {caller.name}{yours}")]
     remedy = _managed(settings, remedies) if has_endpoint else "Sign in:\n    az login"
-    return replace(caller, without_token=frozenset(problems)), [
-        wrong(CHECK, f"there is no token for {name}: {why}", remedy) for name, why in problems.items()
-    ]
+    why = "; ".join(dict.fromkeys(problems.values()))
+    what = f"there is no token for {' and '.join(problems)}: {why}"
+    told = unknown(CHECK, what, remedy) if remedies.app_id else wrong(CHECK, what, remedy)
+    return replace(caller, without_token=frozenset(problems)), [told]
 
 
-async def _claims(credential: AsyncTokenCredential, scope: str) -> Mapping[str, Any] | str:
+async def _claims(credential: AsyncTokenCredential, scope: str, source: str) -> Mapping[str, Any] | str:
     """Return what the token says, or why there is none."""
     try:
         async with asyncio.timeout(SECONDS):
             token = await credential.get_token(scope)
     except ClientAuthenticationError as error:
-        return why_no_token(error)
+        return why_no_token(error, source)
     except TimeoutError:
         return f"nobody has answered in {SECONDS:.0f} s"
     return token_claims(token.token)

@@ -66,7 +66,7 @@ class ResourceManager:
                 if error.response is not None:
                     raise
                 raise ServiceAccessError(
-                    f"nobody is signed in to Azure: {why_no_token(error)}", code="NoToken"
+                    f"nobody is signed in to Azure: {why_no_token(error, 'AzureCli')}", code="NoToken"
                 ) from error
             body = _object(answer)
         if answer.status_code < 400:

@@ -513,6 +513,7 @@ async def test_a_developer_without_tokens_for_storage_still_sees_the_app(
     app.use_identity()
     findings = await app.examine()
     assert findings.of("functions").status is Status.FINE
+    assert findings.of("identity").status is UNKNOWN
     assert findings.of("blobs").status is UNKNOWN
 
 

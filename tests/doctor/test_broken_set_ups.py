@@ -207,6 +207,12 @@ BROKEN = {
         what=("AzureWebJobsStorage is not a connection string",),
         remedy=("portal",),
     ),
+    "storage without queues": Broken(
+        by=put("AzureWebJobsStorage", "BlobEndpoint=http://127.0.0.1:9/a;SharedAccessSignature=sv=1&sig=x"),
+        check="settings",
+        what=("AzureWebJobsStorage is not a connection string, or lacks the queues",),
+        remedy=("portal",),
+    ),
     "a missing container": Broken(
         by=remove_container,
         check="containers",
