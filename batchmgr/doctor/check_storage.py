@@ -20,6 +20,7 @@ from batchmgr.doctor.remedies import STORAGE, Remedies
 from batchmgr.doctor.without_access import refused
 from batchmgr.errors import ServiceError
 from batchmgr.plan.file_specifications import JOBS_CONTAINER, OWN_CONTAINERS
+from batchmgr.queue_ports import PoisonQueue
 
 BLOB_ROLE, QUEUE_ROLE = "Storage Blob Data Owner", "Storage Queue Data Contributor"
 PROBE = "batchmgr-doctor-probe"
@@ -31,6 +32,9 @@ _POISONED = {
     "mended POST /api/jobs/{jobId}/redrive sends one again",
     FINALIZE: "jobs that are to be finalized. If they stay, the app does not poll: is it running?",
     PROGRESS: "events that a consumer of yours has failed to handle",
+    PoisonQueue.BLOBS.removesuffix(
+        POISON
+    ): "finalize blobs that the host has given up. If they stay, the app does not poll: is it running?",
 }
 
 
@@ -81,7 +85,9 @@ async def check_queues(queues: QueueServiceClient, caller: Caller, remedies: Rem
         return call
 
     try:
-        missing = await _missing({name: count(name) for name in QUEUES}, "Queue storage")
+        names = (*QUEUES, PoisonQueue.BLOBS)  # the last one is the host's, who makes it when it needs it
+        gone = await _missing({str(name): count(name) for name in names}, "Queue storage")
+        missing = [name for name in gone if name in QUEUES]
         if JOB_REQUESTS not in missing:
             await _try_messages(queues)
     except ServiceError as error:

@@ -93,6 +93,14 @@ async def poison(set_up: SetUp) -> None:
         await queues.get_queue_client("batchmgr-callbacks-poison").send_message("{}")
 
 
+async def give_blobs_up(set_up: SetUp) -> None:
+    text = set_up.environment["AzureWebJobsStorage"]
+    async with QueueServiceClient.from_connection_string(text) as queues:
+        queue = await queues.create_queue("webjobs-blobtrigger-poison")
+        await queue.send_message("{}")
+        await queue.send_message("{}")
+
+
 async def restart_the_app(set_up: SetUp) -> None:
     await set_up.prepare()
 
@@ -233,6 +241,13 @@ BROKEN = {
         status=WARNING,
         what=("1 message lies in batchmgr-callbacks-poison", "GET /api/dead-letters", "/redrive"),
         remedy=("az storage message peek --queue-name batchmgr-callbacks-poison",),
+    ),
+    "finalize blobs that the host has given up": Broken(
+        by=give_blobs_up,
+        check="poison",
+        status=WARNING,
+        what=("2 messages lie in webjobs-blobtrigger-poison", "is it running?"),
+        remedy=("--queue-name webjobs-blobtrigger-poison",),
     ),
     "connection string and identity at once": Broken(
         by=put("AzureWebJobsStorage__clientId", GUID),
