@@ -190,9 +190,7 @@ async def check_references(arm: ResourceManager, site: Site) -> list[Finding]:
     }
     if not broken:
         return (
-            [fine("secrets", f"{len(listed)} settings refer to Key Vault, and are resolved")]
-            if listed
-            else []
+            [fine("secrets", f"all that refer to Key Vault are resolved ({len(listed)})")] if listed else []
         )
     url = f"{site.id}/config/configreferences/appsettings/refresh?api-version={VERSION}"
     refresh = f"    az rest --method post --url {shlex.quote(url)}"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 
-from batchmgr.adapters.service_errors import token_claims, why_no_token
+from batchmgr.adapters.service_errors import token_claims, why_no_token, without_secrets
 from batchmgr.bootstrap import open_identity
 from batchmgr.doctor.finding import Finding, fine, unknown, wrong
 from batchmgr.doctor.remedies import Remedies
@@ -68,6 +68,8 @@ async def _claims(credential: AsyncTokenCredential, scope: str, source: str) -> 
             token = await credential.get_token(scope)
     except ClientAuthenticationError as error:
         return why_no_token(error, source)
+    except AzureError as error:
+        return without_secrets(f"who gives out tokens can't be reached: {error.message}")
     except TimeoutError:
         return f"nobody has answered in {SECONDS:.0f} s"
     return token_claims(token.token)
@@ -76,7 +78,8 @@ async def _claims(credential: AsyncTokenCredential, scope: str, source: str) -> 
 def _caller(claims: Mapping[str, Any], settings: Settings, *, has_endpoint: bool) -> Caller:
     client_id = settings.identity_client_id.lower()
     is_app = has_endpoint or bool(client_id and str(claims.get("appid", "")).lower() == client_id)
-    name = str(claims.get("upn") or f"the identity with client id {claims.get('appid')}")
+    of_app = f"the identity with client id {claims['appid']}" if claims.get("appid") else "somebody"
+    name = str(claims.get("upn") or of_app)
     return Caller(name=name, object_id=str(claims.get("oid", "")), is_app=is_app)
 
 

@@ -100,7 +100,8 @@ def _made_of(snapshot: PoolSnapshot, pool: Mapping[str, Any]) -> str:
         str(image[key]) for key in ("offer", "sku") if image.get(key)
     )
     slots = f"{snapshot.slots_per_node} slot{'s' if snapshot.slots_per_node > 1 else ''} a node"
-    size = "automatic" if snapshot.has_formula else f"{snapshot.target_nodes} nodes"
+    plural = "" if snapshot.target_nodes == 1 else "s"
+    size = "automatic" if snapshot.has_formula else f"{snapshot.target_nodes} node{plural}"
     parts = [str(pool.get("vmSize", "")), name, slots, size]
     if pool.get("startTask"):
         parts.append("a start task")

@@ -12,6 +12,7 @@ import pytest
 
 from batchmgr.devstack.identity_process import APP
 from batchmgr.devstack.stack import Stack
+from batchmgr.devstack.tcp_ports import free_port
 from tests.identity.conftest import azurite, roles, stack
 from tests.identity.roles import Roles
 
@@ -121,6 +122,14 @@ async def test_a_token_that_can_not_be_had_is_told(stack: Stack, roles: Roles) -
     assert "az functionapp identity show" in found["remedy"]
     assert ended.of("batch")["status"] == "unknown"
     assert ended.of("blobs")["status"] == "fine"
+
+
+async def test_an_endpoint_for_tokens_that_is_gone_is_told(stack: Stack) -> None:
+    ended = await doctor(stack, IDENTITY_ENDPOINT=f"http://127.0.0.1:{free_port()}/msi/token")
+    found = ended.of("identity")
+    assert (ended.exit_code, found["status"]) == (1, "wrong")
+    assert "there is no token for storage and batch" in found["what"]
+    assert ended.of("queues")["status"] == "unknown"
 
 
 async def test_an_identity_that_the_app_does_not_have_is_told(stack: Stack) -> None:
