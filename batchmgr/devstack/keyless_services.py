@@ -34,6 +34,8 @@ class KeylessServices:
     identity: IdentityEndpoints
     environment: Mapping[str, str]
     """Of the Functions host, its app settings included."""
+    settings: Mapping[str, str]
+    """What of it is the app's: its settings, and how it gets tokens and whom it trusts."""
 
     @property
     def platform_environment(self) -> dict[str, str]:
@@ -104,6 +106,7 @@ async def start_keyless_services(
         "IDENTITY_ENDPOINT": identity.identity_endpoint,
         "IDENTITY_HEADER": identity.identity_header,
     }
-    host = {**clean, **given_by_azure, **settings}
+    settings |= {**given_by_azure, "SSL_CERT_FILE": clean["SSL_CERT_FILE"]}
+    host = {**clean, **settings}
     await prepare_in_a_process(processes, environment=host, directory=state)
-    return KeylessServices(urls=urls, identity=identity, environment=host)
+    return KeylessServices(urls=urls, identity=identity, environment=host, settings=settings)

@@ -51,6 +51,7 @@ async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
         "connectionString",
         "batchAccount",
         "batchKey",
+        "settings",
     }
 
 
