@@ -40,14 +40,14 @@ def rows(title: str) -> list[list[str]]:
 
 def raised_if(alert: dict[str, Any]) -> str:
     """Return in words when an alert is raised."""
-    window = f"in {alert.get('windowMinutes', 15)} min"
-    if "texts" in alert:
-        return f"more than {alert['moreThan']} log lines {window}"
+    window = f"{alert.get('windowMinutes', 15)} min"
+    if "line" in alert:
+        return f"more than {alert['moreThan']} log lines in {window}"
     if alert.get("operator") == "LessThan":
-        return f"less than {alert['threshold']} measurement {window}"
-    if "operator" in alert:
-        return f"more than {alert['threshold']} messages {window}"
-    return f"more than {alert['moreThan']} {window}"
+        return f"less than {alert['threshold']} measurement in {window}"
+    if alert["aggregation"] == "Minimum":
+        return f"always above {alert['threshold']} for {window}"
+    return f"more than {alert.get('threshold', alert.get('moreThan'))} in {window}"
 
 
 def test_every_alert_is_there_as_it_is_and_no_other() -> None:
