@@ -1,5 +1,6 @@
 """What holds for all tests, the examples' too."""
 
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+# Tests start hundreds of processes. Images of containers often set this variable, and then each of the
+# processes would compile the code anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("batchmgr", deadline=None)
 settings.load_profile("batchmgr")
@@ -15,10 +20,15 @@ settings.load_profile("batchmgr")
 _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
 
 
+_TOGETHER = ("tests/identity",)
+"""Folders whose tests share a fixture: it is costly, and each changes what the others see."""
+
+
 class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Gives each test to the next worker that is free, but all tests of some modules to one worker.
 
-    These are the modules that define a fixture for all their tests, such as a running host. With several
+    These are the modules that define a fixture for all their tests, such as a running host, and the tests of
+    some folders. With several
     workers, each of them would set it up. pytest-xdist has `--dist loadgroup` for that, which does nothing
     with pytest 9.2 (https://github.com/pytest-dev/pytest-xdist/issues/1386).
     """
@@ -34,8 +44,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFix
 
 
 def scope_of(nodeid: str, root: Path) -> str:
-    """Return what tests of one worker have in common: their module, or only the test itself."""
+    """Return what tests of one worker have in common: their folder, their module, or only the test itself."""
     module = nodeid.partition("::")[0]
+    folder = next((name for name in _TOGETHER if module.startswith(f"{name}/")), None)
+    if folder is not None:
+        return folder
     return module if _shares_a_fixture(root / module) else nodeid
 
 

@@ -12,6 +12,7 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import storage_queues
+from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
 from batchmgr.adapters.blob_event_log import BlobEventLog
@@ -29,6 +30,7 @@ from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import SettingsError
+from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.file_specifications import (
     EVENTS_CONTAINER,
     FINALIZE_CONTAINER,
@@ -49,9 +51,9 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
     settings.check()
     telemetry = telemetry or NoTelemetry()
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack, telemetry)
-        queues = await _queue_service(settings, stack, telemetry)
-        batch = await _batch_client(settings, stack, telemetry)
+        blobs = await open_blob_service(settings, stack, telemetry)
+        queues = await open_queue_service(settings, stack, telemetry)
+        batch = await open_batch_client(settings, stack, telemetry)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
@@ -87,15 +89,15 @@ async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView
     """Open only the storage that nodes reach. Raise SettingsError if no storage is configured."""
     settings.check_storage()
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack, NoTelemetry())
+        blobs = await open_blob_service(settings, stack, NoTelemetry())
         yield NodeBlobStorage(blobs, getattr(blobs.credential, "account_key", ""), settings.node_identity)
 
 
 async def prepare_storage(settings: Settings) -> None:
     """Create the queues and containers that batchmgr uses, unless they exist."""
     async with AsyncExitStack() as stack:
-        blobs = await _blob_service(settings, stack, NoTelemetry())
-        queues = await _queue_service(settings, stack, NoTelemetry())
+        blobs = await open_blob_service(settings, stack, NoTelemetry())
+        queues = await open_queue_service(settings, stack, NoTelemetry())
         await asyncio.gather(
             *(_create(blobs.create_container, name) for name in OWN_CONTAINERS),
             *(_create(queues.create_queue, name) for name in storage_queues.QUEUES),
@@ -125,7 +127,11 @@ class Runtime:
             return await self._opened()
         except SettingsError as error:
             if not self._is_logged:
-                logger.error("batchmgr is not configured, and does nothing: %s", error)
+                logger.error(
+                    "batchmgr is not configured, and does nothing: %s",
+                    error,
+                    extra=LogLine.NOT_CONFIGURED.attributes,
+                )
             self._is_logged = True
             raise
 
@@ -168,16 +174,20 @@ async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None
         await create_unless_exists(create(name))
 
 
-async def _batch_client(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BatchClient:
+async def open_batch_client(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BatchClient:
+    """Open a client of the Batch account, until the stack is closed."""
     if settings.batch_key:
         key = AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
         client = open_client(settings.batch_endpoint, key, telemetry)
     else:
-        client = open_client(settings.batch_endpoint, await _identity(settings, stack), telemetry)
+        client = open_client(settings.batch_endpoint, await open_identity(settings, stack), telemetry)
     return await stack.enter_async_context(client)
 
 
-async def _blob_service(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BlobServiceClient:
+async def open_blob_service(
+    settings: Settings, stack: AsyncExitStack, telemetry: Telemetry
+) -> BlobServiceClient:
+    """Open a client of the blob service. Raise SettingsError if the connection string is none."""
     if settings.storage_connection_string:
         text = settings.storage_connection_string
         try:
@@ -185,27 +195,33 @@ async def _blob_service(settings: Settings, stack: AsyncExitStack, telemetry: Te
         except ValueError as error:  # its text may contain the key
             raise SettingsError(f"{STORAGE} is not a connection string") from error
     else:
-        identity = await _identity(settings, stack)
+        identity = await open_identity(settings, stack)
         client = BlobServiceClient(settings.blob_service_uri, identity, **blob_options(telemetry))
     return await stack.enter_async_context(client)
 
 
-async def _queue_service(
+async def open_queue_service(
     settings: Settings, stack: AsyncExitStack, telemetry: Telemetry
 ) -> QueueServiceClient:
+    """Open a client of the queue service. Raise SettingsError if the connection string has none."""
     if settings.storage_connection_string:
         text = settings.storage_connection_string
-        client = QueueServiceClient.from_connection_string(text, **queue_options(telemetry))
+        try:
+            client = QueueServiceClient.from_connection_string(text, **queue_options(telemetry))
+        except ValueError as error:  # its text may contain the key
+            raise SettingsError(f"{STORAGE} is not a connection string, or lacks the queues") from error
     else:
         client = QueueServiceClient(
-            settings.queue_service_uri, await _identity(settings, stack), **queue_options(telemetry)
+            settings.queue_service_uri, await open_identity(settings, stack), **queue_options(telemetry)
         )
     return await stack.enter_async_context(client)
 
 
-async def _identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCredential:
+async def open_identity(settings: Settings, stack: AsyncExitStack) -> AsyncTokenCredential:
+    """Open the identity that the settings name; on a developer's machine, who is signed in."""
     # Imported here, because it adds a third of a second to a cold start, and is not needed with keys.
     from azure.identity.aio import DefaultAzureCredential
 
     client_id = settings.identity_client_id or None
-    return await stack.enter_async_context(DefaultAzureCredential(managed_identity_client_id=client_id))
+    credential = DefaultAzureCredential(managed_identity_client_id=client_id)
+    return await stack.enter_async_context(AppIdentity(credential))

@@ -237,9 +237,9 @@ class NodeStorage(NodeStorageView, Protocol):
     async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
-        """Return access to these containers for at least `lifetime`. Create those that are written to.
+        """Return access to these containers for `lifetime`. Create those that are written to.
 
-        Nodes of an auto pool have no identity: they get signatures.
+        Nodes of an auto pool have no identity: they get signatures. These may end earlier, as `ends_at` says.
         """
         ...
 

@@ -119,18 +119,12 @@ module appUsesQueues 'modules/roles/storage-account.bicep' = {
   dependsOn: [storageAccount]
 }
 
-module nodesUseBlobs 'modules/roles/storage-account.bicep' = if (app.nodesUseIdentity) {
+module nodesUseBlobs 'modules/roles/nodes-on-storage-account.bicep' = if (app.nodesUseIdentity) {
   scope: resourceGroup(storagePlace.subscription, storagePlace.group)
   params: {
-    resourceName: storagePlace.name
-    grant: {
-      role: 'Storage Blob Data Contributor'
-      principalId: nodeIdentity.outputs.principalId
-      holder: nodeIdentityId
-      why: 'Tasks read and write files in their job\'s container and write the finalize blob, for longer than signatures last.'
-    }
-    // A task may write finalize blobs, but no job records, no events, no requests, and not the code of the app.
-    condition: replace(loadTextContent('modules/roles/nodes-storage-condition.txt'), '\n', ' ')
+    accountName: storagePlace.name
+    principalId: nodeIdentity.outputs.principalId
+    holder: nodeIdentityId
   }
   dependsOn: [storageAccount]
 }

@@ -249,6 +249,8 @@ class FakeNodeStorage:
     def __init__(self) -> None:
         self.blobs: dict[str, set[str]] = {}
         self.granted: list[ContainerNeed] = []
+        self.signatures_end: datetime | None = None
+        """When the signatures end that are made from now on; None if nodes have an identity."""
 
     async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
@@ -256,7 +258,10 @@ class FakeNodeStorage:
         self.granted += needs
         datetime.now(UTC) + lifetime  # a signature has an end: the time must not overflow
         return {
-            need: ContainerAccess(url=f"https://blob/{need.container_name}", query="s=1") for need in needs
+            need: ContainerAccess(
+                url=f"https://blob/{need.container_name}", query="s=1", ends_at=self.signatures_end
+            )
+            for need in needs
         }
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:

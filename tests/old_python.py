@@ -1,4 +1,4 @@
-"""Finds the oldest Python that nodes may have, Python 3.8, on this machine."""
+"""Finds old Pythons that nodes may have on this machine."""
 
 import os
 import subprocess
@@ -6,12 +6,17 @@ from functools import cache
 from pathlib import Path
 
 
-@cache
 def oldest_python() -> Path | None:
-    """Return the Python 3.8 of pyenv or on the PATH, or None."""
+    """Return the oldest Python that runs the node part, Python 3.8, or None."""
+    return find_python("3.8")
+
+
+@cache
+def find_python(version: str) -> Path | None:
+    """Return the Python of this version, such as 3.8, that pyenv or the PATH has, or None."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    places = sorted(pyenv.glob("versions/3.8.*/bin/python3.8"))
-    places += [Path(place) / "python3.8" for place in os.environ.get("PATH", "").split(os.pathsep)]
+    places = sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))
+    places += [Path(place) / f"python{version}" for place in os.environ.get("PATH", "").split(os.pathsep)]
     for place in places:
         # A version manager may have a command that only says that there is no such version.
         if (

@@ -21,6 +21,11 @@ def test_the_tests_of_a_module_with_a_shared_fixture_stay_together(module: str) 
     assert {scope_of(f"{module}::test_it[{number}]", ROOT) for number in range(3)} == {module}
 
 
+def test_the_tests_of_a_folder_with_a_shared_stack_stay_together() -> None:
+    modules = ("test_jobs_without_keys", "test_missing_access")
+    assert {scope_of(f"tests/identity/{name}.py::test_it", ROOT) for name in modules} == {"tests/identity"}
+
+
 def test_other_tests_go_to_any_worker() -> None:
     module = "tests/functions_host/test_ncrontab.py"
     assert len({scope_of(f"{module}::test_it[{number}]", ROOT) for number in range(3)}) == 3

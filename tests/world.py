@@ -151,10 +151,12 @@ class World:
                 raise AssertionError(f"batchmgr hid an exception of job {stored.value.job_id}: {obstacle}")
         await self.clock.sleep(timedelta(seconds=1))
 
-    async def run_until_idle(self, ticks: int = 200) -> None:
-        """Tick until no job is active and no message waits."""
+    async def run_until_idle(self, ticks: int = 200, *, pause: timedelta = timedelta(0)) -> None:
+        """Tick until no job is active and no message waits. With a `pause`, time passes between the ticks."""
         for _ in range(ticks):
             await self.tick()
+            if pause:
+                await self.clock.sleep(pause)
             if not (self.jobs.active or self.incoming or self.queue.messages or self.queue.returned):
                 return
         raise AssertionError(f"still busy after {ticks} ticks: {self.jobs.records}, {self.queue.messages}")

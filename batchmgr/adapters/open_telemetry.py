@@ -1,7 +1,8 @@
 """Telemetry by OpenTelemetry's API. Where it goes to is for others to say: see `adapters/telemetry.py`."""
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
@@ -31,6 +32,9 @@ from batchmgr.telemetry_port import Attributes
 
 SCOPE = "batchmgr"
 
+GAUGE_SECONDS = 300
+"""How long a value of a gauge counts after it was seen: longer than from one poll to the next."""
+
 _job: ContextVar[str] = ContextVar("batchmgr_job", default="")
 
 
@@ -41,10 +45,11 @@ class OpenTelemetry:
         self,
         tracers: trace.TracerProvider | None = None,
         meters: metrics.MeterProvider | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracers)
         meter = metrics.get_meter(SCOPE, meter_provider=meters)
-        self._instruments = {metric: _Instrument(meter, metric) for metric in METRICS}
+        self._instruments = {metric: _Instrument(meter, metric, now) for metric in METRICS}
 
     @contextmanager
     def about(self, job_id: str) -> Iterator[None]:
@@ -101,17 +106,42 @@ class OpenTelemetry:
 class _Instrument:
     """The instrument of one metric."""
 
-    def __init__(self, meter: metrics.Meter, metric: Metric) -> None:
+    def __init__(self, meter: metrics.Meter, metric: Metric, now: Callable[[], float]) -> None:
+        self.record: Callable[[float, Attributes | None], None]
         about = {"unit": metric.unit, "description": metric.description}
         match metric.kind:
             case MetricKind.COUNTER:
                 self.record = meter.create_counter(metric.name, **about).add
             case MetricKind.GAUGE:
-                self.record = meter.create_gauge(metric.name, **about).set
+                gauge = _Gauge(now)
+                meter.create_observable_gauge(metric.name, callbacks=[gauge.observe], **about)
+                self.record = gauge.set
             case MetricKind.HISTOGRAM:
                 self.record = meter.create_histogram(
                     metric.name, **about, explicit_bucket_boundaries_advisory=metric.buckets
                 ).record
+
+
+class _Gauge:
+    """The newest values of a gauge, by their attributes.
+
+    A process that no longer polls must not go on telling what it saw last: OpenTelemetry's own gauge would.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._newest: dict[tuple[tuple[str, str | int], ...], tuple[float, float]] = {}
+
+    def set(self, value: float, attributes: Attributes | None = None) -> None:
+        """Note a value."""
+        self._newest[tuple(sorted((attributes or {}).items()))] = (value, self._now())
+
+    def observe(self, options: metrics.CallbackOptions) -> Iterable[metrics.Observation]:
+        """Yield the values that are not too old."""
+        oldest = self._now() - GAUGE_SECONDS
+        for attributes, (value, seen) in list(self._newest.items()):
+            if seen >= oldest:
+                yield metrics.Observation(value, dict(attributes))
 
 
 def name_jobs_in_logs() -> None:

@@ -8,10 +8,11 @@ missing access: somebody can still give it.
 import base64
 import binascii
 import re
-from collections.abc import Awaitable, Collection, Iterator
+from collections.abc import Awaitable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
 from azure.core.exceptions import (
@@ -138,13 +139,18 @@ def _kind(status: int, code: str, missing: Collection[str]) -> type[ServiceError
 
 def no_token(service: str, error: ClientAuthenticationError) -> ServiceAccessError:
     """Return the error for a token that could not be had, as long as a managed identity is not there yet."""
-    lines = [line.strip() for line in str(error.message).splitlines()]
-    reason = next((line for line in lines if line.startswith("ManagedIdentity")), lines[0] if lines else "")
     return ServiceAccessError(
         f"{service}: there is no token for the app's identity, the one in AzureWebJobsStorage__clientId or "
-        f"else its own: {without_secrets(reason)[:_MAX_TEXT]} ({_need(service)})",
+        f"else its own: {why_no_token(error)} ({_need(service)})",
         code="NoToken",
     )
+
+
+def why_no_token(error: ClientAuthenticationError, source: str = "ManagedIdentity") -> str:
+    """Return why there is no token, in one line: what this source of tokens says, if it says something."""
+    lines = [line.strip() for line in str(error.message).splitlines()]
+    reason = next((line for line in lines if line.startswith(source)), lines[0] if lines else "")
+    return without_secrets(reason)[:_MAX_TEXT]
 
 
 def caller(authorization: str) -> str:
@@ -152,14 +158,20 @@ def caller(authorization: str) -> str:
     scheme, _, value = authorization.partition(" ")
     if scheme.startswith("SharedKey"):
         return f"the key of the account {value.partition(':')[0]!r}"
-    try:
-        payload = value.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        names = {"appid": "client id", "oid": "object id"}
-        known = [f"{name} {claims[claim]}" for claim, name in names.items() if claims.get(claim)]
-    except (IndexError, binascii.Error, ValueError, AttributeError):
-        known = []
+    claims = token_claims(value)
+    names = {"appid": "client id", "oid": "object id"}
+    known = [f"{name} {claims[claim]}" for claim, name in names.items() if claims.get(claim)]
     return f"the identity with {', '.join(known)}" if known else "the app's identity"
+
+
+def token_claims(token: str) -> Mapping[str, Any]:
+    """Return what an access token says of its holder; nothing if it can't be read. It is not verified."""
+    try:
+        payload = token.split(".")[1]
+        claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, binascii.Error, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def parse_retry_after(text: str, now: datetime) -> timedelta | None:

@@ -19,7 +19,15 @@ from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.file_specifications import ContainerNeed
 
 SERVICE = "Blob storage"
-LONGEST_DELEGATION = timedelta(days=7)
+CLOCK_SKEW = timedelta(minutes=15)
+"""How far the clocks of the app, of storage and of the nodes may differ."""
+
+LONGEST_DELEGATION = timedelta(days=7) - CLOCK_SKEW
+"""Azure allows seven days, by its own clock.
+
+Source: https://learn.microsoft.com/rest/api/storageservices/get-user-delegation-key
+"""
+
 DIRECTORY = "hdi_isfolder"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
@@ -46,10 +54,11 @@ class NodeBlobStorage:
         own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
         for name in sorted(own):
             await self._create(name)
+        ends_at = datetime.now(UTC) + (lifetime if self._account_key else min(lifetime, LONGEST_DELEGATION))
         delegation = None
         if not self._account_key and not all(identities.values()):
-            delegation = await self._delegation_key(lifetime)
-        return {need: self._sign(need, identities[need], lifetime, delegation) for need in needs}
+            delegation = await self._delegation_key(ends_at)
+        return {need: self._sign(need, identities[need], ends_at, delegation) for need in needs}
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """Return the URI of a blob, without a signature."""
@@ -91,7 +100,7 @@ class NodeBlobStorage:
         return BlobServiceClient(url, self._service.credential)
 
     def _sign(
-        self, need: ContainerNeed, identity: str, lifetime: timedelta, delegation: UserDelegationKey | None
+        self, need: ContainerNeed, identity: str, ends_at: datetime, delegation: UserDelegationKey | None
     ) -> ContainerAccess:
         access = self._unsigned(need, identity)
         if access.identity_reference:
@@ -102,19 +111,18 @@ class NodeBlobStorage:
             account_key=self._account_key or None,
             user_delegation_key=delegation,
             permission=WRITE if need.is_written else READ,
-            expiry=datetime.now(UTC) + (min(lifetime, LONGEST_DELEGATION) if delegation else lifetime),
+            expiry=ends_at,
         )
-        return replace(access, query=sas)
+        return replace(access, query=sas, ends_at=ends_at)
 
     async def _create(self, container: str) -> None:
         with service_errors(SERVICE):
             await create_unless_exists(self._service.create_container(container))
 
-    async def _delegation_key(self, lifetime: timedelta) -> UserDelegationKey:
-        now = datetime.now(UTC)
+    async def _delegation_key(self, ends_at: datetime) -> UserDelegationKey:
         with service_errors(SERVICE):
             return await self._service.get_user_delegation_key(
-                key_start_time=now, key_expiry_time=now + min(lifetime, LONGEST_DELEGATION)
+                key_start_time=datetime.now(UTC) - CLOCK_SKEW, key_expiry_time=ends_at
             )
 
     def _is_own(self, need: ContainerNeed) -> bool:

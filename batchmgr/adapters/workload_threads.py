@@ -58,9 +58,9 @@ class LimitedThreads:
             async with asyncio.timeout(self._limit):
                 await self._slots[workload].acquire()
         except TimeoutError as error:
-            raise ServiceBusyError(
-                f"workload {workload!r} is planning {self._most} other jobs", code="WorkloadBusy"
-            ) from error
+            # A status, as of a service that has answered: a job that waits for it does not lack access.
+            text = f"workload {workload!r} is planning {self._most} other jobs"
+            raise ServiceBusyError(text, code="WorkloadBusy", status=503) from error
 
     def _all_hang(self, workload: str) -> bool:
         begun = self._started[workload].values()

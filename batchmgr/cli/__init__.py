@@ -18,6 +18,7 @@ COMMANDS = {
     "start": "run the whole stack on this machine, for development",
     "plan": "show the tasks and problems of a job; nothing is run or sent",
     "fakebatch": "run only the fake Azure Batch",
+    "doctor": "look at the surroundings of an app: what is wrong, and what mends it",
     "host": "run only the Functions host",
     "init": "create a new workload package from a template",
     "package": "build and publish the application package of a workload",

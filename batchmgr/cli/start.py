@@ -153,4 +153,8 @@ Send a first job and follow it:
     '{{"jobId": "first", "tasks": [{{"id": "hello", "commandLine": "echo hello"}}]}}'
   curl -sS {endpoints.functions}/api/jobs/first
 
+Look whether everything is well:
+
+  batchmgr doctor --settings {endpoints.settings_file}
+
 Stop with Ctrl-C."""

@@ -1,13 +1,16 @@
 """The app settings of the local stack, with keys or without."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 POOL_ID = "local"
+EVERY_SECOND = "* * * * * *"
 
 _ALWAYS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
     "BATCHMGR_POOL_ID": POOL_ID,
-    "BATCHMGR_POLL_SCHEDULE": "* * * * * *",
+    "BATCHMGR_POLL_SCHEDULE": EVERY_SECOND,
     "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
     "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
 }
@@ -43,3 +46,9 @@ def settings_without_keys(
         "BATCHMGR_BLOB_SOURCE": blob_source,
     }
     return settings | ({"BATCHMGR_NODE_IDENTITY": node_identity} if node_identity else {})
+
+
+def write_settings(file: Path, settings: Mapping[str, str]) -> None:
+    """Write a settings file, as `func` and `batchmgr doctor` read it. Only its owner may read it."""
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"IsEncrypted": False, "Values": dict(settings)}, indent=2))

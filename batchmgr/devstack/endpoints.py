@@ -18,6 +18,8 @@ class Endpoints:
     batch_account: str = ""
     batch_key: str = ""
     identity: IdentityEndpoints | None = None
+    settings_file: str = ""
+    """The app's settings, for `batchmgr doctor --settings`."""
 
     def to_json(self) -> str:
         """Return the line of JSON that `batchmgr start --json` prints."""
@@ -30,6 +32,7 @@ class Endpoints:
                 "connectionString": self.connection_string,
                 "batchAccount": self.batch_account,
                 "batchKey": self.batch_key,
+                "settings": self.settings_file,
             }
             | ({"identity": self.identity.to_object()} if self.identity else {})
         )

@@ -1,72 +1,18 @@
-"""Runs the stand-in for Microsoft Entra as a child process, with the identities of the local stack."""
+"""Runs the stand-in for Microsoft Entra as a child process."""
 
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from batchmgr.devstack.certificate import Certificate
 from batchmgr.devstack.child_processes import ChildProcesses
-from batchmgr.plan.file_specifications import FINALIZE_CONTAINER, OWN_CONTAINERS
+from batchmgr.devstack.local_identities import APP, DEVELOPER, NODES, LocalIdentity
 
 _READY = re.compile(r'^\{"url".*\}$', re.MULTILINE)
 _START_TIMEOUT_S = 60
-_GROUP = (
-    "/subscriptions/local/resourceGroups/local/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
-)
-_BLOB_OWNER = {"role": "Storage Blob Data Owner"}
-_BLOB_CONTRIBUTOR = "Storage Blob Data Contributor"
-_QUEUE_CONTRIBUTOR = {"role": "Storage Queue Data Contributor"}
-_BATCH_CONTRIBUTOR = {"role": "Azure Batch Data Contributor"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LocalIdentity:
-    """One of the stack's identities, with the roles that it has at the start."""
-
-    name: str
-    number: int
-    assignments: tuple[Mapping[str, Any], ...]
-    is_of_nodes: bool = False
-
-    @property
-    def client_id(self) -> str:
-        """The client id. It is the same at each start."""
-        return f"00000000-0000-0000-0000-c11e000000{self.number:02}"
-
-    @property
-    def resource_id(self) -> str:
-        """The resource id."""
-        return f"{_GROUP}/{self.name}"
-
-
-APP = LocalIdentity(name="app", number=1, assignments=(_BLOB_OWNER, _QUEUE_CONTRIBUTOR, _BATCH_CONTRIBUTOR))
-"""The identity of the Functions app."""
-
-NODES = LocalIdentity(
-    name="nodes",
-    number=2,
-    is_of_nodes=True,
-    # Who can write batchmgr's own containers can act for every job. Nodes only write the finalize blobs.
-    assignments=(
-        {"role": _BLOB_CONTRIBUTOR, "notContainers": sorted(OWN_CONTAINERS)},
-        {"role": _BLOB_CONTRIBUTOR, "containers": [FINALIZE_CONTAINER]},
-    ),
-)
-"""The identity of the pools' nodes."""
-
-PLATFORM = LocalIdentity(name="platform", number=3, assignments=(_BLOB_OWNER,))
-"""Whoever watches the storage account for Event Grid. In Azure nobody has to give it a role."""
-
-DEVELOPER = LocalIdentity(
-    name="developer", number=4, assignments=(_BLOB_OWNER, _QUEUE_CONTRIBUTOR, _BATCH_CONTRIBUTOR)
-)
-"""You, or a test."""
-
-_ALL = (APP, NODES, PLATFORM, DEVELOPER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +44,7 @@ class IdentityEndpoints:
 async def start_identity(
     processes: ChildProcesses,
     *,
+    identities: Sequence[LocalIdentity],
     services: Mapping[str, tuple[str, int]],
     certificate: Certificate,
     state: Path,
@@ -111,7 +58,8 @@ async def start_identity(
     listed = [
         {"kind": kind, "upstream": upstream, "port": port} for kind, (upstream, port) in services.items()
     ]
-    config.write_text(json.dumps({"identities": [_facts(one) for one in _ALL], "services": listed}, indent=2))
+    facts = {"identities": [one.to_object() for one in identities], "services": listed}
+    config.write_text(json.dumps(facts, indent=2))
     command = [
         *(sys.executable, "-m", "fakeidentity", "--config", str(config)),
         *("--certificate", str(certificate.certificate), "--key", str(certificate.key)),
@@ -125,13 +73,3 @@ async def start_identity(
         trusted=str(certificate.trusted),
     )
     return endpoints, ready["gateways"]
-
-
-def _facts(identity: LocalIdentity) -> dict[str, object]:
-    return {
-        "clientId": identity.client_id,
-        "objectId": f"00000000-0000-0000-0000-0b1ec0000{identity.number:03}",
-        "resourceId": identity.resource_id,
-        "isOfNodes": identity.is_of_nodes,
-        "assignments": identity.assignments,
-    }

@@ -13,7 +13,8 @@ from batchmgr.devstack.azurite import start_azurite
 from batchmgr.devstack.certificate import make_certificate
 from batchmgr.devstack.child_processes import ChildProcesses
 from batchmgr.devstack.fake_batch_process import start_fake_batch
-from batchmgr.devstack.identity_process import APP, NODES, PLATFORM, IdentityEndpoints, start_identity
+from batchmgr.devstack.identity_process import IdentityEndpoints, start_identity
+from batchmgr.devstack.local_identities import APP, NODES, PLATFORM, local_identities
 from batchmgr.devstack.prepare_storage import prepare_in_a_process
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
@@ -33,6 +34,8 @@ class KeylessServices:
     identity: IdentityEndpoints
     environment: Mapping[str, str]
     """Of the Functions host, its app settings included."""
+    settings: Mapping[str, str]
+    """What of it is the app's: its settings, and how it gets tokens and whom it trusts."""
 
     @property
     def platform_environment(self) -> dict[str, str]:
@@ -72,7 +75,12 @@ async def start_keyless_services(
         "batch": (f"https://{LOOPBACK}:{batch_port}", ports["batch"]),
     }
     identity, urls = await start_identity(
-        processes, services=services, certificate=certificate, state=state, environment=clean
+        processes,
+        identities=local_identities(nodes_use_identity=nodes_have_identity),
+        services=services,
+        certificate=certificate,
+        state=state,
+        environment=clean,
     )
     urls = {
         "blob": f"{urls['blob']}/{account}",
@@ -98,6 +106,7 @@ async def start_keyless_services(
         "IDENTITY_ENDPOINT": identity.identity_endpoint,
         "IDENTITY_HEADER": identity.identity_header,
     }
-    host = {**clean, **given_by_azure, **settings}
+    settings |= {**given_by_azure, "SSL_CERT_FILE": clean["SSL_CERT_FILE"]}
+    host = {**clean, **settings}
     await prepare_in_a_process(processes, environment=host, directory=state)
-    return KeylessServices(urls=urls, identity=identity, environment=host)
+    return KeylessServices(urls=urls, identity=identity, environment=host, settings=settings)

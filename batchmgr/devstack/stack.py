@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal, NoReturn, TypeVar
 
 from batchmgr.bootstrap import prepare_storage
-from batchmgr.devstack.app_settings import settings_with_keys
+from batchmgr.devstack.app_settings import EVERY_SECOND, settings_with_keys, write_settings
 from batchmgr.devstack.azurite import start_azurite
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from batchmgr.devstack.endpoints import Endpoints
@@ -58,6 +58,8 @@ class StackOptions:
     """Run without keys: nodes use `signatures`, or the `nodes` have an identity. None: with keys."""
     patient: bool = False
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
+    poll_schedule: str = EVERY_SECOND
+    """When batchmgr looks at its jobs: an NCRONTAB expression or a TimeSpan."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
@@ -159,7 +161,11 @@ async def _start(
     processes: ChildProcesses, options: StackOptions, data: Path, report: Callable[[str], None]
 ) -> Stack:
     start_services = _start_with_keys if options.identity is None else _start_without_keys
-    services, environment, of_event_grid = await start_services(processes, options, data, report)
+    services, environment, of_event_grid, settings = await start_services(processes, options, data, report)
+    schedule = {"BATCHMGR_POLL_SCHEDULE": options.poll_schedule}
+    environment = {**environment, **schedule}
+    settings_file = data / "local.settings.json"
+    write_settings(settings_file, {**settings, **schedule})
     report("Functions host")
     kind = options.host or default_host_kind()
     host, functions = await start_functions_host(
@@ -180,12 +186,13 @@ async def _start(
         environment=environment,
         patient=options.patient,
         host=host,
-        endpoints=replace(services, functions=functions),
+        endpoints=replace(services, functions=functions, settings_file=str(settings_file)),
     )
 
 
-_Started = tuple[Endpoints, Mapping[str, str], Mapping[str, str]]
-"""The services, still without the Functions host, and the environments of that and of Event Grid."""
+_Started = tuple[Endpoints, Mapping[str, str], Mapping[str, str], Mapping[str, str]]
+"""The services, still without the Functions host, the environments of that and of Event Grid, the app's
+settings."""
 
 
 async def _start_with_keys(
@@ -224,7 +231,7 @@ async def _start_with_keys(
         batch_key=batch["key"],
     )
     environment |= settings
-    return endpoints, environment, environment
+    return endpoints, environment, environment, settings
 
 
 async def _start_without_keys(
@@ -244,7 +251,7 @@ async def _start_without_keys(
         blob_source=options.blob_source,
     )
     endpoints = Endpoints(functions="", **services.urls, identity=services.identity)
-    return endpoints, services.environment, services.platform_environment
+    return endpoints, services.environment, services.platform_environment, services.settings
 
 
 def _node_path(options: StackOptions, data: Path, environment: Mapping[str, str]) -> str:

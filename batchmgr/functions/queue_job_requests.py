@@ -9,6 +9,7 @@ from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.model.size_limits import MESSAGE
+from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
@@ -38,10 +39,15 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
             logger.warning("job request rejected: %s", cut(str(error), MESSAGE))
         else:
             await ports.queue.dead_letter_request(body)
-            logger.warning("job request kept in the poison queue: %s", cut(str(error), MESSAGE))
+            _log_kept(error)
     except (JobConflictError, JobNotFoundError) as error:
         await ports.queue.dead_letter_request(body)
-        logger.warning("job request kept in the poison queue: %s", error)
+        _log_kept(error)
+
+
+def _log_kept(error: Exception) -> None:
+    why = cut(str(error), MESSAGE)
+    logger.warning("job request kept in the poison queue: %s", why, extra=LogLine.MESSAGE_KEPT.attributes)
 
 
 async def _accept(ports: Ports, body: bytes, fallback_id: str) -> str:

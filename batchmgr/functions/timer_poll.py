@@ -8,7 +8,7 @@ import azure.functions as func
 from batchmgr.bootstrap import Runtime
 from batchmgr.errors import SettingsError
 from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
-from batchmgr.model.telemetry_names import POLL_LAG
+from batchmgr.model.telemetry_names import POLL_LAG, LogLine
 from batchmgr.ports import Ports
 from batchmgr.settings import SCHEDULE
 from batchmgr.usecases.poll import poll
@@ -42,6 +42,10 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
         except SettingsError:
             return  # the runtime has logged it, and there is nothing to lose
         except TimeoutError:
-            logger.warning("the poll took more than %d s: the next one continues", TIME_LIMIT_SECONDS)
+            logger.warning(
+                "the poll took more than %d s: the next one continues",
+                TIME_LIMIT_SECONDS,
+                extra=LogLine.POLL_CUT_OFF.attributes,
+            )
 
     return functions

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import quote
 
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -12,12 +13,14 @@ class ContainerAccess:
     """A node's access to one container.
 
     `url` is the container's, without a query. `query` is a shared access signature (SAS) without the `?`,
-    `identity_reference` the resource id of a managed identity: one of the two is set.
+    `identity_reference` the resource id of a managed identity: one of the two is set. `ends_at` is when the
+    signature ends.
     """
 
     url: str
     query: str = ""
     identity_reference: str = ""
+    ends_at: datetime | None = None
 
     def blob_url(self, path: str) -> str:
         """Return the URL of one blob, with the signature if there is one."""
@@ -34,3 +37,8 @@ class ContainerAccess:
 
 StorageAccess = Mapping[ContainerNeed, ContainerAccess]
 """A job's access to each of its containers."""
+
+
+def signatures_end(access: StorageAccess) -> datetime | None:
+    """Return when the first signature ends; None if there is none, or if it does not end."""
+    return min((one.ends_at for one in access.values() if one.ends_at is not None), default=None)

@@ -194,18 +194,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         submission = replace(self.submission, awaits_tasks=False)
         return replace(self, updated_at=now, submission=submission, obstacle=None)
 
-    def created_in_batch(
-        self, *, total: int, can_report: bool, manifest_due: bool, slots: int = 1, instances: int = 1
-    ) -> Self:
+    def created_in_batch(self, run: Run) -> Self:
         """Return the record of a job that is in Azure Batch, and whose tasks are about to be added."""
-        run = replace(
-            self.run,
-            total=total,
-            can_report=can_report,
-            manifest_due=manifest_due,
-            slots=slots,
-            instances=instances,
-        )
         return replace(self, in_batch=True, run=run)
 
     def tasks_added(self, now: datetime, count: int) -> Self:
@@ -237,6 +227,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     def manifest_written(self, now: datetime) -> Self:
         """Return the record of a job whose manifest is written."""
         return replace(self, updated_at=now, run=replace(self.run, manifest_due=False))
+
+    def warned(self) -> Self:
+        """Return the record of a job of which was told that its signatures end. Nothing has moved."""
+        return replace(self, run=replace(self.run, warn_at=None))
 
     def finalize_task_released(self, now: datetime) -> Self:
         """Return the record of a job whose FinalizeTask was added again, without dependencies."""

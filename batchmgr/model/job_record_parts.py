@@ -119,7 +119,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     that any task needs. `count_changes` is how often the counts were found changed. `can_report`: tasks may
     report progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not
     written yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks`
-    are those that were diagnosed.
+    are those that were diagnosed. `signatures_end` is when the first signature ends with which nodes reach
+    storage, and `warn_at` when that is due to be told; None if it was told, or can't matter.
     """
 
     total: int = 0
@@ -133,6 +134,36 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     manifest_due: bool = False
     finalize_released: bool = False
     failed_tasks: tuple[FailedTask, ...] = ()
+    signatures_end: datetime | None = None
+    warn_at: datetime | None = None
+
+    def begun(
+        self,
+        *,
+        total: int,
+        can_report: bool,
+        manifest_due: bool,
+        slots: int,
+        instances: int,
+        signatures_end: datetime | None,
+        warn_at: datetime | None,
+    ) -> Self:
+        """Return what is known when tasks are about to be added, for the first time or again.
+
+        Tasks that an earlier attempt has added have earlier signatures: the first ones count.
+        """
+        if self.signatures_end is not None:
+            signatures_end, warn_at = self.signatures_end, self.warn_at
+        return replace(
+            self,
+            total=total,
+            can_report=can_report,
+            manifest_due=manifest_due,
+            slots=slots,
+            instances=instances,
+            signatures_end=signatures_end,
+            warn_at=warn_at,
+        )
 
 
 class Unsent(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

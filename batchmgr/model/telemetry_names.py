@@ -1,4 +1,4 @@
-"""The names of all spans, metrics and attributes. `docs/observability.md` explains each.
+"""The names of all spans, metrics and attributes, and of log lines. `docs/observability.md` explains each.
 
 They follow OpenTelemetry's conventions: lower case, dots between the parts, units in UCUM.
 Source: https://opentelemetry.io/docs/specs/semconv/general/naming/
@@ -19,6 +19,7 @@ ERROR_TYPE = "error.type"
 STATUS_CODE = "http.response.status_code"
 METHOD = "http.request.method"
 SERVER = "server.address"
+LOG_LINE = "batchmgr.log.line"
 
 ATTRIBUTES = frozenset(
     {
@@ -34,9 +35,25 @@ ATTRIBUTES = frozenset(
         STATUS_CODE,
         METHOD,
         SERVER,
+        LOG_LINE,
     }
 )
 """All attributes of spans, metrics and log records."""
+
+
+class LogLine(Enum):
+    """A line of the log that alerts and the workbook look for. Its text may change, its name stays."""
+
+    NOT_CONFIGURED = "not_configured"
+    INTERNAL_ERROR = "internal_error"
+    POLL_FAILED = "poll_failed"
+    POLL_CUT_OFF = "poll_cut_off"
+    MESSAGE_KEPT = "message_kept"
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What the log record has as `extra`, so that it is found by its name."""
+        return {LOG_LINE: self.value}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,12 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.file_specifications import OWN_CONTAINERS, InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.file_specifications import (
+    APP_CONTAINERS,
+    OWN_CONTAINERS,
+    InputFileSpecification,
+    OutputFileSpecification,
+)
 from batchmgr.plan.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
@@ -115,7 +120,7 @@ def _check_container(container: str, account: str, field: str) -> None:
             f"must be a blob container's name (3 to 63 of a-z, 0-9 and single dashes), not {container!r}",
             field=f"{field}.containerName",
         )
-    if container in OWN_CONTAINERS:
+    if container in OWN_CONTAINERS or container.startswith(APP_CONTAINERS):
         raise InvalidJobError(
             f"{container!r} is reserved for batchmgr; use another container",
             field=f"{field}.containerName",

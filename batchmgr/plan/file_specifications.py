@@ -19,6 +19,12 @@ REQUESTS_CONTAINER = "batchmgr-requests"
 OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER, REQUESTS_CONTAINER})
 """Containers that no task may use: whoever can read or write them can act for every job."""
 
+APP_CONTAINERS = ("azure-webjobs-", "app-package-", "batchmgr-app-package")
+"""How the names of the Functions app's own containers begin: its keys, its leases and its code.
+
+No task may use them: whoever can read its keys or write its code can act for the app.
+"""
+
 WILDCARDS = "*?["
 """The characters that make a `source_file_path` a pattern."""
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from batchmgr.errors import ServiceError
 from batchmgr.model.batch_snapshots import BAD_INPUT, EXIT_CODE, TASK_ENDED, TaskError, TaskSnapshot
 from batchmgr.model.job_outcome import CANCELLED, OWN_REASONS, WALL_CLOCK_EXPIRED
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.plan.cut_text import cut
 from batchmgr.ports import Ports
@@ -32,6 +33,9 @@ BY_REQUEST = frozenset({"UserTerminate", CANCELLED})
 TIME_LIMIT = "TimeLimit"
 """The category of a task that took too long, or whose job did."""
 
+ACCESS_DENIED = frozenset({"BlobAccessDenied", "ResourceContainerAccessDenied", "FileUploadAccessDenied"})
+"""Azure Batch's codes for a task whose files could not be read or written, because nothing allowed it."""
+
 CATEGORIES = {INPUT: BAD_INPUT, RETRYABLE: "Retryable", INFRASTRUCTURE: "Infrastructure"}
 """What a workload's task says of its failure, by the kind in its report; else Azure Batch's word counts."""
 
@@ -39,11 +43,15 @@ MAX_MESSAGE = 1900
 """The room that a message leaves for what batchmgr adds to it, in bytes of JSON."""
 
 
-async def diagnose(ports: Ports, job_id: str, task: TaskSnapshot) -> FailedTask:
+async def diagnose(ports: Ports, record: JobRecord, task: TaskSnapshot) -> FailedTask:
     """What is known of a failed task. A node that is gone takes nothing but detail away."""
+    job_id, ends_at = record.job_id, record.run.signatures_end
     stderr = await read_stderr(ports, job_id, task.task_id)
     report = await read_error_report(ports, job_id, task.task_id)
     error = _error(task, await _said(ports, job_id, task), stderr, report)
+    if error.type in ACCESS_DENIED and ends_at is not None and ends_at <= task.state_transition_time:
+        text = f"{error.message} (its signatures had ended at {ends_at:%Y-%m-%d %H:%M} UTC)"
+        error = replace(error, message=text)
     return FailedTask.of(replace(task, error=error))
 
 

@@ -111,7 +111,7 @@ async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapsh
     # The FinalizeTask comes last, and its failure is another one than those of the other tasks.
     final = [task for task in failed if task.task_id == FINALIZE_TASK_ID]
     failed = [task for task in failed if task not in final][: max(0, room)] + final
-    found = await asyncio.gather(*(diagnose(ports, record.job_id, task) for task in failed))
+    found = await asyncio.gather(*(diagnose(ports, record, task) for task in failed))
     return {task.task_id: task for task in found}
 
 

@@ -24,6 +24,7 @@ from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, JobError
 from batchmgr.model.job_states import JobState
+from batchmgr.model.telemetry_names import LogLine
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
@@ -31,6 +32,8 @@ from batchmgr.steps.outbox import flush, retry_on_conflict
 from batchmgr.wire.events import job_event, obstacle_events
 
 logger = logging.getLogger(__name__)
+
+INTERNAL_ERROR = LogLine.INTERNAL_ERROR.attributes
 
 MAX_TRIES = 10
 LEAST_TIME = timedelta(minutes=10)
@@ -131,14 +134,20 @@ async def _end(
 ) -> None:
     """End the job with `InternalError`. The poller delivers its callback."""
     job_id = record.job_id
-    logger.error("InternalError: job %s ends, batchmgr could not %s it", job_id, name, exc_info=error)
+    logger.error(
+        "InternalError: job %s ends, batchmgr could not %s it",
+        job_id,
+        name,
+        exc_info=error,
+        extra=INTERNAL_ERROR,
+    )
     if record.state.is_final:
         await _give_up_callback(ports, job)
         return
     try:
         await terminate_own_job(ports, record, f"batchmgr: {ObstacleKind.INTERNAL_ERROR}")
     except Exception:
-        logger.exception("InternalError: the Batch job %s may still run", job_id)
+        logger.exception("InternalError: the Batch job %s may still run", job_id, extra=INTERNAL_ERROR)
     tries = record.obstacle.tries if record.obstacle else 0
     reason = JobError(
         code=ObstacleKind.INTERNAL_ERROR,
@@ -163,7 +172,8 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
     """
     record = job.value
     if record.outbox:
-        logger.error("InternalError: job %s drops %d events", record.job_id, len(record.outbox))
+        dropped = len(record.outbox)
+        logger.error("InternalError: job %s drops %d events", record.job_id, dropped, extra=INTERNAL_ERROR)
         await ports.jobs.save(record.with_outbox(()).unhindered(), job.etag)
         return
     if record.callback is not None and record.callback.state is not CallbackState.DELIVERED:

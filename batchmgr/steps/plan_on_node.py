@@ -84,12 +84,12 @@ async def failed_job_manager(ports: Ports, record: JobRecord) -> TaskSnapshot | 
         return None
     if task is None or not task.has_failed:
         return None
-    return replace(task, error=(await diagnose(ports, record.job_id, task)).error)
+    return replace(task, error=(await diagnose(ports, record, task)).error)
 
 
 async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> InvalidJobError:
     """Return why the job manager task failed: the workload's own error, if it found the job wrong."""
-    error = (await diagnose(ports, record.job_id, task)).error
+    error = (await diagnose(ports, record, task)).error
     if error is not None and error.type == InvalidJobError.__name__:
         return InvalidJobError(error.message.removeprefix(f"{error.field}: "), field=error.field)
     reason = error.message if error else f"exit code {task.exit_code}"

@@ -20,6 +20,7 @@ from enum import Enum
 from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
+from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
@@ -52,7 +53,8 @@ async def empty_poison_queues(ports: Ports) -> None:
 async def _handle(ports: Ports, message: PoisonMessage) -> None:
     verdict, why = await _decide(ports, message)
     if verdict is _Verdict.KEEP:
-        logger.warning("message %s stays in %s: %s", message.id, message.queue, why)
+        about = LogLine.MESSAGE_KEPT.attributes
+        logger.warning("message %s stays in %s: %s", message.id, message.queue, why, extra=about)
         await ports.poison.keep(message)
         return
     if verdict is _Verdict.PUT_BACK:

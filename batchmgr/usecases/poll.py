@@ -13,7 +13,7 @@ from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
 from batchmgr.model.job_census import JobCensus
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.telemetry_names import POLL, POLL_DURATION
+from batchmgr.model.telemetry_names import POLL, POLL_DURATION, LogLine
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
@@ -24,6 +24,7 @@ from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
+from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
@@ -67,9 +68,18 @@ async def _poll(ports: Ports, census: JobCensus) -> None:
                 async with asyncio.timeout(JOB_SECONDS):
                     await attempt(ports, job_id, "poll", partial(poll_job, census=census))
             except ServiceBusyError as error:
-                logger.warning("job %s could not be polled; the next poll tries again: %s", job_id, error)
+                logger.warning(
+                    "job %s could not be polled; the next poll tries again: %s",
+                    job_id,
+                    error,
+                    extra=LogLine.POLL_FAILED.attributes,
+                )
             except Exception:
-                logger.exception("job %s could not be polled; the next poll tries again", job_id)
+                logger.exception(
+                    "job %s could not be polled; the next poll tries again",
+                    job_id,
+                    extra=LogLine.POLL_FAILED.attributes,
+                )
 
     # Listed first: if the listing failed half-way, the group would cancel the polls that have begun.
     job_ids = [job_id async for job_id in ports.jobs.active_ids()]
@@ -149,7 +159,7 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
         if await is_gone(ports, record.job_id):
             await _end(ports, record, "the Batch job is gone")
         return
-    job = await overcome(ports, job)
+    job = await warn_of_signatures(ports, await overcome(ports, job))
     await _end_if_given_up(ports, await watch(ports, job, counts))
 
 

@@ -3,16 +3,13 @@
 A submission that was interrupted is repeated from the start: what exists already is kept.
 """
 
-import asyncio
 import logging
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 
 from batchmgr.errors import (
     InvalidJobError,
-    RecordChangedError,
     ServiceAccessError,
     ServiceBusyError,
     ServiceConflictError,
@@ -21,8 +18,7 @@ from batchmgr.errors import (
 )
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.error_groups import most_permanent
+from batchmgr.model.container_access import StorageAccess, signatures_end
 from batchmgr.model.job_outcome import end_reason
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, JobError
@@ -31,8 +27,9 @@ from batchmgr.model.size_limits import MESSAGE
 from batchmgr.model.telemetry_names import SUBMIT
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut
-from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.ports import Clock, Ports, Versioned
+from batchmgr.plan.job_plan import JobPlan
+from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.add_tasks import add_own_tasks
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
@@ -41,6 +38,7 @@ from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
+from batchmgr.steps.warn_of_signatures import warning_due
 from batchmgr.usecases.deliver import deliver
 from batchmgr.wire.events import job_event, obstacle_events, planning_event, task_events
 from batchmgr.wire.job_message import JobMessage
@@ -50,12 +48,6 @@ logger = logging.getLogger(__name__)
 PORTION_TIME = timedelta(seconds=40)
 """How long one call adds tasks. Then it enqueues a message, and the next call continues: a function may take
 two minutes, and a host that is told to stop gives ten seconds."""
-
-TASKS_AT_ONCE = 100
-"""How many tasks are made at once: as many as one call to Azure Batch takes."""
-
-NOTE_PAUSE = timedelta(seconds=2)
-"""How often a submission notes how many tasks are there. Whoever continues repeats no more than that."""
 
 
 @retry_on_conflict
@@ -133,7 +125,7 @@ async def _submit_portion(
             return Progress.AWAITS_TASKS
         job_plan = await plan(ports, record.job_id, message, record.pool_id)
         access = await grant_access(ports, job_plan)
-    await mine.save(partial(_created, job_plan=job_plan))
+    await mine.save(partial(_created, job_plan=job_plan, access=access, now=ports.clock.now()))
     return await _complete(ports, mine, job_plan, access, ends_at)
 
 
@@ -145,14 +137,18 @@ async def _require_pool(ports: Ports, pool_id: str) -> None:
         raise ServiceNotFoundError(text, code=error.code, status=error.status) from error
 
 
-def _created(record: JobRecord, *, job_plan: JobPlan) -> JobRecord:
-    return record.created_in_batch(
+def _created(record: JobRecord, *, job_plan: JobPlan, access: StorageAccess, now: datetime) -> JobRecord:
+    ends_at = signatures_end(access)
+    run = record.run.begun(
         total=job_plan.total,
         can_report=job_plan.can_report,
         manifest_due=job_plan.finalize_task.manifest_need is not None,
         slots=job_plan.max_slots,
         instances=job_plan.max_instances,
+        signatures_end=ends_at,
+        warn_at=warning_due(ends_at, job_plan.job.max_wall_clock_time, now),
     )
+    return record.created_in_batch(run)
 
 
 async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:
@@ -185,7 +181,7 @@ async def _add_tasks(
     ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
 ) -> Progress:
     """Add the tasks that are not known to be there, in the order of the plan."""
-    there = await _add_own_tasks(ports, mine, job_plan, access, ends_at)
+    there = await add_own_tasks(ports, mine, job_plan, access, ends_at)
     if there < len(job_plan.tasks):
         return Progress.TIME_IS_UP
     # A task is added after those it waits for: Azure Batch promises nothing about unknown dependencies.
@@ -194,58 +190,6 @@ async def _add_tasks(
     await ports.batch.add_tasks(job_plan, [job_plan.finalize_task], access)
     await ports.batch.terminate_when_done(job_plan.job_id)
     return Progress.COMPLETE
-
-
-async def _add_own_tasks(
-    ports: Ports, mine: ClaimedJob, job_plan: JobPlan, access: StorageAccess, ends_at: datetime
-) -> int:
-    """Add tasks until the time is up. Return how many are there, those of earlier portions included.
-
-    Their number is noted every few seconds, and where this stops: whoever continues adds what is missing.
-    """
-    before = mine.record.submission.tasks_added
-    there = before
-
-    def note(count: int) -> None:
-        nonlocal there
-        there = before + count
-
-    async def save_note() -> None:
-        if there > mine.record.submission.tasks_added:
-            await mine.save(partial(JobRecord.tasks_added, now=ports.clock.now(), count=there))
-
-    async def keep_noting() -> None:
-        while True:
-            await ports.clock.sleep(NOTE_PAUSE)
-            await save_note()
-
-    async def add() -> None:
-        rest = _until(ports.clock, job_plan.tasks, before, ends_at)
-        try:
-            await ports.batch.add_tasks(job_plan, rest, access, note)
-        finally:
-            noting.cancel()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            noting = group.create_task(keep_noting())
-            group.create_task(add())
-    except ExceptionGroup as errors:
-        error = most_permanent(errors)
-        if not isinstance(error, RecordChangedError):
-            await save_note()
-        raise error from errors
-    if there < len(job_plan.tasks):
-        await save_note()
-    return there
-
-
-def _until(clock: Clock, tasks: Sequence[TaskPlan], first: int, ends_at: datetime) -> Iterator[TaskPlan]:
-    """Yield tasks from the place `first` on, at least some, until the time is up."""
-    for start in range(first, len(tasks), TASKS_AT_ONCE):
-        if start > first and clock.now() >= ends_at:
-            return
-        yield from tasks[start : start + TASKS_AT_ONCE]
 
 
 async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> None:

@@ -20,6 +20,7 @@ from batchmgr.plan.cut_text import cut
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
+JOB_WARNING = "batchmgr.job.warning"
 TASK_RUNNING = "batchmgr.task.running"
 TASK_SUCCEEDED = "batchmgr.task.succeeded"
 TASK_FAILED = "batchmgr.task.failed"
@@ -28,6 +29,9 @@ TASK_PREEMPTED = "batchmgr.task.preempted"
 TASK_PROGRESS = "batchmgr.task.progress"
 TASK_RESULT = "batchmgr.task.result"
 JOB_STATES = {state: f"batchmgr.job.{state.value}" for state in JobState}
+
+SIGNATURES_END = "SignaturesEnd"
+"""The code of the warning that nodes will not reach storage any more."""
 
 TASK_STATES = {
     TASK_RUNNING: "running",
@@ -42,6 +46,7 @@ EVENT_TYPES = frozenset(
         *JOB_STATES.values(),
         JOB_PROGRESS,
         JOB_WAITING,
+        JOB_WARNING,
         TASK_RUNNING,
         TASK_SUCCEEDED,
         TASK_FAILED,
@@ -91,6 +96,21 @@ def stall_event(job_id: str, why: WaitingFor) -> Event:
     data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
     return _event(job_id, JOB_WAITING, key, why.since, data)
+
+
+def signatures_event(job_id: str, ends_at: datetime, now: datetime) -> Event:
+    """Return the event that the job may take longer than the signatures of its nodes last. Sent once."""
+    data: dict[str, object] = {
+        "jobId": job_id,
+        "code": SIGNATURES_END,
+        "reason": f"The signatures with which the job's nodes reach storage end at {ends_at:%Y-%m-%d %H:%M} "
+        "UTC. Tasks that start later can't read their input files, and tasks that end later can't write "
+        "their output files.",
+        "advice": "See that the job ends before, or send it again in parts. Nodes with an identity "
+        "(BATCHMGR_NODE_IDENTITY) need no signatures.",
+        "endsAt": msgspec.to_builtins(ends_at),
+    }
+    return _event(job_id, JOB_WARNING, SIGNATURES_END, now, data)
 
 
 def progress_event(record: JobRecord) -> Event:

@@ -18,7 +18,10 @@ Json = dict[str, Any]
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What a caller may know about a job. `attempts` and `retryAt` are those of its submission."""
+    """What a caller may know about a job. `attempts` and `retryAt` are those of its submission.
+
+    `signatures_end`: from then on, its nodes don't reach storage.
+    """
 
     job_id: str
     state: JobState
@@ -33,6 +36,7 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     waiting_for: WaitingFor | None = None
     error: JobError | None = None
     callback: CallbackStatus | None = None
+    signatures_end: datetime | None = None
     total: int | msgspec.UnsetType = msgspec.UNSET
     counts: TaskCounts | msgspec.UnsetType = msgspec.UNSET
 
@@ -70,6 +74,7 @@ def job(record: JobRecord, base: str) -> Json:
         waiting_for=record.waits_for,
         error=record.error,
         callback=record.callback,
+        signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
         counts=record.run.counts,
     )

@@ -6,17 +6,12 @@ that it needs are imported when it is used, so that other tasks start quickly.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from urllib.parse import quote
+
+from batchmgr.workload.node_tokens import storage_token
 
 _STORAGE_VERSION = "2021-08-06"
 _TIMEOUT = 10
-_IDENTITY_SERVICE = "http://169.254.169.254"
-_METADATA = (
-    "/metadata/identity/oauth2/token"
-    "?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F&msi_res_id="
-)
 
 
 def put_blob(url: str, identity: str, body: bytes, facts: Mapping[str, str]) -> None:
@@ -79,24 +74,8 @@ def _send(
 
     given = {**headers, "x-ms-version": _STORAGE_VERSION}
     if identity:
-        given["Authorization"] = f"Bearer {_token(identity)}"
+        given["Authorization"] = f"Bearer {storage_token(identity)}"
     request = Request(url, data=body, headers=given, method=method)  # noqa: S310
     with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
         content: bytes = response.read(max_bytes)
         return content
-
-
-def _token(identity: str) -> str:
-    """Return a token of the node's managed identity for Azure Storage.
-
-    Source: https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
-    """
-    import os
-    from urllib.request import Request, urlopen
-
-    # Azure's own clients know this variable too. The local stack sets it.
-    service = os.environ.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or _IDENTITY_SERVICE
-    url = service.rstrip("/") + _METADATA + quote(identity, safe="")
-    request = Request(url, headers={"Metadata": "true"})  # noqa: S310
-    with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-        return str(json.load(response)["access_token"])

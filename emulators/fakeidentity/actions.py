@@ -17,19 +17,26 @@ _READS: Final = ("GET", "HEAD")
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What matters of an HTTP request. `path` is still percent-encoded."""
+    """What matters of an HTTP request. `path` is still percent-encoded. `body` is that of a new Batch job."""
 
     method: str
     path: str
     query: Mapping[str, str]
     authorization: str
+    body: bytes = b""
+
+    @property
+    def is_new_job(self) -> bool:
+        """Whether it creates a job, if it is a request to Azure Batch."""
+        return self.method == "POST" and self.path.strip("/").lower() == "jobs"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """What a request wants to do: one of `actions`, in a container if one is named."""
+    """What a request wants to do: one of `actions`, in a container if one is named, and `also` this."""
 
     actions: Collection[str]
+    also: str = ""
     container: str = ""
 
 
@@ -37,7 +44,8 @@ def operation(kind: ServiceKind, request: Request) -> Operation:
     """Return what a request to this kind of service is about."""
     parts = [unquote(part) for part in request.path.split("/")[1:] if part]
     if kind == "batch":
-        return Operation(actions=_batch(request, parts))
+        brings_pool = request.is_new_job and b'"autoPoolSpecification"' in request.body
+        return Operation(actions=_batch(request, parts), also="batch:pools/write" if brings_pool else "")
     # The first part is the account, as storage emulators have it.
     _, container, *path = [*parts, "", ""][: max(len(parts), 2)]
     if kind == "queue":

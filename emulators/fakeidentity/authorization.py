@@ -77,7 +77,8 @@ def refusal(kind: ServiceKind, request: Request, directory: Directory, now: floa
 
 def _check(kind: ServiceKind, identity: Identity | None, wanted: Operation) -> Refusal | None:
     assignments = () if identity is None else identity.assignments
-    if any(assignment.allows(wanted.actions, wanted.container) for assignment in assignments):
+    needs = [wanted.actions, [wanted.also]] if wanted.also else [wanted.actions]
+    if all(any(one.allows(need, wanted.container) for one in assignments) for need in needs):
         return None
     return _NO_ROLE[kind]
 

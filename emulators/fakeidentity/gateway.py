@@ -4,7 +4,7 @@ import json
 import logging
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -29,6 +29,7 @@ _HOP_BY_HOP: Final = frozenset(
         "proxy-connection",
     }
 )
+_LARGEST_JOB: Final = 4 * 2**20
 _KEPT_S: Final = 2
 """Servers close a connection that rests, Azurite after 5 seconds. So the gateway closes it earlier."""
 
@@ -59,7 +60,7 @@ class Gateway:
 
     def application(self) -> web.Application:
         """Return the application to serve."""
-        application = web.Application()
+        application = web.Application(client_max_size=_LARGEST_JOB)
         application.router.add_route("*", "/{path:.*}", self._handle)
         return application
 
@@ -74,12 +75,14 @@ class Gateway:
             query={name.lower(): value for name, value in request.query.items()},
             authorization=request.headers.get("Authorization", ""),
         )
+        if self._service.kind == "batch" and asked.is_new_job:
+            asked = replace(asked, body=await request.read())
         refused = refusal(self._service.kind, asked, self._directory, time.time())
         if refused is not None:
             _log.info("%s %s: %d %s", asked.method, asked.path, refused.status, refused.code)
             return _answer(self._service.kind, refused)
         try:
-            return await self._pass_on(request)
+            return await self._pass_on(request, asked.body or request.content)
         except aiohttp.ClientError as error:
             _log.warning("%s %s: %r", asked.method, asked.path, error)
             # As if the service itself had cut the connection.
@@ -87,12 +90,12 @@ class Gateway:
                 request.transport.abort()
             return web.Response(status=502)
 
-    async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+    async def _pass_on(self, request: web.Request, body: bytes | aiohttp.StreamReader) -> web.StreamResponse:
         call = self._session.request(
             request.method,
             URL(f"{self._service.upstream}{request.raw_path}", encoded=True),
             headers=_end_to_end(request.headers),
-            data=request.content if request.can_read_body else None,
+            data=body if request.body_exists else None,
             allow_redirects=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
         )

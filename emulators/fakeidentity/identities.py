@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from fakeidentity.roles import ROLES, allows
+from fakeidentity.conditions import condition
+from fakeidentity.roles import ROLES, allowed, full_name
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -15,26 +16,31 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Assignment:
     """A role that an identity has on an account, or only on some of its containers.
 
-    `containers` are patterns such as `job-*`. `not_containers` takes some away, as a condition of a role
-    assignment in Azure can. An assignment on only some containers gives no delegation key: that needs the
-    role on the account.
+    `containers` are patterns such as `job-*`. An assignment on only some containers gives no delegation key:
+    that needs the role on the account. `condition` is one of Azure's conditions for role assignments.
     """
 
     role: str
     containers: tuple[str, ...] = ("*",)
-    not_containers: tuple[str, ...] = ()
+    condition: str = ""
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise ValueError(f"{self.role!r} is none of the roles {', '.join(ROLES)}")
+        if self.condition:
+            condition(self.condition)
 
     def allows(self, actions: Collection[str], container: str) -> bool:
         """Return whether it allows one of these actions, on a container or, for "", on the account."""
-        if not allows(self.role, actions):
-            return False
-        if not container:
-            return self.containers == ("*",)
-        return _matches(container, self.containers) and not _matches(container, self.not_containers)
+        if container:
+            covered = any(fnmatchcase(container, pattern) for pattern in self.containers)
+        else:
+            covered = self.containers == ("*",)
+        possible = allowed(self.role, actions) if covered else []
+        if not self.condition:
+            return bool(possible)
+        holds = condition(self.condition)
+        return any(holds(full_name(action), container) for action in possible)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +101,7 @@ def assignments_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Assignment, ...
         Assignment(
             role=one["role"],
             containers=tuple(one.get("containers", ("*",))),
-            not_containers=tuple(one.get("notContainers", ())),
+            condition=one.get("condition", ""),
         )
         for one in listed
     )
@@ -103,12 +109,4 @@ def assignments_of(listed: Iterable[Mapping[str, Any]]) -> tuple[Assignment, ...
 
 def shown(assignments: Iterable[Assignment]) -> list[dict[str, Any]]:
     """Return the assignments as JSON, in the form that `assignments_of` reads."""
-    facts = (asdict(one) for one in assignments)
-    return [
-        {"role": one["role"], "containers": one["containers"], "notContainers": one["not_containers"]}
-        for one in facts
-    ]
-
-
-def _matches(container: str, patterns: Iterable[str]) -> bool:
-    return any(fnmatchcase(container, pattern) for pattern in patterns)
+    return [asdict(one) for one in assignments]

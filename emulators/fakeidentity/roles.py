@@ -11,10 +11,14 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 DELEGATION_KEY: Final = "blob:generateUserDelegationKey"
+NODES: Final = "batchmgr nodes"
+"""The custom role that `infra/` makes."""
 
 ROLES: Final[Mapping[str, Collection[str]]] = {
     "Storage Blob Data Owner": ("blob:*",),
     "Storage Blob Data Contributor": ("blob:containers/*", DELEGATION_KEY, "blob:blobs/*"),
+    # No built-in role writes blobs without also deleting containers.
+    NODES: ("blob:blobs/read", "blob:blobs/write", "blob:blobs/add", "blob:blobs/delete"),
     "Storage Blob Data Reader": ("blob:containers/read", DELEGATION_KEY, "blob:blobs/read"),
     "Storage Blob Delegator": (DELEGATION_KEY,),
     "Storage Queue Data Contributor": (
@@ -32,6 +36,14 @@ ROLES: Final[Mapping[str, Collection[str]]] = {
 }
 
 
-def allows(role: str, actions: Collection[str]) -> bool:
-    """Return whether a role allows at least one of these actions. Raises KeyError for an unknown role."""
-    return any(fnmatchcase(action, pattern) for action in actions for pattern in ROLES[role])
+def allowed(role: str, actions: Collection[str]) -> list[str]:
+    """Return those of these actions that a role allows. Raises KeyError for an unknown role."""
+    return [action for action in actions if any(fnmatchcase(action, pattern) for pattern in ROLES[role])]
+
+
+def full_name(action: str) -> str:
+    """Return the name that an action on blobs has in Azure, which conditions use."""
+    kind, _, verb = action.removeprefix("blob:").rpartition("/")
+    path = {"blobs": "containers/blobs/", "containers": "containers/", "": ""}[kind]
+    end = "" if verb in {"read", "write", "delete"} else "/action"
+    return f"Microsoft.Storage/storageAccounts/blobServices/{path}{verb}{end}"

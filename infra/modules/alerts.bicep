@@ -1,5 +1,5 @@
-// The alerts in alerts.json: on texts of the log, on metrics of batchmgr and of the platform, and on the health
-// check from outside.
+// The alerts in alerts.json: on named lines of the log, on metrics of batchmgr and of the platform, and on the health check from
+// outside.
 param namePrefix string
 param location string
 param tags object
@@ -14,7 +14,8 @@ var alerts = loadJsonContent('../alerts.json')
 var watched = { systemTopic: systemTopicId, batchAccount: batchAccountId }
 
 // Exceptions that are logged are in AppExceptions, all other lines in AppTraces.
-var logLines = 'union isfuzzy=true AppTraces, AppExceptions | where _ResourceId =~ "${componentId}" | extend Line = iff(isempty(Message), OuterMessage, Message)'
+var logLines = 'union isfuzzy=true AppTraces, AppExceptions | where _ResourceId =~ "${componentId}"'
+var measurements = 'AppMetrics | where _ResourceId =~ "${componentId}"'
 
 resource receivers 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'ag-${namePrefix}'
@@ -51,7 +52,7 @@ resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       criteria: {
         allOf: [
           {
-            query: '${logLines} | where ${join(map(alert.texts, text => 'Line contains_cs "${text}"'), ' and ')}'
+            query: '${logLines} | where tostring(Properties["batchmgr.log.line"]) == "${alert.line}"'
             timeAggregation: 'Count'
             operator: 'GreaterThan'
             threshold: alert.moreThan
@@ -83,10 +84,21 @@ resource ownMetricAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
       criteria: {
         allOf: [
           {
-            query: 'AppMetrics | where _ResourceId =~ "${componentId}" | where Name == "${alert.metric}"'
+            query: join(
+              [
+                '${measurements} and Name == "${alert.metric}"'
+                alert.?where == null
+                  ? ''
+                  : ' | where tostring(Properties["${alert.where.attribute}"]) in ("${join(alert.where.values, '", "')}")'
+                alert.?splitBy == null ? '' : ' | extend Split = tostring(Properties["${alert.splitBy}"])'
+              ],
+              ''
+            )
             timeAggregation: alert.aggregation
             // Not with Count. That alone is told of when there is nothing to count.
             metricMeasureColumn: alert.?value
+            // One alert for each value of the attribute.
+            dimensions: alert.?splitBy == null ? [] : [{ name: 'Split', operator: 'Include', values: ['*'] }]
             operator: alert.operator
             threshold: alert.threshold
             failingPeriods: { numberOfEvaluationPeriods: 1, minFailingPeriodsToAlert: 1 }

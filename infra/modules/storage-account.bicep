@@ -25,4 +25,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
       defaultAction: private ? 'Deny' : 'Allow'
     }
   }
+
+  resource blobs 'blobServices' = {
+    name: 'default'
+    properties: {
+      // A built-in role that writes blobs also deletes containers. For a week they can be had back.
+      containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+    }
+  }
 }

@@ -38,7 +38,8 @@ class Service:
         self.status = 200
         self.headers: dict[str, str] = {}
         self.body = ""
-        self.delay = 0.0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def fails(self, status: int, code: str, **headers: str) -> None:
         """Answer with an error, as Azure Batch and storage do."""
@@ -49,7 +50,7 @@ class Service:
     async def handle(self, request: web.Request) -> web.Response:
         self.requests += 1
         await request.read()
-        await asyncio.sleep(self.delay)
+        await self.answers.wait()
         kind = "text/html" if self.body.startswith("<") else "application/json"
         return web.Response(status=self.status, headers=self.headers, text=self.body, content_type=kind)
 
@@ -190,12 +191,13 @@ async def test_a_service_that_does_not_answer_is_busy_after_the_time_of_a_call(
     service: Service, ports: Ports, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bounded_clients, "CALL_LIMIT", timedelta(seconds=0.5))
-    service.delay = 3
+    service.answers.clear()
     began = time.monotonic()
     with pytest.raises(ServiceBusyError) as caught:
         await CALLS[call](ports)
     assert time.monotonic() - began < 2.5
     assert caught.value.code == "Timeout"
+    service.answers.set()
 
 
 @pytest.mark.parametrize("status", [401, 403])

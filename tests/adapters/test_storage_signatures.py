@@ -1,6 +1,7 @@
 """How nodes reach storage: what a grant lets them do, and what not."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
 
 import aiohttp
 import pytest
@@ -10,6 +11,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.container_access import signatures_end
 from batchmgr.plan.file_specifications import ContainerNeed
 
 READ = ContainerNeed(container_name="data")
@@ -68,6 +70,17 @@ async def test_nodes_without_an_identity_get_signatures(connection_string: str) 
         access = await storage(client, "/id/1").grant_access([READ], HOUR, nodes_have_identity=False)
     assert access[READ].identity_reference == ""
     assert "sig=" in access[READ].query
+
+
+async def test_a_signature_says_when_it_ends_and_an_identity_does_not_end(connection_string: str) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        signed = await storage(client).grant_access([READ], HOUR, nodes_have_identity=True)
+        unsigned = await storage(client, "/id/1").grant_access([READ], HOUR, nodes_have_identity=True)
+    ends_at = signed[READ].ends_at
+    assert ends_at is not None
+    assert timedelta(minutes=59) < ends_at - datetime.now(UTC) <= HOUR
+    assert parse_qs(signed[READ].query)["se"] == [f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"]
+    assert (signatures_end(signed), signatures_end(unsigned)) == (ends_at, None)
 
 
 async def test_another_account_without_an_identity_is_rejected(connection_string: str) -> None:

@@ -17,6 +17,9 @@ from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import InvalidJobError, ServiceBusyError
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
+from batchmgr.model.waiting_for import ObstacleKind
+from batchmgr.usecases.accept import accept
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import encode
 from tests.world import CALLBACK, World, job_message
@@ -109,3 +112,21 @@ async def test_a_workload_works_again_when_its_calls_have_returned(gate: threadi
 async def test_more_calls_than_threads_wait_for_their_turn() -> None:
     threads = LimitedThreads(most=2)
     assert await asyncio.gather(*(threads.run("a", partial(int, n)) for n in range(50))) == list(range(50))
+
+
+async def test_a_job_whose_workload_is_busy_waits_for_it_and_not_for_access(gate: threading.Event) -> None:
+    class Workload(WorkloadBase):
+        name = "busy"
+
+    world, threads = World(), LimitedThreads(LIMIT, most=1)
+    registry = WorkloadRegistry({"busy": lambda: Workload})
+    ports = replace(world.ports, workloads=registry, threads=threads)
+    planning = asyncio.create_task(threads.run("busy", gate.wait))
+    await asyncio.sleep(0)
+    await accept(ports, "job-1", JobMessage(job_id="job-1", workload="busy"))
+    await submit(ports, "job-1")
+    obstacle = world.record().obstacle
+    assert obstacle is not None
+    assert (obstacle.code, obstacle.kind) == ("WorkloadBusy", ObstacleKind.BUSY)
+    with pytest.raises(InvalidJobError):
+        await planning

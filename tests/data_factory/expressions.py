@@ -56,6 +56,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "equals": lambda one, other: one == other,
     "json": _json,
     "not": lambda value: not value,
+    "replace": lambda text, old, new: text.replace(old, new),
     "string": _string,
     "union": _union,
 }

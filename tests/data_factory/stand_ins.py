@@ -1,7 +1,7 @@
 """Stand-ins of what Azure puts before the local stack: a key vault, and checks of keys and tokens."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -60,7 +60,8 @@ async def key_check(app: str, *, statuses: Sequence[int] = (), delay: float = 0)
                 return web.Response(status=401)
             if left:
                 return web.Response(status=left.pop(0))
-            answer = await _forward(http, request, f"{app}{request.rel_url}", request.headers["Host"])
+            host = {"Host": request.headers["Host"]}  # so that the links in the answer lead here too
+            answer = await _forward(http, request, f"{app}{request.rel_url}", host)
             await asyncio.sleep(delay if request.path == "/api/jobs" else 0)
             return answer
 
@@ -68,30 +69,33 @@ async def key_check(app: str, *, statuses: Sequence[int] = (), delay: float = 0)
 
 
 @asynccontextmanager
-async def token_check(queues: str, signature: str) -> AsyncIterator[str]:
-    """Run a front of a queue service that takes tokens of an identity, in place of a signature."""
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+async def token_check(
+    queues: str, http: aiohttp.ClientSession, signature: str, headers: Mapping[str, str]
+) -> AsyncIterator[str]:
+    """Run a front of a queue service that takes the factory's tokens.
 
-        async def check(request: web.Request) -> web.Response:
-            if not _has_token(request, "https://storage.azure.com/"):
-                return web.Response(status=403, text="<Error><Code>AuthorizationFailure</Code></Error>")
-            if request.headers.get("x-ms-version", "") < "2017-11-09":
-                return web.Response(status=400, text="<Error><Code>InvalidHeaderValue</Code></Error>")
-            return await _forward(http, request, f"{queues}{request.rel_url}?{signature}")
+    What passes goes on with this signature, or with these headers.
+    """
 
-        yield await stack.enter_async_context(serving(check))
+    async def check(request: web.Request) -> web.Response:
+        if not _has_token(request, "https://storage.azure.com/"):
+            return web.Response(status=403, text="<Error><Code>AuthorizationFailure</Code></Error>")
+        if request.headers.get("x-ms-version", "") < "2017-11-09":
+            return web.Response(status=400, text="<Error><Code>InvalidHeaderValue</Code></Error>")
+        return await _forward(http, request, f"{queues}{request.rel_url}?{signature}", headers)
+
+    async with serving(check) as address:
+        yield address
 
 
 async def _forward(
-    http: aiohttp.ClientSession, request: web.Request, url: str, host: str | None = None
+    http: aiohttp.ClientSession, request: web.Request, url: str, headers: Mapping[str, str]
 ) -> web.Response:
-    headers = {
+    sent = {
         name: request.headers[name] for name in ("Content-Type", "x-ms-version") if name in request.headers
     }
-    if host:
-        headers["Host"] = host  # so that the links in the answer lead here too
-    async with http.request(request.method, url, data=await request.read(), headers=headers) as answer:
+    sent |= headers
+    async with http.request(request.method, url, data=await request.read(), headers=sent) as answer:
         kept = {name: answer.headers[name] for name in ("Location", "Retry-After") if name in answer.headers}
         return web.Response(
             status=answer.status, body=await answer.read(), headers=kept, content_type=answer.content_type

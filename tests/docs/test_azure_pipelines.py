@@ -1,4 +1,4 @@
-"""The pipelines of Azure DevOps follow the main rules of their schema, and run commands that exist."""
+"""The pipelines of Azure DevOps run commands that exist, in order. Their form: `test_schemas.py`."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,6 @@ DELIVERY = ROOT / ".azdo" / "pipelines" / "delivery.yml"
 DEPLOY_STAGE = DELIVERY.with_name("deploy-stage.yml")
 PUBLISH = TEMPLATE / ".azdo" / "pipelines" / "publish.yml"
 PIPELINES = (DELIVERY, DEPLOY_STAGE, PUBLISH)
-
-STEPS = {"checkout", "download", "publish", "script", "task"}
-"""Each step has exactly one of these keys."""
-STEP_KEYS = STEPS | {"artifact", "displayName", "env", "inputs"}
-STAGE_KEYS = {"condition", "dependsOn", "displayName", "jobs", "stage", "variables"}
-JOB_KEYS = {"deployment", "displayName", "environment", "job", "steps", "strategy", "timeoutInMinutes"}
 
 Json = Mapping[str, Any]
 
@@ -57,21 +51,14 @@ def scripts(stage: Json) -> str:
 
 
 @pytest.mark.parametrize("pipeline", [DELIVERY, PUBLISH], ids=lambda path: path.name)
-def test_stages_jobs_and_steps_have_only_keys_that_there_are(pipeline: Path) -> None:
-    document = yaml.safe_load(pipeline.read_text())
-    assert set(document) == {"trigger", "pr", "pool", "stages"}
+def test_stages_wait_for_stages_that_there_are_and_jobs_have_an_end(pipeline: Path) -> None:
     earlier: set[str] = set()
     for stage in stages(pipeline):
-        assert set(stage) <= STAGE_KEYS
         # Without dependsOn, a stage waits for the one before it.
         assert stage.get("dependsOn", next(iter(earlier), None)) in {None, *earlier}
         earlier.add(stage["stage"])
         for job in stage["jobs"]:
-            assert set(job) <= JOB_KEYS
             assert 0 < int(job["timeoutInMinutes"]) <= 60
-        for step in steps(stage):
-            assert set(step) <= STEP_KEYS
-            assert len(STEPS & set(step)) == 1, step
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES, ids=lambda path: path.name)
@@ -105,9 +92,17 @@ def test_the_commands_exist() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for stage in stages(DELIVERY):
         assert set(re.findall(r"\bmake ([\w-]+)", scripts(stage))) <= targets
-        assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/\w+", scripts(stage)))
+        assert all((ROOT / path).is_file() for path in re.findall(r"\.ci/[\w-]+", scripts(stage)))
     for stage in stages(PUBLISH):
         assert all((TEMPLATE / path).is_file() for path in re.findall(r"example/\w+\.py", scripts(stage)))
+
+
+def test_infra_is_always_built() -> None:
+    check = list(steps(stages(DELIVERY)[0]))
+    (installed,) = (i for i, step in enumerate(check) if step.get("script") == ".ci/install-bicep")
+    (run,) = (i for i, step in enumerate(check) if step.get("script") == ".ci/run")
+    assert installed < run
+    assert check[run]["env"] == {"BICEP_REQUIRED": "1"}
 
 
 def test_a_workload_is_tried_on_dev_before_somebody_approves_prod() -> None:

@@ -1,9 +1,10 @@
-"""`docs/observability.md` has every name of telemetry, and no other."""
+"""`docs/observability.md` has every name of telemetry and every alert, and no other."""
 
 import re
 from pathlib import Path
 
-from batchmgr.model.telemetry_names import ATTRIBUTES, METRICS, SPANS
+from batchmgr.model.telemetry_names import ATTRIBUTES, METRICS, SPANS, LogLine
+from tests.infra.golden import golden
 
 PAGE = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
 
@@ -39,3 +40,22 @@ def test_every_attribute_is_documented_and_no_other() -> None:
     assert set(documented) == ATTRIBUTES
     assert {name for metric in METRICS for name in metric.attributes} <= ATTRIBUTES
     assert all(re.search(r"\w", cells[1]) for cells in documented.values())
+
+
+def test_every_named_line_of_the_log_is_documented_and_no_other() -> None:
+    assert set(rows("Logs")) == {line.value for line in LogLine}
+
+
+def test_every_alert_is_documented_as_it_tells_and_no_other() -> None:
+    made = golden("dev")
+    rules = [
+        *made.every("Microsoft.Insights/scheduledQueryRules"),
+        *made.every("Microsoft.Insights/metricAlerts"),
+    ]
+    assert rows("Alerts and workbook") == {
+        str(rule["name"]).removeprefix("batchmgr-dev-"): [
+            str(rule["properties"]["severity"]),
+            rule["properties"]["description"],
+        ]
+        for rule in rules
+    }

@@ -1,4 +1,4 @@
-"""The workflows of GitHub Actions follow the main rules of their schema, and run commands that exist."""
+"""The workflows of GitHub Actions run commands that exist, with few rights. Their form: `test_schemas.py`."""
 
 import os
 import re
@@ -16,24 +16,6 @@ TEMPLATE = ROOT / "batchmgr" / "packaging" / "template"
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *TEMPLATE.glob(".github/workflows/*.yml")])
 OWN = ROOT / ".github" / "workflows"
 
-EVENTS = {"pull_request", "push", "schedule", "workflow_call", "workflow_dispatch"}
-JOB_KEYS = {
-    "concurrency",
-    "env",
-    "environment",
-    "if",
-    "name",
-    "needs",
-    "outputs",
-    "permissions",
-    "runs-on",
-} | {
-    "steps",
-    "strategy",
-    "timeout-minutes",
-}
-CALLING_JOB_KEYS = {"if", "name", "needs", "permissions", "uses", "with"}
-STEP_KEYS = {"env", "id", "if", "name", "run", "uses", "with"}
 PINNED = re.compile(r"^ *(?:- )?uses: ([\w-]+/[\w-]+)@([0-9a-f]{40})  # v\d+\.\d+\.\d+$", re.MULTILINE)
 
 
@@ -67,18 +49,14 @@ EVERY_JOB = [
 @EVERY_WORKFLOW
 def test_a_workflow_says_when_it_runs_and_may_only_read_unless_a_job_says_more(workflow: Path) -> None:
     document = read(workflow)
-    # YAML 1.1 reads the key `on` as true.
-    assert set(document) <= {"name", True, "permissions", "concurrency", "jobs"}
-    assert set(document[True])
-    assert set(document[True]) <= EVENTS
+    assert document[True]  # YAML 1.1 reads the key `on` as true
     assert document["permissions"] == {"contents": "read"}
 
 
 @EVERY_WORKFLOW
-def test_jobs_have_only_keys_that_there_are_and_wait_for_jobs_that_there_are(workflow: Path) -> None:
+def test_jobs_wait_for_jobs_that_there_are_and_call_workflows_as_these_want_it(workflow: Path) -> None:
     every = jobs(workflow)
     for name, job in every.items():
-        assert set(job) <= (CALLING_JOB_KEYS if "uses" in job else JOB_KEYS), name
         assert names(job.get("needs")) < set(every), name
         if "uses" in job:
             called = read(ROOT / job["uses"])[True]["workflow_call"] or {}
@@ -118,12 +96,9 @@ def test_actions_are_pinned_to_a_commit_and_the_same_one_everywhere(workflow: Pa
 
 
 @pytest.mark.parametrize("job", EVERY_JOB)
-def test_a_job_has_an_end_and_steps_that_do_one_thing(job: Mapping[str, Any]) -> None:
+def test_a_job_has_an_end(job: Mapping[str, Any]) -> None:
     assert job["runs-on"].startswith("ubuntu-")
     assert 0 < job["timeout-minutes"] <= 60
-    for step in job["steps"]:
-        assert set(step) <= STEP_KEYS
-        assert len({"uses", "run"} & set(step)) == 1, step
 
 
 @pytest.mark.parametrize("job", EVERY_JOB)
@@ -154,7 +129,9 @@ def test_pull_requests_are_checked_and_new_releases_of_packages_are_tried() -> N
 
 
 def test_one_job_runs_everything() -> None:
-    assert commands(jobs(OWN / "ci.yml")["everything"]) == [".ci/run"]
+    job = jobs(OWN / "ci.yml")["everything"]
+    assert commands(job) == [".ci/install-bicep", ".ci/run"]
+    assert job["env"] == {"BICEP_REQUIRED": "1"}  # infra/ is always built there
 
 
 def test_one_job_runs_the_integration_tests_on_core_tools() -> None:

@@ -19,11 +19,15 @@ class Azure:
     """The metadata service, which knows one identity, and storage, which takes its token."""
 
     url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    """With what the metadata service answers its first requests, in place of a token."""
     written: dict[str, bytes] = field(default_factory=dict)
 
     async def token(self, request: web.Request) -> web.Response:
         assert request.headers["Metadata"] == "true"
         assert request.query["resource"] == "https://storage.azure.com/"
+        if self.statuses:
+            return web.Response(status=self.statuses.pop(0))
         if request.query["msi_res_id"] != IDENTITY:
             return web.json_response({"error": "invalid_request"}, status=400)
         return web.json_response({"access_token": "of the node"})
@@ -80,3 +84,12 @@ async def test_without_a_token_access_is_denied(
     with pytest.raises(StorageError) as raised:
         await storage.download(f"{azure.url}/c/a.txt", tmp_path / "a.txt", identity)
     assert raised.value.is_denied
+
+
+@pytest.mark.parametrize("status", [404, 410, 429, 503])
+async def test_a_metadata_service_that_has_no_time_is_asked_again(
+    azure: Azure, storage: BlobStorage, tmp_path: Path, status: int
+) -> None:
+    azure.statuses = [status]
+    await storage.download(f"{azure.url}/c/a.txt", tmp_path / "a.txt", IDENTITY)
+    assert (tmp_path / "a.txt").read_text() == "content"

@@ -5,6 +5,7 @@ import pytest
 from fakeidentity.actions import Request, ServiceKind
 from fakeidentity.authorization import refusal
 from fakeidentity.identities import Assignment, Directory, Identity, assignments_of, shown
+from fakeidentity.roles import NODES
 from fakeidentity.tokens import issue
 
 CLIENT, OBJECT = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
@@ -46,6 +47,12 @@ def status(
         ("Storage Blob Data Contributor", "PUT", BLOB, {"comp": "appendblock"}, 0),
         ("Storage Blob Data Contributor", "DELETE", BLOB, {}, 0),
         ("Storage Blob Data Contributor", "DELETE", "/acc/inputs", {"restype": "container"}, 0),
+        (NODES, "GET", "/acc/inputs", LIST, 0),
+        (NODES, "PUT", BLOB, {"comp": "appendblock"}, 0),
+        (NODES, "DELETE", BLOB, {}, 0),
+        (NODES, "DELETE", "/acc/inputs", {"restype": "container"}, 403),
+        (NODES, "PUT", "/acc/inputs", {"restype": "container"}, 403),
+        (NODES, "POST", "/acc/", KEY, 403),
         ("Storage Blob Data Owner", "PUT", "/acc/inputs", {"restype": "container"}, 0),
         ("Storage Blob Delegator", "POST", "/acc/", KEY, 0),
         ("Storage Blob Delegator", "GET", BLOB, {}, 403),
@@ -88,10 +95,25 @@ def test_batch(role: str, method: str, path: str, expected: int) -> None:
     assert status(role, "batch", method, path) == expected
 
 
+@pytest.mark.parametrize(
+    ("role", "body", "expected"),
+    [
+        ("Azure Batch Job Submitter", b'{"poolInfo": {"poolId": "p"}}', 0),
+        ("Azure Batch Job Submitter", b'{"poolInfo": {"autoPoolSpecification": {}}}', 403),
+        ("Azure Batch Data Contributor", b'{"poolInfo": {"autoPoolSpecification": {}}}', 0),
+    ],
+)
+def test_a_job_that_brings_its_pool_needs_to_write_pools(role: str, body: bytes, expected: int) -> None:
+    caller = identity(Assignment(role=role))
+    token = issue(caller, BATCH, now=NOW, lifetime=60)
+    request = Request(method="POST", path="/jobs", query={}, authorization=f"Bearer {token}", body=body)
+    refused = refusal("batch", request, Directory([caller]), NOW)
+    assert (refused.status if refused else 0) == expected
+
+
 def test_a_role_on_some_containers_allows_nothing_else_and_no_delegation_key() -> None:
-    some = Assignment(role="Storage Blob Data Owner", containers=("in*",), not_containers=("inner",))
+    some = Assignment(role="Storage Blob Data Owner", containers=("in*",))
     assert status(some, "blob", "GET", BLOB) == 0
-    assert status(some, "blob", "GET", "/acc/inner/b.txt") == 403
     assert status(some, "blob", "GET", "/acc/outputs/b.txt") == 403
     assert status(some, "blob", "POST", "/acc/", KEY) == 403
     assert assignments_of(shown([some])) == (some,)

@@ -25,6 +25,8 @@ NODES = Identity(
     resource_id="/Nodes",
     is_of_nodes=True,
 )
+OF_NODES = "/metadata/identity/oauth2/token?api-version=2018-02-01"
+METADATA = {"Metadata": "true"}
 SCOPE = "https://storage.azure.com/.default"
 
 
@@ -75,12 +77,19 @@ async def test_an_app_gets_no_token_of_an_identity_that_is_not_its_own(
     [
         ("/msi/token?api-version=2019-08-01", {}, 401),
         ("/msi/token?api-version=2019-08-01", {"X-IDENTITY-HEADER": "wrong"}, 401),
-        ("/metadata/identity/oauth2/token?msi_res_id=/nodes", {}, 400),
-        ("/metadata/identity/oauth2/token?msi_res_id=/app", {"Metadata": "true"}, 400),
-        ("/metadata/identity/oauth2/token?msi_res_id=/nodes", {"Metadata": "true"}, 200),
+        ("/metadata/identity/oauth2/token?api-version=2018-02-01&msi_res_id=/nodes", {}, 400),
+        (f"{OF_NODES}&msi_res_id=/app", METADATA, 400),
+        (f"{OF_NODES}&msi_res_id=/nodes", METADATA, 200),
+        (f"{OF_NODES}&msi_res_id=/nodes", {"Metadata": "false"}, 400),
+        (f"{OF_NODES}&msi_res_id=/nodes", METADATA | {"X-Forwarded-For": "10.0.0.1"}, 400),
+        ("/metadata/identity/oauth2/token?msi_res_id=/nodes", METADATA, 400),
+        (f"{OF_NODES}&client_id={NODES.client_id}", METADATA, 200),
+        (f"{OF_NODES}&object_id={NODES.object_id}", METADATA, 200),
+        (f"{OF_NODES}&client_id={APP.client_id}", METADATA, 400),
+        (OF_NODES, METADATA, 400),
     ],
 )
-async def test_requests_need_their_header(
+async def test_requests_need_their_header_and_name_an_identity_of_theirs(
     addresses: Addresses, path: str, headers: dict[str, str], status: int
 ) -> None:
     async with (
@@ -101,6 +110,23 @@ async def test_tokens_can_be_withheld_for_one_resource(app_service: Addresses) -
         with pytest.raises(ClientAuthenticationError):
             await credential.get_token(SCOPE)
         await credential.get_token("https://batch.core.windows.net/.default")
+
+
+async def test_the_clients_of_azure_ask_again_if_an_endpoint_has_no_time(
+    app_service: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with aiohttp.ClientSession() as http:
+        control = f"{app_service.url}/control/tokens"
+        async with http.put(control, json={"busy": [429, 500]}) as answer:
+            assert answer.status == 200
+        async with ManagedIdentityCredential(client_id=APP.client_id, retry_backoff_factor=0) as credential:
+            await credential.get_token(SCOPE)
+        async with http.get(control) as answer:
+            facts = await answer.json()
+    assert facts["busy"] == []
+    assert facts["issued"] == [
+        {"clientId": APP.client_id, "resource": "https://storage.azure.com", "count": 1}
+    ]
 
 
 def test_the_certificate_is_for_this_machine_and_trusted_beside_the_usual_ones(tmp_path: Path) -> None:

@@ -176,5 +176,11 @@ def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
         "requirements.txt",
     }
     folders = {path.rpartition("/")[0] for path in deployed if "/" in path}
-    local = ("batchmgr/cli", "batchmgr/devstack", "batchmgr/dispatcher", "batchmgr/packaging")
+    local = (
+        "batchmgr/cli",
+        "batchmgr/devstack",
+        "batchmgr/dispatcher",
+        "batchmgr/doctor",
+        "batchmgr/packaging",
+    )
     assert all(folder.startswith("batchmgr") and not folder.startswith(local) for folder in folders)

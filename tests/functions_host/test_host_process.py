@@ -243,6 +243,7 @@ async def test_another_app_on_the_pythonpath_is_named(
     assert f"would import {app}" not in log.read_text()
 
 
+@pytest.mark.host_recordings
 async def test_python_functions_see_nothing_of_the_end(app_directory: Path, storage: StorageAccount) -> None:
     # An exception would make the message visible again.
     async with process(*COMMAND, "--script-root", str(SAMPLE_APP)) as child:

@@ -2,17 +2,17 @@
 
 from collections.abc import AsyncIterator
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
+from batchmgr.devstack.local_identities import APP
 from batchmgr.devstack.stack import Stack, running_stack
-from tests.identity.roles import Roles
+from tests.identity.roles import Roles, changeable_roles
 from tests.integration.client import Client, connected
-from tests.integration.conftest import azurite, job_id, receiver
+from tests.integration.conftest import azurite, job_id, quick_polls, receiver
 from tests.integration.stack_options import stack_options
 
-__all__ = ["azurite", "job_id", "receiver"]
+__all__ = ["azurite", "job_id", "quick_polls", "receiver"]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -34,9 +34,5 @@ async def client(stack: Stack) -> AsyncIterator[Client]:
 async def roles(stack: Stack) -> AsyncIterator[Roles]:
     """What tests change of the app's identity. After the test, everything is as before."""
     assert stack.endpoints.identity is not None
-    async with aiohttp.ClientSession() as http:
-        changed = Roles(stack.endpoints.identity, http)
-        before = await changed.now()
+    async with changeable_roles(stack.endpoints.identity, APP.client_id) as changed:
         yield changed
-        await changed.assign(before)
-        await changed.withhold_tokens()

@@ -1,6 +1,8 @@
-"""Jobs run without a key anywhere: a few of the integration tests, and what nodes do with an identity."""
+"""Jobs run without a key anywhere: a few of the integration tests."""
 
-import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.batch.aio import BatchClient
@@ -13,7 +15,7 @@ from batchmgr.devstack.azurite import ACCOUNT, KEY
 from batchmgr.devstack.stack import Stack
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.client import Client
-from tests.integration.messages import job, output, task
+from tests.integration.messages import gated, job, output
 from tests.integration.test_tasks import (
     test_a_failed_task_is_reported_with_its_exit_code_and_the_end_of_its_stderr as test_a_failed_task,
 )
@@ -24,45 +26,21 @@ from tests.integration.test_tasks import (
 __all__ = ["test_a_failed_task", "test_files_of_tasks"]
 
 
-async def test_nodes_read_and_write_with_their_own_identity(
-    stack: Stack, client: Client, job_id: str
+async def test_signatures_of_nodes_allow_for_other_clocks_and_the_job_says_when_they_end(
+    client: Client, job_id: str, tmp_path: Path
 ) -> None:
-    assert stack.endpoints.identity is not None
-    own = {"identityReference": stack.endpoints.identity.node_resource_id}
-    await client.upload(f"{job_id}/word.txt", b"alpha\n")
-    words = {"containerName": "inputs", "sourceBlobPath": f"{job_id}/word.txt", "targetFilePath": "word.txt"}
-    copying = task(
-        "copy",
-        "cat word.txt > copy.txt",
-        inputFiles=[words | own],
-        outputFiles=[output("copy.txt") | own],
-    )
-    await client.submit(job(job_id, copying))
+    work = gated("work", tmp_path / "gate", outputFiles=[output("../stdout.txt", "said.txt")])
+    await client.submit(job(job_id, work, maxWallClockTime="P30D"))
+    await client.wait_for_event(job_id, "job.warning")
+    added = (await client.batch.get_task(job_id, "work")).as_dict()
+    signed = parse_qs(urlsplit(added["outputFiles"][0]["destination"]["container"]["containerUrl"]).query)
+    now = datetime.now(UTC)
+    assert datetime.fromisoformat(signed["skt"][0]) < now - timedelta(minutes=14)
+    assert timedelta(days=6) < datetime.fromisoformat(signed["ske"][0]) - now < timedelta(days=7)
+    told = datetime.fromisoformat((await client.job(job_id))["signaturesEnd"])
+    assert told.replace(microsecond=0) == datetime.fromisoformat(signed["se"][0])
+    (tmp_path / "gate").touch()
     assert (await client.outcome(job_id))["state"] == "succeeded"
-    assert await client.read(job_id, "copy.txt") == b"alpha\n"
-
-
-async def test_nodes_cannot_read_the_records_of_jobs(stack: Stack, client: Client, job_id: str) -> None:
-    identity = stack.endpoints.identity
-    assert identity is not None
-    await client.upload(f"{job_id}/word.txt", b"alpha\n")
-    asked = {"resource": "https://storage.azure.com/", "msi_res_id": identity.node_resource_id}
-    metadata = f"{identity.url}/metadata/identity/oauth2/token"
-    async with client.http.get(metadata, params=asked, headers={"Metadata": "true"}) as answer:
-        token = (await answer.json())["access_token"]
-    headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2021-12-02"}
-    trust = ssl.create_default_context(cafile=identity.trusted)
-    statuses = {}
-    for container in ("inputs", "batchmgr-jobs", "batchmgr-events", "batchmgr-requests"):
-        url = f"{stack.endpoints.blob}/{container}?restype=container&comp=list"
-        async with client.http.get(url, headers=headers, ssl=trust) as answer:
-            statuses[container] = answer.status
-    assert statuses == {
-        "inputs": 200,
-        "batchmgr-jobs": 403,
-        "batchmgr-events": 403,
-        "batchmgr-requests": 403,
-    }
 
 
 async def test_keys_and_what_they_sign_are_refused(stack: Stack) -> None:

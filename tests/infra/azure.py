@@ -34,6 +34,8 @@ class Azure:
     starts_after: int = 0
     """How many health checks the app needs until it runs."""
     key: str = "k/e+y="
+    key_after: int = 0
+    """How often the keys of an app that runs are listed without that of the webhook."""
     health: Answer = (200, {"status": "healthy"})
     handshakes_refused: int = 0
     first_state: str = "Creating"
@@ -63,6 +65,9 @@ class Azure:
             case "POST", p if p == f"{APP}/host/default/listkeys":
                 if not self.runs:
                     return 400, {"error": {"code": "BadRequest", "message": "the host is not running"}}
+                if self.key_after:
+                    self.key_after -= 1
+                    return 200, {"masterKey": "m", "systemKeys": {} if self.key_after % 2 else None}
                 return 200, {"masterKey": "m", "systemKeys": {"blobs_extension": self.key}}
             case "POST", p if p == f"{APP}/config/configreferences/appsettings/refresh":
                 return 200, None

@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
-NOWHERE = "the Bicep compiler is not here: set BICEP to it, or put bicep on the PATH"
+NOWHERE = "the Bicep compiler is not here: run az bicep install, set BICEP to it, or put it on the PATH"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 TENANT = "00000000-0000-0000-0000-000000000001"
 
@@ -47,9 +47,12 @@ SCENARIOS = {
 
 
 def find_compiler() -> Path | None:
-    """Return the compiler: of BICEP, the PATH, or the folder `shared/tools` beside the project."""
+    """Return the compiler: of BICEP, of the az CLI, on the PATH, or in `shared/tools` beside the project."""
     if named := os.environ.get("BICEP"):
         return Path(named)
+    of_az = Path(os.environ.get("AZURE_CONFIG_DIR") or "~/.azure").expanduser() / "bin" / "bicep"
+    if of_az.is_file():
+        return of_az
     if installed := shutil.which("bicep"):
         return Path(installed)
     beside = ROOT.parent / "shared" / "tools" / "bicep"

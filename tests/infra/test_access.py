@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.infra.bicep import INFRA, SCENARIOS
-from tests.infra.golden import BATCH, ROLE, STORAGE, Golden, golden
+from tests.infra.golden import BATCH, ROLE, STORAGE, Golden, Resource, golden
 
 # From Microsoft's documentation of built-in roles, written here a second time on purpose.
 BUILT_IN = {
@@ -19,7 +19,15 @@ BUILT_IN = {
     "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1": "Storage Blob Data Reader",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
 }
+OWN_ROLE = "batchmgr nodes"
 every_scenario = pytest.mark.parametrize("made", [pytest.param(golden(name), id=name) for name in SCENARIOS])
+
+
+def role_of(made: Golden, assignment: Resource) -> str:
+    """The name of the role that is given: a built-in one, or one that is made here."""
+    own = {one["id"]: OWN_ROLE for one in made.every("Microsoft.Authorization/roleDefinitions")}
+    id_ = str(assignment["properties"]["roleDefinitionId"])
+    return own.get(id_) or BUILT_IN[id_.rpartition("/")[2]]
 
 
 def grants(made: Golden) -> set[tuple[str, str, str]]:
@@ -28,7 +36,7 @@ def grants(made: Golden) -> set[tuple[str, str, str]]:
     for one in made.every(ROLE):
         principal = str(one["properties"]["principalId"])
         by = re.search(r"format\('(\w+)-\{0\}'", principal)
-        role = BUILT_IN[str(one["properties"]["roleDefinitionId"]).rpartition("/")[2]]
+        role = role_of(made, one)
         scope = str(one["id"]).partition("/providers/Microsoft.Authorization/")[0]
         kind, _, name = scope.rpartition("/")
         where = "data" if name.startswith("stdata") else kind.rpartition("/")[2]
@@ -58,7 +66,7 @@ def test_who_deploys_and_nodes_that_pull_images_get_their_roles() -> None:
     dev, everything = grants(golden("dev")), grants(golden("everything"))
     assert everything - dev == {
         ("nodeIdentity", "AcrPull", "registries"),
-        ("nodeIdentity", "Storage Blob Data Contributor", "storageAccounts"),
+        ("nodeIdentity", OWN_ROLE, "storageAccounts"),
         ("deployer", "Storage Blob Data Contributor", "data"),
         ("deployer", "Azure Batch Data Contributor", "batchAccounts"),
     }
@@ -80,13 +88,38 @@ def test_every_role_has_a_scope_of_one_resource_and_a_reason(made: Golden) -> No
 @every_scenario
 def test_nodes_can_write_neither_the_records_of_jobs_nor_packages(made: Golden) -> None:
     for one in made.every(ROLE):
-        if "nodeIdentity" in one["properties"]["principalId"] and one["properties"][
-            "roleDefinitionId"
-        ].endswith("ba92f5b4-2d11-453d-a403-e96b0029c9fe"):
+        is_of_nodes = "nodeIdentity" in one["properties"]["principalId"]
+        if is_of_nodes and role_of(made, one) in {"Storage Blob Data Contributor", OWN_ROLE}:
             guarded = "'app-'" if "/stdata" in one["id"] else "'batchmgr-'"
             assert guarded in one["properties"]["condition"]
             assert one["properties"]["condition"].count("(") == one["properties"]["condition"].count(")")
             assert one["properties"]["conditionVersion"] == "2.0"
+
+
+def test_nodes_can_do_nothing_with_the_containers_of_batchmgr() -> None:
+    (role,) = golden("everything").every("Microsoft.Authorization/roleDefinitions")
+    (permissions,) = role["properties"]["permissions"]
+    assert permissions["actions"] == []  # to delete a container is one of these
+    blobs = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/"
+    given = {action.removeprefix(blobs) for action in permissions["dataActions"]}
+    assert given == {"read", "write", "add/action", "delete"}
+    (assignment,) = (one for one in golden("everything").every(ROLE) if role_id(one) == role["id"])
+    # What the role allows is what its condition is about.
+    assert set(re.findall(rf"{blobs}([\w/]+)", assignment["properties"]["condition"])) == given
+
+
+def role_id(assignment: Resource) -> str:
+    return str(assignment["properties"]["roleDefinitionId"])
+
+
+@every_scenario
+def test_a_container_that_was_deleted_can_be_had_back(made: Golden) -> None:
+    kept = [
+        one["name"].partition("/")[0]
+        for one in made.every(f"{STORAGE}/blobServices")
+        if one["properties"]["containerDeleteRetentionPolicy"] == {"enabled": True, "days": 7}
+    ]
+    assert sorted(kept) == sorted(account["name"] for account in made.every(STORAGE))
 
 
 @every_scenario

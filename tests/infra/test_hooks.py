@@ -100,6 +100,19 @@ def test_an_app_that_is_slow_to_start_is_waited_for_and_woken(
     assert len(writes(azure)) == 1
 
 
+def test_a_key_that_comes_after_the_functions_is_waited_for(
+    azure: Azure, hook: Callable[[], bool], clock: Clock
+) -> None:
+    azure.fail(f"POST {APP}/host/default/listkeys", 400, 404)  # the host has not started
+    azure.key_after = 2
+    assert hook()
+    assert clock.pauses[:4] == [10, 10, 10, 10]
+    azure.key_after = 10_000
+    with pytest.raises(HookError, match=r"no key blobs_extension: .*/api/health may say why"):
+        hook()
+    assert len(writes(azure)) == 1
+
+
 def test_a_second_run_writes_nothing(azure: Azure, hook: Callable[[], bool]) -> None:
     assert hook()
     assert not hook()

@@ -21,12 +21,14 @@ T = TypeVar("T", bound=str)
 def stack_options(environment: Mapping[str, str] = os.environ, **fields: Any) -> StackOptions:
     """Return the options of a stack. What the variables say yields to `fields`.
 
-    The nodes use the Python of the tests, which has the workloads of the tests installed.
+    The nodes use the Python of the tests, which has the workloads of the tests installed. Jobs are polled
+    twice a second, since most tests wait for a poll.
     """
     chosen: dict[str, Any] = {
         "host": _choice(environment, "STACK_HOST", get_args(HostKind), "embedded"),
         "blob_source": _choice(environment, "STACK_BLOB_SOURCE", get_args(BlobSource), "EventGrid"),
         "node_python": Path(sys.executable),
+        "poll_schedule": "00:00:00.500",
     }
     if environment.get("STACK_IDENTITY"):
         chosen["identity"] = _choice(environment, "STACK_IDENTITY", get_args(NodeAccess), "signatures")

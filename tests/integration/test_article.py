@@ -86,31 +86,31 @@ FAILURES = {
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_application(tmp_path_factory.mktemp("package"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def node_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return node_programs(tmp_path_factory.mktemp("node") / "bin")
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def knowing(azurite: None, archive: Path) -> AsyncIterator[Client]:
     """A stack whose function can import the workload."""
     async with stack_with(archive, workload_in_function=True) as stack, connected(stack.endpoints) as client:
         yield client
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ignorant(azurite: None, archive: Path) -> AsyncIterator[Client]:
     """A stack whose function can't import the workload: only the nodes have it."""
     async with stack_with(archive, workload_in_function=False) as stack, connected(stack.endpoints) as client:
         yield client
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_is_the_same_in_all_three_places(
     knowing: Client, ignorant: Client, job_id: str, node_path: str, tmp_path: Path
 ) -> None:
@@ -139,7 +139,7 @@ async def test_a_job_is_the_same_in_all_three_places(
     assert stable(in_function.callback) == stable(on_node.callback) == stable(here.callback)
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_whose_planning_on_a_node_fails_is_rejected_with_one_clear_message(
     ignorant: Client, job_id: str, node_path: str
 ) -> None:
@@ -165,7 +165,7 @@ async def test_a_job_whose_planning_on_a_node_fails_is_rejected_with_one_clear_m
     assert {await ignorant.batch_state(each) for each in ways} <= {"completed", "gone"}
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_can_be_cancelled_while_a_node_plans_it(
     ignorant: Client, job_id: str, tmp_path: Path
 ) -> None:
@@ -184,14 +184,14 @@ async def test_a_job_can_be_cancelled_while_a_node_plans_it(
     assert len(receiver.calls) == 1
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_workload_that_the_function_cannot_import_is_rejected(ignorant: Client, job_id: str) -> None:
     answer = await ignorant.post("/jobs", {"jobId": job_id, "workload": APPLICATION})
     assert (answer.status, answer.body["field"]) == (400, "workload")
     assert "there is no workload 'example_workload'; installed: " in answer.body["detail"]
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_files_of_another_account_are_planned_with_their_identity(knowing: Client, job_id: str) -> None:
     inputs = {"text": "text.txt", "account": "hpcdata", "identity": IDENTITY}
     answer = await knowing.post("/plan", {"jobId": job_id, "workload": APPLICATION, "inputs": inputs})
@@ -210,7 +210,7 @@ async def test_files_of_another_account_are_planned_with_their_identity(knowing:
         assert container["path"] == f"{task['id']}/text.txt"
 
 
-@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_is_submitted_from_the_command_line(knowing: Client, job_id: str) -> None:
     arguments = ("submit", "--url", knowing.address, "--job-id", job_id, "--inputs")
     code, said = await run_workload(*arguments, '{"text": 3}')

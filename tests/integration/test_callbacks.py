@@ -1,5 +1,7 @@
 """A callback is retried with the same id until it is accepted."""
 
+import asyncio
+
 from batchmgr.devstack.stack import Stack
 from batchmgr.devstack.tcp_ports import free_port
 from tests.integration.client import Client
@@ -8,7 +10,16 @@ from tests.integration.receiver import receiving
 from tests.integration.wait_until import until
 
 
-async def test_a_callback_is_retried_if_the_receiver_did_not_accept_it(client: Client, job_id: str) -> None:
+async def test_a_callback_is_retried_until_the_receiver_is_there_and_accepts_it(
+    client: Client, stack: Stack, job_id: str
+) -> None:
+    # At once, because each waits for the pause before the second attempt.
+    await asyncio.gather(
+        retried_if_not_accepted(client, job_id), retried_if_down(client, stack, f"{job_id}-down")
+    )
+
+
+async def retried_if_not_accepted(client: Client, job_id: str) -> None:
     async with receiving(statuses=[500]) as failing, receiving(statuses=[302]) as redirecting:
         receivers = {"failing": failing, "redirecting": redirecting}
         for name, receiver in receivers.items():
@@ -24,9 +35,7 @@ async def test_a_callback_is_retried_if_the_receiver_did_not_accept_it(client: C
             assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-async def test_a_callback_reaches_a_receiver_that_was_down_at_first(
-    client: Client, stack: Stack, job_id: str
-) -> None:
+async def retried_if_down(client: Client, stack: Stack, job_id: str) -> None:
     port = free_port()
     async with receiving(port=port) as receiver:
         pass

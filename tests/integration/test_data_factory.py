@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from azure.storage.queue import QueueSasPermissions, generate_queue_sas
 
+from batchmgr.devstack.project_paths import PROJECT
 from tests.data_factory.definitions import (
     FunctionApp,
     KeyVault,
@@ -22,7 +23,7 @@ from tests.data_factory.definitions import (
 )
 from tests.data_factory.simulator import DataFactory, PipelineRun, data_factory
 from tests.data_factory.stand_ins import KEY, SECRET, key_check, key_vault, token_check
-from tests.integration.client import REQUESTS, Client
+from tests.integration.client import REQUESTS, Client, DeveloperCredential
 from tests.integration.messages import Json, gated, task
 
 MINUTE = 8.0
@@ -73,20 +74,30 @@ async def started(
     """Start everything. `front` says what is wrong with the front of the app."""
     vault = await stack.enter_async_context(key_vault())
     app = await stack.enter_async_context(key_check(client.address, **front))
-    account = client.queues.credential
-    signature = generate_queue_sas(
-        str(client.queues.account_name),
-        REQUESTS,
-        account.account_key,
-        permission=QueueSasPermissions(add=True),
-        expiry=datetime.now(UTC) + timedelta(hours=1),
-    )
-    queues = await stack.enter_async_context(token_check(str(client.queues.url).rstrip("/"), signature))
+    signature, headers = await queue_access(client)
+    front_of_queues = token_check(str(client.queues.url).rstrip("/"), client.http, signature, headers)
+    queues = await stack.enter_async_context(front_of_queues)
     linked: dict[str, KeyVault | FunctionApp] = {
         name: replaced(service, vault=vault, app=app) for name, service in read_linked_services().items()
     }
     factory = await stack.enter_async_context(data_factory(minute=minute, linked=linked, **options))
     return Azure(factory=factory, vault=vault, app=app, queue=f"{queues}/{REQUESTS}")
+
+
+async def queue_access(client: Client) -> tuple[str, dict[str, str]]:
+    """Return a signature for the queue of job requests or, on a stack without keys, headers with a token."""
+    credential = client.queues.credential
+    if isinstance(credential, DeveloperCredential):
+        token = await credential.get_token("https://storage.azure.com/.default")
+        return "", {"Authorization": f"Bearer {token.token}"}
+    signature = generate_queue_sas(
+        str(client.queues.account_name),
+        REQUESTS,
+        credential.account_key,
+        permission=QueueSasPermissions(add=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    return signature, {}
 
 
 def replaced(service: KeyVault | FunctionApp, *, vault: str, app: str) -> KeyVault | FunctionApp:
@@ -107,6 +118,16 @@ def with_timeout(name: str, activity: str, timeout: str) -> Pipeline:
 
 WAITING = ["batchmgr_webhook", "batchmgr_function"]
 """The pipelines that wait for the end of their job."""
+
+
+async def test_a_custom_activity_moved_here_has_the_same_output(azure: Azure, client: Client) -> None:
+    example = PROJECT / "examples" / "custom_activity"
+    for name in ("summarize.py", "sales.csv"):
+        await client.upload(name, (example / name).read_bytes(), container="programs")
+    ended = await azure.run("batchmgr_webhook", json.loads((example / "job.json").read_text()))
+    assert ended.status == "Succeeded", ended.activities
+    result = {"region": "north", "sales": 2, "sum": 160.75}
+    assert json.loads(ended.variables["results"]) == [{"taskId": "summarize", "result": result}]
 
 
 @pytest.mark.parametrize("name", WAITING)

@@ -1,21 +1,23 @@
 """A message can be delivered several times, also concurrently. It is one job, one Batch job, one callback."""
 
 import asyncio
+from pathlib import Path
 
 from tests.integration.client import Client
-from tests.integration.messages import job, task
+from tests.integration.messages import gated, job
 from tests.integration.receiver import Receiver, receiving
 
 
 async def test_a_message_sent_three_times_at_once_is_one_job(
-    client: Client, receiver: Receiver, job_id: str
+    client: Client, receiver: Receiver, job_id: str, tmp_path: Path
 ) -> None:
-    message = job(job_id, task("work", "sleep 1"), callBackUri=receiver.uri)
+    message = job(job_id, gated("work", tmp_path / "gate"), callBackUri=receiver.uri)
     await asyncio.gather(*(client.send(message) for _ in range(3)))
+    await client.wait_until_queue_empty()
+    (tmp_path / "gate").touch()
     call = await receiver.call()
     assert call.body["Output"]["state"] == "succeeded"
     await client.wait_until_delivered(job_id)
-    await client.wait_until_queue_empty()
     assert len(receiver.calls) == 1
     types = await client.types(job_id)
     assert (types.count("job.queued"), types.count("job.running"), types.count("job.succeeded")) == (1, 1, 1)
@@ -50,15 +52,18 @@ async def test_a_duplicate_message_after_the_end_changes_nothing(
     assert len(receiver.calls) == 1
 
 
-async def test_the_same_request_over_http_and_on_the_queue_is_one_job(client: Client, job_id: str) -> None:
+async def test_the_same_request_over_http_and_on_the_queue_is_one_job(
+    client: Client, job_id: str, tmp_path: Path
+) -> None:
     async with receiving() as receiver:
-        message = job(job_id, task("work", "sleep 1"), callBackUri=receiver.uri)
+        message = job(job_id, gated("work", tmp_path / "gate"), callBackUri=receiver.uri)
         answers, *_ = await asyncio.gather(
             asyncio.gather(*(client.post("/jobs", message) for _ in range(3))), client.send(message)
         )
         assert [answer.status for answer in answers] == [202, 202, 202]
-        await client.wait_until_delivered(job_id)
         await client.wait_until_queue_empty()
+        (tmp_path / "gate").touch()
+        await client.wait_until_delivered(job_id)
         assert [call.body["Output"]["state"] for call in receiver.calls] == ["succeeded"]
     assert (await client.types(job_id)).count("task.succeeded") == 2
 

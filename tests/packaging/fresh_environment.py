@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
 import zipfile
@@ -71,7 +72,7 @@ def copy_tracked_files(target: Path) -> None:
         if (ROOT / name).is_file() and not name.startswith("tests/"):
             copy = target / name
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes((ROOT / name).read_bytes())
+            shutil.copy(ROOT / name, copy)
 
 
 def _offer_wheel_of_installed(name: str, directory: Path) -> None:

@@ -3,30 +3,19 @@
 Steps that need Azure are marked as such, and are not run.
 """
 
-import json
 import os
 import re
 import shlex
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from batchmgr.packaging.create_workload import create_workload
 from tests.azurite_here import require_azurite
 from tests.packaging.fresh_environment import ROOT, copy_tracked_files, fresh_variables, run_script
-
-ANY_PORTS = "--functions-port 0 --batch-port 0 --blob-port 0 --queue-port 0 --host embedded --json"
-
-
-def steps(readme: str) -> list[tuple[str, str]]:
-    """Return the kind of each step, which is empty for a plain one, and its commands."""
-    blocks = re.findall(r"^```sh ?([\w-]*)\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
-    return [(str(kind), str(commands)) for kind, commands in blocks]
+from tests.packaging.readme_steps import steps
+from tests.started_stack import started_stack
 
 
 @pytest.fixture
@@ -37,31 +26,6 @@ def clone(tmp_path: Path) -> Path:
     copy_tracked_files(target)
     (target / "node_modules").symlink_to(ROOT / "node_modules")
     return target
-
-
-@contextmanager
-def running(command: str, directory: Path, variables: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Run the command that starts the stack, on any ports, and yield the addresses that it prints."""
-    log = directory / "stack.log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            ["sh", "-ec", f"exec {command.strip()} {ANY_PORTS}"],
-            cwd=directory,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line, log.read_text()
-            yield json.loads(line)
-        finally:
-            process.terminate()
-            process.wait(30)
-            if process.stdout is not None:
-                process.stdout.close()
 
 
 @pytest.mark.clients
@@ -83,7 +47,7 @@ def test_each_step_of_the_readme_works_up_to_a_job_on_the_local_stack(tmp_path: 
     start = kinds.index("start")
     assert kinds[:start] == [""] * start
     run_script([commands for _, commands in found[:start]], directory=project, variables=variables)
-    with running(found[start][1], project, variables) as addresses:
+    with started_stack(found[start][1], project, variables) as addresses:
         output = run_script(
             [commands for kind, commands in found[start + 1 :] if not kind],
             directory=project,

@@ -11,7 +11,19 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from batchmgr.adapters.open_telemetry import OpenTelemetry
-from batchmgr.model.telemetry_names import Metric
+from batchmgr.model.telemetry_names import ERROR_TYPE, Metric
+from batchmgr.telemetry_port import Attributes
+
+
+class CheckedTelemetry(OpenTelemetry):
+    """The real port. It lets a test fail if a metric has other attributes than those of its name."""
+
+    def record(self, metric: Metric, value: float, attributes: Attributes | None = None) -> None:
+        optional = {ERROR_TYPE}
+        assert set(metric.attributes) - optional <= set(attributes or ()) <= set(metric.attributes), (
+            metric.name
+        )
+        super().record(metric, value, attributes)
 
 
 @dataclass
@@ -20,12 +32,14 @@ class MemoryTelemetry:
 
     exporter: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
+    seconds: float = 0.0
+    """The time, for the gauges."""
 
     def __post_init__(self) -> None:
         self.tracers = TracerProvider(shutdown_on_exit=False)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         meters = MeterProvider([self.reader], shutdown_on_exit=False)
-        self.port = OpenTelemetry(self.tracers, meters)
+        self.port = CheckedTelemetry(self.tracers, meters, lambda: self.seconds)
 
     def spans(self) -> tuple[ReadableSpan, ...]:
         return self.exporter.get_finished_spans()

@@ -87,8 +87,9 @@ async def test_a_call_that_fails_has_its_status_as_the_type_of_the_error(
 
 
 async def test_every_throttled_attempt_of_storage_counts(
-    service: Service, ports: Ports, telemetry: MemoryTelemetry
+    service: Service, ports: Ports, telemetry: MemoryTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bounded_clients.StorageRetry, "get_backoff_time", lambda *_: 0)
     service.statuses = [503, 404]
     with suppress(ServiceError):
         await ports.jobs.load_tasks("job-1")

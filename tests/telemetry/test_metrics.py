@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchmgr.adapters.open_telemetry import name_jobs_in_logs
+from batchmgr.adapters.open_telemetry import GAUGE_SECONDS, name_jobs_in_logs
 from batchmgr.model import telemetry_names as names
 from batchmgr.model.telemetry_names import Metric
 from batchmgr.steps.outbox import load
@@ -153,6 +153,19 @@ def test_every_metric_is_listed_once() -> None:
     defined = {value for one in vars(names).values() for value in metrics_of(one)}
     assert defined == set(names.METRICS)
     assert len({metric.name for metric in names.METRICS}) == len(names.METRICS)
+
+
+async def test_a_process_that_no_longer_polls_does_not_go_on_telling_what_it_saw_last(
+    world: World, telemetry: MemoryTelemetry
+) -> None:
+    await accept(world.ports, "job-1", job_message())
+    await poll(world.ports)
+    assert telemetry.points(names.WAITING_JOBS)
+    assert telemetry.points(names.WAITING_JOBS)  # each exporter asks for itself
+    telemetry.seconds += GAUGE_SECONDS + 1
+    assert telemetry.points(names.WAITING_JOBS) == []
+    await poll(world.ports)
+    assert telemetry.points(names.WAITING_JOBS)
 
 
 async def test_a_telemetry_that_fails_does_not_fail_the_job(world: World) -> None:

@@ -134,6 +134,19 @@ FILES = [
         field="tasks[0].inputFiles[0].fileMode",
         words="must be a mode in octal, such as 0770",
     ),
+    *(
+        InvalidCase(
+            name=f"the container {container}",
+            task={"inputFiles": [{**FILE, "containerName": container}]},
+            author=change(input_files=[file(container_name=container)]),
+            field="tasks[0].inputFiles[0].containerName",
+            words=f"{container!r} is reserved for batchmgr",
+        )
+        for container in (
+            *("batchmgr-jobs", "batchmgr-events", "batchmgr-finalize", "batchmgr-requests"),
+            *("batchmgr-app-package", "app-package-myapp-0a1b2c3", "azure-webjobs-secrets"),
+        )
+    ),
     InvalidCase(
         name="a container's name that is none",
         task={"inputFiles": [{**FILE, "containerName": "In"}]},

@@ -1,6 +1,7 @@
 """Poison queues: what was lost gets another chance, what can't be used is told."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -91,7 +92,7 @@ async def test_a_callback_that_was_given_up_stays_and_one_that_is_due_is_the_pol
     world.queue.buried.append("job-1")
     await empty_poison_queues(world.ports)
     assert world.queue.buried == []
-    await world.run_until_idle(ticks=200_000)
+    await world.run_until_idle(ticks=20_000, pause=timedelta(seconds=9))
     assert world.queue.buried == ["job-1"]
     world.poison.kept.clear()
     await empty_poison_queues(world.ports)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from batchmgr.workload import node_tokens
 from batchmgr.workload.blob_client import get_blob
 from batchmgr.workload.manifest import FinishedTask, Manifest
 from batchmgr.workload.workload_task import FinalizeTask, TaskContext
@@ -25,6 +27,12 @@ class Azure:
     blobs: dict[str, bytes] = field(default_factory=dict)
     facts: dict[str, dict[str, str]] = field(default_factory=dict)
     asked_for: list[str] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+    """How long the node has waited, in seconds."""
+    hours: float = 24
+    """How long tokens last."""
+    statuses: list[int] = field(default_factory=list)
+    """With what the identity service answers its first requests, in place of a token."""
 
 
 def _handler(azure: Azure) -> type[BaseHTTPRequestHandler]:
@@ -35,7 +43,12 @@ def _handler(azure: Azure) -> type[BaseHTTPRequestHandler]:
                 query = {name: values[0] for name, values in parse_qs(path.query).items()}
                 assert self.headers["Metadata"] == "true"
                 azure.asked_for.append(query["msi_res_id"])
-                self._answer(200, json.dumps({"access_token": f"token of {query['msi_res_id']}"}).encode())
+                if azure.statuses:
+                    self._answer(azure.statuses.pop(0), b'{"error_description": "Identity not found"}')
+                    return
+                token = f"token of {query['msi_res_id']}"
+                ends_at = str(int(time.time() + azure.hours * 3600))
+                self._answer(200, json.dumps({"access_token": token, "expires_on": ends_at}).encode())
             elif self.headers["Authorization"] != f"Bearer token of {IDENTITY}":
                 self._answer(401)
             elif self.path in azure.blobs:
@@ -74,6 +87,8 @@ def azure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _handler(made)) as server:
         made.address = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", made.address)
+        monkeypatch.setattr(node_tokens, "_kept", {})
+        monkeypatch.setattr(time, "sleep", made.pauses.append)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -125,3 +140,28 @@ def test_a_node_without_the_identity_does_not_fail_the_task(
     reporter.report_progress(0.5, "half")
     assert azure.blobs == {}
     assert "401" in caplog.text
+
+
+@pytest.mark.parametrize(("hours", "requests"), [(24, 1), (1 / 60, 3)])
+def test_a_token_is_kept_until_it_is_about_to_end(azure: Azure, hours: float, requests: int) -> None:
+    azure.hours = hours
+    for _ in range(3):
+        assert get_blob(f"{azure.address}/job/none", IDENTITY, 100) is None
+    assert azure.asked_for == [IDENTITY] * requests
+
+
+def test_an_identity_service_that_has_no_time_is_asked_again(azure: Azure) -> None:
+    azure.statuses = [429, 404, 500]
+    azure.blobs["/job/word"] = b"alpha"
+    assert get_blob(f"{azure.address}/job/word", IDENTITY, 100) == b"alpha"
+    assert azure.pauses == [1, 2, 4]
+
+
+@pytest.mark.parametrize(("statuses", "requests"), [([400], 1), ([404] * 4, 4)])
+def test_a_node_without_a_token_says_for_which_identity_and_why(
+    azure: Azure, statuses: list[int], requests: int
+) -> None:
+    azure.statuses = list(statuses)
+    with pytest.raises(OSError, match=f"no token of the identity {IDENTITY}: {statuses[0]} .*not found"):
+        get_blob(f"{azure.address}/job/word", IDENTITY, 100)
+    assert len(azure.asked_for) == requests

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -27,14 +28,19 @@ LASTING = ("Running", "Error", "Offline")
 NEVER = "0 0 0 1 1 *"
 """A schedule that is not due while a test runs."""
 
+_ports = iter(random.Random(os.getpid()).sample(range(20_000, 32_000), 12_000))
+"""In the order in which this process tries them. Linux gives connections only ports above them."""
+
 _SYSTEM_KEY = re.compile(r"system (\S+)")
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on, and that neither another call nor a connection gets."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def settings(connection_string: str, port: int, **more: str) -> dict[str, str]:

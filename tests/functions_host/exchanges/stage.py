@@ -28,6 +28,9 @@ from tests.functions_host.exchanges.wire import Answer, NoAnswerError, get
 LONG = "00:10:00"
 """A function timeout that no work here reaches."""
 
+NOTHING_SECONDS = 0.6
+"""How long a message that nobody may take is watched. A host that listens would take it when it starts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Call:

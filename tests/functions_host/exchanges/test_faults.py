@@ -1,7 +1,9 @@
 """A host that starts with a fault in its app does what Microsoft's does, or differs as listed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,25 +12,47 @@ from tests.functions_host.exchanges.faults import FAULTS
 from tests.functions_host.exchanges.host_process import HostProcess
 from tests.functions_host.exchanges.known import assert_as_listed, known_differences
 from tests.functions_host.exchanges.recording import sequences
-from tests.functions_host.exchanges.stage import Stage
+from tests.functions_host.exchanges.stage import NOTHING_SECONDS, Stage, make_stage
 from tests.functions_host.exchanges.wire import NoAnswerError, get
 
-NOTHING_SECONDS = 1.5
-"""How long a message that must not be worked on is watched; the host looks for it more often."""
+HOSTS_AT_ONCE = 4
+
+Starts = Mapping[str, "Future[tuple[list[str], object]]"]
+"""By fault: what differs from the recording, and what was seen."""
+
+
+@pytest.fixture(scope="module")
+def starts(
+    request: pytest.FixtureRequest,
+    azurite_accounts: Callable[[], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Starts:
+    """The starts whose tests are to run. Several are made at the same time, since most of it is waiting."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    names = [str(item.callspec.params["name"]) for item in items if "starts" in item.fixturenames]
+    stages = {name: (tmp_path_factory.mktemp("start"), azurite_accounts()) for name in names}
+    with ThreadPoolExecutor(HOSTS_AT_ONCE) as pool:
+        return {name: pool.submit(_start, name, *where) for name, where in stages.items()}
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_start(stage: Stage, name: str) -> None:
+def test_a_start(starts: Starts, name: str) -> None:
+    found, seen = starts[name].result()
+    assert_as_listed("sequences", name, found, seen)
+
+
+def _start(name: str, directory: Path, connection_string: str) -> tuple[list[str], object]:
     recorded = sequences()[name].observed
-    FAULTS[name](stage)
-    with stage.host() as host:
-        host.until_settled()
-        if host.is_running:
+    with make_stage(directory, connection_string) as stage:
+        stage.create_containers()
+        FAULTS[name](stage)
+        stage.send("hello")
+        with stage.host() as host:
+            host.until_settled()
+            if not host.is_running:
+                return ["process_runs"], {"log": host.log.read_text()[-2000:]}
             seen = _observe(stage, host, recorded)
-            found = [part for part, value in _expected(recorded).items() if seen[part] != value]
-        else:
-            seen, found = {"log": host.log.read_text()[-2000:]}, ["process_runs"]
-        assert_as_listed("sequences", name, found, seen)
+    return [part for part, value in _expected(recorded).items() if seen[part] != value], seen
 
 
 def _expected(recorded: Mapping[str, Any]) -> dict[str, object]:
@@ -50,7 +74,6 @@ def _expected(recorded: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _observe(stage: Stage, host: HostProcess, recorded: Mapping[str, Any]) -> dict[str, object]:
-    stage.send("hello")
     status = host.status()
     seen: dict[str, object] = {
         "state": status.get("state"),

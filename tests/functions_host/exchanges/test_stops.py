@@ -9,7 +9,7 @@ import pytest
 
 from tests.functions_host.exchanges.host_process import HostProcess, end_group, wait_until
 from tests.functions_host.exchanges.known import assert_as_listed
-from tests.functions_host.exchanges.stage import LONG, Call, Checks, Stage
+from tests.functions_host.exchanges.stage import LONG, NOTHING_SECONDS, Call, Checks, Stage
 
 EVERY_SECOND = "* * * * * *"
 
@@ -126,12 +126,13 @@ def test_app_offline_appears(stage: Stage) -> None:
         checks.same("a new connection is refused", True, host.status_code("/api/items/7") is None)
         checks.same("the exit code", 0, host.process.returncode)
         stage.send("hello")
-        checks.same("the message waits", None, stage.until_run("start", "hello", seconds=2.5))
+        checks.same("the message waits", None, stage.until_run("start", "hello", seconds=NOTHING_SECONDS))
     assert_as_listed("sequences", "app-offline-appears", checks.found, checks.seen)
 
 
 def test_app_offline_at_the_start(stage: Stage) -> None:
     (stage.app / "app_offline.htm").write_text("<p>offline</p>")
+    stage.send("hello")
     with stage.host() as host:
         checks = Checks(start=time.time())
         host.until_settled()
@@ -140,8 +141,7 @@ def test_app_offline_at_the_start(stage: Stage) -> None:
         checks.same("the status of an HTTP call", 503, answer and answer.status)
         checks.same("its type", "text/html", answer and answer.header("content-type"))
         checks.same("its body", b"<p>offline</p>", answer and answer.body)
-        stage.send("hello")
-        checks.same("the message waits", None, stage.until_run("start", "hello", seconds=2.5))
+        checks.same("the message waits", None, stage.until_run("start", "hello", seconds=NOTHING_SECONDS))
         checks.same("the state", "Offline", host.status().get("state"))
     assert_as_listed("sequences", "app-offline-at-start", checks.found, checks.seen)
 

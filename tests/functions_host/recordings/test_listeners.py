@@ -31,7 +31,8 @@ def outcomes(
 def _parameters() -> list[object]:
     slow = [pytest.mark.host_recordings]
     return [
-        pytest.param(name, marks=slow if s.seconds else [], id=name) for name, s in sorted(SCENARIOS.items())
+        pytest.param(name, marks=slow if s.seconds or s.is_variant else [], id=name)
+        for name, s in sorted(SCENARIOS.items())
     ]
 
 

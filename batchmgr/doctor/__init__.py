@@ -1,0 +1,1 @@
+"""Looks at what surrounds an app, and says for each point: fine, or what is wrong and what mends it."""

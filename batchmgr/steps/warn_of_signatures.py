@@ -1,0 +1,41 @@
+"""Tell that a job may take longer than the signatures last with which its nodes reach storage.
+
+Azure limits signatures that are made without a key to seven days, and tasks that are in Azure Batch can't be
+given new ones. So the job goes on, and somebody is told while there is time to act.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from batchmgr.model.job_record import JobRecord
+from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.outbox import commit
+from batchmgr.steps.plan_job import LONGEST_TASK
+from batchmgr.wire.events import signatures_event
+
+logger = logging.getLogger(__name__)
+
+NOTICE = timedelta(days=1)
+"""How long before their end, if nothing says how long the job may take."""
+
+
+def warning_due(ends_at: datetime | None, limit: timedelta | None, now: datetime) -> datetime | None:
+    """Return when to tell that the signatures end: at once if the job's time limit is longer, or a day ahead.
+
+    None: its limit ends the job before, or there are no signatures.
+    """
+    if ends_at is None:
+        return None
+    if limit is None:
+        return ends_at - NOTICE
+    return now if min(limit, LONGEST_TASK) > ends_at - now else None
+
+
+async def warn_of_signatures(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Tell it once, if it is due."""
+    record, now = job.value, ports.clock.now()
+    ends_at, warn_at = record.run.signatures_end, record.run.warn_at
+    if ends_at is None or warn_at is None or now < warn_at:
+        return job
+    logger.warning("job %s: the signatures of its nodes end at %s", record.job_id, ends_at)
+    return await commit(ports, job, record.warned(), [signatures_event(record.job_id, ends_at, now)])
