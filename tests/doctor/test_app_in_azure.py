@@ -12,7 +12,7 @@ import aiohttp
 import azure.identity.aio
 import pytest
 from azure.batch import models
-from azure.core.credentials import AccessToken
+from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.exceptions import ClientAuthenticationError
 
 from batchmgr.doctor.azure_batch_account import family_of
@@ -49,6 +49,9 @@ class Developer:
 
     async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
         return AccessToken("token", 4_000_000_000)
+
+    async def get_token_info(self, *scopes: str, **_: Any) -> AccessTokenInfo:
+        return AccessTokenInfo("token", 4_000_000_000)
 
     async def close(self) -> None: ...
 
