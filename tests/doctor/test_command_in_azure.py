@@ -14,7 +14,7 @@ import pytest
 from batchmgr.cli import main
 from batchmgr.doctor import resource_manager
 from tests.doctor.azure import APP, Azure, serving_azure
-from tests.doctor.test_app_in_azure import Developer
+from tests.doctor.deployed_app import Developer
 
 
 @pytest.fixture(autouse=True)
