@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # Tests start hundreds of processes. Images of containers often set this variable, and then each of the
 # processes would compile the code anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process of the tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long one example takes says more about the machine than about the code.
 settings.register_profile("batchmgr", deadline=None)

@@ -10,14 +10,17 @@ EVERY_SECOND = "* * * * * *"
 _ALWAYS = {
     "FUNCTIONS_WORKER_RUNTIME": "python",
     "BATCHMGR_POOL_ID": POOL_ID,
-    "BATCHMGR_POLL_SCHEDULE": EVERY_SECOND,
     "BATCHMGR_CALLBACK_HOSTS": "127.0.0.1,localhost",
     "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
 }
 
 
 def settings_with_keys(
-    *, connection_string: str, batch: Mapping[str, str], blob_source: str
+    *,
+    connection_string: str,
+    batch: Mapping[str, str],
+    blob_source: str,
+    poll_schedule: str = EVERY_SECOND,
 ) -> dict[str, str]:
     """Return the settings. `batch` is the fake Batch's `endpoint`, `account` and `key`."""
     return _ALWAYS | {
@@ -26,11 +29,17 @@ def settings_with_keys(
         "BATCHMGR_BATCH_ACCOUNT": batch["account"],
         "BATCHMGR_BATCH_KEY": batch["key"],
         "BATCHMGR_BLOB_SOURCE": blob_source,
+        "BATCHMGR_POLL_SCHEDULE": poll_schedule,
     }
 
 
 def settings_without_keys(
-    *, services: Mapping[str, str], client_id: str, node_identity: str, blob_source: str
+    *,
+    services: Mapping[str, str],
+    client_id: str,
+    node_identity: str,
+    blob_source: str,
+    poll_schedule: str = EVERY_SECOND,
 ) -> dict[str, str]:
     """Return the settings of an app that has an identity and no key, as in Azure.
 
@@ -44,6 +53,7 @@ def settings_without_keys(
         "AzureWebJobsStorage__clientId": client_id,
         "BATCHMGR_BATCH_ENDPOINT": services["batch"],
         "BATCHMGR_BLOB_SOURCE": blob_source,
+        "BATCHMGR_POLL_SCHEDULE": poll_schedule,
     }
     return settings | ({"BATCHMGR_NODE_IDENTITY": node_identity} if node_identity else {})
 

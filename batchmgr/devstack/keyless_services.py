@@ -54,6 +54,7 @@ async def start_keyless_services(
     keeps_state: bool,
     nodes_have_identity: bool,
     blob_source: str,
+    poll_schedule: str,
 ) -> KeylessServices:
     """Start the services, and create the app's queues and containers. Raises StackError.
 
@@ -101,6 +102,7 @@ async def start_keyless_services(
         client_id=APP.client_id,
         node_identity=NODES.resource_id if nodes_have_identity else "",
         blob_source=blob_source,
+        poll_schedule=poll_schedule,
     )
     given_by_azure = {
         "IDENTITY_ENDPOINT": identity.identity_endpoint,

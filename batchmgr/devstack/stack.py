@@ -162,10 +162,8 @@ async def _start(
 ) -> Stack:
     start_services = _start_with_keys if options.identity is None else _start_without_keys
     services, environment, of_event_grid, settings = await start_services(processes, options, data, report)
-    schedule = {"BATCHMGR_POLL_SCHEDULE": options.poll_schedule}
-    environment = {**environment, **schedule}
     settings_file = data / "local.settings.json"
-    write_settings(settings_file, {**settings, **schedule})
+    write_settings(settings_file, settings)
     report("Functions host")
     kind = options.host or default_host_kind()
     host, functions = await start_functions_host(
@@ -218,7 +216,10 @@ async def _start_with_keys(
         keeps_state=options.data is not None,
     )
     settings = settings_with_keys(
-        connection_string=azurite.connection_string, batch=batch, blob_source=options.blob_source
+        connection_string=azurite.connection_string,
+        batch=batch,
+        blob_source=options.blob_source,
+        poll_schedule=options.poll_schedule,
     )
     await prepare_storage(Settings.from_environment(settings))
     endpoints = Endpoints(
@@ -249,6 +250,7 @@ async def _start_without_keys(
         keeps_state=options.data is not None,
         nodes_have_identity=options.identity == "nodes",
         blob_source=options.blob_source,
+        poll_schedule=options.poll_schedule,
     )
     endpoints = Endpoints(functions="", **services.urls, identity=services.identity)
     return endpoints, services.environment, services.platform_environment, services.settings

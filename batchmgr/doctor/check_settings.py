@@ -38,7 +38,7 @@ NODE_IDENTITY = re.compile(
     re.IGNORECASE,
 )
 _CRON_FIELD = re.compile(r"[\d*/,A-Za-z-]+")
-_TIMESPAN = re.compile(r"(\d+\.)?\d{1,2}:\d{2}(:\d{2})?")
+_TIMESPAN = re.compile(r"(\d+\.)?\d{1,2}:\d{2}(:\d{2}(\.\d{1,7})?)?")
 _ACCOUNT_HOST = re.compile(r"(?P<account>[a-z0-9]{3,24})\.[a-z0-9]+\.batch\.azure\.\w+")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,17 @@ import pytest
 from batchmgr.cli import main
 from batchmgr.doctor import resource_manager
 from tests.doctor.azure import APP, Azure, serving_azure
-from tests.doctor.test_app_in_azure import Developer
+from tests.doctor.deployed_app import Developer
+
+
+@pytest.fixture(autouse=True)
+def levels_of_loggers() -> Iterator[None]:
+    """The command sets the levels of loggers, as it has a process of its own."""
+    loggers = [logging.getLogger(name) for name in ("azure", "batchmgr")]
+    before = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from batchmgr.doctor.finding import Status
 from fakebatch.model.application_packages import ApplicationPackage
 from tests.doctor.azure import BATCH
 from tests.doctor.conftest import SetUp, set_up_with
-from tests.doctor.test_app_in_azure import Deployed, an_app
+from tests.doctor.deployed_app import Deployed
+from tests.doctor.test_app_in_azure import an_app
 
 __all__ = ["an_app"]
 

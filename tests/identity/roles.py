@@ -36,6 +36,13 @@ class Roles:
         """Take one role away."""
         await self.assign([one for one in await self.now() if one["role"] != role])
 
+    async def confine_to_host(self, role: str) -> None:
+        """Take a role on blobs away, except where the Functions host keeps its leases.
+
+        The host ends if it can't renew a lease, and a renewal may fall into the time without the role.
+        """
+        await self.confine(role, "azure-webjobs-*")
+
     async def confine(self, role: str, *containers: str) -> None:
         """Leave a role only on some containers."""
         await self.assign(

@@ -39,7 +39,7 @@ async def test_without_the_role_on_blobs_the_answer_names_it(client: Client, rol
     before = await roles.now()
     await client.submit(job("earlier"))
     assert (await client.outcome("earlier"))["state"] == "succeeded"
-    await roles.remove(BLOBS)
+    await roles.confine_to_host(BLOBS)
     answer = await client.get("/jobs/earlier")
     assert answer.status == 503
     assert f"the role {BLOBS} on the storage account" in answer.body["detail"]

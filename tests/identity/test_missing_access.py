@@ -59,7 +59,7 @@ async def test_a_running_job_goes_on_after_the_role_on_blobs_was_missing(
     work = gated("work", tmp_path / "gate", outputFiles=[output("../stdout.txt", "said.txt")])
     await client.submit(job(job_id, work))
     await client.wait_for_event(job_id, "task.running")
-    await roles.remove(BLOBS)
+    await roles.confine_to_host(BLOBS)
 
     async def is_named() -> bool:
         answer = await client.get(f"/jobs/{job_id}")
@@ -81,7 +81,7 @@ async def test_a_job_that_ends_while_the_role_on_blobs_is_missing_loses_only_its
     files = gated("files", tmp_path / "gate", outputFiles=[output("../stdout.txt", "said.txt")])
     await client.submit(job(job_id, done, files))
     await client.wait_for_event(job_id, "task.running")
-    await roles.remove(BLOBS)
+    await roles.confine_to_host(BLOBS)
     (tmp_path / "gate").touch()
 
     async def has_ended_in_batch() -> bool:
