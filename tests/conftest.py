@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 AZURITE = Path(__file__).parents[1] / "node_modules" / ".bin" / "azurite"
-ACCOUNTS = 400
+ACCOUNTS = 2_000
 _BLOB = re.compile(r"Blob service is successfully listening at (\S+)")
 _QUEUE = re.compile(r"Queue service is successfully listening at (\S+)")
 
