@@ -106,9 +106,12 @@ class BatchService(Protocol):
         ...
 
     def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = ""
+        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
     ) -> AsyncIterator[TaskSnapshot]:
-        """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later."""
+        """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later.
+
+        `only_begun`: without those that wait to run, which are the most in a large job that has just begun.
+        """
         ...
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
@@ -193,6 +196,10 @@ class EventLog(Protocol):
 
         Raise RecordChangedError if the log no longer ends at `end`: somebody else has added events.
         """
+        ...
+
+    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
+        """Return the ids of the events from one offset up to another: those where earlier appends ended."""
         ...
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:

@@ -180,7 +180,7 @@ class AzureBatch:
         return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = ""
+        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
         conditions = []
@@ -190,6 +190,8 @@ class AzureBatch:
             conditions.append(f"stateTransitionTime ge DateTime'{moment}'")
         if state:
             conditions.append(f"state eq '{state}'")
+        if only_begun:
+            conditions.append("state ne 'active'")
         query = {"$select": FIELDS, "maxresults": "1000"}
         if conditions:
             query["$filter"] = " and ".join(conditions)

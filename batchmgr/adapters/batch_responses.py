@@ -108,7 +108,9 @@ class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
     end_time: datetime | None = None
     exit_code: int | None = None
     retry_count: int = 0
+    last_retry_time: datetime | None = None
     requeue_count: int = 0
+    last_requeue_time: datetime | None = None
     result: str = ""
     failure_info: FailureInfo | None = None
 
@@ -164,7 +166,9 @@ class TaskResponse(msgspec.Struct, frozen=True, rename="camel"):
             start_time=run.start_time,
             end_time=run.end_time,
             retry_count=run.retry_count,
+            last_retry_time=run.last_retry_time,
             requeue_count=run.requeue_count,
+            last_requeue_time=run.last_requeue_time,
             node_id=self.node_info.node_id,
         )
 

@@ -7,7 +7,7 @@ If two writers append at the same time, one of them fails: an append is accepted
 writer has read.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -16,6 +16,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
+from batchmgr.adapters.recent_event_ids import RecentEventIds
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import RecordChangedError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event, LogEnd
@@ -35,7 +36,14 @@ BLOCK = 4 * 1024 * 1024
 CHUNK = 256 * 1024
 """How many bytes one read holds."""
 
-prepare(Event)
+
+class _EventId(msgspec.Struct):
+    """An event of which only the id is read."""
+
+    id: str
+
+
+prepare(Event, _EventId)
 
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
@@ -56,6 +64,7 @@ class BlobEventLog:
     def __init__(self, container: ContainerClient, max_blocks: int = MAX_BLOCKS) -> None:
         self._container = container
         self._max_blocks = max_blocks
+        self._recent = RecentEventIds()
 
     async def end(self, job_id: str, offset: int) -> LogEnd:
         """Return where the log ends, with the events after `offset`. Create the part that goes on there."""
@@ -79,7 +88,7 @@ class BlobEventLog:
         numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
         part, place = end.offset >> PART_BITS, end.offset & ((1 << PART_BITS) - 1)
         with service_errors(SERVICE):
-            for block in _blocks(numbered):
+            for block, ids in _blocks(numbered):
                 try:
                     await self._blob(job_id, part).append_block(
                         BytesIO(block), length=len(block), appendpos_condition=place
@@ -88,8 +97,30 @@ class BlobEventLog:
                     if error.status_code != 412:
                         raise
                     raise RecordChangedError(f"another process has added to the log of {job_id!r}") from error
+                start = (part << PART_BITS) + place
                 place += len(block)
+                added = [(start + at, id_) for at, id_ in ids]
+                self._recent.add(job_key(job_id), start, start + len(block), added)
         return numbered, (part << PART_BITS) + place
+
+    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
+        """Return the ids of the events from one offset up to another. Read the log if they are not known."""
+        if start >= end:
+            return ()
+        known = self._recent.between(job_key(job_id), start, end)
+        if known is not None:
+            return known
+        events: list[tuple[int, str]] = []
+        with service_errors(SERVICE):
+            for part in range(start >> PART_BITS, (end >> PART_BITS) + 1):
+                base = part << PART_BITS
+                blob = self._blob(job_id, part)
+                first = max(start - base, 0)
+                last = end - base if end >> PART_BITS == part else (await blob.get_blob_properties()).size
+                async for at, line in _lines(blob, first, last):
+                    events.append((base + at, msgspec.json.decode(line, type=_EventId).id))
+        self._recent.add(job_key(job_id), start, end, events)
+        return {id_ for _, id_ in events}
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
@@ -151,33 +182,47 @@ class BlobEventLog:
         """Yield the events of one part with a sequence above `after`."""
         blob = self._blob(job_id, part)
         start = await _find_offset(blob, size, after) if after else 0
-        rest = b""
-        while start < size:
-            chunk = await _range(blob, start, CHUNK)
-            *lines, rest = (rest + chunk).split(b"\n")
-            for event in map(_decode, filter(None, lines)):
-                if int(event.sequence) > after:
-                    yield event
-            start += len(chunk)
+        async for _, line in _lines(blob, start, size):
+            event = _decode(line)
+            if int(event.sequence) > after:
+                yield event
 
     def _blob(self, job_id: str, part: int) -> BlobClient:
         number = f".{part + 1:05d}" if part else ""
         return self._container.get_blob_client(f"{job_key(job_id)}{number}.jsonl")
 
 
-def _blocks(events: Sequence[Event]) -> Iterator[bytes]:
-    """Yield the lines of the events, as many as fit into a block at once: at least one."""
+def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, str]]]]:
+    """Yield the lines of the events, as many as fit into a block at once: at least one.
+
+    With each block come the ids of its events, and where in the block they begin.
+    """
     lines: list[bytes] = []
+    ids: list[tuple[int, str]] = []
     size = 0
     for event in events:
         line = msgspec.json.encode(event) + b"\n"
         if lines and size + len(line) > BLOCK:
-            yield b"".join(lines)
-            lines, size = [], 0
+            yield b"".join(lines), ids
+            lines, ids, size = [], [], 0
         lines.append(line)
+        ids.append((size, event.id))
         size += len(line)
     if lines:
-        yield b"".join(lines)
+        yield b"".join(lines), ids
+
+
+async def _lines(blob: BlobClient, start: int, end: int) -> AsyncIterator[tuple[int, bytes]]:
+    """Yield the lines of a part from one offset to another, each with its own. A line begins at `start`."""
+    rest, at = b"", start
+    while start < end:
+        chunk = await _range(blob, start, min(CHUNK, end - start))
+        start += len(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line:
+                yield at, line
+            at += len(line) + 1
 
 
 async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:

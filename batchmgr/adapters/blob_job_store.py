@@ -21,7 +21,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceNotFoundError
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.record_overflow import INLINE, Overflow, join, split
+from batchmgr.model.record_overflow import Overflow, fits, join, split
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
@@ -100,7 +100,7 @@ class BlobJobStore:
                 return Versioned(value=join(record, msgspec.json.decode(parts, type=Overflow)), etag=etag)
             except JobNotFoundError:
                 continue  # somebody else has saved the record since
-        logger.error("job %s: %s is missing; some events may be sent twice", job_id, record.overflow)
+        logger.error("job %s: %s is missing, with lists of its outcome", job_id, record.overflow)
         return Versioned(value=record, etag=etag)
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
@@ -145,14 +145,22 @@ class BlobJobStore:
     async def deactivate(self, job_id: str) -> None:
         """Remove the job from the index of active jobs, and what is left over of its records."""
         with service_errors(SERVICE):
-            async for name in self._container.list_blob_names(
-                name_starts_with=f"overflow/{job_key(job_id)}/"
-            ):
-                await self._delete(self._blob(name))
+            prefix = f"overflow/{job_key(job_id)}/"
+            left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
+            used = await self._overflow_of(job_id) if left else ""
+            for name in left:
+                if name != used:
+                    await self._delete(self._blob(name))
             await self._delete(self._active(job_id))
 
+    async def _overflow_of(self, job_id: str) -> str:
+        try:
+            return (await self._load_small(job_id)).overflow
+        except JobNotFoundError:
+            return ""
+
     async def _load_small(self, job_id: str) -> JobRecord:
-        """Return the record without what is in another blob: outbox and cursors, which no answer shows."""
+        """Return the record without what is in another blob: outbox and outcome, which no list shows."""
         body, _ = await self._read(self._record(job_id), job_id)
         return msgspec.json.decode(body, type=JobRecord)
 
@@ -163,7 +171,7 @@ class BlobJobStore:
         """
         record = msgspec.structs.replace(record, overflow="")
         body = msgspec.json.encode(record)
-        if len(body) <= INLINE:
+        if fits(body):
             return record, body
         name = f"overflow/{job_key(record.job_id)}/{secrets.token_hex(8)}.json"
         small, parts = split(record, name)

@@ -104,13 +104,15 @@ class MemoryBatch:
         )
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = ""
+        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`."""
         found = [
             task
             for task in self._job(job_id).snapshots.values()
-            if (since is None or task.state_transition_time >= since) and state in {"", task.state}
+            if (since is None or task.state_transition_time >= since)
+            and state in {"", task.state}
+            and not (only_begun and task.state == "active")
         ]
         for task in sorted(found, key=lambda task: task.task_id):
             yield task
@@ -152,7 +154,10 @@ class MemoryBatch:
         task = next((task for task in ready if self.can_place(task)), None)
         if task is not None:
             now = self._clock.now()
-            self._change(job, task.id, state="running", start_time=now, node_id=NODE_ID)
+            retried = now if job.snapshots[task.id].retry_count else None
+            self._change(
+                job, task.id, state="running", start_time=now, last_retry_time=retried, node_id=NODE_ID
+            )
         return task
 
     def can_place(self, task: TaskPlan) -> bool:

@@ -4,7 +4,7 @@ Their content is lost when the process ends. Each passes the same contract tests
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -32,7 +32,7 @@ MAX_MESSAGE = 64 * 1024
 class MemoryJobStore:
     """The JobStore port: requests, records and the active index in dictionaries.
 
-    A record has the limit that it has in Azure: 256 KiB, without the parts that overflow.
+    A record has the limit that it has in Azure: 64 KiB, without the parts that overflow.
     """
 
     def __init__(self) -> None:
@@ -125,6 +125,10 @@ class MemoryEventLog:
         numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
         log.extend(numbered)
         return numbered, len(log)
+
+    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
+        """Return the ids of the events from one offset up to another."""
+        return {event.id for event in self.logs.get(job_key(job_id), [])[start:end]}
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return the events with a sequence number above `after`, oldest first."""

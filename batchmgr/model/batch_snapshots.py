@@ -46,18 +46,12 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return msgspec.structs.replace(self, traceback="", stderr="")
 
 
-class Reruns(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """How often a task was run again: `retry_count` after failures, `requeue_count` after losing its node."""
-
-    retry_count: int = 0
-    requeue_count: int = 0
-
-
-NO_RERUNS = Reruns()
-
-
 class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One task, as Azure Batch reported it at one moment."""
+    """One task, as Azure Batch reported it at one moment.
+
+    `start_time` is when its newest run began, and `last_retry_time` when the newest run began that was a
+    retry. `last_requeue_time` is when it was queued again, because its node was lost.
+    """
 
     task_id: str
     state: Literal["active", "preparing", "running", "completed"]
@@ -69,7 +63,9 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     start_time: datetime | None = None
     end_time: datetime | None = None
     retry_count: int = 0
+    last_retry_time: datetime | None = None
     requeue_count: int = 0
+    last_requeue_time: datetime | None = None
     node_id: str = ""
 
     @property
@@ -82,16 +78,22 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
         """Return whether the task has completed, but not successfully."""
         return self.state == "completed" and self.result != "success"
 
-    @property
-    def reruns(self) -> Reruns:
-        """Return how often the task was run again."""
-        return Reruns(retry_count=self.retry_count, requeue_count=self.requeue_count)
+    def has_begun_since(self, since: datetime) -> bool:
+        """Return whether the newest run of a task that runs or has run began at `since` or later."""
+        return (self.start_time or self.state_transition_time) >= since
 
-    @property
-    def fingerprint(self) -> str:
-        """Return a key that is equal for snapshots with the same events, so that none is published twice."""
-        state = "running" if self.state == "preparing" else self.state  # no event tells them apart
-        return f"{self.task_id}|{state}|{self.result}|{self.retry_count}|{self.requeue_count}"
+    def was_retried_since(self, since: datetime) -> bool:
+        """Return whether a retry began at `since` or later."""
+        return self.retry_count > 0 and (self.last_retry_time or self.state_transition_time) >= since
+
+    def was_requeued_since(self, since: datetime) -> bool:
+        """Return whether the task was queued again at `since` or later, or runs since then for that."""
+        if not self.requeue_count:
+            return False
+        if (self.last_requeue_time or self.state_transition_time) >= since:
+            return True
+        is_retry = self.last_retry_time is not None and self.last_retry_time == self.start_time
+        return self.has_begun_since(since) and not is_retry
 
 
 class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

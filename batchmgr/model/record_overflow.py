@@ -8,32 +8,40 @@ from msgspec.structs import replace
 
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.poll_cursors import PollCursor, ReportCursor
-
-INLINE = 64 * 1024
-"""A record of this size is stored in one blob."""
+from batchmgr.model.job_record_parts import FailedTask, ResultFile
+from batchmgr.model.size_limits import MAX_RECORD
+from batchmgr.model.task_progress import TaskResult
 
 
 class Overflow(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The events to publish, and what was seen of tasks and reports: it grows with the number of tasks."""
+    """The events to publish, and the lists of the outcome."""
 
     outbox: tuple[Event, ...] = ()
-    cursor: PollCursor = PollCursor()
-    report_cursor: ReportCursor = ReportCursor()
+    failed_tasks: tuple[FailedTask, ...] = ()
+    results: tuple[ResultFile, ...] = ()
+    task_results: tuple[TaskResult, ...] = ()
+
+
+def fits(body: bytes) -> bool:
+    """Return whether a record of this JSON is stored in one blob."""
+    return len(body) <= MAX_RECORD
 
 
 def split(record: JobRecord, overflow: str) -> tuple[JobRecord, Overflow]:
     """Return the record without its large parts, and these parts. `overflow` is the name of their blob."""
-    parts = Overflow(outbox=record.outbox, cursor=record.run.cursor, report_cursor=record.run.report_cursor)
-    run = replace(
-        record.run,
-        cursor=replace(parts.cursor, seen={}, reruns={}),
-        report_cursor=replace(parts.report_cursor, seen={}, results={}),
+    parts = Overflow(
+        outbox=record.outbox,
+        failed_tasks=record.run.failed_tasks,
+        results=record.results,
+        task_results=record.task_results,
     )
-    return replace(record, outbox=(), run=run, overflow=overflow), parts
+    run = replace(record.run, failed_tasks=())
+    return replace(record, outbox=(), run=run, results=(), task_results=(), overflow=overflow), parts
 
 
 def join(record: JobRecord, parts: Overflow) -> JobRecord:
     """Return the whole record."""
-    run = replace(record.run, cursor=parts.cursor, report_cursor=parts.report_cursor)
-    return replace(record, outbox=parts.outbox, run=run)
+    run = replace(record.run, failed_tasks=parts.failed_tasks)
+    return replace(
+        record, outbox=parts.outbox, run=run, results=parts.results, task_results=parts.task_results
+    )

@@ -16,8 +16,10 @@ KIB = 1024
 MAX_EVENT = 48 * KIB
 """An event is a queue message, which holds 64 KiB in base64."""
 
-MAX_RECORD = 256 * KIB
-"""A job record. It is loaded and saved many times, and a page of jobs loads hundreds of them."""
+MAX_RECORD = 64 * KIB
+"""A job record. It is loaded and saved many times, and a page of jobs loads hundreds of them. The lists of a
+large outcome, and events on their way to the log, are in a blob beside it.
+"""
 
 MAX_OUTCOME = 256 * KIB
 """The outcome of a job: the body of the callback, and the answer about its result."""

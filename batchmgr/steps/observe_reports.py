@@ -6,20 +6,20 @@ record says which were published.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import MAX_TASK_RESULTS, JobRecord
-from batchmgr.model.poll_cursors import ReportCursor, SeenReport
+from batchmgr.model.poll_cursors import ReportCursor, first_offset, marked
 from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import publish_observed
 from batchmgr.steps.read_node_files import read_result
-from batchmgr.wire.events import report_event, result_event
+from batchmgr.wire.events import report_event, report_event_id, result_event
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +46,31 @@ async def observe_reports(
     """
     if not job.value.run.can_report:
         return job
-    fresh = _unseen(job.value.run.report_cursor, await _listed(ports, job.value))
+    record = job.value
+    published = await _published(ports, record)
+    fresh = _unseen(record, await _listed(ports, record), published)
     if fresh:
-        known = await _reporting(ports, job.value, fresh) if tasks is None else {t.task_id for t in tasks}
+        known = await _reporting(ports, record, fresh) if tasks is None else {t.task_id for t in tasks}
         fresh = sorted((one for one in fresh if one.task_id in known), key=lambda report: report.time)
     for some in portions(fresh, BYTES_AT_ONCE):
-        events = await _events(ports, job.value, some)
-        advanced = _advanced(job.value.run.report_cursor, some)
+        events = [e for e in await _events(ports, job.value, some) if e.id not in published]
+        advanced = _advanced(job.value, some)
         record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
         job = await publish_observed(ports, job, record, events)
     return job
+
+
+def _since(cursor: ReportCursor) -> datetime | None:
+    return cursor.until - OVERLAP if cursor.until else None
+
+
+async def _published(ports: Ports, record: JobRecord) -> Collection[str]:
+    """Return the ids of the published events about reports that may be listed again."""
+    since = _since(record.run.report_cursor)
+    if since is None:
+        return ()
+    start = first_offset(record.run.report_cursor.marks, since)
+    return await ports.events.ids(record.job_id, start, record.observed_offset)
 
 
 async def _listed(ports: Ports, record: JobRecord) -> Sequence[ProgressReport]:
@@ -68,14 +83,28 @@ async def _listed(ports: Ports, record: JobRecord) -> Sequence[ProgressReport]:
         return ()
 
 
-def _unseen(cursor: ReportCursor, reports: Sequence[ProgressReport]) -> list[ProgressReport]:
-    since = cursor.until - OVERLAP if cursor.until else None
+def _unseen(
+    record: JobRecord, reports: Sequence[ProgressReport], published: Collection[str]
+) -> list[ProgressReport]:
+    cursor = record.run.report_cursor
+    since = _since(cursor)
     return [
         report
         for report in reports
         if (since is None or report.time >= since)
-        and (report.task_id not in cursor.seen or cursor.seen[report.task_id].version != report.version)
+        and (_tells_progress(record, report, published) or _is_new_result(cursor.results, report))
     ]
+
+
+def _tells_progress(record: JobRecord, report: ProgressReport, published: Collection[str]) -> bool:
+    return report.fraction is not None and report_event_id(record.job_id, report) not in published
+
+
+def _is_new_result(known: Mapping[str, str], report: ProgressReport) -> bool:
+    """Return whether the task has published a result, or another one, and there is room for it."""
+    if not report.result_key or known.get(report.task_id) == report.result_key:
+        return False
+    return report.task_id in known or len(known) < MAX_TASK_RESULTS
 
 
 async def _reporting(ports: Ports, record: JobRecord, reports: Sequence[ProgressReport]) -> set[str]:
@@ -105,8 +134,7 @@ async def _events(ports: Ports, record: JobRecord, reports: Sequence[ProgressRep
     for report in reports:
         if report.fraction is not None:
             events.append(report_event(record.job_id, report))
-        is_new = report.result_key and known.get(report.task_id) != report.result_key
-        if is_new and (report.task_id in known or len(known) < MAX_TASK_RESULTS):
+        if _is_new_result(known, report):
             is_first = report.task_id not in known
             known[report.task_id] = report.result_key
             result = await read_result(ports, record.job_id, report.task_id)
@@ -115,14 +143,13 @@ async def _events(ports: Ports, record: JobRecord, reports: Sequence[ProgressRep
     return events
 
 
-def _advanced(cursor: ReportCursor, reports: Sequence[ProgressReport]) -> ReportCursor:
-    fresh = {report.task_id: SeenReport(time=report.time, version=report.version) for report in reports}
-    seen = cursor.seen | fresh
+def _advanced(record: JobRecord, reports: Sequence[ProgressReport]) -> ReportCursor:
+    cursor = record.run.report_cursor
     # The cursor must not go back, in whatever order storage lists the reports: some would be published twice.
     until = max(*(report.time for report in reports), cursor.until or reports[0].time)
-    recent = {task_id: report for task_id, report in seen.items() if report.time >= until - OVERLAP}
     results = dict(cursor.results)
     for report in reports:
-        if report.result_key and (report.task_id in results or len(results) < MAX_TASK_RESULTS):
+        if _is_new_result(results, report):
             results[report.task_id] = report.result_key
-    return ReportCursor(until=until, seen=recent, results=results)
+    marks = marked(cursor.marks, cursor.until, record.observed_offset, until - OVERLAP)
+    return ReportCursor(until=until, marks=marks, results=results)

@@ -1,29 +1,27 @@
 """What Azure Batch says about a job's tasks becomes events, each once, and a cursor in the record."""
 
 import asyncio
-import sys
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import NO_RERUNS, TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
-from batchmgr.model.poll_cursors import PollCursor
-from batchmgr.model.size_limits import portions
+from batchmgr.model.poll_cursors import PollCursor, first_offset, marked
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
 from batchmgr.steps.outbox import commit, publish_observed
-from batchmgr.wire.events import progress_event, task_events
+from batchmgr.wire.events import progress_event, task_event_ids, task_events
 
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition a poll begins to read: some transitions become visible late."""
 
-BYTES_AT_ONCE = 2 * 1024 * 1024
-"""How many bytes of tasks one change of the record covers, at most: their events are saved with it."""
+TASKS_AT_ONCE = 5000
+"""How many tasks one change of the record covers, at most. Their events take some megabytes."""
 
 
 def read_from(record: JobRecord) -> datetime | None:
@@ -35,7 +33,9 @@ async def observe(
     ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
     """Publish what these snapshots show and was not published yet."""
-    return await _publish(ports, job, _unseen(job.value.run.cursor, tasks), counts)
+    since = read_from(job.value)
+    published = await _published(ports, job.value, since)
+    return await _publish(ports, job, _unseen(job.value, tasks, published, since), counts, published, since)
 
 
 async def observe_end(
@@ -47,15 +47,34 @@ async def observe_end(
     transition became visible too late for the cursor; then the event log shows which events are missing.
     """
     since = read_from(job.value)
-    cursor = job.value.run.cursor
+    published = await _published(ports, job.value, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
-    rest = _unseen(cursor, recent)
-    published: set[str] = set()
-    if cursor.completed + sum(task.state == "completed" for task in rest) != counts.completed:
-        log = await ports.events.read(job.value.job_id, 0, sys.maxsize)
-        published = {event.id for event in log}
-        rest = [t for t in tasks if not published.issuperset(e.id for e in task_events(job.value.job_id, t))]
-    return await _publish(ports, job, rest, counts, published)
+    rest = _unseen(job.value, recent, published, since)
+    known = job.value.run.cursor.completed + sum(task.state == "completed" for task in rest)
+    if known != counts.completed:
+        published = await ports.events.ids(job.value.job_id, 0, job.value.observed_offset)
+        since = None
+        rest = _unseen(job.value, tasks, published, since)
+    return await _publish(ports, job, rest, counts, published, since)
+
+
+async def _published(ports: Ports, record: JobRecord, since: datetime | None) -> Collection[str]:
+    """Return the ids of the published events about what happened at `since` or later."""
+    if since is None:
+        return ()
+    start = first_offset(record.run.cursor.marks, since)
+    return await ports.events.ids(record.job_id, start, record.observed_offset)
+
+
+def _unseen(
+    record: JobRecord, tasks: Sequence[TaskSnapshot], published: Collection[str], since: datetime | None
+) -> list[TaskSnapshot]:
+    """Return the tasks that show an event which is not published, oldest first."""
+    job_id = record.job_id
+    fresh = [
+        task for task in tasks if any(id_ not in published for id_ in task_event_ids(job_id, task, since))
+    ]
+    return sorted(fresh, key=lambda task: task.state_transition_time)
 
 
 async def _publish(
@@ -63,19 +82,19 @@ async def _publish(
     job: Versioned[JobRecord],
     fresh: Sequence[TaskSnapshot],
     counts: TaskCounts,
-    published: Collection[str] = (),
+    published: Collection[str],
+    since: datetime | None,
 ) -> Versioned[JobRecord]:
-    """Publish events for these tasks, oldest first: thousands of tasks with each change of the record.
+    """Publish events for these tasks: thousands of tasks with each change of the record.
 
-    `published` are ids of events that are known to be in the log. The counts are saved last: until then, the
-    next poll continues where this one was interrupted.
+    The counts are saved last: until then, the next poll continues where this one was interrupted.
     """
-    in_order = sorted(fresh, key=lambda task: task.state_transition_time)
-    for some in portions(in_order, BYTES_AT_ONCE):
+    for start in range(0, len(fresh), TASKS_AT_ONCE):
+        some = fresh[start : start + TASKS_AT_ONCE]
         failed = await _diagnosed(ports, job.value, some)
-        cursor = _advanced(job.value.run.cursor, some)
+        cursor = _advanced(job.value, some)
         record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
-        events = [e for e in _events(job.value, some, failed) if e.id not in published]
+        events = [e for e in _events(job.value.job_id, some, failed, since) if e.id not in published]
         job = await publish_observed(ports, job, record, events)
     if counts != job.value.run.counts:
         record = job.value.counted(ports.clock.now(), counts)
@@ -83,24 +102,14 @@ async def _publish(
     return job
 
 
-def _unseen(cursor: PollCursor, tasks: Sequence[TaskSnapshot]) -> list[TaskSnapshot]:
-    return [task for task in tasks if task.state != "active" and task.fingerprint not in cursor.seen]
-
-
-def _advanced(cursor: PollCursor, fresh: Sequence[TaskSnapshot]) -> PollCursor:
-    seen = cursor.seen | {task.fingerprint: task.state_transition_time for task in fresh}
-    until = max(seen.values())
-    reruns = dict(cursor.reruns)
-    for task in fresh:
-        if task.state == "completed":
-            reruns.pop(task.task_id, None)
-        elif task.reruns != NO_RERUNS:
-            reruns[task.task_id] = task.reruns
+def _advanced(record: JobRecord, fresh: Sequence[TaskSnapshot]) -> PollCursor:
+    cursor = record.run.cursor
+    newest = max(task.state_transition_time for task in fresh)
+    until = newest if cursor.until is None else max(cursor.until, newest)
     return PollCursor(
         until=until,
-        seen={fingerprint: time for fingerprint, time in seen.items() if time >= until - OVERLAP},
+        marks=marked(cursor.marks, cursor.until, record.observed_offset, until - OVERLAP),
         completed=cursor.completed + sum(task.state == "completed" for task in fresh),
-        reruns=reruns,
     )
 
 
@@ -115,11 +124,12 @@ async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapsh
     return {task.task_id: task for task in found}
 
 
-def _events(record: JobRecord, fresh: Sequence[TaskSnapshot], failed: dict[str, FailedTask]) -> list[Event]:
+def _events(
+    job_id: str, fresh: Sequence[TaskSnapshot], failed: dict[str, FailedTask], since: datetime | None
+) -> list[Event]:
     events: list[Event] = []
     for task in fresh:
         diagnosed = failed.get(task.task_id)
         full = msgspec.structs.replace(task, error=diagnosed.error) if diagnosed else task
-        known = record.run.cursor.reruns.get(task.task_id, NO_RERUNS)
-        events.extend(task_events(record.job_id, full, known))
+        events.extend(task_events(job_id, full, since))
     return events

@@ -144,7 +144,9 @@ async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
     try:
         counts = await ports.batch.task_counts(record.job_id)
         if counts != record.run.counts:
-            tasks = [task async for task in ports.batch.list_tasks(record.job_id, since=read_from(record))]
+            since = read_from(record)
+            changed = ports.batch.list_tasks(record.job_id, since=since, only_begun=True)
+            tasks = [task async for task in changed]
             job = await observe(ports, job, tasks, counts)
         if counts.running:
             job = await observe_reports(ports, job)

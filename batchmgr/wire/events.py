@@ -4,12 +4,12 @@ See `docs/events.md` for when each is sent.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import NO_RERUNS, Reruns, TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
@@ -62,6 +62,7 @@ MAX_DATA = MAX_EVENT - 4 * KIB
 """The rest is for the other attributes of the event: ids, times and keys."""
 
 MAX_KEY = 300
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def job_event(record: JobRecord) -> Event:
@@ -130,27 +131,53 @@ def progress_event(record: JobRecord) -> Event:
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 
 
-def task_events(job_id: str, task: TaskSnapshot, published: Reruns = NO_RERUNS) -> list[Event]:
+def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[Event]:
     """Return the events that one snapshot of a task shows: preempted, retried, running, succeeded or failed.
 
-    `published` are the retries and preemptions that earlier events have reported. `task.running` is sent only
-    if a poll sees the task running: a task that starts and ends between two polls has no such event.
+    What was before `since` has been told: of a run that has begun before, only its end is new. `task.running`
+    is sent only if a poll sees the task running: a task that starts and ends between two polls has none.
     """
+    kinds = _task_kinds(task, since)
+    if not kinds:
+        return []
+    data = fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA)
+    subject = _task_subject(job_id, task.task_id)
+    return [
+        Event(
+            id=_event_id(subject, kind, str(number)),
+            type=kind,
+            subject=subject,
+            time=task.state_transition_time,
+            data=data,
+        )
+        for kind, number in kinds
+    ]
+
+
+def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[str]:
+    """Return the ids of the events that `task_events` would return."""
+    subject = _task_subject(job_id, task.task_id)
+    return [_event_id(subject, kind, str(number)) for kind, number in _task_kinds(task, since)]
+
+
+def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
+    """Return the types of the events that a snapshot shows, each with the number of its kind."""
+    if task.state in {"active", "preparing"}:  # it will run: then its retry is told
+        return []
+    since = since or LONG_AGO
     kinds: list[tuple[str, int]] = []
-    if task.requeue_count > published.requeue_count:
+    if task.was_requeued_since(since):
         kinds.append((TASK_PREEMPTED, task.requeue_count))
-    if task.retry_count > published.retry_count:
+    if task.was_retried_since(since):
         kinds.append((TASK_RETRIED, task.retry_count))
     run = task.retry_count + task.requeue_count
-    if task.state in {"preparing", "running"}:
-        kinds.append((TASK_RUNNING, run))
-    elif task.has_succeeded:
+    if task.has_succeeded:
         kinds.append((TASK_SUCCEEDED, run))
     elif task.has_failed:
         kinds.append((TASK_FAILED, run))
-    data = {"jobId": job_id, **msgspec.to_builtins(task)}
-    when = task.state_transition_time
-    return [_event(job_id, kind, str(number), when, data, task.task_id) for kind, number in kinds]
+    elif task.has_begun_since(since):
+        kinds.append((TASK_RUNNING, run))
+    return kinds
 
 
 def report_event(job_id: str, report: ProgressReport) -> Event:
@@ -162,6 +189,11 @@ def report_event(job_id: str, report: ProgressReport) -> Event:
         "message": report.message,
     }
     return _event(job_id, TASK_PROGRESS, report.version, report.time, data, report.task_id)
+
+
+def report_event_id(job_id: str, report: ProgressReport) -> str:
+    """Return the id of the event that `report_event` would return."""
+    return _event_id(_task_subject(job_id, report.task_id), TASK_PROGRESS, report.version)
 
 
 def result_event(
@@ -186,12 +218,20 @@ def matches_notify(event: Event, notify: Iterable[str]) -> bool:
 def _event(
     job_id: str, type_: str, key: str, time: datetime, data: Mapping[str, object], task_id: str = ""
 ) -> Event:
-    subject = f"jobs/{job_id}/tasks/{task_id}" if task_id else f"jobs/{job_id}"
-    parts = (subject, type_.removeprefix("batchmgr."), cut(key, MAX_KEY))
+    subject = _task_subject(job_id, task_id) if task_id else f"jobs/{job_id}"
     return Event(
-        id="/".join(part for part in parts if part),
+        id=_event_id(subject, type_, key),
         type=type_,
         subject=subject,
         time=time,
         data=fitted(dict(data), MAX_DATA),
     )
+
+
+def _task_subject(job_id: str, task_id: str) -> str:
+    return f"jobs/{job_id}/tasks/{task_id}"
+
+
+def _event_id(subject: str, type_: str, key: str) -> str:
+    parts = (subject, type_.removeprefix("batchmgr."), cut(key, MAX_KEY))
+    return "/".join(part for part in parts if part)

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.errors import RecordChangedError
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.model.size_limits import MAX_RECORD
 from tests.contract.test_event_log import NOW, event
 
@@ -20,8 +20,8 @@ JOB = JobRecord(
 
 
 def large(number: int) -> JobRecord:
-    cursor = PollCursor(until=NOW, seen={f"{n}-{number}": NOW for n in range(5000)})
-    return JOB.tasks_observed(NOW, cursor=cursor, failed=[]).with_outbox([event("e", padding=400_000)])
+    results = [ResultFile(name=f"{number}-{n}", uri="https://example/" + "x" * 500) for n in range(200)]
+    return replace(JOB, results=tuple(results)).with_outbox([event("e", padding=400_000)])
 
 
 @pytest.fixture
@@ -62,6 +62,19 @@ async def test_a_save_that_fails_harms_no_other_and_what_it_leaves_is_removed_at
     assert await sizes(container, "overflow/") == []
 
 
+async def test_the_lists_of_a_large_outcome_stay_when_the_job_is_no_longer_active(
+    container: ContainerClient,
+) -> None:
+    store = BlobJobStore(container)
+    first = await store.create(JOB)
+    ended = await store.save(replace(large(1), outbox=()), first.etag)
+    with pytest.raises(RecordChangedError):
+        await store.save(large(2), first.etag)
+    await store.deactivate("job-1")
+    assert len(await sizes(container, "overflow/")) == 1
+    assert await store.load("job-1") == ended
+
+
 async def test_a_record_whose_other_blob_was_deleted_is_loaded_without_it(
     container: ContainerClient, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -69,7 +82,7 @@ async def test_a_record_whose_other_blob_was_deleted_is_loaded_without_it(
     saved = await store.save(large(1), (await store.create(JOB)).etag)
     await container.delete_blob(saved.value.overflow)
     loaded = await store.load("job-1")
-    assert (loaded.value.outbox, loaded.value.run.cursor.until) == ((), NOW)
+    assert (loaded.value.outbox, loaded.value.results, loaded.value.updated_at) == ((), (), NOW)
     assert f"{saved.value.overflow} is missing" in caplog.text
     await store.save(loaded.value, loaded.etag)
 
@@ -81,9 +94,9 @@ class OvertakenStore(BlobJobStore):
         if blob.blob_name.startswith("overflow/"):
             other = BlobJobStore(self._container)
             found = await other.load(job_id)
-            if len(found.value.run.cursor.seen) == 5000:
-                more = PollCursor(until=NOW, seen={f"{n}": NOW for n in range(6000)})
-                await other.save(found.value.tasks_observed(NOW, cursor=more, failed=[]), found.etag)
+            if found.value.results[0].name == "1-0":
+                changed = replace(large(2), overflow=found.value.overflow)
+                await other.save(changed, found.etag)
         return await super()._read(blob, job_id)
 
 
@@ -93,5 +106,5 @@ async def test_a_record_that_is_saved_between_the_two_reads_of_a_load_is_loaded_
     store = BlobJobStore(container)
     await store.save(large(1), (await store.create(JOB)).etag)
     loaded = await OvertakenStore(container).load("job-1")
-    assert len(loaded.value.run.cursor.seen) == 6000
+    assert loaded.value.results[0].name == "2-0"
     assert loaded == await store.load("job-1")

@@ -133,3 +133,27 @@ async def test_the_end_of_the_log_has_what_was_added_after_an_offset(ports: Port
     assert ([one.id for one in end.after], end.offset, end.last) == (["b", "c"], last, 3)
     end = await ports.events.end("j", last)
     assert (list(end.after), end.offset, end.last) == ([], last, 3)
+
+
+async def test_the_ids_between_two_offsets_are_those_that_were_added_there(ports: Ports) -> None:
+    _, first = await append(ports.events, "j", [event("a"), event("b")], 0)
+    _, second = await append(ports.events, "j", [event("c"), event("d", padding=300_000)], first)
+    _, third = await append(ports.events, "j", [event("e")], second)
+    assert set(await ports.events.ids("j", 0, third)) == set("abcde")
+    assert set(await ports.events.ids("j", first, third)) == set("cde")
+    assert set(await ports.events.ids("j", first, second)) == set("cd")
+    assert set(await ports.events.ids("j", third, third)) == set()
+    assert set(await ports.events.ids("j", 0, first)) == set("ab")
+
+
+async def test_the_ids_are_also_those_that_another_process_has_added(port_set: PortSet) -> None:
+    one, other = port_set.log_of_small_parts(), port_set.log_of_small_parts()
+    end, offsets = 0, [0]
+    for number in range(12):
+        log = (one, other)[number % 2]
+        _, end = await append(log, "j", [event(f"{number}")], end)
+        offsets.append(end)
+    for log in (one, other):
+        for start in (0, 3, 7):
+            expected = {f"{number}" for number in range(start, 12)}
+            assert set(await log.ids("j", offsets[start], end)) == expected

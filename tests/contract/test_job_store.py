@@ -7,8 +7,8 @@ import pytest
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_record_parts import ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.poll_cursors import PollCursor
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
 from tests.contract.test_event_log import event
@@ -114,12 +114,10 @@ async def test_an_empty_store_lists_nothing(ports: Ports) -> None:
 
 
 def large(ports: Ports, text: str) -> JobRecord:
-    """Return a record whose outbox and cursors take megabytes."""
-    now = ports.clock.now()
-    seen = {f"{text}-{number}|completed|success|0|0": now for number in range(10_000)}
+    """Return a record whose outbox and outcome take megabytes."""
     some = [event(f"{text}-{number}", padding=1000) for number in range(1000)]
-    job = record(ports).tasks_observed(now, cursor=PollCursor(until=now, seen=seen, completed=7), failed=[])
-    return job.with_outbox(some)
+    files = tuple(ResultFile(name=f"{text}-{n}", uri="https://example/" + "x" * 500) for n in range(1000))
+    return msgspec.structs.replace(record(ports), results=files).with_outbox(some)
 
 
 def whole(job: JobRecord) -> JobRecord:
@@ -134,7 +132,7 @@ async def test_a_record_of_megabytes_is_loaded_as_it_was_saved_and_becomes_small
         loaded = await ports.jobs.load("job-1")
         assert loaded == job
         assert [found.id for found in loaded.value.outbox] == [f"{text}-{n}" for n in range(1000)]
-        assert len(loaded.value.run.cursor.seen) == 10_000
+        assert len(loaded.value.results) == 1000
         [listed] = (await ports.jobs.list_records(10, ""))[0]
         assert (listed.job_id, listed.state) == ("Job-1", JobState.QUEUED)
     small = record(ports).submitting(ports.clock.now())
@@ -170,6 +168,6 @@ async def test_a_record_that_is_loaded_while_others_save_is_whole(ports: Ports) 
         for _ in range(6):
             found = (await ports.jobs.load("job-1")).value
             assert len(found.outbox) == 1000
-            assert len(found.run.cursor.seen) == 10_000
+            assert len(found.results) == 1000
 
     await asyncio.gather(save(), load(), load())

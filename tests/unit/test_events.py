@@ -1,11 +1,11 @@
 """Events are CloudEvents. The same fact always has the same id."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from batchmgr.model.batch_snapshots import Reruns, TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import JobError, Run
 from batchmgr.model.job_states import JobState
@@ -16,6 +16,7 @@ from batchmgr.wire.events import (
     matches_notify,
     obstacle_events,
     progress_event,
+    task_event_ids,
     task_events,
 )
 
@@ -76,7 +77,7 @@ def test_each_attempt_has_its_own_waiting_event() -> None:
     ("changes", "ids"),
     [
         ({}, ["task.running/0"]),
-        ({"state": "preparing"}, ["task.running/0"]),
+        ({"state": "preparing"}, []),
         ({"state": "active"}, []),
         ({"state": "completed", "result": "success"}, ["task.succeeded/0"]),
         ({"state": "completed", "result": "failure"}, ["task.failed/0"]),
@@ -94,15 +95,33 @@ def test_a_snapshot_of_a_task_gives_these_events(changes: dict[str, object], ids
     assert {event.type for event in events} <= EVENT_TYPES
 
 
-def test_a_published_retry_or_preemption_is_not_published_again() -> None:
-    again = msgspec.structs.replace(TASK, retry_count=2, requeue_count=1)
-    published = Reruns(retry_count=2, requeue_count=1)
-    assert [event.type for event in task_events("j", again, published)] == ["batchmgr.task.running"]
-    once = Reruns(retry_count=1, requeue_count=1)
-    assert [event.id for event in task_events("j", again, once)] == [
-        "jobs/j/tasks/1/task.retried/2",
-        "jobs/j/tasks/1/task.running/3",
-    ]
+def test_a_run_that_an_earlier_poll_has_seen_is_not_told_again() -> None:
+    begun = TASK.state_transition_time
+    later = begun + timedelta(seconds=1)
+
+    def told(since: datetime | None, **changes: object) -> list[str]:
+        task = msgspec.structs.replace(TASK, start_time=begun, **changes)
+        return [event.id.removeprefix("jobs/j/tasks/1/task.") for event in task_events("j", task, since)]
+
+    assert told(begun) == ["running/0"]
+    assert told(later) == []
+    assert told(later, state="completed", result="failure") == ["failed/0"]
+    retried = {"retry_count": 2, "last_retry_time": begun}
+    assert told(begun, **retried) == ["retried/2", "running/2"]
+    assert told(later, **retried) == []
+    earlier = begun - timedelta(hours=1)
+    requeued = {"requeue_count": 1, "last_requeue_time": earlier}
+    assert told(begun, **requeued) == ["preempted/1", "running/1"]
+    assert told(later, **requeued) == []
+    assert told(begun, **requeued, **retried) == ["retried/2", "running/3"]
+    assert told(earlier, **requeued, **retried) == ["preempted/1", "retried/2", "running/3"]
+    assert told(None, **requeued, **retried) == ["preempted/1", "retried/2", "running/3"]
+
+
+def test_the_ids_of_the_events_of_a_task_are_known_without_the_events() -> None:
+    for changes in ({}, {"state": "active"}, {"retry_count": 1, "state": "completed", "result": "success"}):
+        task = msgspec.structs.replace(TASK, **changes)
+        assert task_event_ids("j", task) == [event.id for event in task_events("j", task)]
 
 
 @pytest.mark.parametrize(

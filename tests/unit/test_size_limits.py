@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model import size_limits as limits
-from batchmgr.model.batch_snapshots import Reruns, TaskError, TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, FailedTask, JobError, ResultFile
 from batchmgr.model.job_states import JobState
-from batchmgr.model.poll_cursors import PollCursor, ReportCursor, SeenReport
+from batchmgr.model.poll_cursors import LogMark, PollCursor, ReportCursor
 from batchmgr.model.record_overflow import join, split
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
@@ -136,16 +136,9 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
         for n in range(failed)
     ]
     ids = [f"{number:064d}" for number in range(tasks)]
-    cursor = PollCursor(
-        until=NOW,
-        seen={f"{task_id}|completed|failure|1|1": NOW for task_id in ids},
-        reruns={task_id: Reruns(retry_count=1, requeue_count=1) for task_id in ids},
-    )
-    reports = ReportCursor(
-        until=NOW,
-        seen={task_id: SeenReport(time=NOW, version="s" * 32) for task_id in ids},
-        results=dict.fromkeys(ids[:100], "k" * 32),
-    )
+    marks = tuple(LogMark(time=NOW, offset=2**45 + n) for n in range(12))
+    cursor = PollCursor(until=NOW, marks=marks, completed=tasks)
+    reports = ReportCursor(until=NOW, marks=marks, results=dict.fromkeys(ids[:100], "k" * 32))
     running = record().tasks_observed(NOW, cursor=cursor, failed=failures)
     running = running.tasks_observed(NOW, cursor=cursor, failed=failures).reports_observed(
         NOW, cursor=reports
@@ -167,7 +160,7 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
     )
     status = CallbackStatus(state=CallbackState.PENDING, attempts=9, next_attempt_at=NOW, last_error=text)
     ended = ended.with_callback(status, updated_at=NOW)
-    assert size_of(ended) <= limits.MAX_RECORD
+    assert size_of(split(ended, "overflow/" + "j" * 64 + "/0123456789abcdef.json")[0]) <= limits.MAX_RECORD
     assert size_of(outcome(ended)) <= limits.MAX_OUTCOME
     assert size_of(adf_callback(ended)) <= limits.MAX_OUTCOME
     assert size_of(job(ended, "https://example/api")) <= limits.MAX_JOB_ANSWER

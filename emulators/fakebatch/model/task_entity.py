@@ -42,6 +42,7 @@ class TaskEntity:
     container: ContainerResult | None = None
     retries: int = 0
     last_retry_at: int | None = None
+    awaits_retry: bool = False
     requeues: int = 0
     last_requeue_at: int | None = None
     placement: Placement | None = None
@@ -84,8 +85,16 @@ def placed(task: TaskEntity, placement: Placement, now: int) -> TaskEntity:
 
 def started(task: TaskEntity, placement: Placement, now: int) -> TaskEntity:
     """Return the task when it starts to run on a node."""
-    retried_at = now if task.retries else task.last_retry_at
-    return _moved(task, "running", now, placement=placement, started_at=now, last_retry_at=retried_at)
+    retried_at = now if task.awaits_retry else task.last_retry_at
+    return _moved(
+        task,
+        "running",
+        now,
+        placement=placement,
+        started_at=now,
+        last_retry_at=retried_at,
+        awaits_retry=False,
+    )
 
 
 def returned_to_queue(task: TaskEntity, now: int) -> TaskEntity:
@@ -108,7 +117,7 @@ def completed(task: TaskEntity, result: RunResult, now: int) -> TaskEntity:
 
 def awaiting_retry(task: TaskEntity, now: int) -> TaskEntity:
     """Return the task, active again, after a failed run that will be retried."""
-    return _moved(task, "active", now, started_at=None, retries=task.retries + 1)
+    return _moved(task, "active", now, started_at=None, retries=task.retries + 1, awaits_retry=True)
 
 
 def requeued(task: TaskEntity, now: int) -> TaskEntity:
