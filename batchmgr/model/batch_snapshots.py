@@ -90,10 +90,9 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
         """Return whether the task was queued again at `since` or later, or runs since then for that."""
         if not self.requeue_count:
             return False
-        if (self.last_requeue_time or self.state_transition_time) >= since:
-            return True
-        is_retry = self.last_retry_time is not None and self.last_retry_time == self.start_time
-        return self.has_begun_since(since) and not is_retry
+        requeued = self.last_requeue_time or self.state_transition_time
+        was_retried_after = self.last_retry_time is not None and self.last_retry_time > requeued
+        return requeued >= since or (self.has_begun_since(since) and not was_retried_after)
 
 
 class TaskCounts(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
