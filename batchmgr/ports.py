@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
@@ -156,7 +157,7 @@ class JobStore(Protocol):
         ...
 
     async def activate(self, job_id: str) -> None:
-        """Add a job to the index of active jobs. Do nothing if it is there."""
+        """Add a job to the index of active jobs, or have the poller look into its record at the next poll."""
         ...
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
@@ -175,8 +176,12 @@ class JobStore(Protocol):
         """Return a page of records in order of their ids, and the token of the next page, if there is one."""
         ...
 
-    def active_ids(self) -> AsyncIterator[str]:
-        """Yield the ids of the active jobs: those with a step still to do."""
+    def active_jobs(self) -> AsyncIterator[ActiveJob]:
+        """Yield the active jobs, those with a step still to do. One call lists 5,000."""
+        ...
+
+    async def note_active(self, job: ActiveJob) -> None:
+        """Note what is known of an active job, unless its entry is gone or has changed since its `etag`."""
         ...
 
     async def deactivate(self, job_id: str) -> None:

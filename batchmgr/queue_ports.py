@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event
 
 
@@ -37,6 +38,18 @@ class JobQueue(Protocol):
 
     async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
         """Have a job finalized after `delay`. `attempts` is how often that has failed."""
+        ...
+
+    async def enqueue_polls(self, jobs: Sequence[ActiveJob]) -> None:
+        """Have these active jobs polled by any instance of the app, within a minute or not at all."""
+        ...
+
+    async def enqueue_long_poll(self, job_id: str) -> None:
+        """Have one active job polled that takes long."""
+        ...
+
+    async def polls_waiting(self) -> int:
+        """Return about how many messages have not led to a poll yet."""
         ...
 
     async def dead_letter_request(self, body: bytes) -> None:

@@ -5,7 +5,7 @@ Triggers are at least once: a message or finalize blob is removed only after its
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory_ports import (
@@ -22,6 +22,7 @@ from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
 from batchmgr.functions.queue_job_requests import take_request
+from batchmgr.functions.queue_polls import poll_share
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
@@ -75,6 +76,7 @@ class World:
         self.files = FakeJobFiles()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
+        self._polled_at: datetime | None = None
         self.loses_finalize_triggers = False
         self.may_fail = False
         """Whether exceptions that nobody expects are part of the test. Otherwise they fail it."""
@@ -144,7 +146,8 @@ class World:
             if job_id not in self.triggered and not self.loses_finalize_triggers:
                 await finalize_blob(ports, f"batchmgr-finalize/{job_id}.json")
                 self.triggered.add(job_id)
-        await poll(ports)
+        previous, self._polled_at = self._polled_at, self.clock.now()
+        await poll(ports, previous)
         for stored in filter(None, self.jobs.records.values()):
             obstacle = stored.value.obstacle
             if obstacle is not None and obstacle.kind is ObstacleKind.INTERNAL_ERROR and not self.may_fail:
@@ -177,5 +180,7 @@ class World:
             await take_request(ports, encode(JobReference(stored_job_id=message.body)), "")
         elif message.queue == "finalize":
             await finalize_or_retry(ports, message.body, message.attempts)
+        elif message.queue == "poll":
+            await poll_share(ports, message.body.encode())
         else:
             await retry_callback(ports, encode(JobReference(stored_job_id=message.body)))

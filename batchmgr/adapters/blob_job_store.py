@@ -2,7 +2,8 @@
 
 `requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the tasks that
 the message does not list: those of a job manager task or of a taskPerFile factory. `records/{job}.json` holds
-the record, guarded by its ETag. `active/{job}` is an empty blob that exists while the job has a step to do.
+the record, guarded by its ETag. `active/{job}` is an empty blob that exists while the job has a step to do;
+its metadata hold what the poller knows of the job.
 `overflow/{job}/…` hold the parts of records that are too large for one blob; the record names the one that
 belongs to it, and the others are left over.
 """
@@ -19,7 +20,13 @@ from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
-from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceNotFoundError
+from batchmgr.errors import (
+    JobNotFoundError,
+    RecordChangedError,
+    ServiceConflictError,
+    ServiceNotFoundError,
+)
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import Overflow, fits, join, split
 from batchmgr.plan.ids import job_key
@@ -28,12 +35,15 @@ from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
+NOTE = "note"
+"""The name of the metadata that says what is known of an active job."""
+
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""
 
 logger = logging.getLogger(__name__)
 
-prepare(JobRecord, Overflow)
+prepare(JobRecord, Overflow, ActiveJob)
 
 
 class BlobJobStore:
@@ -74,7 +84,7 @@ class BlobJobStore:
             return None
 
     async def activate(self, job_id: str) -> None:
-        """Write the job's blob in the index of active jobs."""
+        """Write the job's blob in the index of active jobs, without a note."""
         with service_errors(SERVICE):
             await self._active(job_id).upload_blob(b"", overwrite=True)
 
@@ -136,11 +146,30 @@ class BlobJobStore:
         found = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
         return found, getattr(pages, "continuation_token", None) or ""
 
-    async def active_ids(self) -> AsyncIterator[str]:
-        """Yield the keys of the active jobs: their ids in lower case."""
+    async def active_jobs(self) -> AsyncIterator[ActiveJob]:
+        """Yield the active jobs with their notes. A note that can't be read counts as none."""
         with service_errors(SERVICE):
-            async for name in self._container.list_blob_names(name_starts_with="active/"):
-                yield name.removeprefix("active/")
+            async for blob in self._container.list_blobs("active/", include=["metadata"]):
+                job_id = blob.name.removeprefix("active/")
+                note = (blob.metadata or {}).get(NOTE, "")
+                try:
+                    job = msgspec.json.decode(note, type=ActiveJob)
+                except msgspec.MsgspecError:
+                    job = ActiveJob(job_id=job_id)
+                yield msgspec.structs.replace(job, etag=_quoted(str(blob.etag)))
+
+    async def note_active(self, job: ActiveJob) -> None:
+        """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
+        note = {NOTE: msgspec.json.encode(msgspec.structs.replace(job, etag="")).decode()}
+        if not job.etag:
+            return
+        try:
+            with service_errors(SERVICE):
+                await self._active(job.job_id).set_blob_metadata(
+                    note, etag=job.etag, match_condition=MatchConditions.IfNotModified
+                )
+        except (ServiceNotFoundError, ServiceConflictError):
+            return
 
     async def deactivate(self, job_id: str) -> None:
         """Remove the job from the index of active jobs, and what is left over of its records."""
@@ -207,3 +236,8 @@ class BlobJobStore:
 
     def _active(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"active/{job_key(job_id)}")
+
+
+def _quoted(etag: str) -> str:
+    """Return an ETag as a condition needs it. Listings leave the quotes out."""
+    return etag if etag.startswith('"') else f'"{etag}"'

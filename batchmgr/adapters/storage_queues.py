@@ -19,27 +19,32 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.telemetry_names import DEAD_LETTERS, QUEUE
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.telemetry_port import Telemetry
 from batchmgr.wire.event_batches import event_batches
-from batchmgr.wire.queue_message import FinalizeReference, JobReference
+from batchmgr.wire.queue_message import FinalizeReference, JobReference, PollRequest
 
 JOB_REQUESTS = "batchmgr-job-requests"
 CALLBACKS = "batchmgr-callbacks"
 FINALIZE = "batchmgr-finalize"
+POLLS = "batchmgr-polls"
 PROGRESS = "batchmgr-progress"
 POISON = "-poison"
 """Suffix of the name of a poison queue. Azure Functions prescribes it."""
 
 CALLBACKS_POISON = CALLBACKS + POISON
 QUEUES = tuple(
-    name + suffix for name in (JOB_REQUESTS, CALLBACKS, FINALIZE, PROGRESS) for suffix in ("", POISON)
+    name + suffix for name in (JOB_REQUESTS, CALLBACKS, FINALIZE, POLLS, PROGRESS) for suffix in ("", POISON)
 )
 SERVICE = "Queue storage"
 LONGEST_DELAY = timedelta(days=7) - timedelta(minutes=1)
 NEVER_EXPIRES = -1
+POLL_EXPIRES = 60
+"""After so many seconds a poll that nobody has done is no longer wanted: the next ones have followed."""
+
 CONCURRENT_SENDS = 16
 PAGE = 32
 """How many messages one call returns, at most."""
@@ -76,6 +81,7 @@ class StorageJobQueue:
         self._callbacks = open_queue(service, CALLBACKS)
         self._callbacks_poison = open_queue(service, CALLBACKS_POISON)
         self._finalize = open_queue(service, FINALIZE)
+        self._polls = open_queue(service, POLLS)
 
     async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Put a reference to the stored request on the job request queue, visible after `delay`."""
@@ -89,6 +95,18 @@ class StorageJobQueue:
         """Put a reference to the job on the finalize queue, visible after `delay`."""
         body = msgspec.json.encode(FinalizeReference(stored_job_id=job_id, attempts=attempts))
         await _send(self._finalize, body, delay)
+
+    async def enqueue_polls(self, jobs: Sequence[ActiveJob]) -> None:
+        """Put the index entries of active jobs on the poll queue."""
+        await _send(self._polls, msgspec.json.encode(PollRequest(jobs=tuple(jobs))), expires=POLL_EXPIRES)
+
+    async def enqueue_long_poll(self, job_id: str) -> None:
+        """Put a reference to an active job on the poll queue."""
+        await _send(self._polls, msgspec.json.encode(PollRequest(long_poll_of=job_id)), expires=POLL_EXPIRES)
+
+    async def polls_waiting(self) -> int:
+        """Return the approximate number of messages in the poll queue, those at work included."""
+        return await _count(self._polls)
 
     async def dead_letter_request(self, body: bytes) -> None:
         """Put the text of a request on the poison queue, as it is: in base64 it might be too large."""
@@ -228,12 +246,7 @@ class StoragePoisonQueues:
         return True
 
     async def _count(self, name: str) -> int:
-        with service_errors(SERVICE):
-            try:
-                properties = await self._service.get_queue_client(name).get_queue_properties()
-            except ResourceNotFoundError:
-                return 0
-        return int(properties.approximate_message_count or 0)
+        return await _count(self._service.get_queue_client(name))
 
 
 def _poison(queue: PoisonQueue, message: QueueMessage) -> PoisonMessage:
@@ -245,10 +258,22 @@ def _poison(queue: PoisonQueue, message: QueueMessage) -> PoisonMessage:
     )
 
 
-async def _send(queue: QueueClient, body: bytes | str, delay: timedelta = timedelta(0)) -> None:
+async def _count(queue: QueueClient) -> int:
+    """Return about how many messages a queue holds. A queue that does not exist holds none."""
+    with service_errors(SERVICE):
+        try:
+            properties = await queue.get_queue_properties()
+        except ResourceNotFoundError:
+            return 0
+    return int(properties.approximate_message_count or 0)
+
+
+async def _send(
+    queue: QueueClient, body: bytes | str, delay: timedelta = timedelta(0), *, expires: int = NEVER_EXPIRES
+) -> None:
     """Send a message. If somebody has deleted the queue, create it again first."""
     seconds = int(min(delay, LONGEST_DELAY).total_seconds())
-    send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=NEVER_EXPIRES)
+    send = partial(queue.send_message, body, visibility_timeout=seconds, time_to_live=expires)
     try:
         with service_errors(SERVICE):
             await send()

@@ -15,7 +15,7 @@ from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
-from batchmgr.usecases.poll import poll_job
+from batchmgr.usecases.poll_job import poll_job
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
@@ -21,7 +22,7 @@ from batchmgr.ports import Clock, Versioned
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import encode
-from batchmgr.wire.queue_message import JobReference
+from batchmgr.wire.queue_message import JobReference, PollRequest
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class MemoryJobStore:
         self.tasks: dict[str, bytes] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
+        self.notes: dict[str, ActiveJob] = {}
         self._version = 0
 
     async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
@@ -61,8 +63,9 @@ class MemoryJobStore:
         return self.tasks.get(job_key(job_id))
 
     async def activate(self, job_id: str) -> None:
-        """Add a job to the active index."""
+        """Add a job to the active index, or forget what was noted of it."""
         self.active.add(job_key(job_id))
+        self._note(ActiveJob(job_id=job_key(job_id)))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store a record unless one is stored. Return the stored record."""
@@ -88,14 +91,25 @@ class MemoryJobStore:
         page = [self.records[key].value for key in keys[:limit]]
         return page, keys[limit - 1] if len(keys) > limit else ""
 
-    async def active_ids(self) -> AsyncIterator[str]:
-        """Yield the ids of the jobs whose last step is not done."""
+    async def active_jobs(self) -> AsyncIterator[ActiveJob]:
+        """Yield the jobs whose last step is not done, with what was noted of them."""
         for key in sorted(self.active):
-            yield key
+            yield self.notes.get(key) or ActiveJob(job_id=key)
+
+    async def note_active(self, job: ActiveJob) -> None:
+        """Note what is known of an active job, unless its entry has changed since its `etag`."""
+        key = job_key(job.job_id)
+        if key in self.active and key in self.notes and self.notes[key].etag == job.etag:
+            self._note(job)
 
     async def deactivate(self, job_id: str) -> None:
         """Take a job from the active index."""
         self.active.discard(job_key(job_id))
+        self.notes.pop(job_key(job_id), None)
+
+    def _note(self, job: ActiveJob) -> None:
+        self._version += 1
+        self.notes[job_key(job.job_id)] = msgspec.structs.replace(job, etag=str(self._version))
 
     def _store(self, record: JobRecord) -> Versioned[JobRecord]:
         if size_of(split(record, "")[0]) > MAX_RECORD:
@@ -167,6 +181,20 @@ class MemoryJobQueue:
     async def enqueue_finalize(self, job_id: str, attempts: int, delay: timedelta) -> None:
         """Enqueue a job to be finalized after `delay`."""
         self.messages.append(QueuedMessage("finalize", job_id, self._clock.now() + delay, attempts))
+
+    async def enqueue_polls(self, jobs: Sequence[ActiveJob]) -> None:
+        """Enqueue active jobs to be polled."""
+        now = self._clock.now()
+        self.messages.append(QueuedMessage("poll", encode(PollRequest(jobs=tuple(jobs))).decode(), now))
+
+    async def enqueue_long_poll(self, job_id: str) -> None:
+        """Enqueue an active job to be polled for long."""
+        body = encode(PollRequest(long_poll_of=job_id)).decode()
+        self.messages.append(QueuedMessage("poll", body, self._clock.now()))
+
+    async def polls_waiting(self) -> int:
+        """Return how many messages have not led to a poll yet."""
+        return sum(message.queue == "poll" for message in self.messages)
 
     async def dead_letter_request(self, body: bytes) -> None:
         """Keep the body of a job request that cannot be read, as it came. A queue message holds 64 KiB."""

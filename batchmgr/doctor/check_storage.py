@@ -13,7 +13,15 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.adapters.storage_queues import CALLBACKS, FINALIZE, JOB_REQUESTS, POISON, PROGRESS, QUEUES
+from batchmgr.adapters.storage_queues import (
+    CALLBACKS,
+    FINALIZE,
+    JOB_REQUESTS,
+    POISON,
+    POLLS,
+    PROGRESS,
+    QUEUES,
+)
 from batchmgr.doctor.check_identity import Caller
 from batchmgr.doctor.finding import Finding, fine, warning, wrong
 from batchmgr.doctor.remedies import STORAGE, Remedies
@@ -31,6 +39,7 @@ _POISONED = {
     CALLBACKS: "callbacks that were given up. GET /api/dead-letters lists them, and after its receiver is "
     "mended POST /api/jobs/{jobId}/redrive sends one again",
     FINALIZE: "jobs that are to be finalized. If they stay, the app does not poll: is it running?",
+    POLLS: "polls that have failed. Nothing is lost: the jobs are polled again",
     PROGRESS: "events that a consumer of yours has failed to handle",
     PoisonQueue.BLOBS.removesuffix(
         POISON

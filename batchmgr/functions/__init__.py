@@ -17,6 +17,7 @@ from batchmgr.functions import (
     queue_callbacks,
     queue_finalize,
     queue_job_requests,
+    queue_polls,
     timer_poll,
 )
 
@@ -33,6 +34,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
         blob_finalize,
         queue_finalize,
         queue_callbacks,
+        queue_polls,
     )
     for module in triggers:
         yield module.blueprint(runtime)

@@ -21,6 +21,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.wake import wake
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
 async def get_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs/{jobId}`: one job as it is now."""
     record = (await ports.jobs.load(req.route_params["jobId"])).value
+    await wake(ports, record)
     headers = None if record.state.is_final else RETRY_AFTER
     return json_response(job(record, api_base(req)), headers=headers)
 
@@ -73,6 +75,7 @@ async def get_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
 async def get_result(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs/{jobId}/result`: 202 until the job has ended, then 200 with its outcome."""
     record = (await ports.jobs.load(req.route_params["jobId"])).value
+    await wake(ports, record)
     if record.state.is_final:
         return json_response(outcome(record))
     location = {"Location": f"{api_base(req)}/jobs/{record.job_id}/result"}

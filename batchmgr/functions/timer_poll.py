@@ -1,7 +1,7 @@
 """Timer trigger: poll the active jobs."""
 
 import logging
-import time
+from datetime import datetime
 
 import azure.functions as func
 
@@ -20,14 +20,14 @@ class LastPoll:
     """When this process has begun its last poll."""
 
     def __init__(self) -> None:
-        self._begun = 0.0
+        self._begun: datetime | None = None
 
     async def poll(self, ports: Ports) -> None:
         """Poll, and tell how long after the last poll."""
-        before, self._begun = self._begun, time.monotonic()
-        if before:
-            ports.telemetry.record(POLL_LAG, self._begun - before)
-        await poll(ports)
+        previous, self._begun = self._begun, ports.clock.now()
+        if previous is not None:
+            ports.telemetry.record(POLL_LAG, (self._begun - previous).total_seconds())
+        await poll(ports, previous)
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:

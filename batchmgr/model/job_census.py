@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import (
     ACTIVE_JOBS,
@@ -23,29 +23,29 @@ TASK_STATES = ("active", "running", "succeeded", "failed")
 
 
 class JobCensus:
-    """The newest record of each job that a poll has seen. Its measurements go to telemetry."""
+    """What is known of each job that a poll has seen. Its measurements go to telemetry."""
 
     def __init__(self) -> None:
-        self._records: dict[str, JobRecord] = {}
+        self._jobs: dict[str, ActiveJob] = {}
 
-    def see(self, record: JobRecord) -> None:
+    def see(self, job: ActiveJob) -> None:
         """Count a job, once, however often it is seen."""
-        self._records[record.job_id] = record
+        self._jobs[job.job_id] = job
 
     def measurements(self, now: datetime) -> Iterator[Measurement]:
         """Yield the value of each gauge, also where it is 0, so that no old value stays."""
-        records = self._records.values()
-        numbers = Counter(record.state for record in records)
-        ages: dict[JobState, float] = {}
-        for record in records:
-            age = (now - record.entered.get(record.state, record.created_at)).total_seconds()
-            ages[record.state] = max(age, ages.get(record.state, 0.0))
+        jobs = [job for job in self._jobs.values() if job.state is not None]
+        numbers = Counter(job.state for job in jobs)
+        ages: dict[JobState | None, float] = {}
+        for job in jobs:
+            age = (now - job.entered_at).total_seconds() if job.entered_at else 0.0
+            ages[job.state] = max(age, ages.get(job.state, 0.0))
         for state in JobState:
             yield ACTIVE_JOBS, numbers[state], {JOB_STATE: state.value}
             yield OLDEST_JOB, ages.get(state, 0.0), {JOB_STATE: state.value}
-        yield WAITING_JOBS, sum(record.waits_for is not None for record in records), {}
-        running = [record.run.counts for record in records if not record.state.is_final]
+        yield WAITING_JOBS, sum(job.is_waiting for job in jobs), {}
+        running = [job.counts for job in jobs if job.state is not None and not job.state.is_final]
         for name in TASK_STATES:
             yield TASKS, sum(getattr(counts, name) for counts in running), {TASK_STATE: name}
-        behind = [(now - record.unsent.since).total_seconds() for record in records if record.unsent]
+        behind = [(now - job.unsent_since).total_seconds() for job in jobs if job.unsent_since]
         yield UNSENT_AGE, max(behind, default=0.0), {}

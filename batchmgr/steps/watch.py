@@ -34,32 +34,30 @@ LONGEST_PAUSE = timedelta(minutes=10)
 """Between two looks while tasks run. The pause grows with the time in which nothing has moved."""
 
 
-def is_look_due(record: JobRecord, now: datetime, *, is_running: bool) -> bool:
-    """Return whether to look now. `is_running`: tasks of the job run, so it may be as it should."""
+def next_look_at(record: JobRecord, *, is_running: bool) -> datetime:
+    """Return when the next look is due. `is_running`: tasks of the job run, so it may be as it should."""
     looked_at, moved_at = record.watch.looked_at, record.updated_at
-    if looked_at is not None and looked_at < moved_at and record.waiting_for is not None:
-        return True  # what the job was waiting for may have come
-    idle = now - moved_at
-    if idle < QUIET:
-        return False
-    if looked_at is None or looked_at < moved_at:
-        return True
-    pause = max(LOOK_PAUSE, min(idle / 2, LONGEST_PAUSE)) if is_running else LOOK_PAUSE
-    return now - looked_at >= pause
+    quiet_at = moved_at + QUIET
+    if looked_at is None:
+        return quiet_at
+    if looked_at < moved_at:  # what the job was waiting for may have come
+        return moved_at if record.waiting_for is not None else quiet_at
+    pause = max(LOOK_PAUSE, min((looked_at - moved_at) / 2, LONGEST_PAUSE)) if is_running else LOOK_PAUSE
+    return max(quiet_at, looked_at + pause)
 
 
 async def watch(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> Versioned[JobRecord]:
     """Look why a running job does not move, if a look is due. The job is given up if it can never end."""
     record, now = job.value, ports.clock.now()
     is_over = counts.completed >= record.run.total
-    if is_over or not is_look_due(record, now, is_running=counts.running > 0):
+    if is_over or now < next_look_at(record, is_running=counts.running > 0):
         return job
     return await _look(ports, job, counts)
 
 
 async def watch_planning(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
     """Look why a job's job manager task does not plan it, if a look is due."""
-    if not is_look_due(job.value, ports.clock.now(), is_running=False):
+    if ports.clock.now() < next_look_at(job.value, is_running=False):
         return job
     try:
         tasks = [task async for task in ports.batch.list_tasks(job.value.job_id)]

@@ -27,6 +27,7 @@ async def cancel(ports: Ports, job_id: str) -> JobRecord:
         if not record.cancel_requested:
             changed = record.cancellation_requested(ports.clock.now())
             record = (await ports.jobs.save(changed, job.etag)).value
+        await ports.jobs.activate(record.job_id)
         await terminate_own_job(ports, record, CANCELLED)
         await write_finalize_blob(ports, record.job_id, "cancelled")
     return record

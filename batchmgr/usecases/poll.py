@@ -1,203 +1,129 @@
-"""Poll every active job. A job that has not changed since the last poll costs one counts call.
+"""Poll the active jobs that are due: here, or, if they are many, spread over the instances of the app.
 
-The poller is also the safety net: it repeats whatever a lost message or a killed process has left undone.
+A job has a turn of some seconds. One with so many changes that it takes longer is polled apart: the others
+don't wait for it.
 """
 
 import asyncio
 import logging
-from datetime import timedelta
-from functools import partial
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob, TaskCounts, TaskSnapshot
+from msgspec.structs import replace
+
+from batchmgr.errors import ServiceBusyError, ServiceError
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_census import JobCensus
-from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import POLL, POLL_DURATION, LogLine
-from batchmgr.model.waiting_for import ObstacleKind
-from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.batch_job import has_ended
-from batchmgr.steps.observe_reports import observe_reports
-from batchmgr.steps.observe_tasks import observe, read_from
-from batchmgr.steps.obstacles import attempt, is_gone, overcome
-from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
-from batchmgr.steps.plan_job import plan_again
-from batchmgr.steps.plan_on_node import has_planned, is_lost
-from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
-from batchmgr.steps.warn_of_signatures import warn_of_signatures
-from batchmgr.steps.watch import watch, watch_planning
-from batchmgr.steps.write_manifest import write_manifest
-from batchmgr.usecases.accept import restore
-from batchmgr.usecases.deliver import deliver
+from batchmgr.ports import Ports
+from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.empty_poison import empty_poison_queues
-from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.poll_job import poll_active
 
 logger = logging.getLogger(__name__)
 
-CONCURRENT_JOBS = 16
+CONCURRENT_JOBS = 32
+TURN_SECONDS = 8
+"""How long the poll of one job may take, if others are polled beside it."""
+
 JOB_SECONDS = 60
-"""How long the poll of one job may take."""
+"""How long the poll of a job may take that is polled apart."""
 
-SUBMISSION_TIMEOUT = timedelta(seconds=30)
-"""How long a queued or submitting job may be idle before the poller enqueues its submission again."""
+JOBS_POLLED_HERE = 200
+"""If more jobs are due, the poll is split over the instances of the app."""
 
-TRIGGER_TIMEOUT = timedelta(seconds=15)
-"""How long the blob trigger has to take up a finalize blob before the poller finalizes the job itself."""
+JOBS_PER_MESSAGE = 100
 
 
-async def poll(ports: Ports) -> None:
-    """Poll every active job, 16 at a time, and empty the poison queues.
+async def poll(ports: Ports, previous: datetime | None = None) -> None:
+    """Poll every active job that is due, and empty the poison queues.
 
-    An error with one job is logged, and does not stop the others.
+    `previous` is when this process has begun its last poll; without it, all active jobs are due. An error
+    with one job is logged, and does not stop the others.
     """
     begun, census = ports.clock.now(), JobCensus()
     with ports.telemetry.span(POLL):
-        await _poll(ports, census)
+        # Listed first: if the listing failed half-way, the group would cancel the polls that have begun.
+        entries = [entry async for entry in ports.jobs.active_jobs()]
+        for entry in entries:
+            census.see(entry)
+        due = [entry for entry in entries if entry.is_due(begun, previous)]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(empty_poison_queues(ports))
+            if len(due) > JOBS_POLLED_HERE:
+                group.create_task(_split(ports, due))
+            else:
+                group.create_task(poll_some(ports, due, census))
     now = ports.clock.now()
     ports.telemetry.record(POLL_DURATION, (now - begun).total_seconds())
     for metric, value, attributes in census.measurements(now):
         ports.telemetry.record(metric, value, attributes)
 
 
-async def _poll(ports: Ports, census: JobCensus) -> None:
+async def poll_some(ports: Ports, entries: Sequence[ActiveJob], census: JobCensus | None = None) -> None:
+    """Poll these jobs, 32 at a time. Each has its turn."""
     gate = asyncio.Semaphore(CONCURRENT_JOBS)
+    census = census or JobCensus()
 
-    async def guarded(job_id: str) -> None:
+    async def guarded(entry: ActiveJob) -> None:
         async with gate:
-            try:
-                async with asyncio.timeout(JOB_SECONDS):
-                    await attempt(ports, job_id, "poll", partial(poll_job, census=census))
-            except ServiceBusyError as error:
-                logger.warning(
-                    "job %s could not be polled; the next poll tries again: %s",
-                    job_id,
-                    error,
-                    extra=LogLine.POLL_FAILED.attributes,
-                )
-            except Exception:
-                logger.exception(
-                    "job %s could not be polled; the next poll tries again",
-                    job_id,
-                    extra=LogLine.POLL_FAILED.attributes,
-                )
+            if not await _poll_one(ports, entry, census, TURN_SECONDS):
+                await _poll_apart(ports, entry)
 
-    # Listed first: if the listing failed half-way, the group would cancel the polls that have begun.
-    job_ids = [job_id async for job_id in ports.jobs.active_ids()]
     async with asyncio.TaskGroup() as group:
-        group.create_task(empty_poison_queues(ports))
-        for job_id in job_ids:
-            group.create_task(guarded(job_id))
+        for entry in entries:
+            group.create_task(guarded(entry))
 
 
-@retry_on_conflict
-async def poll_job(ports: Ports, job_id: str, *, census: JobCensus | None = None) -> None:
-    """Poll one job, and do what is due in its state. The census sees its record as it was before."""
+async def poll_for_long(ports: Ports, job_id: str) -> None:
+    """Poll a job whose turn was too short for it. After that it is polled with the others again."""
+    entry = ActiveJob(job_id=job_id)
     try:
-        job = await load(ports, job_id)
-    except JobNotFoundError:
-        if not await restore(ports, job_id):
-            await ports.jobs.deactivate(job_id)
-        return
-    if census is not None:
-        census.see(job.value)
-    if job.value.retry_at is not None and ports.clock.now() < job.value.retry_at:
-        return
-    state = job.value.state
-    if job.value.is_finalized_elsewhere(ports.clock.now()):
-        return
-    if state is JobState.RUNNING or state.is_final:  # others work on the record of a job in another state
-        job = await catch_up(ports, job)
-    match state:
-        case JobState.QUEUED | JobState.SUBMITTING:
-            await _resume_submission(ports, job)
-        case JobState.RUNNING:
-            await _poll_running(ports, job)
-        case JobState.FINALIZING:
-            if job.value.is_idle_for(TRIGGER_TIMEOUT, ports.clock.now()):
-                await finalize(ports, job_id)
-        case _:
-            await deliver(ports, job_id)
+        if not await _poll_one(ports, entry, JobCensus(), JOB_SECONDS):
+            logger.warning("job %s: its poll took more than %d s", job_id, JOB_SECONDS)
+    finally:
+        await ports.jobs.activate(job_id)
 
 
-async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:
-    now = ports.clock.now()
-    if job.value.must_end:
-        await _end(ports, job.value, "cancelled or given up")
-    elif job.value.is_claimed(now):
-        return
-    elif job.value.submission.awaits_tasks:
-        if await is_lost(ports, job):
-            await _end(ports, job.value, "it was lost before it was planned")
-        elif await has_planned(ports, job.value):
-            await ports.jobs.save(job.value.planned_on_node(now), job.etag)
-            await ports.queue.enqueue_submission(job.value.job_id)
-        else:
-            await _end_if_given_up(ports, await watch_planning(ports, job))
-    elif job.value.is_idle_for(SUBMISSION_TIMEOUT, now):
-        logger.warning("job %s is %s and idle: submitting it again", job.value.job_id, job.value.state)
-        await ports.jobs.save(job.value.resubmitted(now), job.etag)
-        await ports.queue.enqueue_submission(job.value.job_id)
+async def _poll_one(ports: Ports, entry: ActiveJob, census: JobCensus, seconds: float) -> bool:
+    """Poll a job. Log an error, which the next poll may not meet. Return whether the time was enough."""
+    job_id = entry.job_id
 
+    async def use_case(ports: Ports, _: str) -> None:
+        await poll_active(ports, entry, census)
 
-async def _poll_running(ports: Ports, job: Versioned[JobRecord]) -> None:
-    record = job.value
     try:
-        counts = await ports.batch.task_counts(record.job_id)
-        if counts != record.run.counts:
-            since = read_from(record)
-            changed = ports.batch.list_tasks(record.job_id, since=since, only_begun=True)
-            tasks = [task async for task in changed]
-            job = await observe(ports, job, tasks, counts)
-        if counts.running:
-            job = await observe_reports(ports, job)
-        if job.value.run.manifest_due and counts.completed >= record.run.total - 1:
-            job = await _write_due_manifest(ports, job)
-        if record.must_end or (counts.running == 0 and await _is_over(ports, job, counts)):
-            await _end(ports, job.value, "all tasks are over, or can't run")
-            return
-    except ServiceNotFoundError as error:
-        if error.code != ObstacleKind.JOB_NOT_FOUND:
-            raise
-        if await is_gone(ports, record.job_id):
-            await _end(ports, record, "the Batch job is gone")
-        return
-    job = await warn_of_signatures(ports, await overcome(ports, job))
-    await _end_if_given_up(ports, await watch(ports, job, counts))
-
-
-async def _end_if_given_up(ports: Ports, job: Versioned[JobRecord]) -> None:
-    if job.value.given_up is not None:
-        await _end(ports, job.value, job.value.given_up.message)
-
-
-async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
-    """Write the manifest for the FinalizeTask, which is the only task left."""
-    job_plan = await plan_again(ports, job.value)
-    if job_plan is not None:
-        tasks = [task async for task in ports.batch.list_tasks(job.value.job_id)]
-        await write_manifest(ports, job.value, job_plan, tasks)
-    return await ports.jobs.save(job.value.manifest_written(ports.clock.now()), job.etag)
-
-
-async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> bool:
-    record = job.value
-    batch_job: BatchJob = await ports.batch.get_job(record.job_id)
-    if batch_job.has_ended or counts.completed >= record.run.total:
-        return True
-    is_short = counts.active + counts.running + counts.completed < record.run.total
-    if not (counts.active and (counts.failed or is_short)):
+        async with asyncio.timeout(seconds):
+            await attempt(ports, job_id, "poll", use_case)
+    except TimeoutError:
         return False
-    tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
-    if has_ended(record, batch_job, tasks, ports.clock.now()):
-        return True
-    job_plan = await plan_again(ports, record) if counts.failed else None
-    if job_plan is not None:
-        await release_if_stuck(ports, job, job_plan, tasks)
-    return False
+    except ServiceBusyError as error:
+        text = "job %s could not be polled; the next poll tries again: %s"
+        logger.warning(text, job_id, error, extra=LogLine.POLL_FAILED.attributes)
+    except Exception:
+        text = "job %s could not be polled; the next poll tries again"
+        logger.exception(text, job_id, extra=LogLine.POLL_FAILED.attributes)
+    return True
 
 
-async def _end(ports: Ports, record: JobRecord, reason: str) -> None:
-    """Write the finalize blob, as the FinalizeTask would. If no trigger takes it up, finalize here."""
-    await write_finalize_blob(ports, record.job_id, reason)
-    if record.is_idle_for(TRIGGER_TIMEOUT, ports.clock.now()):
-        await finalize(ports, record.job_id)
+async def _poll_apart(ports: Ports, entry: ActiveJob) -> None:
+    """Have a job polled by an invocation of its own. Meanwhile the others leave it alone."""
+    job_id = entry.job_id
+    rest_until = ports.clock.now() + timedelta(seconds=JOB_SECONDS)
+    try:
+        await ports.jobs.note_active(replace(entry, rest_until=rest_until))
+        await ports.queue.enqueue_long_poll(job_id)
+    except ServiceError as error:
+        logger.warning("job %s has many changes; the next poll goes on with them: %s", job_id, error)
+
+
+async def _split(ports: Ports, due: Sequence[ActiveJob]) -> None:
+    """Spread the jobs over the instances of the app, unless these are still busy with the last round."""
+    portions = [due[start : start + JOBS_PER_MESSAGE] for start in range(0, len(due), JOBS_PER_MESSAGE)]
+    if await ports.queue.polls_waiting() >= len(portions):
+        text = "%d jobs are not polled now: the last round is not over"
+        logger.warning(text, len(due), extra=LogLine.POLL_CUT_OFF.attributes)
+        return
+    async with asyncio.TaskGroup() as group:
+        for portion in portions:
+            group.create_task(ports.queue.enqueue_polls(portion))

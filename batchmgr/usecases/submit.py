@@ -197,6 +197,7 @@ async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> 
     match progress:
         case Progress.COMPLETE:
             await mine.save(lambda record: record.submitted(now), lambda record: [job_event(record)])
+            await ports.jobs.activate(mine.record.job_id)  # the next poll looks at its tasks
         case Progress.AWAITS_TASKS if mine.record.submission.awaits_tasks:
             await mine.release()
         case Progress.AWAITS_TASKS:

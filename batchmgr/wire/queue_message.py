@@ -3,6 +3,7 @@
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.json_codec import decode, decode_object, prepare
 from batchmgr.wire.message_text import event_grid_type, json_text, without_mark
@@ -26,6 +27,13 @@ class FinalizeReference(Message, frozen=True):
     attempts: int = 0
 
 
+class PollRequest(Message, frozen=True):
+    """A message that has active jobs polled: some of them in turn, or one for as long as it takes."""
+
+    jobs: tuple[ActiveJob, ...] = ()
+    long_poll_of: str = ""
+
+
 class UploadReference(Message, frozen=True):
     """A message that names an uploaded job message. What is given here replaces what is in it."""
 
@@ -34,7 +42,7 @@ class UploadReference(Message, frozen=True):
     call_back_uri: str = ""
 
 
-prepare(JobReference, FinalizeReference, UploadReference)
+prepare(JobReference, FinalizeReference, PollRequest, UploadReference)
 
 
 def decode_request(body: bytes) -> JobMessage | UploadReference:
@@ -71,6 +79,11 @@ def decode_reference(body: bytes) -> JobReference:
 def decode_finalize(body: bytes) -> FinalizeReference:
     """Return a message that has a job finalized. Raise InvalidJobError if it is none."""
     return decode(json_text(body), FinalizeReference)
+
+
+def decode_poll(body: bytes) -> PollRequest:
+    """Return a message that has jobs polled. Raise InvalidJobError if it is none."""
+    return decode(json_text(body), PollRequest)
 
 
 def identify_undecodable(body: bytes, fallback_id: str = "") -> tuple[str, str]:

@@ -3,7 +3,7 @@
 param accountName string
 
 var containers = ['batchmgr-jobs', 'batchmgr-events', 'batchmgr-finalize', 'batchmgr-requests']
-var queues = ['batchmgr-job-requests', 'batchmgr-callbacks', 'batchmgr-finalize', 'batchmgr-progress']
+var queues = ['batchmgr-job-requests', 'batchmgr-callbacks', 'batchmgr-finalize', 'batchmgr-polls', 'batchmgr-progress']
 
 @description('Azure Functions gives up a message into the queue of that name. batchmgr looks there.')
 var poisonQueues = map(queues, queue => '${queue}-poison')

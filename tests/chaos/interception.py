@@ -10,7 +10,7 @@ PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "fil
 """The ports with side effects."""
 
 PURE = frozenset({"check", "blob_uri", "unsigned_access", "uri"})
-LISTINGS = frozenset({"list_tasks", "list_nodes", "active_ids", "list_blobs"})
+LISTINGS = frozenset({"list_tasks", "list_nodes", "active_jobs", "list_blobs"})
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 """A wrapper of calls. It gets the name of the call, such as `jobs.save`, and a function that makes it."""

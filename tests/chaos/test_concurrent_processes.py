@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.next_look import SUBMISSION_TIMEOUT
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize
-from batchmgr.usecases.poll import SUBMISSION_TIMEOUT, poll
+from batchmgr.usecases.poll import poll
 from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task

@@ -41,9 +41,9 @@ async def test_a_record_is_created_once(ports: Ports) -> None:
 
 async def test_a_job_is_deactivated_by_several(ports: Ports) -> None:
     await raced(lambda n: ports.jobs.activate("job-1"))
-    assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == ["job-1"]
     await raced(lambda n: ports.jobs.deactivate("job-1"))
-    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == []
 
 
 async def test_the_log_of_a_job_is_created_once_and_holds_every_event_once(ports: Ports) -> None:

@@ -6,12 +6,14 @@ import msgspec
 import pytest
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError
+from batchmgr.model.active_job import ActiveJob
+from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
-from tests.contract.test_event_log import event
+from tests.contract.test_event_log import NOW, event
 from tests.world import job_message
 
 
@@ -48,7 +50,7 @@ async def test_two_writers_of_a_jobs_tasks_both_get_the_stored_ones(ports: Ports
 async def test_stored_tasks_are_not_records_and_activate_no_job(ports: Ports) -> None:
     await ports.jobs.save_tasks("job-1", b"{}")
     assert await ports.jobs.list_records(10, "") == ([], "")
-    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == []
 
 
 async def test_creating_a_record_twice_keeps_the_first(ports: Ports) -> None:
@@ -62,7 +64,7 @@ async def test_a_job_can_be_activated_twice_and_before_it_has_a_record(
 ) -> None:
     await ports.jobs.activate("Job-1")
     await ports.jobs.activate("job-1")
-    assert [job_id async for job_id in ports.jobs.active_ids()] == ["job-1"]
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == ["job-1"]
 
 
 async def test_a_record_is_loaded_as_it_was_saved(ports: Ports) -> None:
@@ -88,7 +90,7 @@ async def test_a_deactivated_job_is_not_active_and_can_be_deactivated_again(port
     await ports.jobs.activate("job-1")
     await ports.jobs.deactivate("JOB-1")
     await ports.jobs.deactivate("job-1")
-    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == []
     assert (await ports.jobs.load("job-1")).value.job_id == "Job-1"
 
 
@@ -96,7 +98,7 @@ async def test_a_finished_record_is_not_made_active_again_by_creating_it(ports: 
     await ports.jobs.create(record(ports))
     await ports.jobs.deactivate("job-1")
     await ports.jobs.create(record(ports))
-    assert [job_id async for job_id in ports.jobs.active_ids()] == []
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == []
 
 
 async def test_records_are_listed_in_pages_in_order_of_id(ports: Ports) -> None:
@@ -171,3 +173,45 @@ async def test_a_record_that_is_loaded_while_others_save_is_whole(ports: Ports) 
             assert len(found.results) == 1000
 
     await asyncio.gather(save(), load(), load())
+
+
+NOTE = ActiveJob(
+    job_id="Job-1",
+    state=JobState.RUNNING,
+    entered_at=NOW,
+    moved_at=NOW,
+    counts=TaskCounts(active=3, running=2),
+    look_at=NOW,
+    is_waiting=True,
+    unsent_since=NOW,
+)
+
+
+async def the_active_job(ports: Ports) -> ActiveJob:
+    [found] = [job async for job in ports.jobs.active_jobs()]
+    return found
+
+
+async def test_what_was_noted_of_an_active_job_is_listed_until_it_is_activated_again(
+    ports: Ports,
+) -> None:
+    await ports.jobs.activate("job-1")
+    first = await the_active_job(ports)
+    assert (first.job_id, first.state) == ("job-1", None)
+    await ports.jobs.note_active(msgspec.structs.replace(NOTE, etag=first.etag))
+    noted = await the_active_job(ports)
+    assert msgspec.structs.replace(noted, etag="") == NOTE
+    await ports.jobs.note_active(msgspec.structs.replace(NOTE, is_waiting=False, etag=first.etag))
+    assert await the_active_job(ports) == noted
+    await ports.jobs.activate("Job-1")
+    assert (await the_active_job(ports)).state is None
+    await ports.jobs.note_active(noted)
+    assert (await the_active_job(ports)).state is None
+
+
+async def test_a_note_makes_no_job_active(ports: Ports) -> None:
+    await ports.jobs.activate("job-1")
+    first = await the_active_job(ports)
+    await ports.jobs.deactivate("job-1")
+    await ports.jobs.note_active(msgspec.structs.replace(NOTE, etag=first.etag))
+    assert [job async for job in ports.jobs.active_jobs()] == []

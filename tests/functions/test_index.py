@@ -35,6 +35,7 @@ INDEX: dict[str, list[Binding]] = {
     "submit_job": queue("batchmgr-job-requests"),
     "deliver_callback": queue("batchmgr-callbacks"),
     "finalize_job_again": queue("batchmgr-finalize"),
+    "poll_more_jobs": queue("batchmgr-polls"),
     "poll_jobs": [
         {
             "type": "timerTrigger",

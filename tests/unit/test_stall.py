@@ -10,7 +10,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.stall import MAX_NAMES, MAX_TEXT, Observation, find_stall, never_fits
 from batchmgr.model.waiting_for import WaitingFor, Watch
-from batchmgr.steps.watch import LONGEST_PAUSE, LOOK_PAUSE, QUIET, is_look_due
+from batchmgr.steps.watch import LONGEST_PAUSE, LOOK_PAUSE, QUIET, next_look_at
 
 POOL = PoolSnapshot(pool_id="hpc", nodes=2, target_nodes=2)
 JOB = BatchJob(state="active", pool_id="hpc")
@@ -137,6 +137,10 @@ def record(looked_after: timedelta | None = None, *, waits: bool = False) -> Job
 
 
 SECOND = timedelta(seconds=1)
+
+
+def is_look_due(job: JobRecord, now: datetime, *, is_running: bool) -> bool:
+    return now >= next_look_at(job, is_running=is_running)
 
 
 def test_the_first_look_is_due_when_nothing_has_moved_for_a_while() -> None:

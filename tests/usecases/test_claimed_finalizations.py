@@ -59,11 +59,17 @@ async def over() -> tuple[World, SlowFiles]:
 
 
 async def poll_for(world: World, duration: timedelta) -> None:
-    """Let the poller look every five seconds, and wait for no poll before the next."""
+    """Let the poller look every five seconds, and wait for no poll before the next.
+
+    Messages are handled, too.
+    """
     ends_at = world.clock.now() + duration
     async with asyncio.TaskGroup() as group:
         while world.clock.now() < ends_at and not world.record().state.is_final:
             group.create_task(poll(world.ports))
+            for message in [one for one in world.queue.messages if one.queue == "finalize"]:
+                world.queue.messages.remove(message)
+                group.create_task(finalize_or_retry(world.ports, "job-1", message.attempts))
             await world.clock.sleep(timedelta(seconds=5))
 
 

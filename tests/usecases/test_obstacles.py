@@ -300,7 +300,7 @@ async def test_a_job_that_can_not_be_polled_can_be_cancelled_at_once() -> None:
 
 async def test_the_poll_of_the_others_goes_on_when_the_list_of_jobs_breaks_off() -> None:
     world = World()
-    faults = Faults(world, ServiceBusyError("storage is away"), "jobs.active_ids", times=1)
+    faults = Faults(world, ServiceBusyError("storage is away"), "jobs.active_jobs", times=1)
     world.enqueue(job_message())
     with pytest.raises(ServiceBusyError):
         await world.tick(faults.ports)

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.job_states import JobState
+from batchmgr.steps.next_look import SUBMISSION_TIMEOUT
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.finalize import finalize
-from batchmgr.usecases.poll import SUBMISSION_TIMEOUT, poll
+from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from tests.world import World, job_message, task
 

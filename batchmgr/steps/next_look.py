@@ -1,0 +1,59 @@
+"""When the poller has to look into a record again that it has just seen.
+
+Until then the index of active jobs says all that it needs, see `model/active_job.py`.
+"""
+
+from datetime import datetime, timedelta
+
+from batchmgr.model.active_job import LONGEST_PAUSE
+from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
+from batchmgr.steps.watch import next_look_at
+
+SUBMISSION_TIMEOUT = timedelta(seconds=30)
+"""How long a queued or submitting job may be idle before the poller enqueues its submission again."""
+
+TRIGGER_TIMEOUT = timedelta(seconds=15)
+"""How long the blob trigger has to take up a finalize blob before the poller sends a message for that."""
+
+
+def next_look(record: JobRecord, now: datetime) -> datetime | None:
+    """Return when the record has to be looked into again; None for the next poll.
+
+    Others wake the job before: whoever submits, cancels or asks for it.
+    """
+    if record.unsent is not None:
+        return None
+    if record.retry_at is not None and now < record.retry_at:
+        return record.retry_at
+    match record.state:
+        case JobState.QUEUED | JobState.SUBMITTING:
+            if record.must_end or record.submission.awaits_tasks:
+                return None
+            return _after(record, SUBMISSION_TIMEOUT)
+        case JobState.RUNNING:
+            return _next_look_while_running(record, now)
+        case JobState.FINALIZING:
+            return _after(record, TRIGGER_TIMEOUT)
+        case _:
+            return record.callback.next_attempt_at if record.callback is not None else None
+
+
+def _after(record: JobRecord, pause: timedelta) -> datetime:
+    """Return when the record has not changed for so long, and a claim on it has lapsed unless renewed."""
+    idle = record.updated_at + pause
+    return idle if record.claim is None else max(idle, record.claim.until)
+
+
+def _next_look_while_running(record: JobRecord, now: datetime) -> datetime | None:
+    counts, run = record.run.counts, record.run
+    is_nearly_over = counts.completed >= run.total - run.manifest_due
+    if record.must_end or record.claim is not None or is_nearly_over:
+        return None
+    looks = [next_look_at(record, is_running=counts.running > 0)]
+    if run.warn_at is not None:
+        looks.append(run.warn_at)
+    if counts.running == 0 or run.can_report:
+        # The end of the Batch job, or the report of a task, does not change the counts.
+        looks.append(now + min((now - record.updated_at) / 4, LONGEST_PAUSE))
+    return min(looks)
