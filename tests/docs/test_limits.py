@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.adapters.http_callback import TIMEOUT
-from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS
 from batchmgr.model.size_limits import KIB
 from batchmgr.usecases.deliver import PAUSES
-from batchmgr.usecases.poll import CONCURRENT_JOBS
+from batchmgr.usecases.poll import CONCURRENT_JOBS, JOBS_POLLED_HERE
 from tests.docs.commands import ROOT
 
 PAGE = (ROOT / "docs" / "limits.md").read_text()
@@ -55,8 +54,9 @@ def test_the_attempts_of_a_callback_are_those_of_the_code() -> None:
 
 def test_the_table_of_polls_is_the_arithmetic() -> None:
     table = PAGE.partition("\n### The poll\n")[2].partition("\n### ")[0]
-    rows = re.findall(r"^\| ([\d,]+) \| ([\d.]+) s \|", table, re.MULTILINE)
+    rows = re.findall(r"^\| ([\d,]+) \| (\d) \| ([\d.]+) s \|", table, re.MULTILINE)
     assert len(rows) == 4
-    for jobs, seconds in rows:
-        assert float(seconds) == pytest.approx(int(jobs.replace(",", "")) * 0.1 / CONCURRENT_JOBS, rel=0.05)
-    assert f"It has {TIME_LIMIT_SECONDS} seconds" in table
+    for jobs, instances, seconds in rows:
+        expected = int(jobs.replace(",", "")) * 0.1 / CONCURRENT_JOBS / int(instances)
+        assert float(seconds) == pytest.approx(expected, rel=0.05)
+    assert f"Up to {JOBS_POLLED_HERE} jobs" in table
