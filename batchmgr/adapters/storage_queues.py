@@ -17,6 +17,14 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import BinaryBase64EncodePolicy, QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from batchmgr.adapters.queue_names import (
+    CALLBACKS,
+    CALLBACKS_POISON,
+    FINALIZE,
+    JOB_REQUESTS,
+    POISON,
+    PROGRESS,
+)
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event
@@ -26,17 +34,6 @@ from batchmgr.telemetry_port import Telemetry
 from batchmgr.wire.event_batches import event_batches
 from batchmgr.wire.queue_message import FinalizeReference, JobReference
 
-JOB_REQUESTS = "batchmgr-job-requests"
-CALLBACKS = "batchmgr-callbacks"
-FINALIZE = "batchmgr-finalize"
-PROGRESS = "batchmgr-progress"
-POISON = "-poison"
-"""Suffix of the name of a poison queue. Azure Functions prescribes it."""
-
-CALLBACKS_POISON = CALLBACKS + POISON
-QUEUES = tuple(
-    name + suffix for name in (JOB_REQUESTS, CALLBACKS, FINALIZE, PROGRESS) for suffix in ("", POISON)
-)
 SERVICE = "Queue storage"
 LONGEST_DELAY = timedelta(days=7) - timedelta(minutes=1)
 NEVER_EXPIRES = -1
