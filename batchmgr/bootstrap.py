@@ -105,10 +105,13 @@ async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None
 
 
 async def open_batch_client(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BatchClient:
-    """Open a client of the Batch account, until the stack is closed."""
+    """Open a client of the Batch account, until the stack is closed. Raise SettingsError for a wrong key."""
     if settings.batch_key:
         key = AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
-        client = open_client(settings.batch_endpoint, key, telemetry)
+        try:
+            client = open_client(settings.batch_endpoint, key, telemetry)
+        except ValueError as error:
+            raise SettingsError("BATCHMGR_BATCH_KEY is not a key: keys are base64") from error
     else:
         client = open_client(settings.batch_endpoint, await open_identity(settings, stack), telemetry)
     return await stack.enter_async_context(client)

@@ -88,16 +88,6 @@ class StorageRetry(ExponentialRetry):
 # A pipeline links its policies to each other, so each client needs a policy of its own.
 
 
-def batch_options(telemetry: Telemetry) -> dict[str, Any]:
-    """Return the options of one new Batch client."""
-    calls = Calls("batch", telemetry)
-    return {
-        "retry_policy": BatchRetry(calls, retry_total=3, retry_backoff_max=5),
-        "network_span_namer": calls.name,
-        **TRANSPORT,
-    }
-
-
 def queue_options(telemetry: Telemetry, service: str = "queue") -> dict[str, Any]:
     """Return the options of one new queue client.
 
