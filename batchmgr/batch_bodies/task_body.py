@@ -66,8 +66,12 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
 
 def limits(task: TaskPlan | JobPreparationTask | JobReleaseTask) -> Json:
     """Return how long a task may run, and how long its directory is kept on the node."""
-    times = {"maxWallClockTime": task.max_wall_clock_time, "retentionTime": task.retention_time}
-    return {name: duration(time) for name, time in times.items() if time is not None}
+    body: Json = {}
+    if task.max_wall_clock_time is not None:
+        body["maxWallClockTime"] = duration(task.max_wall_clock_time)
+    if task.retention_time is not None:
+        body["retentionTime"] = duration(task.retention_time)
+    return body
 
 
 def environment(variables: Mapping[str, str]) -> list[Json]:
