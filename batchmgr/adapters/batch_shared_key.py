@@ -15,17 +15,17 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 SIGNED_HEADERS = (
-    "Content-Encoding",
-    "Content-Language",
-    "Content-Length",
-    "Content-MD5",
-    "Content-Type",
-    "Date",
-    "If-Modified-Since",
-    "If-Match",
-    "If-None-Match",
-    "If-Unmodified-Since",
-    "Range",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-md5",
+    "content-type",
+    "date",
+    "if-modified-since",
+    "if-match",
+    "if-none-match",
+    "if-unmodified-since",
+    "range",
 )
 """In this order. A header that a request does not have counts as an empty line."""
 
@@ -48,11 +48,16 @@ class SharedKeyPolicy(SansIOHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
 def text_to_sign(account: str, request: HttpRequest) -> str:
     """Return what the signature of a request is made of."""
-    url, headers = urlsplit(request.url), request.headers
-    signed = {name: headers.get(name, "") for name in SIGNED_HEADERS}
+    url = urlsplit(request.url)
+    headers = {name.lower(): value for name, value in request.headers.items()}
     if request.method not in {"GET", "HEAD"}:
-        signed["Content-Length"] = signed["Content-Length"] or "0"
-    own = sorted((name.lower(), value) for name, value in headers.items() if name.lower().startswith("ocp-"))
-    lines = [request.method, *signed.values(), *(f"{name}:{value}" for name, value in own)]
-    query = sorted(parse_qsl(url.query))
-    return "\n".join([*lines, f"/{account}{url.path}", *(f"{name}:{value}" for name, value in query)])
+        headers.setdefault("content-length", "0")
+    return "\n".join(
+        [
+            request.method,
+            *(headers.get(name, "") for name in SIGNED_HEADERS),
+            *(f"{name}:{value}" for name, value in sorted(headers.items()) if name.startswith("ocp-")),
+            f"/{account}{url.path}",
+            *(f"{name}:{value}" for name, value in sorted(parse_qsl(url.query))),
+        ]
+    )

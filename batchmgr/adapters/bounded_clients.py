@@ -60,7 +60,8 @@ class BatchRetry(AsyncRetryPolicy[Any, Any]):
         return None if pause is None else pause.total_seconds()
 
     def _pause(self, response: PipelineResponse[Any, Any]) -> timedelta | None:
-        return parse_retry_after(response.http_response.headers.get("Retry-After", ""), datetime.now(UTC))
+        text = response.http_response.headers.get("Retry-After")
+        return parse_retry_after(text, datetime.now(UTC)) if text else None
 
 
 class StorageRetry(ExponentialRetry):

@@ -1,6 +1,6 @@
 """The `repeatTask` of a task factory: a template that is filled in once for each row of values."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -149,7 +149,9 @@ class RepeatTask:
         if self._command is not None:
             yield TextTemplate(tuple(part for word in self._command.words for part in word.parts))
 
-    def _check_paths(self, path: TextTemplate, rows: Iterable[Mapping[str, str]], field: str) -> None:
+    def _check_paths(self, path: TextTemplate, rows: Sequence[Mapping[str, str]], field: str) -> None:
+        if len(set(map(path.fill, rows))) == len(rows):
+            return
         writers: dict[str, int] = {}
         for number, values in enumerate(rows, 1):
             text = path.fill(values)
