@@ -134,6 +134,7 @@ class AzureBatch:
                     await gate.acquire()
                     sent[collection.end] = False
                     group.create_task(add(collection))
+                    await asyncio.sleep(0)  # it is sent now, before the next one is made
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 

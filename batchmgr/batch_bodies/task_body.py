@@ -89,13 +89,15 @@ def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
 
 def dependencies(parents: Iterable[str]) -> Json:
     """Return the `dependsOn` property: consecutive integer ids as ranges, the others by id."""
-    ids = list(dict.fromkeys(parents))
-    numbers = sorted(int(task) for task in ids if INTEGER_ID.fullmatch(task))
-    named = [task for task in ids if not INTEGER_ID.fullmatch(task)]
+    integers: list[str] = []
+    named: list[str] = []
+    for task in dict.fromkeys(parents):
+        (integers if INTEGER_ID.fullmatch(task) else named).append(task)
     body: Json = {}
     if named:
         body["taskIds"] = named
-    if numbers:
+    if integers:
+        numbers = sorted(map(int, integers))
         body["taskIdRanges"] = [{"start": start, "end": end} for start, end in _runs(numbers)]
     return body
 
