@@ -4,8 +4,8 @@ import os
 
 import azure.functions as func
 
-from batchmgr.bootstrap import load_runtime
 from batchmgr.functions import blueprints
+from batchmgr.runtime import load_runtime
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 for blueprint in blueprints(load_runtime(os.environ)):

@@ -1,8 +1,7 @@
 """The composition root: opens the adapters that the settings ask for, as the ports of the use cases."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
@@ -11,7 +10,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters import storage_queues
+from batchmgr.adapters import queue_names
 from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
@@ -26,11 +25,9 @@ from batchmgr.adapters.service_errors import create_unless_exists, service_error
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
-from batchmgr.adapters.telemetry import start_telemetry
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import SettingsError
-from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.file_specifications import (
     EVENTS_CONTAINER,
     FINALIZE_CONTAINER,
@@ -39,10 +36,8 @@ from batchmgr.plan.file_specifications import (
     REQUESTS_CONTAINER,
 )
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.settings import SCHEDULE, STORAGE, Settings, telemetry_options
+from batchmgr.settings import STORAGE, Settings
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
-
-logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -100,73 +95,8 @@ async def prepare_storage(settings: Settings) -> None:
         queues = await open_queue_service(settings, stack, NoTelemetry())
         await asyncio.gather(
             *(_create(blobs.create_container, name) for name in OWN_CONTAINERS),
-            *(_create(queues.create_queue, name) for name in storage_queues.QUEUES),
+            *(_create(queues.create_queue, name) for name in queue_names.QUEUES),
         )
-
-
-class Runtime:
-    """The ports of the function app. The first call opens them, on the event loop of the worker.
-
-    `problem` is what is wrong with the settings. Then every call raises it, and the first logs it.
-    """
-
-    def __init__(self, settings: Settings, problem: SettingsError | None = None) -> None:
-        self.settings = settings
-        self._problem = problem
-        self._is_logged = False
-        self.telemetry: Telemetry | None = None
-        self._stack = AsyncExitStack()
-        self._opening: asyncio.Task[Ports] | None = None
-
-    async def ports(self) -> Ports:
-        """Return the ports. Concurrent first calls share one attempt. After a failure, the next retries."""
-        try:
-            if self._problem is not None:
-                self._start_telemetry()  # so that the problem is exported, too
-                raise self._problem.with_traceback(None)
-            return await self._opened()
-        except SettingsError as error:
-            if not self._is_logged:
-                logger.error(
-                    "batchmgr is not configured, and does nothing: %s",
-                    error,
-                    extra=LogLine.NOT_CONFIGURED.attributes,
-                )
-            self._is_logged = True
-            raise
-
-    async def _opened(self) -> Ports:
-        if self._opening is None or (self._opening.done() and self._opening.exception()):
-            self._opening = asyncio.create_task(self._open())
-        return await asyncio.shield(self._opening)
-
-    async def _open(self) -> Ports:
-        telemetry = self._start_telemetry()
-        async with AsyncExitStack() as opening:  # what a failed attempt has opened is closed
-            ports = await opening.enter_async_context(open_ports(self.settings, telemetry))
-            await prepare_storage(self.settings)
-            self._stack = opening.pop_all()
-        return ports
-
-    def _start_telemetry(self) -> Telemetry:
-        """Start the export once, however often the ports are opened: each start has threads of its own."""
-        if self.telemetry is None:
-            self.telemetry = start_telemetry(self.settings.telemetry)
-        return self.telemetry
-
-
-def load_runtime(environment: Mapping[str, str]) -> Runtime:
-    """Return the runtime for these variables. Wrong settings are told when it is used, not here.
-
-    The app must be indexed in any case: else the host has no functions, and nothing says why.
-    """
-    try:
-        settings = Settings.from_environment(environment)
-    except SettingsError as error:
-        return Runtime(Settings(telemetry=telemetry_options(environment)), error)
-    if not environment.get(SCHEDULE, "").strip():
-        return Runtime(settings, SettingsError(f"set {SCHEDULE}: without it no job is polled"))
-    return Runtime(settings)
 
 
 async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None:
@@ -175,10 +105,13 @@ async def _create(create: Callable[[str], Awaitable[object]], name: str) -> None
 
 
 async def open_batch_client(settings: Settings, stack: AsyncExitStack, telemetry: Telemetry) -> BatchClient:
-    """Open a client of the Batch account, until the stack is closed."""
+    """Open a client of the Batch account, until the stack is closed. Raise SettingsError for a wrong key."""
     if settings.batch_key:
         key = AzureNamedKeyCredential(settings.batch_account, settings.batch_key)
-        client = open_client(settings.batch_endpoint, key, telemetry)
+        try:
+            client = open_client(settings.batch_endpoint, key, telemetry)
+        except ValueError as error:
+            raise SettingsError("BATCHMGR_BATCH_KEY is not a key: keys are base64") from error
     else:
         client = open_client(settings.batch_endpoint, await open_identity(settings, stack), telemetry)
     return await stack.enter_async_context(client)

@@ -1,6 +1,6 @@
-"""Azure Batch, through the pipeline of the azure-batch client: authentication, retries, tracing.
+"""Azure Batch, through a pipeline of azure-core: authentication, retries, tracing.
 
-Requests and responses are plain JSON. The models of the client would cost ten times as much on the two hot
+Requests and responses are plain JSON. The models of azure-batch would cost ten times as much on the two hot
 paths, adding tasks and listing tasks. All other calls are made the same way, because one way is simpler.
 """
 
@@ -8,12 +8,10 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
-from azure.batch.aio import BatchClient
-from azure.core.exceptions import HttpResponseError
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from batchmgr.adapters.batch_answers import (
@@ -23,9 +21,10 @@ from batchmgr.adapters.batch_answers import (
     NO_PREPARATION,
     NO_TASK,
     SERVICE,
-    batch_error,
     decode,
+    raise_for_status,
 )
+from batchmgr.adapters.batch_clients import BatchClient
 from batchmgr.adapters.batch_pool_responses import (
     NODE_FIELDS,
     POOL_FIELDS,
@@ -135,6 +134,7 @@ class AzureBatch:
                     await gate.acquire()
                     sent[collection.end] = False
                     group.create_task(add(collection))
+                    await asyncio.sleep(0)  # it is sent now, before the next one is made
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 
@@ -230,11 +230,7 @@ class AzureBatch:
             return b""
 
     async def _read_range(self, url: str, start: int, end: int) -> bytes:
-        """Return these bytes of a file, and read no more.
-
-        As a stream: otherwise the pipeline decodes the file, if its name ends with `.json`, and raises any
-        exception for what a task has written there.
-        """
+        """Return these bytes of a file. Read no more, also if the service answers with the whole file."""
         span = {"ocp-range": f"bytes={start}-{end - 1}"}
         content = b""
         async with await self._call("GET", url, headers=span, missing=NO_FILE, stream=True) as response:
@@ -276,21 +272,15 @@ class AzureBatch:
 
         `missing` are the codes that say that what the request names does not exist.
         """
-        if path.startswith("http"):
+        if path.startswith("http"):  # the next page of a list: its address is complete
             request = HttpRequest(method, path)
         else:
             params = {"api-version": API_VERSION, **(query or {})}
-            request = HttpRequest(method, "{endpoint}" + path, params=params, content=body)
+            request = HttpRequest(method, self._client.format_url(path), params=params, content=body)
         request.headers.update({"Accept": CONTENT_TYPE, **(headers or {})})
         if body is not None:
             request.headers["Content-Type"] = CONTENT_TYPE
         with service_errors(SERVICE):
-            try:
-                response = await self._client.send_request(request, stream=stream)
-            except HttpResponseError as error:
-                if error.response is None:
-                    raise
-                if stream:
-                    await cast(AsyncHttpResponse, error.response).read()
-                raise batch_error(error, missing) from error
+            response = await self._client.send_request(request, stream=stream)
+            await raise_for_status(response, missing)
         return response

@@ -8,7 +8,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.core.rest import AsyncHttpResponse
 
 from batchmgr.adapters.service_errors import response_error
-from batchmgr.errors import ServiceBusyError, ServiceError
+from batchmgr.errors import ServiceBusyError
 
 SERVICE = "Azure Batch"
 
@@ -33,9 +33,18 @@ def decode(response: AsyncHttpResponse, type_: type[T]) -> T:
         ) from error
 
 
-def batch_error(error: HttpResponseError, missing: Collection[str]) -> ServiceError:
-    """Return the error with the code and the message that the response holds."""
-    response: Any = error.response
+async def raise_for_status(response: AsyncHttpResponse, missing: Collection[str]) -> None:
+    """Raise ServiceError, with the code and the message of the service, unless it has done what it should.
+
+    `missing` are the codes that say that what the request names does not exist.
+    """
+    if response.status_code < 300:
+        return
+    if response.status_code < 400:  # Azure Batch never redirects: somebody else on the way does
+        raise ServiceBusyError(f"{SERVICE} sent a redirect", code="Unreadable", status=response.status_code)
+    if not response.is_stream_consumed:
+        await response.read()
+    error = HttpResponseError(response=response)
     code, text = "", str(error.message)
     try:
         body: Any = msgspec.json.decode(response.content)
@@ -45,4 +54,4 @@ def batch_error(error: HttpResponseError, missing: Collection[str]) -> ServiceEr
         text = f"{text.splitlines()[0]} ({details})" if details else text
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         pass  # not the service's own error: a gateway has answered
-    return response_error(SERVICE, error, code=code, message=str(text), missing=missing)
+    raise response_error(SERVICE, error, code=code, message=str(text), missing=missing) from error

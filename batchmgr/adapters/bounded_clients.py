@@ -60,7 +60,8 @@ class BatchRetry(AsyncRetryPolicy[Any, Any]):
         return None if pause is None else pause.total_seconds()
 
     def _pause(self, response: PipelineResponse[Any, Any]) -> timedelta | None:
-        return parse_retry_after(response.http_response.headers.get("Retry-After", ""), datetime.now(UTC))
+        text = response.http_response.headers.get("Retry-After")
+        return parse_retry_after(text, datetime.now(UTC)) if text else None
 
 
 class StorageRetry(ExponentialRetry):
@@ -86,16 +87,6 @@ class StorageRetry(ExponentialRetry):
 
 
 # A pipeline links its policies to each other, so each client needs a policy of its own.
-
-
-def batch_options(telemetry: Telemetry) -> dict[str, Any]:
-    """Return the options of one new Batch client."""
-    calls = Calls("batch", telemetry)
-    return {
-        "retry_policy": BatchRetry(calls, retry_total=3, retry_backoff_max=5),
-        "network_span_namer": calls.name,
-        **TRANSPORT,
-    }
 
 
 def queue_options(telemetry: Telemetry, service: str = "queue") -> dict[str, Any]:

@@ -17,6 +17,15 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import BinaryBase64EncodePolicy, QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from batchmgr.adapters.queue_names import (
+    CALLBACKS,
+    CALLBACKS_POISON,
+    FINALIZE,
+    JOB_REQUESTS,
+    POISON,
+    POLLS,
+    PROGRESS,
+)
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
 from batchmgr.model.active_job import ActiveJob
@@ -27,18 +36,6 @@ from batchmgr.telemetry_port import Telemetry
 from batchmgr.wire.event_batches import event_batches
 from batchmgr.wire.queue_message import FinalizeReference, JobReference, PollRequest
 
-JOB_REQUESTS = "batchmgr-job-requests"
-CALLBACKS = "batchmgr-callbacks"
-FINALIZE = "batchmgr-finalize"
-POLLS = "batchmgr-polls"
-PROGRESS = "batchmgr-progress"
-POISON = "-poison"
-"""Suffix of the name of a poison queue. Azure Functions prescribes it."""
-
-CALLBACKS_POISON = CALLBACKS + POISON
-QUEUES = tuple(
-    name + suffix for name in (JOB_REQUESTS, CALLBACKS, FINALIZE, POLLS, PROGRESS) for suffix in ("", POISON)
-)
 SERVICE = "Queue storage"
 LONGEST_DELAY = timedelta(days=7) - timedelta(minutes=1)
 NEVER_EXPIRES = -1

@@ -3,6 +3,7 @@
 A SAS that is signed without the account key (user delegation) lasts 7 days at most.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -52,8 +53,7 @@ class NodeBlobStorage:
         default = self._identity_reference if nodes_have_identity else ""
         identities = {need: need.identity_reference or default for need in needs}
         own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
-        for name in sorted(own):
-            await self._create(name)
+        await asyncio.gather(*map(self._create, own))
         ends_at = datetime.now(UTC) + (lifetime if self._account_key else min(lifetime, LONGEST_DELEGATION))
         delegation = None
         if not self._account_key and not all(identities.values()):

@@ -66,8 +66,12 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
 
 def limits(task: TaskPlan | JobPreparationTask | JobReleaseTask) -> Json:
     """Return how long a task may run, and how long its directory is kept on the node."""
-    times = {"maxWallClockTime": task.max_wall_clock_time, "retentionTime": task.retention_time}
-    return {name: duration(time) for name, time in times.items() if time is not None}
+    body: Json = {}
+    if task.max_wall_clock_time is not None:
+        body["maxWallClockTime"] = duration(task.max_wall_clock_time)
+    if task.retention_time is not None:
+        body["retentionTime"] = duration(task.retention_time)
+    return body
 
 
 def environment(variables: Mapping[str, str]) -> list[Json]:
@@ -85,13 +89,15 @@ def packages(references: Iterable[ApplicationPackageReference]) -> list[Json]:
 
 def dependencies(parents: Iterable[str]) -> Json:
     """Return the `dependsOn` property: consecutive integer ids as ranges, the others by id."""
-    ids = list(dict.fromkeys(parents))
-    numbers = sorted(int(task) for task in ids if INTEGER_ID.fullmatch(task))
-    named = [task for task in ids if not INTEGER_ID.fullmatch(task)]
+    integers: list[str] = []
+    named: list[str] = []
+    for task in dict.fromkeys(parents):
+        (integers if INTEGER_ID.fullmatch(task) else named).append(task)
     body: Json = {}
     if named:
         body["taskIds"] = named
-    if numbers:
+    if integers:
+        numbers = sorted(map(int, integers))
         body["taskIdRanges"] = [{"start": start, "end": end} for start, end in _runs(numbers)]
     return body
 

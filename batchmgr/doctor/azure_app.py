@@ -9,11 +9,11 @@ from typing import Any
 import aiohttp
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.doctor.finding import Finding, fine, unknown, warning, wrong
 from batchmgr.doctor.remedies import Remedies
 from batchmgr.doctor.resource_manager import ResourceManager
 from batchmgr.functions import blueprints
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE, Settings
 
 VERSION = "2024-11-01"

@@ -6,11 +6,10 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 
 from batchmgr.adapters.azure_batch import API_VERSION, CONTENT_TYPE
-from batchmgr.adapters.batch_answers import NO_JOB, NO_POOL, SERVICE, batch_error, decode
+from batchmgr.adapters.batch_answers import NO_JOB, NO_POOL, SERVICE, decode, raise_for_status
 from batchmgr.adapters.batch_clients import BatchClient
 from batchmgr.adapters.batch_pool_responses import NODE_FIELDS, NodeListResponse
 from batchmgr.adapters.service_errors import service_errors
@@ -81,7 +80,7 @@ class BatchCalls:
     ) -> Any:
         request = HttpRequest(
             method,
-            "{endpoint}" + path,
+            self._client.format_url(path),
             params={"api-version": API_VERSION, **(query or {})},
             content=body,
             headers={"Accept": CONTENT_TYPE, **(headers or {})},
@@ -89,10 +88,6 @@ class BatchCalls:
         if body is not None:
             request.headers["Content-Type"] = CONTENT_TYPE
         with service_errors(SERVICE):
-            try:
-                answer = await self._client.send_request(request)
-            except HttpResponseError as error:
-                if error.response is None:
-                    raise
-                raise batch_error(error, missing) from error
+            answer = await self._client.send_request(request)
+            await raise_for_status(answer, missing)
         return decode(answer, dict)

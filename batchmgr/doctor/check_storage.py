@@ -12,16 +12,8 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from batchmgr.adapters.queue_names import CALLBACKS, FINALIZE, JOB_REQUESTS, POISON, POLLS, PROGRESS, QUEUES
 from batchmgr.adapters.service_errors import service_errors
-from batchmgr.adapters.storage_queues import (
-    CALLBACKS,
-    FINALIZE,
-    JOB_REQUESTS,
-    POISON,
-    POLLS,
-    PROGRESS,
-    QUEUES,
-)
 from batchmgr.doctor.check_identity import Caller
 from batchmgr.doctor.finding import Finding, fine, warning, wrong
 from batchmgr.doctor.remedies import STORAGE, Remedies

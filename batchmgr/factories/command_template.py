@@ -16,6 +16,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.text_template import Parts, Placeholder, TextTemplate
@@ -96,8 +97,17 @@ class CommandTemplate:
 
         Raise InvalidJobError if an untrusted value would be read as an option.
         """
+        return self._format % tuple([self._fill_word(word, values) for word in self._open_words])
+
+    @cached_property
+    def _open_words(self) -> tuple[_Word, ...]:
+        return tuple(word for word in self.words if word.placeholder is not None)
+
+    @cached_property
+    def _format(self) -> str:
+        """Return the line for the operator `%`, with `%s` for each of the `_open_words`."""
         return " ".join(
-            [word.raw if word.placeholder is None else self._fill_word(word, values) for word in self.words]
+            word.raw.replace("%", "%%") if word.placeholder is None else "%s" for word in self.words
         )
 
     def _fill_word(self, word: _Word, values: Mapping[str, str]) -> str:

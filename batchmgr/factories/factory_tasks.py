@@ -76,7 +76,7 @@ class FactoryTasks(Sequence[TaskPlan]):
 
     def __getitem__(self, index: int | slice) -> TaskPlan | Sequence[TaskPlan]:
         if isinstance(index, slice):
-            return tuple(self._task(number) for number in range(len(self))[index])
+            return tuple([self._task(number) for number in range(len(self))[index]])
         return self._task(range(len(self))[index])
 
     def __iter__(self) -> Iterator[TaskPlan]:

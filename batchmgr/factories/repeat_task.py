@@ -1,7 +1,7 @@
 """The `repeatTask` of a task factory: a template that is filled in once for each row of values."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from batchmgr.errors import InvalidJobError
@@ -13,6 +13,7 @@ from batchmgr.plan.file_specifications import (
     InputFileSpecification,
     OutputFileSpecification,
 )
+from batchmgr.plan.frozen_dataclass import replaced
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire.task_message import InputFileMessage, OutputFileMessage, TaskTemplate
 from batchmgr.wire.task_plans import plan_task
@@ -31,14 +32,15 @@ Texts = Mapping[str, TextTemplate]
 
 @dataclass(frozen=True, kw_only=True)
 class _File:
-    """A file of the template: its fields, and the texts among them that hold placeholders."""
+    """A file of the template: as it is for every task, and the texts of it that hold placeholders."""
 
-    type: Any
-    fields: Mapping[str, str]
+    shared: Any
     texts: Texts
 
     def fill(self, values: Mapping[str, str]) -> Any:
-        return self.type(**{**self.fields, **{name: text.fill(values) for name, text in self.texts.items()}})
+        if not self.texts:
+            return self.shared
+        return replaced(self.shared, {name: text.fill(values) for name, text in self.texts.items()})
 
 
 class RepeatTask:
@@ -81,11 +83,9 @@ class RepeatTask:
             )
         ]
         fixed = {name: text.fill({}) for name, text in environment.items() if not text.placeholders}
-        self._shared = {
-            **vars(planned),
-            "environment": {**dict.fromkeys(environment, ""), **fixed},
-            "is_leaf": not is_awaited,
-        }
+        self._shared = replace(
+            planned, environment={**dict.fromkeys(environment, ""), **fixed}, is_leaf=not is_awaited
+        )
 
     def fill(self, task_id: str, values: Mapping[str, str]) -> TaskPlan:
         """Return the task for these values. Raise InvalidJobError, for the first of the `problems` if any."""
@@ -93,22 +93,25 @@ class RepeatTask:
             raise self.problems[0]
         if self._untrusted:
             self._check_patterns(values)
-        fields = self._shared.copy()
-        fields["id"] = task_id
-        fields["command_line"] = self._command.fill(values)
-        fields["display_name"] = self._display_name.fill(values)
-        filled = {name: text.fill(values) for name, text in self._environment.items()}
-        fields["environment"] = {**fields["environment"], **filled}
-        fields["input_files"] = tuple([file.fill(values) for file in self._inputs])
-        fields["output_files"] = tuple([file.fill(values) for file in self._outputs])
-        return TaskPlan(**fields)
+        variables = {name: text.fill(values) for name, text in self._environment.items()}
+        return replaced(
+            self._shared,
+            {
+                "id": task_id,
+                "command_line": self._command.fill(values),
+                "display_name": self._display_name.fill(values),
+                "environment": {**self._shared.environment, **variables},
+                "input_files": tuple([file.fill(values) for file in self._inputs]),
+                "output_files": tuple([file.fill(values) for file in self._outputs]),
+            },
+        )
 
     def check_outputs(self, rows: Sequence[Mapping[str, str]]) -> None:
         """Raise InvalidJobError if the task of one row would overwrite the output file of another."""
         for index, file in enumerate(self._outputs):
-            if self.problems or any(wildcard in file.fields["source_file_path"] for wildcard in WILDCARDS):
+            if self.problems or file.shared.is_pattern:
                 continue
-            path = file.texts.get("target_blob_path", TextTemplate((file.fields["target_blob_path"],)))
+            path = file.texts.get("target_blob_path", TextTemplate((file.shared.target_blob_path,)))
             self._check_paths(path, rows, f"{self._field}.outputFiles[{index}].targetBlobPath")
 
     @property
@@ -146,7 +149,9 @@ class RepeatTask:
         if self._command is not None:
             yield TextTemplate(tuple(part for word in self._command.words for part in word.parts))
 
-    def _check_paths(self, path: TextTemplate, rows: Iterable[Mapping[str, str]], field: str) -> None:
+    def _check_paths(self, path: TextTemplate, rows: Sequence[Mapping[str, str]], field: str) -> None:
+        if len(set(map(path.fill, rows))) == len(rows):
+            return
         writers: dict[str, int] = {}
         for number, values in enumerate(rows, 1):
             text = path.fill(values)
@@ -201,8 +206,9 @@ class RepeatTask:
             if getattr(file, name, "")
         }
         fixed = {name: text.fill({}) for name, text in texts.items() if not text.placeholders}
+        shared = replaced(plan, fixed)
+        _ = shared.need  # found out here, and so for all copies
         return _File(
-            fields={**vars(plan), **fixed},
-            type=type(plan),
+            shared=shared,
             texts={name: text for name, text in texts.items() if text.placeholders},
         )

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import overload
 
 from batchmgr.factories.factory_tasks import Row
@@ -21,6 +21,9 @@ class _Rows(Sequence[Row]):
         self._values = tuple(parameters.values())
         self._placeholders = placeholders(parameters)
 
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._row, range(len(self)))
+
     @overload
     def __getitem__(self, index: int) -> Row: ...
 
@@ -33,7 +36,9 @@ class _Rows(Sequence[Row]):
         return self._row(range(len(self))[index])
 
     def _row(self, number: int) -> Row:
-        chosen = self._choose(number)
+        return self._named(self._choose(number))
+
+    def _named(self, chosen: tuple[str, ...]) -> Row:
         return dict(zip(self._placeholders, chosen + chosen, strict=True))
 
     def _choose(self, number: int) -> tuple[str, ...]:
@@ -47,9 +52,13 @@ class ProductRows(_Rows):
         super().__init__(parameters)
         lengths = [len(values) for values in self._values]
         self._steps = [math.prod(lengths[place + 1 :]) for place in range(len(lengths))]
+        self._columns = tuple(zip(self._values, self._steps, lengths, strict=True))
 
     def __len__(self) -> int:
         return self._steps[0] * len(self._values[0])
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._named, itertools.product(*self._values))
 
     def places_of(self, choices: Iterable[Iterable[int]]) -> list[int]:
         """Return the places of the rows that combine these places of each parameter's values."""
@@ -59,12 +68,7 @@ class ProductRows(_Rows):
         ]
 
     def _choose(self, number: int) -> tuple[str, ...]:
-        return tuple(
-            [
-                values[number // step % len(values)]
-                for values, step in zip(self._values, self._steps, strict=True)
-            ]
-        )
+        return tuple([values[number // step % length] for values, step, length in self._columns])
 
 
 class ZipRows(_Rows):

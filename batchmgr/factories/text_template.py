@@ -61,11 +61,20 @@ class TextTemplate:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Return the text with these values in place of the placeholders."""
-        return self._format % tuple([place.fill(values) for place in self.placeholders])
+        if self._pads:
+            return "".join([part if isinstance(part, str) else part.fill(values) for part in self.parts])
+        return self._format % values
+
+    @cached_property
+    def _pads(self) -> bool:
+        return any(place.width for place in self.placeholders)
 
     @cached_property
     def _format(self) -> str:
-        return "".join(part.replace("%", "%%") if isinstance(part, str) else "%s" for part in self.parts)
+        """Return the text for the operator `%`, which fills in all values in one go."""
+        return "".join(
+            part.replace("%", "%%") if isinstance(part, str) else f"%({part.name})s" for part in self.parts
+        )
 
 
 def _part(match: re.Match[str], names: Collection[str], field: str) -> str | Placeholder:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.functions import (
     blob_finalize,
     http_health,
@@ -20,6 +19,7 @@ from batchmgr.functions import (
     queue_polls,
     timer_poll,
 )
+from batchmgr.runtime import Runtime
 
 
 def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:

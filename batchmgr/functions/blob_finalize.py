@@ -4,10 +4,10 @@ import logging
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.finalize import finalize_or_retry
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError, ServiceNotFoundError, SettingsError
 from batchmgr.functions.http_responses import json_response
 from batchmgr.model.size_limits import MESSAGE
 from batchmgr.plan.cut_text import cut
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 
 PROBE = "batchmgr-health-probe"
 """The id of a Batch job that does not exist. To ask for it shows whether Azure Batch answers."""

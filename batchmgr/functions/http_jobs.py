@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import azure.functions as func
 from msgspec.structs import replace
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.functions.http_bodies import read_job
 from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
@@ -18,6 +17,7 @@ from batchmgr.model.size_limits import MAX_PAGE, size_of
 from batchmgr.model.traceparent import HEADER
 from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel

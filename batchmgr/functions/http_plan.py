@@ -3,12 +3,12 @@
 import azure.functions as func
 import msgspec
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.functions.http_bodies import read_job
 from batchmgr.functions.http_responses import json_response, number
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.plan.ids import id_from_key
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
 
 

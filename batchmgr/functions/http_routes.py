@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import BatchmgrError
 from batchmgr.functions.http_responses import error_response, problem_response
 from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 
 Handler = Callable[[Ports, func.HttpRequest], Awaitable[func.HttpResponse]]
 Trigger = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]

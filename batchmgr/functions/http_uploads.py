@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.functions.http_responses import json_response
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.plan.ids import time_ordered_id
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.wire.queue_message import UPLOADED
 
 LIFETIME = timedelta(hours=1)

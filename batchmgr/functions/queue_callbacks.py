@@ -4,11 +4,11 @@ import logging
 
 import azure.functions as func
 
-from batchmgr.adapters.storage_queues import CALLBACKS
-from batchmgr.bootstrap import Runtime
+from batchmgr.adapters.queue_names import CALLBACKS
 from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.deliver import deliver

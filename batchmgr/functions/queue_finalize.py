@@ -4,10 +4,10 @@ import logging
 
 import azure.functions as func
 
-from batchmgr.adapters.storage_queues import FINALIZE
-from batchmgr.bootstrap import Runtime
+from batchmgr.adapters.queue_names import FINALIZE
 from batchmgr.errors import InvalidJobError
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.finalize import finalize_or_retry
 from batchmgr.wire.queue_message import decode_finalize

@@ -4,8 +4,7 @@ import logging
 
 import azure.functions as func
 
-from batchmgr.adapters.storage_queues import JOB_REQUESTS
-from batchmgr.bootstrap import Runtime
+from batchmgr.adapters.queue_names import JOB_REQUESTS
 from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.model.size_limits import MESSAGE
@@ -13,6 +12,7 @@ from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.read_request import read_request

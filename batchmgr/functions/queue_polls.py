@@ -4,11 +4,11 @@ import logging
 
 import azure.functions as func
 
-from batchmgr.adapters.storage_queues import POLLS
-from batchmgr.bootstrap import Runtime
+from batchmgr.adapters.queue_names import POLLS
 from batchmgr.errors import InvalidJobError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.usecases.poll import poll_for_long, poll_some
 from batchmgr.wire.queue_message import decode_poll

@@ -5,11 +5,11 @@ from datetime import datetime
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import SettingsError
 from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
 from batchmgr.model.telemetry_names import POLL_LAG, LogLine
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import SCHEDULE
 from batchmgr.usecases.poll import poll
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
 
 FINALIZE_CONTAINER = "batchmgr-finalize"
@@ -73,7 +75,7 @@ class InputFileSpecification:
         """Return whether this stands for all blobs under a prefix."""
         return not self.http_url and self.source_blob_path.endswith("/")
 
-    @property
+    @cached_property
     def need(self) -> ContainerNeed:
         """The container that this file is read from."""
         return ContainerNeed(
@@ -120,7 +122,7 @@ class OutputFileSpecification:
         """Return whether this stands for any number of files."""
         return any(wildcard in self.source_file_path for wildcard in WILDCARDS)
 
-    @property
+    @cached_property
     def need(self) -> ContainerNeed:
         """The container that this file is written to."""
         return ContainerNeed(

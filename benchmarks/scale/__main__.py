@@ -11,40 +11,20 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import msgspec
 
-from batchmgr.devstack.azurite import ACCOUNT, KEY, find_azurite
 from batchmgr.devstack.project_paths import PROJECT
-from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
 from benchmarks.scale.routes import Cost
+from benchmarks.scale.services import running_azurite, stub_batch
+from benchmarks.scale.table import Row, say, show
 
 WAYS = ("prepared", "send_request", "batchmgr", "create_tasks")
 SMALL, LARGE = 10_000, 100_000
 LATENCY_MS = 150
 MB = 1_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A line of the table. Without a `limit`, it is there to compare with."""
-
-    what: str
-    value: float
-    unit: str
-    limit: float | None = None
-    beside: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """Return whether the value is within its limit."""
-        if self.limit is None:
-            return ""
-        return "pass" if self.value <= self.limit else "FAIL"
 
 
 def main() -> None:
@@ -59,10 +39,7 @@ def main() -> None:
         rows = [*submission(storage, arguments.runs), *acceptance(storage, arguments.runs)]
         if not arguments.quick:
             rows += memory(storage)
-    width = max(len(row.what) for row in rows)
-    for row in rows:
-        limit = "" if row.limit is None else f"≤ {row.limit:g}"
-        say(f"{row.what:<{width}} {row.value:>9.2f} {row.unit:<7} {limit:<7} {row.verdict:<5} {row.beside}")
+    show(rows)
     sys.exit(any(row.verdict == "FAIL" for row in rows))
 
 
@@ -126,47 +103,6 @@ def cost_of(way: str, url: str, tasks: int, storage: str) -> Cost:
     if done.returncode:
         sys.exit(f"{way} has failed:\n{done.stderr}")
     return msgspec.json.decode(done.stdout.splitlines()[-1], type=Cost)
-
-
-@contextmanager
-def stub_batch(latency_ms: float) -> Iterator[str]:
-    """Run the stub of Azure Batch, and yield its address."""
-    command = [sys.executable, "-m", "benchmarks.scale.stub_batch", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
-        try:
-            yield process.stdout.readline().strip() if process.stdout else ""
-        finally:
-            process.terminate()
-
-
-@contextmanager
-def running_azurite() -> Iterator[str]:
-    """Run Azurite, and yield its connection string."""
-    blob, queue = free_port(), free_port()
-    with TemporaryDirectory(ignore_cleanup_errors=True) as data:
-        command = [str(find_azurite(PROJECT)), "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
-        command += ["--blobPort", str(blob), "--queuePort", str(queue), "--tablePort", "0"]
-        command += ["--location", data]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=data
-        ) as process:
-            try:
-                for line in process.stdout or ():
-                    if "Queue service is successfully listening" in line:
-                        break
-                yield (
-                    f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
-                    f"BlobEndpoint=http://{LOOPBACK}:{blob}/{ACCOUNT};"
-                    f"QueueEndpoint=http://{LOOPBACK}:{queue}/{ACCOUNT};"
-                )
-            finally:
-                process.terminate()
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line.rstrip() + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from batchmgr.errors import (
     ServiceAccessError,
     ServiceBusyError,
     ServiceNotFoundError,
+    SettingsError,
 )
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.ports import Ports
@@ -111,6 +113,22 @@ async def test_clients_that_are_closed_take_no_others_along(
     service.status, service.body = 404, HTML
     with pytest.raises(ServiceBusyError):
         await call(ports)
+
+
+@pytest.mark.parametrize("call", BATCH_CALLS.values(), ids=BATCH_CALLS)
+async def test_a_redirect_does_not_come_from_azure_batch(
+    service: Service, ports: Ports, call: Callable[[Ports], Awaitable[object]]
+) -> None:
+    service.status, service.headers = 302, {"Location": "/login"}
+    with pytest.raises(ServiceBusyError, match="redirect"):
+        await call(ports)
+    assert service.requests == 1
+
+
+async def test_a_key_that_is_none_is_a_wrong_setting(settings: Settings) -> None:
+    with pytest.raises(SettingsError, match="BATCHMGR_BATCH_KEY"):
+        async with open_ports(replace(settings, batch_key="12345")):
+            pass
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)

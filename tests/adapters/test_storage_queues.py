@@ -13,15 +13,8 @@ from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters import storage_queues
-from batchmgr.adapters.storage_queues import (
-    CALLBACKS,
-    JOB_REQUESTS,
-    POISON,
-    PROGRESS,
-    QUEUES,
-    StorageEventSink,
-    StorageJobQueue,
-)
+from batchmgr.adapters.queue_names import CALLBACKS, JOB_REQUESTS, POISON, PROGRESS, QUEUES
+from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.plan.file_specifications import OWN_CONTAINERS

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.adapters.storage_queues import JOB_REQUESTS
+from batchmgr.adapters.queue_names import JOB_REQUESTS
 from batchmgr.model.job_states import JobState
 from batchmgr.steps.check_message import check_message
 from batchmgr.wire.job_message import decode_job

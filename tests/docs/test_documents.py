@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
-from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.functions.http_responses import STATUSES
 from batchmgr.model import stall
@@ -22,6 +21,7 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job

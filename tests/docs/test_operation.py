@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchmgr.adapters.storage_queues import QUEUES
+from batchmgr.adapters.queue_names import QUEUES
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import OWN_CONTAINERS

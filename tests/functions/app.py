@@ -8,9 +8,9 @@ from typing import Any
 
 import azure.functions as func
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.functions import blueprints
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ import azure.functions as func
 import pytest
 from azure.functions.meta import Datum
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import SettingsError
 from batchmgr.model.job_states import JobState
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.world import World

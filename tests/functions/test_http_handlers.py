@@ -11,13 +11,13 @@ import azure.functions as func
 import msgspec
 import pytest
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.dispatcher.memory_ports import MemoryJobQueue, MemoryJobStore
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.size_limits import MAX_PAGE
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 from tests.event_log import append
 from tests.functions.app import Handler, ReadyRuntime, handlers

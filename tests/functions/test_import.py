@@ -50,11 +50,41 @@ def test_importing_opens_no_connection_reads_no_settings_file_and_starts_nothing
     assert imported["threads"] == 1
 
 
-def test_importing_does_not_load_what_only_some_deployments_need(imported: Imported) -> None:
+def test_importing_loads_no_client_of_azure_and_nothing_that_only_some_deployments_need(
+    imported: Imported,
+) -> None:
     modules = imported["modules"]
     assert isinstance(modules, list)
-    heavy = ("azure.identity", "azure.monitor", "opentelemetry", "multiprocessing")
+    heavy = (
+        *("aiohttp", "requests", "cryptography", "opentelemetry", "multiprocessing", "importlib.metadata"),
+        *("azure.batch", "azure.core", "azure.identity", "azure.monitor", "azure.storage"),
+    )
     assert [name for name in modules if name.startswith(heavy)] == []
+
+
+def test_the_first_call_does_not_load_the_models_of_azure_batch() -> None:
+    show = "import sys, batchmgr.bootstrap; print([name for name in sys.modules if 'azure.batch' in name])"
+    done = subprocess.run([sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+MOST_TIMES = 2.6
+"""How much the import of the app may cost, by what the import of azure.functions alone costs. It was 1.7 when
+this was written, and 4.5 with the clients of Azure."""
+
+
+def test_importing_costs_little_more_than_the_library_of_every_functions_app() -> None:
+    modules = ("azure.functions", "function_app")
+    costs = {name: [_seconds_to_import(name) for _ in range(3)] for name in modules}
+    best = {name: min(seconds) for name, seconds in costs.items()}
+    assert best["function_app"] < MOST_TIMES * best["azure.functions"], costs
+
+
+def _seconds_to_import(name: str) -> float:
+    """Return the processor time of an import in a new interpreter."""
+    source = f"import time; begun = time.process_time(); import {name}; print(time.process_time() - begun)"
+    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, env={}, capture_output=True, text=True)
+    return float(done.stdout)
 
 
 def test_importing_needs_nothing_that_is_not_deployed(imported: Imported) -> None:

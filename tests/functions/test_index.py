@@ -6,7 +6,7 @@ from typing import get_type_hints
 import azure.functions as func
 import pytest
 
-from batchmgr.adapters.storage_queues import POISON, QUEUES
+from batchmgr.adapters.queue_names import POISON, QUEUES
 from tests.functions.app import Binding, bindings, load_app
 
 

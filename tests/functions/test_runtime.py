@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from batchmgr import bootstrap
+from batchmgr import runtime as runtime_module
 from batchmgr.adapters.telemetry import Exporter, TelemetryOptions, start_telemetry
-from batchmgr.bootstrap import Runtime, load_runtime
 from batchmgr.errors import ServiceBusyError, SettingsError
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime, load_runtime
 from batchmgr.settings import Settings
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from tests.world import World
@@ -24,7 +25,7 @@ class Openings:
         self._failures = failures
         monkeypatch.setattr(bootstrap, "open_ports", self._open)
         monkeypatch.setattr(bootstrap, "prepare_storage", self._prepare)
-        monkeypatch.setattr(bootstrap, "start_telemetry", self._start)
+        monkeypatch.setattr(runtime_module, "start_telemetry", self._start)
 
     @asynccontextmanager
     async def _open(self, settings: Settings, telemetry: Telemetry) -> AsyncIterator[Ports]:

@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from batchmgr import settings as settings_module
-from batchmgr.adapters.storage_queues import QUEUES
-from batchmgr.bootstrap import Runtime
+from batchmgr.adapters.queue_names import QUEUES
 from batchmgr.devstack.app_settings import settings_without_keys
 from batchmgr.devstack.local_identities import APP, NODES
 from batchmgr.functions import blueprints
 from batchmgr.plan.file_specifications import OWN_CONTAINERS
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 from tests.infra.bicep import INFRA, ROOT, SCENARIOS
 from tests.infra.golden import BATCH, SITE, STORAGE, Golden, golden

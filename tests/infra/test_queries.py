@@ -12,7 +12,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from batchmgr.adapters.storage_queues import POISON, PROGRESS
+from batchmgr.adapters.queue_names import POISON, PROGRESS
 from batchmgr.model import telemetry_names as names
 from batchmgr.model.job_census import TASK_STATES as COUNTED_TASKS
 from batchmgr.model.job_states import JobState

@@ -16,7 +16,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters.storage_queues import PROGRESS
+from batchmgr.adapters.queue_names import PROGRESS
 from batchmgr.plan.file_specifications import JOBS_CONTAINER
 from tests.storm.callback_receiver import Call
 from tests.storm.job_kinds import Json

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters.storage_queues import JOB_REQUESTS
+from batchmgr.adapters.queue_names import JOB_REQUESTS
 from tests.storm.callback_receiver import CallbackReceiver
 from tests.storm.job_kinds import Fate, Json, PlannedJob, complete_message
 

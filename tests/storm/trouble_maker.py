@@ -16,7 +16,7 @@ from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters.storage_queues import CALLBACKS, JOB_REQUESTS, PROGRESS
+from batchmgr.adapters.queue_names import CALLBACKS, JOB_REQUESTS, PROGRESS
 from batchmgr.devstack.child_processes import ChildProcess
 from batchmgr.errors import StackError
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER

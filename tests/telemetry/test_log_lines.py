@@ -6,12 +6,12 @@ from functools import partial
 import azure.functions as func
 import pytest
 
-from batchmgr.bootstrap import Runtime
 from batchmgr.errors import ServiceBusyError, SettingsError
 from batchmgr.functions import timer_poll
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.telemetry_names import LOG_LINE, LogLine
 from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
 from batchmgr.steps.obstacles import LEAST_TIME, MAX_TRIES, attempt
 from batchmgr.usecases.accept import accept

@@ -11,9 +11,9 @@ import os
 import sys
 from contextlib import suppress
 
-from batchmgr.bootstrap import load_runtime
 from batchmgr.errors import BatchmgrError
 from batchmgr.model.telemetry_names import JOBS_ENTERED, SUBMIT
+from batchmgr.runtime import load_runtime
 
 
 async def main() -> None:

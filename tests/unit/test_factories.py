@@ -1,11 +1,11 @@
 """Any task factory gives a valid job or an InvalidJobError. The examples in the docstrings run."""
 
 import contextlib
-import dataclasses
 import doctest
 import importlib
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,6 +70,13 @@ def test_any_factory_gives_a_valid_job_or_is_rejected(factory: dict[str, Any]) -
             plan = plan_factory("job-1", message)
             assert [task.id for task in plan.tasks] == [task.id for task in list(plan.tasks)]
             assert all(shlex.split(task.command_line) for task in plan.tasks)
+            for task in plan.tasks:
+                made_anew = replace(
+                    task,
+                    input_files=tuple(map(replace, task.input_files)),
+                    output_files=tuple(map(replace, task.output_files)),
+                )
+                assert (made_anew, made_anew.needs) == (task, task.needs)
         check_message(message)
         assert not problems
 
@@ -131,7 +138,7 @@ def test_if_the_examples_of_a_factory_keep_the_rules_all_its_tasks_do(
     plan = plan_unchecked(
         "job-1", message, workloads=WorkloadRegistry({}), default_pool_id="p", factory_tasks=tasks
     )
-    whole = dataclasses.replace(plan, tasks=tuple(plan.tasks), examples=())
+    whole = replace(plan, tasks=tuple(plan.tasks), examples=())
     assert any(True for _ in plan_problems(plan)) == any(True for _ in plan_problems(whole))
     assert plan.container_needs == whole.container_needs
     assert [task.id for task in tasks if task.is_leaf] == list(tasks.leaves)

@@ -13,7 +13,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from azure.storage.queue.aio import QueueClient
 
-from batchmgr.adapters.storage_queues import JOB_REQUESTS
+from batchmgr.adapters.queue_names import JOB_REQUESTS
 from batchmgr.devstack.azurite import KEY
 from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.errors import StackError
