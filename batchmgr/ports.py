@@ -111,6 +111,16 @@ class BatchService(Protocol):
         """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later."""
         ...
 
+    async def task_page(
+        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+    ) -> tuple[Sequence[TaskSnapshot], str]:
+        """Return a page of the job's tasks, in one call, and the token of the next page, if there is one.
+
+        A page may have fewer than `limit` tasks, even none, and still not be the last. Raise InvalidJobError
+        for a token that no page has had.
+        """
+        ...
+
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         ...
