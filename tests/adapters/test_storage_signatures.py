@@ -9,8 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.adapters.storage_signatures import NodeBlobStorage
-from batchmgr.errors import InvalidJobError
+from batchmgr.adapters.storage_signatures import DIRECTORY, NodeBlobStorage
+from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.container_access import signatures_end
 from batchmgr.plan.file_specifications import ContainerNeed
 
@@ -129,6 +129,25 @@ async def test_directories_of_a_hierarchical_account_are_not_listed(account_info
         async with BlobServiceClient(str(server.make_url("/test")), key, retry_total=0) as client:
             names = [name async for name in storage(client).list_blobs(READ, "")]
     assert names == ["raw/a.csv", "raw/b.csv"]
+
+
+class HierarchicalService(BlobServiceClient):
+    """A client that believes that Azurite has a hierarchical namespace."""
+
+    async def get_account_information(self, **kwargs: object) -> dict[str, str]:
+        return {"is_hns_enabled": "true"}
+
+
+async def test_a_request_for_metadata_is_signed(connection_string: str) -> None:
+    async with HierarchicalService.from_connection_string(connection_string) as client:
+        container = await client.create_container("data")
+        await container.upload_blob("raw ü", b"", metadata={DIRECTORY: "true"})
+        await container.upload_blob("raw ü/a&b.csv", b"", metadata={"note": "<x>"})
+        await container.upload_blob("raw ü/c.csv", b"", metadata={DIRECTORY: "false"})
+        names = [name async for name in storage(client).list_blobs(READ, "raw ü")]
+        with pytest.raises(ServiceNotFoundError):
+            await anext(storage(client).list_blobs(ContainerNeed(container_name="nowhere"), ""))
+    assert names == ["raw ü/a&b.csv", "raw ü/c.csv"]
 
 
 async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connection_string: str) -> None:
