@@ -232,6 +232,10 @@ class NodeStorageView(Protocol):
         """
         ...
 
+    def longest_signature(self) -> timedelta | None:
+        """Return how long the signatures of `grant_access` can last at most; None for as long as one asks."""
+        ...
+
     def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """Yield the names of a container's blobs under a prefix, sorted, without directories.
 

@@ -72,6 +72,10 @@ class NodeBlobStorage:
         default = self._identity_reference if nodes_have_identity else ""
         return self._unsigned(need, need.identity_reference or default)
 
+    def longest_signature(self) -> timedelta | None:
+        """Return seven days, almost, if there is no account key to sign with."""
+        return None if self._account_key else LONGEST_DELEGATION
+
     def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerAccess:
         if not identity and not self._is_own(need):
             raise InvalidJobError(

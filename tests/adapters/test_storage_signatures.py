@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.adapters.storage_signatures import DIRECTORY, NodeBlobStorage
+from batchmgr.adapters.storage_signatures import DIRECTORY, LONGEST_DELEGATION, NodeBlobStorage
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.container_access import signatures_end
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -81,6 +81,14 @@ async def test_a_signature_says_when_it_ends_and_an_identity_does_not_end(connec
     assert timedelta(minutes=59) < ends_at - datetime.now(UTC) <= HOUR
     assert parse_qs(signed[READ].query)["se"] == [f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"]
     assert (signatures_end(signed), signatures_end(unsigned)) == (ends_at, None)
+
+
+async def test_only_signatures_made_without_a_key_have_a_longest_time(
+    connection_string: str,
+) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        assert storage(client).longest_signature() is None
+        assert NodeBlobStorage(client, "", "/id/1").longest_signature() == LONGEST_DELEGATION
 
 
 async def test_another_account_without_an_identity_is_rejected(connection_string: str) -> None:
