@@ -203,7 +203,7 @@ async def cpu_time(*, is_hierarchical: bool) -> float:
 
 async def test_names_in_a_hierarchical_account_cost_no_multiple_of_what_they_cost_elsewhere() -> None:
     flat, hierarchical = await cpu_time(is_hierarchical=False), await cpu_time(is_hierarchical=True)
-    assert hierarchical < 5 * flat  # objects of the client would cost ten times as much
+    assert hierarchical < 12 * flat  # three to six times; objects of the client cost twenty times as much
 
 
 async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connection_string: str) -> None:
