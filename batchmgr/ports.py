@@ -115,6 +115,16 @@ class BatchService(Protocol):
         """
         ...
 
+    async def task_page(
+        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+    ) -> tuple[Sequence[TaskSnapshot], str]:
+        """Return a page of the job's tasks, in one call, and the token of the next page, if there is one.
+
+        A page may have fewer than `limit` tasks, even none, and still not be the last. Raise InvalidJobError
+        for a token that no page has had.
+        """
+        ...
+
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""
         ...
@@ -232,6 +242,10 @@ class NodeStorageView(Protocol):
 
         Raise InvalidJobError for a container that nodes can't be given access to.
         """
+        ...
+
+    def longest_signature(self) -> timedelta | None:
+        """Return how long the signatures of `grant_access` can last at most; None for as long as one asks."""
         ...
 
     def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:

@@ -252,6 +252,12 @@ class FakeNodeStorage:
         self.signatures_end: datetime | None = None
         """When the signatures end that are made from now on; None if nodes have an identity."""
 
+        self.identity = ""
+        """The identity of the nodes, except of those of auto pools."""
+
+        self.longest: timedelta | None = None
+        """How long signatures last at most."""
+
     async def grant_access(
         self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
@@ -269,8 +275,12 @@ class FakeNodeStorage:
 
     def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
         return ContainerAccess(
-            url=f"https://blob/{need.container_name}", identity_reference=need.identity_reference
+            url=f"https://blob/{need.container_name}",
+            identity_reference=need.identity_reference or (self.identity if nodes_have_identity else ""),
         )
+
+    def longest_signature(self) -> timedelta | None:
+        return self.longest
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         if need.container_name not in self.blobs:

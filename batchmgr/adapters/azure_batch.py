@@ -5,7 +5,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
@@ -41,12 +41,14 @@ from batchmgr.adapters.batch_responses import (
     TaskResponse,
 )
 from batchmgr.adapters.service_errors import service_error, service_errors
+from batchmgr.adapters.task_pages import FIELDS, MAX_RESULTS, page_error, skip_token, task_query
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import TaskCollection, task_collections
 from batchmgr.errors import (
     ServiceConflictError,
     ServiceError,
     ServiceNotFoundError,
+    ServiceRefusedError,
 )
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.container_access import StorageAccess
@@ -57,7 +59,6 @@ from batchmgr.ports import Added, ignored
 API_VERSION = "2025-06-01"
 CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
-FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
 
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
@@ -183,22 +184,23 @@ class AzureBatch:
         self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
-        conditions = []
-        if since is not None:
-            # Azure Batch counts tenths of microseconds, a datetime whole ones: begin one microsecond earlier.
-            moment = f"{since - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}Z"
-            conditions.append(f"stateTransitionTime ge DateTime'{moment}'")
-        if state:
-            conditions.append(f"state eq '{state}'")
-        if only_begun:
-            conditions.append("state ne 'active'")
-        query = {"$select": FIELDS, "maxresults": "1000"}
-        if conditions:
-            query["$filter"] = " and ".join(conditions)
+        query = task_query(since=since, state=state, only_begun=only_begun)
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
                 yield task.to_model()
+
+    async def task_page(
+        self, job_id: str, *, state: str = "", limit: int = MAX_RESULTS, token: str = ""
+    ) -> tuple[Sequence[TaskSnapshot], str]:
+        """Return a page of the job's tasks, in one call, and the token of the next page, if there is one."""
+        query = task_query(state=state, limit=limit, token=token)
+        try:
+            answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
+        except ServiceRefusedError as error:
+            raise page_error(error, token) from error
+        page = decode(answer, TaskListResponse)
+        return [task.to_model() for task in page.value], skip_token(page.next_link)
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raise ServiceNotFoundError if it does not exist."""

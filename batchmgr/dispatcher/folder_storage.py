@@ -33,6 +33,10 @@ class FolderStorage:
         """Return the folder of the container. Folders need no signature."""
         return ContainerAccess(url=_folder(self._outputs, need).as_uri())
 
+    def longest_signature(self) -> timedelta | None:
+        """Return None, because folders need no signature."""
+        return None
+
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """Yield the names of the blobs under a prefix.
 

@@ -3,7 +3,8 @@
 It does not run tasks. The caller asks for the next task, runs it, and reports its exit.
 """
 
-from collections.abc import AsyncIterator, Iterable
+import heapq
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -116,6 +117,18 @@ class MemoryBatch:
         ]
         for task in sorted(found, key=lambda task: task.task_id):
             yield task
+
+    async def task_page(
+        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+    ) -> tuple[Sequence[TaskSnapshot], str]:
+        """Return a page of the job's tasks in order of id, and the id of its last one if there are more."""
+        found = [
+            task
+            for task in self._job(job_id).snapshots.values()
+            if task.task_id > token and state in {"", task.state}
+        ]
+        page = heapq.nsmallest(limit, found, key=lambda task: task.task_id)
+        return page, page[-1].task_id if len(page) < len(found) else ""
 
     async def get_task(self, job_id: str, task_id: str) -> TaskSnapshot:
         """Return one task. Raises ServiceNotFoundError if there is none."""

@@ -194,9 +194,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         submission = replace(self.submission, awaits_tasks=False)
         return replace(self, updated_at=now, submission=submission, obstacle=None)
 
+    def listing(self, now: datetime, waiting_for: WaitingFor) -> Self:
+        """Return the record of a job whose blobs are being listed, and how far that has come."""
+        return replace(self, updated_at=now, waiting_for=waiting_for, obstacle=None)
+
     def created_in_batch(self, run: Run) -> Self:
         """Return the record of a job that is in Azure Batch, and whose tasks are about to be added."""
-        return replace(self, in_batch=True, run=run)
+        return replace(self, in_batch=True, run=run, waiting_for=None)
 
     def tasks_added(self, now: datetime, count: int) -> Self:
         """Return the record of a job of whose tasks the first `count` are in Azure Batch."""

@@ -27,6 +27,9 @@ MAX_OUTCOME = 256 * KIB
 MAX_JOB_ANSWER = 32 * KIB
 """What one job takes in an answer. A page of jobs has 500 at most."""
 
+MAX_TASK_ANSWER = 4 * KIB
+"""What one task takes in an answer. A page of tasks has 1,000 at most."""
+
 MAX_PAGE = 4 * KIB * KIB
 """A page of tasks or events, and the preview of a plan."""
 

@@ -17,6 +17,20 @@ class WaitingFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     since: datetime
 
 
+LISTING_BLOBS = "ListingBlobs"
+
+
+def listing_blobs(container: str, listed: int, found: int, since: datetime) -> WaitingFor:
+    """Return that the blobs of a job are being listed: `listed` so far, of which `found` match."""
+    return WaitingFor(
+        code=LISTING_BLOBS,
+        reason=f"batchmgr lists the blobs of container {container!r}: {listed:,} so far, and {found:,} of "
+        "them match",
+        advice="Wait. It is quicker with a longer prefix.",
+        since=since,
+    )
+
+
 class Watch(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """When the poller last looked why a job does not move, and since when it has found a reason each time.
 

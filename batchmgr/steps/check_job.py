@@ -8,6 +8,7 @@ from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
 from batchmgr.steps.measure_plan import check_sizes
 from batchmgr.steps.plan_job import in_message, plan
+from batchmgr.steps.warn_of_signatures import check_signatures
 from batchmgr.wire.job_message import JobMessage
 
 
@@ -21,6 +22,7 @@ async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
         tasks = await asyncio.to_thread(expand_provisionally, job_id, factory)
     job_plan = await plan(ports, job_id, message, ports.default_pool_id, tasks)
     try:
+        check_signatures(ports.storage, job_plan)
         await asyncio.to_thread(check_sizes, ports.storage, job_plan)
     except InvalidJobError as error:
         raise in_message(message, job_plan, error) from error

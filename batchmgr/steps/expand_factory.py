@@ -7,30 +7,29 @@ Azure Batch before that, so a process that dies in between leaves nothing behind
 """
 
 import asyncio
-from contextlib import aclosing
 
 import msgspec
 
-from batchmgr.errors import InvalidJobError, ServiceNotFoundError
-from batchmgr.factories.blob_patterns import matches
-from batchmgr.factories.factory_tasks import FactoryTasks, check_task_count
+from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.parametric_sweep import sweep_tasks
-from batchmgr.factories.task_per_file import SAMPLE_BLOB, SOURCE, SourceBlob, file_tasks
-from batchmgr.plan.file_specifications import ContainerNeed
+from batchmgr.factories.task_per_file import SAMPLE_BLOB, SourceBlob, file_tasks
 from batchmgr.ports import NodeStorageView, Ports
-from batchmgr.wire.factory_message import BlobSource, ParametricSweep, TaskFactory, TaskPerFile
+from batchmgr.steps.claim import ClaimedJob
+from batchmgr.steps.list_source import list_and_tell, list_source, source_need
+from batchmgr.wire.factory_message import ParametricSweep, TaskFactory, TaskPerFile
 
 
-async def expand(ports: Ports, job_id: str, factory: TaskFactory) -> FactoryTasks:
+async def expand(ports: Ports, mine: ClaimedJob, factory: TaskFactory) -> FactoryTasks:
     """Return the tasks of a job, and store the names of the blobs that they come from. For submission.
 
     Raise InvalidJobError for a factory that yields no tasks, or tasks that can't be.
     """
+    job_id = mine.record.job_id
     if isinstance(factory, ParametricSweep):
         return await _sweep(job_id, factory)
     body = await ports.jobs.load_tasks(job_id)
     if body is None:
-        names = await _find(ports.storage, factory.source)
+        names = await list_and_tell(ports, mine, factory.source)
         body = await ports.jobs.save_tasks(job_id, msgspec.json.encode(names))
     return await _of_files(ports.storage, job_id, factory, body)
 
@@ -47,7 +46,7 @@ async def expand_found(storage: NodeStorageView, job_id: str, factory: TaskFacto
     """Return a task for each blob that exists now. Nothing is stored."""
     if isinstance(factory, ParametricSweep):
         return await _sweep(job_id, factory)
-    names = await _find(storage, factory.source)
+    names = await list_source(storage, factory.source)
     return await _of_files(storage, job_id, factory, msgspec.json.encode(names))
 
 
@@ -69,7 +68,7 @@ async def _of_files(
     storage: NodeStorageView, job_id: str, factory: TaskPerFile, names: bytes
 ) -> FactoryTasks:
     """Return the tasks of these blobs. `names` is a JSON array."""
-    need = _need(factory.source)
+    need = source_need(factory.source)
 
     def make() -> FactoryTasks:
         blobs = [
@@ -79,28 +78,3 @@ async def _of_files(
         return file_tasks(job_id, factory, blobs)
 
     return await asyncio.to_thread(make)
-
-
-def _need(source: BlobSource) -> ContainerNeed:
-    return ContainerNeed(
-        container_name=source.container_name,
-        storage_account_name=source.storage_account_name,
-        identity_reference=source.identity_reference,
-    )
-
-
-async def _find(storage: NodeStorageView, source: BlobSource) -> list[str]:
-    found = []
-    try:
-        async with aclosing(storage.list_blobs(_need(source), source.prefix)) as names:
-            async for name in names:
-                if not source.pattern or matches(source.pattern, name):
-                    found.append(name)
-                    check_task_count(len(found), field=SOURCE)
-    except InvalidJobError as error:
-        raise InvalidJobError(error.reason, field=error.field or f"{SOURCE}.storageAccountName") from error
-    except ServiceNotFoundError as error:
-        raise InvalidJobError(
-            f"there is no container {source.container_name!r}", field=f"{SOURCE}.containerName"
-        ) from error
-    return found

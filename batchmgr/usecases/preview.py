@@ -16,6 +16,7 @@ from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
 from batchmgr.steps.plan_job import in_message, in_thread, plan_unchecked, problems_of
+from batchmgr.steps.warn_of_signatures import check_signatures
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.plan_preview import PlanPreview, Problem
 from batchmgr.workload_ports import Workloads, WorkloadThreads
@@ -91,6 +92,7 @@ def _plan(
         )
         problems = _first([*known, *_first(problems_of(message, plan))])
         if not problems:
+            check_signatures(ports.storage, plan)
             return measure_plan(ports.storage, plan, limit)
     except InvalidJobError as error:
         problems = [*known, error if plan is None else in_message(message, plan, error)]

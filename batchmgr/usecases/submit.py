@@ -46,8 +46,8 @@ from batchmgr.wire.job_message import JobMessage
 logger = logging.getLogger(__name__)
 
 PORTION_TIME = timedelta(seconds=40)
-"""How long one call adds tasks. Then it enqueues a message, and the next call continues: a function may take
-two minutes, and a host that is told to stop gives ten seconds."""
+"""How long one call adds tasks, and lists blobs before that. Then it enqueues a message, and the next call
+continues: a function may take two minutes, and a host that is told to stop gives ten seconds."""
 
 
 @retry_on_conflict
@@ -77,11 +77,12 @@ async def _submit(ports: Ports, job: Versioned[JobRecord]) -> None:
     begin, events_of = _begin(ports, job.value)
     async with claimed(ports, job, begin, events_of) as mine:
         try:
+            ends_at = ports.clock.now() + PORTION_TIME
             message = await ports.jobs.load_request(mine.record.job_id)
             tasks = None
             if message.task_factory is not None:
-                tasks = await expand(ports, mine.record.job_id, message.task_factory)
-            progress = await _submit_portion(ports, mine, message, tasks)
+                tasks = await expand(ports, mine, message.task_factory)
+            progress = await _submit_portion(ports, mine, message, tasks, ends_at)
         except (InvalidJobError, ServiceError) as error:
             now = ports.clock.now()
             if not isinstance(error, InvalidJobError) and _may_pass(mine.record, error, now):
@@ -109,10 +110,13 @@ def _begin(ports: Ports, record: JobRecord) -> tuple[Change, EventsOf]:
 
 
 async def _submit_portion(
-    ports: Ports, mine: ClaimedJob, message: JobMessage, factory_tasks: FactoryTasks | None
+    ports: Ports,
+    mine: ClaimedJob,
+    message: JobMessage,
+    factory_tasks: FactoryTasks | None,
+    ends_at: datetime,
 ) -> Progress:
     """Create the Batch job and add its tasks, or as many of them as there is time for."""
-    ends_at = ports.clock.now() + PORTION_TIME
     record = mine.record
     job_plan = await plan(ports, record.job_id, message, record.pool_id, factory_tasks)
     if job_plan.job.pool_id:

@@ -92,6 +92,14 @@ def obstacle_events(record: JobRecord) -> list[Event]:
     return [_event(record.job_id, JOB_WAITING, key, record.updated_at, data)]
 
 
+def listing_event(record: JobRecord, why: WaitingFor, *, listed: int, found: int) -> Event:
+    """Return the event that the job's blobs are being listed, and how far that has come."""
+    counts: dict[str, object] = {"listed": listed, "found": found}
+    data: dict[str, object] = {"jobId": record.job_id, **msgspec.to_builtins(why), **counts}
+    key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}/{listed}"
+    return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
+
+
 def stall_event(job_id: str, why: WaitingFor) -> Event:
     """Return the event that the job can't go on by itself. Sent once for each time that a reason comes up."""
     data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}

@@ -12,6 +12,7 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackStatus, FailedTask, JobError
 from batchmgr.model.job_states import JobState
+from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
 from batchmgr.model.waiting_for import WaitingFor
 
 Json = dict[str, Any]
@@ -117,8 +118,12 @@ def _failed_task(task: FailedTask) -> Json:
 
 
 def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
-    """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one."""
-    page: Json = {"tasks": msgspec.to_builtins(list(tasks))}
+    """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one.
+
+    Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
+    of what one call to Azure Batch has returned.
+    """
+    page: Json = {"tasks": [fitted(msgspec.to_builtins(task), MAX_TASK_ANSWER) for task in tasks]}
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
     return page

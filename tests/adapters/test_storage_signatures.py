@@ -1,5 +1,6 @@
 """How nodes reach storage: what a grant lets them do, and what not."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -9,8 +10,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.storage.blob.aio import BlobServiceClient
 
-from batchmgr.adapters.storage_signatures import NodeBlobStorage
-from batchmgr.errors import InvalidJobError
+from batchmgr.adapters.storage_signatures import DIRECTORY, LONGEST_DELEGATION, NodeBlobStorage
+from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.model.container_access import signatures_end
 from batchmgr.plan.file_specifications import ContainerNeed
 
@@ -83,6 +84,14 @@ async def test_a_signature_says_when_it_ends_and_an_identity_does_not_end(connec
     assert (signatures_end(signed), signatures_end(unsigned)) == (ends_at, None)
 
 
+async def test_only_signatures_made_without_a_key_have_a_longest_time(
+    connection_string: str,
+) -> None:
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        assert storage(client).longest_signature() is None
+        assert NodeBlobStorage(client, "", "/id/1").longest_signature() == LONGEST_DELEGATION
+
+
 async def test_another_account_without_an_identity_is_rejected(connection_string: str) -> None:
     other = ContainerNeed(container_name="data", storage_account_name="elsewhere")
     async with BlobServiceClient.from_connection_string(connection_string) as client:
@@ -129,6 +138,72 @@ async def test_directories_of_a_hierarchical_account_are_not_listed(account_info
         async with BlobServiceClient(str(server.make_url("/test")), key, retry_total=0) as client:
             names = [name async for name in storage(client).list_blobs(READ, "")]
     assert names == ["raw/a.csv", "raw/b.csv"]
+
+
+class HierarchicalService(BlobServiceClient):
+    """A client that believes that Azurite has a hierarchical namespace."""
+
+    async def get_account_information(self, **kwargs: object) -> dict[str, str]:
+        return {"is_hns_enabled": "true"}
+
+
+async def test_a_request_for_metadata_is_signed(connection_string: str) -> None:
+    async with HierarchicalService.from_connection_string(connection_string) as client:
+        container = await client.create_container("data")
+        await container.upload_blob("raw ü", b"", metadata={DIRECTORY: "true"})
+        await container.upload_blob("raw ü/a&b.csv", b"", metadata={"note": "<x>"})
+        await container.upload_blob("raw ü/c.csv", b"", metadata={DIRECTORY: "false"})
+        names = [name async for name in storage(client).list_blobs(READ, "raw ü")]
+        with pytest.raises(ServiceNotFoundError):
+            await anext(storage(client).list_blobs(ContainerNeed(container_name="nowhere"), ""))
+    assert names == ["raw ü/a&b.csv", "raw ü/c.csv"]
+
+
+def many_blobs(*, is_hierarchical: bool) -> web.Application:
+    """A storage account with a full page of blobs, each with all the properties that Azure sends."""
+    moment = "Wed, 01 Jan 2025 00:00:00 GMT"
+    times = f"<Creation-Time>{moment}</Creation-Time><Last-Modified>{moment}</Last-Modified>"
+    names = [
+        "Content-Type",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-MD5",
+        "Cache-Control",
+        "Etag",
+        "LeaseState",
+    ]
+    texts = "".join(f"<{name}>text</{name}>" for name in names)
+    properties = f"<Properties>{times}<BlobType>BlockBlob</BlobType>{texts}</Properties>"
+    metadata = f"<Metadata><{DIRECTORY}>false</{DIRECTORY}></Metadata>" if is_hierarchical else ""
+    blobs = "".join(f"<Blob><Name>in/{n:05}</Name>{properties}{metadata}</Blob>" for n in range(5000))
+    body = f"<EnumerationResults><Blobs>{blobs}</Blobs><NextMarker/></EnumerationResults>".encode()
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.query.get("restype") == "account":
+            return web.Response(headers={"x-ms-is-hns-enabled": str(is_hierarchical).lower()})
+        return web.Response(body=body, content_type="application/xml")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    return app
+
+
+async def cpu_time(*, is_hierarchical: bool) -> float:
+    """Return the CPU time of the quickest of three listings of 5,000 blobs."""
+    times = []
+    async with TestServer(many_blobs(is_hierarchical=is_hierarchical)) as server:
+        key = {"account_name": "test", "account_key": "a2V5"}
+        async with BlobServiceClient(str(server.make_url("/test")), key) as client:
+            for _ in range(3):
+                begun = time.process_time()
+                assert len([name async for name in storage(client).list_blobs(READ, "in/")]) == 5000
+                times.append(time.process_time() - begun)
+    return min(times)
+
+
+async def test_names_in_a_hierarchical_account_cost_no_multiple_of_what_they_cost_elsewhere() -> None:
+    flat, hierarchical = await cpu_time(is_hierarchical=False), await cpu_time(is_hierarchical=True)
+    assert hierarchical < 12 * flat  # three to six times; objects of the client cost twenty times as much
 
 
 async def test_with_a_key_the_blobs_of_other_accounts_cannot_be_listed(connection_string: str) -> None:

@@ -9,7 +9,7 @@ from batchmgr.ports import Ports
 PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks", "poison")
 """The ports with side effects."""
 
-PURE = frozenset({"check", "blob_uri", "unsigned_access", "uri"})
+PURE = frozenset({"check", "blob_uri", "unsigned_access", "longest_signature", "uri"})
 LISTINGS = frozenset({"list_tasks", "list_nodes", "active_jobs", "list_blobs"})
 
 Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]

@@ -130,6 +130,32 @@ async def test_tasks_can_be_listed_by_transition_time_or_state(port_set: PortSet
     assert [t async for t in ports.batch.list_tasks("Job-1", state="active")] == []
 
 
+async def test_tasks_are_read_in_pages_each_task_once(port_set: PortSet) -> None:
+    ports = port_set.ports
+    await submit(ports)
+    await port_set.run_tasks("Job-1")
+    found, token = await ports.batch.task_page("Job-1", limit=2)
+    assert [task.task_id for task in found] == ["1", "2"]
+    assert token
+    found, token = await ports.batch.task_page("Job-1", limit=2, token=token)
+    assert ([task.task_id for task in found], token) == ([FINALIZE_TASK_ID], "")
+    found, token = await ports.batch.task_page("Job-1", state="completed", limit=3)
+    assert (len(found), token) == (3, "")
+    assert await ports.batch.task_page("Job-1", state="active") == ([], "")
+    with pytest.raises(ServiceNotFoundError):
+        await ports.batch.task_page("none")
+
+
+async def test_a_task_that_is_deleted_between_two_pages_moves_no_other(port_set: PortSet) -> None:
+    ports = port_set.ports
+    await submit(ports)
+    await port_set.run_tasks("Job-1")
+    _, token = await ports.batch.task_page("Job-1", limit=2)
+    await ports.batch.delete_task("Job-1", "1")
+    found, token = await ports.batch.task_page("Job-1", limit=2, token=token)
+    assert ([task.task_id for task in found], token) == ([FINALIZE_TASK_ID], "")
+
+
 async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> None:
     await submit(ports)
     assert (await ports.batch.get_task("Job-1", "1")).task_id == "1"

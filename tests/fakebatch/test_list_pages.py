@@ -67,6 +67,13 @@ async def test_changes_since_a_time_are_found(endpoint: str, batch: BatchClient)
     assert [task.id async for task in batch.list_tasks("job", filter=text)] == ["late"]
 
 
+@pytest.mark.parametrize("token", ["ü", "5", "a b", "https://example.com"])
+async def test_a_token_that_no_page_has_had_is_refused(endpoint: str, token: str) -> None:
+    reply = await request(endpoint, "GET", "/jobs", query={"$skiptoken": token})
+    assert (reply.status, reply.code) == (400, "InvalidQueryParameterValue")
+    assert reply.values["QueryParameterName"] == "$skiptoken"
+
+
 @pytest.mark.parametrize("size", ["0", "-5", "1001", "many"])
 async def test_a_page_has_1_to_1000_items(endpoint: str, size: str) -> None:
     reply = await request(endpoint, "GET", "/jobs", query={"maxresults": size})

@@ -13,6 +13,7 @@ import pytest
 
 from batchmgr.dispatcher.memory_ports import MemoryJobQueue, MemoryJobStore
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
+from batchmgr.functions.http_jobs import MAX_TASKS, MAX_TOKEN
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
@@ -300,13 +301,15 @@ async def test_tasks_come_in_pages(app: dict[str, Handler], world: World) -> Non
     )
     page = json.loads(answer.get_body())
     assert len(page["tasks"]) == 5
-    assert page["nextLink"].endswith("/tasks?state=completed&limit=5&after=5")
+    last = page["tasks"][-1]["taskId"]
+    assert page["nextLink"].endswith(f"/tasks?state=completed&limit=5&after={last}")
     problem(await app["list_tasks"](request(path, jobId="job-1", params={"limit": "1001"})), 400)
+    too_long = {"after": "x" * (MAX_TOKEN + 1)}
+    document = problem(await app["list_tasks"](request(path, jobId="job-1", params=too_long)), 400)
+    assert document["field"] == "after"
 
 
-async def test_a_page_of_events_or_tasks_has_four_mebibytes_at_most(
-    app: dict[str, Handler], world: World
-) -> None:
+async def test_a_page_of_events_has_four_mebibytes_at_most(app: dict[str, Handler], world: World) -> None:
     await app["create_job"](post(JOB))
     await world.run_until_idle()
     now = world.clock.now()
@@ -325,13 +328,32 @@ async def test_a_page_of_events_or_tasks_has_four_mebibytes_at_most(
     assert count == len(world.log())
     assert count > 300
 
+
+async def test_a_page_of_tasks_with_long_texts_fits_into_four_mebibytes_and_has_all_of_them(
+    app: dict[str, Handler], world: World
+) -> None:
+    await app["create_job"](post(JOB))
+    await world.run_until_idle()
     job = world.batch.jobs["job-1"]
-    error = TaskError(type="E", message="\x00" * 9000, stderr="\x00" * 9000)
-    for number in range(900):
-        job.set(msgspec.structs.replace(job.snapshots["a"], task_id=str(number), error=error))
-    answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1"))
-    assert len(answer.get_body()) <= MAX_PAGE + 1000
-    assert "nextLink" in json.loads(answer.get_body())
+    job.remove("a")
+    one = job.snapshots["batchmgr-finalize"]
+    job.remove("batchmgr-finalize")
+    error = TaskError(type="\x00" * 900, message="\x00" * 9000, stderr="\x00" * 9000, traceback="ü" * 9000)
+    changes: dict[str, Any] = {"error": error, "display_name": "\x00" * 1024, "node_id": "n" * 64}
+    for number in range(MAX_TASKS + 1):
+        job.set(msgspec.structs.replace(one, task_id=f"{number:064}", **changes))
+    found: list[str] = []
+    params: dict[str, str] = {}
+    for count in (MAX_TASKS, 1):
+        answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1", params=params))
+        assert len(answer.get_body()) <= MAX_PAGE
+        page = json.loads(answer.get_body())
+        assert len(page["tasks"]) == count
+        assert all("cut from" in task["error"]["message"] for task in page["tasks"])
+        found += [task["taskId"] for task in page["tasks"]]
+        params = dict(parse_qsl(page.get("nextLink", "").partition("?")[2]))
+    assert params == {}
+    assert found == [f"{number:064}" for number in range(MAX_TASKS + 1)]
 
 
 async def test_a_preview_shows_as_many_tasks_as_an_answer_holds(app: dict[str, Handler]) -> None:

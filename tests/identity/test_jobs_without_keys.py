@@ -30,8 +30,8 @@ async def test_signatures_of_nodes_allow_for_other_clocks_and_the_job_says_when_
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
     work = gated("work", tmp_path / "gate", outputFiles=[output("../stdout.txt", "said.txt")])
-    await client.submit(job(job_id, work, maxWallClockTime="P30D"))
-    await client.wait_for_event(job_id, "job.warning")
+    await client.submit(job(job_id, work, maxWallClockTime="P6D"))
+    await client.wait_for_event(job_id, "job.running")
     added = (await client.batch.get_task(job_id, "work")).as_dict()
     signed = parse_qs(urlsplit(added["outputFiles"][0]["destination"]["container"]["containerUrl"]).query)
     now = datetime.now(UTC)
@@ -41,6 +41,14 @@ async def test_signatures_of_nodes_allow_for_other_clocks_and_the_job_says_when_
     assert told.replace(microsecond=0) == datetime.fromisoformat(signed["se"][0])
     (tmp_path / "gate").touch()
     assert (await client.outcome(job_id))["state"] == "succeeded"
+
+
+async def test_a_job_that_asks_for_more_time_than_signatures_last_is_refused(
+    client: Client, job_id: str
+) -> None:
+    refused = await client.post("/jobs", job(job_id, maxWallClockTime="P30D"))
+    assert (refused.status, refused.body["field"]) == (400, "maxWallClockTime")
+    assert "must be at most PT10065M" in refused.body["detail"]
 
 
 async def test_keys_and_what_they_sign_are_refused(stack: Stack) -> None:

@@ -121,6 +121,19 @@ async def test_the_list_of_jobs_is_paged_without_gaps_or_repeats(client: Client,
     assert "nextLink" not in whole
 
 
+async def test_the_tasks_of_a_job_are_paged_without_gaps_or_repeats(client: Client, job_id: str) -> None:
+    await client.submit(job(job_id, *(task(f"t{number}") for number in range(5))))
+    await client.outcome(job_id)
+    pages = [(await client.get(f"/jobs/{job_id}/tasks", limit=2, state="completed")).body]
+    while "nextLink" in pages[-1]:
+        pages.append((await client.get(pages[-1]["nextLink"].removeprefix(f"{client.address}/api"))).body)
+    assert [len(page["tasks"]) for page in pages] == [2, 2, 2]
+    ids = [each["taskId"] for page in pages for each in page["tasks"]]
+    assert sorted(ids) == ["batchmgr-finalize", "t0", "t1", "t2", "t3", "t4"]
+    refused = await client.get(f"/jobs/{job_id}/tasks", after="ü")
+    assert (refused.status, refused.body.get("field")) == (400, "after"), refused.body
+
+
 async def test_a_job_shows_its_properties_and_its_progress(client: Client, job_id: str) -> None:
     await client.submit(job(job_id, task("one"), task("two"), metadata={"owner": "Ada"}))
     await client.outcome(job_id)

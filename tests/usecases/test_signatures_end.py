@@ -1,13 +1,18 @@
 """A job may take longer than the signatures last with which its nodes reach storage: it is told before."""
 
+import json
 from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 
 from batchmgr.dispatcher.memory_job import TaskExit
+from batchmgr.errors import InvalidJobError
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.steps.check_job import check_job
 from batchmgr.wire.job_answers import job as job_answer
 from tests.usecases.stalled_jobs import busy_elsewhere, submitted
 from tests.world import World, job_message, task
@@ -22,6 +27,51 @@ async def waiting_job(world: World, limit: timedelta | None = None) -> datetime:
     world.storage.signatures_end = ends_at
     await submitted(world, msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=limit))
     return ends_at
+
+
+LONGEST = timedelta(days=7) - timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("limit", "longest", "is_refused"),
+    [
+        (LONGEST + timedelta(seconds=1), LONGEST, True),
+        (timedelta(days=10_675_199), LONGEST, True),
+        (LONGEST, LONGEST, False),
+        (None, LONGEST, False),
+        (timedelta(days=30), None, False),
+    ],
+)
+async def test_a_job_that_asks_for_more_time_than_signatures_last_is_refused_with_the_reason(
+    limit: timedelta | None, longest: timedelta | None, is_refused: bool
+) -> None:
+    world = World()
+    world.storage.longest = longest
+    message = msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=limit)
+    if not is_refused:
+        await check_job(world.ports, "job-1", message)
+        return
+    with pytest.raises(InvalidJobError) as caught:
+        await check_job(world.ports, "job-1", message)
+    assert caught.value.field == "maxWallClockTime"
+    assert caught.value.reason.startswith(
+        "must be at most PT10065M (6 days, 23:45:00): the nodes of this job"
+    )
+    assert "BATCHMGR_NODE_IDENTITY" in caught.value.reason
+    world.enqueue(message)
+    await world.run_until_idle()
+    error = world.record().error
+    assert error is not None
+    assert (world.record().state, error.field) == (JobState.REJECTED, "maxWallClockTime")
+    assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"]
+
+
+async def test_a_job_whose_nodes_have_an_identity_may_ask_for_any_time() -> None:
+    world = World()
+    world.storage.longest = LONGEST
+    world.storage.identity = "/id/nodes"
+    message = msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=timedelta(days=30))
+    await check_job(world.ports, "job-1", message)
 
 
 def warnings(world: World) -> list[Event]:
@@ -122,3 +172,25 @@ async def test_a_task_that_had_no_access_says_that_its_signature_had_ended(
     assert failed is not None
     assert (f"signatures had ended at {ends_at:%Y-%m-%d %H:%M} UTC" in failed.message) is is_named
     assert failed.code == error.type
+
+
+async def test_a_job_that_outlives_its_signatures_ends_with_the_truth() -> None:
+    world = World()
+    ends_at = await waiting_job(world)
+    await later(world, WEEK + DAY)
+    world.batch.nodes[0] = msgspec.structs.replace(world.batch.nodes[0], state="idle")
+    world.batch.start_next_task("job-1")
+    world.batch.record_exit("job-1", "a", TaskExit.exited(0))
+    world.batch.start_next_task("job-1")
+    denied = TaskError(type="FileUploadAccessDenied", message="Access to the container is denied")
+    world.batch.record_exit("job-1", FINALIZE_TASK_ID, TaskExit(exit_code=0, error=denied))
+    assert world.finalize.blobs == {}
+    await world.run_until_idle()
+    record = world.record()
+    assert (record.state, record.error) == (JobState.SUCCEEDED, None)
+    assert json.loads(world.finalize.blobs["job-1"])["writtenBy"] == "batchmgr"
+    [(_, body, _)] = world.callbacks.received
+    assert body.status_code == "200"
+    assert len(warnings(world)) == 1
+    [failed] = [event for event in world.log() if event.type == "batchmgr.task.failed"]
+    assert f"signatures had ended at {ends_at:%Y-%m-%d %H:%M} UTC" in str(failed.data["error"])

@@ -1,6 +1,7 @@
 """A storage account without content, for plans that need no storage."""
 
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 from batchmgr.model.container_access import ContainerAccess
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -20,6 +21,10 @@ class OfflineStorage:
             url=f"https://{account}.blob.core.windows.net/{need.container_name}",
             identity_reference=need.identity_reference,
         )
+
+    def longest_signature(self) -> timedelta | None:
+        """Return None: whether the app has a key is not known."""
+        return None
 
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """Yield no blobs. Only `taskPerFile` factories list blobs, and they are not planned offline."""

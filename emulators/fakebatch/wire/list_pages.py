@@ -98,7 +98,7 @@ def _first_position(request: OperationRequest, ids: Sequence[str]) -> int:
     if token is None:
         return 0
     try:
-        return bisect_right(ids, base64.urlsafe_b64decode(token.encode()).decode())
+        return bisect_right(ids, base64.b64decode(token.encode(), b"-_", validate=True).decode())
     except (binascii.Error, ValueError) as error:
         raise invalid_query("$skiptoken", token, "The continuation token is malformed") from error
 
