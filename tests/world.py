@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory_ports import (
+    MemoryDeliveries,
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobQueue,
@@ -72,6 +73,7 @@ class World:
         self.uploads = MemoryUploads()
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
+        self.deliveries = MemoryDeliveries()
         self.files = FakeJobFiles()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
@@ -90,6 +92,7 @@ class World:
             storage=self.storage,
             files=self.files,
             callbacks=self.callbacks,
+            deliveries=self.deliveries,
             workloads=WorkloadRegistry({}),
             threads=UnlimitedThreads(),
             uploads=self.uploads,
@@ -145,6 +148,7 @@ class World:
                 await finalize_blob(ports, f"batchmgr-finalize/{job_id}.json")
                 self.triggered.add(job_id)
         await poll(ports)
+        await self.deliveries.finish()
         for stored in filter(None, self.jobs.records.values()):
             obstacle = stored.value.obstacle
             if obstacle is not None and obstacle.kind is ObstacleKind.INTERNAL_ERROR and not self.may_fail:

@@ -28,7 +28,7 @@ from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.empty_poison import empty_poison_queues
 from batchmgr.usecases.finalize import finalize
 
@@ -116,7 +116,7 @@ async def poll_job(ports: Ports, job_id: str, *, census: JobCensus | None = None
             if job.value.is_idle_for(TRIGGER_TIMEOUT, ports.clock.now()):
                 await finalize(ports, job_id)
         case _:
-            await deliver(ports, job_id)
+            await start_delivery(ports, job.value)
 
 
 async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> None:

@@ -76,6 +76,7 @@ async def test_a_job_that_is_being_finalized_is_left_alone() -> None:
     )
     assert world.record().state is JobState.SUCCEEDED
     assert files.listings == 1
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
 
 
@@ -94,6 +95,7 @@ async def test_a_killed_finalization_is_taken_over_once_its_claim_has_lapsed() -
     assert world.record().state is JobState.SUCCEEDED
     assert files.listings == 2
     assert world.clock.now() - killed_at < timedelta(minutes=2)
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
 
 
@@ -143,4 +145,5 @@ async def test_a_job_that_is_cancelled_while_it_is_finalized_is_concluded_by_the
     await cancel(world.ports, "job-1")
     await work
     assert world.record().state is JobState.CANCELLED
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
