@@ -21,7 +21,8 @@ from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
-from batchmgr.adapters.callback_workers import CallbackWorkers
+from batchmgr.adapters.callback_resolver import CallbackResolver
+from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
@@ -55,7 +56,9 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         blobs = await open_blob_service(settings, stack, telemetry)
         queues = await open_queue_service(settings, stack, telemetry)
         batch = await open_batch_client(settings, stack, telemetry)
-        connector = aiohttp.TCPConnector(limit=0)  # the workers have a limit
+        resolver = CallbackResolver(MOST_AT_ONCE)
+        connector = aiohttp.TCPConnector(limit=0, resolver=resolver)  # the workers have a limit
+        stack.push_async_callback(resolver.close)  # the connector closes only one of its own
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
