@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -12,6 +14,10 @@ from batchmgr.adapters.callback_workers import (
     MOST_WAITING_PER_RECEIVER,
     CallbackWorkers,
 )
+from batchmgr.bootstrap import open_ports
+from batchmgr.settings import Settings
+from batchmgr.wire.adf_callback import AdfCallback
+from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
 _trace: ContextVar[str] = ContextVar("trace", default="")
 
@@ -174,3 +180,33 @@ async def test_when_it_is_closed_what_is_under_way_is_cancelled_and_nothing_else
     await turns()
     assert calls.begun == ["under way"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_ports_close_while_a_receiver_hangs_and_leave_no_connection_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    connected, gone = asyncio.Event(), asyncio.Event()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    settings = Settings(
+        storage_connection_string=f"DefaultEndpointsProtocol=http;AccountName=a;AccountKey={ACCOUNT_KEY};"
+        "BlobEndpoint=http://127.0.0.1:9/a;QueueEndpoint=http://127.0.0.1:9/a",
+        batch_endpoint="http://127.0.0.1:9",
+        batch_account=ACCOUNT_NAME,
+        batch_key=ACCOUNT_KEY,
+        allow_loopback_callbacks=True,
+    )
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        body = AdfCallback(output={}, status_code="200")
+        async with open_ports(settings) as ports:
+            send = partial(ports.callbacks.send, uri, body, "msg_job", timedelta(seconds=30))
+            ports.deliveries.start("job", "127.0.0.1", send)
+            await connected.wait()
+        await gone.wait()
+    assert caplog.records == []
