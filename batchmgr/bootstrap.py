@@ -20,6 +20,8 @@ from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
+from batchmgr.adapters.callback_resolver import CallbackResolver
+from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
@@ -49,7 +51,10 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         blobs = await open_blob_service(settings, stack, telemetry)
         queues = await open_queue_service(settings, stack, telemetry)
         batch = await open_batch_client(settings, stack, telemetry)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        resolver = CallbackResolver(MOST_AT_ONCE)
+        connector = aiohttp.TCPConnector(limit=0, resolver=resolver)  # the workers have a limit
+        stack.push_async_callback(resolver.close)  # the connector closes only one of its own
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
             clock=SystemClock(),
@@ -68,6 +73,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
                 key=settings.callback_key,
                 telemetry=telemetry,
             ),
+            deliveries=await stack.enter_async_context(CallbackWorkers()),
             workloads=WorkloadRegistry(named=settings.workloads),
             threads=LimitedThreads(),
             uploads=BlobUploads(blobs, REQUESTS_CONTAINER, account_key),

@@ -1,8 +1,29 @@
-"""The port to the receivers of callbacks. Its conventions are those of `ports.py`."""
+"""The ports to the receivers of callbacks, and to the workers that call them.
 
+Their conventions are those of `ports.py`.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from batchmgr.wire.adf_callback import AdfCallback
+
+LONGEST_RECEIVER = 300
+"""How many characters the name of a receiver has at most. A host name has 253."""
+
+
+def receiver_of(uri: str) -> str:
+    """Return whom a callback URI belongs to: its host and port, which are no secret; "" without a URI."""
+    if not uri:
+        return ""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        return f"{parts.hostname or 'nobody'}:{port}"[:LONGEST_RECEIVER]
+    except ValueError:
+        return "nobody"  # it is refused later, with the reason
 
 
 class CallbackSender(Protocol):
@@ -12,9 +33,27 @@ class CallbackSender(Protocol):
         """Raise InvalidJobError (field callBackUri) if batchmgr may not call this URI."""
         ...
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
-        """POST the body once, in the trace of `traceparent`, if there is one.
+    async def send(
+        self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
+        """POST the body once, within `limit`, in the trace of `traceparent`, if there is one.
 
-        Raise ServiceError if it was not accepted; its text never holds the URI.
+        Raise ServiceError if it was not accepted in time; its text never holds the URI.
+        """
+        ...
+
+
+class Deliveries(Protocol):
+    """The workers of this process that deliver callbacks, so that nobody else waits for a receiver.
+
+    What they have not done is lost when the process ends. The job's record has it, and the poller starts it
+    again.
+    """
+
+    def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
+        """Have `deliver` called soon, and return at once; do nothing if the job's is called or waits already.
+
+        A receiver is called by a few workers at once. If too many callbacks wait for it, this one is left to
+        the poller. `deliver` raises nothing.
         """
         ...

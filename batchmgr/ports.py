@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from batchmgr.callback_port import CallbackSender
+from batchmgr.callback_port import CallbackSender, Deliveries
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd
@@ -323,6 +323,7 @@ class Ports:
     storage: NodeStorage
     files: JobFiles
     callbacks: CallbackSender
+    deliveries: Deliveries
     workloads: Workloads
     threads: WorkloadThreads
     uploads: Uploads

@@ -326,7 +326,9 @@ class FakeCallbackSender:
         if not uri.startswith("https://allowed/"):
             raise InvalidJobError("not allowed", field="callBackUri")
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
+    async def send(
+        self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
         self.attempts += 1
         if self.failures:
             self.failures -= 1

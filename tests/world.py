@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory_ports import (
+    MemoryDeliveries,
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobQueue,
@@ -73,6 +74,7 @@ class World:
         self.uploads = MemoryUploads()
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
+        self.deliveries = MemoryDeliveries()
         self.files = FakeJobFiles()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
@@ -92,6 +94,7 @@ class World:
             storage=self.storage,
             files=self.files,
             callbacks=self.callbacks,
+            deliveries=self.deliveries,
             workloads=WorkloadRegistry({}),
             threads=UnlimitedThreads(),
             uploads=self.uploads,
@@ -148,6 +151,7 @@ class World:
                 self.triggered.add(job_id)
         previous, self._polled_at = self._polled_at, self.clock.now()
         await poll(ports, previous)
+        await self.deliveries.finish()
         for stored in filter(None, self.jobs.records.values()):
             obstacle = stored.value.obstacle
             if obstacle is not None and obstacle.kind is ObstacleKind.INTERNAL_ERROR and not self.may_fail:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -25,7 +26,6 @@ from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The receiver of the callback"
-TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class HttpCallbackSender:
@@ -62,24 +62,29 @@ class HttpCallbackSender:
         if parts.scheme != "https":
             raise InvalidJobError("must be https", field="callBackUri")
 
-    async def send(self, uri: str, body: AdfCallback, webhook_id: str, traceparent: str = "") -> None:
+    async def send(
+        self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
         """POST the body once, without following redirects. Raise ServiceError for a status of 300 or more."""
         content = msgspec.json.encode(body)
         headers = {"Content-Type": "application/json", **self._webhook_headers(content, webhook_id)}
         # The URI is a secret, and in no attribute.
         about = {METHOD: "POST", SERVER: urlsplit(uri).hostname or ""}
         with self._telemetry.span(CALLBACK, traceparent=traceparent, attributes=about) as place:
-            await self._post(uri, content, headers | ({HEADER: place} if place else {}))
+            await self._post(uri, content, headers | ({HEADER: place} if place else {}), limit)
 
-    async def _post(self, uri: str, content: bytes, headers: Mapping[str, str]) -> None:
+    async def _post(self, uri: str, content: bytes, headers: Mapping[str, str], limit: timedelta) -> None:
+        seconds = limit.total_seconds()
+        timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._session.post(
-                uri, data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False
+                uri, data=content, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
                 text = (await response.content.read(500)).decode(errors="replace")
                 retry_after = response.headers.get("Retry-After", "")
         except TimeoutError as error:
-            raise ServiceBusyError(f"{SERVICE} did not answer within 30 s", code="Timeout") from error
+            text = f"{SERVICE} did not answer within {seconds:g} s"
+            raise ServiceBusyError(text, code="Timeout") from error
         except (aiohttp.ClientError, ValueError) as error:
             # Only the kind of error: its text may hold the URI.
             kind = type(error).__name__

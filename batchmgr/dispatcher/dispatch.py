@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from batchmgr.dispatcher.memory_batch import MemoryBatch
 from batchmgr.dispatcher.memory_job import TaskExit
+from batchmgr.dispatcher.memory_ports import MemoryDeliveries
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
@@ -13,7 +14,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import resume_delivery
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll_job import poll_job
 from batchmgr.usecases.submit import submit
@@ -27,6 +28,7 @@ def dispatch(
     runner: asyncio.Runner,
     ports: Ports,
     batch: MemoryBatch,
+    deliveries: MemoryDeliveries,
     message: JobMessage,
     run_task: Callable[[TaskPlan], TaskExit],
     note: Callable[[str], None],
@@ -52,7 +54,7 @@ def dispatch(
     except KeyboardInterrupt:
         runner.run(_cancel(ports, job_id))
     try:
-        runner.run(_call_back(ports, job_id, note))
+        runner.run(_call_back(ports, deliveries, job_id, note))
     except KeyboardInterrupt:
         note("The callback is not tried again.")
     return runner.run(ports.jobs.load(job_id)).value
@@ -90,8 +92,11 @@ async def _cancel(ports: Ports, job_id: str) -> None:
     await finalize(ports, job_id)
 
 
-async def _call_back(ports: Ports, job_id: str, note: Callable[[str], None]) -> None:
-    """Try the callback again if the first attempt, made when the job ended, failed."""
+async def _call_back(
+    ports: Ports, deliveries: MemoryDeliveries, job_id: str, note: Callable[[str], None]
+) -> None:
+    """Deliver the callback, which was started when the job ended. Try it again if that fails."""
+    await deliveries.finish()
     for _ in range(CALLBACK_ATTEMPTS - 1):
         status = (await ports.jobs.load(job_id)).value.callback
         if status is None or status.state is not CallbackState.PENDING or status.next_attempt_at is None:
@@ -99,4 +104,5 @@ async def _call_back(ports: Ports, job_id: str, note: Callable[[str], None]) -> 
         pause = status.next_attempt_at - ports.clock.now()
         note(f"{status.last_error}; the callback is tried again in {pause.total_seconds():.0f} s.")
         await ports.clock.sleep(pause)
-        await deliver(ports, job_id)
+        await resume_delivery(ports, job_id)
+        await deliveries.finish()

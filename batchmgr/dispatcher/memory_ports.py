@@ -1,10 +1,10 @@
-"""Ports in memory: the job store, the event log, the job queue and the finalize signal.
+"""Ports in memory: the job store, the event log, the job queue, the finalize signal and the deliveries.
 
 Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -287,3 +287,23 @@ class MemoryFinalizeSignal:
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it is there."""
         self.blobs.setdefault(job_id, content)
+
+
+class MemoryDeliveries:
+    """The Deliveries port: callbacks wait until `finish` is called."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
+        """Keep a callback until `finish` is called."""
+        self.started.setdefault(job_key(job_id), deliver)
+
+    async def finish(self) -> None:
+        """Deliver what was started, one after the other."""
+        while self.started:
+            key, deliver = next(iter(self.started.items()))
+            try:
+                await deliver()
+            finally:
+                del self.started[key]

@@ -21,6 +21,7 @@ from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_ports import (
+    MemoryDeliveries,
     MemoryFinalizeSignal,
     MemoryJobQueue,
     MemoryJobStore,
@@ -72,7 +73,7 @@ def run_local_job(
         terminal.begin(message.job_id, directory, is_again=is_again)
         node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
         _print_limits(plan, node, terminal)
-        queue = MemoryJobQueue(clock)
+        queue, deliveries = MemoryJobQueue(clock), MemoryDeliveries()
         ports = Ports(
             clock=clock,
             batch=batch,
@@ -84,6 +85,7 @@ def run_local_job(
             files=FolderJobFiles(directory.storage),
             storage=storage,
             callbacks=callbacks,
+            deliveries=deliveries,
             workloads=workloads,
             threads=UnlimitedThreads(),
             uploads=MemoryUploads(),
@@ -91,7 +93,7 @@ def run_local_job(
             default_pool_id=POOL_ID,
         )
         run_task = partial(node.run, plan)
-        record = dispatch(runner, ports, batch, message, run_task, terminal.note)
+        record = dispatch(runner, ports, batch, deliveries, message, run_task, terminal.note)
         body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
         directory.callback.write_bytes(body + b"\n")
     terminal.end(record, directory)

@@ -1,4 +1,7 @@
-"""Queue trigger for callbacks: try again to deliver one that an earlier attempt could not."""
+"""Queue trigger for callbacks: have one tried again that an earlier attempt could not deliver.
+
+The workers deliver it. The trigger does not wait for them, since a receiver may hang.
+"""
 
 import logging
 
@@ -11,16 +14,16 @@ from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
 from batchmgr.steps.obstacles import attempt
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import resume_delivery
 from batchmgr.wire.queue_message import decode_reference
 
 logger = logging.getLogger(__name__)
 
 
 async def retry_callback(ports: Ports, body: bytes) -> None:
-    """Deliver the callback of the job that the message refers to. A message that can't be used is dropped."""
+    """Start the delivery that the message asks for. A message that can't be used is dropped."""
     try:
-        await attempt(ports, decode_reference(body).stored_job_id, "call back for", deliver)
+        await attempt(ports, decode_reference(body).stored_job_id, "call back for", resume_delivery)
     except (InvalidJobError, JobNotFoundError) as error:
         logger.error("message dropped from %s: %s", CALLBACKS, error)
 

@@ -53,6 +53,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
+    `receiver` is the host and port that the callback goes to, or empty if there is none.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     """
 
@@ -65,7 +66,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     pool_id: str = ""
     metadata: dict[str, str] = {}
     notify: tuple[str, ...] = ()
-    has_callback: bool = False
+    receiver: str = ""
     cancel_requested: bool = False
     in_batch: bool = False
     stall_limit: timedelta | None = None
@@ -285,7 +286,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             run=run,
             results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),
             task_results=first_fitting(task_results, most=MAX_TASK_RESULTS, room=TASK_RESULTS_ROOM),
-            callback=DUE if self.has_callback else None,
+            callback=DUE if self.receiver else None,
         )
 
     def with_callback(self, status: CallbackStatus, *, updated_at: datetime) -> Self:

@@ -5,6 +5,7 @@ The same message again changes nothing.
 
 from msgspec.structs import replace
 
+from batchmgr.callback_port import receiver_of
 from batchmgr.errors import JobConflictError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Submission
@@ -60,7 +61,7 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
         pool_id=message.pool_id or ports.default_pool_id,
         metadata=message.metadata,
         notify=message.notify,
-        has_callback=bool(message.call_back_uri),
+        receiver=receiver_of(message.call_back_uri),
         stall_limit=message.stall_limit,
         traceparent=message.traceparent,
         entered={JobState.QUEUED: now},

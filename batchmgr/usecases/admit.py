@@ -14,7 +14,7 @@ from batchmgr.model.telemetry_names import ADMIT
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.check_job import check_job
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,6 @@ async def _admit(ports: Ports, job: Versioned[JobRecord]) -> None:
         logger.warning("job %s is rejected: %s", record.job_id, error)
         reason = JobError(code="InvalidJob", message=str(error), field=error.field)
         rejected = record.ended(ports.clock.now(), JobState.REJECTED, error=reason)
-        await commit_state(ports, job, rejected)
-        await deliver(ports, record.job_id)
+        await start_delivery(ports, (await commit_state(ports, job, rejected)).value)
     else:
         await commit_state(ports, job, record.admitted())

@@ -34,7 +34,7 @@ from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_befo
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
         return
     record = job.value
     if record.state.is_final:
-        await deliver(ports, record.job_id)
+        await start_delivery(ports, record)
         return
     if record.is_finalized_elsewhere(ports.clock.now(), holder):
         logger.info("job %s is being finalized by another process", job_id)
@@ -121,13 +121,13 @@ async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) ->
         job = await commit_state(ports, job, job.value.finalizing(ports.clock.now()))
     if batch_job is not None and not batch_job.has_ended:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
-    await _end(ports, job, batch_job, tasks)
-    await deliver(ports, record.job_id)
+    job = await _end(ports, job, batch_job, tasks)
+    await start_delivery(ports, job.value)
 
 
 async def _end(
     ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
-) -> None:
+) -> Versioned[JobRecord]:
     """Record how the job has ended, and what it has left."""
     record = job.value
     job_plan = await plan_again(ports, record)
@@ -159,7 +159,7 @@ async def _end(
     )
     failed = () if has_succeeded else all_failed(tasks, details)
     whole = WholeOutcome(failed_tasks=failed, results=results, task_results=outputs)
-    await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
+    return await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
 
 
 async def _read_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:

@@ -33,7 +33,7 @@ from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +89,8 @@ async def poll_job(
             await _have_finalized_if_idle(ports, job.value)
             return job.value
         case _:
-            await deliver(ports, job_id)
-    return None
+            await start_delivery(ports, job.value)
+            return job.value
 
 
 async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> JobRecord | None:

@@ -7,6 +7,7 @@ no other job is touched.
 
 import hashlib
 
+from batchmgr.callback_port import receiver_of
 from batchmgr.errors import InvalidJobError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import DUE, JobError
@@ -14,7 +15,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.plan.ids import id_from_content, is_valid_id
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import create, retry_on_conflict
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.queue_message import identify_undecodable
 
@@ -41,12 +42,11 @@ async def refuse(ports: Ports, body: bytes, error: InvalidJobError, fallback_id:
         digest=digest,
         created_at=now,
         updated_at=now,
-        has_callback=bool(uri),
+        receiver=receiver_of(uri),
         callback=DUE if uri else None,
         error=JobError(code="InvalidJob", message=str(error), field=error.field),
     )
-    await create(ports, record)
-    await deliver(ports, job_id)
+    await start_delivery(ports, (await create(ports, record)).value)
     return job_id == named
 
 

@@ -39,7 +39,7 @@ from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.steps.warn_of_signatures import warning_due
-from batchmgr.usecases.deliver import deliver
+from batchmgr.usecases.deliver import start_delivery
 from batchmgr.wire.events import job_event, obstacle_events, planning_event, task_events
 from batchmgr.wire.job_message import JobMessage
 
@@ -265,4 +265,4 @@ async def _reject(ports: Ports, mine: ClaimedJob, error: InvalidJobError | Servi
         ),
         events_of,
     )
-    await deliver(ports, mine.record.job_id)
+    await start_delivery(ports, mine.record)

@@ -14,7 +14,6 @@ import pytest
 from aiohttp import web
 
 from batchmgr.adapters import bounded_clients
-from batchmgr.adapters.http_callback import TIMEOUT
 from batchmgr.bootstrap import open_ports
 from batchmgr.errors import (
     JobNotFoundError,
@@ -26,6 +25,7 @@ from batchmgr.errors import (
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
+from batchmgr.usecases.deliver import FIRST_LIMIT, LIMIT
 from tests.one_service import KEY, one_service
 
 EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
@@ -251,5 +251,5 @@ def test_every_call_is_shorter_than_a_function_may_take() -> None:
     host: dict[str, Any] = json.loads((Path(__file__).parents[2] / "host.json").read_text())
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
     function = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    limits = [bounded_clients.CALL_LIMIT, timedelta(seconds=TIMEOUT.total or 0)]
+    limits = [bounded_clients.CALL_LIMIT, FIRST_LIMIT, LIMIT]
     assert all(timedelta(0) < limit <= timedelta(seconds=30) < function / 3 for limit in limits)

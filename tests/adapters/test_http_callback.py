@@ -20,6 +20,7 @@ BODY = AdfCallback(
     output={"jobId": "j", "text": "ü"}, status_code="500", error=AdfError(error_code="C", message="M")
 )
 KEY = b"a secret key"
+LIMIT = timedelta(seconds=20)
 
 
 @dataclass
@@ -64,7 +65,7 @@ async def sender() -> AsyncIterator[Make]:
 
 
 async def test_the_body_follows_the_contract_of_data_factory(sender: Make, receiver: Receiver) -> None:
-    await sender().send(receiver.uri, BODY, "msg_j")
+    await sender().send(receiver.uri, BODY, "msg_j", LIMIT)
     [(headers, body)] = receiver.seen
     assert headers["Content-Type"] == "application/json"
     assert headers["webhook-id"] == "msg_j"
@@ -77,12 +78,12 @@ async def test_the_body_follows_the_contract_of_data_factory(sender: Make, recei
 
 
 async def test_a_success_has_no_error(sender: Make, receiver: Receiver) -> None:
-    await sender().send(receiver.uri, AdfCallback(output={}, status_code="200"), "msg_j")
+    await sender().send(receiver.uri, AdfCallback(output={}, status_code="200"), "msg_j", LIMIT)
     assert json.loads(receiver.seen[0][1]) == {"Output": {}, "StatusCode": "200"}
 
 
 async def test_a_receiver_can_verify_the_signature(sender: Make, receiver: Receiver) -> None:
-    await sender(key=KEY).send(receiver.uri, BODY, "msg_j")
+    await sender(key=KEY).send(receiver.uri, BODY, "msg_j", LIMIT)
     [(headers, body)] = receiver.seen
     signed = f"msg_j.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
@@ -98,7 +99,7 @@ async def test_a_failure_status_is_an_error(
 ) -> None:
     receiver.status, receiver.headers, receiver.text = status, {"Retry-After": "7"}, "try later"
     with pytest.raises(kind) as caught:
-        await sender().send(receiver.uri, BODY, "msg_j")
+        await sender().send(receiver.uri, BODY, "msg_j", LIMIT)
     assert caught.value.status == status
     assert caught.value.retry_after is not None
     assert caught.value.retry_after.total_seconds() == 7
@@ -108,20 +109,20 @@ async def test_a_failure_status_is_an_error(
 async def test_a_receiver_cannot_put_its_callback_off_for_years(sender: Make, receiver: Receiver) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": "315360000"}
     with pytest.raises(ServiceBusyError) as caught:
-        await sender().send(receiver.uri, BODY, "msg_j")
+        await sender().send(receiver.uri, BODY, "msg_j", LIMIT)
     assert caught.value.retry_after == timedelta(hours=1)
 
 
 async def test_redirects_are_not_followed(sender: Make, receiver: Receiver) -> None:
     receiver.status, receiver.headers = 307, {"Location": receiver.uri.replace("done", "elsewhere")}
     with pytest.raises(ServiceRefusedError):
-        await sender().send(receiver.uri, BODY, "msg_j")
+        await sender().send(receiver.uri, BODY, "msg_j", LIMIT)
     assert len(receiver.seen) == 1
 
 
 async def test_the_error_for_an_unreachable_receiver_does_not_hold_the_uri(sender: Make) -> None:
     with pytest.raises(ServiceBusyError) as caught:
-        await sender().send("http://127.0.0.1:9/done?secret=hidden", BODY, "msg_j")
+        await sender().send("http://127.0.0.1:9/done?secret=hidden", BODY, "msg_j", LIMIT)
     assert "hidden" not in str(caught.value)
     assert caught.value.__cause__ is None
 

@@ -98,6 +98,7 @@ async def test_a_job_whose_workload_hangs_is_rejected_and_others_run_meanwhile(g
         error = world.record(f"slow-{n}").error
         assert error is not None
         assert "create_job must return quickly" in error.message
+    await world.deliveries.finish()
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["400"] * 3
 
 

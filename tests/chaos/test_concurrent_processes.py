@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.adapters.callback_workers import CallbackWorkers
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
@@ -59,10 +61,11 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
     del world.batch.run
     world.batch.run()
     ports = delayed(world, delays)
-    work = (poll(ports), finalize(ports, "job-1"), poll(ports), finalize(ports, "job-1"))
     begun = world.clock.now()
-    await asyncio.gather(*work)
-    await world.run_until_idle()
+    async with CallbackWorkers() as some, CallbackWorkers() as others:
+        hosts = [replace(ports, deliveries=workers) for workers in (some, others)]
+        await asyncio.gather(*(work for host in hosts for work in (poll(host), finalize(host, "job-1"))))
+        await world.run_until_idle()
     assert world.clock.now() - begun < SUBMISSION_TIMEOUT
     assert world.record().state is JobState.PARTIAL
     assert [e.type for e in world.log()].count("batchmgr.task.failed") == 1

@@ -57,6 +57,7 @@ async def drive(world: World, ports: Ports) -> None:
                 world.incoming.clear()
         with suppress(Exception):
             await poll(ports)
+        await world.deliveries.finish()
         if not (world.jobs.active or world.incoming):
             return
         world.clock.advance(timedelta(seconds=29))

@@ -63,6 +63,10 @@ class PortSet(Protocol):
         """Return the bodies of the visible messages of a queue."""
         ...
 
+    async def finish_deliveries(self) -> None:
+        """Have the callbacks delivered that were started, if that does not happen by itself."""
+        ...
+
     async def upload(self, container: str, names: Collection[str]) -> None:
         """Create a container with blobs of these names."""
         ...
@@ -101,6 +105,9 @@ class FakePorts:
             return [f'{{"storedJobId":"{job_id}"}}' for job_id in self._world.queue.buried]
         return [body.decode() for body in self._world.queue.poison]
 
+    async def finish_deliveries(self) -> None:
+        await self._world.deliveries.finish()
+
     async def upload(self, container: str, names: Collection[str]) -> None:
         self._world.storage.blobs[container] = set(names)
 
@@ -135,6 +142,9 @@ class DispatcherPorts:
 
     def log_of_small_parts(self) -> EventLog:
         return self.ports.events
+
+    async def finish_deliveries(self) -> None:
+        await self._behind.finish_deliveries()
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         (self._inputs / container).mkdir(parents=True)
@@ -193,6 +203,9 @@ class RealPorts:
     def log_of_small_parts(self) -> EventLog:
         assert isinstance(self.ports.events, BlobEventLog)
         return BlobEventLog(self.ports.events._container, max_blocks=3)
+
+    async def finish_deliveries(self) -> None:
+        pass
 
     async def upload(self, container: str, names: Collection[str]) -> None:
         async with BlobServiceClient.from_connection_string(self._connection_string) as blobs:

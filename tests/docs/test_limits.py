@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from batchmgr.adapters.http_callback import TIMEOUT
 from batchmgr.model.size_limits import KIB
 from batchmgr.usecases.deliver import PAUSES
 from batchmgr.usecases.poll import CONCURRENT_JOBS, JOBS_POLLED_HERE
@@ -49,7 +48,6 @@ def test_every_row_with_a_constant_is_read() -> None:
 def test_the_attempts_of_a_callback_are_those_of_the_code() -> None:
     assert len(PAUSES) + 1 == 10
     assert timedelta(hours=15) < sum(PAUSES, timedelta()) < timedelta(hours=17)
-    assert TIMEOUT.total == 30
 
 
 def test_the_table_of_polls_is_the_arithmetic() -> None:

@@ -110,6 +110,9 @@ async def run_to_the_end(ports: Ports, telemetry: MemoryTelemetry, job_id: str) 
         await poll(ports)
     with tracer.start_as_current_span("finalize_job"):
         await finalize_blob(ports, f"batchmgr-finalize/{job_id}.json")
+    async with asyncio.timeout(30):  # the callback is sent afterwards
+        while "deliver callback" not in {span.name for span in telemetry.spans()}:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 def job(caller: Caller, job_id: str) -> dict[str, object]:

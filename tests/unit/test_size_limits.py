@@ -71,7 +71,7 @@ def record(state: JobState = JobState.RUNNING, **changes: object) -> JobRecord:
         pool_id="p" * 64,
         metadata={"m": "x" * (MAX_METADATA - 8)},
         notify=("task." + "x" * (MAX_WORKLOAD - 5),) * MAX_PATTERNS,
-        has_callback=True,
+        receiver="receiver.example:443",
     )
     return msgspec.structs.replace(made, **changes)
 

@@ -82,6 +82,7 @@ async def test_a_job_that_is_being_finalized_is_left_alone() -> None:
     )
     assert world.record().state is JobState.SUCCEEDED
     assert files.listings == 1
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
 
 
@@ -100,6 +101,7 @@ async def test_a_killed_finalization_is_taken_over_once_its_claim_has_lapsed() -
     assert world.record().state is JobState.SUCCEEDED
     assert files.listings == 2
     assert world.clock.now() - killed_at < timedelta(minutes=2)
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
 
 
@@ -149,4 +151,5 @@ async def test_a_job_that_is_cancelled_while_it_is_finalized_is_concluded_by_the
     await cancel(world.ports, "job-1")
     await work
     assert world.record().state is JobState.CANCELLED
+    await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
