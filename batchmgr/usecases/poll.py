@@ -31,6 +31,7 @@ from batchmgr.usecases.accept import restore
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.empty_poison import empty_poison_queues
 from batchmgr.usecases.finalize import finalize
+from batchmgr.usecases.let_in import let_in
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ TRIGGER_TIMEOUT = timedelta(seconds=15)
 
 
 async def poll(ports: Ports) -> None:
-    """Poll every active job, 16 at a time, and empty the poison queues.
+    """Poll every active job, 16 at a time, empty the poison queues, and let jobs in from the line.
 
     An error with one job is logged, and does not stop the others.
     """
@@ -85,6 +86,8 @@ async def _poll(ports: Ports, census: JobCensus) -> None:
     job_ids = [job_id async for job_id in ports.jobs.active_ids()]
     async with asyncio.TaskGroup() as group:
         group.create_task(empty_poison_queues(ports))
+        if job_ids:
+            group.create_task(let_in(ports))
         for job_id in job_ids:
             group.create_task(guarded(job_id))
 

@@ -48,6 +48,7 @@ class Mortal:
 
 def test_calls_of_every_port_with_effects_are_counted() -> None:
     pure = {"clock", "workloads", "threads", "uploads", "default_pool_id", "body_limit", "stall_limit"}
+    pure |= {"fair_share"}
     pure |= {"telemetry"}  # no job depends on it
     assert {one.name for one in fields(Ports)} - set(PORTS) == pure
 
