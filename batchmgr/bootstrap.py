@@ -18,6 +18,7 @@ from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
+from batchmgr.adapters.blob_line import BlobLine
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_resolver import CallbackResolver
@@ -60,6 +61,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             clock=SystemClock(),
             batch=AzureBatch(batch),
             jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
+            line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             sink=StorageEventSink(queues),
             queue=StorageJobQueue(queues),
@@ -81,6 +83,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             default_pool_id=settings.default_pool_id,
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
+            fair_share=settings.fair_share,
             telemetry=telemetry,
         )
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
+from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd
@@ -316,6 +317,7 @@ class Ports:
     clock: Clock
     batch: BatchService
     jobs: JobStore
+    line: Line
     events: EventLog
     sink: EventSink
     queue: JobQueue
@@ -332,4 +334,6 @@ class Ports:
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     stall_limit: timedelta | None = None
+    fair_share: str = ""
+    """The metadata key whose values are the callers that take turns in the line; none if it is empty."""
     telemetry: Telemetry = field(default_factory=NoTelemetry)

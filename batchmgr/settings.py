@@ -48,6 +48,8 @@ class Settings:
     default_pool_id: str = ""
     node_identity: str = ""
     stall_limit: timedelta | None = None
+    fair_share: str = ""
+    """The metadata key of the callers that take turns in the line."""
     blob_source: str = "EventGrid"
     body_limit: int = BODY_LIMIT
     """How many bytes the body of an HTTP request may have."""
@@ -81,6 +83,7 @@ class Settings:
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
             stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
+            fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             blob_source=source,
             body_limit=_body_limit(environment.get("BATCHMGR_BODY_LIMIT_MIB", "")),
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),

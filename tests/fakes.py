@@ -22,6 +22,7 @@ from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.size_limits import MAX_EVENT
 from batchmgr.model.stall import never_fits
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.model.waiting_for import QUOTA_REACHED
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container, job_key
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
@@ -98,6 +99,12 @@ class FakeBatch(MemoryBatch):
         """What every pool looks like."""
 
         self.nodes = [NodeSnapshot(node_id="node-1", state="idle")]
+        self.quota: int | None = None
+        """How many active jobs the account may have."""
+
+        self.refused: list[str] = []
+        """Ids of jobs that the quota has refused, once for each time."""
+
         self.unprepared: dict[str, str] = {}
         self.created: list[str] = []
         self.finished: list[str] = []
@@ -127,6 +134,10 @@ class FakeBatch(MemoryBatch):
         return self.unprepared
 
     async def create_job(self, plan: JobPlan, access: StorageAccess, digest: str) -> None:
+        active = sum(job.state != "completed" for job in self.jobs.values())
+        if job_key(plan.job_id) not in self.jobs and self.quota is not None and active >= self.quota:
+            self.refused.append(plan.job_id)
+            raise ServiceBusyError("the account is full", code=QUOTA_REACHED, status=409)
         await super().create_job(plan, access, digest)
         self.created.append(plan.job_id)
 

@@ -14,6 +14,7 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryFinalizeSignal,
     MemoryJobQueue,
     MemoryJobStore,
+    MemoryLine,
     MemoryPoisonQueues,
     MemoryUploads,
     QueuedMessage,
@@ -67,6 +68,7 @@ class World:
         self.storage = FakeNodeStorage()
         self.batch = FakeBatch(self.clock, self.storage.blobs)
         self.jobs = MemoryJobStore()
+        self.line = MemoryLine()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
@@ -87,6 +89,7 @@ class World:
             clock=self.clock,
             batch=self.batch,
             jobs=self.jobs,
+            line=self.line,
             events=self.events,
             sink=self.sink,
             queue=self.queue,

@@ -23,14 +23,16 @@ async def start_fake_batch(
     applications: Sequence[str],
     keeps_state: bool,
     certificate: Certificate | None = None,
+    active_jobs: int = 300,
 ) -> Mapping[str, str]:
     """Start it, with its files in `root`. Return its `endpoint`, `account` and `key`. Raises StackError.
 
-    With a certificate, it serves over https, and takes tokens.
+    With a certificate, it serves over https, and takes tokens. `active_jobs` is the quota of its account.
     """
     command = [
         *(sys.executable, "-m", "fakebatch", "--json"),
         *("--port", str(port), "--pool", f"{POOL_ID}=2x4"),
+        *("--active-job-quota", str(active_jobs)),
         *("--state" if keeps_state else "--root", str(root)),
         *(f"--application={_with_absolute_path(application)}" for application in applications),
         *(["--certificate", str(certificate.certificate)] if certificate else []),

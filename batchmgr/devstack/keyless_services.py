@@ -51,6 +51,7 @@ async def start_keyless_services(
     node_path: str,
     ports: Mapping[str, int],
     applications: Sequence[str],
+    active_jobs: int,
     keeps_state: bool,
     nodes_have_identity: bool,
     blob_source: str,
@@ -94,6 +95,7 @@ async def start_keyless_services(
         environment={**clean, "PATH": node_path, _NODE_METADATA: identity.url},
         port=batch_port,
         applications=applications,
+        active_jobs=active_jobs,
         keeps_state=keeps_state,
         certificate=certificate,
     )

@@ -60,6 +60,8 @@ class StackOptions:
     """Whether the embedded host spares developers the waits of the real one, such as those after a kill."""
     poll_schedule: str = EVERY_SECOND
     """When batchmgr looks at its jobs: an NCRONTAB expression or a TimeSpan."""
+    active_jobs: int = 300
+    """The quota of active jobs of the fake Batch account."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
@@ -214,6 +216,7 @@ async def _start_with_keys(
         port=options.batch_port,
         applications=options.applications,
         keeps_state=options.data is not None,
+        active_jobs=options.active_jobs,
     )
     settings = settings_with_keys(
         connection_string=azurite.connection_string,
@@ -251,6 +254,7 @@ async def _start_without_keys(
         nodes_have_identity=options.identity == "nodes",
         blob_source=options.blob_source,
         poll_schedule=options.poll_schedule,
+        active_jobs=options.active_jobs,
     )
     endpoints = Endpoints(functions="", **services.urls, identity=services.identity)
     return endpoints, services.environment, services.platform_environment, services.settings

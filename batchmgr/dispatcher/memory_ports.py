@@ -1,4 +1,4 @@
-"""Ports in memory: the job store, the event log, the job queue, the finalize signal and the deliveries.
+"""Ports in memory: job store, line, event log, job queue, finalize signal and deliveries.
 
 Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
@@ -12,11 +12,13 @@ from typing import TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
+from batchmgr.line_port import MOST_TICKETS
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
+from batchmgr.model.ticket import Ticket
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Clock, Versioned
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
@@ -118,6 +120,25 @@ class MemoryJobStore:
         stored = Versioned(value=record, etag=str(self._version))
         self.records[job_key(record.job_id)] = stored
         return stored
+
+
+class MemoryLine:
+    """The Line port: the tickets in a set."""
+
+    def __init__(self) -> None:
+        self.tickets: set[Ticket] = set()
+
+    async def join(self, ticket: Ticket) -> None:
+        """Add a ticket."""
+        self.tickets.add(ticket)
+
+    async def leave(self, ticket: Ticket) -> None:
+        """Remove a ticket. Does nothing if it is not there."""
+        self.tickets.discard(ticket)
+
+    async def first(self, limit: int = MOST_TICKETS) -> Sequence[Ticket]:
+        """Return the first tickets, in order."""
+        return sorted(self.tickets)[:limit]
 
 
 class MemoryEventLog:

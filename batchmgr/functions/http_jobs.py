@@ -17,6 +17,7 @@ from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.steps.check_job import check_job
+from batchmgr.steps.line import place_in_line
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.wake import wake
@@ -43,8 +44,8 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
     )
     message = replace(message, traceparent=message.traceparent or req.headers.get(HEADER, ""))
-    await check_job(ports, job_id, message)
-    record = await accept(ports, job_id, message)
+    job_plan = await check_job(ports, job_id, message)
+    record = await accept(ports, job_id, message, priority=job_plan.job.priority)
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))
@@ -70,7 +71,8 @@ async def get_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     record = (await ports.jobs.load(req.route_params["jobId"])).value
     await wake(ports, record)
     headers = None if record.state.is_final else RETRY_AFTER
-    return json_response(job(record, api_base(req)), headers=headers)
+    place = await place_in_line(ports, record)
+    return json_response(job(record, api_base(req), place), headers=headers)
 
 
 async def get_result(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:

@@ -30,7 +30,7 @@ from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import KIB, first_fitting
 from batchmgr.model.task_progress import TaskResult
-from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch
+from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch, quota_obstacle
 
 MAX_FAILED_TASKS = 21
 """How many failed tasks a record holds: twenty, and the FinalizeTask."""
@@ -64,6 +64,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     created_at: datetime
     updated_at: datetime
     pool_id: str = ""
+    priority: int = 0
     metadata: dict[str, str] = {}
     notify: tuple[str, ...] = ()
     receiver: str = ""
@@ -103,9 +104,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         """Return how often an obstacle of this kind was met, without a success in between."""
         return self.obstacle.tries if self.obstacle and self.obstacle.kind == kind else 0
 
-    def admitted(self) -> Self:
-        """Return the record of a job that was checked."""
-        return replace(self, submission=replace(self.submission, awaits_check=False), obstacle=None)
+    def admitted(self, priority: int) -> Self:
+        """Return the record of a job that was checked. `priority` is that of its plan."""
+        submission = replace(self.submission, awaits_check=False)
+        return replace(self, submission=submission, priority=priority, obstacle=None)
 
     def hindered(
         self, now: datetime, kind: ObstacleKind, *, code: str, reason: str, retry_at: datetime
@@ -180,6 +182,21 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         submission = replace(self.submission, attempts=self.submission.attempts + 1)
         hindered = self.hindered(now, kind, code=code, reason=reason, retry_at=until)
         return replace(hindered, claim=None, submission=submission)
+
+    def in_line(self, now: datetime, ticket: str, *, reason: str, until: datetime) -> Self:
+        """Return the record of a job that waits for the quota. At `until` is looked whether it is forgotten.
+
+        A job that waits already keeps its reason, and the time since when it waits.
+        """
+        obstacle = self.obstacle if self.tries(ObstacleKind.QUOTA) else None
+        obstacle = replace(obstacle or quota_obstacle(now, reason), retry_at=until)
+        submission = replace(self.submission, ticket=ticket)
+        return replace(self, updated_at=now, claim=None, submission=submission, obstacle=obstacle)
+
+    def let_in(self, now: datetime) -> Self:
+        """Return the record of a job that has waited for the quota, and is in Azure Batch."""
+        submission = replace(self.submission, ticket="")
+        return replace(self, updated_at=now, in_batch=True, submission=submission, obstacle=None)
 
     def resubmitted(self, now: datetime) -> Self:
         """Return the record of a job whose submission is to be tried again now."""

@@ -103,13 +103,14 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     `attempts` counts how often an obstacle has put the submission off. `awaits_check`: the job was accepted
     before its plan was checked. `awaits_tasks`: the job manager task is on its node, and has not planned the
     job's tasks yet. `tasks_added` counts the tasks, in the order of the plan, that are known to be in Azure
-    Batch.
+    Batch. `ticket` is the name of the job's place in the line, while it waits for the quota.
     """
 
     attempts: int = 0
     tasks_added: int = 0
     awaits_check: bool = False
     awaits_tasks: bool = False
+    ticket: str = ""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

@@ -7,14 +7,21 @@ import msgspec
 
 from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
 
+QUOTA_REACHED = "ActiveJobAndScheduleQuotaReached"
+"""Azure Batch's code for an account that has as many active jobs as it may."""
+
 
 class WaitingFor(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Why a job does not go on: a code for programs, a sentence for people, and what they can do."""
+    """Why a job does not go on: a code for programs, a sentence for people, and what they can do.
+
+    `place` is its place in the line of jobs that wait for the quota: 1 is next. 0 if that is not known.
+    """
 
     code: str
     reason: str
     advice: str
     since: datetime
+    place: int = 0
 
 
 LISTING_BLOBS = "ListingBlobs"
@@ -44,12 +51,14 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
 class ObstacleKind(StrEnum):
     """What kind of thing keeps a step of a job from being done.
 
-    `Busy`: a service has no time, or a quota is used up. `NoAccess`: the app has no token or no role, or does
+    `Busy`: a service has no time. `Quota`: Azure Batch takes no more active jobs, and the job stands in line
+    with others. `NoAccess`: the app has no token or no role, or does
     not reach the service. `JobNotFound`: Azure Batch says that it does not have the Batch job.
     `InternalError`: batchmgr itself has failed.
     """
 
     BUSY = "Busy"
+    QUOTA = "Quota"
     NO_ACCESS = "NoAccess"
     JOB_NOT_FOUND = "JobNotFound"
     INTERNAL_ERROR = "InternalError"
@@ -57,6 +66,7 @@ class ObstacleKind(StrEnum):
 
 ADVICE = {
     ObstacleKind.BUSY: "Wait: batchmgr tries again for as long as it takes. If a quota is used up, raise it.",
+    ObstacleKind.QUOTA: "Wait: the job is let in when its turn comes and a job ends. Or raise the quota.",
     ObstacleKind.NO_ACCESS: "Give the app the access that the reason names, or make the service reachable.",
     ObstacleKind.JOB_NOT_FOUND: "Wait: batchmgr asks again. If the Batch job is gone, the job has failed.",
     ObstacleKind.INTERNAL_ERROR: "Wait: batchmgr tries again. Search the app's log for the id of the job.",
@@ -85,3 +95,9 @@ class Obstacle(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     def waiting_for(self) -> WaitingFor:
         """Return what people are told of it."""
         return WaitingFor(code=self.code, reason=self.reason, advice=ADVICE[self.kind], since=self.since)
+
+
+def quota_obstacle(now: datetime, reason: str) -> Obstacle:
+    """Return the obstacle of a job that joins the line of jobs that wait for the quota."""
+    kind = ObstacleKind.QUOTA
+    return Obstacle(kind=kind, code=QUOTA_REACHED, reason=reason, since=now, tries=1, retry_at=now)

@@ -3,6 +3,7 @@
 import asyncio
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
@@ -12,7 +13,7 @@ from batchmgr.steps.warn_of_signatures import check_signatures
 from batchmgr.wire.job_message import JobMessage
 
 
-async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
+async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
     """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError."""
     # In threads: a small message can describe many tasks, and others wait for the event loop.
     await asyncio.to_thread(check_message, message, ports.callbacks.check)
@@ -26,3 +27,4 @@ async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
         await asyncio.to_thread(check_sizes, ports.storage, job_plan)
     except InvalidJobError as error:
         raise in_message(message, job_plan, error) from error
+    return job_plan

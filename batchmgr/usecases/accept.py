@@ -18,18 +18,21 @@ from batchmgr.wire.job_message import JobMessage
 
 
 @retry_on_conflict
-async def accept(ports: Ports, job_id: str, message: JobMessage, *, is_checked: bool = True) -> JobRecord:
+async def accept(
+    ports: Ports, job_id: str, message: JobMessage, *, is_checked: bool = True, priority: int | None = None
+) -> JobRecord:
     """Accept a job under this id: store the request, create the record, mark the job active.
 
     A job that is not checked has no event yet: `admit` checks it and publishes that it is queued or rejected.
-    Raise JobConflictError if a job with this id but other content was accepted before.
+    `priority` is that of its plan, if that is known: else that of the message counts. Raise JobConflictError
+    if a job with this id but other content was accepted before.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
         stored = await ports.jobs.save_request(job_id, replace(message, traceparent=traceparent))
         if stored.digest != message.digest:
             raise JobConflictError(job_id)
-        return await _create_record(ports, stored, is_checked=is_checked)
+        return await _create_record(ports, stored, is_checked=is_checked, priority=priority)
 
 
 @retry_on_conflict
@@ -48,7 +51,9 @@ async def restore(ports: Ports, job_id: str) -> bool:
     return True
 
 
-async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool) -> JobRecord:
+async def _create_record(
+    ports: Ports, message: JobMessage, *, is_checked: bool, priority: int | None = None
+) -> JobRecord:
     now = ports.clock.now()
     record = JobRecord(
         job_id=message.job_id,
@@ -59,6 +64,7 @@ async def _create_record(ports: Ports, message: JobMessage, *, is_checked: bool)
         created_at=now,
         updated_at=now,
         pool_id=message.pool_id or ports.default_pool_id,
+        priority=message.priority if priority is None else priority,
         metadata=message.metadata,
         notify=message.notify,
         receiver=receiver_of(message.call_back_uri),

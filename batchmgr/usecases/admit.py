@@ -33,11 +33,11 @@ async def admit(ports: Ports, job_id: str) -> None:
 async def _admit(ports: Ports, job: Versioned[JobRecord]) -> None:
     record = job.value
     try:
-        await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
+        job_plan = await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
     except InvalidJobError as error:
         logger.warning("job %s is rejected: %s", record.job_id, error)
         reason = JobError(code="InvalidJob", message=str(error), field=error.field)
         rejected = record.ended(ports.clock.now(), JobState.REJECTED, error=reason)
         await start_delivery(ports, (await commit_state(ports, job, rejected)).value)
     else:
-        await commit_state(ports, job, record.admitted())
+        await commit_state(ports, job, record.admitted(job_plan.job.priority))

@@ -27,6 +27,7 @@ from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.command_results import command_results
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
@@ -35,6 +36,7 @@ from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import start_delivery
+from batchmgr.usecases.let_in import filling_the_place
 
 logger = logging.getLogger(__name__)
 
@@ -95,18 +97,21 @@ async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
         logger.info("job %s is being finalized by another process", job_id)
         return
     with ports.telemetry.span(FINALIZE, job_id=record.job_id, traceparent=record.traceparent):
-        await _finalize_now(ports, job, holder)
+        async with filling_the_place(ports, record) as filling:
+            if not await _finalize_now(ports, job, holder):
+                filling.cancel()
 
 
-async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) -> None:
+async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) -> bool:
+    """Finalize a job that nobody else finalizes. Return whether it has ended."""
     record, job_id = job.value, job.value.job_id
     batch_job, tasks = await _read_end(ports, record)
     is_missing = batch_job is None and record.in_batch and not record.must_end
     if is_missing and not await is_gone(ports, job_id):
-        return
+        return False
     if not has_ended(record, batch_job, tasks, ports.clock.now()):
         logger.info("job %s has not ended yet", job_id)
-        return
+        return False
     if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(tasks):
         # The submitter has added the last task, and was killed before it could say so.
         job = await commit_state(ports, job, record.submitted(ports.clock.now()))
@@ -114,13 +119,22 @@ async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) ->
     now = ports.clock.now()
     claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
     job = await ports.jobs.save(record.claimed(now, claim), job.etag)
+    if batch_job is not None and not batch_job.has_ended:
+        await ports.batch.terminate_job(record.job_id, FINALIZED)
+    await _finish(ports, job, batch_job, tasks)
+    return True
+
+
+async def _finish(
+    ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+) -> None:
+    """Tell what is still to be told of the tasks, record how the job has ended, and call back."""
+    await leave(ports, job.value)
     if tasks:
         job = await observe_end(ports, job, tasks, count_tasks(tasks))
     job = await observe_reports(ports, job, tasks)
-    if record.state is not JobState.FINALIZING:
+    if job.value.state is not JobState.FINALIZING:
         job = await commit_state(ports, job, job.value.finalizing(ports.clock.now()))
-    if batch_job is not None and not batch_job.has_ended:
-        await ports.batch.terminate_job(record.job_id, FINALIZED)
     job = await _end(ports, job, batch_job, tasks)
     await start_delivery(ports, job.value)
 

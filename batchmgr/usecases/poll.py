@@ -18,6 +18,7 @@ from batchmgr.model.telemetry_names import POLL, POLL_DURATION, LogLine
 from batchmgr.ports import Ports
 from batchmgr.steps.obstacles import attempt
 from batchmgr.usecases.empty_poison import empty_poison_queues
+from batchmgr.usecases.let_in import let_in
 from batchmgr.usecases.poll_job import poll_active
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ JOBS_PER_MESSAGE = 100
 
 
 async def poll(ports: Ports, previous: datetime | None = None) -> None:
-    """Poll every active job that is due, and empty the poison queues.
+    """Poll every active job that is due, empty the poison queues, and let jobs in from the line.
 
     `previous` is when this process has begun its last poll; without it, all active jobs are due. An error
     with one job is logged, and does not stop the others.
@@ -50,6 +51,8 @@ async def poll(ports: Ports, previous: datetime | None = None) -> None:
         due = [entry for entry in entries if entry.is_due(begun, previous)]
         async with asyncio.TaskGroup() as group:
             group.create_task(empty_poison_queues(ports))
+            if entries:
+                group.create_task(let_in(ports))
             if len(due) > JOBS_POLLED_HERE:
                 group.create_task(_split(ports, due))
             else:

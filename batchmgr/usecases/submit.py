@@ -1,5 +1,7 @@
 """Submit a queued job: create its Batch job and add all its tasks.
 
+If the quota of active jobs is used up, the job joins the line, and `let_in` submits it when its turn comes.
+
 A submission that was interrupted is repeated from the start: what exists already is kept.
 """
 
@@ -10,7 +12,6 @@ from functools import partial
 
 from batchmgr.errors import (
     InvalidJobError,
-    ServiceAccessError,
     ServiceBusyError,
     ServiceConflictError,
     ServiceError,
@@ -25,7 +26,8 @@ from batchmgr.model.job_record_parts import FailedTask, JobError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MESSAGE
 from batchmgr.model.telemetry_names import SUBMIT
-from batchmgr.model.waiting_for import ObstacleKind
+from batchmgr.model.ticket import Ticket
+from batchmgr.model.waiting_for import QUOTA_REACHED, ObstacleKind
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
@@ -33,17 +35,21 @@ from batchmgr.steps.add_tasks import add_own_tasks
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.expand_factory import expand
-from batchmgr.steps.obstacles import ACCESS_LIMIT, pause_before
-from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.line import Turn, in_line, is_next, is_waiting, join, leave, waiting_events
+from batchmgr.steps.outbox import commit, load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access, plan
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
+from batchmgr.steps.put_off import may_pass, put_off
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.steps.warn_of_signatures import warning_due
 from batchmgr.usecases.deliver import start_delivery
-from batchmgr.wire.events import job_event, obstacle_events, planning_event, task_events
+from batchmgr.wire.events import job_event, planning_event, task_events
 from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
+
+QUICK_TIME = timedelta(seconds=10)
+"""The same for a job that is let in from the line, while another use case goes on."""
 
 PORTION_TIME = timedelta(seconds=40)
 """How long one call adds tasks, and lists blobs before that. Then it enqueues a message, and the next call
@@ -54,8 +60,9 @@ continues: a function may take two minutes, and a host that is told to stop give
 async def submit(ports: Ports, job_id: str) -> None:
     """Bring a job into Azure Batch, unless it is there, or another process is at it.
 
-    If a service is busy or a quota is full, the job waits and is submitted again later. If Azure Batch will
-    never accept the job, it is rejected, and its events and its callback say why.
+    If a service is busy, the job is submitted again later. If the quota of active jobs is full, or others
+    wait for it, the job joins the line. If Azure Batch will never accept the job, it is rejected, and its
+    events and its callback say why.
     """
     job = await load(ports, job_id)
     is_under_way = job.value.state in {JobState.QUEUED, JobState.SUBMITTING}
@@ -69,15 +76,46 @@ async def submit(ports: Ports, job_id: str) -> None:
     if job.value.is_claimed(ports.clock.now()):
         logger.info("job %s is being submitted by another process", job_id)
         return
+    if not job.value.in_batch and not await is_next(ports, job.value):
+        await _stand_in_line(ports, job)
+        return
+    await _submit(ports, job, PORTION_TIME)
+
+
+@retry_on_conflict
+async def submit_next(ports: Ports, job_id: str, ticket: Ticket) -> Turn:
+    """Submit the job of a ticket, as its turn has come. If it does not wait, remove the ticket.
+
+    Raise JobNotFoundError.
+    """
+    job = await load(ports, job_id)
+    now, record = ports.clock.now(), job.value
+    if not is_waiting(record):
+        await ports.line.leave(ticket)
+        return Turn.PASSED
+    is_held_up = record.retry_at is not None and now < record.retry_at
+    if record.is_claimed(now) or (is_held_up and not record.tries(ObstacleKind.QUOTA)):
+        return Turn.PASSED
+    return await _submit(ports, job, QUICK_TIME)
+
+
+async def _stand_in_line(ports: Ports, job: Versioned[JobRecord]) -> None:
+    begin, events_of = _begin(ports, job.value)
+    begun = begin(job.value)
+    record = in_line(begun, await join(ports, begun), ports.clock.now())
+    await commit(ports, job, record, [*events_of(begun), *waiting_events(begun, record)])
+
+
+async def _submit(ports: Ports, job: Versioned[JobRecord], time: timedelta) -> Turn:
     with ports.telemetry.span(SUBMIT, job_id=job.value.job_id, traceparent=job.value.traceparent):
-        await _submit(ports, job)
+        return await _submit_claimed(ports, job, time)
 
 
-async def _submit(ports: Ports, job: Versioned[JobRecord]) -> None:
+async def _submit_claimed(ports: Ports, job: Versioned[JobRecord], time: timedelta) -> Turn:
     begin, events_of = _begin(ports, job.value)
     async with claimed(ports, job, begin, events_of) as mine:
         try:
-            ends_at = ports.clock.now() + PORTION_TIME
+            ends_at = ports.clock.now() + time
             message = await ports.jobs.load_request(mine.record.job_id)
             tasks = None
             if message.task_factory is not None:
@@ -85,13 +123,14 @@ async def _submit(ports: Ports, job: Versioned[JobRecord]) -> None:
             progress = await _submit_portion(ports, mine, message, tasks, ends_at)
         except (InvalidJobError, ServiceError) as error:
             now = ports.clock.now()
-            if not isinstance(error, InvalidJobError) and _may_pass(mine.record, error, now):
-                await _put_off(ports, mine, error)
-                return
+            if not isinstance(error, InvalidJobError) and may_pass(mine.record, error, now):
+                await put_off(ports, mine, error)
+                return Turn.REFUSED
             logger.warning("job %s is rejected: %s", mine.record.job_id, cut(str(error), MESSAGE))
             await _reject(ports, mine, error)
-        else:
-            await _save_progress(ports, mine, progress)
+            return Turn.PASSED
+        await _save_progress(ports, mine, progress)
+    return Turn.LET_IN
 
 
 class Progress(Enum):
@@ -124,6 +163,9 @@ async def _submit_portion(
         await _require_pool(ports, job_plan.job.pool_id)
     access = await grant_access(ports, job_plan)
     await _create(ports, job_plan, access, record)
+    if record.submission.ticket:
+        await mine.save(lambda record: record.let_in(ports.clock.now()))
+        await leave(ports, record)
     if job_plan.awaits_tasks:
         if not await keep_planned_tasks(ports, record):
             return Progress.AWAITS_TASKS
@@ -158,6 +200,10 @@ def _created(record: JobRecord, *, job_plan: JobPlan, access: StorageAccess, now
 async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:
     try:
         await ports.batch.create_job(job_plan, access, record.digest)
+    except ServiceBusyError as error:
+        # A full account may refuse a job that it has: an earlier attempt has created it.
+        if error.code != QUOTA_REACHED or await find_own_job(ports, record) is None:
+            raise
     except ServiceConflictError as error:
         if error.code != "JobExists":
             raise
@@ -214,38 +260,6 @@ async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> 
             await ports.queue.enqueue_submission(mine.record.job_id)
 
 
-def _may_pass(record: JobRecord, error: ServiceError, now: datetime) -> bool:
-    """Return whether the submission may succeed later.
-
-    A service that is busy will have time, so the job waits for as long as it takes. Missing access, or a
-    service that does not answer, is waited for a day. A Batch job that was not found was deleted just now:
-    the next attempt creates it again.
-    """
-    if isinstance(error, ServiceNotFoundError):
-        return error.code == ObstacleKind.JOB_NOT_FOUND
-    if _has_no_access(error) and record.obstacle is not None and record.tries(ObstacleKind.NO_ACCESS):
-        return now - record.obstacle.since < ACCESS_LIMIT
-    return isinstance(error, ServiceBusyError)
-
-
-def _has_no_access(error: ServiceError) -> bool:
-    """Return whether the app has not reached the service itself: no token, no role, no answer, a gateway."""
-    return isinstance(error, ServiceAccessError) or (error.retryable and error.status in {0, 404})
-
-
-async def _put_off(ports: Ports, mine: ClaimedJob, error: ServiceError) -> None:
-    attempts = mine.record.submission.attempts
-    pause = max(error.retry_after or timedelta(0), pause_before(attempts + 2))
-    now = ports.clock.now()
-    logger.warning("job %s is submitted again in %s: %s", mine.record.job_id, pause, error)
-    kind = ObstacleKind.NO_ACCESS if _has_no_access(error) else ObstacleKind.BUSY
-    await mine.save(
-        lambda record: record.put_off(now, kind, code=error.code, reason=str(error), until=now + pause),
-        obstacle_events,
-    )
-    await ports.queue.enqueue_submission(mine.record.job_id, pause)
-
-
 async def _reject(ports: Ports, mine: ClaimedJob, error: InvalidJobError | ServiceError) -> None:
     manager = await failed_job_manager(ports, mine.record)
     # If Azure Batch has accepted a part of the job, that part must neither run nor count for the quota.
@@ -265,4 +279,5 @@ async def _reject(ports: Ports, mine: ClaimedJob, error: InvalidJobError | Servi
         ),
         events_of,
     )
+    await leave(ports, mine.record)
     await start_delivery(ports, mine.record)

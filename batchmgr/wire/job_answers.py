@@ -59,8 +59,11 @@ def accepted(record: JobRecord, base: str) -> Json:
     return {"jobId": record.job_id, "state": record.state.value, **links(record.job_id, base)}
 
 
-def job(record: JobRecord, base: str) -> Json:
-    """Return what a caller may know about one job, and where to follow it."""
+def job(record: JobRecord, base: str, place: int = 0) -> Json:
+    """Return what a caller may know about one job, and where to follow it. `place`: its place in the line."""
+    waits_for = record.waits_for
+    if waits_for is not None and place:
+        waits_for = msgspec.structs.replace(waits_for, place=place)
     answer = JobAnswer(
         job_id=record.job_id,
         state=record.state,
@@ -72,7 +75,7 @@ def job(record: JobRecord, base: str) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
-        waiting_for=record.waits_for,
+        waiting_for=waits_for,
         error=record.error,
         callback=record.callback,
         signatures_end=None if record.state.is_final else record.run.signatures_end,

@@ -6,7 +6,19 @@ from typing import Any
 
 from batchmgr.ports import Ports
 
-PORTS = ("batch", "jobs", "events", "sink", "queue", "finalize", "storage", "files", "callbacks", "poison")
+PORTS = (
+    "batch",
+    "jobs",
+    "line",
+    "events",
+    "sink",
+    "queue",
+    "finalize",
+    "storage",
+    "files",
+    "callbacks",
+    "poison",
+)
 """The ports with side effects."""
 
 PURE = frozenset({"check", "blob_uri", "unsigned_access", "longest_signature", "uri"})

@@ -56,6 +56,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "default_pool_id",
         "body_limit",
         "stall_limit",
+        "fair_share",
     }
     pure |= {"telemetry"}  # no job depends on it
     assert {one.name for one in fields(Ports)} - set(PORTS) == pure

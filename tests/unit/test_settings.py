@@ -126,6 +126,11 @@ def test_nothing_else_reads_the_environment() -> None:
     assert [path for path in readers if not path.startswith(allowed)] == []
 
 
+def test_callers_take_turns_only_if_a_metadata_key_is_set() -> None:
+    assert Settings.from_environment(COMPLETE).fair_share == ""
+    assert Settings.from_environment({**COMPLETE, "BATCHMGR_FAIR_SHARE": " team "}).fair_share == "team"
+
+
 def test_there_is_no_stall_limit_unless_one_is_set() -> None:
     assert Settings.from_environment(COMPLETE).stall_limit is None
     settings = Settings.from_environment({**COMPLETE, "BATCHMGR_STALL_LIMIT": " P1DT6H "})

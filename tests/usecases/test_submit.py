@@ -51,14 +51,14 @@ def difficult_world(*errors: ServiceError, method: str = "create_job") -> World:
 
 @pytest.mark.parametrize("method", ["create_job", "add_tasks"])
 async def test_a_busy_service_delays_the_submission_and_each_delay_is_published(method: str) -> None:
-    quota = ServiceBusyError("over quota", code="ActiveJobAndScheduleQuotaReached", status=409)
-    world = difficult_world(*[quota] * 5, method=method)
+    busy = ServiceBusyError("busy", code="ServerBusy", status=503)
+    world = difficult_world(*[busy] * 5, method=method)
     world.enqueue(job_message())
     await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
     waiting = [event for event in world.log() if event.type == "batchmgr.job.waiting"]
     assert [event.data["attempt"] for event in waiting] == [1, 2, 3, 4, 5]
-    assert {event.data["code"] for event in waiting} == {"ActiveJobAndScheduleQuotaReached"}
+    assert {event.data["code"] for event in waiting} == {"ServerBusy"}
     assert world.batch.created == ["job-1"]
 
 
