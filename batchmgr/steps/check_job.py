@@ -3,6 +3,7 @@
 import asyncio
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
@@ -11,8 +12,11 @@ from batchmgr.steps.plan_job import in_message, plan
 from batchmgr.wire.job_message import JobMessage
 
 
-async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
-    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError."""
+async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
+    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError.
+
+    Return the plan, which `keep_plan` may keep.
+    """
     # In threads: a small message can describe many tasks, and others wait for the event loop.
     await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
@@ -24,3 +28,4 @@ async def check_job(ports: Ports, job_id: str, message: JobMessage) -> None:
         await asyncio.to_thread(check_sizes, ports.storage, job_plan)
     except InvalidJobError as error:
         raise in_message(message, job_plan, error) from error
+    return job_plan

@@ -19,8 +19,8 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.outbox import commit
-from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.release_finalize_task import release_if_stuck
 from batchmgr.wire.events import stall_event
 
@@ -134,7 +134,7 @@ async def _observe(
     tasks: Sequence[TaskSnapshot] = ()
     deleted: Sequence[str] = ()
     if is_planned_on_node or is_large or is_short or is_blocked:
-        plan = await plan_again(ports, record)
+        plan = await find_plan(ports, record)
         tasks = [task async for task in ports.batch.list_tasks(record.job_id)]
         deleted = await deleted_tasks(ports, record, plan, tasks)
     if is_planned_on_node and not tasks and plan is not None and plan.job_manager_task is not None:
@@ -147,7 +147,7 @@ async def _observe(
         unprepared=await _unprepared(ports, record, batch_job, nodes),
         deleted=deleted,
         misfits=misfits(plan, pool, active) if plan is not None and pool is not None else (),
-        is_unplannable=plan is None and (is_blocked or bool(deleted)) and bool(active),
+        has_no_plan=plan is None and (is_blocked or bool(deleted)) and bool(active),
         is_planned_on_node=is_planned_on_node,
     )
     return seen, tasks, plan
