@@ -4,6 +4,7 @@ To look costs some calls, so the poller looks only at a job that has not moved f
 minute while no task runs, and ever more rarely while tasks run.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -140,13 +141,16 @@ async def _observe(
     if is_planned_on_node and not tasks and plan is not None and plan.job_manager_task is not None:
         deleted = (plan.job_manager_task.id,)
     active = [task.task_id for task in tasks if task.state == "active"]
+    large: Sequence[str] = ()
+    if plan is not None and pool is not None:
+        large = await asyncio.to_thread(misfits, plan, pool, active)
     seen = Observation(
         job=batch_job,
         pool=pool,
         nodes=nodes,
         unprepared=await _unprepared(ports, record, batch_job, nodes),
         deleted=deleted,
-        misfits=misfits(plan, pool, active) if plan is not None and pool is not None else (),
+        misfits=large,
         has_no_plan=plan is None and (is_blocked or bool(deleted)) and bool(active),
         is_planned_on_node=is_planned_on_node,
     )
