@@ -30,7 +30,7 @@ from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
 BLOCK = 1024 * 1024
-"""How many bytes of a plan are sent or fetched at once. The HTTP client sends no more without a pause."""
+"""How many bytes of a plan are sent or fetched at once. aiohttp warns of larger bodies."""
 
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""

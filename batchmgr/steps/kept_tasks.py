@@ -1,9 +1,9 @@
 """The tasks of a kept plan: in a file on this machine, and read from it when somebody asks for them."""
 
-import os
 import weakref
 from array import array
 from collections.abc import Iterator, Sequence
+from threading import Lock
 from typing import BinaryIO, overload
 
 from batchmgr.plan.job_plan import TaskPlan
@@ -17,12 +17,14 @@ class KeptTasks(Sequence[TaskPlan]):
     """The tasks in the first lines of a file. 100,000 of them take a megabyte, which is where they begin.
 
     `ends` are the places where the lines of the tasks end. What comes after the last one is not looked at.
-    The file is closed when nobody needs these tasks any more.
+    The file is closed when nobody needs these tasks any more. While somebody else reads it, no task may be
+    asked for.
     """
 
     def __init__(self, file: BinaryIO, ends: "array[int]") -> None:
         self.file = file
         self._ends = ends
+        self._lock = Lock()
         weakref.finalize(self, file.close)
 
     @property
@@ -56,8 +58,10 @@ class KeptTasks(Sequence[TaskPlan]):
         if first >= last:
             return []
         begin = self._ends[first - 1] if first else 0
-        # No common position in the file: several threads may read.
-        return decode_tasks(os.pread(self.file.fileno(), self._ends[last - 1] - begin, begin))
+        with self._lock:  # several threads may read, and the file has one position
+            self.file.seek(begin)
+            lines = self.file.read(self._ends[last - 1] - begin)
+        return decode_tasks(lines)
 
 
 def index_lines(file: BinaryIO) -> "array[int]":

@@ -133,6 +133,17 @@ async def test_a_kept_plan_is_the_plan_with_its_tasks_in_a_file() -> None:
         found.tasks[251]
 
 
+async def test_several_threads_may_read_a_plan_at_once() -> None:
+    world = Sweep().world()
+    made = await check_job(world.ports, "job-1", sweep_message(500))
+    expected = [task.id for task in made.tasks]
+
+    def read() -> list[str]:
+        return [task.id for task in made.tasks]
+
+    assert await asyncio.gather(*(asyncio.to_thread(read) for _ in range(8))) == [expected] * 8
+
+
 async def test_a_submission_of_several_portions_reads_the_kept_plan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("batchmgr.usecases.submit.PORTION_TIME", timedelta(0))
     sweep = Sweep()
