@@ -7,7 +7,7 @@ errors.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
 from batchmgr.line_port import Line
@@ -165,6 +165,17 @@ class JobStore(Protocol):
 
     async def load_tasks(self, job_id: str) -> bytes | None:
         """Return what `save_tasks` has stored, or None."""
+        ...
+
+    async def save_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Store the plan of a job, read from the file's position on, unless one is stored.
+
+        Return whether this one was stored.
+        """
+        ...
+
+    async def load_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Write the plan that `save_plan` has stored into a file. Return whether there is one."""
         ...
 
     async def activate(self, job_id: str) -> None:

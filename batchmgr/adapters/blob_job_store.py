@@ -1,22 +1,23 @@
 """The job store: requests, records and the index of active jobs, as blobs of one container.
 
-`requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the tasks that
-the message does not list: those of a job manager task or of a taskPerFile factory. `records/{job}.json` holds
-the record, guarded by its ETag. `active/{job}` is an empty blob that exists while the job has a step to do;
-its metadata hold what the poller knows of the job.
-`overflow/{job}/…` hold the parts of records that are too large for one blob; the record names the one that
-belongs to it, and the others are left over.
+`requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the names of the
+blobs of a taskPerFile factory. `plans/{job}.jsonl` holds the plan that a workload has made: see `keep_plan`.
+`records/{job}.json` holds the record, guarded by its ETag. `active/{job}` is an empty blob that exists while
+the job has a step to do; its metadata hold what the poller knows of the job. `overflow/{job}/…` hold the
+parts of records that are too large for one blob; the record names the one that belongs to it, and the others
+are left over.
 """
 
 import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError
+from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
@@ -37,6 +38,9 @@ from batchmgr.wire.json_codec import prepare
 SERVICE = "Blob storage"
 NOTE = "note"
 """The name of the metadata that says what is known of an active job."""
+
+BLOCK = 1024 * 1024
+"""How many bytes of a plan are sent or fetched at once. aiohttp warns of larger bodies."""
 
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""
@@ -82,6 +86,32 @@ class BlobJobStore:
             return (await self._read(self._tasks(job_id), job_id))[0]
         except JobNotFoundError:
             return None
+
+    async def save_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Store the plan in blocks, unless one is stored. Return whether this one was."""
+        blob, block = self._plan(job_id), file.read(BLOCK)
+        with service_errors(SERVICE):
+            try:
+                if len(block) < BLOCK:
+                    await blob.upload_blob(block)
+                else:
+                    await self._upload_blocks(blob, block, file)
+            except ALREADY_THERE:
+                return False
+        return True
+
+    async def load_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Write the stored plan into a file, block by block. Return whether there is one."""
+        blob, end = self._plan(job_id), 1
+        try:
+            with service_errors(SERVICE):
+                while file.tell() < end:
+                    stream = await blob.download_blob(offset=file.tell(), length=BLOCK)
+                    file.write(await stream.readall())
+                    end = int(str(stream.properties.content_range).rpartition("/")[2])
+        except ServiceNotFoundError:
+            return False
+        return True
 
     async def activate(self, job_id: str) -> None:
         """Write the job's blob in the index of active jobs, without a note."""
@@ -188,6 +218,16 @@ class BlobJobStore:
         except JobNotFoundError:
             return ""
 
+    async def _upload_blocks(self, blob: BlobClient, block: bytes, file: BinaryIO) -> None:
+        # The client would read up to 64 MiB at once. Its block ids are the same for every writer: two that
+        # write at the same time would mix their blocks.
+        writer, blocks = secrets.token_hex(8), list[BlobBlock]()
+        while block:
+            blocks.append(BlobBlock(f"{writer}-{len(blocks):06}"))
+            await blob.stage_block(blocks[-1].id, block)
+            block = file.read(BLOCK)
+        await blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
+
     async def _load_small(self, job_id: str) -> JobRecord:
         """Return the record without what is in another blob: outbox and outcome, which no list shows."""
         body, _ = await self._read(self._record(job_id), job_id)
@@ -230,6 +270,9 @@ class BlobJobStore:
 
     def _tasks(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"tasks/{job_key(job_id)}.json")
+
+    def _plan(self, job_id: str) -> BlobClient:
+        return self._container.get_blob_client(f"plans/{job_key(job_id)}.jsonl")
 
     def _record(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"records/{job_key(job_id)}.json")

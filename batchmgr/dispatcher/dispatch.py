@@ -9,9 +9,8 @@ from batchmgr.dispatcher.memory_ports import MemoryDeliveries
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
-from batchmgr.plan.job_plan import TaskPlan
+from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Ports
-from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import resume_delivery
@@ -30,18 +29,20 @@ def dispatch(
     batch: MemoryBatch,
     deliveries: MemoryDeliveries,
     message: JobMessage,
+    plan: JobPlan,
     run_task: Callable[[TaskPlan], TaskExit],
     note: Callable[[str], None],
 ) -> JobRecord:
     """Run the job of this message to its end, and return its record. The message must have a job id.
 
+    `plan` is its checked plan.
+
     The use cases run on the runner's event loop. Tasks run between them, while no event loop is running, so
     that a task may start one of its own. Ctrl-C cancels the job. `note` gets messages that are not events.
-    Raises InvalidJobError if the job can't be accepted.
     """
     job_id = message.job_id
     try:
-        runner.run(_accept_and_submit(ports, job_id, message))
+        runner.run(_accept_and_submit(ports, job_id, message, plan))
         while (task := _next_task(runner, ports, batch, job_id)) is not None:
             if batch.record_exit(job_id, task.id, run_task(task)):
                 # Poll before the retry starts. After that, the counts would be as before, and a poll would
@@ -75,9 +76,8 @@ async def _poll(ports: Ports, job_id: str) -> None:
     await submit(ports, job_id)  # if its job manager task has planned the job by now
 
 
-async def _accept_and_submit(ports: Ports, job_id: str, message: JobMessage) -> None:
-    await check_job(ports, job_id, message)
-    await accept(ports, job_id, message)
+async def _accept_and_submit(ports: Ports, job_id: str, message: JobMessage, plan: JobPlan) -> None:
+    await accept(ports, job_id, message, plan)
     await submit(ports, job_id)
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -41,6 +41,7 @@ class MemoryJobStore:
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
         self.tasks: dict[str, bytes] = {}
+        self.plans: dict[str, bytes] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
         self.notes: dict[str, ActiveJob] = {}
@@ -63,6 +64,20 @@ class MemoryJobStore:
     async def load_tasks(self, job_id: str) -> bytes | None:
         """Return the stored tasks, or None if none are stored."""
         return self.tasks.get(job_key(job_id))
+
+    async def save_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Store the job's plan unless one is stored. Return whether this one was."""
+        if job_key(job_id) in self.plans:
+            return False
+        self.plans[job_key(job_id)] = file.read()
+        return True
+
+    async def load_plan(self, job_id: str, file: BinaryIO) -> bool:
+        """Write the stored plan into a file. Return whether there is one."""
+        if job_key(job_id) not in self.plans:
+            return False
+        file.write(self.plans[job_key(job_id)])
+        return True
 
     async def activate(self, job_id: str) -> None:
         """Add a job to the active index, or forget what was noted of it."""

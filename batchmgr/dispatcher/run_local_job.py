@@ -38,7 +38,9 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message
+from batchmgr.steps.measure_plan import check_sizes
 from batchmgr.steps.plan_job import plan_job
+from batchmgr.steps.record_tasks import TaskRecorder
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload.workload_base import WorkloadBase
@@ -64,7 +66,14 @@ def run_local_job(
     check_message(message)
     clock, workloads = clock or SystemClock(), SingleWorkloadRegistry(workload)
     storage = FolderStorage(directory.storage, inputs)
-    plan = plan_job(message.job_id, message, workloads=workloads, default_pool_id=POOL_ID)
+    plan = plan_job(
+        message.job_id,
+        message,
+        workloads=workloads,
+        default_pool_id=POOL_ID,
+        recorder=TaskRecorder(message.job_id),
+    )
+    check_sizes(storage, plan)
     check_input_blobs(plan, storage)
     with (
         asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
@@ -95,7 +104,7 @@ def run_local_job(
             default_pool_id=POOL_ID,
         )
         run_task = partial(node.run, plan)
-        record = dispatch(runner, ports, batch, deliveries, message, run_task, terminal.note)
+        record = dispatch(runner, ports, batch, deliveries, message, plan, run_task, terminal.note)
         body = msgspec.json.format(msgspec.json.encode(adf_callback(record)))
         directory.callback.write_bytes(body + b"\n")
     terminal.end(record, directory)
@@ -126,7 +135,7 @@ def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackS
 
 def _print_limits(plan: JobPlan, node: LocalNode, terminal: TerminalOutput) -> None:
     """Print which parts of the plan have no effect in a local run."""
-    tasks = plan.all_tasks
+    tasks = tuple(plan.all_tasks)
     if any(task.max_wall_clock_time is not None and node.runs_in_process(task) for task in tasks):
         terminal.note("Time limits do not apply to the workload's own tasks in a local run.")
     ignored = {

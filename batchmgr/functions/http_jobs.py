@@ -44,8 +44,7 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
     )
     message = replace(message, traceparent=message.traceparent or req.headers.get(HEADER, ""))
-    job_plan = await check_job(ports, job_id, message)
-    record = await accept(ports, job_id, message, priority=job_plan.job.priority)
+    record = await accept(ports, job_id, message, await check_job(ports, job_id, message))
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))

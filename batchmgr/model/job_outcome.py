@@ -75,12 +75,15 @@ def is_stuck(plan: JobPlan, tasks: Sequence[TaskSnapshot], deleted: Collection[s
     if any(task.state in {"preparing", "running"} for task in tasks):
         return False
     snapshots = {task.task_id: task for task in tasks}
-    plans = {planned.id: planned for planned in plan.all_tasks}
     blocked: set[str] = set(deleted)
-    for task_id in TopologicalSorter({name: one.depends_on for name, one in plans.items()}).static_order():
-        task, planned = snapshots.get(task_id), plans[task_id]
-        blocks = task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code)
-        if blocks or blocked.intersection(planned.depends_on):
+    parents: dict[str, tuple[str, ...]] = {}
+    for planned in plan.all_tasks:
+        parents[planned.id] = planned.depends_on
+        task = snapshots.get(planned.id)
+        if task is not None and task.has_failed and planned.blocks_after_failure(task.exit_code):
+            blocked.add(planned.id)
+    for task_id in TopologicalSorter(parents).static_order():
+        if not blocked.isdisjoint(parents[task_id]):
             blocked.add(task_id)
     waiting = {task.task_id for task in tasks if task.state == "active"} - {HOLD_TASK_ID}
     if FINALIZE_TASK_ID in deleted:

@@ -6,6 +6,7 @@ A job whose tasks only wait for nodes that are busy, or are starting, is not sta
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot
 from batchmgr.plan.job_plan import JobPlan
@@ -29,7 +30,7 @@ class Observation:
 
     `pool` is None if the job's pool does not exist. `unprepared` holds, by node id, why the job preparation
     task failed there. `deleted` are the tasks that were deleted before they had succeeded, `misfits` those
-    that need more than the pool's nodes have. `is_unplannable`: tasks have failed, and batchmgr can't tell
+    that need more than the pool's nodes have. `has_no_plan`: tasks have failed, and batchmgr can't tell
     which others wait for them.
     """
 
@@ -39,7 +40,7 @@ class Observation:
     unprepared: Mapping[str, str] = field(default_factory=dict)
     deleted: Sequence[str] = ()
     misfits: Sequence[str] = ()
-    is_unplannable: bool = False
+    has_no_plan: bool = False
     is_planned_on_node: bool = False
 
 
@@ -68,7 +69,7 @@ def find_stall(seen: Observation) -> Stall | None:
         _no_usable_node,
         _no_prepared_node,
         _tasks_too_large,
-        _not_plannable,
+        _plan_missing,
         _tasks_deleted,
     )
     return next((stall for check in checks if (stall := check(seen)) is not None), None)
@@ -82,10 +83,10 @@ def can_work(node: NodeSnapshot) -> bool:
 def misfits(plan: JobPlan, pool: PoolSnapshot, active: Iterable[str]) -> tuple[str, ...]:
     """Return which of these active tasks need more than the pool's nodes have."""
     active_ids = frozenset(active)
-    tasks = (*plan.all_tasks, *((plan.job_manager_task,) if plan.job_manager_task is not None else ()))
+    manager = (plan.job_manager_task,) if plan.job_manager_task is not None else ()
     return tuple(
         task.id
-        for task in tasks
+        for task in chain(plan.all_tasks, manager)
         if task.id in active_ids and never_fits(pool, task.required_slots, task.number_of_instances)
     )
 
@@ -258,14 +259,14 @@ def deleted_text(deleted: Sequence[str]) -> str:
     )
 
 
-def _not_plannable(seen: Observation) -> Stall | None:
-    if not seen.is_unplannable:
+def _plan_missing(seen: Observation) -> Stall | None:
+    if not seen.has_no_plan:
         return None
     return Stall(
-        code="JobNotPlannable",
+        code="PlanMissing",
         reason="Tasks have failed or were deleted, and others may wait for them for ever. batchmgr can't "
-        "tell, because the job's workload no longer plans this job as it did.",
-        advice="Install the version of the workload that planned the job, or cancel the job.",
+        "tell, because the job's plan is not in storage any more.",
+        advice="Cancel the job, and send it again.",
     )
 
 

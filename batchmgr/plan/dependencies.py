@@ -1,7 +1,6 @@
-"""Which task waits for which: the rules on `dependsOn`, and the tasks that the FinalizeTask waits for.
+"""Which task waits for which: circles, leaves, and the tasks that the FinalizeTask waits for.
 
-The order of tasks is checked here: every dependency must be a task of the job, no task may wait for itself,
-not even through others, and the ids that one task names must fit into one request.
+`rules_between_tasks` has the rules on `dependsOn`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from batchmgr.errors import InvalidJobError
 from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import RESERVED_PREFIX, TaskPlan
 from batchmgr.plan.task_options import ContainerSettings
@@ -21,44 +19,6 @@ MAX_DEPENDENCY_CHARACTERS = 64_000
 Integer ids do not count: they are sent as ranges.
 Source: https://learn.microsoft.com/rest/api/batchservice/task/add, TaskDependencies.taskIds
 """
-
-
-def dependency_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    """Yield an error for every dependency that is unknown, circular or too long."""
-    ids = {task.id for task in tasks}
-    are_known = True
-    for problem in _unknown_tasks(tasks, ids):
-        are_known = False
-        yield problem
-    if are_known and len(ids) == len(tasks):
-        cycle = find_cycle(tasks)
-        if cycle:
-            yield InvalidJobError(
-                f"tasks wait for each other: {' → '.join(cycle)}. Remove one of these dependencies",
-                field="tasks",
-            )
-    yield from _too_long(tasks)
-
-
-def _unknown_tasks(tasks: Sequence[TaskPlan], ids: set[str]) -> Iterator[InvalidJobError]:
-    for index, task in enumerate(tasks):
-        for place, parent in enumerate(task.depends_on):
-            if parent not in ids:
-                yield InvalidJobError(
-                    f"there is no task {parent!r} in this job", field=f"tasks[{index}].dependsOn[{place}]"
-                )
-
-
-def _too_long(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    for index, task in enumerate(tasks):
-        named = _not_integers(task.depends_on)
-        if _characters(named) > MAX_DEPENDENCY_CHARACTERS:
-            yield InvalidJobError(
-                f"the ids of {len(named)} tasks have more than {MAX_DEPENDENCY_CHARACTERS} characters. Use "
-                "integer ids (1, 2, 3, …), which are sent as ranges, or add tasks in between that wait for "
-                "some of them each",
-                field=f"tasks[{index}].dependsOn",
-            )
 
 
 def find_cycle(tasks: Sequence[TaskPlan]) -> list[str]:
@@ -107,8 +67,8 @@ def gather(
     job, and their ids may have more characters than one task can wait for. Then it waits for gathering tasks
     instead. Otherwise there are none.
     """
-    named = _not_integers(ids)
-    if _characters(named) <= MAX_DEPENDENCY_CHARACTERS:
+    named = not_integers(ids)
+    if characters(named) <= MAX_DEPENDENCY_CHARACTERS:
         return (), tuple(ids)
     tasks = tuple(
         TaskPlan(
@@ -137,9 +97,11 @@ def _groups(ids: Iterable[str]) -> Iterator[list[str]]:
     yield group
 
 
-def _not_integers(ids: Iterable[str]) -> list[str]:
+def not_integers(ids: Iterable[str]) -> list[str]:
+    """Return the ids that can't be sent as ranges."""
     return [task_id for task_id in ids if not INTEGER_ID.fullmatch(task_id)]
 
 
-def _characters(ids: Iterable[str]) -> int:
+def characters(ids: Iterable[str]) -> int:
+    """Return how many characters these ids have together."""
     return sum(map(len, ids))

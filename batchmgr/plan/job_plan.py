@@ -5,9 +5,10 @@ Nodes import this module, so it imports only the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import timedelta
+from itertools import chain
 
 from batchmgr.plan.file_specifications import (
     FINALIZE_CONTAINER,
@@ -244,14 +245,16 @@ class JobPlan:
         return ContainerNeed(container_name=job_container(self.job_id), is_written=True)
 
     @property
-    def all_tasks(self) -> tuple[TaskPlan, ...]:
+    def all_tasks(self) -> Iterator[TaskPlan]:
         """All tasks but the job manager task, in this order: own tasks, gathering tasks, the FinalizeTask."""
-        return (*self.tasks, *self.gathering_tasks, self.finalize_task)
+        return chain(self.tasks, self.gathering_tasks, (self.finalize_task,))
 
     @property
-    def outputs_files(self) -> tuple[tuple[TaskPlan, OutputFileSpecification], ...]:
+    def outputs_files(self) -> Iterator[tuple[TaskPlan, OutputFileSpecification]]:
         """The files that become results, each with its task: every `outputs.json` in the job's container."""
-        return tuple(self.outputs_of(self.tasks)) if any(self.outputs_of(self.stand_ins)) else ()
+        has_any = any(file for task in self.stand_ins for file in outputs_of(self.job_id, task))
+        tasks = self.tasks if has_any else ()
+        return ((task, file) for task in tasks for file in outputs_of(self.job_id, task))
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:
@@ -263,11 +266,12 @@ class JobPlan:
         reports = (self.reports_need,) if self.reports_need else ()
         return frozenset((*read, *reports, *(need for task in tasks for need in task.needs)))
 
-    def outputs_of(self, tasks: Iterable[TaskPlan]) -> Iterator[tuple[TaskPlan, OutputFileSpecification]]:
-        """Yield the files of these tasks that become results, each with its task."""
-        own = job_container(self.job_id)
-        for task in tasks:
-            for file in task.result_files:
-                place = (file.source_file_path, file.container_name, file.storage_account_name)
-                if place == (OUTPUTS_FILE, own, ""):
-                    yield task, file
+
+def outputs_of(job_id: str, task: TaskPlan) -> Iterator[OutputFileSpecification]:
+    """Yield the files of a task that become its result: every `outputs.json` in the job's own container."""
+    own = None
+    for file in task.result_files:
+        if file.source_file_path == OUTPUTS_FILE and not file.storage_account_name:
+            own = own or job_container(job_id)
+            if file.container_name == own:
+                yield file

@@ -1,7 +1,8 @@
 """The rules on the plan of a whole job: what Azure Batch would refuse, or would never run.
 
 Each broken rule is an `InvalidJobError` that names the field, as a path in the job message, and says what to
-change. `task_rules`, `file_rules` and `dependencies` have the rules on tasks, their files and their order.
+change. `task_rules`, `file_rules` and `rules_between_tasks` have the rules on tasks, their files and their
+order.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.dependencies import dependency_problems
 from batchmgr.plan.file_rules import is_resource_id
 from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
-from batchmgr.plan.ids import INTEGER_ID, without_leading_zeros
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
+from batchmgr.plan.rules_between_tasks import RulesBetweenTasks
 from batchmgr.plan.task_rules import (
     INT32,
     LONGEST_RELEASE,
@@ -51,10 +51,11 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
     for index, task in enumerate(plan.stand_ins):
         yield from task_problems(task, f"tasks[{index}]")
     yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
-    yield from _id_problems(plan.stand_ins)
-    yield from dependency_problems(plan.stand_ins)
+    between = RulesBetweenTasks(plan.job_id)
+    for task in plan.stand_ins:
+        yield from between.add(task)
+    yield from between.end(plan.stand_ins)
     yield from _container_problems(plan)
-    yield from _outputs_problems(plan)
     if plan.job.auto_pool is not None:
         yield from _auto_pool_problems(plan.job.auto_pool)
         for field, files in _files(plan):
@@ -89,46 +90,6 @@ def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
                 "required, since this pool runs its tasks in containers, as other tasks of this job or its "
                 "containerImageNames show. Azure Batch would fail a task without it",
                 field=f"{field}.containerSettings",
-            )
-
-
-def _id_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    seen: dict[str, str] = {}
-    for index, task in enumerate(tasks):
-        twin = seen.get(task.id.lower())
-        if twin is not None:
-            yield InvalidJobError(
-                f"{task.id!r} is taken by {twin!r}: Azure Batch ignores case in ids. Use another id",
-                field=f"tasks[{index}].id",
-            )
-        seen[task.id.lower()] = task.id
-    yield from _twin_problems(tasks)
-
-
-def _twin_problems(tasks: Sequence[TaskPlan]) -> Iterator[InvalidJobError]:
-    """Yield an error for each id that a range of ids takes for another one."""
-    ranged = {task.id for task in tasks if INTEGER_ID.fullmatch(task.id)}
-    for index, task in enumerate(tasks):
-        twin = without_leading_zeros(task.id)
-        if twin != task.id and twin in ranged:
-            yield InvalidJobError(
-                f"{task.id!r} and {twin!r} are the same number: Azure Batch takes one for the other where "
-                "tasks wait for them. Use another id",
-                field=f"tasks[{index}].id",
-            )
-
-
-def _outputs_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
-    """Yield an error for each task whose `outputs.json` would overwrite that of another: their results."""
-    writers: dict[str, str] = {}
-    tasks = plan.stand_ins
-    for task, file in plan.outputs_of(tasks):
-        other = writers.setdefault(file.blob_path, task.id)
-        if other != task.id:
-            yield InvalidJobError(
-                f"{other!r} and {task.id!r} would write their {file.source_file_path} to the same blob, "
-                f"{file.blob_path!r}: name another targetBlobPath or taskId",
-                field=f"tasks[{tasks.index(task)}].outputFiles[{task.output_files.index(file)}]",
             )
 
 

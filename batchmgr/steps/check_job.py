@@ -14,7 +14,10 @@ from batchmgr.wire.job_message import JobMessage
 
 
 async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
-    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError."""
+    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError.
+
+    Return the plan, which `keep_plan` may keep.
+    """
     # In threads: a small message can describe many tasks, and others wait for the event loop.
     await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.

@@ -7,6 +7,7 @@ job; other tasks cost nothing.
 
 import asyncio
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import MAX_TASK_RESULTS
@@ -26,8 +27,9 @@ async def command_results(
     Together with those `published` by a workload's tasks, there are 100 at most: as many as an outcome shows.
     """
     ended = {task.task_id: task for task in tasks if task.state == "completed"}
-    wanted = list(_uploaded(plan, ended, {one.task_id for one in published}))
-    wanted = wanted[: max(0, MAX_TASK_RESULTS - len(published))]
+    uploaded = _uploaded(plan, ended, {one.task_id for one in published})
+    # In a thread: the tasks may be many, and they are made or read while they are looked through.
+    wanted = await asyncio.to_thread(list, islice(uploaded, max(0, MAX_TASK_RESULTS - len(published))))
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def read(task_id: str, path: str) -> TaskResult | None:

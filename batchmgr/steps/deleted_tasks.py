@@ -3,6 +3,7 @@
 Azure Batch forgets a deleted task. What the task's dependents wait for then never comes.
 """
 
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -32,4 +33,6 @@ async def deleted_tasks(
     succeeded = {event.subject.removeprefix(prefix) for event in log if event.type == TASK_SUCCEEDED}
     if plan is None:
         return (UNNAMED,) * (number - len(succeeded - listed))
-    return tuple(task.id for task in plan.all_tasks if task.id not in listed | succeeded)
+    known = listed | succeeded
+    # In a thread: the tasks may be many, and they are made or read while they are looked through.
+    return await asyncio.to_thread(lambda: tuple(task.id for task in plan.all_tasks if task.id not in known))

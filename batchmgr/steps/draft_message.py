@@ -21,11 +21,12 @@ from batchmgr.plan.job_plan import (
     TaskPlan,
 )
 from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.steps.record_tasks import TaskRecorder
 from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.task_message import JobTasks, TaskMessage
 from batchmgr.wire.task_plans import plan_task
-from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, draft_from_workload
+from batchmgr.workload.draft_from_workload import MAX_INPUTS_BYTES, Keep, draft_from_workload
 from batchmgr.workload.job_manager import JobContext
 from batchmgr.workload_ports import Workloads
 
@@ -47,11 +48,12 @@ def draft_message(
     default_pool_id: str,
     factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
+    recorder: TaskRecorder | None = None,
 ) -> JobDraft:
     """Return the draft of a job. Raise InvalidJobError, which names the field, if there can be none.
 
     `factory_tasks` are those of the message's taskFactory, and `known_tasks` those that the job's job manager
-    task has planned on its node.
+    task has planned on its node. The tasks of a workload are recorded as they come, if there is a recorder.
     """
     job = _job(message, default_pool_id)
     if factory_tasks is not None:
@@ -65,13 +67,17 @@ def draft_message(
     if message.tasks:
         tasks = tuple(plan_task(job_id, task) for task in message.tasks)
         return JobDraft(job=job, tasks=tasks, finalize_task=_FINALIZE)
+    keep: Keep = tuple if recorder is None else recorder.record
     if message.job_manager_task is not None:
-        return _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks)
-    context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
-    draft = draft_from_workload(workloads.load(message.workload), context)
-    if draft.job.auto_pool is not None and not message.pool_id:
-        draft.job.pool_id = ""  # it was batchmgr's default pool: the workload has chosen an auto pool
-    return draft
+        draft = _draft_on_node(job_id, job, message, message.job_manager_task, known_tasks, keep)
+    else:
+        context = JobContext(job_id=job_id, inputs=message.inputs, job=job)
+        draft = draft_from_workload(workloads.load(message.workload), context, keep)
+        if draft.job.auto_pool is not None and not message.pool_id:
+            draft.job.pool_id = ""  # it was batchmgr's default pool: the workload has chosen an auto pool
+    if recorder is None:
+        return draft
+    return replace(draft, examples=recorder.examples, leaves=recorder.leaves)
 
 
 def _job(message: JobMessage, default_pool_id: str) -> JobSpecification:
@@ -87,12 +93,14 @@ def _draft_on_node(
     message: JobMessage,
     manager: JobManagerTaskMessage,
     known: JobTasks | None,
+    keep: Keep,
 ) -> JobDraft:
     """Return the draft of a job that a node plans. It has no tasks until the node has planned them."""
     finalize = known.finalize_task if known is not None else None
+    planned = (plan_task(job_id, _like_manager(task, manager)) for task in known.tasks) if known else None
     return JobDraft(
         job=job,
-        tasks=tuple(plan_task(job_id, _like_manager(task, manager)) for task in known.tasks) if known else (),
+        tasks=keep(planned) if planned else (),
         finalize_task=plan_task(job_id, _like_manager(finalize, manager)) if finalize else _FINALIZE,
         job_manager_task=_plan_manager(job_id, message, manager),
         can_report=True,

@@ -46,11 +46,12 @@ async def list_results(ports: Ports, plan: JobPlan, tasks: Sequence[TaskSnapshot
     for group in ((plan.finalize_task,), plan.tasks):
         files = _left_files(group, ended)
         first = islice(files, MAX_LISTED)
-        while some := tuple(islice(first, AT_ONCE)):
+        # In threads: the tasks may be many, and they are made or read while they are looked through.
+        while some := await asyncio.to_thread(_next, first):
             for file, names in zip(some, await _names(ports, some), strict=True):
                 found |= _as_results(ports, file, names)
         if found:
-            for file in await _others_that_exist(ports, tuple(files)):
+            for file in await _others_that_exist(ports, await asyncio.to_thread(tuple, files)):
                 found |= _as_results(ports, file, [file.blob_path])
             break
     return tuple(found.values())
@@ -147,6 +148,10 @@ def _left_files(
             for file in task.result_files:
                 if snapshot.has_succeeded or file.upload_condition == "taskCompletion":
                     yield file
+
+
+def _next(files: Iterator[OutputFileSpecification]) -> tuple[OutputFileSpecification, ...]:
+    return tuple(islice(files, AT_ONCE))
 
 
 async def _names(

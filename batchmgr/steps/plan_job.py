@@ -1,11 +1,10 @@
 """From a job message to the plan of its Batch job. Nothing is run or sent.
 
-One job is planned several times: when it is accepted, when it is submitted, and when its results are listed
-at its end. The same message must give the same plan each time.
+`keep_plan` says which plans are made once and kept. The others are made whenever they are needed: the same
+message gives the same plan each time.
 """
 
 import asyncio
-import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,22 +15,19 @@ from typing import TypeVar
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import FactoryTasks, template_field
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.job_record import JobRecord
 from batchmgr.model.traceparent import valid_traceparent
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports
 from batchmgr.steps.draft_message import draft_message
-from batchmgr.steps.expand_factory import expand_kept
+from batchmgr.steps.record_tasks import TaskRecorder
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import JobTasks
 from batchmgr.workload_ports import Workloads, WorkloadThreads
 
 T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
 
 prepare(JobTasks)
 
@@ -56,13 +52,13 @@ async def plan(
     message: JobMessage,
     pool_id: str,
     factory_tasks: FactoryTasks | None = None,
+    known_tasks: JobTasks | None = None,
 ) -> JobPlan:
-    """Return the checked plan of a job. `factory_tasks` are those of its taskFactory, if it has one.
+    """Return the checked plan of a job. For the last two see `plan_job`.
 
-    The workload's own code runs here, in a thread, because it may be slow or hang. Raise InvalidJobError,
-    which names the field of the message, for whatever is wrong.
+    The workload's own code runs here, in a thread, because it may be slow or hang. Its tasks are written to a
+    file as they come. Raise InvalidJobError, which names the field of the message, for whatever is wrong.
     """
-    kept = await ports.jobs.load_tasks(job_id) if message.job_manager_task is not None else None
     call = partial(
         plan_job,
         job_id,
@@ -70,7 +66,8 @@ async def plan(
         workloads=ports.workloads,
         default_pool_id=pool_id,
         factory_tasks=factory_tasks,
-        known_tasks=decode_tasks(kept) if kept else None,
+        known_tasks=known_tasks,
+        recorder=TaskRecorder(job_id) if message.workload else None,
     )
     return await in_thread(ports.threads, message, call)
 
@@ -80,21 +77,6 @@ async def in_thread(threads: WorkloadThreads, message: JobMessage, call: Callabl
     if message.workload and message.job_manager_task is None:
         return await threads.run(message.workload, call)
     return await asyncio.to_thread(call)
-
-
-async def plan_again(ports: Ports, record: JobRecord) -> JobPlan | None:
-    """Return the plan of a job that was submitted; None if its workload has changed too much since."""
-    try:
-        message = await ports.jobs.load_request(record.job_id)
-        tasks = None
-        if message.task_factory is not None:
-            tasks = await expand_kept(ports, record.job_id, message.task_factory)
-            if tasks is None:
-                return None
-        return await plan(ports, record.job_id, message, record.pool_id, tasks)
-    except InvalidJobError as error:
-        logger.error("job %s can no longer be planned: %s", record.job_id, error)
-        return None
 
 
 async def grant_access(ports: Ports, plan: JobPlan) -> StorageAccess:
@@ -113,11 +95,12 @@ def plan_job(
     default_pool_id: str,
     factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
+    recorder: TaskRecorder | None = None,
 ) -> JobPlan:
     """Return the checked plan of a job. Raise InvalidJobError for the first rule that it breaks.
 
     `factory_tasks` are those of the message's taskFactory, and `known_tasks` those that the job's job manager
-    task has planned on its node.
+    task has planned on its node. With a recorder, the tasks of a workload are in a file.
     """
     plan = plan_unchecked(
         job_id,
@@ -126,6 +109,7 @@ def plan_job(
         default_pool_id=default_pool_id,
         factory_tasks=factory_tasks,
         known_tasks=known_tasks,
+        recorder=recorder,
     )
     for problem in problems_of(message, plan):
         raise problem
@@ -140,6 +124,7 @@ def plan_unchecked(
     default_pool_id: str,
     factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
+    recorder: TaskRecorder | None = None,
 ) -> JobPlan:
     """Return the plan of a job before its rules are checked. Raise InvalidJobError if there can be none.
 
@@ -152,6 +137,7 @@ def plan_unchecked(
         default_pool_id=default_pool_id,
         factory_tasks=factory_tasks,
         known_tasks=known_tasks,
+        recorder=recorder,
     )
     plan = complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
     return replace(plan, traceparent=valid_traceparent(message.traceparent))
@@ -166,9 +152,14 @@ def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]
 def in_message(message: JobMessage, plan: JobPlan, problem: InvalidJobError) -> InvalidJobError:
     """Return the problem of a plan with the field of its message: that of the template, if there is one."""
     match = _TASK_FIELD.match(problem.field)
-    if message.task_factory is None or match is None:
+    if match is None or not plan.examples:
         return problem
-    origin = template_field(plan.stand_ins[int(match["index"])])
+    example = plan.examples[int(match["index"])]
+    if message.task_factory is not None:
+        origin = template_field(example)
+    else:
+        place = next(place for place, task in enumerate(plan.tasks) if task.id == example.id)
+        origin = f"tasks[{place}]"
     return InvalidJobError(problem.reason, field=f"{origin}{match['rest']}")
 
 

@@ -1,5 +1,6 @@
-"""Planning on a node: a job manager task plans the job's tasks, and batchmgr fetches and stores the plan."""
+"""Planning on a node: a job manager task plans the job's tasks, and batchmgr fetches them."""
 
+import asyncio
 import logging
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from batchmgr.steps.diagnose import diagnose
 from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.plan_job import decode_tasks
 from batchmgr.steps.read_node_files import read_planned_tasks
+from batchmgr.wire.task_message import JobTasks
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +51,8 @@ async def is_lost(ports: Ports, job: Versioned[JobRecord]) -> bool:
     return batch_job.terminate_reason == WALL_CLOCK_EXPIRED
 
 
-async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
-    """Store the tasks that the job manager task has planned; return False while it is at work.
+async def planned_tasks(ports: Ports, record: JobRecord) -> JobTasks | None:
+    """Return the tasks that the job manager task has planned; None while it is at work.
 
     Raise InvalidJobError if it has failed, or has left something that can't be used.
     """
@@ -66,11 +68,10 @@ async def keep_planned_tasks(ports: Ports, record: JobRecord) -> bool:
                 f"the Batch job ended ({how}) before its job manager task had planned it", field=FIELD
             )
     if task is None or not is_done:
-        return False
+        return None
     if task.has_failed:
         raise await _failure(ports, record, task)
-    await ports.jobs.save_tasks(record.job_id, await _planned_tasks(ports, record))
-    return True
+    return await _planned_tasks(ports, record)
 
 
 async def failed_job_manager(ports: Ports, record: JobRecord) -> TaskSnapshot | None:
@@ -96,7 +97,7 @@ async def _failure(ports: Ports, record: JobRecord, task: TaskSnapshot) -> Inval
     return InvalidJobError(f"the job manager task failed: {reason}", field=FIELD)
 
 
-async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
+async def _planned_tasks(ports: Ports, record: JobRecord) -> JobTasks:
     body = await read_planned_tasks(ports, record.job_id, field=FIELD)
     if body is None:
         raise InvalidJobError(
@@ -105,14 +106,14 @@ async def _planned_tasks(ports: Ports, record: JobRecord) -> bytes:
             field=FIELD,
         )
     try:
-        tasks = decode_tasks(body).tasks
+        planned = await asyncio.to_thread(decode_tasks, body)
     except InvalidJobError as error:
         raise InvalidJobError(
             f"the {PLANNED_TASKS_FILE} that the job manager task left can't be used: {error}", field=FIELD
         ) from error
-    if not tasks:
+    if not planned.tasks:
         raise InvalidJobError("the job manager task planned a job without tasks", field="inputs")
-    return body
+    return planned
 
 
 async def _job_manager_task(ports: Ports, record: JobRecord) -> TaskSnapshot | None:

@@ -6,6 +6,7 @@ When nothing but the FinalizeTask is left, batchmgr deletes it and adds it again
 it cannot run at all, batchmgr writes its finalize blob.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,7 +42,7 @@ async def release_if_stuck(
     repeated until the FinalizeTask runs.
     """
     known = released(plan) if job.value.run.finalize_released else plan
-    if not is_stuck(known, tasks, deleted):
+    if not await asyncio.to_thread(is_stuck, known, tasks, deleted):
         return job
     if job.value.run.manifest_due:
         gone = [_deleted_task(task_id, ports.clock.now()) for task_id in deleted]

@@ -4,6 +4,7 @@ To look costs some calls, so the poller looks only at a job that has not moved f
 minute while no task runs, and ever more rarely while tasks run.
 """
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,8 +20,8 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.outbox import commit
-from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.release_finalize_task import release_if_stuck
 from batchmgr.wire.events import stall_event
 
@@ -132,20 +133,23 @@ async def _observe(
     tasks: Sequence[TaskSnapshot] = ()
     deleted: Sequence[str] = ()
     if is_planned_on_node or is_large or is_short or is_blocked:
-        plan = await plan_again(ports, record)
+        plan = await find_plan(ports, record)
         tasks = [task async for task in ports.batch.list_tasks(record.job_id)]
         deleted = await deleted_tasks(ports, record, plan, tasks)
     if is_planned_on_node and not tasks and plan is not None and plan.job_manager_task is not None:
         deleted = (plan.job_manager_task.id,)
     active = [task.task_id for task in tasks if task.state == "active"]
+    large: Sequence[str] = ()
+    if plan is not None and pool is not None:
+        large = await asyncio.to_thread(misfits, plan, pool, active)
     seen = Observation(
         job=batch_job,
         pool=pool,
         nodes=nodes,
         unprepared=await _unprepared(ports, record, batch_job, nodes),
         deleted=deleted,
-        misfits=misfits(plan, pool, active) if plan is not None and pool is not None else (),
-        is_unplannable=plan is None and (is_blocked or bool(deleted)) and bool(active),
+        misfits=large,
+        has_no_plan=plan is None and (is_blocked or bool(deleted)) and bool(active),
         is_planned_on_node=is_planned_on_node,
     )
     return seen, tasks, plan

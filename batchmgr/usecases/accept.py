@@ -12,26 +12,36 @@ from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import ACCEPT
 from batchmgr.model.traceparent import valid_traceparent
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
+from batchmgr.steps.keep_plan import keep_plan
 from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.wire.job_message import JobMessage
 
 
 @retry_on_conflict
 async def accept(
-    ports: Ports, job_id: str, message: JobMessage, *, is_checked: bool = True, priority: int | None = None
+    ports: Ports,
+    job_id: str,
+    message: JobMessage,
+    plan: JobPlan | None = None,
+    *,
+    is_checked: bool = True,
 ) -> JobRecord:
     """Accept a job under this id: store the request, create the record, mark the job active.
 
-    A job that is not checked has no event yet: `admit` checks it and publishes that it is queued or rejected.
-    `priority` is that of its plan, if that is known: else that of the message counts. Raise JobConflictError
-    if a job with this id but other content was accepted before.
+    The plan that the check of the job has made is kept. A job that is not checked has no event yet: `admit`
+    checks it and publishes that it is queued or rejected.
+    Raise JobConflictError if a job with this id but other content was accepted before.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
         stored = await ports.jobs.save_request(job_id, replace(message, traceparent=traceparent))
         if stored.digest != message.digest:
             raise JobConflictError(job_id)
+        if plan is not None and plan.job_id == stored.job_id:
+            await keep_plan(ports, stored.job_id, plan)
+        priority = None if plan is None else plan.job.priority
         return await _create_record(ports, stored, is_checked=is_checked, priority=priority)
 
 

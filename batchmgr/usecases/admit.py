@@ -13,6 +13,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import ADMIT
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.check_job import check_job
+from batchmgr.steps.keep_plan import keep_plan
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.usecases.deliver import start_delivery
 
@@ -33,7 +34,9 @@ async def admit(ports: Ports, job_id: str) -> None:
 async def _admit(ports: Ports, job: Versioned[JobRecord]) -> None:
     record = job.value
     try:
-        job_plan = await check_job(ports, record.job_id, await ports.jobs.load_request(record.job_id))
+        message = await ports.jobs.load_request(record.job_id)
+        job_plan = await check_job(ports, record.job_id, message)
+        await keep_plan(ports, record.job_id, job_plan)
     except InvalidJobError as error:
         logger.warning("job %s is rejected: %s", record.job_id, error)
         reason = JobError(code="InvalidJob", message=str(error), field=error.field)

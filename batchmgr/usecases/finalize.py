@@ -27,6 +27,7 @@ from batchmgr.steps.batch_job import has_ended, read_batch_job
 from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.command_results import command_results
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
@@ -34,7 +35,6 @@ from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
 from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
-from batchmgr.steps.plan_job import plan_again
 from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.let_in import filling_the_place
 
@@ -144,7 +144,7 @@ async def _end(
 ) -> Versioned[JobRecord]:
     """Record how the job has ended, and what it has left."""
     record = job.value
-    job_plan = await plan_again(ports, record)
+    job_plan = await find_plan(ports, record)
     lost = await lost_results(ports, job_plan, tasks)
     failed_now = {task.task_id for task in tasks if task.has_failed}
     details = {task.task_id: task for task in record.run.failed_tasks if task.task_id in failed_now}

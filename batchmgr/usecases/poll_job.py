@@ -21,12 +21,12 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
+from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.next_look import SUBMISSION_TIMEOUT, TRIGGER_TIMEOUT, next_look
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
 from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
-from batchmgr.steps.plan_job import plan_again
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
 from batchmgr.steps.warn_of_signatures import warn_of_signatures
@@ -154,7 +154,7 @@ async def _end_if_given_up(ports: Ports, job: Versioned[JobRecord]) -> None:
 
 async def _write_due_manifest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
     """Write the manifest for the FinalizeTask, which is the only task left."""
-    job_plan = await plan_again(ports, job.value)
+    job_plan = await find_plan(ports, job.value)
     if job_plan is not None:
         tasks = [task async for task in ports.batch.list_tasks(job.value.job_id)]
         await write_manifest(ports, job.value, job_plan, tasks)
@@ -172,7 +172,7 @@ async def _is_over(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) 
     tasks: list[TaskSnapshot] = [task async for task in ports.batch.list_tasks(record.job_id)]
     if has_ended(record, batch_job, tasks, ports.clock.now()):
         return True
-    job_plan = await plan_again(ports, record) if counts.failed else None
+    job_plan = await find_plan(ports, record) if counts.failed else None
     if job_plan is not None:
         await release_if_stuck(ports, job, job_plan, tasks)
     return False

@@ -17,7 +17,6 @@ from batchmgr.errors import (
     ServiceError,
     ServiceNotFoundError,
 )
-from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import StorageAccess, signatures_end
 from batchmgr.model.job_outcome import end_reason
@@ -34,11 +33,11 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.add_tasks import add_own_tasks
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
-from batchmgr.steps.expand_factory import expand
+from batchmgr.steps.keep_plan import plan_and_keep, plan_to_submit
 from batchmgr.steps.line import Turn, in_line, is_next, is_waiting, join, leave, waiting_events
 from batchmgr.steps.outbox import commit, load, retry_on_conflict
-from batchmgr.steps.plan_job import grant_access, plan
-from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, keep_planned_tasks
+from batchmgr.steps.plan_job import grant_access
+from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, planned_tasks
 from batchmgr.steps.put_off import may_pass, put_off
 from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.steps.warn_of_signatures import warning_due
@@ -117,10 +116,7 @@ async def _submit_claimed(ports: Ports, job: Versioned[JobRecord], time: timedel
         try:
             ends_at = ports.clock.now() + time
             message = await ports.jobs.load_request(mine.record.job_id)
-            tasks = None
-            if message.task_factory is not None:
-                tasks = await expand(ports, mine, message.task_factory)
-            progress = await _submit_portion(ports, mine, message, tasks, ends_at)
+            progress = await _submit_portion(ports, mine, message, ends_at)
         except (InvalidJobError, ServiceError) as error:
             now = ports.clock.now()
             if not isinstance(error, InvalidJobError) and may_pass(mine.record, error, now):
@@ -148,16 +144,10 @@ def _begin(ports: Ports, record: JobRecord) -> tuple[Change, EventsOf]:
     return (lambda record: record.submitting(now)), (lambda record: [job_event(record)])
 
 
-async def _submit_portion(
-    ports: Ports,
-    mine: ClaimedJob,
-    message: JobMessage,
-    factory_tasks: FactoryTasks | None,
-    ends_at: datetime,
-) -> Progress:
+async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage, ends_at: datetime) -> Progress:
     """Create the Batch job and add its tasks, or as many of them as there is time for."""
     record = mine.record
-    job_plan = await plan(ports, record.job_id, message, record.pool_id, factory_tasks)
+    job_plan = await plan_to_submit(ports, mine, message)
     if job_plan.job.pool_id:
         # Azure Batch accepts a job for a pool that does not exist. The job would then wait for ever.
         await _require_pool(ports, job_plan.job.pool_id)
@@ -167,9 +157,10 @@ async def _submit_portion(
         await mine.save(lambda record: record.let_in(ports.clock.now()))
         await leave(ports, record)
     if job_plan.awaits_tasks:
-        if not await keep_planned_tasks(ports, record):
+        planned = await planned_tasks(ports, record)
+        if planned is None:
             return Progress.AWAITS_TASKS
-        job_plan = await plan(ports, record.job_id, message, record.pool_id)
+        job_plan = await plan_and_keep(ports, record, message, planned)
         access = await grant_access(ports, job_plan)
     await mine.save(partial(_created, job_plan=job_plan, access=access, now=ports.clock.now()))
     return await _complete(ports, mine, job_plan, access, ends_at)

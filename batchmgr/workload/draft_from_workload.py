@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
+from typing import Callable, Iterator, Sequence
 
 from batchmgr.errors import InvalidInputError, InvalidJobError
 from batchmgr.plan.job_plan import INPUTS_VARIABLE, JobDraft, TaskPlan
@@ -15,34 +17,29 @@ MAX_INPUTS_BYTES = 32 * 1024
 """The size limit of a task's inputs as JSON. They are sent in an environment variable of the task."""
 
 
-def draft_from_workload(workload: WorkloadBase, context: JobContext) -> JobDraft:
-    """Run the workload's `create_job` and return the draft of the job.
+Keep = Callable[[Iterator[TaskPlan]], Sequence[TaskPlan]]
+"""Takes the tasks of a job as they are made, and returns them."""
+
+
+def draft_from_workload(workload: WorkloadBase, context: JobContext, keep: Keep = tuple) -> JobDraft:
+    """Run the workload's `create_job` and return the draft of the job, with the tasks that `keep` returns.
 
     Raise `InvalidJobError` if the inputs or specifications are wrong, or if the workload's code raises any
     exception.
     """
-    manager = _create_job(workload, context)
-    if not manager.tasks:
+    with _errors_of(workload):
+        manager = workload.job_manager(context)
+    tasks = keep(_planned_tasks(workload, manager))
+    if not tasks:
         raise InvalidJobError(
             f"workload {workload.name!r} made a job without tasks: create_job must add at least one",
             field="inputs",
         )
-    _check_types(manager)
-    known = {id(task) for task in manager.tasks}
-    for index, task in enumerate(manager.tasks):
-        for dependency in task.depends_on:
-            if id(dependency) not in known:
-                raise InvalidJobError(
-                    f"task {task.id!r} depends on {dependency.id!r}, which was not added to this job; use "
-                    "only tasks that add_workload_task or add_command_task returned",
-                    field=f"tasks[{index}].dependsOn",
-                )
+    check_field_types(manager.job, "")
+    check_field_types(manager.finalize_task, "finalizeTask")
     return JobDraft(
         job=manager.job,
-        tasks=tuple(
-            _plan_task(task, f"tasks[{index}]", workload, "task", task.task_type)
-            for index, task in enumerate(manager.tasks)
-        ),
+        tasks=tasks,
         finalize_task=_plan_task(manager.finalize_task, "finalizeTask", workload, "finalize"),
         can_report=True,
         asks_for_manifest=workload.entry_points.has_own_finalize_task,
@@ -51,16 +48,31 @@ def draft_from_workload(workload: WorkloadBase, context: JobContext) -> JobDraft
     )
 
 
-def _check_types(manager: JobManager) -> None:
-    check_field_types(manager.job, "")
-    for index, task in enumerate(manager.tasks):
-        check_field_types(task, f"tasks[{index}]")
-    check_field_types(manager.finalize_task, "finalizeTask")
+def _planned_tasks(workload: WorkloadBase, manager: JobManager) -> Iterator[TaskPlan]:
+    """Yield the plan of each task when `create_job` has completed it."""
+    for index, task in enumerate(_completed_tasks(workload, manager)):
+        field = f"tasks[{index}]"
+        check_field_types(task, field)
+        for dependency in task.depends_on:
+            if not manager._has_added(dependency):
+                raise InvalidJobError(
+                    f"task {task.id!r} depends on {dependency.id!r}, which was not added to this job; use "
+                    "only tasks that add_workload_task or add_command_task returned",
+                    field=f"{field}.dependsOn",
+                )
+        yield _plan_task(task, field, workload, "task", task.task_type)
 
 
-def _create_job(workload: WorkloadBase, context: JobContext) -> JobManager:
+def _completed_tasks(workload: WorkloadBase, manager: JobManager) -> Iterator[TaskSpecification]:
+    with _errors_of(workload):
+        yield from manager._completed_tasks()
+
+
+@contextmanager
+def _errors_of(workload: WorkloadBase) -> Iterator[None]:
+    """Raise `InvalidJobError` for any exception of the workload's code."""
     try:
-        return workload.plan(context)
+        yield
     except InvalidJobError:
         raise
     except InvalidInputError as error:

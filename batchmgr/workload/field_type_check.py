@@ -20,6 +20,8 @@ _PLAIN: dict[str, Any] = {
     "timedelta": timedelta,
     "tuple": (list, tuple),
 }
+_SCALARS: dict[str, type] = {"bool": bool, "int": int, "str": str}
+_EMPTY: dict[str, Any] = {"dict": dict, "list": list, "tuple": tuple}
 _CHECKED_BY_THEMSELVES = "TaskSpecification"
 _LONGEST = 60
 
@@ -35,7 +37,8 @@ def check_field_types(specification: object, field: str) -> None:
     """Raise `InvalidJobError` for the first field, at any depth, whose value has another type."""
     for name, default, annotation in _declared(type(specification)):
         given = getattr(specification, name)
-        if given is not default:  # most fields have their default, and a job may have many tasks
+        # Most fields have their default or hold nothing, and a job may have many tasks.
+        if given is not default and (given or type(given) is not _EMPTY.get(annotation.partition("[")[0])):
             _check(given, annotation, f"{field}.{camel(name)}" if field else camel(name))
 
 
@@ -57,6 +60,8 @@ def _kinds(annotation: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _check(given: object, annotation: str, field: str) -> None:
+    if type(given) is _SCALARS.get(annotation):
+        return
     kind = next((kind for kind in _kinds(annotation) if _is_a(given, kind[0])), None)
     if kind is None:
         raise InvalidJobError(_complaint(given, annotation), field=field)
@@ -66,7 +71,7 @@ def _check(given: object, annotation: str, field: str) -> None:
     if isinstance(given, dict):
         for key, item in given.items():
             _check(key, content[0], field)
-            if content[1] != "Any":
+            if content[1] != "Any" and type(item) is not _SCALARS.get(content[1]):
                 _check(item, content[1], f"{field}.{key}")
     elif isinstance(given, (list, tuple)):
         for index, item in enumerate(given):

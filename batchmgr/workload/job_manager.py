@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.frozen_dataclass import frozen_dataclass
@@ -12,7 +13,7 @@ from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.workload.entry_points import EntryPointsRepository
-from batchmgr.workload.task_specification import TaskSpecification
+from batchmgr.workload.task_specification import PlannedTask, TaskSpecification
 from batchmgr.workload.workload_task import InputsT, WorkloadTask
 
 if TYPE_CHECKING:
@@ -64,11 +65,20 @@ class JobManager:
     pool and its preparation task. `finalize_task` is the specification of the FinalizeTask: append the files
     that it needs, and set its inputs.
 
-    `create_job` runs more than once for one job: when batchmgr accepts the job, at each attempt to submit it,
-    when the poller writes the manifest or releases the FinalizeTask, and when the job is finalized.
-    `POST /api/plan` runs it too. It must add the same tasks each time: use only the context and the inputs,
-    read no data, and return soon. On a node, as a Batch job manager task, it runs once, and again only if
-    Azure Batch runs that task again; the tasks that it leaves are kept.
+    `create_job` runs once for one job, when batchmgr accepts it; again only if that is interrupted, or if the
+    same message arrives again at that time. The tasks that it adds are kept with the job. `POST /api/plan`
+    runs it too. It must return soon and have no side effects. On a node, as a Batch job manager task, it runs
+    once, and again only if Azure Batch runs that task again.
+
+    A `create_job` that yields its tasks makes a job of any size in little memory. What was yielded can't be
+    changed any more, but others can depend on it:
+
+    >>> class ManyJobManager(JobManager):
+    ...     def create_job(self) -> Iterator[TaskSpecification]:
+    ...         for number in range(100_000):
+    ...             task = self.add_workload_task(CountTask, {"file": f"{number}.txt"})
+    ...             task.max_task_retry_count = 2
+    ...             yield task
     """
 
     def __init__(self, context: JobContext, repository: EntryPointsRepository) -> None:
@@ -82,15 +92,19 @@ class JobManager:
             max_task_retry_count=finalize_type.max_task_retry_count,
         )
         self._repository = repository
-        self.__tasks: list[TaskSpecification] = []
+        self.__tasks: dict[int, TaskSpecification] = {}
+        self.__added = 0
 
     @property
     def tasks(self) -> Sequence[TaskSpecification]:
         """The tasks added so far, in order."""
-        return tuple(self.__tasks)
+        return tuple(self.__tasks.values())
 
-    def create_job(self) -> None:
-        """Add the job's tasks with `add_workload_task` and `add_command_task`. It may run several times."""
+    def create_job(self) -> Iterator[TaskSpecification] | None:
+        """Add the job's tasks with `add_workload_task` and `add_command_task`.
+
+        For a job of very many tasks, yield each of them as soon as it is complete.
+        """
         raise NotImplementedError(
             f"{type(self).__name__} has no create_job. Define it, and add the job's tasks in it."
         )
@@ -137,9 +151,35 @@ class JobManager:
     def __add(self, depends_on: Sequence[TaskSpecification]) -> TaskSpecification:
         # The name has two underscores so that no subclass overrides it by accident.
         # Ids are integers so that dependencies can be sent to Azure Batch as ranges.
-        task = TaskSpecification(id=str(len(self.__tasks) + 1), depends_on=list(depends_on))
-        self.__tasks.append(task)
+        self.__added += 1
+        task = TaskSpecification(id=str(self.__added), depends_on=list(depends_on))
+        self.__tasks[id(task)] = task
         return task
+
+    def _completed_tasks(self) -> Iterator[TaskSpecification]:
+        """Run `create_job`, and yield its tasks when they are complete. For batchmgr.
+
+        A task that `create_job` has yielded is planned when it goes on: nothing but its id is kept. Those
+        that it has not yielded follow at the end, in the order in which they were added.
+        """
+        created = self.create_job()  # old code may return anything
+        if isinstance(created, GeneratorType):
+            for task in cast("Iterator[TaskSpecification]", created):
+                if id(task) not in self.__tasks:
+                    raise InvalidJobError(
+                        f"create_job yielded {task!r}: yield each task that add_workload_task or "
+                        "add_command_task returned, and yield it once"
+                    )
+                yield task
+                del self.__tasks[id(task)]
+                PlannedTask.take_over(task, self)
+        yield from self.tasks
+
+    def _has_added(self, task: TaskSpecification) -> bool:
+        """Return whether the task is one of this job. For batchmgr."""
+        if isinstance(task, PlannedTask):
+            return task._owner is self
+        return id(task) in self.__tasks
 
 
 class JobManagerBuilder:

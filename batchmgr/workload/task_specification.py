@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from batchmgr.errors import InvalidJobError
 from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.task_options import (
     ApplicationPackageReference,
@@ -62,3 +63,39 @@ class TaskSpecification:
     user_identity: UserIdentity | None = None
     application_packages: list[ApplicationPackageReference] = field(default_factory=list)
     multi_instance_settings: MultiInstanceSettings | None = None
+
+
+class PlannedTask(TaskSpecification):
+    """What is left of a task that `create_job` has yielded: its id, for the tasks that wait for it.
+
+    The rest has been taken over into the plan. To read or change it is an error of the workload.
+    """
+
+    _owner: object
+
+    @classmethod
+    def take_over(cls, task: TaskSpecification, owner: object) -> None:
+        """Make the specification one of a planned task, and let go of what it held."""
+        task_id = task.id
+        task.__class__ = cls
+        task.__dict__ = {"id": task_id, "_owner": owner}
+
+    def __repr__(self) -> str:
+        return f"PlannedTask(id={self.id!r})"
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _TAKEN_OVER:
+            raise _too_late(self.id)
+        return super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _TAKEN_OVER or name == "id":
+            raise _too_late(self.id)
+        super().__setattr__(name, value)
+
+
+_TAKEN_OVER = frozenset(item.name for item in fields(TaskSpecification)) - {"id"}
+
+
+def _too_late(task_id: str) -> InvalidJobError:
+    return InvalidJobError(f"task {task_id!r} was yielded, and is planned: change a task before you yield it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import GeneratorType
 from typing import TYPE_CHECKING, ClassVar
 
 from batchmgr.plan.task_options import ApplicationPackageReference
@@ -77,9 +78,16 @@ class WorkloadBase:
 
         Any exception of `create_job` is raised as it is.
         """
-        manager = self._job_manager_builder_type().build(context, self._entry_points_repository)
-        manager.create_job()
+        manager = self.job_manager(context)
+        created = manager.create_job()
+        if isinstance(created, GeneratorType):
+            for _ in created:
+                pass  # it goes on when it is asked for the next task
         return manager
+
+    def job_manager(self, context: JobContext) -> JobManager:
+        """Return the job manager of a job, without tasks."""
+        return self._job_manager_builder_type().build(context, self._entry_points_repository)
 
     def command_line(self, *arguments: str) -> str:
         """Return the command line with which a node runs this workload. The arguments are plain words."""

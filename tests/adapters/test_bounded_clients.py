@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ STORAGE_CALLS: dict[str, Callable[[Ports], Awaitable[object]]] = {
     "load": lambda ports: ports.jobs.load("job-1"),
     "load_request": lambda ports: ports.jobs.load_request("job-1"),
     "load_tasks": lambda ports: ports.jobs.load_tasks("job-1"),
+    "load_plan": lambda ports: ports.jobs.load_plan("job-1", BytesIO()),
     "deactivate": lambda ports: ports.jobs.deactivate("job-1"),
     "read": lambda ports: ports.files.read("job-1", "file", 100),
     "reports": lambda ports: ports.files.reports("job-1", 10),

@@ -1,6 +1,8 @@
 """If the process is killed between any two side effects, no job is lost and nothing is published twice."""
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -8,15 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import ContainerNeed
+from batchmgr.plan.job_plan import INPUTS_VARIABLE
 from batchmgr.ports import Ports
+from batchmgr.steps.check_job import check_job
+from batchmgr.usecases.accept import accept
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import TaskTemplate
 from tests.chaos.interception import PORTS, intercepted
 from tests.fakes import FakeNodeStorage
+from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import CALLBACK, World, job_message, task
 
 DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
@@ -89,6 +96,12 @@ def planned_on_a_node(world: World) -> None:
     world.enqueue(world.plan_on_node(task("1"), task("2", "/bin/true", "1")))
 
 
+def planned_by_a_workload(world: World) -> None:
+    """Three tasks and one that waits for them, of a workload that never plans the same job twice."""
+    world.ports = replace(world.ports, workloads=SingleWorkloadRegistry(Sweep().workload()))
+    world.enqueue(sweep_message())
+
+
 def reporting(world: World) -> None:
     """Two tasks that report progress; one publishes a result."""
     message = world.plan_on_node(task("1"), task("2", "/bin/true", "1"))
@@ -101,6 +114,7 @@ STORIES = {
     "plain": Story(plain, JobState.SUCCEEDED, tasks=3, succeeded=3),
     "blocked": Story(blocked, JobState.PARTIAL, tasks=4, succeeded=2),
     "planned on a node": Story(planned_on_a_node, JobState.SUCCEEDED, tasks=4, succeeded=4),
+    "planned by a workload": Story(planned_by_a_workload, JobState.SUCCEEDED, tasks=5, succeeded=5),
     "reporting": Story(
         reporting, JobState.SUCCEEDED, tasks=4, succeeded=4, reports=2, results={"1": {"lines": 5}}
     ),
@@ -206,6 +220,35 @@ async def test_a_kill_at_any_side_effect_never_mixes_two_listings_of_blobs(
         commands = [planned.command_line for planned in world.batch.jobs["job-1"].tasks.values()]
         number = commands[0].partition("-")[2]
         assert commands[:2] == [f"wc a-{number}", f"wc b-{number}"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("over_http", [False, True], ids=["queue", "http"])
+async def test_a_kill_at_any_side_effect_never_mixes_two_plans_of_a_workload(
+    over_http: bool, after: bool
+) -> None:
+    """Each time that it runs, `create_job` makes other tasks: a job must have those of one time."""
+    story = STORIES["planned by a workload"]
+    for calls in range(1, await count_calls(story) + 1):
+        world = World()
+        story.enqueue(world)
+        message = sweep_message()
+        life = Mortal(world, calls, after=after)
+        if over_http:
+            world.incoming.clear()
+            for ports in (life.ports, world.ports):  # a client without an answer sends it again
+                with suppress(Died):
+                    await accept(ports, "job-1", message, await check_job(ports, "job-1", message))
+                    break
+        await live(world, life)
+        await world.run_until_idle()
+        assert_whole(world, callbacks=2, story=story)
+        added = world.batch.jobs["job-1"].tasks
+        inputs = [json.loads(added[str(number)].environment[INPUTS_VARIABLE]) for number in (1, 2, 3)]
+        assert len({one["run"] for one in inputs}) == 1
+        made = f"run-{inputs[0]['run']}"
+        results = [file.name for file in world.record().results]
+        assert results == [f"{made}/0.txt", f"{made}/1.txt", f"{made}/2.txt"]
 
 
 @given(

@@ -1,6 +1,7 @@
 """The contract of the JobStore port."""
 
 import asyncio
+from io import BytesIO
 
 import msgspec
 import pytest
@@ -15,6 +16,8 @@ from batchmgr.ports import Ports
 from batchmgr.wire.job_message import JobMessage
 from tests.contract.test_event_log import NOW, event
 from tests.world import job_message
+
+LARGE_PLAN = b"".join(b"task %d\n" % number for number in range(900_000))
 
 
 def record(ports: Ports, job_id: str = "Job-1") -> JobRecord:
@@ -51,6 +54,42 @@ async def test_stored_tasks_are_not_records_and_activate_no_job(ports: Ports) ->
     await ports.jobs.save_tasks("job-1", b"{}")
     assert await ports.jobs.list_records(10, "") == ([], "")
     assert [job.job_id async for job in ports.jobs.active_jobs()] == []
+
+
+async def test_a_plan_of_many_blocks_is_stored_once_and_read_again(ports: Ports) -> None:
+    assert await loaded_plan(ports, "Job-1") is None
+    assert await ports.jobs.save_plan("Job-1", BytesIO(LARGE_PLAN))
+    assert not await ports.jobs.save_plan("job-1", BytesIO(b"later"))
+    assert not await ports.jobs.save_plan("job-1", BytesIO(LARGE_PLAN))
+    assert await loaded_plan(ports, "JOB-1") == LARGE_PLAN
+
+
+@pytest.mark.parametrize("size", [10, 1 << 21, 9_000_000])
+async def test_two_writers_of_a_plan_never_mix_their_blocks_and_one_is_told_that_it_is_late(
+    ports: Ports, size: int
+) -> None:
+    plans = [letter * size for letter in (b"a", b"b", b"c")]
+    stored = await asyncio.gather(*(ports.jobs.save_plan("job-1", BytesIO(plan)) for plan in plans))
+    assert stored.count(True) == 1
+    assert await loaded_plan(ports, "job-1") == plans[stored.index(True)]
+
+
+async def test_a_plan_is_read_from_where_its_file_stands(ports: Ports) -> None:
+    file = BytesIO(b"before after")
+    file.seek(7)
+    await ports.jobs.save_plan("job-1", file)
+    assert await loaded_plan(ports, "job-1") == b"after"
+
+
+async def test_a_stored_plan_is_no_record_and_activates_no_job(ports: Ports) -> None:
+    await ports.jobs.save_plan("job-1", BytesIO(b"{}"))
+    assert await ports.jobs.list_records(10, "") == ([], "")
+    assert [job.job_id async for job in ports.jobs.active_jobs()] == []
+
+
+async def loaded_plan(ports: Ports, job_id: str) -> bytes | None:
+    file = BytesIO()
+    return file.getvalue() if await ports.jobs.load_plan(job_id, file) else None
 
 
 async def test_creating_a_record_twice_keeps_the_first(ports: Ports) -> None:

@@ -30,7 +30,7 @@ from batchmgr.wire.events import EVENT_TYPES
 from batchmgr.wire.job_answers import job, outcome
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
-from batchmgr.wire.queue_message import FinalizeReference, JobReference
+from batchmgr.wire.queue_message import FinalizeReference, JobReference, PollRequest
 from batchmgr.wire.task_message import JobTasks, Message
 from tests.plans import plan_factory
 
@@ -89,7 +89,10 @@ def every_message(kind: type[Message]) -> Iterator[type[Message]]:
         yield from every_message(one)
 
 
-MESSAGES = [one for one in every_message(Message) if one not in (FinalizeReference, JobReference, JobTasks)]
+OWN = (FinalizeReference, JobReference, JobTasks, PollRequest)
+"""Messages that only batchmgr sends."""
+
+MESSAGES = [one for one in every_message(Message) if one not in OWN]
 
 
 @pytest.mark.parametrize("message", MESSAGES)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypedDict
@@ -167,6 +167,14 @@ class SolveJobManager(JobManager):
             node_agent_sku_id="batch.node.el 8",
             target_dedicated_nodes=2,
         )
+
+
+class ManyJobManager(JobManager):
+    def create_job(self) -> Iterator[TaskSpecification]:
+        for steps in range(100_000):
+            task = self.add_workload_task(SolveTask, {"case": "a", "steps": steps})
+            task.required_slots = 2
+            yield task
 
 
 class SolveJobManagerBuilder(JobManagerBuilder):

@@ -1,23 +1,28 @@
 """A job that Azure Batch would refuse is rejected when it is planned, from a message or from a workload."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from batchmgr import (
     ApplicationPackageReference,
+    ContainerSettings,
     InvalidJobError,
     JobContext,
     JobManager,
     JobManagerBuilder,
     JobSpecification,
+    TaskSpecification,
     WorkloadBase,
 )
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
-from batchmgr.wire.job_message import decode_job
+from batchmgr.steps.record_tasks import TaskRecorder
+from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.workload.draft_from_workload import draft_from_workload
 from tests.plans import complete
 from tests.unit.invalid_case import Author, InvalidCase, change, change_job, pool
@@ -80,6 +85,28 @@ def planned(author: Author) -> None:
     complete("j", draft, "{}")
 
 
+def planned_in_a_file(author: Author) -> None:
+    """Plan the same job as the app does: its tasks are checked as they come."""
+
+    class Manager(JobManager):
+        def create_job(self) -> Iterator[TaskSpecification]:
+            task = self.add_command_task("x")
+            author(self, task)
+            yield task
+
+    class Builder(JobManagerBuilder):
+        job_manager_type = Manager
+
+    workload = WorkloadBase(job_manager_builder_type=Builder)
+    plan_job(
+        "j",
+        JobMessage(workload="w", pool_id="hpc"),
+        workloads=SingleWorkloadRegistry(workload),
+        default_pool_id="",
+        recorder=TaskRecorder("j"),
+    )
+
+
 IN_WORKLOADS = [case for case in (*ALL, *WORKLOADS_ONLY) if case.author is not None]
 
 
@@ -89,6 +116,25 @@ def test_an_invalid_workload_job_is_rejected_with_the_field_and_what_to_change(c
     with pytest.raises(InvalidJobError, match=case.words) as caught:
         planned(case.author)
     assert caught.value.field == case.field
+
+
+@pytest.mark.parametrize("case", IN_WORKLOADS, ids=names(IN_WORKLOADS))
+def test_an_invalid_task_that_comes_in_a_stream_is_rejected_like_any_other(case: InvalidCase) -> None:
+    assert case.author is not None
+    with pytest.raises(InvalidJobError, match=case.words) as caught:
+        planned_in_a_file(case.author)
+    assert caught.value.field == case.field
+
+
+def test_a_task_that_does_not_fit_to_the_others_of_a_stream_is_named_by_its_place() -> None:
+    def author(manager: JobManager, task: TaskSpecification) -> None:
+        tasks = [task, *(manager.add_command_task("x") for _ in range(4))]
+        for one in (*tasks[:3], tasks[4]):
+            one.container_settings = ContainerSettings(image_name="ubuntu")
+
+    with pytest.raises(InvalidJobError, match="required, since this pool") as caught:
+        planned_in_a_file(author)
+    assert caught.value.field == "tasks[3].containerSettings"
 
 
 def test_values_at_the_limits_are_accepted() -> None:

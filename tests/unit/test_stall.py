@@ -77,7 +77,7 @@ def test_what_a_person_can_change_comes_before_what_nobody_can() -> None:
     assert code_of(replace(JOB, state="disabled"), None) == "JobDisabled"
     assert code_of(pool=None, deleted=["a"]) == "PoolNotFound"
     assert code_of(nodes=nodes("unusable"), deleted=["a"]) == "NodesUnusable"
-    assert code_of(nodes=nodes("idle"), deleted=["a"], is_unplannable=True) == "JobNotPlannable"
+    assert code_of(nodes=nodes("idle"), deleted=["a"], has_no_plan=True) == "PlanMissing"
 
 
 def test_a_job_that_has_ended_waits_for_nothing() -> None:

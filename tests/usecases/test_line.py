@@ -12,6 +12,7 @@ from batchmgr.errors import ServiceBusyError
 from batchmgr.model.job_states import JobState
 from batchmgr.model.waiting_for import QUOTA_REACHED
 from batchmgr.ports import Ports
+from batchmgr.steps.check_job import check_job
 from batchmgr.steps.line import LOOK_AFTER, place_in_line
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
@@ -255,7 +256,9 @@ async def test_many_places_are_filled_by_few_processes_at_once_and_a_full_accoun
 async def test_a_place_in_the_line_is_that_of_the_plan_and_not_only_of_the_message() -> None:
     world = await full_world("a", "b")
     message = job_message(task("1"), job_id="c", callback="")
-    await accept(world.ports, "c", message, priority=5)
+    plan = await check_job(world.ports, "c", message)
+    plan.job.priority = 5
+    await accept(world.ports, "c", message, plan)
     await submit(world.ports, "c")
     assert line(world) == ["c", "b"]
     assert {ticket.rank for ticket in world.line.tickets} == {995, 1000}

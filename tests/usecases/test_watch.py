@@ -256,14 +256,14 @@ async def test_what_stalls_a_job_manager_task_is_told_too_and_its_deletion_ends_
     assert record.error.code == "TaskDeleted"
 
 
-async def test_a_job_whose_workload_no_longer_plans_it_is_told_of_when_tasks_may_be_blocked() -> None:
+async def test_a_job_whose_plan_is_lost_is_told_of_when_tasks_may_be_blocked() -> None:
     world = World()
     await submitted(world, job_message(task("a", "/bin/false"), task("b", "/bin/true", "a")))
     world.jobs.requests["job-1"] = JobMessage(job_id="job-1", workload="gone")
     await watched_for(world, 2 * MINUTE)
     told = world.record().waiting_for
     assert told is not None
-    assert told.code == "JobNotPlannable"
+    assert told.code == "PlanMissing"
 
 
 async def test_a_healthy_job_costs_one_call_a_poll_and_few_looks_in_hours() -> None:

@@ -126,7 +126,7 @@ def test_the_finalize_task_comes_last_and_leaves_the_finalize_blob() -> None:
 
     job = plan(create_job)
     finalize = job.finalize_task
-    assert job.all_tasks[-1] is finalize
+    assert [*job.all_tasks][-1] is finalize
     assert finalize.id == "batchmgr-finalize"
     assert finalize.command_line == "python3 -m counting finalize"
     assert finalize.depends_on == ("2",)
