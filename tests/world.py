@@ -143,9 +143,7 @@ class World:
             self.incoming.remove(request)
         while self.queue.returned:
             self.incoming.append(Incoming(self.queue.returned.pop(0), "returned"))
-        for message in [m for m in self.queue.messages if m.visible_at <= self.clock.now()]:
-            await self._handle(ports, message)
-            self.queue.messages.remove(message)
+        await self.handle_messages(ports)
         for job_id in self.batch.run():
             await self.finalize.write(job_id, "{}")
         for job_id in list(self.finalize.blobs):
@@ -160,6 +158,12 @@ class World:
             if obstacle is not None and obstacle.kind is ObstacleKind.INTERNAL_ERROR and not self.may_fail:
                 raise AssertionError(f"batchmgr hid an exception of job {stored.value.job_id}: {obstacle}")
         await self.clock.sleep(timedelta(seconds=1))
+
+    async def handle_messages(self, ports: Ports | None = None) -> None:
+        """Call the triggers of the queues that batchmgr writes to itself, for each visible message."""
+        for message in [m for m in self.queue.messages if m.visible_at <= self.clock.now()]:
+            await self._handle(ports or self.ports, message)
+            self.queue.messages.remove(message)
 
     async def run_until_idle(self, ticks: int = 200, *, pause: timedelta = timedelta(0)) -> None:
         """Tick until no job is active and no message waits. With a `pause`, time passes between the ticks."""

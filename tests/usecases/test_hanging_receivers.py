@@ -150,7 +150,12 @@ async def polled_although_the_trigger_is_lost(world: World) -> Callable[[Ports],
     await finalized(world)
     await poll(world.ports)
     world.clock.advance(timedelta(minutes=1))
-    return poll
+
+    async def polled_and_handled(ports: Ports) -> None:
+        await poll(ports)
+        await world.handle_messages(ports)
+
+    return polled_and_handled
 
 
 async def asked_by_a_message(world: World) -> Callable[[Ports], Awaitable[object]]:

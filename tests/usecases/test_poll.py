@@ -37,6 +37,7 @@ async def test_a_job_whose_cancellation_was_cut_short_is_cancelled_although_its_
     await world.jobs.save(job.value.cancellation_requested(world.clock.now()), job.etag)
     for _ in range(10):
         await poll(world.ports)
+        await world.handle_messages()
         await world.clock.sleep(timedelta(seconds=5))
     assert world.record().state is JobState.CANCELLED
     assert world.batch.jobs["job-1"].state == "completed"
