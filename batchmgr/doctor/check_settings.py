@@ -25,6 +25,7 @@ OWN = frozenset(
         "BATCHMGR_NODE_IDENTITY",
         "BATCHMGR_POLL_SCHEDULE",
         "BATCHMGR_POOL_ID",
+        "BATCHMGR_FAIR_SHARE",
         "BATCHMGR_STALL_LIMIT",
         "BATCHMGR_WORKLOADS",
     }

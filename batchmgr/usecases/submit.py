@@ -95,6 +95,7 @@ async def submit_next(ports: Ports, job_id: str, ticket: Ticket) -> Turn:
     is_held_up = record.retry_at is not None and now < record.retry_at
     if record.is_claimed(now) or (is_held_up and not record.tries(ObstacleKind.QUOTA)):
         return Turn.PASSED
+    await ports.jobs.activate(record.job_id)  # if this process dies, the poller need not wait for minutes
     return await _submit(ports, job, QUICK_TIME)
 
 

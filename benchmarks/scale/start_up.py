@@ -73,11 +73,15 @@ def main() -> None:
         prog="python -m benchmarks.scale.start_up", description="What the app costs before its first job."
     )
     parser.add_argument("--runs", type=int, default=5, help="how often each thing is measured (default: 5)")
-    runs = parser.parse_args().runs
+    found = rows(parser.parse_args().runs)
+    show(found)
+    sys.exit(any(row.verdict == "FAIL" for row in found))
+
+
+def rows(runs: int) -> list[Row]:
+    """Measure everything."""
     with running_azurite() as storage:
-        rows = [*imports(runs), *first_answers(storage, runs)]
-    show(rows)
-    sys.exit(any(row.verdict == "FAIL" for row in rows))
+        return [*imports(runs), *first_answers(storage, runs)]
 
 
 def imports(runs: int) -> Iterator[Row]:

@@ -18,8 +18,10 @@ from statistics import median
 import msgspec
 
 from batchmgr.devstack.project_paths import PROJECT
-from benchmarks.scale.__main__ import MB, Row, running_azurite, say, stub_batch
 from benchmarks.scale.routes import KEY, Cost, measured
+from benchmarks.scale.services import running_azurite, stub_batch
+from benchmarks.scale.submission import MB
+from benchmarks.scale.table import Row, say, show
 
 WAYS = ("yields", "adds")
 TASKS = 100_000
@@ -48,10 +50,7 @@ def main() -> None:
         return
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     table = rows(given.tasks, given.runs)
-    width = max(len(row.what) for row in table)
-    for row in table:
-        limit = "" if row.limit is None else f"≤ {row.limit:g}"
-        say(f"{row.what:<{width}} {row.value:>9.2f} {row.unit:<7} {limit:<7} {row.verdict:<5} {row.beside}")
+    show(table)
     sys.exit(any(row.verdict == "FAIL" for row in table))
 
 

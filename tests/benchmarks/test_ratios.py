@@ -6,8 +6,8 @@ poll is counted by `tests/usecases/test_shared_polls.py`, and the import by `tes
 
 from statistics import median
 
-from benchmarks.scale.__main__ import cost_of, taking_turns
 from benchmarks.scale.services import running_azurite, stub_batch
+from benchmarks.scale.submission import cost_of, taking_turns
 
 TASKS = 3000
 RUNS = 2
