@@ -21,6 +21,7 @@ param app = {
   pollSchedule: '0 * * * * *'
   callbackHosts: 'example.com'
   settings: {
+    BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_STALL_LIMIT: 'PT6H'
     BATCHMGR_BODY_LIMIT_MIB: '16'
     BATCHMGR_WORKLOADS: 'a=b.c:D'
