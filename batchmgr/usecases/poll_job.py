@@ -50,10 +50,11 @@ async def poll_active(ports: Ports, active: ActiveJob, census: JobCensus) -> Non
         if counts == active.counts:
             return
     record = await poll_job(ports, active.job_id, counts=counts, census=census)
+    noted = ActiveJob(job_id=active.job_id, etag=active.etag)  # a job that may be over is looked at each time
     if record is not None:
         noted = ActiveJob.of(record, next_look(record, ports.clock.now()), etag=active.etag)
-        if noted != active:
-            await ports.jobs.note_active(noted)
+    if noted != active:
+        await ports.jobs.note_active(noted)
 
 
 @retry_on_conflict

@@ -144,6 +144,15 @@ async def test_a_cancellation_wakes_a_job() -> None:
     assert world.jobs.notes["job-0"].look_at is None
 
 
+async def test_a_job_that_must_end_is_looked_at_each_time_until_it_has_ended() -> None:
+    world = await quiet_world()
+    job = await world.jobs.load("job-0")
+    await world.jobs.save(job.value.cancellation_requested(world.clock.now()), job.etag)
+    world.clock.advance(timedelta(hours=1))
+    await poll(world.ports)
+    assert world.jobs.notes["job-0"].look_at is None
+
+
 async def test_a_visitor_does_not_wake_a_job_that_has_just_changed_or_has_ended() -> None:
     world = await world_of(1)
     await poll(world.ports)
