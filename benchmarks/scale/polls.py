@@ -96,12 +96,14 @@ def one_large_job(storage: str) -> Iterator[Row]:
             unit="ms",
             limit=10,
         )
+        is_log = polls is costs.quiet
+        sent = polls[0].calls_to("queue POST")
         yield Row(
-            what=f"events of a poll, notify {notify}",
+            what=f"events into the log, notify {notify}",
             value=polls[0].events / wall,
             unit="per s",
-            least=5_000,
-            beside="in the log, and sent",
+            least=5_000 if is_log else None,
+            beside="the whole poll" if is_log else f"the whole poll, with {sent} messages through Azurite",
         )
     yield Row(what="record after 10,000 changes a poll", value=changed[-1].record / KIB, unit="KiB", limit=64)
     yield Row(
