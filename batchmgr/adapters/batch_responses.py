@@ -101,7 +101,7 @@ class FailureInfo(msgspec.Struct, frozen=True):
         return TaskError(type=self.code, message=without_secrets(message), category=self.category)
 
 
-class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel"):
+class TaskExecutionInfo(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The `executionInfo` of a task."""
 
     start_time: datetime | None = None
@@ -136,13 +136,13 @@ class TaskConstraintsResponse(msgspec.Struct, frozen=True):
     constraints: TaskConstraints = TaskConstraints()
 
 
-class NodeInfo(msgspec.Struct, frozen=True, rename="camel"):
+class NodeInfo(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The `nodeInfo` of a task: where it runs or ran."""
 
     node_id: str = ""
 
 
-class TaskResponse(msgspec.Struct, frozen=True, rename="camel"):
+class TaskResponse(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A task, with the properties that batchmgr selects."""
 
     id: str

@@ -46,7 +46,7 @@ class TaskError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return msgspec.structs.replace(self, traceback="", stderr="")
 
 
-class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     """One task, as Azure Batch reported it at one moment.
 
     `start_time` is when its newest run began, and `last_retry_time` when the newest run began that was a

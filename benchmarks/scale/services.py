@@ -37,6 +37,8 @@ def running_azurite() -> Iterator[str]:
                 for line in process.stdout or ():
                     if "Queue service is successfully listening" in line:
                         break
+                else:
+                    sys.exit("Azurite did not start: another process may have taken its port")
                 yield (
                     f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={KEY};"
                     f"BlobEndpoint=http://{LOOPBACK}:{blob}/{ACCOUNT};"

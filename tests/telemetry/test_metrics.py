@@ -97,10 +97,10 @@ async def test_a_poll_tells_the_line_for_admission_and_the_age_of_its_head(
 async def test_a_poll_tells_the_tasks_by_state_and_nothing_of_jobs_that_are_over(
     world: World, telemetry: MemoryTelemetry
 ) -> None:
-    world.enqueue(job_message(task("1"), task("2", "/bin/false")))
+    world.enqueue(job_message(task("1"), task("2", "/bin/false"), task("3", "/bin/false")))
     await world.run_until_idle()
     events = by(telemetry.points(names.TASK_EVENTS), names.TASK_STATE)
-    assert events["failed"].value == 1
+    assert events["failed"].value == 2
     await poll(world.ports)
     points = telemetry.all_points()
     assert {p.value for p in points[names.TASKS.name]} == {0}
