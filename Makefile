@@ -64,7 +64,7 @@ clients: install
 	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/moving tests/integration tests/fakebatch examples
 
 bench: install
-	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.scale $${PLOTS:+--plots "$$PLOTS"}
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging

@@ -63,11 +63,17 @@ def main() -> None:
     arguments = parser.parse_args()
     loads = [tuple(map(int, load.split("x"))) for load in arguments.load or ()] or LOADS
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, quota {QUOTA}")
-    rows: list[Row] = []
+    found = rows(loads)
+    show(found)
+    sys.exit(any(row.verdict == "FAIL" for row in found))
+
+
+def rows(loads: Sequence[tuple[int, ...]] = LOADS) -> list[Row]:
+    """Run each load, and return how the quota was used."""
+    found: list[Row] = []
     for jobs, seconds in loads:
-        rows += asyncio.run(measure(jobs, seconds))
-    show(rows)
-    sys.exit(any(row.verdict == "FAIL" for row in rows))
+        found += asyncio.run(measure(jobs, seconds))
+    return found
 
 
 async def measure(jobs: int, seconds: int) -> list[Row]:
