@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -220,10 +220,8 @@ async def _accompany(
         if not uploaded and await _has_run(batch, job_id, FINALIZE_TASK_ID):
             await blobs.get_blob_client(FINALIZE_CONTAINER, f"{job_id}.json").upload_blob(b"{}")
             uploaded = True
-        try:
+        with suppress(ResourceNotFoundError):
             largest = max(largest, (await record.get_blob_properties()).size)
-        except ResourceNotFoundError:
-            pass
         await asyncio.wait([called], timeout=0.1)
     return max(largest, (await record.get_blob_properties()).size)
 
