@@ -2,6 +2,7 @@
 
 The tasks of a job are simulated: each takes 50 ms of a slot, and no process. Everything else is real: the
 Functions host and its worker, Azurite, the HTTP of a fake Azure Batch, whose clock is that of the machine.
+The nodes come when the job is running: so what the fake Batch needs to run tasks doesn't slow down that.
 A simulated task uploads nothing, so this process stands in for the node of the FinalizeTask, and uploads the
 finalize blob. The app polls every 15 seconds, as in Azure.
 
@@ -42,9 +43,10 @@ from benchmarks.scale.table import Row, say, show
 
 SIZES = (1_000, 10_000, 30_000, 100_000)
 POOL = "wide"
+NODES = 64
 FAKE_BATCH = (
     *("--executor", "simulated", "--simulate", "duration=50ms speed=1"),
-    *("--pool", f"{POOL}=64x8"),
+    *("--pool", f"{POOL}=0x8", "--dedicated-core-quota", "1000"),
 )
 POLLS = "*/15 * * * * *"
 PATIENCE = 300
@@ -161,11 +163,14 @@ async def _live(stack: Stack, tasks: int) -> Life:
         receiving() as (callback_uri, called),
     ):
         await _warm_up(api, blobs, batch)
+        await _resize(batch, 0)
         worker, service = _child(stack.host.pid), _child_named("fakebatch")
         _forget_peak(worker)
         idle, worker_cpu, batch_cpu = _memory(worker, "VmRSS"), _cpu(worker), _cpu(service)
         sent = datetime.now(UTC)
         await _send(api, job_id, tasks, callback_uri)
+        await _until_running(api, job_id)
+        await _resize(batch, NODES)
         largest = await _accompany(job_id, blobs, batch, called)
         worker_cpu, batch_cpu = _cpu(worker) - worker_cpu, _cpu(service) - batch_cpu
         peak = _memory(worker, "VmHWM")
@@ -189,6 +194,7 @@ async def _live(stack: Stack, tasks: int) -> Life:
 async def _warm_up(api: aiohttp.ClientSession, blobs: BlobServiceClient, batch: BatchClient) -> None:
     """Run a small job, so that the worker has imported everything."""
     async with receiving() as (callback_uri, called):
+        await _resize(batch, 1)
         await _send(api, "warm", 10, callback_uri)
         await _accompany("warm", blobs, batch, called)
 
@@ -224,6 +230,29 @@ async def _accompany(
             largest = max(largest, (await record.get_blob_properties()).size)
         await asyncio.wait([called], timeout=0.1)
     return max(largest, (await record.get_blob_properties()).size)
+
+
+async def _until_running(api: aiohttp.ClientSession, job_id: str) -> None:
+    state = ""
+    while state != "running":
+        await asyncio.sleep(0.2)
+        async with api.get(f"/api/jobs/{job_id}") as answer:
+            state = (await answer.json())["state"]
+        if state == "rejected":
+            raise RuntimeError(f"{job_id} was rejected")
+
+
+async def _resize(batch: BatchClient, nodes: int) -> None:
+    """Give the pool so many nodes, and wait until it has them."""
+    body = {"targetDedicatedNodes": nodes, "targetLowPriorityNodes": 0}
+    headers = {"Content-Type": "application/json; odata=minimalmetadata"}
+    url = f"/pools/{POOL}/resize?api-version={VERSION}"
+    await batch.send_request(HttpRequest("POST", url, headers=headers, content=msgspec.json.encode(body)))
+    size = -1
+    while size != nodes:
+        url = f"/pools/{POOL}?api-version={VERSION}&$select=currentDedicatedNodes"
+        size = (await batch.send_request(HttpRequest("GET", url))).json()["currentDedicatedNodes"]
+        await asyncio.sleep(0.1)
 
 
 async def _has_run(batch: BatchClient, job_id: str, task_id: str) -> bool:
