@@ -44,8 +44,8 @@ async def observe_end(
     """Publish the rest, from all the tasks of a job that has ended.
 
     Usually the rest is what came after the cursor. If the number of completed tasks does not agree, a
-    transition became visible too late for the cursor; then the event log shows which events are missing. If the rest
-    is much, it is only logged: the outcome does not wait until it is sent.
+    transition became visible too late for the cursor; then the event log shows which events are missing. If
+    the rest is much, it is only logged: the outcome does not wait until it is sent.
     """
     since = read_from(job.value)
     published = await _published(ports, job.value, since)
