@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.ports import Versioned
 from batchmgr.usecases.finalize import finalize
 from tests.world import World, job_message, task
@@ -76,3 +80,26 @@ async def test_a_poll_that_saves_the_record_meanwhile_does_not_make_it_read_all_
     await finalize(world.ports, "job-1")
     assert world.record().state is JobState.SUCCEEDED
     assert listings == 1
+
+
+async def test_tasks_without_result_files_are_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.loses_finalize_triggers = True
+    sweep = (
+        b'{"jobId":"job-1","taskFactory":{"type":"parametricSweep","parameters":{"n":{"start":1,"end":500}},'
+        b'"repeatTask":{"commandLine":"/bin/true {n}"}}}'
+    )
+    world.enqueue(sweep)
+    await world.tick()
+    made = 0
+    make = FactoryTasks._make
+
+    def counted(tasks: FactoryTasks, number: int) -> TaskPlan:
+        nonlocal made
+        made += 1
+        return make(tasks, number)
+
+    monkeypatch.setattr(FactoryTasks, "_make", counted)
+    await finalize(world.ports, "job-1")
+    assert world.record().state is JobState.SUCCEEDED
+    assert made < 10
