@@ -24,10 +24,12 @@ async def start_fake_batch(
     keeps_state: bool,
     certificate: Certificate | None = None,
     active_jobs: int = 300,
+    arguments: Sequence[str] = (),
 ) -> Mapping[str, str]:
     """Start it, with its files in `root`. Return its `endpoint`, `account` and `key`. Raises StackError.
 
     With a certificate, it serves over https, and takes tokens. `active_jobs` is the quota of its account.
+    `arguments` are added to its command line.
     """
     command = [
         *(sys.executable, "-m", "fakebatch", "--json"),
@@ -36,6 +38,7 @@ async def start_fake_batch(
         *("--state" if keeps_state else "--root", str(root)),
         *(f"--application={_with_absolute_path(application)}" for application in applications),
         *(["--certificate", str(certificate.certificate)] if certificate else []),
+        *arguments,
     ]
     child = await processes.start("fake Azure Batch", command, environment=environment, directory=root)
     ready = await child.wait_for_output(_READY, timeout_s=_START_TIMEOUT_S)

@@ -52,6 +52,7 @@ async def start_keyless_services(
     ports: Mapping[str, int],
     applications: Sequence[str],
     active_jobs: int,
+    fake_batch: Sequence[str] = (),
     keeps_state: bool,
     nodes_have_identity: bool,
     blob_source: str,
@@ -98,6 +99,7 @@ async def start_keyless_services(
         active_jobs=active_jobs,
         keeps_state=keeps_state,
         certificate=certificate,
+        arguments=fake_batch,
     )
     settings = settings_without_keys(
         services=urls,

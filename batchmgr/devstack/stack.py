@@ -62,6 +62,8 @@ class StackOptions:
     """When batchmgr looks at its jobs: an NCRONTAB expression or a TimeSpan."""
     active_jobs: int = 300
     """The quota of active jobs of the fake Batch account."""
+    fake_batch: Sequence[str] = ()
+    """More arguments of the fake Batch, such as `--executor simulated`."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
@@ -217,6 +219,7 @@ async def _start_with_keys(
         applications=options.applications,
         keeps_state=options.data is not None,
         active_jobs=options.active_jobs,
+        arguments=options.fake_batch,
     )
     settings = settings_with_keys(
         connection_string=azurite.connection_string,
@@ -255,6 +258,7 @@ async def _start_without_keys(
         blob_source=options.blob_source,
         poll_schedule=options.poll_schedule,
         active_jobs=options.active_jobs,
+        fake_batch=options.fake_batch,
     )
     endpoints = Endpoints(functions="", **services.urls, identity=services.identity)
     return endpoints, services.environment, services.platform_environment, services.settings

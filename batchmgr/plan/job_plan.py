@@ -250,6 +250,11 @@ class JobPlan:
         return chain(self.tasks, self.gathering_tasks, (self.finalize_task,))
 
     @property
+    def tasks_with_results(self) -> Sequence[TaskPlan]:
+        """The own tasks, if any of them leaves result files; else none, so that nobody looks through all."""
+        return self.tasks if any(task.result_files for task in self.stand_ins) else ()
+
+    @property
     def outputs_files(self) -> Iterator[tuple[TaskPlan, OutputFileSpecification]]:
         """The files that become results, each with its task: every `outputs.json` in the job's container."""
         has_any = any(file for task in self.stand_ins for file in outputs_of(self.job_id, task))

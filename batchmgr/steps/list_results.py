@@ -43,7 +43,7 @@ async def list_results(ports: Ports, plan: JobPlan, tasks: Sequence[TaskSnapshot
     """
     ended = {task.task_id: task for task in tasks if task.state == "completed"}
     found: dict[str, ResultFile] = {}
-    for group in ((plan.finalize_task,), plan.tasks):
+    for group in ((plan.finalize_task,), plan.tasks_with_results):
         files = _left_files(group, ended)
         first = islice(files, MAX_LISTED)
         # In threads: the tasks may be many, and they are made or read while they are looked through.

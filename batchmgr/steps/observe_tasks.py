@@ -14,7 +14,7 @@ from batchmgr.model.poll_cursors import PollCursor, first_offset, marked
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
-from batchmgr.steps.outbox import commit, publish_observed
+from batchmgr.steps.outbox import SENT_AT_ONCE, commit, publish_observed
 from batchmgr.wire.events import progress_event, task_event_ids, task_events
 
 OVERLAP = timedelta(seconds=10)
@@ -44,7 +44,8 @@ async def observe_end(
     """Publish the rest, from all the tasks of a job that has ended.
 
     Usually the rest is what came after the cursor. If the number of completed tasks does not agree, a
-    transition became visible too late for the cursor; then the event log shows which events are missing.
+    transition became visible too late for the cursor; then the event log shows which events are missing. If
+    the rest is much, it is only logged: the outcome does not wait until it is sent.
     """
     since = read_from(job.value)
     published = await _published(ports, job.value, since)
@@ -55,7 +56,8 @@ async def observe_end(
         published = await ports.events.ids(job.value.job_id, 0, job.value.observed_offset)
         since = None
         rest = _unseen(job.value, tasks, published, since)
-    return await _publish(ports, job, rest, counts, published, since)
+    is_much = len(rest) > SENT_AT_ONCE
+    return await _publish(ports, job, rest, counts, published, since, sends_later=is_much)
 
 
 async def _published(ports: Ports, record: JobRecord, since: datetime | None) -> Collection[str]:
@@ -84,6 +86,8 @@ async def _publish(
     counts: TaskCounts,
     published: Collection[str],
     since: datetime | None,
+    *,
+    sends_later: bool = False,
 ) -> Versioned[JobRecord]:
     """Publish events for these tasks: thousands of tasks with each change of the record.
 
@@ -95,7 +99,7 @@ async def _publish(
         cursor = _advanced(job.value, some)
         record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
         events = [e for e in _events(job.value.job_id, some, failed, since) if e.id not in published]
-        job = await publish_observed(ports, job, record, events)
+        job = await publish_observed(ports, job, record, events, sends_later=sends_later)
     if counts != job.value.run.counts:
         record = job.value.counted(ports.clock.now(), counts)
         job = await commit(ports, job, record, [progress_event(record)])

@@ -100,9 +100,16 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
 
 
 async def publish_observed(
-    ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
+    ports: Ports,
+    job: Versioned[JobRecord],
+    record: JobRecord,
+    events: Sequence[Event],
+    *,
+    sends_later: bool = False,
 ) -> Versioned[JobRecord]:
     """Publish events, and save the changed record after that. It need not hold them: there may be thousands.
+
+    With `sends_later`, they are only logged: `catch_up` sends them.
 
     This is for events that are found again by whoever repeats the step, with the same ids. Nobody else may
     have saved the record since it was loaded: events of the past would follow those of the end. Raise
@@ -112,7 +119,10 @@ async def publish_observed(
     if end.after and (await ports.jobs.load(record.job_id)).etag != job.etag:
         raise RecordChangedError(f"the record of job {record.job_id!r} has changed")
     logged, offset = await _log(ports, record, record.traced(events), end)
-    unsent = record.unsent or await _send(ports, record, logged)
+    unsent = record.unsent
+    if unsent is None and sends_later and logged:
+        unsent = Unsent(first=int(logged[0].sequence), since=ports.clock.now())
+    unsent = unsent or await _send(ports, record, logged)
     done = record.published(offset=offset, is_observed=True, unsent=unsent)
     saved = await ports.jobs.save(done, job.etag)
     tell_published(ports.telemetry, record, events, ports.clock.now())
@@ -145,7 +155,23 @@ async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobReco
             return job
         logger.error("job %s: its events from %d on stay in its log only", record.job_id, unsent.first)
         unsent = None
-    return await ports.jobs.save(record.sent(unsent), job.etag)
+    return await _note_sent(ports, job, unsent)
+
+
+async def _note_sent(ports: Ports, job: Versioned[JobRecord], unsent: Unsent | None) -> Versioned[JobRecord]:
+    """Save how far the events were sent. They are not sent again because somebody has saved the record since.
+
+    Events that were logged since are still to be sent: then the next one to catch up goes on.
+    """
+    before = (job.value.unsent, job.value.events_offset)
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await ports.jobs.save(job.value.sent(unsent), job.etag)
+        except RecordChangedError:
+            job = await load(ports, job.value.job_id)
+            if (job.value.unsent, job.value.events_offset) != before:
+                return job
+    return await ports.jobs.save(job.value.sent(unsent), job.etag)
 
 
 async def _send_from(ports: Ports, record: JobRecord, first: int) -> Unsent | None:

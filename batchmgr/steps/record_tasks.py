@@ -87,3 +87,4 @@ class TaskRecorder:
             for options in task.exit_conditions.all_options:
                 yield "acts", options.job_action != NO_ACTION
         yield "result", any(outputs_of(self._job_id, task))
+        yield "result files", bool(task.result_files)

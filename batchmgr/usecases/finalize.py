@@ -33,7 +33,7 @@ from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end
 from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
-from batchmgr.steps.outbox import commit_state, load, retry_on_conflict
+from batchmgr.steps.outbox import catch_up, commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.let_in import filling_the_place
@@ -84,51 +84,60 @@ async def finalize(ports: Ports, job_id: str) -> None:
 
 @retry_on_conflict
 async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
+    job = await _to_finalize(ports, job_id, holder)
+    if job is None:
+        return
+    record = job.value
+    with ports.telemetry.span(FINALIZE, job_id=record.job_id, traceparent=record.traceparent):
+        async with filling_the_place(ports, record) as filling:
+            batch_job, tasks = await _read_end(ports, record)
+            is_missing = batch_job is None and record.in_batch and not record.must_end
+            if is_missing and not await is_gone(ports, job_id):
+                filling.cancel()
+            elif not has_ended(record, batch_job, tasks, ports.clock.now()):
+                logger.info("job %s has not ended yet", job_id)
+                filling.cancel()
+            else:
+                await _conclude(ports, job_id, holder, batch_job, tasks)
+
+
+async def _to_finalize(ports: Ports, job_id: str, holder: str) -> Versioned[JobRecord] | None:
+    """Return the job, unless it has ended or another process finalizes it."""
     try:
         job = await load(ports, job_id)
     except JobNotFoundError:
         logger.warning("a finalize blob names the unknown job %r", job_id)
-        return
-    record = job.value
-    if record.state.is_final:
-        await start_delivery(ports, record)
-        return
-    if record.is_finalized_elsewhere(ports.clock.now(), holder):
+        return None
+    if job.value.state.is_final:
+        await start_delivery(ports, job.value)
+        return None
+    if job.value.is_finalized_elsewhere(ports.clock.now(), holder):
         logger.info("job %s is being finalized by another process", job_id)
+        return None
+    return job
+
+
+@retry_on_conflict
+async def _conclude(
+    ports: Ports, job_id: str, holder: str, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+) -> None:
+    """Claim a job that has ended, tell what is still to be told of its tasks, and call back.
+
+    The poller may save the record meanwhile. Then this is repeated, but the tasks are not read again: they no
+    longer change.
+    """
+    job = await _to_finalize(ports, job_id, holder)
+    if job is None:
         return
-    with ports.telemetry.span(FINALIZE, job_id=record.job_id, traceparent=record.traceparent):
-        async with filling_the_place(ports, record) as filling:
-            if not await _finalize_now(ports, job, holder):
-                filling.cancel()
-
-
-async def _finalize_now(ports: Ports, job: Versioned[JobRecord], holder: str) -> bool:
-    """Finalize a job that nobody else finalizes. Return whether it has ended."""
-    record, job_id = job.value, job.value.job_id
-    batch_job, tasks = await _read_end(ports, record)
-    is_missing = batch_job is None and record.in_batch and not record.must_end
-    if is_missing and not await is_gone(ports, job_id):
-        return False
-    if not has_ended(record, batch_job, tasks, ports.clock.now()):
-        logger.info("job %s has not ended yet", job_id)
-        return False
+    record, now = job.value, ports.clock.now()
     if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(tasks):
         # The submitter has added the last task, and was killed before it could say so.
-        job = await commit_state(ports, job, record.submitted(ports.clock.now()))
+        job = await commit_state(ports, job, record.submitted(now))
         record = job.value
-    now = ports.clock.now()
     claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
     job = await ports.jobs.save(record.claimed(now, claim), job.etag)
     if batch_job is not None and not batch_job.has_ended:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
-    await _finish(ports, job, batch_job, tasks)
-    return True
-
-
-async def _finish(
-    ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
-) -> None:
-    """Tell what is still to be told of the tasks, record how the job has ended, and call back."""
     await leave(ports, job.value)
     if tasks:
         job = await observe_end(ports, job, tasks, count_tasks(tasks))
@@ -137,6 +146,9 @@ async def _finish(
         job = await commit_state(ports, job, job.value.finalizing(ports.clock.now()))
     job = await _end(ports, job, batch_job, tasks)
     await start_delivery(ports, job.value)
+    if job.value.unsent is not None:
+        job = await catch_up(ports, job)
+        await start_delivery(ports, job.value)  # it may have waited for this to close the job
 
 
 async def _end(

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from azure.batch.aio import BatchClient
+from azure.batch.models import BatchTaskCreateOptions
 
 from tests.fakebatch.driving import add_job, add_task, ended
 from tests.fakebatch.raw_http import request
@@ -92,3 +93,19 @@ async def test_a_list_of_jobs_is_filtered_by_state_and_id(endpoint: str, batch: 
 async def test_a_filter_on_an_unknown_property_is_refused(endpoint: str) -> None:
     reply = await request(endpoint, "GET", "/jobs", query={"$filter": "color eq 'red'"})
     assert (reply.status, reply.code) == (400, "InvalidQueryParameterValue")
+
+
+async def test_a_selection_shows_the_same_as_the_whole_task(endpoint: str, batch: BatchClient) -> None:
+    await add_job(batch)
+    named = BatchTaskCreateOptions(id="named", command_line="true", display_name="A name")
+    await batch.create_task("job", named)
+    await add_task(batch, "plain")
+    for task_id in ("named", "plain"):
+        await ended(batch, task_id)
+    names = {"id", "displayName", "state", "stateTransitionTime", "executionInfo", "nodeInfo"}
+    whole = (await request(endpoint, "GET", "/jobs/job/tasks")).json["value"]
+    query = {"$select": ",".join(names)}
+    selected = (await request(endpoint, "GET", "/jobs/job/tasks", query=query)).json["value"]
+    assert selected == [{name: task[name] for name in names & task.keys()} for task in whole]
+    assert [task.get("displayName") for task in selected] == ["A name", None]
+    assert all(task["nodeInfo"]["nodeId"] for task in selected)

@@ -208,6 +208,16 @@ def recorded(*tasks: TaskPlan) -> TaskRecorder:
     return recorder
 
 
+def test_the_first_task_with_a_result_is_an_example_although_others_write_to_its_container() -> None:
+    of_failure = OutputFileSpecification(
+        source_file_path="a", container_name="out", target_blob_path="a", upload_condition="taskFailure"
+    )
+    log = TaskPlan(id="1", command_line="x", output_files=(of_failure,))
+    result = replace(log, id="2", output_files=(replace(of_failure, upload_condition="taskSuccess"),))
+    recorder = recorded(log, result)
+    assert [task.id for task in recorder.examples] == ["1", "2"]
+
+
 def test_examples_are_the_tasks_that_have_something_new_for_the_job() -> None:
     plain = TaskPlan(id="1", command_line="x")
     out = OutputFileSpecification(source_file_path="a", container_name="out", target_blob_path="a")

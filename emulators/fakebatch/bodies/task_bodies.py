@@ -177,6 +177,15 @@ SUMMARY: Final[Mapping[str, Callable[[TaskEntity], Any]]] = {
 """The properties that can be read without the rest of the task, in their order. None means not shown."""
 
 
+def summary(job_id: str, base: str) -> Mapping[str, Callable[[TaskEntity], Any]]:
+    """Return how to read these properties and two more: what a client needs that follows many tasks."""
+
+    def node_info(task: TaskEntity) -> dict[str, Any] | None:
+        return None if task.placement is None else _node_view(task.placement, job_id, task.id, base)
+
+    return {**SUMMARY, "displayName": lambda task: task.spec.get("displayName"), "nodeInfo": node_info}
+
+
 def _execution_view(task: TaskEntity) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "startTime": _time(task.started_at),

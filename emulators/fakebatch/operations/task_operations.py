@@ -114,7 +114,7 @@ async def list_all(service: Service, request: OperationRequest) -> OperationResp
         ids=record.tasks.ids,
         fetch=record.tasks.__getitem__,
         fields=bodies.FIELDS,
-        summary=bodies.SUMMARY,
+        summary=bodies.summary(record.job.id, request.base),
         view=lambda task: bodies.task_view(task, record.job.id, request.base),
     )
     return list_response(request, listing)
