@@ -106,6 +106,9 @@ class Silence:
     async def send(self, events: object) -> None:
         """Drop them."""
 
+    async def check(self) -> None:
+        """Take any."""
+
 
 if __name__ == "__main__":
     asyncio.run(main(sys.argv[1]))
