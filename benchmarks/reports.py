@@ -51,7 +51,7 @@ async def report_all(container: ContainerClient, numbers: range, sequence: int) 
 async def timed_poll(ports: Ports, job_id: str, what: str) -> None:
     """One look at the reports, and how long it took."""
     started, cpu = time.perf_counter(), time.process_time()
-    listed = await ports.files.reports(job_id)
+    listed = await ports.files.reports(job_id, TASKS)
     listing = time.perf_counter() - started
     started = time.perf_counter()
     job = await observe_reports(ports, await load(ports, job_id))
