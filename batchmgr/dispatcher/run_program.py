@@ -63,9 +63,9 @@ def run_program(
 def _wait(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) -> TaskExit:
     pairs = ((process.stdout, sys.stdout), (process.stderr, sys.stderr))
     pumps = [Thread(target=_pump, args=pair, daemon=True) for pair in pairs]
-    for pump in pumps:
-        pump.start()
-    try:
+    try:  # Ctrl-C may come from here on, also while the pumps start
+        for pump in pumps:
+            pump.start()
         code = process.wait(time_limit.total_seconds() if time_limit else None)
     except subprocess.TimeoutExpired:
         message = "The task ran longer than its maxWallClockTime and was ended"
@@ -73,7 +73,7 @@ def _wait(process: "subprocess.Popen[bytes]", time_limit: timedelta | None) -> T
         return TaskExit(exit_code=_KILLED, error=error)
     finally:
         _kill_group(process)
-        for pump in pumps:
+        for pump in filter(Thread.is_alive, pumps):
             pump.join(_DRAIN_S)
     return TaskExit.exited(code if code >= 0 else 128 - code)
 
