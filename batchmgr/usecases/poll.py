@@ -35,6 +35,9 @@ JOBS_POLLED_HERE = 200
 
 JOBS_PER_MESSAGE = 100
 
+OTHER_MESSAGES = 16
+"""How many messages may lie in the queue besides those of the last round: jobs that are polled apart."""
+
 
 async def poll(ports: Ports, previous: datetime | None = None) -> None:
     """Poll every active job that is due, empty the poison queues, and let jobs in from the line.
@@ -123,7 +126,7 @@ async def _poll_apart(ports: Ports, entry: ActiveJob) -> None:
 async def _split(ports: Ports, due: Sequence[ActiveJob]) -> None:
     """Spread the jobs over the instances of the app, unless these are still busy with the last round."""
     portions = [due[start : start + JOBS_PER_MESSAGE] for start in range(0, len(due), JOBS_PER_MESSAGE)]
-    if await ports.queue.polls_waiting() >= len(portions):
+    if await ports.queue.polls_waiting() >= len(portions) + OTHER_MESSAGES:
         text = "%d jobs are not polled now: the last round is not over"
         logger.warning(text, len(due), extra=LogLine.POLL_CUT_OFF.attributes)
         return

@@ -12,7 +12,7 @@ from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.job_states import JobState
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
-from batchmgr.usecases.poll import JOBS_PER_MESSAGE, JOBS_POLLED_HERE, TURN_SECONDS, poll
+from batchmgr.usecases.poll import JOBS_PER_MESSAGE, JOBS_POLLED_HERE, OTHER_MESSAGES, TURN_SECONDS, poll
 from batchmgr.usecases.submit import submit
 from batchmgr.usecases.wake import wake
 from tests.world import World, job_message, task
@@ -72,10 +72,20 @@ async def test_many_jobs_are_shared_out_and_each_is_polled_once_a_round() -> Non
 
 async def test_a_round_that_is_not_over_is_not_begun_again() -> None:
     world = await world_of(JOBS_POLLED_HERE + 1)
+    for _ in range(20):
+        await poll(world.ports)
+    a_round = -(-(JOBS_POLLED_HERE + 1) // JOBS_PER_MESSAGE)
+    assert len(world.queue.messages) < 2 * a_round + OTHER_MESSAGES
+
+
+async def test_jobs_that_are_polled_apart_hold_up_no_round() -> None:
+    jobs = JOBS_POLLED_HERE + 1
+    world = await world_of(jobs)
+    for number in range(10):
+        await world.ports.queue.enqueue_long_poll(f"job-{number}")
+    before = len(world.queue.messages)
     await poll(world.ports)
-    waiting = len(world.queue.messages)
-    await poll(world.ports)
-    assert len(world.queue.messages) == waiting
+    assert len(world.queue.messages) == before + -(-jobs // JOBS_PER_MESSAGE)
 
 
 async def test_an_idle_job_costs_one_call_and_its_record_is_not_read() -> None:
