@@ -34,6 +34,7 @@ from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
 from batchmgr.usecases.accept import restore
 from batchmgr.usecases.deliver import start_delivery
+from batchmgr.usecases.finalize import MOST_ATTEMPTS
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +187,9 @@ async def _end(ports: Ports, record: JobRecord, reason: str) -> None:
 
 
 async def _have_finalized_if_idle(ports: Ports, record: JobRecord) -> None:
-    """Have the job finalized by an invocation of its own, which may take longer than the turn of a job."""
+    """Have the job finalized by an invocation of its own, which may take longer than the turn of a job.
+
+    If that fails, no message tries again: the next poll does.
+    """
     if record.is_idle_for(TRIGGER_TIMEOUT, ports.clock.now()):
-        await ports.queue.enqueue_finalize(record.job_id, 0, timedelta(0))
+        await ports.queue.enqueue_finalize(record.job_id, MOST_ATTEMPTS, timedelta(0))

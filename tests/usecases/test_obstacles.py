@@ -15,6 +15,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.steps.obstacles import GONE_AFTER
 from batchmgr.usecases.cancel import cancel
+from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_answers import job as job_answer
 from tests.chaos.interception import intercepted
 from tests.world import World, job_message, task
@@ -296,6 +297,24 @@ async def test_a_job_that_can_not_be_polled_can_be_cancelled_at_once() -> None:
     await cancel(world.ports, "job-1")
     await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
+
+
+async def test_a_job_that_cannot_be_finalized_for_an_hour_does_not_fill_the_queue() -> None:
+    world = World()
+    world.loses_finalize_triggers = True
+    world.enqueue(job_message())
+    for _ in range(3):
+        await world.tick()
+    world.clock.advance(timedelta(minutes=1))
+    faults = Faults(world, ServiceBusyError("Azure Batch is away"), "batch.list_tasks")
+    for _ in range(240):
+        await poll(faults.ports)
+        await world.handle_messages(faults.ports)
+        world.clock.advance(timedelta(seconds=15))
+    assert world.queue.messages == []
+    faults.left = 0
+    await world.run_until_idle()
+    assert world.record().state is JobState.SUCCEEDED
 
 
 async def test_the_poll_of_the_others_goes_on_when_the_list_of_jobs_breaks_off() -> None:
