@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 INK = "#33475b"
 COLOURS = ("#1f6fb2", "#d1602d", "#4f8a3d")
+SECONDS = (0.03, 0.1, 0.3, 1, 3, 10)
 TASKS = {
     "to_running": "from the request to running",
     "to_callback": "from the last task's end to the callback",
@@ -40,7 +41,8 @@ def draw(
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(numbers, [f"{number:,.0f}" for number in numbers])
-    axes.xaxis.minorticks_off()
+    axes.set_yticks(SECONDS, [f"{number:g}" for number in SECONDS])
+    axes.minorticks_off()
     axes.set_xlabel(label, color=INK)
     axes.set_ylabel("seconds", color=INK)
     axes.grid(visible=True, color="#e3e8ee")
