@@ -33,8 +33,8 @@ def next_look(record: JobRecord, now: datetime) -> datetime | None:
             return _after(record, SUBMISSION_TIMEOUT)
         case JobState.RUNNING:
             return _next_look_while_running(record, now)
-        case JobState.FINALIZING:
-            return _after(record, TRIGGER_TIMEOUT)
+        case JobState.FINALIZING:  # it ends soon, and then whoever ends it may die before the callback
+            return None
         case _:
             return record.callback.next_attempt_at if record.callback is not None else None
 

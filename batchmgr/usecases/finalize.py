@@ -136,6 +136,7 @@ async def _conclude(
         record = job.value
     claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
     job = await ports.jobs.save(record.claimed(now, claim), job.etag)
+    await ports.jobs.activate(job_id)  # if this process dies, the next poll sees it
     if batch_job is not None and not batch_job.has_ended:
         await ports.batch.terminate_job(record.job_id, FINALIZED)
     await leave(ports, job.value)

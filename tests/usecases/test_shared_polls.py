@@ -9,6 +9,7 @@ import pytest
 from batchmgr.functions.queue_polls import poll_share
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
@@ -161,6 +162,17 @@ async def test_a_job_that_must_end_is_looked_at_each_time_until_it_has_ended() -
     world.clock.advance(timedelta(hours=1))
     await poll(world.ports)
     assert world.jobs.notes["job-0"].look_at is None
+
+
+async def test_a_job_that_is_being_finalized_is_looked_at_each_time() -> None:
+    world = await world_of(1)
+    now = world.clock.now()
+    job = await world.jobs.load("job-0")
+    claim = Claim(holder="another", until=now + timedelta(minutes=1))
+    await world.jobs.save(job.value.finalizing(now).claimed(now, claim), job.etag)
+    await poll(world.ports)
+    noted = world.jobs.notes["job-0"]
+    assert (noted.state, noted.look_at) == (JobState.FINALIZING, None)
 
 
 async def test_a_visitor_does_not_wake_a_job_that_has_just_changed_or_has_ended() -> None:
