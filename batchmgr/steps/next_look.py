@@ -13,9 +13,6 @@ from batchmgr.steps.watch import next_look_at
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
 """How long a queued or submitting job may be idle before the poller enqueues its submission again."""
 
-TRIGGER_TIMEOUT = timedelta(seconds=15)
-"""How long the blob trigger has to take up a finalize blob before the poller sends a message for that."""
-
 
 def next_look(record: JobRecord, now: datetime) -> datetime | None:
     """Return when the record has to be looked into again; None for the next poll.
@@ -30,19 +27,14 @@ def next_look(record: JobRecord, now: datetime) -> datetime | None:
         case JobState.QUEUED | JobState.SUBMITTING:
             if record.must_end or record.submission.awaits_tasks:
                 return None
-            return _after(record, SUBMISSION_TIMEOUT)
+            idle = record.updated_at + SUBMISSION_TIMEOUT
+            return idle if record.claim is None else max(idle, record.claim.until)
         case JobState.RUNNING:
             return _next_look_while_running(record, now)
         case JobState.FINALIZING:  # it ends soon, and then whoever ends it may die before the callback
             return None
         case _:
             return record.callback.next_attempt_at if record.callback is not None else None
-
-
-def _after(record: JobRecord, pause: timedelta) -> datetime:
-    """Return when the record has not changed for so long, and a claim on it has lapsed unless renewed."""
-    idle = record.updated_at + pause
-    return idle if record.claim is None else max(idle, record.claim.until)
 
 
 def _next_look_while_running(record: JobRecord, now: datetime) -> datetime | None:

@@ -22,7 +22,7 @@ from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.keep_plan import find_plan
-from batchmgr.steps.next_look import SUBMISSION_TIMEOUT, TRIGGER_TIMEOUT, next_look
+from batchmgr.steps.next_look import SUBMISSION_TIMEOUT, next_look
 from batchmgr.steps.observe_reports import observe_reports
 from batchmgr.steps.observe_tasks import observe, read_from
 from batchmgr.steps.obstacles import is_gone, overcome
@@ -37,6 +37,9 @@ from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.finalize import MOST_ATTEMPTS
 
 logger = logging.getLogger(__name__)
+
+TRIGGER_TIMEOUT = timedelta(seconds=15)
+"""How long the blob trigger has to take up a finalize blob before the poller sends a message for that."""
 
 
 async def poll_active(ports: Ports, active: ActiveJob, census: JobCensus) -> None:
