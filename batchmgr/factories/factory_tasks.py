@@ -4,11 +4,11 @@ The tasks have the ids 1, 2, 3, …: if a task depends on them, Azure Batch take
 merge task has the id `merge` and depends on all of them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import overload
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.factories.lazy_sequence import LazySequence
 from batchmgr.factories.repeat_task import RepeatTask
 from batchmgr.plan.job_plan import TaskPlan
 from batchmgr.wire.task_message import TaskTemplate
@@ -31,7 +31,7 @@ Row = Mapping[str, str]
 """The values of one task, by placeholder."""
 
 
-class FactoryTasks(Sequence[TaskPlan]):
+class FactoryTasks(LazySequence[TaskPlan]):
     """The tasks of a factory: one for each row of values, then the merge task, if there is one.
 
     Each is made when it is asked for, and kept by nobody: 100,000 tasks take no memory. To ask again gives
@@ -68,26 +68,9 @@ class FactoryTasks(Sequence[TaskPlan]):
     def __len__(self) -> int:
         return len(self._rows) + (self._merge_task is not None)
 
-    @overload
-    def __getitem__(self, index: int) -> TaskPlan: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[TaskPlan]: ...
-
-    def __getitem__(self, index: int | slice) -> TaskPlan | Sequence[TaskPlan]:
-        if isinstance(index, slice):
-            return tuple([self._task(number) for number in range(len(self))[index]])
-        return self._task(range(len(self))[index])
-
-    def __iter__(self) -> Iterator[TaskPlan]:
-        return (self._task(number) for number in range(len(self)))
-
-    def _task(self, number: int) -> TaskPlan:
+    def _make(self, number: int) -> TaskPlan:
         if self._merge_task is not None and number == len(self._rows):
             return replace(self._merge_task, depends_on=self._ids)
-        return self._make(number)
-
-    def _make(self, number: int) -> TaskPlan:
         return self._repeat_task.fill(str(number + 1), self._rows[number])
 
     @property

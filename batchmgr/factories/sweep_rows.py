@@ -2,10 +2,11 @@
 
 import itertools
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import overload
 
 from batchmgr.factories.factory_tasks import Row
+from batchmgr.factories.lazy_sequence import LazySequence
 
 
 def placeholders(parameters: Iterable[str]) -> tuple[str, ...]:
@@ -14,35 +15,22 @@ def placeholders(parameters: Iterable[str]) -> tuple[str, ...]:
     return (*map(str, range(len(names))), *names)
 
 
-class _Rows(Sequence[Row]):
+class _Rows(LazySequence[Row]):
     """Rows of values for some parameters. A subclass says which value of each parameter a row has."""
 
     def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
         self._values = tuple(parameters.values())
         self._placeholders = placeholders(parameters)
 
-    def __iter__(self) -> Iterator[Row]:
-        return map(self._row, range(len(self)))
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(number) for number in range(len(self))[index]]
-        return self._row(range(len(self))[index])
-
-    def _row(self, number: int) -> Row:
+    def _make(self, number: int) -> Row:
         return self._named(self._choose(number))
 
     def _named(self, chosen: tuple[str, ...]) -> Row:
         return dict(zip(self._placeholders, chosen + chosen, strict=True))
 
+    @abstractmethod
     def _choose(self, number: int) -> tuple[str, ...]:
-        raise NotImplementedError
+        """Return the value of each parameter in the row in this place."""
 
 
 class ProductRows(_Rows):

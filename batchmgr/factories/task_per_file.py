@@ -5,7 +5,6 @@ The caller lists the blobs. The same factory and the same blobs always give the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
 
 from msgspec.structs import replace
 
@@ -18,6 +17,7 @@ from batchmgr.factories.factory_tasks import (
     plan_merge_task,
     typical_rows,
 )
+from batchmgr.factories.lazy_sequence import LazySequence
 from batchmgr.factories.repeat_task import RepeatTask
 from batchmgr.wire.factory_message import TaskPerFile
 from batchmgr.wire.task_message import InputFileMessage, TaskTemplate
@@ -83,8 +83,8 @@ def _with_blob(factory: TaskPerFile) -> TaskTemplate:
     return replace(template, input_files=(*files, blob))
 
 
-class _Rows(Sequence[Row]):
-    """A row of values for each blob. It is made when it is asked for."""
+class _Rows(LazySequence[Row]):
+    """A row of values for each blob."""
 
     def __init__(self, blobs: Sequence[SourceBlob]) -> None:
         self._blobs = blobs
@@ -92,16 +92,8 @@ class _Rows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._blobs)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [_values(blob) for blob in self._blobs[index]]
-        return _values(self._blobs[index])
+    def _make(self, number: int) -> Row:
+        return _values(self._blobs[number])
 
 
 def _values(blob: SourceBlob) -> dict[str, str]:
