@@ -1,17 +1,16 @@
 """Adds a job's own tasks to Azure Batch, as they are made, and notes how many are there."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from batchmgr.errors import RecordChangedError
 from batchmgr.model.container_access import StorageAccess
-from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.steps.claim import ClaimedJob
+from batchmgr.steps.meanwhile import meanwhile
 
 TASKS_AT_ONCE = 100
 """How many tasks are made at once: as many as one call to Azure Batch takes."""
@@ -38,27 +37,17 @@ async def add_own_tasks(
         if there > mine.record.submission.tasks_added:
             await mine.save(partial(JobRecord.tasks_added, now=ports.clock.now(), count=there))
 
-    async def keep_noting() -> None:
-        while True:
-            await ports.clock.sleep(NOTE_PAUSE)
-            await save_note()
-
     async def add() -> None:
         rest = _until(ports.clock, job_plan.tasks, before, ends_at)
-        try:
-            await ports.batch.add_tasks(job_plan, rest, access, note)
-        finally:
-            noting.cancel()
+        await ports.batch.add_tasks(job_plan, rest, access, note)
 
     try:
-        async with asyncio.TaskGroup() as group:
-            noting = group.create_task(keep_noting())
-            group.create_task(add())
-    except ExceptionGroup as errors:
-        error = most_permanent(errors)
-        if not isinstance(error, RecordChangedError):
-            await save_note()
-        raise error from errors
+        await meanwhile(ports.clock, NOTE_PAUSE, save_note, add)
+    except RecordChangedError:
+        raise
+    except Exception:
+        await save_note()
+        raise
     if there < len(job_plan.tasks):
         await save_note()
     return there

@@ -11,12 +11,12 @@ from batchmgr.factories.blob_patterns import matches
 from batchmgr.factories.factory_tasks import check_task_count
 from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.model.cloud_event import Event
-from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.waiting_for import WaitingFor, listing_blobs
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.ports import NodeStorageView, Ports
 from batchmgr.steps.claim import ClaimedJob
+from batchmgr.steps.meanwhile import meanwhile
 from batchmgr.wire.events import listing_event
 from batchmgr.wire.factory_message import BlobSource
 
@@ -94,28 +94,14 @@ async def list_and_tell(ports: Ports, mine: ClaimedJob, source: BlobSource) -> l
     """
     count, since = Count(), ports.clock.now()
 
-    async def keep_telling() -> None:
-        while True:
-            await ports.clock.sleep(TELL_PAUSE)
-            why = listing_blobs(source.container_name, count.listed, count.found, since)
-            await mine.save(
-                partial(JobRecord.listing, now=ports.clock.now(), waiting_for=why),
-                partial(_events, count=count, why=why),
-            )
+    async def tell() -> None:
+        why = listing_blobs(source.container_name, count.listed, count.found, since)
+        await mine.save(
+            partial(JobRecord.listing, now=ports.clock.now(), waiting_for=why),
+            partial(_events, count=count, why=why),
+        )
 
-    async def find() -> list[str]:
-        try:
-            return await list_source(ports.storage, source, count)
-        finally:
-            telling.cancel()
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            telling = group.create_task(keep_telling())
-            finding = group.create_task(find())
-    except ExceptionGroup as errors:
-        raise most_permanent(errors) from errors
-    return finding.result()
+    return await meanwhile(ports.clock, TELL_PAUSE, tell, partial(list_source, ports.storage, source, count))
 
 
 def _events(record: JobRecord, *, count: Count, why: WaitingFor) -> list[Event]:
