@@ -12,14 +12,12 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryEventLog,
     MemoryFinalizeSignal,
-    MemoryJobQueue,
     MemoryJobStore,
     MemoryLine,
-    MemoryPoisonQueues,
     MemoryUploads,
-    QueuedMessage,
     UnlimitedThreads,
 )
+from batchmgr.dispatcher.memory_queues import MemoryJobQueue, MemoryPoisonQueues, QueuedMessage
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback

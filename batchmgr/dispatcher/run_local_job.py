@@ -23,13 +23,12 @@ from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryFinalizeSignal,
-    MemoryJobQueue,
     MemoryJobStore,
     MemoryLine,
-    MemoryPoisonQueues,
     MemoryUploads,
     UnlimitedThreads,
 )
+from batchmgr.dispatcher.memory_queues import MemoryJobQueue, MemoryPoisonQueues
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput

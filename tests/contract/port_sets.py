@@ -18,7 +18,7 @@ from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
-from batchmgr.dispatcher.memory_ports import QueuedMessage
+from batchmgr.dispatcher.memory_queues import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import EventLog, Ports

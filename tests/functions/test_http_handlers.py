@@ -11,7 +11,8 @@ import azure.functions as func
 import msgspec
 import pytest
 
-from batchmgr.dispatcher.memory_ports import MemoryJobQueue, MemoryJobStore
+from batchmgr.dispatcher.memory_ports import MemoryJobStore
+from batchmgr.dispatcher.memory_queues import MemoryJobQueue
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.functions.http_jobs import MAX_TASKS, MAX_TOKEN
 from batchmgr.model.batch_snapshots import TaskError
