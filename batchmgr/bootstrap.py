@@ -38,8 +38,9 @@ from batchmgr.plan.file_specifications import (
     OWN_CONTAINERS,
     REQUESTS_CONTAINER,
 )
-from batchmgr.ports import NodeStorageView, Ports
+from batchmgr.ports import Ports
 from batchmgr.settings import STORAGE, Settings
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 
 

@@ -4,7 +4,7 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
@@ -14,12 +14,11 @@ from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd
-from batchmgr.model.container_access import ContainerAccess, StorageAccess
+from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.task_progress import ProgressReport
-from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
+from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
@@ -239,85 +238,6 @@ class FinalizeSignal(Protocol):
 
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it exists."""
-        ...
-
-
-class NodeStorageView(Protocol):
-    """What can be known about the storage that nodes reach, without changing anything."""
-
-    def blob_uri(self, need: ContainerNeed, path: str) -> str:
-        """Return the URI of a blob, without a signature."""
-        ...
-
-    def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
-        """Return what `grant_access` would return, but unsigned. Nothing is created, nothing is asked.
-
-        Raise InvalidJobError for a container that nodes can't be given access to.
-        """
-        ...
-
-    def longest_signature(self) -> timedelta | None:
-        """Return how long the signatures of `grant_access` can last at most; None for as long as one asks."""
-        ...
-
-    def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
-        """Yield the names of a container's blobs under a prefix, sorted, without directories.
-
-        Raise ServiceNotFoundError if there is no such container, and InvalidJobError for a container that
-        batchmgr can't list.
-        """
-        ...
-
-
-class NodeStorage(NodeStorageView, Protocol):
-    """Storage as the nodes reach it."""
-
-    async def grant_access(
-        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
-    ) -> StorageAccess:
-        """Return access to these containers for `lifetime`. Create those that are written to.
-
-        Nodes of an auto pool have no identity: they get signatures. These may end earlier, as `ends_at` says.
-        """
-        ...
-
-
-class JobFiles(Protocol):
-    """The files by which a job's tasks and batchmgr talk to each other, in the job's own container."""
-
-    async def read(self, job_id: str, path: str, max_bytes: int) -> bytes | None:
-        """Return the content of a blob, or None if it does not exist.
-
-        Raise FileTooLargeError for one of more than `max_bytes`. No more than that is read.
-        """
-        ...
-
-    async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Write a blob unless it exists. Create the job's container if it does not exist."""
-        ...
-
-    def uri(self, job_id: str, path: str) -> str:
-        """Return the URI of a blob, without a signature."""
-        ...
-
-    async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
-        """Return the newest progress report of each task that has reported, `limit` reports at most.
-
-        One call lists 5,000 tasks. Anything that is no report is left out, and texts are cut: see
-        `progress_report`.
-        """
-        ...
-
-
-class Uploads(Protocol):
-    """Job messages that callers upload."""
-
-    async def grant(self, name: str, lifetime: timedelta) -> str:
-        """Return a URL to which a blob of this name can be uploaded, and nothing else be done."""
-        ...
-
-    async def read(self, name: str, most: int) -> bytes | None:
-        """Return an uploaded blob, or None. Raise InvalidJobError if it has more bytes than `most`."""
         ...
 
 

@@ -13,9 +13,10 @@ import msgspec
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.parametric_sweep import sweep_tasks
 from batchmgr.factories.task_per_file import SAMPLE_BLOB, SourceBlob, file_tasks
-from batchmgr.ports import NodeStorageView, Ports
+from batchmgr.ports import Ports
 from batchmgr.steps.claim import ClaimedJob
 from batchmgr.steps.list_source import list_and_tell, list_source, source_need
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.factory_message import ParametricSweep, TaskFactory, TaskPerFile
 
 

@@ -14,9 +14,10 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.waiting_for import WaitingFor, listing_blobs
 from batchmgr.plan.file_specifications import ContainerNeed
-from batchmgr.ports import NodeStorageView, Ports
+from batchmgr.ports import Ports
 from batchmgr.steps.claim import ClaimedJob
 from batchmgr.steps.meanwhile import meanwhile
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.events import listing_event
 from batchmgr.wire.factory_message import BlobSource
 

@@ -13,7 +13,7 @@ from batchmgr.factories.factory_tasks import check_bytes
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.ports import NodeStorageView
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.plan_preview import PlanPreview
 
 SIGNATURE = "s" * 150

@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.ids import is_valid_id
-from batchmgr.ports import Ports, Uploads
+from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
+from batchmgr.storage_ports import Uploads
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.message_text import without_mark
 from batchmgr.wire.queue_message import UPLOADED, JobReference, UploadReference, decode_queue_message

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import NodeStorageView, Ports, Versioned
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.outbox import commit
 from batchmgr.steps.plan_job import LONGEST_TASK
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.events import signatures_event
 
 logger = logging.getLogger(__name__)

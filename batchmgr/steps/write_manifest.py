@@ -13,7 +13,8 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import MANIFEST_BLOB, RESERVED_PREFIX, JobPlan
-from batchmgr.ports import NodeStorageView, Ports
+from batchmgr.ports import Ports
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 
 logger = logging.getLogger(__name__)

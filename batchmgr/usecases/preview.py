@@ -11,12 +11,12 @@ from functools import partial
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.task_per_file import SOURCE
-from batchmgr.ports import NodeStorageView
 from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
 from batchmgr.steps.plan_job import in_message, in_thread, plan_unchecked, problems_of
 from batchmgr.steps.warn_of_signatures import check_signatures
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.plan_preview import PlanPreview, Problem
 from batchmgr.workload_ports import Workloads, WorkloadThreads

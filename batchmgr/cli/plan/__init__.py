@@ -19,8 +19,8 @@ from batchmgr.cli.plan.format_plan import format_plan
 from batchmgr.cli.plan.offline_storage import OfflineStorage
 from batchmgr.dispatcher.memory_ports import UnlimitedThreads
 from batchmgr.errors import BatchmgrError, InvalidJobError, SettingsError
-from batchmgr.ports import NodeStorageView
 from batchmgr.settings import Settings
+from batchmgr.storage_ports import NodeStorageView
 from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
 from batchmgr.wire.factory_message import TaskPerFile
 from batchmgr.wire.job_message import JobMessage, decode_job
