@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from batchmgr.errors import ServiceBusyError
+from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
@@ -103,6 +104,17 @@ async def test_a_killed_finalization_is_taken_over_once_its_claim_has_lapsed() -
     assert world.clock.now() - killed_at < timedelta(minutes=2)
     await world.deliveries.finish()
     assert len(world.callbacks.received) == 1
+
+
+async def test_a_job_whose_finalization_is_killed_is_looked_at_with_the_next_poll() -> None:
+    world, files = await over()
+    [entry] = [one async for one in world.ports.jobs.active_jobs()]
+    later = world.clock.now() + timedelta(minutes=10)
+    await world.ports.jobs.note_active(ActiveJob.of(world.record(), later, etag=entry.etag))
+    files.error = Killed()
+    with pytest.raises(Killed):
+        await finalize(world.ports, "job-1")
+    assert world.jobs.notes["job-1"].look_at is None
 
 
 async def test_a_failed_finalization_gives_its_claim_back() -> None:
