@@ -184,7 +184,7 @@ async def test_a_long_retry_after_is_not_slept_through(
     began = time.monotonic()
     with pytest.raises(ServiceBusyError) as caught:
         await call(ports)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert service.requests == 1
     assert caught.value.retry_after == timedelta(seconds=40)
 
@@ -215,7 +215,8 @@ async def test_a_service_that_does_not_answer_is_busy_after_the_time_of_a_call(
     began = time.monotonic()
     with pytest.raises(ServiceBusyError) as caught:
         await CALLS[call](ports)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 15
+    assert service.requests == 1
     assert caught.value.code == "Timeout"
     service.answers.set()
 
