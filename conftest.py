@@ -40,6 +40,12 @@ class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid, self.config.rootpath)
 
+    def _pending_of(self, workload: dict[str, dict[str, bool]]) -> int:
+        # The base class counts through all that a worker has had, with each test: seconds for thousands.
+        for scope in [scope for scope, tests in workload.items() if all(tests.values())]:
+            del workload[scope]
+        return int(super()._pending_of(workload))
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> SharedFixtureScheduling | None:
