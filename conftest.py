@@ -17,9 +17,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long one example takes says more about the machine than about the code.
-settings.register_profile("batchmgr", deadline=None)
-settings.load_profile("batchmgr")
+# How long one example takes says more about the machine than about the code. `make chaos` is thorough.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("quick")
 
 _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from batchmgr.adapters import bounded_clients
@@ -29,6 +30,8 @@ from batchmgr.settings import Settings
 from batchmgr.usecases.deliver import FIRST_LIMIT, LIMIT
 from tests.one_service import KEY, one_service
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
@@ -37,6 +40,10 @@ class Service:
     """A service that answers every request in the same way, and counts them."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what the test before has set."""
         self.requests = 0
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -58,19 +65,25 @@ class Service:
         return web.Response(status=self.status, headers=self.headers, text=self.body, content_type=kind)
 
 
-@pytest.fixture
-def service() -> Service:
+@pytest.fixture(scope="module")
+def shared_service() -> Service:
     return Service()
 
 
 @pytest.fixture
-async def settings(service: Service) -> AsyncIterator[Settings]:
+def service(shared_service: Service) -> Service:
+    shared_service.begin_anew()
+    return shared_service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settings(shared_service: Service) -> AsyncIterator[Settings]:
     """The settings of an app whose services are all this one."""
-    async with one_service(service.handle) as settings:
+    async with one_service(shared_service.handle) as settings:
         yield settings
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ports(settings: Settings) -> AsyncIterator[Ports]:
     async with open_ports(settings) as opened:
         yield opened
@@ -250,7 +263,7 @@ async def test_a_success_that_is_no_answer_of_the_service_is_busy_or_nothing(
         await call(ports)
 
 
-def test_every_call_is_shorter_than_a_function_may_take() -> None:
+async def test_every_call_is_shorter_than_a_function_may_take() -> None:
     host: dict[str, Any] = json.loads((Path(__file__).parents[2] / "host.json").read_text())
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
     function = timedelta(hours=hours, minutes=minutes, seconds=seconds)

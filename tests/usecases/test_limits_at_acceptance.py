@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
@@ -14,6 +14,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.steps.check_job import check_job
 from batchmgr.wire.job_message import JobMessage, decode_job
 from tests.counted_calls import counted_calls
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
 
 LARGE = "x" * 1_000_000
@@ -105,7 +106,7 @@ async def test_a_job_with_any_time_limit_that_is_accepted_runs(limit: str) -> No
 
 @pytest.mark.parametrize("place", ["job", "task", "retention"])
 @given(days=st.integers(0, 10**12), rest=st.sampled_from(["", "T1H", "T86399.999999S", "T99999999999S"]))
-@settings(max_examples=30)
+@examples(30)
 async def test_any_duration_is_accepted_and_runs_or_is_refused(place: str, days: int, rest: str) -> None:
     one: dict[str, Any] = {"id": "1", "commandLine": "/bin/true"}
     body: dict[str, Any] = {"jobId": "job-1", "tasks": [one]}
