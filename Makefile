@@ -45,11 +45,13 @@ test: install
 
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
-	@$(BIN)/pytest -q -m real_limits tests/integration
+	@$(BIN)/pytest -q -m real_limits tests/integration tests/devstack
+	@$(BIN)/pytest -q -n 2 --hypothesis-profile thorough -m 'hypothesis or thorough'
 
 identity: install
 	@STACK_IDENTITY=signatures $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration tests/identity
 	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration
+	@$(BIN)/pytest -q -n 2 -m without_keys tests/devstack tests/doctor
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
@@ -61,7 +63,7 @@ smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
 
 clients: install
-	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/moving tests/integration tests/fakebatch examples
+	@$(BIN)/pytest -q -n 2 -m clients
 
 bench: install
 	@$(BIN)/python -m benchmarks.scale $${PLOTS:+--plots "$$PLOTS"}
