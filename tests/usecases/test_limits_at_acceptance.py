@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -119,17 +120,18 @@ async def test_any_duration_is_accepted_and_runs_or_is_refused(place: str, days:
 
 
 @pytest.mark.parametrize(
-    ("message", "reason"),
+    ("made", "reason"),
     [
-        (sweep({f"p{n}": RANGE for n in range(60)}), "more than a trillion tasks"),
-        (sweep({f"p{n}": RANGE for n in range(60)}, "zip"), "would have 6,000,000 values"),
-        (sweep({f"p{n}": {"start": 1, "end": 2} for n in range(5000)}), "more than a trillion tasks"),
-        (sweep({f"p{n}": {"values": [1]} for n in range(50_000)} | {"x": RANGE}), "values"),
-        (sweep({"a": {"start": 1, "end": 1e14}}), "more than a trillion tasks; a job can"),
+        (lambda: sweep({f"p{n}": RANGE for n in range(60)}), "more than a trillion tasks"),
+        (lambda: sweep({f"p{n}": RANGE for n in range(60)}, "zip"), "would have 6,000,000 values"),
+        (lambda: sweep({f"p{n}": {"start": 1, "end": 2} for n in range(5000)}), "more than a trillion tasks"),
+        (lambda: sweep({f"p{n}": {"values": [1]} for n in range(50_000)} | {"x": RANGE}), "values"),
+        (lambda: sweep({"a": {"start": 1, "end": 1e14}}), "more than a trillion tasks; a job can"),
     ],
     ids=["product", "zip", "many small ones", "many parameters", "one range"],
 )
-async def test_a_sweep_is_counted_before_it_is_built(message: JobMessage, reason: str) -> None:
+async def test_a_sweep_is_counted_before_it_is_built(made: Callable[[], JobMessage], reason: str) -> None:
+    message = made()
     with counted_calls() as calls, pytest.raises(InvalidJobError, match=reason):
         await check_job(World().ports, "job-1", message)
     assert calls.number < FEW_CALLS
