@@ -74,8 +74,11 @@ def _without_conditions(case: fuzzing.Drawn) -> fuzzing.Drawn:
 
 def _labels() -> list[object]:
     """Name all operations. Those that are not of jobs and tasks are left to `make chaos`."""
-    thorough = pytest.mark.thorough
-    return [pytest.param(label, marks=[] if " /jobs" in label else thorough) for label in _CALLS]
+    others = [pytest.mark.thorough]
+    return [
+        pytest.param(label, marks=[] if f"{operation.path}/".startswith("/jobs/") else others)
+        for label, operation in _CALLS.items()
+    ]
 
 
 @pytest.mark.parametrize("label", _labels())
