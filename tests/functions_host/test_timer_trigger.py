@@ -226,7 +226,7 @@ async def test_after_a_kill_the_timers_of_a_patient_host_go_on_at_once(
     process.kill()
     await process.wait()
     ticks = len(await storage.seen("tick"))
-    async with running_host(patient=True), asyncio.timeout(5):
+    async with running_host(patient=True), asyncio.timeout(30):  # the other rests for a minute
         await storage.until_seen("tick", ticks + 1)
 
 

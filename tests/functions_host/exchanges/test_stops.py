@@ -42,13 +42,8 @@ def _check_end(checks: Checks, stage: Stage, host: HostProcess, recorded: tuple[
     checks.same("the exit code", 0, host.process.returncode)
 
 
-@pytest.mark.parametrize(
-    ("name", "seconds"),
-    [
-        ("sigterm-short-work", 4),
-        pytest.param("sigterm-long-work", 20, marks=pytest.mark.host_recordings),
-    ],
-)
+@pytest.mark.host_recordings
+@pytest.mark.parametrize(("name", "seconds"), [("sigterm-short-work", 4), ("sigterm-long-work", 20)])
 def test_a_signal_while_a_message_and_a_call_are_in_work(stage: Stage, name: str, seconds: int) -> None:
     stage.edit_host_json(functionTimeout=LONG)
     work = f"sleep:{seconds}"
