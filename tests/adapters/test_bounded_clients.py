@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +147,19 @@ async def test_a_key_that_is_none_is_a_wrong_setting(settings: Settings) -> None
             pass
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.parametrize("body", [HTML, "", "{}", '{"code": "ResourceNotFound"}', '"text"', "[]"])
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        *((call, HTML) for call in CALLS),
+        *product(("get_job", "load"), ("", "{}", '{"code": "ResourceNotFound"}', '"text"', "[]")),
+    ],
+)
 async def test_a_404_of_a_gateway_is_a_busy_service(
-    service: Service, ports: Ports, call: Callable[[Ports], Awaitable[object]], body: str
+    service: Service, ports: Ports, call: str, body: str
 ) -> None:
     service.status, service.body = 404, body
     with pytest.raises(ServiceBusyError) as caught:
-        await call(ports)
+        await CALLS[call](ports)
     assert caught.value.status == 404
 
 
