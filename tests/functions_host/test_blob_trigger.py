@@ -225,7 +225,7 @@ async def test_a_bad_message_ends_the_host_and_stays_hidden(
     running_host: Hosts, storage: StorageAccount, body: str
 ) -> None:
     await storage.send(HOST_QUEUE, body)
-    async with running_host() as host, asyncio.timeout(10):
+    async with running_host() as host, asyncio.timeout(60):
         await host.run(asyncio.Event())
     assert await storage.count(HOST_QUEUE) == 1
     assert await storage.peek(HOST_QUEUE) == []
