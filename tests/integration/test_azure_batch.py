@@ -106,7 +106,7 @@ async def test_a_batch_job_that_does_not_complete_by_itself_is_ended(client: Cli
         async def over() -> bool:
             return await client.batch_state(cut_off) == "completed"
 
-        await until(over, seconds=10)
+        await until(over)
 
 
 async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
