@@ -117,7 +117,8 @@ def test_app_offline_appears(stage: Stage) -> None:
         host.until_settled()
         checks = Checks(start=time.time())
         (stage.app / "app_offline.htm").write_text("<p>offline</p>")
-        checks.at("the process ends", (0.1, 0.1), host.until_ended(3))
+        # After a tenth of a second. But a process that ends takes as long as the machine is busy.
+        checks.same("the process ends", True, host.until_ended(30) is not None)
         checks.same("a new connection is refused", True, host.status_code("/api/items/7") is None)
         checks.same("the exit code", 0, host.process.returncode)
         stage.send("hello")
