@@ -2,6 +2,7 @@
 
 import asyncio
 from io import BytesIO
+from random import Random
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from batchmgr.wire.job_message import JobMessage
 from tests.contract.test_event_log import NOW, event
 from tests.world import job_message
 
-LARGE_PLAN = b"".join(b"task %d\n" % number for number in range(900_000))
+LARGE_PLAN = Random(1).randbytes(10_000_000)
 
 
 def record(ports: Ports, job_id: str = "Job-1") -> JobRecord:

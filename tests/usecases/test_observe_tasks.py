@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
@@ -14,6 +14,7 @@ from batchmgr.steps import observe_tasks as observation
 from batchmgr.steps.observe_tasks import observe
 from batchmgr.steps.outbox import load
 from batchmgr.usecases.poll import poll
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
 
 MANY = [task(str(number)) for number in range(1, 601)]
@@ -199,7 +200,7 @@ RUN = st.tuples(st.booleans(), st.integers(0, 1), st.integers(0, 1))
 
 
 @given(st.lists(RUN, max_size=8))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 async def test_no_event_of_a_task_is_published_twice(runs: list[tuple[bool, int, int]]) -> None:
     retrying = await Retrying.begun()
     retries = requeues = 0
