@@ -45,6 +45,9 @@ class _EventId(msgspec.Struct):
 
 prepare(Event, _EventId)
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Event).decode
+
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
 
@@ -201,7 +204,7 @@ def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, st
     ids: list[tuple[int, str]] = []
     size = 0
     for event in events:
-        line = msgspec.json.encode(event) + b"\n"
+        line = _encode(event) + b"\n"
         if lines and size + len(line) > BLOCK:
             yield b"".join(lines), ids
             lines, ids, size = [], [], 0
@@ -263,7 +266,3 @@ def _whole_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
         lines.append((start + at, data[at:end]))
         at = end + 1
     return lines
-
-
-def _decode(line: bytes) -> Event:
-    return msgspec.json.decode(line, type=Event)

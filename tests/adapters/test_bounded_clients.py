@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -29,7 +30,7 @@ from batchmgr.settings import Settings
 from batchmgr.usecases.deliver import FIRST_LIMIT, LIMIT
 from tests.one_service import KEY, one_service
 
-EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
+EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), body=msgspec.Raw(b"{}"))
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
 

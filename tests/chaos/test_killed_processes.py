@@ -26,6 +26,8 @@ from tests.fakes import FakeNodeStorage
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import CALLBACK, World, job_message, task
 
+pytestmark = pytest.mark.usefixtures("job_size")
+
 DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
 
 

@@ -121,7 +121,7 @@ def test_a_run_that_an_earlier_poll_has_seen_is_not_told_again() -> None:
 def test_the_ids_of_the_events_of_a_task_are_known_without_the_events() -> None:
     for changes in ({}, {"state": "active"}, {"retry_count": 1, "state": "completed", "result": "success"}):
         task = msgspec.structs.replace(TASK, **changes)
-        assert task_event_ids("j", task) == [event.id for event in task_events("j", task)]
+        assert [one.id for one in task_event_ids("j", task)] == [event.id for event in task_events("j", task)]
 
 
 @pytest.mark.parametrize(
