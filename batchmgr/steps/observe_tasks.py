@@ -54,7 +54,7 @@ class _Unseen:
 
     def count(self, *types: str) -> int:
         """Return the number of events of these types."""
-        return sum(one.type in types for _, ids in self.tasks for one in ids)
+        return sum(kind in types for _, ids in self.tasks for _, kind in ids)
 
 
 def read_from(record: JobRecord) -> datetime | None:
@@ -170,10 +170,10 @@ def _unseen(
     """
     job_id, found = record.job_id, list[tuple[TaskSnapshot, list[TaskEventId]]]()
     for task in tasks:
-        ids = [one for one in task_event_ids(job_id, task, since) if one.id not in published]
+        ids = [one for one in task_event_ids(job_id, task, since) if one[0] not in published]
         if ids:
             found.append((task, ids))
-            published.update(one.id for one in ids)
+            published.update([id_ for id_, _ in ids])
     return _Unseen(sorted(found, key=lambda task: task[0].state_transition_time))
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
@@ -69,11 +68,8 @@ MAX_KEY = 300
 _encode = msgspec.json.Encoder().encode
 
 
-class TaskEventId(NamedTuple):
-    """The id of an event of a task, and its type."""
-
-    id: str
-    type: str
+TaskEventId = tuple[str, str]
+"""The id of an event of a task, and its type."""
 
 
 def job_event(record: JobRecord) -> Event:
@@ -161,11 +157,8 @@ def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) 
 
 def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[TaskEventId]:
     """Return the ids of the events that `task_events` would return."""
-    kinds = _task_kinds(task, since)
-    if not kinds:
-        return []
     subject = _task_subject(job_id, task.task_id)
-    return [TaskEventId(_task_event_id(subject, kind, number), kind) for kind, number in kinds]
+    return [(_task_event_id(subject, kind, number), kind) for kind, number in _task_kinds(task, since)]
 
 
 def events_named(job_id: str, task: TaskSnapshot, ids: Iterable[TaskEventId]) -> list[Event]:
@@ -174,12 +167,12 @@ def events_named(job_id: str, task: TaskSnapshot, ids: Iterable[TaskEventId]) ->
     if len(body) > MAX_DATA:
         body = _encode(fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA))
     raw, subject, time = msgspec.Raw(body), _task_subject(job_id, task.task_id), task.state_transition_time
-    return [Event(id=one.id, type=one.type, subject=subject, time=time, body=raw) for one in ids]
+    return [Event(id=id_, type=kind, subject=subject, time=time, body=raw) for id_, kind in ids]
 
 
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
-    if task.state in {"active", "preparing"}:  # it will run: then its retry is told
+    if task.state == "active" or task.state == "preparing":  # it will run: then its retry is told
         return []
     since = since or LONG_AGO
     kinds: list[tuple[str, int]] = []
@@ -188,10 +181,8 @@ def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, i
     if task.retry_count and task.was_retried_since(since):
         kinds.append((TASK_RETRIED, task.retry_count))
     run = task.retry_count + task.requeue_count
-    if task.has_succeeded:
-        kinds.append((TASK_SUCCEEDED, run))
-    elif task.has_failed:
-        kinds.append((TASK_FAILED, run))
+    if task.state == "completed":
+        kinds.append((TASK_SUCCEEDED if task.result == "success" else TASK_FAILED, run))
     elif task.has_begun_since(since):
         kinds.append((TASK_RUNNING, run))
     return kinds
