@@ -46,7 +46,6 @@ class _EventId(msgspec.Struct):
 prepare(Event, _EventId)
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Event).decode
 
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
@@ -266,3 +265,7 @@ def _whole_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
         lines.append((start + at, data[at:end]))
         at = end + 1
     return lines
+
+
+def _decode(line: bytes) -> Event:
+    return msgspec.json.decode(line, type=Event)
