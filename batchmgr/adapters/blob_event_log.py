@@ -45,6 +45,8 @@ class _EventId(msgspec.Struct):
 
 prepare(Event, _EventId)
 
+_encode = msgspec.json.Encoder().encode
+
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
 
@@ -201,7 +203,7 @@ def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, st
     ids: list[tuple[int, str]] = []
     size = 0
     for event in events:
-        line = msgspec.json.encode(event) + b"\n"
+        line = _encode(event) + b"\n"
         if lines and size + len(line) > BLOCK:
             yield b"".join(lines), ids
             lines, ids, size = [], [], 0

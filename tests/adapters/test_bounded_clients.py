@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -33,7 +34,7 @@ from tests.one_service import KEY, one_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
+EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), body=msgspec.Raw(b"{}"))
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
 from tests.number_of_examples import examples
 from tests.world import World, job_message, task
+
+pytestmark = pytest.mark.usefixtures("job_size")
 
 DELAYS = st.lists(st.integers(0, 7), min_size=20, max_size=200)
 

@@ -27,6 +27,8 @@ from tests.number_of_examples import examples
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import CALLBACK, World, job_message, task
 
+pytestmark = pytest.mark.usefixtures("job_size")
+
 DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
 WHEN = pytest.mark.parametrize(
     "after", [pytest.param(False, marks=pytest.mark.thorough, id="before"), pytest.param(True, id="after")]
