@@ -20,7 +20,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
-from batchmgr.plan.file_specifications import ContainerNeed
+from batchmgr.plan.file_specifications import OWN_CONTAINERS, ContainerNeed
 
 SERVICE = "Blob storage"
 CLOCK_SKEW = timedelta(minutes=15)
@@ -56,7 +56,7 @@ class NodeBlobStorage:
         default = self._identity_reference if nodes_have_identity else ""
         identities = {need: need.identity_reference or default for need in needs}
         own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
-        await asyncio.gather(*map(self._create, own))
+        await asyncio.gather(*map(self._create, own - OWN_CONTAINERS))  # these the app has created
         ends_at = datetime.now(UTC) + (lifetime if self._account_key else min(lifetime, LONGEST_DELEGATION))
         delegation = None
         if not self._account_key and not all(identities.values()):
