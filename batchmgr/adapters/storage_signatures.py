@@ -4,6 +4,7 @@ A SAS that is signed without the account key (user delegation) lasts 7 days at m
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
@@ -33,6 +34,8 @@ Source: https://learn.microsoft.com/rest/api/storageservices/get-user-delegation
 """
 
 DIRECTORY = "hdi_isfolder"
+_MARK = re.compile(b"<" + DIRECTORY.encode() + b">")
+_END = b"</Blob>"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
 
@@ -181,7 +184,14 @@ async def _files(container: ContainerClient, prefix: str) -> AsyncIterator[str]:
 
 
 def _directories(page: bytes) -> Iterator[str]:
-    """Yield the names of the directories on a page of blobs."""
-    for blob in ElementTree.fromstring(page).iter("Blob"):  # noqa: S314  # the client parses it likewise
-        if blob.findtext(f"Metadata/{DIRECTORY}") == "true":
-            yield blob.findtext("Name", "")
+    """Yield the names of the directories on a page of blobs.
+
+    Only blobs that have the mark of a directory are parsed: the client has parsed the page already, and to do
+    so again would take as long as everything else.
+    """
+    for mark in _MARK.finditer(page):
+        start, end = page.rfind(b"<Blob>", 0, mark.start()), page.find(_END, mark.end())
+        if start >= 0 and end >= 0:
+            blob = ElementTree.fromstring(page[start : end + len(_END)])  # noqa: S314  # as the client does
+            if blob.findtext(f"Metadata/{DIRECTORY}") == "true":
+                yield blob.findtext("Name", "")
