@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
+from batchmgr.usecases.poll import poll
+from batchmgr.usecases.submit import submit
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference
 from tests.chaos.interception import intercepted
@@ -77,6 +80,21 @@ async def test_what_others_have_saved_meanwhile_is_read(name: str) -> None:
     await world.run_until_idle()
     assert world.record().state is JobState.CANCELLED
     assert len(set(types(world))) == len(types(world))
+
+
+@pytest.mark.parametrize("waited", [1, 4, 9, 12, 29])
+async def test_a_job_that_runs_is_looked_at_by_the_next_poll_however_long_it_has_waited(waited: int) -> None:
+    """A poll notes when a job that waits is to be looked at again. The submission makes up for that."""
+    world = World()
+    await accept(world.ports, "job-1", job_message())
+    world.clock.advance(timedelta(seconds=waited))
+    await poll(world.ports)
+    world.clock.advance(timedelta(milliseconds=500))
+    await submit(world.ports, "job-1")
+    assert world.batch.start_next_task("job-1") is not None
+    world.clock.advance(timedelta(milliseconds=100))
+    await poll(world.ports)
+    assert "batchmgr.task.running" in types(world)
 
 
 def counted(world: World, calls: Counter[str]) -> Any:
