@@ -151,8 +151,8 @@ class BatchService(Protocol):
 class JobStore(Protocol):
     """Requests, records and the index of active jobs. Job ids are case-insensitive."""
 
-    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless one is stored for this job; return the stored one."""
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage | None:
+        """Store the request unless one is stored for this job: then return that one."""
         ...
 
     async def load_request(self, job_id: str) -> JobMessage:

@@ -115,27 +115,34 @@ class AzureBatch:
     async def add_tasks(
         self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
     ) -> None:
-        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls."""
-        gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
+        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls.
+
+        As many calls are made ahead, while those before are on their way: answers come in bursts, and the
+        next calls are then sent at once.
+        """
+        made = asyncio.Queue[TaskCollection | None](CONCURRENT_COLLECTIONS)
         sent: dict[int, bool] = {}  # those on the way, in order, and whether their tasks are there
 
-        async def add(collection: TaskCollection) -> None:
-            try:
+        async def send() -> None:
+            while (collection := await made.get()) is not None:
+                sent[collection.end] = False
                 await self._add_collection(plan.job_id, collection.body)
-            finally:
-                gate.release()
-            sent[collection.end] = True
-            for end in list(takewhile(sent.get, sent)):
-                added(end)
-                del sent[end]
+                sent[collection.end] = True
+                for end in list(takewhile(sent.get, sent)):
+                    added(end)
+                    del sent[end]
 
         try:
             async with asyncio.TaskGroup() as group:
+                senders = 0
                 for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
-                    await gate.acquire()
-                    sent[collection.end] = False
-                    group.create_task(add(collection))
+                    await made.put(collection)
+                    if senders < CONCURRENT_COLLECTIONS:
+                        group.create_task(send())
+                        senders += 1
                     await asyncio.sleep(0)  # it is sent now, before the next one is made
+                for _ in range(senders):
+                    await made.put(None)
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 

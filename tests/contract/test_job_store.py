@@ -29,11 +29,10 @@ def record(ports: Ports, job_id: str = "Job-1") -> JobRecord:
 
 
 async def test_the_first_request_of_an_id_is_never_replaced(ports: Ports) -> None:
-    first = await ports.jobs.save_request("Job-1", job_message(job_id=""))
-    assert first.job_id == "Job-1"
-    again = await ports.jobs.save_request("job-1", JobMessage(workload="other"))
-    assert again == first
-    assert await ports.jobs.load_request("JOB-1") == first
+    assert await ports.jobs.save_request("Job-1", job_message(job_id="")) is None
+    before = await ports.jobs.save_request("job-1", JobMessage(workload="other"))
+    assert before == job_message(job_id="Job-1")
+    assert await ports.jobs.load_request("JOB-1") == before
 
 
 async def test_a_request_that_was_never_stored_is_not_found(ports: Ports) -> None:
