@@ -17,7 +17,7 @@ from batchmgr.model.poll_cursors import ReportCursor, first_offset, marked
 from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import publish_observed
+from batchmgr.steps.outbox import end_of_log, publish_observed
 from batchmgr.steps.read_node_files import read_result
 from batchmgr.wire.events import report_event, report_event_id, result_event
 
@@ -53,10 +53,12 @@ async def observe_reports(
         known = await _reporting(ports, record, fresh) if tasks is None else {t.task_id for t in tasks}
         fresh = sorted((one for one in fresh if one.task_id in known), key=lambda report: report.time)
     for some in portions(fresh, BYTES_AT_ONCE):
+        end = await end_of_log(ports, job)
         events = [e for e in await _events(ports, job.value, some) if e.id not in published]
+        published.update(event.id for event in end.after)
         advanced = _advanced(job.value, some)
         record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
-        job = await publish_observed(ports, job, record, events)
+        job = await publish_observed(ports, job, record, events, end)
     return job
 
 
@@ -64,13 +66,13 @@ def _since(cursor: ReportCursor) -> datetime | None:
     return cursor.until - OVERLAP if cursor.until else None
 
 
-async def _published(ports: Ports, record: JobRecord) -> Collection[str]:
+async def _published(ports: Ports, record: JobRecord) -> set[str]:
     """Return the ids of the published events about reports that may be listed again."""
     since = _since(record.run.report_cursor)
     if since is None:
-        return ()
+        return set()
     start = first_offset(record.run.report_cursor.marks, since)
-    return await ports.events.ids(record.job_id, start, record.observed_offset)
+    return set(await ports.events.ids(record.job_id, start, record.observed_offset))
 
 
 async def _listed(ports: Ports, record: JobRecord) -> Sequence[ProgressReport]:

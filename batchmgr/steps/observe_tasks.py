@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
-from batchmgr.model.cloud_event import Event
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_outcome import count_tasks
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
@@ -24,7 +24,7 @@ from batchmgr.model.task_ends import TaskEnds
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
-from batchmgr.steps.outbox import SENT_AT_ONCE, commit, publish_observed
+from batchmgr.steps.outbox import SENT_AT_ONCE, commit, end_of_log, publish_observed
 from batchmgr.wire.events import (
     TASK_FAILED,
     TASK_SUCCEEDED,
@@ -32,6 +32,7 @@ from batchmgr.wire.events import (
     events_named,
     progress_event,
     task_event_ids,
+    task_of_event,
 )
 
 OVERLAP = timedelta(seconds=10)
@@ -96,15 +97,16 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
     since = read_from(job.value)
     published = await _published(ports, job.value, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
-    rest = _unseen(job.value, recent, published, since)
+    rest = _unseen(job.value, recent, set(published), since)
     if job.value.run.cursor.completed + rest.count(TASK_SUCCEEDED, TASK_FAILED) != counts.completed:
-        published = set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
-        rest = _unseen(job.value, tasks, published, None)
+        since, published = None, set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
+        rest = _unseen(job.value, tasks, set(published), since)
     is_much = len(rest.tasks) > SENT_AT_ONCE
     for start in range(0, len(rest.tasks), TASKS_AT_ONCE):
-        some = _Unseen(rest.tasks[start : start + TASKS_AT_ONCE])
+        portion = [task for task, _ in rest.tasks[start : start + TASKS_AT_ONCE]]
+        some = _unseen(job.value, portion, published, since)
         is_last = start + TASKS_AT_ONCE >= len(rest.tasks)
-        job = await _publish(ports, job, some, is_last=is_last, sends_later=is_much)
+        job = await _publish(ports, job, some, published, is_last=is_last, sends_later=is_much)
     return await _count(ports, job, counts)
 
 
@@ -123,7 +125,7 @@ async def _observe(
             is_last = len(portion) < TASKS_AT_ONCE
             if fresh.tasks or (is_last and job.value.run.cursor.reached is not None):
                 later = may_send_later and len(fresh.tasks) > SENT_AT_ONCE
-                job = await _publish(ports, job, fresh, is_last=is_last, sends_later=later)
+                job = await _publish(ports, job, fresh, published, is_last=is_last, sends_later=later)
     return job
 
 
@@ -174,23 +176,46 @@ def _unseen(
         if ids:
             found.append((task, ids))
             published.update([id_ for id_, _ in ids])
-    return _Unseen(sorted(found, key=lambda task: task[0].state_transition_time))
+    return _in_order(found)
+
+
+def _logged(end: LogEnd, published: set[str]) -> list[tuple[TaskSnapshot, list[TaskEventId]]]:
+    """Return the tasks of events in the log that are not published. These then count as published."""
+    found = []
+    for event in end.after:
+        task = task_of_event(event)
+        if task is not None and event.id not in published:
+            found.append((task, [(event.id, event.type)]))
+            published.add(event.id)
+    return found
+
+
+def _in_order(tasks: list[tuple[TaskSnapshot, list[TaskEventId]]]) -> _Unseen:
+    return _Unseen(sorted(tasks, key=lambda task: task[0].state_transition_time))
 
 
 async def _publish(
     ports: Ports,
     job: Versioned[JobRecord],
     fresh: _Unseen,
+    published: set[str],
     *,
     is_last: bool,
     sends_later: bool,
 ) -> Versioned[JobRecord]:
-    """Publish events of these tasks. If they are the last of an observation, the cursor moves on."""
+    """Publish events of these tasks. If they are the last of an observation, the cursor moves on.
+
+    What a stopped process has logged of other tasks is taken over: from now on it counts as published.
+    """
+    end = await end_of_log(ports, job)
     failed = await _diagnosed(ports, job.value, [task for task, _ in fresh.tasks])
+    logged = _logged(end, published)
+    failed |= {task.task_id: FailedTask.of(task) for task, _ in logged if task.has_failed}
+    fresh = _in_order([*fresh.tasks, *logged])
     cursor = _advanced(job.value, fresh, is_last=is_last)
     record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
     events = _events(job.value.job_id, fresh, failed)
-    return await publish_observed(ports, job, record, events, sends_later=sends_later)
+    return await publish_observed(ports, job, record, events, end, sends_later=sends_later)
 
 
 async def _count(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> Versioned[JobRecord]:

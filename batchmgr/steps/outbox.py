@@ -118,25 +118,36 @@ async def flush(
     return saved
 
 
+async def end_of_log(ports: Ports, job: Versioned[JobRecord]) -> LogEnd:
+    """Return where the log ends, with the events that were logged since the last observation was saved.
+
+    Among them are those of a process that was stopped between its append and its save. Nobody else may have
+    saved the record since it was loaded: events of the past would follow those of the end. Raise
+    RecordChangedError then.
+    """
+    record = job.value
+    end = await ports.events.end(record.job_id, record.observed_offset)
+    if end.after and (await ports.jobs.load(record.job_id)).etag != job.etag:
+        raise RecordChangedError(f"the record of job {record.job_id!r} has changed")
+    return end
+
+
 async def publish_observed(
     ports: Ports,
     job: Versioned[JobRecord],
     record: JobRecord,
     events: Sequence[Event],
+    end: LogEnd,
     *,
     sends_later: bool = False,
 ) -> Versioned[JobRecord]:
     """Publish events, and save the changed record after that. It need not hold them: there may be thousands.
 
-    With `sends_later`, they are only logged: `catch_up` sends them.
+    `end` is where the log ended just before. With `sends_later`, the events are only logged: `catch_up` sends
+    them.
 
-    This is for events that are found again by whoever repeats the step, with the same ids. Nobody else may
-    have saved the record since it was loaded: events of the past would follow those of the end. Raise
-    RecordChangedError then.
+    This is for events that are found again by whoever repeats the step, with the same ids.
     """
-    end = await ports.events.end(record.job_id, record.observed_offset)
-    if end.after and (await ports.jobs.load(record.job_id)).etag != job.etag:
-        raise RecordChangedError(f"the record of job {record.job_id!r} has changed")
     logged, offset = await _log(ports, record, record.traced(events), end)
     unsent = record.unsent
     if unsent is None and sends_later and logged:

@@ -170,6 +170,13 @@ def events_named(job_id: str, task: TaskSnapshot, ids: Iterable[TaskEventId]) ->
     return [Event(id=id_, type=kind, subject=subject, time=time, body=raw) for id_, kind in ids]
 
 
+def task_of_event(event: Event) -> TaskSnapshot | None:
+    """Return the task that an event tells of, as it was then; None for an event of anything else."""
+    if event.type not in TASK_STATES:
+        return None
+    return msgspec.json.decode(event.body, type=TaskSnapshot)
+
+
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
     if task.state == "active" or task.state == "preparing":  # it will run: then its retry is told

@@ -259,3 +259,35 @@ async def test_a_job_that_has_not_ended_is_given_back() -> None:
     job.set(last)
     await world.run_until_idle()
     assert world.record().state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("seen_by", ["poll", "finalization"])
+async def test_what_was_logged_but_not_saved_is_told_once_whatever_the_order_of_the_next_list(
+    seen_by: str,
+) -> None:
+    world = await running("13", "26")
+    run_tasks(world)
+    append, list_tasks = world.events.append, world.batch.list_tasks
+
+    async def log_and_stop(*arguments: Any) -> Any:
+        await append(*arguments)
+        raise Interrupted
+
+    async def backwards(job_id: str, **options: Any) -> AsyncIterator[TaskSnapshot]:
+        for one in reversed([one async for one in list_tasks(job_id, **options)]):
+            yield one
+
+    world.events.append = log_and_stop  # type: ignore[assignment]
+    with pytest.raises((Interrupted, BaseExceptionGroup)):
+        await poll(world.ports)
+    assert "jobs/job-1/tasks/13/task.failed/0" in ends(world)
+    world.events.append = append  # type: ignore[method-assign]
+    world.batch.list_tasks = backwards  # type: ignore[method-assign]
+    if seen_by == "poll":
+        await poll(world.ports)
+        assert world.record().run.cursor.completed == TASKS + 1
+        assert world.record().run.cursor.succeeded == TASKS - 1
+    await finalize(world.ports, "job-1")
+    assert world.record().state is JobState.PARTIAL
+    assert {failed.task_id for failed in world.record().run.failed_tasks} == {"13", "26"}
+    assert_each_end_was_told_once(world)
