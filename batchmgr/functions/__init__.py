@@ -9,6 +9,7 @@ import azure.functions as func
 
 from batchmgr.functions import (
     blob_finalize,
+    http_dead_letters,
     http_health,
     http_jobs,
     http_plan,
@@ -26,6 +27,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     """Yield all blueprints of the app."""
     triggers = (
         http_jobs,
+        http_dead_letters,
         http_plan,
         http_uploads,
         http_health,

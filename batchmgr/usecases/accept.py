@@ -1,6 +1,6 @@
 """Accept a job: store its message as a request, and create the job's record.
 
-The same message again changes nothing.
+The same message again changes nothing. With another callback URI, it attaches another receiver to the job.
 """
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.keep_plan import keep_plan
 from batchmgr.steps.outbox import create, retry_on_conflict
+from batchmgr.usecases.attach import attach
 from batchmgr.wire.job_message import JobMessage
 
 
@@ -32,7 +33,8 @@ async def accept(
 
     The plan that the check of the job has made is kept. A job that is not checked has no event yet: `admit`
     checks it and publishes that it is queued or rejected.
-    Raise JobConflictError if a job with this id but other content was accepted before.
+    Raise JobConflictError if a job with this id but other content was accepted before, or if it has too many
+    receivers.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
@@ -42,7 +44,10 @@ async def accept(
         if plan is not None and plan.job_id == stored.job_id:
             await keep_plan(ports, stored.job_id, plan)
         priority = None if plan is None else plan.job.priority
-        return await _create_record(ports, stored, is_checked=is_checked, priority=priority)
+        record = await _create_record(ports, stored, is_checked=is_checked, priority=priority)
+        if message.call_back_uri not in {"", stored.call_back_uri}:
+            record = await attach(ports, record.job_id, message.call_back_uri)
+        return record
 
 
 @retry_on_conflict

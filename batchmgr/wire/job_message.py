@@ -128,9 +128,12 @@ class JobMessage(Message, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Return a digest of all but the job id and the trace. The same content has the same digest."""
+        """Return a digest of what the job does: all but its id, trace and receiver.
+
+        The same content has the same digest. Who sends a job again may be told of its end elsewhere.
+        """
         content = msgspec.json.encode(
-            msgspec.structs.replace(self, job_id="", traceparent=""), order="sorted"
+            msgspec.structs.replace(self, job_id="", traceparent="", call_back_uri=""), order="sorted"
         )
         if isinstance(self.task_factory, ParametricSweep):  # here the order of the names counts
             content += msgspec.json.encode(list(self.task_factory.parameters))

@@ -31,6 +31,8 @@ INDEX: dict[str, list[Binding]] = {
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
     "list_events": http("GET", "jobs/{jobId}/events"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),
+    "list_dead_letters": http("GET", "dead-letters"),
+    "redrive_job": http("POST", "jobs/{jobId}/redrive"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "submit_job": queue("batchmgr-job-requests"),
     "deliver_callback": queue("batchmgr-callbacks"),
