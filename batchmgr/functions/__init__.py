@@ -13,6 +13,7 @@ from batchmgr.functions import (
     http_health,
     http_jobs,
     http_plan,
+    http_rerun,
     http_uploads,
     queue_callbacks,
     queue_finalize,
@@ -28,6 +29,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     triggers = (
         http_jobs,
         http_dead_letters,
+        http_rerun,
         http_plan,
         http_uploads,
         http_health,

@@ -83,6 +83,7 @@ async def _create_record(
         metadata=message.metadata,
         notify=message.notify,
         receiver=receiver_of(message.call_back_uri),
+        rerun_of=message.rerun_of.job_id if message.rerun_of is not None else "",
         stall_limit=message.stall_limit,
         traceparent=message.traceparent,
         entered={JobState.QUEUED: now},

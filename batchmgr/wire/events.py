@@ -169,6 +169,12 @@ def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = Non
     return [_task_event_id(subject, kind, number) for kind, number in _task_kinds(task, since)]
 
 
+def succeeded_task(event_id: str) -> str:
+    """Return the id of the task of which this event says that it has succeeded; "" for any other event."""
+    subject, _, rest = event_id.rpartition("/task.succeeded/")
+    return subject.rpartition("/tasks/")[2] if rest else ""
+
+
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
     if task.state in {"active", "preparing"}:  # it will run: then its retry is told

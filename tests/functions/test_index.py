@@ -32,6 +32,7 @@ INDEX: dict[str, list[Binding]] = {
     "list_events": http("GET", "jobs/{jobId}/events"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),
     "list_dead_letters": http("GET", "dead-letters"),
+    "rerun_job": http("POST", "jobs/{jobId}/rerun"),
     "redrive_job": http("POST", "jobs/{jobId}/redrive"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "submit_job": queue("batchmgr-job-requests"),

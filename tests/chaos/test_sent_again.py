@@ -1,4 +1,4 @@
-"""A receiver that is attached, or redriven, is told, whoever is killed or works on the job meanwhile."""
+"""Receivers that are attached or redriven are told, and reruns end, whoever is killed or works meanwhile."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from batchmgr.model.job_record_parts import CallbackState
+from batchmgr.model.job_states import JobState
 from batchmgr.model.receivers import statuses
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.redrive import redrive
+from batchmgr.usecases.rerun import rerun
 from batchmgr.usecases.submit import submit
+from batchmgr.wire.rerun_request import RerunRequest
 from tests.chaos.interception import intercepted
 from tests.chaos.test_pairs import UseCase, attempt, interleaved
 from tests.world import CALLBACK, World, job_message
@@ -25,6 +29,7 @@ FIRST, AGAIN = job_message(), job_message(callback=OTHER)
 USE_CASES: dict[str, UseCase] = {
     "attach": lambda ports: accept(ports, "job-1", AGAIN),
     "redrive": lambda ports: redrive(ports, "job-1"),
+    "rerun": lambda ports: rerun(ports, "job-1", RerunRequest()),
     "submit": lambda ports: submit(ports, "job-1"),
     "poll": poll,
     "finalize": lambda ports: finalize(ports, "job-1"),
@@ -84,6 +89,40 @@ PAIRS = [
     (given_up, "redrive", "attach"),
     (given_up, "attach", "redrive"),
 ]
+
+
+async def part_failed(world: World) -> None:
+    """A job that has ended, and one of whose tasks has failed."""
+    world.batch.fails.add("2")
+    await told(world)
+    await world.run_until_idle()
+    world.batch.fails.clear()
+    world.callbacks.received.clear()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("comes_again", [True, False], ids=["sent-again", "sent-once"])
+async def test_a_rerun_that_is_killed_at_any_call_is_one_job_that_ends(
+    after: bool, comes_again: bool
+) -> None:
+    at = 1
+    while True:
+        world = World()
+        await part_failed(world)
+        made = await killed_at(world, USE_CASES["rerun"], at, after=after)
+        if comes_again and made >= at:
+            await USE_CASES["rerun"](world.ports)
+        await world.run_until_idle()
+        accepted = [key for key in world.jobs.records if key != "job-1"]
+        assert accepted == ["job-1-rerun-1"] or not (accepted or comes_again or made < at)
+        if accepted:
+            assert world.record("job-1-rerun-1").state is JobState.SUCCEEDED
+            assert set(world.batch.jobs["job-1-rerun-1"].tasks) == {"2", FINALIZE_TASK_ID}
+            assert [webhook_id for _, _, webhook_id in world.callbacks.received] == ["msg_job-1-rerun-1"]
+        if made < at:
+            break
+        at += 1
+    assert at > 6
 
 
 class Died(BaseException):
