@@ -10,9 +10,12 @@ from batchmgr.adapters.service_errors import service_errors
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.queue_ports import MOST_LETTERS
+from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
 FOLDER = "dead-letters/"
+
+prepare(DeadLetter)
 
 
 class BlobDeadLetters:

@@ -125,6 +125,26 @@ async def test_a_rerun_that_is_killed_at_any_call_is_one_job_that_ends(
     assert at > 6
 
 
+@pytest.mark.parametrize("second", ["rerun", "poll"])
+async def test_a_rerun_and_another_use_case_give_one_job(second: str) -> None:
+    at = 1
+    while True:
+        world = World()
+        await part_failed(world)
+        calls = await interleaved(world, USE_CASES["rerun"], USE_CASES[second], at, after=True)
+        world.deliveries.started.clear()
+        await world.run_until_idle()
+        assert world.batch.created == ["job-1", "job-1-rerun-1"]
+        assert world.record("job-1-rerun-1").state is JobState.SUCCEEDED
+        assert len(world.callbacks.received) == 1
+        ids = [event.id for event in world.log("job-1-rerun-1")]
+        assert len(ids) == len(set(ids))
+        if calls < at:
+            break
+        at += 1
+    assert at > 6
+
+
 class Died(BaseException):
     """Stands for a killed process."""
 

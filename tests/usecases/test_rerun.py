@@ -8,7 +8,13 @@ import azure.functions as func
 import msgspec
 import pytest
 
-from batchmgr.errors import InvalidJobError, JobConflictError, NotPossibleError, ServiceNotFoundError
+from batchmgr.errors import (
+    InvalidJobError,
+    JobConflictError,
+    JobNotFoundError,
+    NotPossibleError,
+    ServiceNotFoundError,
+)
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
@@ -280,6 +286,8 @@ class LostLog:
 
 async def test_why_a_job_can_t_run_again_is_said() -> None:
     world = World()
+    with pytest.raises(JobNotFoundError):
+        await rerun(world.ports, "job-1", FAILED)
     await accept(world.ports, "job-1", CHAIN)
     with pytest.raises(NotPossibleError, match="is queued: it can be run again when it has ended"):
         await rerun(world.ports, "job-1", FAILED)
