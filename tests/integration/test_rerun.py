@@ -1,9 +1,18 @@
 """A part of a job has failed. When the reason is mended, only that part runs again, and the job is whole."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.usecases.rerun import rerun
+from batchmgr.usecases.submit import submit
+from batchmgr.wire.rerun_request import RerunRequest
+from tests.integration import reporting_workload as reporting
 from tests.integration.client import Client
+from tests.integration.emulated_services import EmulatedServices, start_services, succeeded
 from tests.integration.messages import Json, job, output, task
 from tests.integration.receiver import Receiver
 
@@ -55,3 +64,34 @@ async def test_three_failed_of_ten_tasks_run_again_with_those_that_waited_for_th
     assert await client.batch_job_ids({job_id, again, f"{job_id}-rerun-2"}) == [job_id, again]
     refused = await client.post(f"/jobs/{again}/rerun")
     assert (refused.status, "no task has failed" in refused.body["detail"]) == (409, True)
+
+
+@pytest.fixture
+async def services(tmp_path: Path, connection_string: str) -> AsyncIterator[EmulatedServices]:
+    package = tmp_path / "package"
+    package.mkdir()
+    async with start_services(tmp_path, connection_string, reporting.workload(package)) as running:
+        yield running
+
+
+async def test_a_workload_whose_finalize_task_has_failed_runs_only_that_again_with_all_it_needs(
+    services: EmulatedServices, tmp_path: Path
+) -> None:
+    finalize = {"fails": "once", "mark": str(tmp_path / "mark")}
+    tasks = ({**reporting.report(result={"n": 1}), "output": "out.txt"}, reporting.report())
+    before = await services.run(reporting.job(*tasks, finalize=finalize))
+    assert (before.state, before.error and before.error.code) == ("failed", "FinalizeTaskFailed")
+
+    again = (await rerun(services.ports, "j", RerunRequest())).job_id
+    await submit(services.ports, again)
+    record = await services.wait_for_end(again)
+    assert succeeded(record)
+    assert set(await services.tasks(again)) == {FINALIZE_TASK_ID}
+    results = {one.task_id: one.result for one in record.task_results}
+    assert results["1"] == {"n": 1}
+    manifest: Any = results[FINALIZE_TASK_ID]["tasks"]
+    assert [(row[0], row[2], row[5]) for row in manifest] == [
+        ("1", "success", ["j/1/out.txt"]),
+        ("2", "success", []),
+    ]
+    assert [file.name for file in record.results] == ["1/out.txt"]
