@@ -116,7 +116,7 @@ class DeadLetters(Protocol):
     """What batchmgr has given up or could not use, each with its reason and time. The newest comes first."""
 
     async def add(self, letter: DeadLetter) -> None:
-        """Keep a letter, in place of one with its id. The oldest of more than 5,000 go."""
+        """Keep a letter, unless one of its id is kept. The oldest of more than 5,000 go."""
         ...
 
     async def remove(self, letter_id: str) -> None:

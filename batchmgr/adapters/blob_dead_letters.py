@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 from azure.storage.blob.aio import ContainerClient
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import ServiceNotFoundError
 from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.queue_ports import MOST_LETTERS
@@ -25,9 +25,12 @@ class BlobDeadLetters:
         self._container = container
 
     async def add(self, letter: DeadLetter) -> None:
-        """Keep a letter, then remove the oldest ones if there are too many."""
+        """Keep a letter unless it is kept, then remove the oldest ones if there are too many."""
         with service_errors(SERVICE):
-            await self._container.upload_blob(_name(letter.id), msgspec.json.encode(letter), overwrite=True)
+            try:
+                await self._container.upload_blob(_name(letter.id), msgspec.json.encode(letter))
+            except ALREADY_THERE:
+                return
         for letter_id in (await self._ids())[MOST_LETTERS:]:
             await self.remove(letter_id)
 

@@ -138,8 +138,8 @@ class MemoryDeadLetters:
         self.letters: dict[str, DeadLetter] = {}
 
     async def add(self, letter: DeadLetter) -> None:
-        """Keep a letter. The oldest of too many go."""
-        self.letters[letter.id] = letter
+        """Keep a letter unless it is kept. The oldest of too many go."""
+        self.letters.setdefault(letter.id, letter)
         for letter_id in sorted(self.letters)[MOST_LETTERS:]:
             del self.letters[letter_id]
 

@@ -59,16 +59,17 @@ async def empty_poison_queues(ports: Ports) -> None:
 
 async def _handle(ports: Ports, message: PoisonMessage) -> None:
     verdict, why = await _decide(ports, message)
+    letter = message_letter(message.queue, message.id, message.inserted_at, why)
     if verdict is _Verdict.KEEP:
         about = LogLine.MESSAGE_KEPT.attributes
         logger.warning("message %s stays in %s: %s", message.id, message.queue, why, extra=about)
         if why != GIVEN_UP:  # that has a dead letter of its own
-            letter = message_letter(message.queue, message.id, message.inserted_at, why)
             await ports.dead_letters.add(letter)
         await ports.poison.keep(message)
         return
     if verdict is _Verdict.PUT_BACK:
         await ports.poison.put_back(message)
+    await ports.dead_letters.remove(letter.id)  # it may have been kept before
     await ports.poison.remove(message)
     logger.warning("message %s of %s is %s: %s", message.id, message.queue, verdict.value, why)
 

@@ -29,8 +29,8 @@ async def test_the_newest_letters_come_first_page_by_page(ports: Ports) -> None:
 
 async def test_the_same_letter_is_kept_once(ports: Ports) -> None:
     status = CallbackStatus(state=CallbackState.DEAD, attempts=3, last_error="no", given_up_at=NOW)
-    for _ in range(2):
-        await ports.dead_letters.add(callback_letter("job-1", "", "host:443", status))
+    for receiver in ("host:443", "later"):
+        await ports.dead_letters.add(callback_letter("job-1", "", receiver, status))
     [found], _ = await ports.dead_letters.page(10, "")
     assert (found.job_id, found.receiver, found.reason, found.time) == ("job-1", "host:443", "no", NOW)
 

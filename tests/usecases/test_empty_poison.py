@@ -101,6 +101,17 @@ async def test_a_message_that_stays_has_one_dead_letter_with_its_reason_and_time
     assert letter.time - begun < timedelta(seconds=1)
 
 
+async def test_the_letter_of_a_message_goes_when_the_message_can_be_used_after_all() -> None:
+    world = World()
+    world.queue.poison.append(b'{"storedJobId": "job-1"}')
+    await world.tick()
+    assert len(world.dead_letters.letters) == 1
+    await submitted(world)
+    world.poison.kept.clear()  # another process looks
+    await world.run_until_idle()
+    assert (world.queue.poison, world.dead_letters.letters) == ([], {})
+
+
 async def test_a_callback_that_was_given_up_stays_and_one_that_is_due_is_the_pollers() -> None:
     world = World()
     world.callbacks.failures = 1000
