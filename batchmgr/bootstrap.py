@@ -14,6 +14,7 @@ from batchmgr.adapters import queue_names
 from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
+from batchmgr.adapters.blob_dead_letters import BlobDeadLetters
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
@@ -81,6 +82,8 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             threads=LimitedThreads(),
             uploads=BlobUploads(blobs, REQUESTS_CONTAINER, account_key),
             poison=StoragePoisonQueues(queues, telemetry),
+            dead_letters=BlobDeadLetters(blobs.get_container_client(JOBS_CONTAINER)),
+            callback_attempts=settings.callback_attempts,
             default_pool_id=settings.default_pool_id,
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,

@@ -53,6 +53,7 @@ class Deliveries(Protocol):
     def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
         """Have `deliver` called soon, and return at once; do nothing if the job's is called or waits already.
 
+        A job with several receivers has a name for each, which begins with its id.
         A receiver is called by a few workers at once. If too many callbacks wait for it, this one is left to
         the poller. `deliver` raises nothing.
         """

@@ -5,6 +5,7 @@
     │   about a job
     ├── InvalidJobError        the job cannot run as it is described; `field` names what to change
     ├── JobConflictError       this job id is taken by a job with other content
+    ├── NotPossibleError       what was asked can't be done with the job as it is
     ├── JobNotFoundError       there is no job with this id
     ├── IllegalTransitionError the job cannot go from its state to this one
     ├── RecordChangedError     another process saved the job record first; load it again
@@ -67,12 +68,21 @@ class InvalidJobError(BatchmgrError):
 
 
 class JobConflictError(BatchmgrError):
-    """Another job, with other content, has this job id."""
+    """Another job, with other content, has this job id; or the job can't take what is new in the message."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, reason: str = "") -> None:
         super().__init__(
-            f"A job {job_id!r} exists with other content. Send the same content, or choose another jobId."
+            reason
+            or f"A job {job_id!r} exists with other content. Send the same content, or choose another jobId."
         )
+        self.job_id = job_id
+
+
+class NotPossibleError(BatchmgrError):
+    """What was asked can't be done with the job as it is. The message says why, and what to do instead."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"Job {job_id!r} {reason}")
         self.job_id = job_id
 
 

@@ -17,7 +17,7 @@ from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
-from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
+from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.job_message import JobMessage
@@ -178,6 +178,14 @@ class JobStore(Protocol):
         """Write the plan that `save_plan` has stored into a file. Return whether there is one."""
         ...
 
+    async def save_receiver(self, job_id: str, key: str, uri: str) -> None:
+        """Store the URI of a receiver that is attached to a job."""
+        ...
+
+    async def load_receiver(self, job_id: str, key: str) -> str:
+        """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
+        ...
+
     async def activate(self, job_id: str) -> None:
         """Add a job to the index of active jobs, or have the poller look into its record at the next poll."""
         ...
@@ -262,9 +270,12 @@ class Ports:
     threads: WorkloadThreads
     uploads: Uploads
     poison: PoisonQueues
+    dead_letters: DeadLetters
     default_pool_id: str
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
+    callback_attempts: int = 10
+    """After how many attempts a callback is given up, ten at most."""
     stall_limit: timedelta | None = None
     fair_share: str = ""
     """The metadata key whose values are the callers that take turns in the line; none if it is empty."""

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.dead_letter import DeadLetter
+
+MOST_LETTERS = 5000
+"""How many dead letters are kept: as many as one call to storage lists."""
 
 
 class EventSink(Protocol):
@@ -72,11 +76,12 @@ class PoisonQueue(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PoisonMessage:
-    """A message that was taken from a poison queue, with its body as it came."""
+    """A message that was taken from a poison queue, with its body as it came, and when it came there."""
 
     queue: PoisonQueue
     id: str
     body: bytes
+    inserted_at: datetime
     receipt: str = ""
 
 
@@ -104,4 +109,20 @@ class PoisonQueues(Protocol):
 
     async def keep(self, message: PoisonMessage) -> None:
         """Leave a message in the queue, and let others see it again."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """What batchmgr has given up or could not use, each with its reason and time. The newest comes first."""
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep a letter, unless one of its id is kept. The oldest of more than 5,000 go."""
+        ...
+
+    async def remove(self, letter_id: str) -> None:
+        """Remove a letter. Do nothing if it is not there."""
+        ...
+
+    async def page(self, limit: int, after: str) -> tuple[Sequence[DeadLetter], str]:
+        """Return a page of letters, and the `after` of the next page, if there is one."""
         ...

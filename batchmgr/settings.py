@@ -19,7 +19,11 @@ STORAGE = "AzureWebJobsStorage"
 SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
-BODY_LIMIT = 8 * 1024 * 1024
+MIB = 1024 * 1024
+BODY_LIMIT = 8 * MIB
+"""What the host accepts ends at 100 MB."""
+
+CALLBACK_ATTEMPTS = 10
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -56,6 +60,8 @@ class Settings:
     callback_hosts: tuple[str, ...] = ()
     allow_loopback_callbacks: bool = False
     callback_key: bytes = field(default=b"", repr=False)
+    callback_attempts: int = CALLBACK_ATTEMPTS
+    """After how many attempts a callback is given up."""
     telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     workloads: Mapping[str, str] = field(default_factory=dict)
     """Workloads besides those of installed packages: `package.module:Class`, by name."""
@@ -85,10 +91,11 @@ class Settings:
             stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             blob_source=source,
-            body_limit=_body_limit(environment.get("BATCHMGR_BODY_LIMIT_MIB", "")),
+            body_limit=_number("BATCHMGR_BODY_LIMIT_MIB", environment, BODY_LIMIT // MIB, 95) * MIB,
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
             callback_key=_key(environment.get("BATCHMGR_CALLBACK_KEY", "")),
+            callback_attempts=_number("BATCHMGR_CALLBACK_ATTEMPTS", environment, CALLBACK_ATTEMPTS, 10),
             telemetry=telemetry_options(environment),
             workloads=_workloads(environment.get("BATCHMGR_WORKLOADS", "")),
         )
@@ -156,13 +163,14 @@ def _workloads(text: str) -> Mapping[str, str]:
     return found
 
 
-def _body_limit(text: str) -> int:
-    """Return a number of bytes. The setting is in MiB: what the host accepts ends at 100 MB."""
+def _number(name: str, environment: Mapping[str, str], default: int, most: int) -> int:
+    """Return a whole number from 1 to `most`."""
+    text = environment.get(name, "")
     if not text.strip():
-        return BODY_LIMIT
-    if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= 95):
-        raise SettingsError(f"BATCHMGR_BODY_LIMIT_MIB is {text!r}: set it to a whole number from 1 to 95")
-    return int(text) * 1024 * 1024
+        return default
+    if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= most):
+        raise SettingsError(f"{name} is {text!r}: set it to a whole number from 1 to {most}")
+    return int(text)
 
 
 def _is_true(text: str) -> bool:

@@ -24,6 +24,7 @@ param app = {
     BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_STALL_LIMIT: 'PT6H'
     BATCHMGR_BODY_LIMIT_MIB: '16'
+    BATCHMGR_CALLBACK_ATTEMPTS: '4'
     BATCHMGR_WORKLOADS: 'a=b.c:D'
   }
   jobsMayBringPools: true

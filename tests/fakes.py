@@ -325,13 +325,14 @@ class FakeJobFiles:
 
 
 class FakeCallbackSender:
-    """A receiver that fails the first `failures` times."""
+    """A receiver that fails the first `failures` times. It is always down at the URIs in `down`."""
 
     def __init__(self) -> None:
         self.received: list[tuple[str, AdfCallback, str]] = []
         self.traceparents: list[str] = []
         self.failures = 0
         self.attempts = 0
+        self.down: set[str] = set()
 
     def check(self, uri: str) -> None:
         if not uri.startswith("https://allowed/"):
@@ -341,6 +342,8 @@ class FakeCallbackSender:
         self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
     ) -> None:
         self.attempts += 1
+        if uri in self.down:
+            raise ServiceBusyError("receiver answered 500", code="", status=500)
         if self.failures:
             self.failures -= 1
             raise ServiceBusyError("receiver is down", code="Down")

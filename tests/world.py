@@ -18,7 +18,12 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryUploads,
     UnlimitedThreads,
 )
-from batchmgr.dispatcher.memory_queues import MemoryJobQueue, MemoryPoisonQueues, QueuedMessage
+from batchmgr.dispatcher.memory_queues import (
+    MemoryDeadLetters,
+    MemoryJobQueue,
+    MemoryPoisonQueues,
+    QueuedMessage,
+)
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
@@ -79,6 +84,7 @@ class World:
         self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
         self.poison = MemoryPoisonQueues(self.queue)
+        self.dead_letters = MemoryDeadLetters()
         self.uploads = MemoryUploads()
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
@@ -108,6 +114,7 @@ class World:
             threads=UnlimitedThreads(),
             uploads=self.uploads,
             poison=self.poison,
+            dead_letters=self.dead_letters,
             default_pool_id="local",
         )
 

@@ -2,6 +2,7 @@
 
 `requests/{job}.json` holds the job message, with the callback URI. `tasks/{job}.json` holds the names of the
 blobs of a taskPerFile factory. `plans/{job}.jsonl` holds the plan that a workload has made: see `keep_plan`.
+`receivers/{job}/{key}` holds the callback URI of a receiver that was attached later.
 `records/{job}.json` holds the record, guarded by its ETag. `active/{job}` is an empty blob that exists while
 the job has a step to do; its metadata hold what the poller knows of the job. `overflow/{job}/…` hold the
 parts of records that are too large for one blob; the record names the one that belongs to it, and the others
@@ -112,6 +113,15 @@ class BlobJobStore:
         except ServiceNotFoundError:
             return False
         return True
+
+    async def save_receiver(self, job_id: str, key: str, uri: str) -> None:
+        """Store the URI of an attached receiver. It is the same each time, as its key is made of it."""
+        with service_errors(SERVICE):
+            await self._receiver(job_id, key).upload_blob(uri.encode(), overwrite=True)
+
+    async def load_receiver(self, job_id: str, key: str) -> str:
+        """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
+        return (await self._read(self._receiver(job_id, key), job_id))[0].decode()
 
     async def activate(self, job_id: str) -> None:
         """Write the job's blob in the index of active jobs, without a note."""
@@ -273,6 +283,9 @@ class BlobJobStore:
 
     def _plan(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"plans/{job_key(job_id)}.jsonl")
+
+    def _receiver(self, job_id: str, key: str) -> BlobClient:
+        return self._container.get_blob_client(f"receivers/{job_key(job_id)}/{key}")
 
     def _record(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"records/{job_key(job_id)}.json")

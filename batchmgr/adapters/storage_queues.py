@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import msgspec
@@ -251,6 +251,7 @@ def _poison(queue: PoisonQueue, message: QueueMessage) -> PoisonMessage:
         queue=queue,
         id=str(message.id),
         body=str(message.content).encode(),
+        inserted_at=message.inserted_on or datetime.now(UTC),
         receipt=str(message.pop_receipt or ""),
     )
 

@@ -23,8 +23,10 @@ COMMANDS = {
     "init": "create a new workload package from a template",
     "package": "build and publish the application package of a workload",
     "workloads": "list the workloads that batchmgr finds on this machine",
+    "dead-letters": "list the callbacks and messages that an app has given up",
+    "redrive": "have an app send the callback of a job again that it has given up",
 }
-"""Each command's name, which is also its module's name, and its text in `batchmgr --help`.
+"""Each command's name, which is also its module's name with `_` for `-`, and its text in `batchmgr --help`.
 
 A command's module has `add_arguments(parser)` and `run(args)`, which returns the exit code.
 """
@@ -59,7 +61,7 @@ def _load(name: str) -> ModuleType:
     if sys.version_info < (3, 11):
         raise MissingExtraError(f"this command needs Python 3.11 or newer, not {sys.version.split()[0]}")
     try:
-        return import_module(f"batchmgr.cli.{name}")
+        return import_module(f"batchmgr.cli.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "batchmgr":
             raise

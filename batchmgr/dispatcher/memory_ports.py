@@ -35,6 +35,7 @@ class MemoryJobStore:
         self.requests: dict[str, JobMessage] = {}
         self.tasks: dict[str, bytes] = {}
         self.plans: dict[str, bytes] = {}
+        self.receivers: dict[tuple[str, str], str] = {}
         self.records: dict[str, Versioned[JobRecord]] = {}
         self.active: set[str] = set()
         self.notes: dict[str, ActiveJob] = {}
@@ -75,6 +76,16 @@ class MemoryJobStore:
             return False
         file.write(self.plans[job_key(job_id)])
         return True
+
+    async def save_receiver(self, job_id: str, key: str, uri: str) -> None:
+        """Store the URI of an attached receiver."""
+        self.receivers[job_key(job_id), key] = uri
+
+    async def load_receiver(self, job_id: str, key: str) -> str:
+        """Return the URI of an attached receiver. Raises JobNotFoundError."""
+        if (job_key(job_id), key) not in self.receivers:
+            raise JobNotFoundError(job_id)
+        return self.receivers[job_key(job_id), key]
 
     async def activate(self, job_id: str) -> None:
         """Add a job to the active index, or forget what was noted of it."""

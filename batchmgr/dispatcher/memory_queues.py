@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from batchmgr.errors import ServiceRefusedError
 from batchmgr.model.active_job import ActiveJob
+from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.ports import Clock
-from batchmgr.queue_ports import PoisonMessage, PoisonQueue
+from batchmgr.queue_ports import MOST_LETTERS, PoisonMessage, PoisonQueue
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference, PollRequest
 
@@ -35,6 +36,10 @@ class MemoryJobQueue:
         self.buried: list[str] = []
         self.returned: list[bytes] = []
         """Job requests that were put back from their poison queue."""
+
+    def now(self) -> datetime:
+        """Return the time of the clock."""
+        return self._clock.now()
 
     async def enqueue_submission(self, job_id: str, delay: timedelta = timedelta(0)) -> None:
         """Enqueue a stored job for submission after `delay`."""
@@ -79,6 +84,7 @@ class MemoryPoisonQueues:
     def __init__(self, queue: MemoryJobQueue) -> None:
         self._queue = queue
         self.kept: set[tuple[PoisonQueue, bytes]] = set()
+        self._seen: dict[tuple[PoisonQueue, bytes], datetime] = {}
         self.others: dict[PoisonQueue, list[bytes]] = {PoisonQueue.FINALIZE: [], PoisonQueue.BLOBS: []}
 
     async def counts(self) -> Mapping[str, int]:
@@ -88,8 +94,17 @@ class MemoryPoisonQueues:
 
     async def undecided(self, queue: PoisonQueue) -> Sequence[PoisonMessage]:
         """Return the messages that are not known to be kept."""
-        found = [body for body in self._bodies(queue) if (queue, body) not in self.kept]
-        return [PoisonMessage(queue=queue, id=f"{n}", body=body) for n, body in enumerate(found)]
+        now = self._queue.now()
+        return [
+            PoisonMessage(
+                queue=queue,
+                id=f"{place}",
+                body=body,
+                inserted_at=self._seen.setdefault((queue, body), now),
+            )
+            for place, body in enumerate(self._bodies(queue))
+            if (queue, body) not in self.kept
+        ]
 
     async def put_back(self, message: PoisonMessage) -> None:
         """Have a job request handled again."""
@@ -114,3 +129,26 @@ class MemoryPoisonQueues:
         if queue is PoisonQueue.CALLBACKS:
             return [encode(JobReference(stored_job_id=job_id)) for job_id in self._queue.buried]
         return list(self.others[queue])
+
+
+class MemoryDeadLetters:
+    """The DeadLetters port: letters in a dictionary."""
+
+    def __init__(self) -> None:
+        self.letters: dict[str, DeadLetter] = {}
+
+    async def add(self, letter: DeadLetter) -> None:
+        """Keep a letter unless it is kept. The oldest of too many go."""
+        self.letters.setdefault(letter.id, letter)
+        for letter_id in sorted(self.letters)[MOST_LETTERS:]:
+            del self.letters[letter_id]
+
+    async def remove(self, letter_id: str) -> None:
+        """Remove a letter. Does nothing if it is not there."""
+        self.letters.pop(letter_id, None)
+
+    async def page(self, limit: int, after: str) -> tuple[Sequence[DeadLetter], str]:
+        """Return a page of letters, and the id after which the next one begins, if there is one."""
+        ids = [letter_id for letter_id in sorted(self.letters) if letter_id > after]
+        letters = [self.letters[letter_id] for letter_id in ids[:limit]]
+        return letters, ids[limit - 1] if len(ids) > limit else ""

@@ -28,7 +28,7 @@ from batchmgr.dispatcher.memory_ports import (
     MemoryUploads,
     UnlimitedThreads,
 )
-from batchmgr.dispatcher.memory_queues import MemoryJobQueue, MemoryPoisonQueues
+from batchmgr.dispatcher.memory_queues import MemoryDeadLetters, MemoryJobQueue, MemoryPoisonQueues
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
@@ -100,6 +100,7 @@ def run_local_job(
             threads=UnlimitedThreads(),
             uploads=MemoryUploads(),
             poison=MemoryPoisonQueues(queue),
+            dead_letters=MemoryDeadLetters(),
             default_pool_id=POOL_ID,
         )
         run_task = partial(node.run, plan)

@@ -9,9 +9,11 @@ import azure.functions as func
 
 from batchmgr.functions import (
     blob_finalize,
+    http_dead_letters,
     http_health,
     http_jobs,
     http_plan,
+    http_rerun,
     http_uploads,
     queue_callbacks,
     queue_finalize,
@@ -26,6 +28,8 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     """Yield all blueprints of the app."""
     triggers = (
         http_jobs,
+        http_dead_letters,
+        http_rerun,
         http_plan,
         http_uploads,
         http_health,

@@ -10,6 +10,7 @@ from batchmgr.functions.http_bodies import read_job
 from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_PAGE, size_of
 from batchmgr.model.traceparent import HEADER
@@ -45,6 +46,11 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     )
     message = replace(message, traceparent=message.traceparent or req.headers.get(HEADER, ""))
     record = await accept(ports, job_id, message, await check_job(ports, job_id, message))
+    return await answer_accepted(ports, req, record)
+
+
+async def answer_accepted(ports: Ports, req: func.HttpRequest, record: JobRecord) -> func.HttpResponse:
+    """Have a job submitted that was accepted, unless it is under way, and say where to follow it."""
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req))

@@ -13,6 +13,7 @@ from batchmgr.errors import (
     InvalidJobError,
     JobConflictError,
     JobNotFoundError,
+    NotPossibleError,
     ServiceAccessError,
     ServiceBusyError,
     ServiceNotFoundError,
@@ -33,6 +34,7 @@ STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
     (ServiceNotFoundError, 404, "Not in Azure Batch"),
     (JobConflictError, 409, "The job id is taken"),
     (IllegalTransitionError, 409, "The job has ended"),
+    (NotPossibleError, 409, "Not possible with this job"),
     (SettingsError, 503, "batchmgr is not configured"),
     (ServiceAccessError, 503, "The app lacks access to a service"),
     (ServiceBusyError, 503, "A service is busy"),
@@ -74,7 +76,7 @@ def api_base(req: func.HttpRequest) -> str:
     """Return the URL of the API as the caller has reached it, such as `https://host/api`."""
     parts = urlsplit(req.url)
     scheme = req.headers.get("x-forwarded-proto", parts.scheme).split(",")[0].strip()
-    prefix = parts.path.partition("/jobs")[0]
+    prefix = parts.path.partition("/jobs")[0].partition("/dead-letters")[0]
     return f"{scheme}://{parts.netloc}{prefix}"
 
 

@@ -126,7 +126,9 @@ def decide_outcome(
     done = sum(task.has_succeeded for task in work)
     final = find_finalize_task(tasks)
     is_finalized = lost_results == () or (final is not None and final.has_succeeded)
-    if work and done == total and is_finalized:
+    # A rerun may have nothing to do but the work of its FinalizeTask.
+    has_run = bool(work) or (final is not None and len(tasks) == 1)
+    if has_run and done == total and is_finalized:
         return JobOutcome(state=JobState.SUCCEEDED)
     if given_up is not None:
         ended = f"{given_up.message} {done} of {total} tasks succeeded."
@@ -139,7 +141,7 @@ def decide_outcome(
         )
         return JobOutcome(state=JobState.TIMED_OUT, error=late)
     why = _why_finalize_failed(final, details, is_deleted=FINALIZE_TASK_ID in deleted)
-    if work and done == total:
+    if has_run and done == total:
         return JobOutcome(state=JobState.FAILED, error=_finalize_error(why, lost_results))
     state = JobState.PARTIAL if done else JobState.FAILED
     error = _task_error(work, job, details, lost_tasks)

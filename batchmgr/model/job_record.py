@@ -17,6 +17,7 @@ from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record_parts import (
     DUE,
+    AttachedReceiver,
     CallbackStatus,
     Claim,
     FailedTask,
@@ -53,7 +54,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
-    `receiver` is the host and port that the callback goes to, or empty if there is none.
+    `receiver` is the host and port that the callback goes to, or empty if there is none; `attached` are the
+    receivers that later messages have brought. `rerun_of` is the job whose tasks this one runs again.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     """
 
@@ -68,6 +70,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     metadata: dict[str, str] = {}
     notify: tuple[str, ...] = ()
     receiver: str = ""
+    attached: tuple[AttachedReceiver, ...] = ()
+    rerun_of: str = ""
     cancel_requested: bool = False
     in_batch: bool = False
     stall_limit: timedelta | None = None
@@ -304,11 +308,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),
             task_results=first_fitting(task_results, most=MAX_TASK_RESULTS, room=TASK_RESULTS_ROOM),
             callback=DUE if self.receiver else None,
+            attached=tuple(one.with_callback(DUE) for one in self.attached),
         )
-
-    def with_callback(self, status: CallbackStatus, *, updated_at: datetime) -> Self:
-        """Return the record with another status of its callback."""
-        return replace(self, updated_at=updated_at, callback=status)
 
     def summary(self) -> Mapping[str, object]:
         """Return what a job event says about the job, as JSON values."""
@@ -317,6 +318,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             "state": self.state.value,
             "workload": self.workload,
         }
+        if self.rerun_of:
+            facts["rerunOf"] = self.rerun_of
         if self.run.total:
             facts["total"] = self.run.total
             facts["counts"] = msgspec.to_builtins(self.run.counts)

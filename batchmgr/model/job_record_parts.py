@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from batchmgr.model.batch_snapshots import TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
+from batchmgr.plan.cut_text import cut
 
 
 class CallbackState(StrEnum):
@@ -26,12 +27,16 @@ class CallbackState(StrEnum):
 
 
 class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """The delivery of the callback. The URI is a secret: it is kept in the stored request only."""
+    """The delivery of the callback. The URI is a secret, and not here.
+
+    `given_up_at`: when it was given up last. It may have been tried again since.
+    """
 
     state: CallbackState
     attempts: int
     next_attempt_at: datetime | None = None
     last_error: str = ""
+    given_up_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Cut texts that are too long."""
@@ -40,6 +45,21 @@ class CallbackStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
 
 DUE = CallbackStatus(state=CallbackState.PENDING, attempts=0)
 """A callback that has not been attempted yet."""
+
+
+class AttachedReceiver(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A receiver of the callback that a later message of the same job has brought.
+
+    `key` is the digest of its URI, `receiver` its host and port. There may be several, so texts are short.
+    """
+
+    key: str
+    receiver: str
+    callback: CallbackStatus | None = None
+
+    def with_callback(self, status: CallbackStatus) -> Self:
+        """Return the receiver with another status of its callback."""
+        return replace(self, callback=replace(status, last_error=cut(status.last_error, NAME)))
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

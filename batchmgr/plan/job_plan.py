@@ -199,6 +199,17 @@ class JobPlan:
     traceparent: str = ""
     """The W3C trace context that tasks find in their environment, or nothing."""
 
+    files_of: str = ""
+    """The job whose container the tasks' files are in, if that is not this one: the first job of a rerun."""
+
+    completes: str = ""
+    """The job before, whose other tasks have succeeded, if this one is a rerun of the rest."""
+
+    @property
+    def files_job_id(self) -> str:
+        """The job whose container the tasks' files are in."""
+        return self.files_of or self.job_id
+
     @property
     def total(self) -> int:
         """The number of tasks that Azure Batch will count for the job."""
@@ -257,9 +268,9 @@ class JobPlan:
     @property
     def outputs_files(self) -> Iterator[tuple[TaskPlan, OutputFileSpecification]]:
         """The files that become results, each with its task: every `outputs.json` in the job's container."""
-        has_any = any(file for task in self.stand_ins for file in outputs_of(self.job_id, task))
+        has_any = any(file for task in self.stand_ins for file in outputs_of(self.files_job_id, task))
         tasks = self.tasks if has_any else ()
-        return ((task, file) for task in tasks for file in outputs_of(self.job_id, task))
+        return ((task, file) for task in tasks for file in outputs_of(self.files_job_id, task))
 
     @property
     def container_needs(self) -> frozenset[ContainerNeed]:

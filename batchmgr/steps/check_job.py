@@ -7,6 +7,7 @@ from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.expand_factory import expand_provisionally
+from batchmgr.steps.keep_plan import load_plan
 from batchmgr.steps.measure_plan import check_sizes
 from batchmgr.steps.plan_job import in_message, plan
 from batchmgr.steps.warn_of_signatures import check_signatures
@@ -16,8 +17,14 @@ from batchmgr.wire.job_message import JobMessage
 async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
     """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError.
 
+    The plan of a rerun is that of a job which was checked.
     Return the plan, which `keep_plan` may keep.
     """
+    if message.rerun_of is not None:
+        kept = await load_plan(ports, job_id, message.traceparent)
+        if kept is None:
+            raise InvalidJobError("the plan of this rerun is not in storage: run the job again")
+        return kept
     # In threads: a small message can describe many tasks, and others wait for the event loop.
     await asyncio.to_thread(check_message, message, ports.callbacks.check)
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.

@@ -33,7 +33,7 @@ async def command_results(
 
     async def read(task_id: str, path: str) -> TaskResult | None:
         async with gate:
-            return await read_outputs(ports, plan.job_id, task_id, path)
+            return await read_outputs(ports, plan.files_job_id, task_id, path)
 
     found = await asyncio.gather(*(read(task_id, path) for task_id, path in wanted))
     return tuple(one for one in found if one is not None)

@@ -4,7 +4,8 @@ A workload's `create_job` runs once, when the job is accepted. Its plan is store
 reads it: the workload may change, and it need not make the same plan twice. If two processes plan one job at
 the same time, both use the plan that was stored first.
 
-A plan that batchmgr makes by itself, of the tasks or the taskFactory of a message, is made again instead.
+A plan that batchmgr makes by itself, of the tasks or the taskFactory of a message, is made again instead. The
+plan of a rerun is kept: it has tasks of another job's plan.
 """
 
 import asyncio
@@ -58,13 +59,15 @@ async def plan_to_submit(ports: Ports, mine: ClaimedJob, message: JobMessage) ->
     Raise InvalidJobError if it can't be planned.
     """
     record = mine.record
-    if not message.workload:
+    if not message.workload and message.rerun_of is None:
         factory = message.task_factory
         tasks = await expand(ports, mine, factory) if factory is not None else None
         return await plan(ports, record.job_id, message, record.pool_id, tasks)
     kept = await load_plan(ports, record.job_id, record.traceparent)
     if kept is not None:
         return kept
+    if message.rerun_of is not None:
+        raise InvalidJobError("the plan of this rerun is not in storage: run the job again")
     return await plan_and_keep(ports, record, message)
 
 
@@ -84,7 +87,7 @@ async def plan_and_keep(
 async def find_plan(ports: Ports, record: JobRecord) -> JobPlan | None:
     """Return the plan with which a job was submitted; None if it has none. No workload's code runs."""
     message = await ports.jobs.load_request(record.job_id)
-    if message.workload:
+    if message.workload or message.rerun_of is not None:
         kept = await load_plan(ports, record.job_id, record.traceparent)
         if kept is not None or message.job_manager_task is None:
             return kept

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from batchmgr.model.active_job import LONGEST_PAUSE
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.receivers import next_attempt
 from batchmgr.steps.watch import next_look_at
 
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
@@ -38,7 +39,7 @@ def next_look(record: JobRecord, now: datetime) -> datetime | None:
         case JobState.FINALIZING:  # it ends soon, and then whoever ends it may die before the callback
             return None
         case _:
-            return record.callback.next_attempt_at if record.callback is not None else None
+            return next_attempt(record)
 
 
 def is_looked_at_each_time(record: JobRecord, now: datetime) -> bool:

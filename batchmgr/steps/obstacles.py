@@ -24,10 +24,12 @@ from batchmgr.model.error_groups import most_permanent
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, JobError
 from batchmgr.model.job_states import JobState
+from batchmgr.model.receivers import SETTLED, statuses, with_status
 from batchmgr.model.telemetry_names import LogLine
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
+from batchmgr.steps.dead_letters import keep_letters
 from batchmgr.steps.outbox import flush, retry_on_conflict
 from batchmgr.wire.events import job_event, obstacle_events
 
@@ -176,14 +178,20 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
         logger.error("InternalError: job %s drops %d events", record.job_id, dropped, extra=INTERNAL_ERROR)
         await ports.jobs.save(record.with_outbox(()).unhindered(), job.etag)
         return
-    if record.callback is not None and record.callback.state is not CallbackState.DELIVERED:
+    unsettled = {key: one for key, one in statuses(record).items() if one.state not in SETTLED}
+    if unsettled:
         await ports.queue.dead_letter_callback(record.job_id)
-        dead = CallbackStatus(
-            state=CallbackState.DEAD,
-            attempts=record.callback.attempts,
-            last_error=ObstacleKind.INTERNAL_ERROR,
-        )
-        await ports.jobs.save(record.with_callback(dead, updated_at=ports.clock.now()), job.etag)
+        now = ports.clock.now()
+        for key, status in unsettled.items():
+            dead = CallbackStatus(
+                state=CallbackState.DEAD,
+                attempts=status.attempts,
+                last_error=ObstacleKind.INTERNAL_ERROR,
+                given_up_at=now,
+            )
+            record = with_status(record, key, dead, updated_at=now)
+        await ports.jobs.save(record, job.etag)
+    await keep_letters(ports, record)
     await ports.jobs.deactivate(record.job_id)
 
 

@@ -14,6 +14,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.plan.cut_text import cut
 from batchmgr.plan.job_plan import MANIFEST_BLOB, RESERVED_PREFIX, JobPlan
 from batchmgr.ports import Ports
+from batchmgr.steps.earlier_tasks import earlier_tasks
 from batchmgr.storage_ports import NodeStorageView
 from batchmgr.workload.manifest import FinishedTask, Manifest, TaskOutput
 
@@ -27,8 +28,9 @@ async def write_manifest(
     ports: Ports, record: JobRecord, plan: JobPlan, tasks: Sequence[TaskSnapshot]
 ) -> None:
     """Write the manifest where the FinalizeTask looks for it. May be repeated."""
-    content = await asyncio.to_thread(_manifest, ports.storage, record, plan, tasks)
     try:
+        earlier = await earlier_tasks(ports, plan)
+        content = await asyncio.to_thread(_manifest, ports.storage, record, plan, tasks, earlier)
         await ports.files.write(record.job_id, MANIFEST_BLOB, content)
     except ServiceBusyError:
         raise
@@ -38,7 +40,11 @@ async def write_manifest(
 
 
 def _manifest(
-    storage: NodeStorageView, record: JobRecord, plan: JobPlan, tasks: Sequence[TaskSnapshot]
+    storage: NodeStorageView,
+    record: JobRecord,
+    plan: JobPlan,
+    tasks: Sequence[TaskSnapshot],
+    earlier: Sequence[FinishedTask],
 ) -> bytes:
     outputs = {
         task.id: tuple(
@@ -59,7 +65,7 @@ def _manifest(
         for task in tasks
         if not task.task_id.startswith(RESERVED_PREFIX)
     ]
-    return Manifest.of(finished).to_json().encode()
+    return Manifest.of([*earlier, *finished]).to_json().encode()
 
 
 def _finished(task: TaskSnapshot, outputs: tuple[TaskOutput, ...], reasons: dict[str, str]) -> FinishedTask:

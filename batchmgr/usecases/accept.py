@@ -1,6 +1,6 @@
 """Accept a job: store its message as a request, and create the job's record.
 
-The same message again changes nothing.
+The same message again changes nothing. With another callback URI, it attaches another receiver to the job.
 """
 
 from msgspec.structs import replace
@@ -17,6 +17,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.keep_plan import keep_plan
 from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.outbox import create, retry_on_conflict
+from batchmgr.usecases.attach import attach
 from batchmgr.wire.job_message import JobMessage
 
 
@@ -34,7 +35,8 @@ async def accept(
 
     The plan that the check of the job has made is kept. A job that is not checked has no event yet: `admit`
     checks it and publishes that it is queued or rejected. `known` is told of what is stored now.
-    Raise JobConflictError if a job with this id but other content was accepted before.
+    Raise JobConflictError if a job with this id but other content was accepted before, or if it has too many
+    receivers.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
@@ -49,6 +51,8 @@ async def accept(
         job = await _create_record(
             ports, stored, is_checked=is_checked, priority=priority, is_new=before is None
         )
+        if message.call_back_uri not in {"", stored.call_back_uri}:
+            return await attach(ports, job.value.job_id, message.call_back_uri)
     if known is not None:
         known.job, known.message = job, stored
     return job.value
@@ -92,6 +96,7 @@ async def _create_record(
         metadata=message.metadata,
         notify=message.notify,
         receiver=receiver_of(message.call_back_uri),
+        rerun_of=message.rerun_of.job_id if message.rerun_of is not None else "",
         stall_limit=message.stall_limit,
         traceparent=message.traceparent,
         entered={JobState.QUEUED: now},

@@ -8,14 +8,19 @@ hang. The record says what is due, so whatever a worker has not done is started 
 """
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
+from msgspec.structs import replace
+
 from batchmgr.errors import BatchmgrError, InvalidJobError, ServiceError
+from batchmgr.model.dead_letter import callback_letter_id
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
+from batchmgr.model.receivers import FIRST, due, host_of, is_settled, webhook_id, with_status
 from batchmgr.model.telemetry_names import CALLBACK_AGE, CALLBACK_OUTCOME, DELIVER
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.dead_letters import keep_letters
 from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback
@@ -30,42 +35,57 @@ FIRST_LEASE = timedelta(seconds=20)
 LEASE = timedelta(seconds=60)
 """How long such an attempt holds its claim. Then another may begin."""
 
-SETTLED = frozenset({CallbackState.DELIVERED, CallbackState.DEAD})
-
 PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800))
-"""Pauses between attempts: ten attempts over about sixteen hours."""
+"""Pauses between attempts: ten attempts over about sixteen hours, or fewer if the app says so."""
+
+LATER_LOOK = timedelta(seconds=30)
+"""When a message looks after a delivery that was opened again: much later than others take to close a job."""
 
 
 async def start_delivery(ports: Ports, record: JobRecord) -> None:
-    """Have the callback of an ended job delivered if an attempt is due. The receiver is not waited for."""
-    if _due(record, ports.clock.now()) is None:
+    """Have those callbacks of an ended job delivered that are due. Their receivers are not waited for."""
+    keys = due(record, ports.clock.now())
+    for key in keys:
+        name = f"{record.job_id}:{key}" if key else record.job_id
+        deliver_it = partial(_deliver_in_worker, ports, record.job_id, key)
+        ports.deliveries.start(name, host_of(record, key), deliver_it)
+    if not keys:
         await _close_if_settled(ports, record)
-        return
-    ports.deliveries.start(record.job_id, record.receiver, partial(_deliver_in_worker, ports, record.job_id))
 
 
 async def resume_delivery(ports: Ports, job_id: str) -> None:
     """Do the same for a job whose record is not at hand: a message has said that an attempt is due."""
-    await start_delivery(ports, (await load(ports, job_id)).value)
+    record = (await load(ports, job_id)).value
+    if due(record, ports.clock.now()):
+        await ports.jobs.activate(record.job_id)  # see `reopen`
+    await start_delivery(ports, record)
 
 
-def _due(record: JobRecord, now: datetime) -> CallbackStatus | None:
-    """Return the status of a callback that has to be sent now, or None."""
-    status = record.callback
-    if not record.state.is_final or status is None or status.state in SETTLED:
-        return None
-    return status if status.next_attempt_at is None or status.next_attempt_at <= now else None
+async def reopen(ports: Ports, job: Versioned[JobRecord], record: JobRecord) -> JobRecord:
+    """Save a job that has ended with callbacks that are due from now on, and start their delivery.
+
+    Raise RecordChangedError. Whoever closes the job at the same moment may take it from the active ones after
+    it was put there again, and this process may die. So a message looks after it, and is sent first.
+    """
+    await ports.queue.enqueue_callback(record.job_id, LATER_LOOK)
+    saved = (await ports.jobs.save(record, job.etag)).value
+    await ports.jobs.activate(saved.job_id)
+    await start_delivery(ports, saved)
+    return saved
 
 
 async def _close_if_settled(ports: Ports, record: JobRecord) -> None:
-    if record.state.is_final and (record.callback is None or record.callback.state in SETTLED):
-        await _close(ports, record)
+    """Take a job from the active ones whose callbacks are settled, unless the poller has events to send."""
+    if is_settled(record):
+        await keep_letters(ports, record)
+        if record.unsent is None:
+            await ports.jobs.deactivate(record.job_id)
 
 
-async def _deliver_in_worker(ports: Ports, job_id: str) -> None:
+async def _deliver_in_worker(ports: Ports, job_id: str, key: str) -> None:
     """Deliver where nobody sees an exception. The record tells the poller what is left to do."""
     try:
-        await attempt(ports, job_id, "call back for", deliver)
+        await attempt(ports, job_id, "call back for", partial(deliver, key=key))
     except BatchmgrError as error:
         logger.warning("the callback of job %s is left to the poller: %s", job_id, error)
     except Exception:
@@ -73,66 +93,75 @@ async def _deliver_in_worker(ports: Ports, job_id: str) -> None:
 
 
 @retry_on_conflict
-async def deliver(ports: Ports, job_id: str) -> None:
-    """Send the callback of an ended job if an attempt is due.
+async def deliver(ports: Ports, job_id: str, key: str = FIRST) -> None:
+    """Send the callback of an ended job to one receiver if an attempt is due.
 
     An attempt claims the delivery in the record first, so only one runs at a time.
     """
     job, now = await load(ports, job_id), ports.clock.now()
-    status = _due(job.value, now)
+    status = due(job.value, now).get(key)
     if status is None:
         await _close_if_settled(ports, job.value)
         return
     limit, lease = (LIMIT, LEASE) if status.attempts else (FIRST_LIMIT, FIRST_LEASE)
-    claim = CallbackStatus(
-        state=CallbackState.SENDING,
-        attempts=status.attempts + 1,
-        next_attempt_at=now + lease,
-        last_error=status.last_error,
+    claim = replace(
+        status, state=CallbackState.SENDING, attempts=status.attempts + 1, next_attempt_at=now + lease
     )
-    claiming = job.value.with_callback(claim, updated_at=job.value.updated_at)
-    claimed = await ports.jobs.save(claiming, job.etag)
+    claimed = await ports.jobs.save(with_status(job.value, key, claim), job.etag)
     try:
-        await _send(ports, claimed.value, limit)
+        await _send(ports, claimed.value, key, limit)
     except Exception as error:
-        await _retry_or_give_up(ports, job_id, claim.attempts, error)
+        await _retry_or_give_up(ports, job_id, key, claim, error)
         return
-    delivered = CallbackStatus(state=CallbackState.DELIVERED, attempts=claim.attempts)
-    record = await _save(ports, job_id, delivered)
+    delivered = replace(claim, state=CallbackState.DELIVERED, next_attempt_at=None, last_error="")
+    record = await _save(ports, job_id, key, delivered)
     _measure(ports, record, "delivered")
-    await _close(ports, record)
+    await _close_if_settled(ports, record)
 
 
-async def _send(ports: Ports, record: JobRecord, limit: timedelta) -> None:
-    with ports.telemetry.span(DELIVER, job_id=record.job_id, traceparent=record.traceparent) as traceparent:
-        request = await ports.jobs.load_request(record.job_id)
-        ports.callbacks.check(request.call_back_uri)
-        body, webhook_id = adf_callback(record), f"msg_{record.job_id}"
-        await ports.callbacks.send(request.call_back_uri, body, webhook_id, limit, traceparent)
+async def _send(ports: Ports, record: JobRecord, key: str, limit: timedelta) -> None:
+    job_id = record.job_id
+    with ports.telemetry.span(DELIVER, job_id=job_id, traceparent=record.traceparent) as traceparent:
+        if key == FIRST:
+            uri = (await ports.jobs.load_request(job_id)).call_back_uri
+        else:
+            uri = await ports.jobs.load_receiver(job_id, key)
+        ports.callbacks.check(uri)
+        await ports.callbacks.send(uri, adf_callback(record), webhook_id(job_id, key), limit, traceparent)
 
 
-async def _retry_or_give_up(ports: Ports, job_id: str, attempts: int, error: Exception) -> None:
+async def _retry_or_give_up(
+    ports: Ports, job_id: str, key: str, status: CallbackStatus, error: Exception
+) -> None:
     # The text of a foreign exception may hold the URI, which is a secret.
     reason = str(error) if isinstance(error, BatchmgrError) else f"InternalError: {type(error).__name__}"
-    if attempts > len(PAUSES) or isinstance(error, InvalidJobError):
+    attempts = status.attempts
+    if attempts >= ports.callback_attempts or isinstance(error, InvalidJobError):
         logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, reason)
-        await ports.queue.dead_letter_callback(job_id)
-        dead = CallbackStatus(state=CallbackState.DEAD, attempts=attempts, last_error=reason)
-        record = await _save(ports, job_id, dead)
-        _measure(ports, record, "dead")
-        await _close(ports, record)
+        await _give_up(ports, job_id, key, replace(status, last_error=reason))
         return
     asked = error.retry_after if isinstance(error, ServiceError) else None
     pause = max(PAUSES[attempts - 1], asked or timedelta(0))
     logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, reason)
-    pending = CallbackStatus(
+    pending = replace(
+        status,
         state=CallbackState.PENDING,
-        attempts=attempts,
         next_attempt_at=ports.clock.now() + pause,
         last_error=reason,
     )
-    _measure(ports, await _save(ports, job_id, pending), "retried")
+    _measure(ports, await _save(ports, job_id, key, pending), "retried")
     await ports.queue.enqueue_callback(job_id, pause)
+
+
+async def _give_up(ports: Ports, job_id: str, key: str, status: CallbackStatus) -> None:
+    await ports.queue.dead_letter_callback(job_id)
+    if status.given_up_at is not None:  # it was given up before, and redriven
+        await ports.dead_letters.remove(callback_letter_id(job_id, key, status))
+    now = ports.clock.now()
+    dead = replace(status, state=CallbackState.DEAD, next_attempt_at=None, given_up_at=now)
+    record = await _save(ports, job_id, key, dead)
+    _measure(ports, record, "dead")
+    await _close_if_settled(ports, record)
 
 
 def _measure(ports: Ports, record: JobRecord, outcome: str) -> None:
@@ -142,14 +171,8 @@ def _measure(ports: Ports, record: JobRecord, outcome: str) -> None:
 
 
 @retry_on_conflict
-async def _save(ports: Ports, job_id: str, status: CallbackStatus) -> JobRecord:
+async def _save(ports: Ports, job_id: str, key: str, status: CallbackStatus) -> JobRecord:
     """Save how the attempt went. The holder of the claim saves it, whatever else has changed."""
     job = await load(ports, job_id)
-    changed = job.value.with_callback(status, updated_at=ports.clock.now())
+    changed = with_status(job.value, key, status, updated_at=ports.clock.now())
     return (await ports.jobs.save(changed, job.etag)).value
-
-
-async def _close(ports: Ports, record: JobRecord) -> None:
-    """Take the job from the active ones, unless the poller still has events of it to send."""
-    if record.unsent is None:
-        await ports.jobs.deactivate(record.job_id)

@@ -11,27 +11,34 @@ repeated.
 | a job request whose job has a record, or that names a finalize or callback of such a job | it is removed |
 | a job request that can't be used | its job is rejected; it stays if nobody would find that job |
 | a job request for the id of another job, a callback that was given up, anything else | it stays |
+
+Of each message that stays there is a dead letter, with the reason.
 """
 
 import logging
 from datetime import timedelta
 from enum import Enum
 
-from batchmgr.errors import InvalidJobError, JobNotFoundError
+from batchmgr.errors import InvalidJobError, JobConflictError, JobNotFoundError
+from batchmgr.model.dead_letter import message_letter
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState
+from batchmgr.model.receivers import statuses
 from batchmgr.model.telemetry_names import LogLine
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.queue_ports import PoisonMessage, PoisonQueue
 from batchmgr.steps.read_request import read_request
+from batchmgr.usecases.accept import accept
 from batchmgr.usecases.refuse import refuse
 from batchmgr.wire.json_codec import decode_object
 from batchmgr.wire.message_text import json_text
 from batchmgr.wire.queue_message import JobReference, decode_finalize, decode_reference
 
 logger = logging.getLogger(__name__)
+
+GIVEN_UP = "the callback was given up"
 
 
 class _Verdict(Enum):
@@ -52,13 +59,17 @@ async def empty_poison_queues(ports: Ports) -> None:
 
 async def _handle(ports: Ports, message: PoisonMessage) -> None:
     verdict, why = await _decide(ports, message)
+    letter = message_letter(message.queue, message.id, message.inserted_at, why)
     if verdict is _Verdict.KEEP:
         about = LogLine.MESSAGE_KEPT.attributes
         logger.warning("message %s stays in %s: %s", message.id, message.queue, why, extra=about)
+        if why != GIVEN_UP:  # that has a dead letter of its own
+            await ports.dead_letters.add(letter)
         await ports.poison.keep(message)
         return
     if verdict is _Verdict.PUT_BACK:
         await ports.poison.put_back(message)
+    await ports.dead_letters.remove(letter.id)  # it may have been kept before
     await ports.poison.remove(message)
     logger.warning("message %s of %s is %s: %s", message.id, message.queue, verdict.value, why)
 
@@ -87,9 +98,11 @@ async def _decide_request(ports: Ports, message: PoisonMessage) -> tuple[_Verdic
     record = await _load(ports, request.job_id) if request.job_id else None
     if record is None:
         return _Verdict.PUT_BACK, "it was never handled"
-    if record.digest == request.digest:
-        return _Verdict.REMOVE, f"job {record.job_id} is known"
-    return _Verdict.KEEP, f"job {record.job_id} has other content"
+    try:
+        await accept(ports, record.job_id, request, is_checked=False)
+    except JobConflictError as error:
+        return _Verdict.KEEP, str(error)
+    return _Verdict.REMOVE, f"job {record.job_id} is known"
 
 
 async def _decide_reference(ports: Ports, job_id: str) -> tuple[_Verdict, str]:
@@ -110,8 +123,8 @@ async def _decide_callback(ports: Ports, message: PoisonMessage) -> tuple[_Verdi
     record = await _load(ports, job_id)
     if record is None:
         return _Verdict.KEEP, f"there is no job {job_id!r}"
-    if record.callback is not None and record.callback.state is CallbackState.DEAD:
-        return _Verdict.KEEP, f"the callback of job {job_id} was given up"
+    if any(status.state is CallbackState.DEAD for status in statuses(record).values()):
+        return _Verdict.KEEP, GIVEN_UP
     return _Verdict.REMOVE, f"job {job_id} is known, and the poller continues it"
 
 

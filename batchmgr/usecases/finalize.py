@@ -27,6 +27,7 @@ from batchmgr.steps.batch_job import await_end, has_ended
 from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.command_results import command_results
 from batchmgr.steps.deleted_tasks import deleted_tasks
+from batchmgr.steps.earlier_tasks import with_earlier_results
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
@@ -207,6 +208,7 @@ async def _end(
     outputs = await task_results(ports, record)
     if job_plan is not None:
         outputs += await command_results(ports, job_plan, ends, outputs)
+    results, outputs = await with_earlier_results(ports, job_plan, results, outputs)
     ended = record.ended(
         ports.clock.now(),
         outcome.state,

@@ -177,6 +177,12 @@ def task_of_event(event: Event) -> TaskSnapshot | None:
     return msgspec.json.decode(event.body, type=TaskSnapshot)
 
 
+def succeeded_task(event_id: str) -> str:
+    """Return the id of the task of which this event says that it has succeeded; "" for any other event."""
+    subject, _, rest = event_id.rpartition("/task.succeeded/")
+    return subject.rpartition("/tasks/")[2] if rest else ""
+
+
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
     if task.state == "active" or task.state == "preparing":  # it will run: then its retry is told

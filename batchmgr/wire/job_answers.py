@@ -9,6 +9,7 @@ import msgspec
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackStatus, FailedTask, JobError
 from batchmgr.model.job_states import JobState
@@ -21,6 +22,7 @@ Json = dict[str, Any]
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """What a caller may know about a job. `attempts` and `retryAt` are those of its submission.
 
+    `other_callbacks` are those to receivers that were attached later.
     `signatures_end`: from then on, its nodes don't reach storage.
     """
 
@@ -37,6 +39,8 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     waiting_for: WaitingFor | None = None
     error: JobError | None = None
     callback: CallbackStatus | None = None
+    other_callbacks: tuple[CallbackStatus, ...] = ()
+    rerun_of: str = ""
     signatures_end: datetime | None = None
     total: int | msgspec.UnsetType = msgspec.UNSET
     counts: TaskCounts | msgspec.UnsetType = msgspec.UNSET
@@ -78,6 +82,8 @@ def job(record: JobRecord, base: str, place: int = 0) -> Json:
         waiting_for=waits_for,
         error=record.error,
         callback=record.callback,
+        other_callbacks=tuple(one.callback for one in record.attached if one.callback is not None),
+        rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
         counts=record.run.counts,
@@ -107,6 +113,8 @@ def outcome(record: JobRecord) -> Json:
         "taskResults": msgspec.to_builtins(record.task_results),
         "metadata": dict(record.metadata),
     }
+    if record.rerun_of:
+        answer["rerunOf"] = record.rerun_of
     if record.outcome_uri:
         answer["outcomeUri"] = record.outcome_uri
     return answer
@@ -136,3 +144,11 @@ def event_list(events: Iterable[Event], after: int) -> Json:
     """Return a page of events. `last` is the `after` of the next request."""
     page = list(events)
     return {"events": page, "last": int(page[-1].sequence) if page else after}
+
+
+def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> Json:
+    """Return a page of dead letters, with a `nextLink` if there are more."""
+    page: Json = {"deadLetters": msgspec.to_builtins(list(letters))}
+    if after:
+        page["nextLink"] = f"{base}/dead-letters?{urlencode({'limit': limit, 'after': after})}"
+    return page

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from batchmgr.errors import InvalidJobError
 from batchmgr.wire.factory_message import ParametricSweep, TaskFactory
 from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import (
@@ -97,8 +98,18 @@ class JobManagerTaskMessage(Message, frozen=True):
     required_slots: PosInt = 1
 
 
+class RerunOf(Message, frozen=True):
+    """Which tasks of which job this one runs again. They are in the plan that is kept with the job."""
+
+    job_id: str
+    tasks: Literal["failed", "all"]
+
+
 class JobMessage(Message, frozen=True):
-    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`."""
+    """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`.
+
+    Only batchmgr itself writes `rerun_of`, into the request that it stores.
+    """
 
     version: Literal[1] = 1
     job_id: str = ""
@@ -120,17 +131,21 @@ class JobMessage(Message, frozen=True):
     notify: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
     traceparent: str = ""
+    rerun_of: RerunOf | None = None
 
     @property
     def has_content(self) -> bool:
         """Return whether the message describes any tasks. The request of a refused message does not."""
-        return bool(self.workload or self.tasks or self.task_factory)
+        return bool(self.workload or self.tasks or self.task_factory or self.rerun_of)
 
     @property
     def digest(self) -> str:
-        """Return a digest of all but the job id and the trace. The same content has the same digest."""
+        """Return a digest of what the job does: all but its id, trace and receiver.
+
+        The same content has the same digest. Who sends a job again may be told of its end elsewhere.
+        """
         content = msgspec.json.encode(
-            msgspec.structs.replace(self, job_id="", traceparent=""), order="sorted"
+            msgspec.structs.replace(self, job_id="", traceparent="", call_back_uri=""), order="sorted"
         )
         if isinstance(self.task_factory, ParametricSweep):  # here the order of the names counts
             content += msgspec.json.encode(list(self.task_factory.parameters))
@@ -142,4 +157,7 @@ prepare(JobMessage)
 
 def decode_job(body: bytes) -> JobMessage:
     """Return the job message in a JSON text. Raise InvalidJobError, which names the field."""
-    return decode(body, JobMessage)
+    message = decode(body, JobMessage)
+    if message.rerun_of is not None:
+        raise InvalidJobError("is not for messages: POST /api/jobs/{jobId}/rerun", field="rerunOf")
+    return message

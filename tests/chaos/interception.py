@@ -18,6 +18,7 @@ PORTS = (
     "files",
     "callbacks",
     "poison",
+    "dead_letters",
 )
 """The ports with side effects."""
 

@@ -70,6 +70,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "deliveries",
         "default_pool_id",
         "body_limit",
+        "callback_attempts",
         "stall_limit",
         "fair_share",
     }

@@ -150,7 +150,9 @@ async def test_links_take_the_scheme_that_the_caller_used(app: dict[str, Handler
     assert answer.headers["Location"] == "http://batchmgr.example/api/jobs/job-1/result"
 
 
-@pytest.mark.parametrize("name", ["get_job", "get_result", "list_tasks", "list_events", "cancel_job"])
+@pytest.mark.parametrize(
+    "name", ["get_job", "get_result", "list_tasks", "list_events", "cancel_job", "redrive_job"]
+)
 async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> None:
     document = problem(await app[name](request("/jobs/none", jobId="none")), 404)
     assert "'none'" in document["detail"]
@@ -237,6 +239,9 @@ async def test_without_settings_every_response_names_the_missing_one() -> None:
         "list_tasks",
         "list_events",
         "cancel_job",
+        "redrive_job",
+        "rerun_job",
+        "list_dead_letters",
     ):
         answer = await app[name](request(body=JOB, jobId="job-1"))
         assert "AzureWebJobsStorage" in problem(answer, 503)["detail"]

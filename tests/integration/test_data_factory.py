@@ -138,6 +138,19 @@ async def test_a_small_result_of_a_command_reaches_the_next_activity(azure: Azur
     assert ended.statuses["Cancel job"] == "Skipped"
 
 
+async def test_a_pipeline_that_runs_again_with_the_id_of_its_job_is_told_of_the_end_too(
+    azure: Azure, client: Client, job_id: str
+) -> None:
+    run_id = f"{job_id}-again"
+    at_once = await asyncio.gather(*(azure.run("batchmgr_webhook", run_id=run_id) for _ in range(2)))
+    later = await azure.run("batchmgr_webhook", run_id=run_id)
+    for ended in (*at_once, later):
+        assert ended.status == "Succeeded", ended.activities
+        assert json.loads(ended.variables["results"]) == [{"taskId": "count", "result": {"lines": 42}}]
+    assert (await client.types(run_id)).count("job.queued") == 1
+    assert len((await client.job(run_id))["otherCallbacks"]) == 2
+
+
 @pytest.mark.clients
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_failed_task_fails_the_pipeline_with_its_reason(

@@ -154,6 +154,8 @@ PLAN = JobPlan(
     job_manager_task=TASK,
     can_report=True,
     has_own_finalize=True,
+    files_of="first",
+    completes="before",
     traceparent="00-1-2-01",
 )
 

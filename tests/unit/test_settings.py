@@ -44,6 +44,8 @@ def test_an_account_name_gives_the_service_uris() -> None:
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b"}, "BATCHMGR_WORKLOADS"),
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b:C, a=d:E"}, "two workloads named 'a'"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_ATTEMPTS": "11"}, "BATCHMGR_CALLBACK_ATTEMPTS is '11': .* 1 to 10"),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_ATTEMPTS": "0"}, "BATCHMGR_CALLBACK_ATTEMPTS"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "6h"}, "BATCHMGR_STALL_LIMIT is '6h'"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "PT0S"}, "BATCHMGR_STALL_LIMIT"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "-PT1H"}, "BATCHMGR_STALL_LIMIT"),
@@ -53,6 +55,11 @@ def test_an_account_name_gives_the_service_uris() -> None:
 def test_a_missing_or_wrong_setting_is_named(environment: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Settings.from_environment(environment).check()
+
+
+def test_a_callback_is_given_up_after_ten_attempts_or_fewer() -> None:
+    assert Settings.from_environment(COMPLETE).callback_attempts == 10
+    assert Settings.from_environment({**COMPLETE, "BATCHMGR_CALLBACK_ATTEMPTS": "2"}).callback_attempts == 2
 
 
 def test_callbacks_go_to_data_factory_only_by_default() -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from batchmgr.callback_port import LONGEST_RECEIVER
 from batchmgr.errors import InvalidJobError
 from batchmgr.model import size_limits as limits
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
@@ -15,6 +16,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus, FailedTask, JobError, ResultFile
 from batchmgr.model.job_states import JobState
 from batchmgr.model.poll_cursors import LogMark, PollCursor, ReportCursor
+from batchmgr.model.receivers import FIRST, MAX_ATTACHED, with_receiver, with_status
 from batchmgr.model.record_overflow import join, split
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
@@ -160,7 +162,10 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
         task_results=[TaskResult(task_id=task_id, result=result(text)) for task_id in ids[:100]],
     )
     status = CallbackStatus(state=CallbackState.PENDING, attempts=9, next_attempt_at=NOW, last_error=text)
-    ended = ended.with_callback(status, updated_at=NOW)
+    for number in range(MAX_ATTACHED):
+        ended = with_receiver(ended, f"{number:016d}", "h" * LONGEST_RECEIVER)
+        ended = with_status(ended, f"{number:016d}", status)
+    ended = with_status(ended, FIRST, status)
     assert size_of(split(ended, "overflow/" + "j" * 64 + "/0123456789abcdef.json")[0]) <= limits.MAX_RECORD
     assert size_of(outcome(ended)) <= limits.MAX_OUTCOME
     assert size_of(adf_callback(ended)) <= limits.MAX_OUTCOME

@@ -85,6 +85,33 @@ async def test_a_message_that_batchmgr_itself_has_kept_stays_and_is_not_handled_
     assert len(world.jobs.records) == 2
 
 
+async def test_a_message_that_stays_has_one_dead_letter_with_its_reason_and_time() -> None:
+    world = World()
+    await submitted(world)
+    begun = world.clock.now()
+    world.enqueue(encode(job_message(task("other"))), "m-2")
+    for _ in range(3):
+        await world.tick()
+        world.poison.kept.clear()  # another process looks
+    [letter] = world.dead_letters.letters.values()
+    assert (letter.kind, letter.queue, letter.message_id) == ("message", PoisonQueue.REQUESTS, "0")
+    assert letter.reason == (
+        "A job 'job-1' exists with other content. Send the same content, or choose another jobId."
+    )
+    assert letter.time - begun < timedelta(seconds=1)
+
+
+async def test_the_letter_of_a_message_goes_when_the_message_can_be_used_after_all() -> None:
+    world = World()
+    world.queue.poison.append(b'{"storedJobId": "job-1"}')
+    await world.tick()
+    assert len(world.dead_letters.letters) == 1
+    await submitted(world)
+    world.poison.kept.clear()  # another process looks
+    await world.run_until_idle()
+    assert (world.queue.poison, world.dead_letters.letters) == ([], {})
+
+
 async def test_a_callback_that_was_given_up_stays_and_one_that_is_due_is_the_pollers() -> None:
     world = World()
     world.callbacks.failures = 1000

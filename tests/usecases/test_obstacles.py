@@ -12,6 +12,7 @@ from batchmgr.errors import ServiceAccessError, ServiceBusyError, ServiceNotFoun
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
+from batchmgr.model.receivers import statuses
 from batchmgr.ports import Ports
 from batchmgr.steps.obstacles import GONE_AFTER
 from batchmgr.usecases.cancel import cancel
@@ -287,6 +288,21 @@ async def test_a_callback_that_raises_is_tried_again_and_then_kept_and_its_uri_s
     assert world.record().callback.state is CallbackState.DEAD  # type: ignore[union-attr]
     assert world.queue.buried == ["job-1"]
     assert world.jobs.active == set()
+    [letter] = world.dead_letters.letters.values()
+    assert (letter.job_id, letter.reason) == ("job-1", "InternalError: RuntimeError")
+
+
+async def test_callbacks_of_a_job_that_can_not_even_be_attempted_become_dead_letters() -> None:
+    world = World()
+    world.may_fail = True
+    world.enqueue(job_message())
+    world.enqueue(job_message(callback="https://allowed/other"), "m-2")
+    world.callbacks.failures = 10**6
+    faults = Faults(world, KeyError("x"), "queue.enqueue_callback")
+    await pass_by(world, faults.ports, minutes=60)
+    assert {status.state for status in statuses(world.record()).values()} == {CallbackState.DEAD}
+    assert world.jobs.active == set()
+    assert len(world.dead_letters.letters) == 2
 
 
 async def test_a_job_that_can_not_be_polled_can_be_cancelled_at_once() -> None:

@@ -40,7 +40,7 @@ def command_line() -> str:
 
 def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"batchmgr {name}", description=COMMANDS[name])
-    import_module(f"batchmgr.cli.{name}").add_arguments(parser)
+    import_module(f"batchmgr.cli.{name.replace('-', '_')}").add_arguments(parser)
     return parser
 
 

@@ -1,0 +1,34 @@
+"""HTTP triggers for dead letters: list them, and send a callback again that was given up."""
+
+import azure.functions as func
+
+from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
+from batchmgr.functions.http_routes import Route, bind
+from batchmgr.ports import Ports
+from batchmgr.runtime import Runtime
+from batchmgr.usecases.redrive import redrive
+from batchmgr.wire.job_answers import accepted, dead_letter_list
+
+
+async def list_dead_letters(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /dead-letters`: a page of what was given up or could not be used, the newest first."""
+    limit = number(req, "limit", 50, least=1, most=500)
+    letters, after = await ports.dead_letters.page(limit, req.params.get("after", ""))
+    return json_response(dead_letter_list(letters, api_base(req), limit, after))
+
+
+async def redrive_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`POST /jobs/{jobId}/redrive`: send the callbacks again that were given up."""
+    record = await redrive(ports, req.route_params["jobId"])
+    return json_response(accepted(record, api_base(req)), 202, RETRY_AFTER)
+
+
+ROUTES = (
+    Route(method="GET", path="dead-letters", handler=list_dead_letters),
+    Route(method="POST", path="jobs/{jobId}/redrive", handler=redrive_job),
+)
+
+
+def blueprint(runtime: Runtime) -> func.Blueprint:
+    """Return the blueprint of these routes. Callers need a function key."""
+    return bind(runtime, ROUTES)
