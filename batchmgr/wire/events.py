@@ -19,6 +19,9 @@ from batchmgr.model.size_limits import KIB, MAX_EVENT, fitted
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
+from batchmgr.wire.json_codec import prepare
+
+prepare(TaskSnapshot)
 
 JOB_PROGRESS = "batchmgr.job.progress"
 JOB_WAITING = "batchmgr.job.waiting"
