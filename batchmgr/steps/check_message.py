@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
+from batchmgr.model.callback_rules import parse_callback_uri
 from batchmgr.model.size_limits import KIB, size_of
-from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
@@ -37,8 +37,8 @@ def message_problems(
     if message.task_factory is not None:
         yield from factory_problems(message.task_factory)
     try:
-        if message.call_back_uri and check_callback is not None:
-            check_callback(message.call_back_uri)
+        if message.call_back_uri:
+            (check_callback or parse_callback_uri)(message.call_back_uri)
     except InvalidJobError as error:
         yield error
 
@@ -53,8 +53,6 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError("inputs belong to a workload; tasks carry their own", field="inputs")
     if message.job_manager_task is not None and not message.workload:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
-    if message.call_back_uri and not is_web_url(message.call_back_uri):
-        yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
     yield from positive(message.stall_limit, "stallLimit")
     yield from _size_problems(message)
     for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
