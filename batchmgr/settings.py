@@ -16,12 +16,12 @@ from batchmgr.adapters.telemetry import Exporter, TelemetryOptions
 from batchmgr.errors import SettingsError
 from batchmgr.model.callback_rules import HTTPS, CallbackRules
 from batchmgr.model.network_addresses import Network, private_network
+from batchmgr.model.request_limits import BODY_LIMIT
 
 STORAGE = "AzureWebJobsStorage"
 SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
-BODY_LIMIT = 8 * 1024 * 1024
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
 from batchmgr.model.callback_rules import parse_callback_uri
-from batchmgr.model.size_limits import KIB, size_of
+from batchmgr.model.request_limits import (
+    MAX_DEPTH,
+    MAX_MESSAGE_TASKS,
+    MAX_METADATA,
+    MAX_PATTERNS,
+    MAX_URI,
+    MAX_WORKLOAD,
+    is_deeper,
+)
+from batchmgr.model.size_limits import size_of
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
-
-MAX_METADATA = 8 * KIB
-MAX_PATTERNS = 50
-MAX_WORKLOAD = 100
-MAX_URI = 8 * KIB
-"""Each goes into the job's record and answers, or into a request header. `metadata` counts as JSON."""
 
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 
@@ -63,6 +66,13 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
 
 
 def _size_problems(message: JobMessage) -> Iterator[InvalidJobError]:
+    if len(message.tasks) > MAX_MESSAGE_TASKS:
+        yield InvalidJobError(
+            f"must have at most {MAX_MESSAGE_TASKS:,} tasks, not {len(message.tasks):,}: split it into jobs",
+            field="tasks",
+        )
+    if is_deeper(message.inputs, MAX_DEPTH):
+        yield InvalidJobError(f"must not be nested deeper than {MAX_DEPTH} levels", field="inputs")
     size = size_of(message.metadata)
     if size > MAX_METADATA:
         yield InvalidJobError(

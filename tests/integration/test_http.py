@@ -225,7 +225,8 @@ async def test_everything_that_batchmgr_needs_can_be_used(api: Api) -> None:
 
 
 async def test_health_reports_every_service_and_the_workloads(client: Client) -> None:
-    answer = await client.get("/health")
+    assert (await client.get("/health")).body == {"status": "healthy"}
+    answer = await client.get("/health/details")
     assert answer.status == 200
     assert answer.body == {
         "status": "healthy",
