@@ -58,7 +58,7 @@ def private_network(text: str) -> Network:
     try:
         network = ip_network(text)
     except ValueError:
-        raise ValueError(f"{text!r}, which is no network such as 10.1.0.0/16") from None
+        raise ValueError(f"{text!r}, which is no network: write it as 10.1.0.0/16") from None
     if not any(_is_below(network, private) for private in PRIVATE):
         raise ValueError(
             f"{text!r}, which is no private network: name a part of {', '.join(map(str, PRIVATE))}"
