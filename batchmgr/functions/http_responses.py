@@ -9,6 +9,7 @@ import azure.functions as func
 import msgspec
 
 from batchmgr.errors import (
+    NOT_A_PAGE,
     BatchmgrError,
     IllegalTransitionError,
     InvalidJobError,
@@ -107,8 +108,10 @@ def number(req: func.HttpRequest, name: str, default: int, *, least: int, most: 
 
 
 def page_token(req: func.HttpRequest) -> str:
-    """Return the token of a next page from the query. Raise InvalidQueryError if it is too long."""
+    """Return the token of a next page from the query. Raise InvalidQueryError if it can't be one."""
     token = str(req.params.get("after", ""))
     if len(token) > MAX_TOKEN:
         raise InvalidQueryError(f"must have at most {MAX_TOKEN} characters", name="after")
+    if not (token.isascii() and token.isprintable()):  # storage may answer that with a 500
+        raise InvalidQueryError(NOT_A_PAGE, name="after")
     return token

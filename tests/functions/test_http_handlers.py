@@ -198,6 +198,8 @@ async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> No
         ("list_tasks", {"state": "lost"}),
         ("list_tasks", {"after": "x" * (MAX_TOKEN + 1)}),
         ("list_jobs", {"after": "x" * (MAX_TOKEN + 1)}),
+        ("list_jobs", {"after": "\0"}),
+        ("list_jobs", {"after": "ü"}),
         ("plan_job", {"tasks": "1001"}),
     ],
 )
