@@ -1,6 +1,7 @@
 """HTTP triggers for the health check: its result, for everybody, and what is wrong, for callers with a key.
 
-Whoever asks without a key costs little: the answer is ten seconds old, or all who ask share one look.
+Whoever asks without a key costs little: the answer is ten seconds old, or all who ask share one look. There
+are two routes, because a function that anybody may call isn't told whether a key that came along is right.
 """
 
 import asyncio
