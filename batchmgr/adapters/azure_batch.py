@@ -115,27 +115,34 @@ class AzureBatch:
     async def add_tasks(
         self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
     ) -> None:
-        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls."""
-        gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
+        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls.
+
+        As many calls are made ahead, while those before are on their way: answers come in bursts, and the
+        next calls are then sent at once.
+        """
+        made = asyncio.Queue[TaskCollection | None](CONCURRENT_COLLECTIONS)
         sent: dict[int, bool] = {}  # those on the way, in order, and whether their tasks are there
 
-        async def add(collection: TaskCollection) -> None:
-            try:
+        async def send() -> None:
+            while (collection := await made.get()) is not None:
+                sent[collection.end] = False
                 await self._add_collection(plan.job_id, collection.body)
-            finally:
-                gate.release()
-            sent[collection.end] = True
-            for end in list(takewhile(sent.get, sent)):
-                added(end)
-                del sent[end]
+                sent[collection.end] = True
+                for end in list(takewhile(sent.get, sent)):
+                    added(end)
+                    del sent[end]
 
         try:
             async with asyncio.TaskGroup() as group:
+                senders = 0
                 for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
-                    await gate.acquire()
-                    sent[collection.end] = False
-                    group.create_task(add(collection))
+                    await made.put(collection)
+                    if senders < CONCURRENT_COLLECTIONS:
+                        group.create_task(send())
+                        senders += 1
                     await asyncio.sleep(0)  # it is sent now, before the next one is made
+                for _ in range(senders):
+                    await made.put(None)
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 
@@ -181,10 +188,10 @@ class AzureBatch:
         return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
+        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
-        query = task_query(since=since, state=state, only_begun=only_begun)
+        query = task_query(since=since, state=state, without=without)
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
