@@ -137,7 +137,7 @@ def call(app: dict[str, Handler], name: str, request: func.HttpRequest) -> None:
         assert json.loads(answer.get_body())["detail"]
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["create_job", "plan_job", "create_upload"]), BODIES, HEADERS, PARAMS)
 @example("create_job", deep("inputs", 900), {}, {})
 @example("plan_job", deep("inputs", 100_000), {}, {})
@@ -149,7 +149,6 @@ def test_no_body_makes_a_5xx(name: str, body: bytes, headers: dict[str, str], pa
     call(handlers(ReadyRuntime(World().ports)), name, request)
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from(["list_jobs", "get_job", "get_result", "list_tasks", "list_events", "cancel_job"]),
     TEXTS,

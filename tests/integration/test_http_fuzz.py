@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from tests.functions.test_http_fuzz import BODIES, PARAMS, TEXTS
 from tests.integration.client import Answer, Client
 
-pytestmark = pytest.mark.real_limits  # some minutes: the accepted ones run
+pytestmark = pytest.mark.thorough  # some minutes: the accepted ones run
 SOME = settings(
-    max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 """One stack and one client for all examples."""

@@ -28,7 +28,7 @@ from tests.telemetry.receiver import receiving as receiving_telemetry
 PATH, QUERY = "p4th-Secret-5d1c7a90", "qu3ry+Secret/0123456789=="
 SIGNING, FUNCTION_KEY, TOKEN = "s1gning-key-of-callbacks", "funct10n-key-a8b7c6", "eyJt0ken-of-a-caller"
 ENVIRONMENT = "env1ronment-of-a-task-4711"
-pytestmark = pytest.mark.real_limits  # not so much a wait as a stack of its own
+pytestmark = pytest.mark.thorough  # a stack of its own; the short storm also looks for secrets
 _TOKEN = re.compile(rb"eyJ[A-Za-z0-9_-]{16,}\.eyJ[A-Za-z0-9_-]{16,}")
 
 
