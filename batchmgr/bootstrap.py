@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.storage.blob.aio import BlobServiceClient
@@ -22,9 +21,8 @@ from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_line import BlobLine
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
-from batchmgr.adapters.callback_resolver import CallbackResolver
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
-from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
@@ -54,10 +52,8 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         blobs = await open_blob_service(settings, stack, telemetry)
         queues = await open_queue_service(settings, stack, telemetry)
         batch = await open_batch_client(settings, stack, telemetry)
-        resolver = CallbackResolver(MOST_AT_ONCE)
-        connector = aiohttp.TCPConnector(limit=0, resolver=resolver)  # the workers have a limit
-        stack.push_async_callback(resolver.close)  # the connector closes only one of its own
-        session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        rules = settings.callback_rules
+        session = await stack.enter_async_context(callback_session(rules, MOST_AT_ONCE))
         account_key = getattr(blobs.credential, "account_key", "")
         yield Ports(
             clock=SystemClock(),
@@ -71,11 +67,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             files=BlobJobFiles(blobs),
             storage=NodeBlobStorage(blobs, account_key, settings.node_identity),
             callbacks=HttpCallbackSender(
-                session,
-                hosts=settings.callback_hosts,
-                allow_loopback=settings.allow_loopback_callbacks,
-                key=settings.callback_key,
-                telemetry=telemetry,
+                session, rules=rules, key=settings.callback_key, telemetry=telemetry
             ),
             deliveries=await stack.enter_async_context(CallbackWorkers()),
             workloads=WorkloadRegistry(named=settings.workloads),

@@ -4,6 +4,7 @@
     │
     │   about a job
     ├── InvalidJobError        the job cannot run as it is described; `field` names what to change
+    ├── InvalidQueryError      a query parameter of the HTTP API is wrong; `name` says which
     ├── JobConflictError       this job id is taken by a job with other content
     ├── NotPossibleError       what was asked can't be done with the job as it is
     ├── JobNotFoundError       there is no job with this id
@@ -65,6 +66,19 @@ class InvalidJobError(BatchmgrError):
         super().__init__(f"{field}: {reason}" if field else reason)
         self.reason = reason
         self.field = field
+
+
+NOT_A_PAGE = "must be that of a nextLink: begin again without it"
+"""Why a token of a next page is wrong."""
+
+
+class InvalidQueryError(BatchmgrError):
+    """A query parameter that has no meaning. `name` is the parameter, and `reason` what is wrong with it."""
+
+    def __init__(self, reason: str, *, name: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.reason = reason
+        self.name = name
 
 
 class JobConflictError(BatchmgrError):

@@ -14,15 +14,15 @@ import msgspec
 
 from batchmgr.adapters.telemetry import Exporter, TelemetryOptions
 from batchmgr.errors import SettingsError
+from batchmgr.model.callback_rules import HTTPS, CallbackRules
+from batchmgr.model.network_addresses import Network, private_network
+from batchmgr.model.request_limits import BODY_LIMIT
 
 STORAGE = "AzureWebJobsStorage"
 SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
 MIB = 1024 * 1024
-BODY_LIMIT = 8 * MIB
-"""What the host accepts ends at 100 MB."""
-
 CALLBACK_ATTEMPTS = 10
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
@@ -58,6 +58,9 @@ class Settings:
     body_limit: int = BODY_LIMIT
     """How many bytes the body of an HTTP request may have."""
     callback_hosts: tuple[str, ...] = ()
+    callback_ports: tuple[int, ...] = (HTTPS,)
+    callback_networks: tuple[Network, ...] = ()
+    """Private networks that receivers may be in."""
     allow_loopback_callbacks: bool = False
     callback_key: bytes = field(default=b"", repr=False)
     callback_attempts: int = CALLBACK_ATTEMPTS
@@ -93,11 +96,23 @@ class Settings:
             blob_source=source,
             body_limit=_number("BATCHMGR_BODY_LIMIT_MIB", environment, BODY_LIMIT // MIB, 95) * MIB,
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
+            callback_ports=_ports(environment.get("BATCHMGR_CALLBACK_PORTS", "") or str(HTTPS)),
+            callback_networks=_networks(environment.get("BATCHMGR_CALLBACK_NETWORKS", "")),
             allow_loopback_callbacks=_is_true(environment.get("BATCHMGR_ALLOW_LOOPBACK_CALLBACKS", "")),
             callback_key=_key(environment.get("BATCHMGR_CALLBACK_KEY", "")),
             callback_attempts=_number("BATCHMGR_CALLBACK_ATTEMPTS", environment, CALLBACK_ATTEMPTS, 10),
             telemetry=telemetry_options(environment),
             workloads=_workloads(environment.get("BATCHMGR_WORKLOADS", "")),
+        )
+
+    @property
+    def callback_rules(self) -> CallbackRules:
+        """Whom the app may call back."""
+        return CallbackRules(
+            hosts=self.callback_hosts,
+            ports=self.callback_ports,
+            networks=self.callback_networks,
+            allow_loopback=self.allow_loopback_callbacks,
         )
 
     def check(self) -> None:
@@ -146,6 +161,20 @@ def _endpoint(text: str) -> str:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    words = _words(text)
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word[:6]) <= 65535 for word in words):
+        raise SettingsError(f"BATCHMGR_CALLBACK_PORTS is {text!r}: set it to ports, such as 443,8443")
+    return tuple(int(word) for word in words)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(private_network(word) for word in _words(text))
+    except ValueError as error:
+        raise SettingsError(f"BATCHMGR_CALLBACK_NETWORKS has {error}") from error
 
 
 def _workloads(text: str) -> Mapping[str, str]:

@@ -21,6 +21,8 @@ param app = {
   pollSchedule: '0 * * * * *'
   callbackHosts: 'example.com'
   settings: {
+    BATCHMGR_CALLBACK_NETWORKS: '10.1.0.0/16'
+    BATCHMGR_CALLBACK_PORTS: '443,8443'
     BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_STALL_LIMIT: 'PT6H'
     BATCHMGR_BODY_LIMIT_MIB: '16'

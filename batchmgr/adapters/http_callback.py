@@ -7,67 +7,83 @@ secret, because whoever knows it can end the pipeline's activity: it appears in 
 import base64
 import hashlib
 import hmac
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from fnmatch import fnmatchcase
-from ipaddress import ip_address
+from typing import Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from batchmgr.adapters.callback_resolver import AddressNotAllowedError, CallbackResolver
 from batchmgr.adapters.service_errors import service_error
-from batchmgr.errors import InvalidJobError, ServiceBusyError
+from batchmgr.errors import ServiceBusyError
+from batchmgr.model.callback_rules import CallbackRules
+from batchmgr.model.receiver_text import receiver_text
 from batchmgr.model.telemetry_names import CALLBACK, METHOD, SERVER
 from batchmgr.model.traceparent import HEADER
-from batchmgr.plan.file_rules import is_web_url
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The receiver of the callback"
+MAX_BYTES = 4096
+"""How much of a receiver's answer is read."""
+
+
+@asynccontextmanager
+async def callback_session(
+    rules: CallbackRules, most: int, trusted: ssl.SSLContext | Literal[True] = True
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session that connects to allowed addresses only, and looks `most` names up at once.
+
+    It keeps nothing of one receiver for the next call, such as cookies, and decompresses nothing. `trusted`
+    are other certificate authorities than those of the system.
+    """
+    resolver = CallbackResolver(most, rules.allows)
+    connector = aiohttp.TCPConnector(limit=0, resolver=resolver, ssl=trusted)  # the workers have a limit
+    jar = aiohttp.DummyCookieJar()
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=jar, auto_decompress=False
+        ) as session:
+            yield session
+    finally:
+        await resolver.close()  # the connector closes only one of its own
 
 
 class HttpCallbackSender:
-    """The CallbackSender port. `hosts` are the allowed hosts: names, or patterns such as `*.example.com`."""
+    """The CallbackSender port. The session holds the addresses of names against the same rules."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         *,
-        hosts: Sequence[str],
-        allow_loopback: bool,
+        rules: CallbackRules,
         key: bytes,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._session = session
-        self._hosts = tuple(host.lower() for host in hosts)
-        self._allow_loopback = allow_loopback
+        self._rules = rules
         self._key = key
         self._telemetry = telemetry or NoTelemetry()
 
     def check(self, uri: str) -> None:
         """Raise InvalidJobError, which says why, if batchmgr may not call this URI."""
-        if not is_web_url(uri):
-            raise InvalidJobError("must be an absolute http or https URL", field="callBackUri")
-        parts = urlsplit(uri)
-        host = (parts.hostname or "").lower()
-        if self._allow_loopback and is_loopback(host):
-            return
-        if not any(fnmatchcase(host, pattern) for pattern in self._hosts):
-            raise InvalidJobError(
-                f"callbacks to {host!r} are not allowed: add the host to BATCHMGR_CALLBACK_HOSTS",
-                field="callBackUri",
-            )
-        if parts.scheme != "https":
-            raise InvalidJobError("must be https", field="callBackUri")
+        self._rules.check(uri)
 
     async def send(
         self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
     ) -> None:
         """POST the body once, without following redirects. Raise ServiceError for a status of 300 or more."""
         content = msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json", **self._webhook_headers(content, webhook_id)}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **self._webhook_headers(content, webhook_id),
+        }
         # The URI is a secret, and in no attribute.
         about = {METHOD: "POST", SERVER: urlsplit(uri).hostname or ""}
         with self._telemetry.span(CALLBACK, traceparent=traceparent, attributes=about) as place:
@@ -80,12 +96,14 @@ class HttpCallbackSender:
             async with self._session.post(
                 uri, data=content, headers=headers, timeout=timeout, allow_redirects=False
             ) as response:
-                text = (await response.content.read(500)).decode(errors="replace")
+                text = receiver_text((await response.content.read(MAX_BYTES)).decode(errors="replace"), uri)
                 retry_after = response.headers.get("Retry-After", "")
         except TimeoutError as error:
             text = f"{SERVICE} did not answer within {seconds:g} s"
             raise ServiceBusyError(text, code="Timeout") from error
         except (aiohttp.ClientError, ValueError) as error:
+            if isinstance(error.__cause__, AddressNotAllowedError):
+                raise ServiceBusyError(str(error.__cause__), code="AddressNotAllowed") from None
             # Only the kind of error: its text may hold the URI.
             kind = type(error).__name__
             raise ServiceBusyError(f"{SERVICE} can't be reached: {kind}", code=kind) from None
@@ -102,13 +120,3 @@ class HttpCallbackSender:
             digest = hmac.new(self._key, signed, hashlib.sha256).digest()
             headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
         return headers
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine: `localhost`, or a loopback address."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -4,7 +4,13 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
 from batchmgr.adapters.batch_answers import SERVICE
-from batchmgr.errors import BatchmgrError, InvalidJobError, ServiceBusyError, ServiceRefusedError
+from batchmgr.errors import (
+    NOT_A_PAGE,
+    BatchmgrError,
+    InvalidQueryError,
+    ServiceBusyError,
+    ServiceRefusedError,
+)
 
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
 """What a snapshot needs of a task."""
@@ -67,5 +73,5 @@ def skip_token(next_link: str) -> str:
 def page_error(error: ServiceRefusedError, token: str) -> BatchmgrError:
     """Return what is wrong with the request for a page: all of its query but the token is batchmgr's own."""
     if token and error.status == 400:
-        return InvalidJobError("must be that of a nextLink: begin again without it", field="after")
+        return InvalidQueryError(NOT_A_PAGE, name="after")
     return error

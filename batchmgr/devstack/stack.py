@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NoReturn, TypeVar
@@ -64,6 +64,8 @@ class StackOptions:
     """The quota of active jobs of the fake Batch account."""
     fake_batch: Sequence[str] = ()
     """More arguments of the fake Batch, such as `--executor simulated`."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """App settings that take precedence over those of the stack."""
     node_python: Path | None = None
     """The interpreter of the nodes. None means a bare one: what tasks import must be in their packages."""
 
@@ -166,6 +168,7 @@ async def _start(
 ) -> Stack:
     start_services = _start_with_keys if options.identity is None else _start_without_keys
     services, environment, of_event_grid, settings = await start_services(processes, options, data, report)
+    environment, settings = {**environment, **options.settings}, {**settings, **options.settings}
     settings_file = data / "local.settings.json"
     write_settings(settings_file, settings)
     report("Functions host")

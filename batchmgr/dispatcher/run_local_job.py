@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -32,7 +31,9 @@ from batchmgr.dispatcher.memory_queues import MemoryDeadLetters, MemoryJobQueue,
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
+from batchmgr.model.callback_rules import HTTPS, CallbackRules, parse_callback_uri
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.network_addresses import PRIVATE
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Clock, Ports
 from batchmgr.settings import Settings
@@ -124,8 +125,10 @@ def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackS
     key = Settings.from_environment(os.environ).callback_key
     session = runner.run(opened())
     try:
-        host = urlsplit(uri).hostname or ""
-        sender = HttpCallbackSender(session, hosts=(host,), allow_loopback=True, key=key)
+        named = parse_callback_uri(uri) if uri else None
+        host, port = (named.host, named.port) if named else ("", HTTPS)
+        rules = CallbackRules(hosts=(host,), ports=(port,), networks=PRIVATE, allow_loopback=True)
+        sender = HttpCallbackSender(session, rules=rules, key=key)
         if uri:
             sender.check(uri)
         yield sender

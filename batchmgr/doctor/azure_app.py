@@ -12,12 +12,15 @@ import azure.functions as func
 from batchmgr.doctor.finding import Finding, fine, unknown, warning, wrong
 from batchmgr.doctor.remedies import Remedies
 from batchmgr.doctor.resource_manager import ResourceManager
+from batchmgr.errors import ServiceError
 from batchmgr.functions import blueprints
 from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE, Settings
 
 VERSION = "2024-11-01"
 HEALTH_SECONDS = 9.0
+MENDS = "What is said of that point here mends it."
+WITH_KEY = "Ask with a key:\n    curl -H 'x-functions-key: <key>'"
 FORBIDDEN_ON_FLEX = frozenset(
     {
         "ENABLE_ORYX_BUILD",
@@ -91,14 +94,16 @@ def check_state(site: Site) -> Finding:
     )
 
 
-async def check_health(site: Site, http: aiohttp.ClientSession) -> list[Finding]:
+async def check_health(arm: ResourceManager, site: Site, http: aiohttp.ClientSession) -> list[Finding]:
     """Return what the app says of itself: it tries its own settings, identity and roles."""
     if not site.runs:
         return [unknown("health", "the app does not run")]
-    url = f"{site.url}/api/health"
+    key = await _function_key(arm, site)
+    url = f"{site.url}/api/health" + ("/details" if key else "")
+    headers = {"x-functions-key": key} if key else {}
     timeout = aiohttp.ClientTimeout(total=HEALTH_SECONDS)
     try:
-        async with http.get(url, timeout=timeout, allow_redirects=False) as answer:
+        async with http.get(url, headers=headers, timeout=timeout, allow_redirects=False) as answer:
             status, text = answer.status, await answer.text()
     except (aiohttp.ClientError, TimeoutError) as error:
         return [
@@ -111,14 +116,15 @@ async def check_health(site: Site, http: aiohttp.ClientSession) -> list[Finding]
         ]
     try:
         told = json.loads(text)
-        checks = {str(name): str(state) for name, state in told["checks"].items() if state != "ok"}
+        known = told["checks"] if key else _without_details(told["status"])
+        checks = {str(name): str(state) for name, state in known.items() if state != "ok"}
         poison = {str(name): int(count) for name, count in told.get("poison", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         what = f"{url} answers {status}, but not as batchmgr does: the code has not started"
         return [wrong("health", what, _see_log(site))]
     level = wrong if status != 200 else warning
     findings = [
-        level("health", f"the app says of {name}: {state}", "What is said of that point here mends it.")
+        level("health", f"the app says of {name}: {state}", MENDS if key else f"{WITH_KEY} {url}/details")
         for name, state in checks.items()
     ]
     if poison:
@@ -129,6 +135,23 @@ async def check_health(site: Site, http: aiohttp.ClientSession) -> list[Finding]
             warning("poison", f"the app says that messages lie in poison queues: {listed}", remedy)
         )
     return findings or [fine("health", f"the app says that it is {told.get('status', 'healthy')}")]
+
+
+async def _function_key(arm: ResourceManager, site: Site) -> str:
+    """Return a function key, which shows the details; "" if there is none, or not for us."""
+    try:
+        keys = await arm.post(f"{site.id}/host/default/listkeys", VERSION)
+    except ServiceError:
+        return ""
+    listed = keys.get("functionKeys") or {}
+    return str(listed.get("default") or next(iter(listed.values()), ""))
+
+
+def _without_details(status: str) -> Mapping[str, str]:
+    well = status == "healthy"
+    return (
+        {} if well else {"itself": f"{status}. Its function keys, which show why, can't be listed from here"}
+    )
 
 
 async def check_functions(arm: ResourceManager, site: Site) -> list[Finding]:

@@ -11,6 +11,7 @@ from batchmgr.settings import DEFAULT_CALLBACK_HOSTS, Settings
 
 CHECK = "callbacks"
 HOSTS = "BATCHMGR_CALLBACK_HOSTS"
+NETWORKS = "BATCHMGR_CALLBACK_NETWORKS"
 LOOPBACK = "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"
 _HOST = re.compile(r"[a-z0-9*?_\[\]!-]+(\.[a-z0-9*?_\[\]!-]+)*", re.IGNORECASE)
 
@@ -40,12 +41,28 @@ def _hosts(settings: Settings, remedies: Remedies) -> Iterator[Finding]:
                 "alone",
                 remedies.set(HOSTS, _corrected(pattern), ", without scheme, port and path"),
             )
+        elif _is_never_called(pattern, settings):
+            yield wrong(
+                CHECK,
+                f"{HOSTS} has {pattern!r}, which is no public address: nothing is called there",
+                remedies.set(
+                    NETWORKS, f"{pattern}/{ip_address(pattern).max_prefixlen}", ", if it is private"
+                ),
+            )
         elif pattern == "*" or (pattern.startswith("*") and not pattern.startswith("*.")):
             yield warning(
                 CHECK,
                 f"{HOSTS} has {pattern!r}, which allows hosts of anybody",
                 remedies.set(HOSTS, f"*.{pattern.lstrip('*') or 'example.com'}", ", with a dot"),
             )
+
+
+def _is_never_called(pattern: str, settings: Settings) -> bool:
+    """Return whether this is an address that the settings don't let anybody connect to."""
+    try:
+        return not settings.callback_rules.allows(ip_address(pattern))
+    except ValueError:
+        return False
 
 
 def _security(settings: Settings, has_key: bool, remedies: Remedies) -> Iterator[Finding]:

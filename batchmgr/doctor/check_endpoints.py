@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from batchmgr.adapters.http_callback import is_loopback
 from batchmgr.doctor.finding import Finding, fine, unknown, wrong
+from batchmgr.model.network_addresses import is_loopback
 
 SECONDS = 8.0
 MOST_DRIFT = timedelta(minutes=5)

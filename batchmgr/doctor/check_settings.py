@@ -5,10 +5,10 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from batchmgr.adapters.http_callback import is_loopback
 from batchmgr.doctor.finding import Finding, Status, fine, warning, wrong
 from batchmgr.doctor.remedies import Remedies
 from batchmgr.errors import SettingsError
+from batchmgr.model.network_addresses import is_loopback
 from batchmgr.settings import SCHEDULE, STORAGE, Settings
 
 CHECK = "settings"
@@ -23,6 +23,8 @@ OWN = frozenset(
         "BATCHMGR_CALLBACK_ATTEMPTS",
         "BATCHMGR_CALLBACK_HOSTS",
         "BATCHMGR_CALLBACK_KEY",
+        "BATCHMGR_CALLBACK_NETWORKS",
+        "BATCHMGR_CALLBACK_PORTS",
         "BATCHMGR_NODE_IDENTITY",
         "BATCHMGR_POLL_SCHEDULE",
         "BATCHMGR_POOL_ID",

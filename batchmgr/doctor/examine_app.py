@@ -60,7 +60,7 @@ async def examine_app(
     found = FoundSettings(environment=app.values, listed=frozenset(app.values), source=remedies.source)
     tried, *known = await asyncio.gather(
         examine_settings(found, remedies, now),
-        limited("health", azure_app.check_health(site, http)),
+        limited("health", azure_app.check_health(arm, site, http)),
         limited("functions", azure_app.check_functions(arm, site)),
         limited("secrets", azure_app.check_references(arm, site)),
         limited("roles", _roles(arm, app)),

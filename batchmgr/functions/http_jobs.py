@@ -5,13 +5,21 @@ import logging
 import azure.functions as func
 from msgspec.structs import replace
 
-from batchmgr.errors import InvalidJobError, ServiceError
+from batchmgr.errors import InvalidQueryError, ServiceError
 from batchmgr.functions.http_bodies import read_job
-from batchmgr.functions.http_responses import RETRY_AFTER, api_base, json_response, number
+from batchmgr.functions.http_responses import (
+    RETRY_AFTER,
+    api_base,
+    json_response,
+    number,
+    page_token,
+    telling_wrong_tokens,
+)
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.request_limits import MAX_EVENTS, MAX_JOBS, MAX_TASKS
 from batchmgr.model.size_limits import MAX_PAGE, size_of
 from batchmgr.model.traceparent import HEADER
 from batchmgr.plan.ids import id_from_key, time_ordered_id
@@ -25,10 +33,6 @@ from batchmgr.usecases.wake import wake
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
 
 logger = logging.getLogger(__name__)
-
-MAX_TASKS = 1000
-MAX_TOKEN = 4096
-"""How many characters the token of a next page may have. Those of Azure Batch have some hundred."""
 
 EVENTS_AT_ONCE = 1000
 TASK_STATES = ("active", "preparing", "running", "completed")
@@ -66,8 +70,9 @@ async def _enqueue(ports: Ports, job_id: str) -> None:
 
 async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs`: a page of jobs, in order of their ids."""
-    limit = number(req, "limit", 50, least=1, most=500)
-    records, after = await ports.jobs.list_records(limit, req.params.get("after", ""))
+    limit, token = number(req, "limit", 50, least=1, most=MAX_JOBS), page_token(req)
+    with telling_wrong_tokens(token):
+        records, after = await ports.jobs.list_records(limit, token)
     return json_response(job_list(records, api_base(req), limit, after))
 
 
@@ -93,11 +98,9 @@ async def get_result(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
 async def list_tasks(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs/{jobId}/tasks`: a page of the tasks as Azure Batch has them now, read with one call."""
     limit = number(req, "limit", MAX_TASKS, least=1, most=MAX_TASKS)
-    state, after = req.params.get("state", ""), req.params.get("after", "")
+    state, after = req.params.get("state", ""), page_token(req)
     if state and state not in TASK_STATES:
-        raise InvalidJobError(f"must be one of {', '.join(TASK_STATES)}", field="state")
-    if len(after) > MAX_TOKEN:
-        raise InvalidJobError(f"must have at most {MAX_TOKEN} characters", field="after")
+        raise InvalidQueryError(f"must be one of {', '.join(TASK_STATES)}", name="state")
     record = (await ports.jobs.load(req.route_params["jobId"])).value
     if not record.in_batch:
         return json_response({"tasks": []})
@@ -109,7 +112,7 @@ async def list_tasks(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
 async def list_events(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs/{jobId}/events`: the job's events after a sequence number."""
     after = number(req, "after", 0, least=0, most=10**10)
-    limit = number(req, "limit", 1000, least=1, most=10_000)
+    limit = number(req, "limit", 1000, least=1, most=MAX_EVENTS)
     record = (await ports.jobs.load(req.route_params["jobId"])).value
     return json_response(event_list(await _event_page(ports, record.job_id, after, limit), after))
 

@@ -5,17 +5,20 @@ from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
-from batchmgr.model.size_limits import KIB, size_of
-from batchmgr.plan.file_rules import is_web_url
+from batchmgr.model.callback_rules import parse_callback_uri
+from batchmgr.model.request_limits import (
+    MAX_DEPTH,
+    MAX_MESSAGE_TASKS,
+    MAX_METADATA,
+    MAX_PATTERNS,
+    MAX_URI,
+    MAX_WORKLOAD,
+    is_deeper,
+)
+from batchmgr.model.size_limits import size_of
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
-
-MAX_METADATA = 8 * KIB
-MAX_PATTERNS = 50
-MAX_WORKLOAD = 100
-MAX_URI = 8 * KIB
-"""Each goes into the job's record and answers, or into a request header. `metadata` counts as JSON."""
 
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 
@@ -37,8 +40,8 @@ def message_problems(
     if message.task_factory is not None:
         yield from factory_problems(message.task_factory)
     try:
-        if message.call_back_uri and check_callback is not None:
-            check_callback(message.call_back_uri)
+        if message.call_back_uri:
+            (check_callback or parse_callback_uri)(message.call_back_uri)
     except InvalidJobError as error:
         yield error
 
@@ -53,8 +56,6 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError("inputs belong to a workload; tasks carry their own", field="inputs")
     if message.job_manager_task is not None and not message.workload:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
-    if message.call_back_uri and not is_web_url(message.call_back_uri):
-        yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
     yield from positive(message.stall_limit, "stallLimit")
     yield from _size_problems(message)
     for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
@@ -65,6 +66,13 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
 
 
 def _size_problems(message: JobMessage) -> Iterator[InvalidJobError]:
+    if len(message.tasks) > MAX_MESSAGE_TASKS:
+        yield InvalidJobError(
+            f"must have at most {MAX_MESSAGE_TASKS:,} tasks, not {len(message.tasks):,}: split it into jobs",
+            field="tasks",
+        )
+    if is_deeper(message.inputs, MAX_DEPTH):
+        yield InvalidJobError(f"must not be nested deeper than {MAX_DEPTH} levels", field="inputs")
     size = size_of(message.metadata)
     if size > MAX_METADATA:
         yield InvalidJobError(

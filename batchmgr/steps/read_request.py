@@ -5,6 +5,7 @@ import asyncio
 from msgspec.structs import replace
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.model.request_limits import MAX_UPLOAD
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.ports import Ports
 from batchmgr.steps.check_message import check_message
@@ -12,9 +13,6 @@ from batchmgr.storage_ports import Uploads
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.message_text import without_mark
 from batchmgr.wire.queue_message import UPLOADED, JobReference, UploadReference, decode_queue_message
-
-MOST_BYTES = 64 * 1024 * 1024
-"""How large an uploaded job message may be."""
 
 
 async def read_request(ports: Ports, body: bytes) -> JobMessage | JobReference:
@@ -34,7 +32,7 @@ async def read_request(ports: Ports, body: bytes) -> JobMessage | JobReference:
 async def read_upload(uploads: Uploads, reference: UploadReference) -> JobMessage:
     """Return the uploaded job message, with what the reference replaces. Raise InvalidJobError."""
     name = reference.uploaded_request
-    body = await uploads.read(name, MOST_BYTES) if is_valid_id(name) else None
+    body = await uploads.read(name, MAX_UPLOAD) if is_valid_id(name) else None
     if body is None:
         raise InvalidJobError(
             f"there is no upload {name!r}: ask POST /api/uploads for a URL, and PUT the message there first",

@@ -1,22 +1,54 @@
-"""The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events."""
+"""The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events.
 
-from collections.abc import Iterable, Mapping
+Each field is listed here by its name. So a new field of a record, or of a part of it, is private until it is
+added to one of these lists, and to `docs/http-api.md`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_record_parts import CallbackStatus, FailedTask, JobError
+from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
-from batchmgr.model.waiting_for import WaitingFor
 
 Json = dict[str, Any]
+
+COUNTS = ("active", "running", "completed", "succeeded", "failed")
+WAITING_FOR = ("code", "reason", "advice", "since", "place")
+CALLBACK = ("state", "attempts", "nextAttemptAt", "lastError", "givenUpAt")
+DEAD_LETTER = ("id", "kind", "time", "reason", "jobId", "receiver", "queue", "messageId")
+ERROR = ("code", "message", "field", "category")
+RESULT = ("name", "uri")
+TASK_RESULT = ("taskId", "result")
+FAILED_TASK = ("taskId", "displayName", "exitCode", "error")
+FAILURE = ("type", "message", "category", "field")
+"""Without traceback and stderr: these are in the task's event, and in the list of tasks."""
+
+TASK = (
+    "taskId",
+    "state",
+    "stateTransitionTime",
+    "displayName",
+    "result",
+    "exitCode",
+    "error",
+    "startTime",
+    "endTime",
+    "retryCount",
+    "lastRetryTime",
+    "requeueCount",
+    "lastRequeueTime",
+    "nodeId",
+)
+TASK_ERROR = (*FAILURE, "traceback", "stderr")
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -36,14 +68,14 @@ class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     attempts: int = 0
     retry_at: datetime | None = None
     cancel_requested: bool = False
-    waiting_for: WaitingFor | None = None
-    error: JobError | None = None
-    callback: CallbackStatus | None = None
-    other_callbacks: tuple[CallbackStatus, ...] = ()
+    waiting_for: Json | None = None
+    error: Json | None = None
+    callback: Json | None = None
+    other_callbacks: Sequence[Json | None] = ()
     rerun_of: str = ""
     signatures_end: datetime | None = None
     total: int | msgspec.UnsetType = msgspec.UNSET
-    counts: TaskCounts | msgspec.UnsetType = msgspec.UNSET
+    counts: Json | msgspec.UnsetType = msgspec.UNSET
 
 
 def links(job_id: str, base: str) -> Json:
@@ -79,14 +111,14 @@ def job(record: JobRecord, base: str, place: int = 0) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
-        waiting_for=waits_for,
-        error=record.error,
-        callback=record.callback,
-        other_callbacks=tuple(one.callback for one in record.attached if one.callback is not None),
+        waiting_for=_shown(waits_for, WAITING_FOR),
+        error=_shown(record.error, ERROR),
+        callback=_shown(record.callback, CALLBACK),
+        other_callbacks=[_shown(one.callback, CALLBACK) for one in record.attached if one.callback],
         rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
-        counts=record.run.counts,
+        counts=_shown(record.run.counts, COUNTS) or {},
     )
     return {**msgspec.to_builtins(answer), **links(record.job_id, base)}
 
@@ -106,11 +138,11 @@ def outcome(record: JobRecord) -> Json:
         "state": record.state.value,
         "workload": record.workload,
         "total": record.run.total,
-        "counts": msgspec.to_builtins(record.run.counts),
-        "error": msgspec.to_builtins(record.error) if record.error else None,
+        "counts": _shown(record.run.counts, COUNTS),
+        "error": _shown(record.error, ERROR),
         "failedTasks": [_failed_task(task) for task in record.run.failed_tasks],
-        "results": msgspec.to_builtins(record.results),
-        "taskResults": msgspec.to_builtins(record.task_results),
+        "results": [_shown(result, RESULT) for result in record.results],
+        "taskResults": [_shown(result, TASK_RESULT) for result in record.task_results],
         "metadata": dict(record.metadata),
     }
     if record.rerun_of:
@@ -121,11 +153,7 @@ def outcome(record: JobRecord) -> Json:
 
 
 def _failed_task(task: FailedTask) -> Json:
-    """Return a failed task without its traceback and stderr: these are in the task's event."""
-    facts: Json = msgspec.to_builtins(task)
-    for detail in ("traceback", "stderr"):
-        facts.get("error", {}).pop(detail, None)
-    return facts
+    return _with_error(_shown(task, FAILED_TASK) or {}, FAILURE)
 
 
 def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
@@ -134,7 +162,8 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
     Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
     of what one call to Azure Batch has returned.
     """
-    page: Json = {"tasks": [fitted(msgspec.to_builtins(task), MAX_TASK_ANSWER) for task in tasks]}
+    shown = (_with_error(_shown(task, TASK) or {}, TASK_ERROR) for task in tasks)
+    page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in shown]}
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
     return page
@@ -148,7 +177,22 @@ def event_list(events: Iterable[Event], after: int) -> Json:
 
 def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> Json:
     """Return a page of dead letters, with a `nextLink` if there are more."""
-    page: Json = {"deadLetters": msgspec.to_builtins(list(letters))}
+    page: Json = {"deadLetters": [_shown(letter, DEAD_LETTER) for letter in letters]}
     if after:
         page["nextLink"] = f"{base}/dead-letters?{urlencode({'limit': limit, 'after': after})}"
     return page
+
+
+def _shown(value: msgspec.Struct | None, fields: Sequence[str]) -> Json | None:
+    """Return these fields of a part of a record, as far as it has them."""
+    if value is None:
+        return None
+    known: Json = msgspec.to_builtins(value)
+    return {name: known[name] for name in fields if name in known}
+
+
+def _with_error(task: Json, fields: Sequence[str]) -> Json:
+    """Return a task with these fields of its error, if it has one."""
+    if (error := task.get("error")) is not None:
+        task["error"] = {name: error[name] for name in fields if name in error}
+    return task

@@ -77,14 +77,16 @@ def subscribe(arm: Arm, deployment: Deployment, patience: Patience) -> bool:
     return True
 
 
-def wait_until_healthy(url: str, patience: Patience) -> None:
-    """Wait until `GET /api/health` answers 200. Raise HookError with what it says instead."""
+def wait_until_healthy(arm: Arm, deployment: Deployment, patience: Patience) -> None:
+    """Wait until `GET /api/health` answers 200. Raise HookError with what is wrong, which a key shows."""
     while True:
-        status, said = _health(url)
+        status, said = _health(deployment.url)
         if status == 200:
             return
         if not patience.goes_on():
-            raise HookError(f"{url}/api/health answers {status or 'nothing'}: {said}")
+            if key := _keys(arm, deployment).get("functionKeys", {}).get("default"):
+                _, said = _health(deployment.url, str(key))
+            raise HookError(f"{deployment.url}/api/health answers {status or 'nothing'}: {said}")
 
 
 def _wait_for_function(arm: Arm, deployment: Deployment, patience: Patience) -> None:
@@ -103,19 +105,24 @@ def _wait_for_function(arm: Arm, deployment: Deployment, patience: Patience) -> 
 
 def _wait_for_key(arm: Arm, deployment: Deployment, patience: Patience) -> str:
     while True:
-        try:
-            keys = arm.call("POST", f"{deployment.app_id}/host/default/listkeys", SITE_VERSION)
-        except ArmError as error:
-            if error.status not in (400, 404):  # the host has not started
-                raise
-            keys = {}
-        if key := (keys.get("systemKeys") or {}).get(KEY):
+        if key := _keys(arm, deployment).get("systemKeys", {}).get(KEY):
             return str(key)
         if not patience.goes_on():
             raise HookError(
                 f"the app has no key {KEY}: it does not start. {deployment.url}/api/health may say why"
             )
         _health(deployment.url)
+
+
+def _keys(arm: Arm, deployment: Deployment) -> dict[str, dict[str, str]]:
+    """Return the keys of the app by kind and name: none as long as the host has not started."""
+    try:
+        keys = arm.call("POST", f"{deployment.app_id}/host/default/listkeys", SITE_VERSION)
+    except ArmError as error:
+        if error.status not in (400, 404):
+            raise
+        return {}
+    return {kind: named for kind, named in keys.items() if isinstance(named, dict)}
 
 
 def _webhook_url(deployment: Deployment, key: str) -> str:
@@ -183,10 +190,12 @@ def _full_url(arm: Arm, subscription_id: str) -> str:
     return str(arm.call("POST", f"{subscription_id}/getFullUrl", TOPIC_VERSION).get("endpointUrl", ""))
 
 
-def _health(url: str) -> tuple[int, str]:
-    """Return the status of the health check, 0 without an answer, and what is wrong."""
+def _health(url: str, key: str = "") -> tuple[int, str]:
+    """Return the status of the health check, 0 without an answer, and what is wrong, which a key shows."""
+    path, headers = ("/details", {"x-functions-key": key}) if key else ("", {})
+    request = urllib.request.Request(f"{url}/api/health{path}", headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(f"{url}/api/health", timeout=HEALTH_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=HEALTH_SECONDS) as answer:  # noqa: S310
             return answer.status, ""
     except urllib.error.HTTPError as error:
         with error:

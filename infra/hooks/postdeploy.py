@@ -13,7 +13,7 @@ def _work(arm: Arm) -> str:
     )
     patience = Patience()
     is_changed = subscribe(arm, deployment, patience)
-    wait_until_healthy(deployment.url, patience)
+    wait_until_healthy(arm, deployment, patience)
     state = "has been written" if is_changed else "is there already"
     return f"The subscription to finalize blobs {state}. {deployment.url} is healthy."
 

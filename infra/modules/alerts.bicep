@@ -166,7 +166,7 @@ resource healthAlert 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'GET /api/health does not answer 200: settings, storage or Azure Batch can\'t be used. The answer says which.'
+    description: 'GET /api/health does not answer 200: settings, storage or Azure Batch can\'t be used. GET /api/health/details says which.'
     severity: 1
     enabled: true
     scopes: [healthTest.id, componentId]

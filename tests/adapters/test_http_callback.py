@@ -7,13 +7,15 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
 from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceError, ServiceRefusedError
+from batchmgr.model.callback_rules import CallbackRules
 from batchmgr.wire.adf_callback import AdfCallback, AdfError
 
 BODY = AdfCallback(
@@ -59,7 +61,8 @@ async def sender() -> AsyncIterator[Make]:
         def make(
             hosts: Sequence[str] = (), *, allow_loopback: bool = True, key: bytes = b""
         ) -> HttpCallbackSender:
-            return HttpCallbackSender(session, hosts=hosts, allow_loopback=allow_loopback, key=key)
+            rules = CallbackRules(hosts=hosts, allow_loopback=allow_loopback)
+            return HttpCallbackSender(session, rules=rules, key=key)
 
         yield make
 
@@ -111,6 +114,33 @@ async def test_a_receiver_cannot_put_its_callback_off_for_years(sender: Make, re
     with pytest.raises(ServiceBusyError) as caught:
         await sender().send(receiver.uri, BODY, "msg_j", LIMIT)
     assert caught.value.retry_after == timedelta(hours=1)
+
+
+async def test_a_receiver_that_repeats_its_uri_does_not_put_it_into_the_error(
+    sender: Make, receiver: Receiver
+) -> None:
+    secret = "hook/5d1c7a90?sig=b%2Bc%2Fd0123456789"
+    receiver.status, receiver.headers = 404, {"Retry-After": f"{secret}", "Location": f"/{secret}"}
+    receiver.text = f"Cannot POST /{secret}\nCannot POST /{unquote(secret)}"
+    with pytest.raises(ServiceError) as caught:
+        await sender().send(f"{receiver.uri.partition('/done')[0]}/{secret}", BODY, "msg_j", LIMIT)
+    assert "Cannot POST" in str(caught.value)
+    assert not [
+        part for part in ("hook", "5d1c7a90", "b%2Bc", "b+c/d", "0123456789") if part in str(caught.value)
+    ]
+    assert caught.value.retry_after is None
+
+
+async def test_nothing_of_an_answer_is_kept_or_unpacked_for_the_next_call(receiver: Receiver) -> None:
+    rules = CallbackRules(hosts=(), allow_loopback=True)
+    receiver.headers = {"Set-Cookie": "one=of-another-job", "Content-Encoding": "gzip"}
+    receiver.text = "no gzip at all"
+    async with callback_session(rules, 1) as session:
+        sender = HttpCallbackSender(session, rules=rules, key=b"")
+        for _ in range(2):
+            await sender.send(receiver.uri, BODY, "msg_j", LIMIT)
+    assert [headers.get("Cookie") for headers, _ in receiver.seen] == [None, None]
+    assert {headers["Accept-Encoding"] for headers, _ in receiver.seen} == {"identity"}
 
 
 async def test_redirects_are_not_followed(sender: Make, receiver: Receiver) -> None:

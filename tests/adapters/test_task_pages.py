@@ -13,7 +13,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import open_client
 from batchmgr.adapters.task_pages import skip_token
-from batchmgr.errors import InvalidJobError, ServiceBusyError, ServiceRefusedError
+from batchmgr.errors import InvalidQueryError, ServiceBusyError, ServiceRefusedError
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.telemetry_port import NoTelemetry
@@ -127,9 +127,9 @@ async def test_a_token_that_azure_batch_refuses_is_the_callers_mistake() -> None
     service = Service()
     service.status = 400
     async with listing(service) as batch:
-        with pytest.raises(InvalidJobError) as caught:
+        with pytest.raises(InvalidQueryError) as caught:
             await batch.task_page("job", token="5")
-        assert caught.value.field == "after"
+        assert caught.value.name == "after"
         with pytest.raises(ServiceRefusedError):
             await batch.task_page("job")
 

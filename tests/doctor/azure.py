@@ -56,6 +56,7 @@ class Azure:
         """Make everything as a deployment leaves it."""
         self.actions = {
             f"{APP}/config/appsettings/list": {"properties": self.settings},
+            f"{APP}/host/default/listkeys": {"masterKey": "m", "functionKeys": {"default": "a-key"}},
             f"{EVENTS}/getFullUrl": {
                 "endpointUrl": f"https://{self.host}/runtime/webhooks/blobs?functionName={FUNCTION}&code=secret"
             },
@@ -139,6 +140,12 @@ class Azure:
         if self.silent:
             await asyncio.Event().wait()
         if path == "/api/health":
+            status, body = self.health
+            told = {"status": body["status"]} if isinstance(body, dict) else body
+            return web.json_response(told, status=status)
+        if path == "/api/health/details":
+            if request.headers.get("x-functions-key") != "a-key":
+                return web.Response(status=401)
             status, body = self.health
             return web.json_response(body, status=status)
         if request.headers.get("Authorization") != "Bearer token":

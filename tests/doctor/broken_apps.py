@@ -153,6 +153,15 @@ BROKEN: dict[str, Broken[Deployed]] = {
         what=("the app says of batch: 403 for the identity",),
         remedy=("mends it",),
     ),
+    "an app that is not well, and whose keys are not for us": Broken(
+        by=several(
+            health(503, {"status": "unhealthy", "checks": {"batch": "403 for the identity"}}),
+            lambda app: app.azure.fail(f"{APP}/host/default/listkeys", 403, "AuthorizationFailed", times=9),
+        ),
+        check="health",
+        what=("the app says of itself: unhealthy", "keys, which show why, can't be listed from here"),
+        remedy=("/api/health/details",),
+    ),
     "poison messages that only the app may see": Broken(
         by=health(
             200,

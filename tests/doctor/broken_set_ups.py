@@ -239,6 +239,20 @@ BROKEN: dict[str, Broken[SetUp]] = {
         remedy=("Set BATCHMGR_CALLBACK_HOSTS to *.example.com",),
         mend=put("BATCHMGR_CALLBACK_HOSTS", "*.example.com"),
     ),
+    "a callback host at a private address": Broken(
+        by=put("BATCHMGR_CALLBACK_HOSTS", "10.1.2.3"),
+        check="callbacks",
+        what=("'10.1.2.3', which is no public address",),
+        remedy=("Set BATCHMGR_CALLBACK_NETWORKS to 10.1.2.3/32",),
+        mend=put("BATCHMGR_CALLBACK_NETWORKS", "10.1.2.3/32"),
+    ),
+    "callback networks that are not private": Broken(
+        by=put("BATCHMGR_CALLBACK_NETWORKS", "0.0.0.0/0"),
+        check="settings",
+        what=("'0.0.0.0/0', which is no private network",),
+        remedy=("Name a part of 10.0.0.0/8",),
+        mend=drop("BATCHMGR_CALLBACK_NETWORKS"),
+    ),
     "no callback hosts": Broken(
         by=put("BATCHMGR_CALLBACK_HOSTS", ""),
         check="callbacks",

@@ -55,7 +55,11 @@ async def test_an_app_that_is_well_has_no_trouble_and_nothing_is_changed(app: De
     ):
         assert findings.of(check).status is Status.FINE
     posts = {call for call in app.azure.calls if not call.startswith("GET ")}
-    assert posts == {f"POST {APP}/config/appsettings/list", f"POST {EVENTS}/getFullUrl"}
+    assert posts == {
+        f"POST {APP}/config/appsettings/list",
+        f"POST {APP}/host/default/listkeys",
+        f"POST {EVENTS}/getFullUrl",
+    }
     assert len([one for one in findings if one.check == "pool"]) == 1
 
 

@@ -14,10 +14,10 @@ import pytest
 from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.dispatcher.memory_queues import MemoryJobQueue
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
-from batchmgr.functions.http_jobs import MAX_TASKS, MAX_TOKEN
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.request_limits import MAX_TASKS, MAX_TOKEN
 from batchmgr.model.size_limits import MAX_PAGE
 from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
@@ -151,6 +151,36 @@ async def test_links_take_the_scheme_that_the_caller_used(app: dict[str, Handler
 
 
 @pytest.mark.parametrize(
+    ("url", "forwarded", "location"),
+    [
+        (API, "javascript", "https://batchmgr.example/api"),
+        (API, "HTTP, https", "http://batchmgr.example/api"),
+        (API, "", "https://batchmgr.example/api"),
+        ("ftp://batchmgr.example/api", "data:", "https://batchmgr.example/api"),
+        ("https://[::1]:7071/api", "https", "https://[::1]:7071/api"),
+        ("https://user@evil.example/api", "https", "/api"),
+        ('https://a"><script>/api', "https", "/api"),
+        ("https://a b/api", "https", "/api"),
+    ],
+)
+async def test_only_a_scheme_and_a_host_that_are_such_get_into_links(
+    app: dict[str, Handler], url: str, forwarded: str, location: str
+) -> None:
+    headers = {
+        "x-forwarded-proto": forwarded,
+        "x-forwarded-host": "evil.example",
+        "x-original-host": "evil.example",
+        "forwarded": "host=evil.example;proto=javascript",
+        "x-original-url": "https://evil.example/",
+    }
+    body = json.dumps(JOB).encode()
+    answer = await app["create_job"](func.HttpRequest("POST", f"{url}/jobs", headers=headers, body=body))
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"{location}/jobs/job-1/result"
+    assert json.loads(answer.get_body())["statusUri"] == f"{location}/jobs/job-1"
+
+
+@pytest.mark.parametrize(
     "name", ["get_job", "get_result", "list_tasks", "list_events", "cancel_job", "redrive_job"]
 )
 async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> None:
@@ -168,13 +198,20 @@ async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> No
         ("list_events", {"after": "-1"}),
         ("list_events", {"limit": "1e3"}),
         ("list_tasks", {"state": "lost"}),
+        ("list_tasks", {"after": "x" * (MAX_TOKEN + 1)}),
+        ("list_jobs", {"after": "x" * (MAX_TOKEN + 1)}),
+        ("list_jobs", {"after": "\0"}),
+        ("list_jobs", {"after": "ü"}),
+        ("plan_job", {"tasks": "1001"}),
     ],
 )
 async def test_a_bad_query_value_is_a_400_that_names_it(
     app: dict[str, Handler], name: str, params: dict[str, str]
 ) -> None:
     document = problem(await app[name](request(params=params, jobId="job-1")), 400)
+    assert document["title"] == "A query parameter is wrong"
     assert document["field"] in params
+    assert document["errors"] == [{"detail": document["detail"], "parameter": document["field"]}]
 
 
 async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler], world: World) -> None:
@@ -205,6 +242,12 @@ async def test_a_busy_service_is_a_503_with_retry_after(world: World) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
+async def test_a_token_that_storage_does_not_know_is_a_400(world: World) -> None:
+    app = app_on_broken_store(world, ServiceRefusedError("OutOfRangeInput", status=400))
+    assert problem(await app["list_jobs"](request(params={"after": "?"})), 400)["field"] == "after"
+    problem(await app["list_jobs"](request()), 502)
+
+
 async def test_a_service_that_refuses_is_a_502(world: World) -> None:
     app = app_on_broken_store(world, ServiceRefusedError("Storage answered 403", status=403))
     assert problem(await app["list_jobs"](request()), 502)["detail"] == "Storage answered 403"
@@ -212,13 +255,14 @@ async def test_a_service_that_refuses_is_a_502(world: World) -> None:
 
 async def test_the_health_check_names_the_failing_service(world: World) -> None:
     app = app_on_broken_store(world, ServiceBusyError("Storage is busy", status=503))
-    answer = await app["get_health"](request("/health"))
+    assert (await app["get_health"](request("/health"))).status_code == 503
+    answer = await app["get_health_details"](request("/health/details"))
     assert answer.status_code == 503
     checks = {"storage": "Storage is busy", "batch": "ok", "progress": "ok"}
     assert json.loads(answer.get_body()) == {"status": "unhealthy", "checks": checks, "workloads": []}
 
 
-@pytest.mark.parametrize("name", ["list_jobs", "get_health"])
+@pytest.mark.parametrize("name", ["list_jobs", "get_health", "get_health_details"])
 async def test_a_bug_is_raised_not_returned_as_a_response(world: World, name: str) -> None:
     app = app_on_broken_store(world, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
@@ -227,9 +271,10 @@ async def test_a_bug_is_raised_not_returned_as_a_response(world: World, name: st
 
 async def test_without_settings_every_response_names_the_missing_one() -> None:
     app = handlers(Runtime(Settings(batch_key="hidden")))
-    health = await app["get_health"](request("/health"))
+    health = await app["get_health_details"](request("/health/details"))
     assert health.status_code == 503
     assert b"AzureWebJobsStorage" in health.get_body()
+    assert json.loads((await app["get_health"](request("/health"))).get_body()) == {"status": "unhealthy"}
     for name in (
         "create_job",
         "plan_job",
@@ -262,7 +307,7 @@ async def test_a_progress_queue_that_fails_neither_refuses_a_job_nor_makes_the_a
     world.sink.failure = ServiceNotFoundError("the queue was deleted", code="QueueNotFound", status=status)
     answer = await app["create_job"](post(JOB))
     assert answer.status_code == 202
-    health = await app["get_health"](request("/health"))
+    health = await app["get_health_details"](request("/health/details"))
     assert health.status_code == 200
     body = json.loads(health.get_body())
     assert body["status"] == "degraded"

@@ -35,6 +35,7 @@ INDEX: dict[str, list[Binding]] = {
     "rerun_job": http("POST", "jobs/{jobId}/rerun"),
     "redrive_job": http("POST", "jobs/{jobId}/redrive"),
     "get_health": http("GET", "health", "ANONYMOUS"),
+    "get_health_details": http("GET", "health/details"),
     "submit_job": queue("batchmgr-job-requests"),
     "deliver_callback": queue("batchmgr-callbacks"),
     "finalize_job_again": queue("batchmgr-finalize"),
@@ -97,7 +98,7 @@ async def test_a_wrong_setting_does_not_keep_the_app_from_being_indexed_and_ever
     monkeypatch.setenv(name, value)
     app = load_app()
     assert set(app) == set(INDEX)
-    for function in ("get_health", "list_jobs"):
+    for function in ("get_health_details", "list_jobs"):
         request = func.HttpRequest("GET", "https://app/api/x", body=b"")
         answer = await app[function].get_user_function()(request)
         assert answer.status_code == 503

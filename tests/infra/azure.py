@@ -54,11 +54,14 @@ class Azure:
         """Return whether the app has started."""
         return self.calls.count("GET /api/health") >= self.starts_after
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> Answer:
+    def answer(self, method: str, path: str, body: dict[str, Any], function_key: str) -> Answer:
         """Return status and JSON of one call."""
         match method, path:
             case "GET", "/api/health":
-                return self.health if self.runs else (503, "starting")
+                told = {"status": self.health[1]["status"]} if isinstance(self.health[1], dict) else {}
+                return (self.health[0], told) if self.runs else (503, "starting")
+            case "GET", "/api/health/details":
+                return self.health if function_key == "f" else (401, None)
             case "GET", p if p == f"{APP}/functions":
                 names = self.functions if self.runs else ()
                 return 200, {"value": [{"name": f"func-x/{name}"} for name in names]}
@@ -68,7 +71,8 @@ class Azure:
                 if self.key_after:
                     self.key_after -= 1
                     return 200, {"masterKey": "m", "systemKeys": {} if self.key_after % 2 else None}
-                return 200, {"masterKey": "m", "systemKeys": {"blobs_extension": self.key}}
+                keys = {"systemKeys": {"blobs_extension": self.key}, "functionKeys": {"default": "f"}}
+                return 200, {"masterKey": "m", **keys}
             case "POST", p if p == f"{APP}/config/configreferences/appsettings/refresh":
                 return 200, None
             case "GET", p if p == SUBSCRIPTION:
@@ -125,7 +129,8 @@ def running(azure: Azure) -> Iterator[Azure]:
             elif not is_app and "api-version" not in parse_qs(target.query):
                 status, found = 400, {"error": {"code": "MissingApiVersionParameter", "message": ""}}
             else:
-                status, found = azure.answer(self.command, target.path, json.loads(text) if text else {})
+                key = self.headers.get("x-functions-key", "")
+                status, found = azure.answer(self.command, target.path, json.loads(text) if text else {}, key)
             content = b"" if found is None else json.dumps(found).encode()
             self.send_response(status)
             for name, value in headers.items():

@@ -98,6 +98,8 @@ ONLY_HERE = {"FUNCTIONS_WORKER_RUNTIME", "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"}
 ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_KEY": "Key Vault has it",
     "BATCHMGR_CALLBACK_ATTEMPTS": "as a stage likes",
+    "BATCHMGR_CALLBACK_NETWORKS": "as a stage likes",
+    "BATCHMGR_CALLBACK_PORTS": "as a stage likes",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_STALL_LIMIT": "as a stage likes",
     "BATCHMGR_BODY_LIMIT_MIB": "as a stage likes",

@@ -210,12 +210,13 @@ def test_a_hook_without_access_ends_at_once(azure: Azure, hook: Callable[[], boo
     assert clock.pauses == []
 
 
-def test_health_is_waited_for_and_what_is_wrong_is_told(azure: Azure, clock: Clock) -> None:
+def test_health_is_waited_for_and_what_is_wrong_is_told(azure: Azure, arm: Arm, clock: Clock) -> None:
     azure.starts_after = 3
-    wait_until_healthy(azure.url, Patience(seconds=60, pause=clock.pause, now=clock.now))
+    deployment = Deployment(app_id=APP, topic_id=TOPIC, url=azure.url)
+    wait_until_healthy(arm, deployment, Patience(seconds=60, pause=clock.pause, now=clock.now))
     azure.health = (503, {"status": "unhealthy", "checks": {"batch": "403 for the identity"}})
     with pytest.raises(HookError, match=r"answers 503: .*403 for the identity"):
-        wait_until_healthy(azure.url, Patience(seconds=60, pause=clock.pause, now=clock.now))
+        wait_until_healthy(arm, deployment, Patience(seconds=60, pause=clock.pause, now=clock.now))
 
 
 def test_the_key_of_callbacks_is_made_once(azure: Azure, arm: Arm) -> None:

@@ -70,6 +70,18 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "local network callback": ({"callBackUri": "http://169.254.169.254/metadata"}, "callBackUri"),
     "callback to no URL": ({"callBackUri": "call me"}, "callBackUri"),
     "callback to a file": ({"callBackUri": "file:///etc/passwd"}, "callBackUri"),
+    "callback into a zone": ({"callBackUri": "http://[::1%25.localhost]/"}, "callBackUri"),
+    "callback to no port": ({"callBackUri": "http://localhost:99999/"}, "callBackUri"),
+    "callback with a password": ({"callBackUri": "http://me:word@localhost/"}, "callBackUri"),
+    "callback that two parsers read in two ways": (
+        {"callBackUri": "http://localhost\\@169.254.169.254/"},
+        "callBackUri",
+    ),
+    "callback to a number": ({"callBackUri": "http://2130706433/"}, "callBackUri"),
+    "inputs that are too deep": (
+        {"tasks": [], "workload": "genome_kmers", "inputs": json.loads('{"a":' * 99 + "1" + "}" * 99)},
+        "inputs",
+    ),
     "sweep without end": (
         {
             "tasks": [],

@@ -36,6 +36,16 @@ async def test_an_accepted_job_has_the_links_to_follow_it(api: Api, job_id: str)
     }
 
 
+async def test_links_have_no_scheme_and_no_host_that_a_caller_has_made_up(
+    client: Client, job_id: str
+) -> None:
+    made_up = {"X-Forwarded-Proto": "javascript", "X-Forwarded-Host": "evil.example"}
+    answer = await client.post("/jobs", job(job_id), made_up)
+    assert answer.headers["Location"] == f"{client.address}/api/jobs/{job_id}/result"
+    answer = await client.post("/jobs", job(job_id), {"X-Forwarded-Proto": "https"})
+    assert answer.headers["Location"].startswith("https://")
+
+
 async def test_the_result_is_202_until_the_job_ends_and_then_200(
     client: Client, job_id: str, tmp_path: Path
 ) -> None:
@@ -225,7 +235,8 @@ async def test_everything_that_batchmgr_needs_can_be_used(api: Api) -> None:
 
 
 async def test_health_reports_every_service_and_the_workloads(client: Client) -> None:
-    answer = await client.get("/health")
+    assert (await client.get("/health")).body == {"status": "healthy"}
+    answer = await client.get("/health/details")
     assert answer.status == 200
     assert answer.body == {
         "status": "healthy",

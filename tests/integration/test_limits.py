@@ -33,7 +33,7 @@ async def test_a_job_whose_progress_queue_is_deleted_in_the_middle_goes_on_and_t
     assert (await receiver.call()).body["StatusCode"] == "200"
     sent = {event["id"] for event in await client.take_events()}
     assert {f"jobs/{job_id}/job.succeeded", f"jobs/{job_id}-2/job.succeeded"} <= sent
-    assert (await client.get("/health")).body["checks"]["progress"] == "ok"
+    assert (await client.get("/health/details")).body["checks"]["progress"] == "ok"
 
 
 async def test_more_failed_tasks_than_a_callback_holds_are_in_the_outcome_file(

@@ -81,7 +81,7 @@ async def test_a_job_that_the_host_has_given_up_is_run_and_health_counts_what_li
     await client.send_text("something that is kept")
 
     async def counted() -> bool:
-        counts: dict[str, int] = (await client.get("/health")).body.get("poison", {})
+        counts: dict[str, int] = (await client.get("/health/details")).body.get("poison", {})
         return counts.get(POISON, 0) > 0
 
     await until(counted)
@@ -90,7 +90,7 @@ async def test_a_job_that_the_host_has_given_up_is_run_and_health_counts_what_li
     assert call.body["Output"]["state"] == "succeeded"
     await client.wait_until_delivered(job_id)
     await client.take(POISON)
-    assert "poison" not in (await client.get("/health")).body
+    assert "poison" not in (await client.get("/health/details")).body
 
 
 async def test_a_finalization_that_the_host_has_given_up_is_no_poison_for_long(client: Client) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.storm.secrets import OF_CALLBACKS
+
 _LATE_S = 3
 _HANGS_S = 40
 """Longer than batchmgr waits for an answer."""
@@ -40,7 +42,7 @@ class CallbackReceiver:
     def uri(self, job_id: str, treatments: Sequence[str]) -> str:
         """Return the address for a job, whose first calls are treated like this."""
         self.treatments[job_id] = list(treatments)
-        return f"{self.address}/{job_id}?token=secret-of-{job_id}"
+        return f"{self.address}/{job_id}/{OF_CALLBACKS}?token={OF_CALLBACKS}"
 
     def accepted(self, job_id: str) -> list[Call]:
         """Return the calls of a job that were accepted."""
@@ -59,17 +61,19 @@ class CallbackReceiver:
             is_accepted=treatment in {"accept", "late", "lost"},
         )
         self.calls.append(call)
+        said = f"Cannot POST {request.rel_url}"  # as receivers do, although it is a secret
         match treatment:
             case "late":
                 await asyncio.sleep(_LATE_S)
             case "hang":
                 await asyncio.sleep(_HANGS_S)
             case "503":
-                return web.Response(status=503, headers={"Retry-After": "7"})
+                return web.Response(status=503, headers={"Retry-After": "7"}, text=said)
             case "302":
-                return web.Response(status=302, headers={"Location": f"{self.address}/elsewhere"})
+                elsewhere = f"{self.address}/elsewhere{request.rel_url}"
+                return web.Response(status=302, headers={"Location": elsewhere}, text=said)
             case "500":
-                return web.Response(status=500)
+                return web.Response(status=500, text=said)
         if treatment in {"cut", "lost", "hang"} and request.transport is not None:
             request.transport.abort()
         return web.Response()
@@ -80,7 +84,7 @@ async def receiving() -> AsyncIterator[CallbackReceiver]:
     """Start the receiver on a free port."""
     receiver = CallbackReceiver(address="")
     app = web.Application()
-    app.router.add_post("/{job}", receiver.receive)
+    app.router.add_post("/{job}/{secret}", receiver.receive)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
     await runner.setup()
     try:

@@ -217,6 +217,11 @@ def check_the_sizes(evidence: Evidence) -> Iterator[str]:
             yield f"the record of {name} has {size} bytes"
 
 
+def check_the_secrets(evidence: Evidence) -> Iterator[str]:
+    """No secret is in a log, an event, an answer, or in a blob or queue where it does not belong."""
+    yield from evidence.leaks
+
+
 def check_the_problems(evidence: Evidence) -> Iterator[str]:
     """No caller got a wrong answer, and no process ended by itself, but for hosts without storage."""
     yield from evidence.problems
@@ -232,6 +237,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     check_azure_batch,
     check_what_is_left,
     check_the_sizes,
+    check_the_secrets,
     check_the_problems,
 )
 

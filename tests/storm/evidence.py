@@ -21,6 +21,7 @@ from batchmgr.plan.file_specifications import JOBS_CONTAINER
 from tests.storm.callback_receiver import Call
 from tests.storm.job_kinds import Json
 from tests.storm.job_sender import SentJob
+from tests.storm.secrets import find_leaks
 
 POISON = "-poison"
 _ATTEMPTS = 10
@@ -54,6 +55,8 @@ class Evidence:
     poison: Mapping[str, Sequence[str]] = field(default_factory=dict)
     progress: Sequence[Json] = ()
     health: int = 200
+    leaks: Sequence[str] = ()
+    """Where secrets were found that do not belong there."""
     problems: Sequence[str] = ()
     """Answers that no caller should get, and processes that ended by themselves."""
 
@@ -70,9 +73,20 @@ async def collect(
     ledger: Path,
     progress: Sequence[Json],
     problems: Sequence[str],
+    batch_key: str,
+    logs: Path,
 ) -> Evidence:
     """Return all evidence of a storm that is over."""
     outcomes = await _outcomes(sent, address, http)
+    events = {job_id: await _events(job_id, address, http) for job_id in outcomes}
+    found = await find_leaks(
+        blobs=blobs,
+        queues=queues,
+        batch=batch,
+        batch_key=batch_key,
+        logs=logs,
+        answers=[*outcomes.values(), *(each for some in events.values() for each in some), *progress],
+    )
     jobs = blobs.get_container_client(JOBS_CONTAINER)
     callbacks: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
@@ -82,7 +96,7 @@ async def collect(
     return Evidence(
         sent=sent,
         outcomes=outcomes,
-        events={job_id: await _events(job_id, address, http) for job_id in outcomes},
+        events=events,
         callbacks=callbacks,
         record_sizes={
             blob.name.removeprefix("records/").removesuffix(".json"): int(blob.size)
@@ -96,6 +110,7 @@ async def collect(
         poison=await _poison(queues),
         progress=progress,
         health=health,
+        leaks=found,
         problems=problems,
     )
 

@@ -15,6 +15,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from batchmgr.adapters.queue_names import JOB_REQUESTS
 from tests.storm.callback_receiver import CallbackReceiver
 from tests.storm.job_kinds import Fate, Json, PlannedJob, complete_message
+from tests.storm.secrets import FUNCTION_KEY
 
 _ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=20)
 _RETRY_S = 0.5
@@ -161,7 +162,11 @@ class JobSender:
         """Return the status and the text of the answer; status 0 if there was none."""
         try:
             async with self.http.request(
-                method, f"{self.address}/api{path}", data=body, timeout=_ANSWER_TIMEOUT
+                method,
+                f"{self.address}/api{path}?code={FUNCTION_KEY}",
+                data=body,
+                headers={"x-functions-key": FUNCTION_KEY},
+                timeout=_ANSWER_TIMEOUT,
             ) as answer:
                 text = await answer.text()
                 self.statuses[f"{answer.status}"] += 1

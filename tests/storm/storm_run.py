@@ -201,6 +201,8 @@ async def _collect(storm: _Storm) -> Evidence:
         ledger=storm.sender.ledger,
         progress=storm.progress,
         problems=problems,
+        batch_key=storm.stack.batch_key.named_key.key,
+        logs=storm.stack.log_directory,
     )
 
 

@@ -35,6 +35,7 @@ from batchmgr.settings import Settings
 from fakebatch.testing import FaultClient
 from tests.storm.faulty_proxy import FaultyProxy, What
 from tests.storm.job_kinds import SPOT_POOL
+from tests.storm.secrets import SETTINGS
 
 POOL = "local"
 SPOT_NODES = 2
@@ -290,4 +291,5 @@ def _app_settings(connection_string: str, batch: Mapping[str, str]) -> dict[str,
         "BATCHMGR_BLOB_SOURCE": "EventGrid",
         "BATCHMGR_CALLBACK_HOSTS": _CALLBACK_HOSTS,
         "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS": "true",
+        **SETTINGS,
     }

@@ -140,6 +140,7 @@ def set_fields(**fields: Any) -> Change:
         (set_fields(poison={"batchmgr-job-requests-poison": ["?", "{"]}), "has the message ?"),
         (set_fields(record_sizes={"a": 300_000}), "the record of a has 300000 bytes"),
         (set_fields(health=503), "GET /health answers 503"),
+        (set_fields(leaks=["a callback URI is in host.log"]), "a callback URI is in host.log"),
         (set_fields(problems=["host 0 ended by SIGSEGV"]), "host 0 ended by SIGSEGV"),
     ],
 )

@@ -22,6 +22,8 @@ class Receiver:
         self.envelopes: list[dict[str, Any]] = []
         self.otlp: list[tuple[str, str, str]] = []
         self.url = ""
+        self.bodies: list[bytes] = []
+        """Everything, as it was sent."""
 
     @property
     def connection_string(self) -> str:
@@ -73,6 +75,7 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
+            receiver.bodies.append(body)
             answer = receiver.take(self.path, body)
             content = b"" if "/v1/" in self.path else json.dumps(answer).encode()
             self.send_response(200)

@@ -9,6 +9,7 @@ import pytest
 from batchmgr import settings as module
 from batchmgr.adapters.telemetry import Exporter
 from batchmgr.errors import SettingsError
+from batchmgr.model.callback_rules import CallbackRules
 from batchmgr.settings import DEVELOPMENT_STORAGE, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,17 @@ def test_an_account_name_gives_the_service_uris() -> None:
         ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_ATTEMPTS": "11"}, "BATCHMGR_CALLBACK_ATTEMPTS is '11': .* 1 to 10"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_ATTEMPTS": "0"}, "BATCHMGR_CALLBACK_ATTEMPTS"),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_PORTS": "443,https"}, "BATCHMGR_CALLBACK_PORTS is '443,https'"),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_PORTS": "65536"}, "BATCHMGR_CALLBACK_PORTS"),
+        (
+            {**COMPLETE, "BATCHMGR_CALLBACK_NETWORKS": "10.0.0.0/8,0.0.0.0/0"},
+            "'0.0.0.0/0', which is no private",
+        ),
+        (
+            {**COMPLETE, "BATCHMGR_CALLBACK_NETWORKS": "169.254.0.0/16"},
+            "'169.254.0.0/16', which is no private",
+        ),
+        ({**COMPLETE, "BATCHMGR_CALLBACK_NETWORKS": "here"}, "BATCHMGR_CALLBACK_NETWORKS has 'here'"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "6h"}, "BATCHMGR_STALL_LIMIT is '6h'"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "PT0S"}, "BATCHMGR_STALL_LIMIT"),
         ({**COMPLETE, "BATCHMGR_STALL_LIMIT": "-PT1H"}, "BATCHMGR_STALL_LIMIT"),
@@ -66,6 +78,14 @@ def test_callbacks_go_to_data_factory_only_by_default() -> None:
     settings = Settings.from_environment(COMPLETE)
     assert settings.callback_hosts == ("*.datafactory.azure.com",)
     assert not settings.allow_loopback_callbacks
+    assert settings.callback_rules == CallbackRules(hosts=("*.datafactory.azure.com",), ports=(443,))
+
+
+def test_callbacks_may_go_to_more_ports_and_into_private_networks() -> None:
+    more = {"BATCHMGR_CALLBACK_PORTS": "443, 8443", "BATCHMGR_CALLBACK_NETWORKS": "10.1.0.0/16, fd12::/48"}
+    rules = Settings.from_environment(COMPLETE | more).callback_rules
+    assert rules.ports == (443, 8443)
+    assert [str(network) for network in rules.networks] == ["10.1.0.0/16", "fd12::/48"]
 
 
 def test_workloads_are_named_with_their_classes() -> None:

@@ -18,11 +18,11 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.poll_cursors import LogMark, PollCursor, ReportCursor
 from batchmgr.model.receivers import FIRST, MAX_ATTACHED, with_receiver, with_status
 from batchmgr.model.record_overflow import join, split
+from batchmgr.model.request_limits import MAX_METADATA, MAX_PATTERNS, MAX_WORKLOAD
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut, cut_front, json_size
-from batchmgr.steps.check_message import MAX_METADATA, MAX_PATTERNS, MAX_WORKLOAD
 from batchmgr.wire import events
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_answers import job, outcome

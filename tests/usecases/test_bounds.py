@@ -12,10 +12,11 @@ from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.job_record import MAX_FAILED_TASKS, MAX_RESULT_FILES, JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.record_overflow import split
+from batchmgr.model.request_limits import MAX_DEPTH, MAX_MESSAGE_TASKS, MAX_METADATA, MAX_PATTERNS
 from batchmgr.model.size_limits import MAX_EVENT, MAX_OUTCOME, MAX_RECORD, size_of
 from batchmgr.plan.job_plan import OUTCOME_BLOB
 from batchmgr.ports import Versioned
-from batchmgr.steps.check_message import MAX_METADATA, MAX_PATTERNS, message_problems
+from batchmgr.steps.check_message import message_problems
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import OutputFileMessage
@@ -223,6 +224,21 @@ def test_metadata_and_notify_have_limits_that_are_told_at_acceptance() -> None:
     assert problem_fields(metadata={"m": fits + "x"}) == ["metadata"]
     assert problem_fields(metadata={str(n): "" for n in range(2000)}) == ["metadata"]
     assert problem_fields(notify=("job.*",) * (MAX_PATTERNS + 1)) == ["notify"]
+
+
+def nested(levels: int) -> dict[str, object]:
+    inner: object = 1
+    for _ in range(levels - 1):
+        inner = [inner]
+    return {"a": inner}
+
+
+def test_inputs_and_tasks_have_limits_that_are_told_at_acceptance() -> None:
+    described = {"tasks": (), "workload": "w"}
+    assert problem_fields(**described, inputs=nested(MAX_DEPTH)) == []
+    assert problem_fields(**described, inputs=nested(MAX_DEPTH + 1)) == ["inputs"]
+    assert problem_fields(tasks=(task("1"),) * MAX_MESSAGE_TASKS) == []
+    assert problem_fields(tasks=(task("1"),) * (MAX_MESSAGE_TASKS + 1)) == ["tasks"]
     assert problem_fields(notify=("task." + "x" * 100,)) == ["notify[0]"]
     assert problem_fields(pool_id="p" * 65) == ["poolId"]
     assert problem_fields(call_back_uri="https://allowed/" + "x" * 9000) == ["callBackUri"]
