@@ -21,6 +21,8 @@ param app = {
   pollSchedule: '0 * * * * *'
   callbackHosts: 'example.com'
   settings: {
+    BATCHMGR_CONTAINERS: 'genomes,team-*'
+    BATCHMGR_DATA_STORAGE: 'theirdata'
     BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_STALL_LIMIT: 'PT6H'
     BATCHMGR_BODY_LIMIT_MIB: '16'

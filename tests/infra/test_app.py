@@ -97,6 +97,8 @@ def test_the_settings_are_complete_and_hold_no_key(made: Golden) -> None:
 ONLY_HERE = {"FUNCTIONS_WORKER_RUNTIME", "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"}
 ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_KEY": "Key Vault has it",
+    "BATCHMGR_CONTAINERS": "as a stage likes",
+    "BATCHMGR_DATA_STORAGE": "as a stage likes",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_STALL_LIMIT": "as a stage likes",
     "BATCHMGR_BODY_LIMIT_MIB": "as a stage likes",
