@@ -63,6 +63,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "default_pool_id",
         "body_limit",
         "stall_limit",
+        "containers",
         "fair_share",
     }
     pure |= {"telemetry"}  # no job depends on it
