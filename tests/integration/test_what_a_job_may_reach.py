@@ -173,13 +173,17 @@ async def test_on_the_queue_and_in_an_upload_it_is_a_rejected_job(client: Client
 
 async def test_a_plan_that_comes_from_a_node_is_judged_like_any_other(client: Client, job_id: str) -> None:
     signal = output("a", "other.json", containerName="batchmgr-finalize")
-    planned = {"tasks": [task("t")], "finalizeTask": {"commandLine": "true", "outputFiles": [signal]}}
+    planned = {
+        "tasks": [task("t")],
+        "finalizeTask": {"id": "f", "commandLine": "true", "outputFiles": [signal]},
+    }
     script = f"echo {shlex.quote(json.dumps(planned))} > batchmgr-tasks.json"
     manager = {"commandLine": f"/bin/sh -c {shlex.quote(script)}"}
     await client.submit({"jobId": job_id, "workload": "planned_there", "jobManagerTask": manager})
     outcome = await client.outcome(job_id)
-    assert (outcome["state"], outcome["error"]["field"]) == ("rejected", "jobManagerTask")
-    assert "finalizeTask.outputFiles[0].containerName: 'batchmgr-finalize'" in outcome["error"]["message"]
+    error = outcome["error"]
+    assert (outcome["state"], error["field"]) == ("rejected", "finalizeTask.outputFiles[0].containerName")
+    assert "'batchmgr-finalize' is reserved" in error["message"]
 
 
 async def test_two_jobs_of_similar_ids_do_not_overwrite_each_others_results(
