@@ -122,13 +122,13 @@ class NodeBlobStorage:
         return BlobServiceClient(url, self._own.service.credential)
 
     async def _create_containers(self, job_id: str, needs: Collection[ContainerNeed]) -> None:
-        jobs_own = job_container(job_id)
         created = {
             (account, need.container_name)
             for need in needs
             if need.is_written and not need.only_blob and (account := self._account(need)) is not None
         }
-        others = created - {(self._own, jobs_own)}
+        # Only a job itself makes its container, so that it has its id.
+        others = {one for one in created if not one[1].startswith(JOB_CONTAINERS)}
         is_own, *_ = await asyncio.gather(
             self._make_own(job_id, {need.container_name for need in needs}),
             *(_create(account.service, container) for account, container in others),

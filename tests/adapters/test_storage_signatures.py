@@ -156,6 +156,15 @@ async def test_a_jobs_container_that_somebody_else_made_is_not_used(connection_s
         assert [blob.name async for blob in client.get_container_client("job-mine").list_blobs()] == []
 
 
+async def test_only_a_job_itself_makes_its_container(connection_string: str) -> None:
+    first = ContainerNeed(container_name="job-first", is_written=True)
+    async with BlobServiceClient.from_connection_string(connection_string) as client:
+        await storage(client).grant_access("again", [first], HOUR, nodes_have_identity=True)
+        assert [one.name async for one in client.list_containers()] == []
+        await storage(client).grant_access("first", [first], HOUR, nodes_have_identity=True)
+        assert [one.name async for one in client.list_containers()] == ["job-first"]
+
+
 async def test_containers_without_an_account_are_in_the_data_account_and_the_jobs_own_is_not(
     connection_string: str,
 ) -> None:
