@@ -24,12 +24,14 @@ from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
+from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.adapters.workload_threads import LimitedThreads
 from batchmgr.errors import SettingsError
+from batchmgr.plan.container_rules import ContainerRules
 from batchmgr.plan.file_specifications import (
     EVENTS_CONTAINER,
     FINALIZE_CONTAINER,
@@ -54,7 +56,8 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         batch = await open_batch_client(settings, stack, telemetry)
         rules = settings.callback_rules
         session = await stack.enter_async_context(callback_session(rules, MOST_AT_ONCE))
-        account_key = getattr(blobs.credential, "account_key", "")
+        account = SigningAccount(blobs)
+        data = await open_data_account(settings, stack, telemetry)
         yield Ports(
             clock=SystemClock(),
             batch=AzureBatch(batch),
@@ -65,18 +68,21 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
             files=BlobJobFiles(blobs),
-            storage=NodeBlobStorage(blobs, account_key, settings.node_identity),
+            storage=NodeBlobStorage(account, settings.node_identity, data),
             callbacks=HttpCallbackSender(
                 session, rules=rules, key=settings.callback_key, telemetry=telemetry
             ),
             deliveries=await stack.enter_async_context(CallbackWorkers()),
             workloads=WorkloadRegistry(named=settings.workloads),
             threads=LimitedThreads(),
-            uploads=BlobUploads(blobs, REQUESTS_CONTAINER, account_key),
+            uploads=BlobUploads(account, REQUESTS_CONTAINER),
             poison=StoragePoisonQueues(queues, telemetry),
             dead_letters=BlobDeadLetters(blobs.get_container_client(JOBS_CONTAINER)),
             callback_attempts=settings.callback_attempts,
             default_pool_id=settings.default_pool_id,
+            containers=ContainerRules(
+                allowed=settings.containers, endpoint=blobs.url, has_data_account=data is not None
+            ),
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
             fair_share=settings.fair_share,
@@ -90,7 +96,8 @@ async def open_node_storage(settings: Settings) -> AsyncIterator[NodeStorageView
     settings.check_storage()
     async with AsyncExitStack() as stack:
         blobs = await open_blob_service(settings, stack, NoTelemetry())
-        yield NodeBlobStorage(blobs, getattr(blobs.credential, "account_key", ""), settings.node_identity)
+        data = await open_data_account(settings, stack, NoTelemetry())
+        yield NodeBlobStorage(SigningAccount(blobs), settings.node_identity, data)
 
 
 async def prepare_storage(settings: Settings) -> None:
@@ -136,6 +143,23 @@ async def open_blob_service(
         identity = await open_identity(settings, stack)
         client = BlobServiceClient(settings.blob_service_uri, identity, **blob_options(telemetry))
     return await stack.enter_async_context(client)
+
+
+async def open_data_account(
+    settings: Settings, stack: AsyncExitStack, telemetry: Telemetry
+) -> SigningAccount | None:
+    """Open the storage account for data, until the stack is closed; None if there is no other for it."""
+    text, uri = settings.data_connection_string, settings.data_service_uri
+    if not text and not uri:
+        return None
+    if text:
+        try:
+            client = BlobServiceClient.from_connection_string(text, **blob_options(telemetry))
+        except ValueError as error:  # its text may contain the key
+            raise SettingsError("BATCHMGR_DATA_STORAGE is not a connection string") from error
+    else:
+        client = BlobServiceClient(uri, await open_identity(settings, stack), **blob_options(telemetry))
+    return SigningAccount(await stack.enter_async_context(client))
 
 
 async def open_queue_service(

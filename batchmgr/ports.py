@@ -16,6 +16,7 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
@@ -272,6 +273,7 @@ class Ports:
     poison: PoisonQueues
     dead_letters: DeadLetters
     default_pool_id: str
+    containers: ContainerRules = DEFAULT_RULES
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     callback_attempts: int = 10

@@ -17,6 +17,7 @@ from batchmgr.errors import SettingsError
 from batchmgr.model.callback_rules import HTTPS, CallbackRules
 from batchmgr.model.network_addresses import Network, private_network
 from batchmgr.model.request_limits import BODY_LIMIT
+from batchmgr.plan.container_rules import reserved_problem
 
 STORAGE = "AzureWebJobsStorage"
 SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
@@ -31,6 +32,7 @@ DEVELOPMENT_STORAGE = (
 )
 """The meaning of `UseDevelopmentStorage=true`: Azurite on its default ports, with its published key."""
 
+_CONTAINERS = re.compile(r"[a-z0-9*-]+")
 _WORKLOAD = re.compile(r"(?P<name>[\w-]+)\s*=\s*(?P<target>[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*)")
 
 
@@ -46,11 +48,16 @@ class Settings:
     blob_service_uri: str = ""
     queue_service_uri: str = ""
     identity_client_id: str = ""
+    data_connection_string: str = field(default="", repr=False)
+    data_service_uri: str = ""
+    """The blob service of the storage account for data; "" if data is in batchmgr's own account."""
     batch_endpoint: str = ""
     batch_account: str = ""
     batch_key: str = field(default="", repr=False)
     default_pool_id: str = ""
     node_identity: str = ""
+    containers: tuple[str, ...] = ("*",)
+    """Patterns of the containers that jobs may name."""
     stall_limit: timedelta | None = None
     fair_share: str = ""
     """The metadata key of the callers that take turns in the line."""
@@ -74,6 +81,7 @@ class Settings:
         """Return the settings in these variables. Raise SettingsError for an invalid value."""
         storage = environment.get(STORAGE, "").strip()
         account = environment.get(f"{STORAGE}__accountName", "")
+        data = environment.get("BATCHMGR_DATA_STORAGE", "").strip()
         source = environment.get("BATCHMGR_BLOB_SOURCE", "EventGrid")
         if source not in BLOB_SOURCES:
             raise SettingsError(f"BATCHMGR_BLOB_SOURCE is {source!r}: set it to {' or '.join(BLOB_SOURCES)}")
@@ -86,11 +94,14 @@ class Settings:
             queue_service_uri=environment.get(f"{STORAGE}__queueServiceUri", "")
             or _service_uri(account, "queue"),
             identity_client_id=environment.get(f"{STORAGE}__clientId", ""),
+            data_connection_string=data if "=" in data else "",
+            data_service_uri="" if "=" in data else data if "://" in data else _service_uri(data, "blob"),
             batch_endpoint=_endpoint(environment.get("BATCHMGR_BATCH_ENDPOINT", "")),
             batch_account=environment.get("BATCHMGR_BATCH_ACCOUNT", ""),
             batch_key=environment.get("BATCHMGR_BATCH_KEY", ""),
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
+            containers=_containers(environment.get("BATCHMGR_CONTAINERS", "")),
             stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             blob_source=source,
@@ -190,6 +201,18 @@ def _workloads(text: str) -> Mapping[str, str]:
             raise SettingsError(f"BATCHMGR_WORKLOADS has two workloads named {match['name']!r}: rename one")
         found[match["name"]] = match["target"]
     return found
+
+
+def _containers(text: str) -> tuple[str, ...]:
+    patterns = _words(text) or ("*",)
+    for pattern in patterns:
+        if not _CONTAINERS.fullmatch(pattern):
+            raise SettingsError(
+                f"BATCHMGR_CONTAINERS has {pattern!r}: write names of a-z, 0-9 and -, with * for any text"
+            )
+        if reason := reserved_problem(pattern):
+            raise SettingsError(f"BATCHMGR_CONTAINERS can't allow it: {reason}")
+    return patterns
 
 
 def _number(name: str, environment: Mapping[str, str], default: int, most: int) -> int:

@@ -40,11 +40,12 @@ class NodeStorage(NodeStorageView, Protocol):
     """Storage as the nodes reach it."""
 
     async def grant_access(
-        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+        self, job_id: str, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
         """Return access to these containers for `lifetime`. Create those that are written to.
 
         Nodes of an auto pool have no identity: they get signatures. These may end earlier, as `ends_at` says.
+        Raise InvalidJobError if the job's own container is there and is not this job's.
         """
         ...
 
@@ -60,7 +61,10 @@ class JobFiles(Protocol):
         ...
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Write a blob unless it exists. Create the job's container if it does not exist."""
+        """Write a blob, over what is there. Create the job's container if it does not exist.
+
+        Raise ServiceConflictError if the container is not this job's.
+        """
         ...
 
     def uri(self, job_id: str, path: str) -> str:

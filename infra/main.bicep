@@ -129,16 +129,17 @@ module nodesUseBlobs 'modules/roles/nodes-on-storage-account.bicep' = if (app.no
   dependsOn: [storageAccount]
 }
 
-module appReadsData 'modules/roles/storage-account.bicep' = if (dataAccount) {
+module appUsesData 'modules/roles/storage-account.bicep' = if (dataAccount) {
   scope: group
   params: {
     resourceName: dataAccountName
     grant: {
-      role: 'Storage Blob Data Reader'
+      role: 'Storage Blob Data Contributor'
       principalId: appIdentity.outputs.principalId
       holder: appIdentityId
-      why: 'The app lists blobs: a task for each file, and all files under a prefix.'
+      why: 'The app lists blobs, and with BATCHMGR_DATA_STORAGE makes containers here and signs for them.'
     }
+    condition: replace(loadTextContent('modules/roles/nodes-data-condition.txt'), '\n', ' ')
   }
   dependsOn: [data]
 }

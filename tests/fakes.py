@@ -270,7 +270,7 @@ class FakeNodeStorage:
         """How long signatures last at most."""
 
     async def grant_access(
-        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+        self, job_id: str, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
         self.granted += needs
         datetime.now(UTC) + lifetime  # a signature has an end: the time must not overflow
@@ -315,7 +315,7 @@ class FakeJobFiles:
         return content
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        self.blobs.setdefault(f"{job_key(job_id)}/{path}", content)
+        self.blobs[f"{job_key(job_id)}/{path}"] = content
 
     def uri(self, job_id: str, path: str) -> str:
         return f"https://blob/{job_container(job_id)}/{path}"

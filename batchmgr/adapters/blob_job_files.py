@@ -4,12 +4,12 @@ import logging
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from batchmgr.adapters.service_errors import ALREADY_THERE, create_unless_exists, service_errors
-from batchmgr.errors import FileTooLargeError, ServiceError, ServiceNotFoundError
+from batchmgr.adapters.job_containers import has_job_container, make_job_container, taken
+from batchmgr.adapters.service_errors import service_errors
+from batchmgr.errors import FileTooLargeError, ServiceConflictError, ServiceError, ServiceNotFoundError
 from batchmgr.model.task_progress import ProgressReport, progress_report
 from batchmgr.plan.ids import job_container
 from batchmgr.plan.job_plan import REPORTS_FOLDER
@@ -42,16 +42,15 @@ class BlobJobFiles:
         return body
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Write a blob unless it exists."""
-        container = self._container(job_id)
+        """Write a blob, over what a task may have left there."""
+        try:
+            is_own = await has_job_container(self._service, job_id)
+        except ServiceNotFoundError:
+            is_own = await make_job_container(self._service, job_id)
+        if not is_own:
+            raise ServiceConflictError(taken(job_id), code="ContainerTaken", status=409)
         with service_errors(SERVICE):
-            try:
-                await container.get_blob_client(path).upload_blob(content)
-            except ResourceNotFoundError:
-                await create_unless_exists(container.create_container())
-                await container.get_blob_client(path).upload_blob(content, overwrite=True)
-            except ALREADY_THERE:
-                return
+            await self._container(job_id).get_blob_client(path).upload_blob(content, overwrite=True)
 
     def uri(self, job_id: str, path: str) -> str:
         """Return the URI of a blob, without a signature."""

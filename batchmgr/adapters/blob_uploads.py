@@ -3,40 +3,32 @@
 from datetime import UTC, datetime, timedelta
 
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
-from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.wire.queue_message import UPLOADED
 
 SERVICE = "Blob storage"
 CREATE = BlobSasPermissions(create=True, write=True)
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 class BlobUploads:
-    """The Uploads port. `account_key` is empty if the app uses an identity."""
+    """The Uploads port."""
 
-    def __init__(self, service: BlobServiceClient, container: str, account_key: str) -> None:
-        self._service = service
-        self._container = service.get_container_client(container)
-        self._account_key = account_key
+    def __init__(self, account: SigningAccount, container: str) -> None:
+        self._account = account
+        self._container = account.service.get_container_client(container)
 
     async def grant(self, name: str, lifetime: timedelta) -> str:
         """Return a URL to upload this blob to. Who has it can't read, and can't reach another blob."""
-        now = datetime.now(UTC)
-        delegation = None
-        if not self._account_key:
-            with service_errors(SERVICE):
-                delegation = await self._service.get_user_delegation_key(now - CLOCK_SKEW, now + lifetime)
         sas = generate_blob_sas(
-            str(self._service.account_name),
+            str(self._account.service.account_name),
             self._container.container_name,
             name,
-            account_key=self._account_key or None,
-            user_delegation_key=delegation,
+            **await self._account.key(),
             permission=CREATE,
-            expiry=now + lifetime,
+            expiry=datetime.now(UTC) + lifetime,
         )
         return f"{self._container.get_blob_client(name).url}?{sas}"
 

@@ -75,8 +75,8 @@ def service_errors(service: str) -> Iterator[None]:
         raise ServiceBusyError(f"{service} did not answer in time", code="Timeout") from error
 
 
-async def create_unless_exists(creation: Awaitable[object]) -> None:
-    """Create a queue or a container. Do nothing if it exists, or if somebody else is creating it now.
+async def create_unless_exists(creation: Awaitable[object]) -> bool:
+    """Create a queue or a container. Return False if it exists, or if somebody else is creating it now.
 
     The queue client raises ResourceExistsError in both cases, also for the status 204.
     """
@@ -85,6 +85,8 @@ async def create_unless_exists(creation: Awaitable[object]) -> None:
     except ResourceExistsError as error:
         if _code(error) in BEING_DELETED:
             raise
+        return False
+    return True
 
 
 def response_error(

@@ -1,6 +1,7 @@
-"""How nodes access storage: with a managed identity if one is given, else with a SAS for each container.
+"""How nodes access storage: with a managed identity if one is given, else with signatures.
 
-A SAS that is signed without the account key (user delegation) lasts 7 days at most.
+The finalize blob is always signed for, and for nothing beside it: so only a job's own tasks announce its end,
+and nodes with an identity need no access to batchmgr's own containers.
 """
 
 import asyncio
@@ -9,62 +10,76 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree
 
 from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.transport import AsyncHttpResponse, HttpRequest
-from azure.storage.blob import ContainerSasPermissions, UserDelegationKey, generate_container_sas
+from azure.storage.blob import (
+    BlobSasPermissions,
+    ContainerSasPermissions,
+    generate_blob_sas,
+    generate_container_sas,
+)
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from batchmgr.adapters.job_containers import make_job_container, taken
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
+from batchmgr.adapters.signing_account import SigningAccount, SigningKey
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
-from batchmgr.plan.file_specifications import OWN_CONTAINERS, ContainerNeed
+from batchmgr.plan.file_specifications import ContainerNeed
+from batchmgr.plan.ids import JOB_CONTAINERS, job_container
 
 SERVICE = "Blob storage"
-CLOCK_SKEW = timedelta(minutes=15)
-"""How far the clocks of the app, of storage and of the nodes may differ."""
-
-LONGEST_DELEGATION = timedelta(days=7) - CLOCK_SKEW
-"""Azure allows seven days, by its own clock.
-
-Source: https://learn.microsoft.com/rest/api/storageservices/get-user-delegation-key
-"""
-
 DIRECTORY = "hdi_isfolder"
 _MARK = re.compile(b"<" + DIRECTORY.encode() + b">")
 _END = b"</Blob>"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
+WRITE_BLOB = BlobSasPermissions(create=True, write=True)
+_OWN = (JOB_CONTAINERS, "batchmgr-")
+"""How the containers begin that are in batchmgr's own account, wherever the others are."""
 
 
 class NodeBlobStorage:
-    """The NodeStorage port. `account_key` is empty if the app itself uses an identity.
+    """The NodeStorage port.
 
+    `data` is the account of the containers that a job names without an account, if that is another one.
     `identity_reference` is the resource id of the pools' managed identity. A file with an identity reference
     of its own uses that one instead.
     """
 
-    def __init__(self, service: BlobServiceClient, account_key: str, identity_reference: str) -> None:
-        self._service = service
-        self._account_key = account_key
+    def __init__(
+        self, own: SigningAccount, identity_reference: str = "", data: SigningAccount | None = None
+    ) -> None:
+        self._own = own
+        self._data = data or own
         self._identity_reference = identity_reference
 
     async def grant_access(
-        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+        self, job_id: str, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
-        """Return access for each need. Create the containers of this account that are written to."""
-        default = self._identity_reference if nodes_have_identity else ""
-        identities = {need: need.identity_reference or default for need in needs}
-        own = {need.container_name for need in needs if need.is_written and self._is_own(need)}
-        await asyncio.gather(*map(self._create, own - OWN_CONTAINERS))  # these the app has created
-        ends_at = datetime.now(UTC) + (lifetime if self._account_key else min(lifetime, LONGEST_DELEGATION))
-        delegation = None
-        if not self._account_key and not all(identities.values()):
-            delegation = await self._delegation_key(ends_at)
-        return {need: self._sign(need, identities[need], ends_at, delegation) for need in needs}
+        """Return access for each need. Create the containers that are written to, and the job's own."""
+        unsigned = {
+            need: self.unsigned_access(need, nodes_have_identity=nodes_have_identity) for need in needs
+        }
+        await self._create_containers(job_id, needs)
+        to_sign = [need for need, access in unsigned.items() if not access.identity_reference]
+        longest = self.longest_signature()
+        ends_at = datetime.now(UTC) + (lifetime if longest is None else min(lifetime, longest))
+        accounts = {need: account for need in to_sign if (account := self._account(need)) is not None}
+        keys = {account: await account.key() for account in set(accounts.values())}
+        signed = {
+            need: replace(
+                unsigned[need],
+                query=_sign(account.service, need, ends_at, keys[account]),
+                ends_at=ends_at,
+            )
+            for need, account in accounts.items()
+        }
+        return {**unsigned, **signed}
 
     def blob_uri(self, need: ContainerNeed, path: str) -> str:
         """Return the URI of a blob, without a signature."""
@@ -72,26 +87,26 @@ class NodeBlobStorage:
 
     def unsigned_access(self, need: ContainerNeed, *, nodes_have_identity: bool) -> ContainerAccess:
         """Return what `grant_access` would return, without the signature. Nothing is created."""
-        default = self._identity_reference if nodes_have_identity else ""
-        return self._unsigned(need, need.identity_reference or default)
-
-    def longest_signature(self) -> timedelta | None:
-        """Return seven days, almost, if there is no account key to sign with."""
-        return None if self._account_key else LONGEST_DELEGATION
-
-    def _unsigned(self, need: ContainerNeed, identity: str) -> ContainerAccess:
-        if not identity and not self._is_own(need):
+        default = self._identity_reference if nodes_have_identity and not need.only_blob else ""
+        identity = need.identity_reference or default
+        if not identity and self._account(need) is None:
             raise InvalidJobError(
                 f"files in the storage account {need.storage_account_name!r} need an identityReference: "
                 "batchmgr can only sign for its own account"
             )
         return ContainerAccess(url=self._url(need), identity_reference=identity)
 
+    def longest_signature(self) -> timedelta | None:
+        """Return seven days, almost, if there is no account key to sign with."""
+        limits = (account.longest_signature for account in (self._own, self._data))
+        return min((limit for limit in limits if limit is not None), default=None)
+
     async def list_blobs(self, need: ContainerNeed, prefix: str) -> AsyncGenerator[str, None]:
         """Yield the names of the blobs under a prefix, 5,000 a call, without directories."""
         async with AsyncExitStack() as stack:
-            service = self._service
-            if not self._is_own(need):
+            account = self._account(need)
+            service = account.service if account else None
+            if service is None:
                 service = await stack.enter_async_context(self._other_account(need))
             container = service.get_container_client(need.container_name)
             with service_errors(SERVICE):
@@ -101,47 +116,75 @@ class NodeBlobStorage:
                         yield name
 
     def _other_account(self, need: ContainerNeed) -> BlobServiceClient:
-        if self._account_key:
+        if self._own.longest_signature is None:
             raise InvalidJobError(
                 f"batchmgr can't list the storage account {need.storage_account_name!r}: it uses a key, "
                 "which works for its own account only; configure an identity instead"
             )
         url = f"https://{need.storage_account_name}.blob.core.windows.net"
-        return BlobServiceClient(url, self._service.credential)
+        return BlobServiceClient(url, self._own.service.credential)
 
-    def _sign(
-        self, need: ContainerNeed, identity: str, ends_at: datetime, delegation: UserDelegationKey | None
-    ) -> ContainerAccess:
-        access = self._unsigned(need, identity)
-        if access.identity_reference:
-            return access
-        sas = generate_container_sas(
-            str(self._service.account_name),
-            need.container_name,
-            account_key=self._account_key or None,
-            user_delegation_key=delegation,
-            permission=WRITE if need.is_written else READ,
-            expiry=ends_at,
+    async def _create_containers(self, job_id: str, needs: Collection[ContainerNeed]) -> None:
+        created = {
+            (account, need.container_name)
+            for need in needs
+            if need.is_written and not need.only_blob and (account := self._account(need)) is not None
+        }
+        # Only a job itself makes its container, so that it has its id.
+        others = {one for one in created if not one[1].startswith(JOB_CONTAINERS)}
+        is_own, *_ = await asyncio.gather(
+            self._make_own(job_id, {need.container_name for need in needs}),
+            *(_create(account.service, container) for account, container in others),
         )
-        return replace(access, query=sas, ends_at=ends_at)
+        if not is_own:
+            raise InvalidJobError(taken(job_id), field="jobId")
 
-    async def _create(self, container: str) -> None:
-        with service_errors(SERVICE):
-            await create_unless_exists(self._service.create_container(container))
+    async def _make_own(self, job_id: str, names: Collection[str]) -> bool:
+        return job_container(job_id) not in names or await make_job_container(self._own.service, job_id)
 
-    async def _delegation_key(self, ends_at: datetime) -> UserDelegationKey:
-        with service_errors(SERVICE):
-            return await self._service.get_user_delegation_key(
-                key_start_time=datetime.now(UTC) - CLOCK_SKEW, key_expiry_time=ends_at
-            )
-
-    def _is_own(self, need: ContainerNeed) -> bool:
-        return need.storage_account_name in {"", self._service.account_name}
+    def _account(self, need: ContainerNeed) -> SigningAccount | None:
+        """Return the account of a container; None for one that batchmgr can't sign for."""
+        if not need.storage_account_name:
+            return self._own if need.container_name.startswith(_OWN) else self._data
+        for account in (self._own, self._data):
+            if need.storage_account_name == account.service.account_name:
+                return account
+        return None
 
     def _url(self, need: ContainerNeed) -> str:
-        if self._is_own(need):
-            return f"{self._service.url.rstrip('/')}/{need.container_name}"
+        account = self._account(need)
+        if account is not None:
+            return f"{account.service.url.rstrip('/')}/{need.container_name}"
         return f"https://{need.storage_account_name}.blob.core.windows.net/{need.container_name}"
+
+
+def _sign(service: BlobServiceClient, need: ContainerNeed, ends_at: datetime, key: SigningKey) -> str:
+    """Return a signature for a container, or for one blob. Over https it is good for https only."""
+    account, scheme = str(service.account_name), urlsplit(service.url).scheme
+    protocol = "https" if scheme == "https" else None
+    if need.only_blob:
+        return generate_blob_sas(
+            account,
+            need.container_name,
+            need.only_blob,
+            **key,
+            permission=WRITE_BLOB,
+            expiry=ends_at,
+            protocol=protocol,
+        )
+    return generate_container_sas(
+        account,
+        need.container_name,
+        **key,
+        permission=WRITE if need.is_written else READ,
+        expiry=ends_at,
+        protocol=protocol,
+    )
+
+
+async def _create(service: BlobServiceClient, container: str) -> None:
+    with service_errors(SERVICE):
+        await create_unless_exists(service.create_container(container))
 
 
 async def _has_directories(service: BlobServiceClient) -> bool:

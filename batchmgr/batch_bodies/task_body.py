@@ -59,7 +59,9 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
         body["resourceFiles"] = [resource_file(file, access) for file in task.input_files]
     if task.container_settings is not None:
         body["containerSettings"] = _container(task.container_settings)
-    if task.user_identity is not None:
+    if isinstance(task, TaskPlan):
+        body["userIdentity"] = _user(task.user_identity or UserIdentity(), scope="task", level="nonadmin")
+    elif task.user_identity is not None:
         body["userIdentity"] = _user(task.user_identity)
     return body
 
@@ -170,13 +172,17 @@ def _container(settings: ContainerSettings) -> Json:
     return body
 
 
-def _user(user: UserIdentity) -> Json:
+def _user(user: UserIdentity, *, scope: str = "", level: str = "") -> Json:
+    """Return the `userIdentity` property, with defaults for what it leaves open.
+
+    Azure Batch takes the pool's user for an automatic one without a scope: then tasks of different jobs share
+    their files and processes. A task that prepares a node does it for others: it keeps their default.
+    Source: https://learn.microsoft.com/javascript/api/@azure-rest/batch/autouserspecification
+    """
     if user.user_name:
         return {"username": user.user_name}
-    auto_user: Json = {"scope": user.scope} if user.scope else {}
-    if user.elevation_level:
-        auto_user["elevationLevel"] = user.elevation_level.lower()
-    return {"autoUser": auto_user}
+    auto_user = {"scope": user.scope or scope, "elevationLevel": user.elevation_level.lower() or level}
+    return {"autoUser": {name: value for name, value in auto_user.items() if value}}
 
 
 def _multi_instance(settings: MultiInstanceSettings, access: StorageAccess) -> Json:

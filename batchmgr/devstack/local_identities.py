@@ -6,6 +6,8 @@ A test compares the roles, and the condition of the nodes, with what `infra/` co
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from batchmgr.plan.container_rules import RESERVED
+
 _GROUP = (
     "/subscriptions/local/resourceGroups/local/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 )
@@ -15,11 +17,12 @@ _IS_NO_BLOB_ACTION = " AND ".join(
     f"!(ActionMatches{{'{_CONTAINERS}/blobs/{action}'}})"
     for action in ("read", "write", "add/action", "delete")
 )
-_NO_OWN_CONTAINERS = (
-    f"(({_IS_NO_BLOB_ACTION}) OR ({_NAME} StringEquals 'batchmgr-finalize') OR "
-    f"({_NAME} StringNotStartsWith 'batchmgr-' AND {_NAME} StringNotStartsWith 'azure-webjobs-'))"
+_NO_RESERVED_CONTAINERS = (
+    f"(({_IS_NO_BLOB_ACTION}) OR ("
+    + " AND ".join(f"{_NAME} StringNotStartsWith '{beginning}'" for beginning in RESERVED)
+    + "))"
 )
-"""Who can write batchmgr's own containers can act for every job. Nodes only write the finalize blobs."""
+"""Who can write what batchmgr and the platform keep can act for every job, or for the app."""
 
 _BLOB_OWNER = {"role": "Storage Blob Data Owner"}
 _QUEUE_CONTRIBUTOR = {"role": "Storage Queue Data Contributor"}
@@ -63,7 +66,7 @@ NODES = LocalIdentity(
     name="nodes",
     number=2,
     is_of_nodes=True,
-    assignments=({"role": "batchmgr nodes", "condition": _NO_OWN_CONTAINERS},),
+    assignments=({"role": "batchmgr nodes", "condition": _NO_RESERVED_CONTAINERS},),
 )
 """The identity of the pools' nodes. It has its role only if nodes use it for the files of jobs."""
 

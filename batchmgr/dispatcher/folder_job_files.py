@@ -44,11 +44,10 @@ class FolderJobFiles:
         return blob.read_bytes()
 
     async def write(self, job_id: str, path: str, content: bytes) -> None:
-        """Write a blob, unless it exists."""
+        """Write a blob, over what is there."""
         blob = self._folder(job_id) / path
-        if not blob.exists():
-            blob.parent.mkdir(parents=True, exist_ok=True)
-            blob.write_bytes(content)
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(content)
 
     def uri(self, job_id: str, path: str) -> str:
         """Return the `file` URI of a blob."""

@@ -24,7 +24,7 @@ class FolderStorage:
         self._inputs = inputs
 
     async def grant_access(
-        self, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
+        self, job_id: str, needs: Collection[ContainerNeed], lifetime: timedelta, *, nodes_have_identity: bool
     ) -> StorageAccess:
         """Return the folder of each container. No identity is checked."""
         return {need: self.unsigned_access(need, nodes_have_identity=nodes_have_identity) for need in needs}

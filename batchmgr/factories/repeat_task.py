@@ -8,6 +8,7 @@ from batchmgr.errors import InvalidJobError
 from batchmgr.factories.command_template import CommandTemplate
 from batchmgr.factories.text_template import TextTemplate
 from batchmgr.factories.typical_values import is_plain
+from batchmgr.plan.container_rules import chooses_container
 from batchmgr.plan.file_specifications import (
     WILDCARDS,
     InputFileSpecification,
@@ -118,12 +119,12 @@ class RepeatTask:
     def is_regular(self) -> bool:
         """Return whether plain values can break no rule on the texts of this template but by their length.
 
-        A value that names a host, a drive or the source of an output file can.
+        A value that names a host, a container, a drive or the source of an output file can.
         """
         for file in (*self._inputs, *self._outputs):
             for name, text in file.texts.items():
                 start = text.parts[0] if isinstance(text.parts[0], str) else ""
-                if name == "source_file_path" or (name == "http_url" and start.count("/") < 3):
+                if name == "source_file_path" or (name == "http_url" and chooses_container(start)):
                     return False
                 if name != "http_url" and any(":" in part for part in text.parts if isinstance(part, str)):
                     return False

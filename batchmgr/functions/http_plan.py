@@ -24,6 +24,7 @@ async def plan_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
         threads=ports.threads,
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
+        containers=ports.containers,
     )
     return json_response(msgspec.to_builtins(await preview(view, job_id, message, limit)))
 

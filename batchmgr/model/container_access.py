@@ -40,5 +40,9 @@ StorageAccess = Mapping[ContainerNeed, ContainerAccess]
 
 
 def signatures_end(access: StorageAccess) -> datetime | None:
-    """Return when the first signature ends; None if there is none, or if it does not end."""
-    return min((one.ends_at for one in access.values() if one.ends_at is not None), default=None)
+    """Return when the first signature for files ends; None if there is none, or if it does not end.
+
+    That of the finalize blob doesn't count: without it, the poller ends the job.
+    """
+    ends = (one.ends_at for need, one in access.items() if not need.only_blob)
+    return min((end for end in ends if end is not None), default=None)

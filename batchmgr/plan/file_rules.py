@@ -10,12 +10,8 @@ import re
 from urllib.parse import urlsplit
 
 from batchmgr.errors import InvalidJobError
-from batchmgr.plan.file_specifications import (
-    APP_CONTAINERS,
-    OWN_CONTAINERS,
-    InputFileSpecification,
-    OutputFileSpecification,
-)
+from batchmgr.plan.container_rules import reserved_problem
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.ids import CONTAINER_NAME
 
 UPLOAD_CONDITIONS = ("taskSuccess", "taskFailure", "taskCompletion")
@@ -115,14 +111,12 @@ def _check_identity(reference: str, field: str) -> None:
 
 
 def _check_container(container: str, account: str, field: str) -> None:
+    reserved = reserved_problem(container)
+    if reserved:
+        raise InvalidJobError(reserved, field=f"{field}.containerName")
     if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
         raise InvalidJobError(
             f"must be a blob container's name (3 to 63 of a-z, 0-9 and single dashes), not {container!r}",
-            field=f"{field}.containerName",
-        )
-    if container in OWN_CONTAINERS or container.startswith(APP_CONTAINERS):
-        raise InvalidJobError(
-            f"{container!r} is reserved for batchmgr; use another container",
             field=f"{field}.containerName",
         )
     if account and not _STORAGE_ACCOUNT.fullmatch(account):

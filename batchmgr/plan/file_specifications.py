@@ -19,13 +19,7 @@ REQUESTS_CONTAINER = "batchmgr-requests"
 """The container of job messages that callers upload because they are too large for HTTP or the queue."""
 
 OWN_CONTAINERS = frozenset({FINALIZE_CONTAINER, JOBS_CONTAINER, EVENTS_CONTAINER, REQUESTS_CONTAINER})
-"""Containers that no task may use: whoever can read or write them can act for every job."""
-
-APP_CONTAINERS = ("azure-webjobs-", "app-package-", "batchmgr-app-package")
-"""How the names of the Functions app's own containers begin: its keys, its leases and its code.
-
-No task may use them: whoever can read its keys or write its code can act for the app.
-"""
+"""The containers of batchmgr itself. No job may name them: `container_rules` says which others it may not."""
 
 WILDCARDS = "*?["
 """The characters that make a `source_file_path` a pattern."""
@@ -33,12 +27,16 @@ WILDCARDS = "*?["
 
 @frozen_dataclass
 class ContainerNeed:
-    """A blob container that a job's tasks read or write, and the identity that they use."""
+    """A blob container that a job's tasks read or write, and the identity that they use.
+
+    With `only_blob`, they need no more of it than the blob of that name.
+    """
 
     container_name: str
     storage_account_name: str = ""
     identity_reference: str = ""
     is_written: bool = False
+    only_blob: str = ""
 
 
 @frozen_dataclass
@@ -130,4 +128,5 @@ class OutputFileSpecification:
             storage_account_name=self.storage_account_name,
             identity_reference=self.identity_reference,
             is_written=True,
+            only_blob=self.blob_path if self.container_name == FINALIZE_CONTAINER else "",
         )

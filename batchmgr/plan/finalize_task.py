@@ -33,18 +33,12 @@ def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPl
     manager = () if draft.job_manager_task is None else (draft.job_manager_task,)
     container = own_container_settings((*(draft.examples or tasks), *manager))
     gathering, awaited = gather(leaves, container)
-    finalize_blob = OutputFileSpecification(
-        source_file_path=FINALIZE_FILE,
-        target_blob_path=f"{job_id}.json",
-        container_name=FINALIZE_CONTAINER,
-        upload_condition="taskCompletion",
-    )
     own_container = ContainerNeed(container_name=job_container(job_id))
     finalize_task = replace(
         draft.finalize_task,
         id=FINALIZE_TASK_ID,
         environment={**draft.finalize_task.environment, FINALIZE_VARIABLE: finalize_message},
-        output_files=(*draft.finalize_task.output_files, finalize_blob),
+        output_files=(*draft.finalize_task.output_files, finalize_blob(job_id)),
         depends_on=awaited,
         container_settings=draft.finalize_task.container_settings or container,
         manifest_need=own_container if draft.asks_for_manifest else None,
@@ -59,6 +53,16 @@ def complete_draft(job_id: str, draft: JobDraft, finalize_message: str) -> JobPl
         job_manager_task=draft.job_manager_task,
         can_report=draft.can_report,
         has_own_finalize=draft.has_own_finalize,
+    )
+
+
+def finalize_blob(job_id: str) -> OutputFileSpecification:
+    """Return the file that the FinalizeTask writes last: it tells batchmgr that the job has ended."""
+    return OutputFileSpecification(
+        source_file_path=FINALIZE_FILE,
+        target_blob_path=f"{job_id}.json",
+        container_name=FINALIZE_CONTAINER,
+        upload_condition="taskCompletion",
     )
 
 

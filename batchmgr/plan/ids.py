@@ -20,6 +20,11 @@ Source: https://learn.microsoft.com/azure/batch/batch-task-dependencies#task-id-
 _PADDED_ID = re.compile(r"0+([0-9]+)", re.ASCII)
 
 CONTAINER_NAME = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
+JOB_CONTAINERS = "job-"
+"""How the names of the containers of jobs begin."""
+
+_DIGEST = 30
+_ENDS_LIKE_A_DIGEST = re.compile(r"-[0-9a-f]{30}\Z")
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -71,14 +76,18 @@ def time_ordered_id(now: datetime, randomness: int) -> str:
 def job_container(job_id: str) -> str:
     """Return the name of the blob container of a job's files: `job-<job id>` if that is a valid name.
 
-    Container names have 3 to 63 of `a-z0-9-`, without two dashes in a row. For other ids the name contains a
-    short digest of the id, so that two jobs never share a container.
+    Container names have 3 to 63 of `a-z0-9-`, without two dashes in a row. For other ids the name ends with a
+    digest of the id, of 120 bits. So does that of an id that ends like one: no id has the name of another.
+
+    >>> job_container("Kmers-001"), job_container("a__b")
+    ('job-kmers-001', 'job-a-b-63e5c1c455d01d5cbcbadd205443a5')
     """
-    name = f"job-{job_id.lower()}"
-    if len(name) <= 63 and CONTAINER_NAME.fullmatch(name):
+    key = job_key(job_id)
+    name = f"{JOB_CONTAINERS}{key}"
+    if len(name) <= 63 and CONTAINER_NAME.fullmatch(name) and not _ENDS_LIKE_A_DIGEST.search(key):
         return name
-    slug = re.sub(r"[^a-z0-9]+", "-", job_id.lower()).strip("-")[:40].rstrip("-")
-    return "-".join(part for part in ("job", slug, _digest(job_id.lower(), 12)) if part)
+    slug = re.sub(r"[^a-z0-9]+", "-", key).strip("-")[:28].rstrip("-") or "x"
+    return f"{JOB_CONTAINERS}{slug}-{_digest(key, _DIGEST)}"
 
 
 def _digest(text: str, length: int) -> str:

@@ -125,6 +125,17 @@ class TaskPlan:
         )
 
     @property
+    def files(self) -> Mapping[str, Sequence[InputFileSpecification | OutputFileSpecification]]:
+        """The files of this task, by the fields of a message that name them."""
+        found: dict[str, Sequence[InputFileSpecification | OutputFileSpecification]] = {
+            "inputFiles": self.input_files,
+            "outputFiles": self.output_files,
+        }
+        if self.multi_instance_settings is not None:
+            found["multiInstanceSettings.commonInputFiles"] = self.multi_instance_settings.common_input_files
+        return found
+
+    @property
     def number_of_instances(self) -> int:
         """The number of nodes that the task runs on at the same time."""
         settings = self.multi_instance_settings

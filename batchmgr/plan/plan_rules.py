@@ -7,12 +7,15 @@ order.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Iterator, Sequence, Union
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.file_rules import is_resource_id
 from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
+from batchmgr.plan.finalize_task import finalize_blob
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.plan.job_specification import AutoPoolSpecification, JobSpecification
 from batchmgr.plan.rules_between_tasks import RulesBetweenTasks
@@ -41,7 +44,7 @@ _NO_IDENTITY = (
 Files = Sequence[Union[InputFileSpecification, OutputFileSpecification]]
 
 
-def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
+def plan_problems(plan: JobPlan, containers: ContainerRules = DEFAULT_RULES) -> Iterator[InvalidJobError]:
     """Yield an error for every rule that the plan breaks. A task's index is that among its `stand_ins`."""
     yield from _job_problems(plan.job)
     if plan.job_manager_task is not None:
@@ -50,7 +53,9 @@ def plan_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
         yield InvalidJobError("a job needs at least one task", field="tasks")
     for index, task in enumerate(plan.stand_ins):
         yield from task_problems(task, f"tasks[{index}]")
-    yield from task_problems(plan.finalize_task, "finalizeTask", is_own=True)
+    yield from task_problems(_own_part(plan), "finalizeTask", is_own=True)
+    for field, files in _files(plan):
+        yield from containers.file_problems(plan.job_id, files, field)
     between = RulesBetweenTasks(plan.job_id)
     for task in plan.stand_ins:
         yield from between.add(task)
@@ -68,9 +73,16 @@ def _named_tasks(plan: JobPlan) -> Iterator[tuple[str, TaskPlan]]:
     """Yield all tasks that a message or workload can describe, each with its field."""
     for index, task in enumerate(plan.stand_ins):
         yield f"tasks[{index}]", task
-    yield "finalizeTask", plan.finalize_task
+    yield "finalizeTask", _own_part(plan)
     if plan.job_manager_task is not None:
         yield "jobManagerTask", plan.job_manager_task
+
+
+def _own_part(plan: JobPlan) -> TaskPlan:
+    """Return the FinalizeTask as an author can describe it: without the finalize blob of this job."""
+    own = finalize_blob(plan.job_id)
+    files = tuple(file for file in plan.finalize_task.output_files if file != own)
+    return replace(plan.finalize_task, output_files=files)
 
 
 def _container_problems(plan: JobPlan) -> Iterator[InvalidJobError]:
@@ -169,13 +181,7 @@ def _files(plan: JobPlan) -> Iterator[tuple[str, Files]]:
         if node_task is not None:
             yield f"{name}.inputFiles", node_task.input_files
     for field, task in _named_tasks(plan):
-        yield f"{field}.inputFiles", task.input_files
-        yield f"{field}.outputFiles", task.output_files
-        if task.multi_instance_settings is not None:
-            yield (
-                f"{field}.multiInstanceSettings.commonInputFiles",
-                task.multi_instance_settings.common_input_files,
-            )
+        yield from ((f"{field}.{name}", files) for name, files in task.files.items())
 
 
 def _identity_problems(field: str, files: Files) -> Iterator[InvalidJobError]:

@@ -32,8 +32,9 @@ class UserIdentity:
 
     >>> admin = UserIdentity(elevation_level="admin")
 
-    For a user that Azure Batch creates, `scope` is `pool` (the default: all tasks share the user) or `task`,
-    and `elevation_level` is `nonAdmin` (the default) or `admin`.
+    For a user that Azure Batch creates, `scope` is `task` (the default: no other task has it) or `pool`
+    (shared by all tasks that ask for it, of other jobs too), and `elevation_level` is `nonAdmin` (the
+    default) or `admin`.
     """
 
     user_name: str = ""

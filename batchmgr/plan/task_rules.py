@@ -8,11 +8,7 @@ from datetime import timedelta
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.file_rules import check_input_file, check_output_file, is_resource_id
-from batchmgr.plan.file_specifications import (
-    FINALIZE_CONTAINER,
-    InputFileSpecification,
-    OutputFileSpecification,
-)
+from batchmgr.plan.file_specifications import InputFileSpecification, OutputFileSpecification
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.job_plan import RESERVED_PREFIX, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobReleaseTask
@@ -67,8 +63,6 @@ def task_problems(task: TaskPlan, field: str, *, is_own: bool = False) -> Iterat
         )
     yield from run_problems(task, field)
     for index, file in enumerate(task.output_files):
-        if is_own and file.container_name == FINALIZE_CONTAINER:
-            continue  # the finalize blob
         yield from _checked(check_output_file, file, f"{field}.outputFiles[{index}]")
     if len(task.display_name) > MAX_DISPLAY_NAME:
         yield InvalidJobError(

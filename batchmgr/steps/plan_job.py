@@ -14,14 +14,17 @@ from typing import TypeVar
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_tasks import FactoryTasks, template_field
+from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.traceparent import valid_traceparent
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
 from batchmgr.ports import Ports
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.record_tasks import TaskRecorder
+from batchmgr.wire.factory_message import TaskPerFile
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import decode, prepare
 from batchmgr.wire.task_message import JobTasks
@@ -67,7 +70,8 @@ async def plan(
         default_pool_id=pool_id,
         factory_tasks=factory_tasks,
         known_tasks=known_tasks,
-        recorder=TaskRecorder(job_id) if message.workload else None,
+        recorder=TaskRecorder(job_id, ports.containers) if message.workload else None,
+        containers=ports.containers,
     )
     return await in_thread(ports.threads, message, call)
 
@@ -83,7 +87,7 @@ async def grant_access(ports: Ports, plan: JobPlan) -> StorageAccess:
     """Give the job's nodes access to the plan's containers, a day longer than the job may run."""
     lifetime = min(plan.job.max_wall_clock_time or DEFAULT_LIFETIME, LONGEST_TASK) + SPARE_TIME
     return await ports.storage.grant_access(
-        plan.container_needs, lifetime, nodes_have_identity=plan.job.auto_pool is None
+        plan.job_id, plan.container_needs, lifetime, nodes_have_identity=plan.job.auto_pool is None
     )
 
 
@@ -96,6 +100,7 @@ def plan_job(
     factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
     recorder: TaskRecorder | None = None,
+    containers: ContainerRules = DEFAULT_RULES,
 ) -> JobPlan:
     """Return the checked plan of a job. Raise InvalidJobError for the first rule that it breaks.
 
@@ -111,7 +116,7 @@ def plan_job(
         known_tasks=known_tasks,
         recorder=recorder,
     )
-    for problem in problems_of(message, plan):
+    for problem in problems_of(message, plan, containers):
         raise problem
     return plan
 
@@ -143,9 +148,13 @@ def plan_unchecked(
     return replace(plan, traceparent=valid_traceparent(message.traceparent))
 
 
-def problems_of(message: JobMessage, plan: JobPlan) -> Iterator[InvalidJobError]:
+def problems_of(message: JobMessage, plan: JobPlan, containers: ContainerRules) -> Iterator[InvalidJobError]:
     """Yield every rule that the plan of this message breaks, with the field of the message."""
-    for problem in plan_problems(plan):
+    if isinstance(message.task_factory, TaskPerFile):
+        source = message.task_factory.source.container_name
+        if reason := containers.container_problem(plan.job_id, source):
+            yield InvalidJobError(reason, field=f"{SOURCE}.containerName")
+    for problem in plan_problems(plan, containers):
         yield in_message(message, plan, problem)
 
 

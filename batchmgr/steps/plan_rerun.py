@@ -7,6 +7,7 @@ reports, its manifest and its finalize blob.
 from collections.abc import Collection
 from dataclasses import replace
 
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import FINALIZE_FILE, JobDraft, JobPlan, TaskPlan
 from batchmgr.steps.record_tasks import TaskRecorder
@@ -24,12 +25,14 @@ def tasks_to_rerun(plan: JobPlan, succeeded: Collection[str]) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def plan_rerun(job_id: str, plan: JobPlan, chosen: Collection[str]) -> JobPlan:
+def plan_rerun(
+    job_id: str, plan: JobPlan, chosen: Collection[str], containers: ContainerRules = DEFAULT_RULES
+) -> JobPlan:
     """Return the plan of a rerun of these tasks of a plan, written to a file. None waits for another task.
 
     Raise InvalidJobError for a plan that breaks a rule, which its job was rejected for.
     """
-    recorder = TaskRecorder(plan.files_job_id)
+    recorder = TaskRecorder(plan.files_job_id, containers)
     tasks = recorder.record(
         replace(task, depends_on=tuple(parent for parent in task.depends_on if parent in chosen))
         for task in plan.tasks

@@ -3,9 +3,10 @@
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 from tempfile import TemporaryFile
 
+from batchmgr.errors import InvalidJobError
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import TaskPlan, outputs_of
 from batchmgr.plan.rules_between_tasks import RulesBetweenTasks
 from batchmgr.plan.task_options import NO_ACTION
@@ -27,7 +28,8 @@ class TaskRecorder:
     of those that no other task waits for.
     """
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, containers: ContainerRules = DEFAULT_RULES) -> None:
+        self._containers = containers
         self._between = RulesBetweenTasks(job_id)
         self._seen: set[object] = set()
         self._largest = LARGE
@@ -45,7 +47,7 @@ class TaskRecorder:
         kept = KeptTasks(file, ends)
         examples: list[TaskPlan] = []
         for index, task in enumerate(tasks):
-            for problem in chain(task_problems(task, f"tasks[{index}]"), self._between.add(task)):
+            for problem in self._problems(task, f"tasks[{index}]"):
                 raise problem
             line = encode_task(task)
             end += len(line)
@@ -62,6 +64,12 @@ class TaskRecorder:
         file.flush()
         self.examples = tuple(examples)
         return kept
+
+    def _problems(self, task: TaskPlan, field: str) -> Iterator[InvalidJobError]:
+        yield from task_problems(task, field)
+        for name, files in task.files.items():
+            yield from self._containers.file_problems(self._job_id, files, f"{field}.{name}")
+        yield from self._between.add(task)
 
     def _is_unlike(self, task: TaskPlan, size: int) -> bool:
         """Return whether the task has something that matters to the whole job, and no task before had."""

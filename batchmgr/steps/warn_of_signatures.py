@@ -31,7 +31,8 @@ def check_signatures(storage: NodeStorageView, plan: JobPlan) -> None:
         return
     has_identity = plan.job.auto_pool is None
     for need in plan.container_needs:
-        if not storage.unsigned_access(need, nodes_have_identity=has_identity).identity_reference:
+        access = storage.unsigned_access(need, nodes_have_identity=has_identity)
+        if not access.identity_reference and not need.only_blob:
             raise InvalidJobError(
                 f"must be at most PT{longest // MINUTE}M ({longest}): the nodes of this job reach storage by "
                 "signatures, and without an account key Azure lets these last no longer. Give the nodes an "

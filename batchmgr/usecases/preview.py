@@ -11,6 +11,7 @@ from functools import partial
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.task_per_file import SOURCE
+from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.steps.check_message import message_problems
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
@@ -41,6 +42,7 @@ class PreviewPorts:
     threads: WorkloadThreads
     default_pool_id: str
     check_callback: Callable[[str], None]
+    containers: ContainerRules = DEFAULT_RULES
 
 
 async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: int) -> PlanPreview:
@@ -90,7 +92,7 @@ def _plan(
             default_pool_id=ports.default_pool_id,
             factory_tasks=tasks,
         )
-        problems = _first([*known, *_first(problems_of(message, plan))])
+        problems = _first([*known, *_first(problems_of(message, plan, ports.containers))])
         if not problems:
             check_signatures(ports.storage, plan)
             return measure_plan(ports.storage, plan, limit)

@@ -89,7 +89,7 @@ async def _plan(ports: Ports, first: JobRecord, request: RerunRequest, new_id: s
     # In threads: the tasks may be many, and they are made or read while they are looked through.
     chosen = await asyncio.to_thread(tasks_to_rerun, before, succeeded)
     try:
-        plan = await asyncio.to_thread(plan_rerun, new_id, before, chosen)
+        plan = await asyncio.to_thread(plan_rerun, new_id, before, chosen, ports.containers)
     except InvalidJobError as error:
         raise NotPossibleError(first.job_id, f"can't be run again as it is: {error}") from error
     await keep_earlier_tasks(ports, new_id, plan, before, chosen)

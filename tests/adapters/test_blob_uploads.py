@@ -7,6 +7,7 @@ import pytest
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.blob_uploads import BlobUploads
+from batchmgr.adapters.signing_account import SigningAccount
 
 BODY = {"headers": {"x-ms-blob-type": "BlockBlob"}, "data": b"{}"}
 
@@ -20,8 +21,7 @@ async def test_a_url_takes_one_blob_until_it_expires_and_shows_none(
         aiohttp.ClientSession() as session,
     ):
         await service.create_container("batchmgr-requests")
-        key = str(service.credential.account_key)
-        url = await BlobUploads(service, "batchmgr-requests", key).grant("mine", lifetime)
+        url = await BlobUploads(SigningAccount(service), "batchmgr-requests").grant("mine", lifetime)
 
         async def status(method: str, target: str, **options: object) -> int:
             async with session.request(method, target, **options) as answer:  # type: ignore[arg-type]

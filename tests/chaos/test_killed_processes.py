@@ -72,6 +72,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "body_limit",
         "callback_attempts",
         "stall_limit",
+        "containers",
         "fair_share",
     }
     pure |= {"telemetry"}  # no job depends on it

@@ -61,6 +61,6 @@ async def test_a_finalize_blob_is_written_once(port_set: PortSet) -> None:
 
 async def test_a_container_of_a_job_is_created_once_and_a_file_in_it_is_written_once(ports: Ports) -> None:
     hour = timedelta(hours=1)
-    await raced(lambda n: ports.storage.grant_access([OWN], hour, nodes_have_identity=False))
+    await raced(lambda n: ports.storage.grant_access("job-1", [OWN], hour, nodes_have_identity=False))
     await raced(lambda n: ports.files.write("job-1", "manifest.json", f"{n}".encode()))
     assert await ports.files.read("job-1", "manifest.json", 100) in {f"{n}".encode() for n in range(8)}

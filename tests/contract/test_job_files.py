@@ -25,7 +25,7 @@ READ = ContainerNeed(container_name=job_container(JOB))
 
 async def reports_url(ports: Ports) -> str:
     """Return the URL to which tasks of the job report."""
-    access = await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+    access = await ports.storage.grant_access(JOB, [NEED], timedelta(hours=1), nodes_have_identity=False)
     return access[NEED].blob_url(REPORTS_FOLDER)
 
 
@@ -37,16 +37,16 @@ def reached(port_set: PortSet) -> Ports:
     return port_set.ports
 
 
-async def test_a_blob_is_written_once_and_read_by_its_name(ports: Ports) -> None:
-    await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+async def test_a_blob_is_written_over_what_is_there_and_read_by_its_name(ports: Ports) -> None:
+    await ports.storage.grant_access(JOB, [NEED], timedelta(hours=1), nodes_have_identity=False)
     assert await ports.files.read(JOB, "a/b.json", 5) is None
     await ports.files.write(JOB, "a/b.json", b"first")
     await ports.files.write("job-1", "a/b.json", b"second")
-    assert await ports.files.read(JOB, "a/b.json", 5) == b"first"
+    assert await ports.files.read(JOB, "a/b.json", 6) == b"second"
 
 
 async def test_a_blob_larger_than_the_limit_is_refused_and_an_empty_one_is_read(ports: Ports) -> None:
-    await ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+    await ports.storage.grant_access(JOB, [NEED], timedelta(hours=1), nodes_have_identity=False)
     await ports.files.write(JOB, "large", b"x" * 1001)
     await ports.files.write(JOB, "empty", b"")
     assert await ports.files.read(JOB, "empty", 1000) == b""
@@ -121,7 +121,9 @@ JUNK: Mapping[str, Mapping[str, str]] = {
 async def test_invalid_reports_in_storage_are_cut_or_ignored(port_set: PortSet) -> None:
     if not isinstance(port_set, RealPorts):
         pytest.skip("only storage has metadata and signatures")
-    access = await port_set.ports.storage.grant_access([NEED], timedelta(hours=1), nodes_have_identity=False)
+    access = await port_set.ports.storage.grant_access(
+        JOB, [NEED], timedelta(hours=1), nodes_have_identity=False
+    )
     for name, facts in JUNK.items():
         put_blob(access[NEED].blob_url(f"{REPORTS_FOLDER}/{name}"), "", b"{", facts)
     found = {report.task_id: report for report in await port_set.ports.files.reports(JOB, 10)}
@@ -147,7 +149,7 @@ async def test_a_task_reads_a_blob_and_notices_a_missing_one(port_set: PortSet) 
     if not isinstance(port_set, RealPorts):
         pytest.skip("only storage has metadata and signatures")
     access = await port_set.ports.storage.grant_access(
-        [NEED, READ], timedelta(hours=1), nodes_have_identity=False
+        JOB, [NEED, READ], timedelta(hours=1), nodes_have_identity=False
     )
     url = access[READ].blob_url("left.json")
     assert get_blob(url, "", 100) is None

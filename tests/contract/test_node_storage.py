@@ -44,6 +44,8 @@ async def test_unsigned_access_is_the_access_without_its_signature_and_creates_n
     unsigned = port_set.ports.storage.unsigned_access(written, nodes_have_identity=True)
     assert unsigned.query == ""
     signed = (
-        await port_set.ports.storage.grant_access([written], timedelta(hours=1), nodes_have_identity=True)
+        await port_set.ports.storage.grant_access(
+            "job-1", [written], timedelta(hours=1), nodes_have_identity=True
+        )
     )[written]
     assert (signed.url, signed.identity_reference) == (unsigned.url, unsigned.identity_reference)

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from batchmgr.plan.file_specifications import APP_CONTAINERS, OWN_CONTAINERS
+from batchmgr.plan.container_rules import RESERVED
+from batchmgr.plan.file_specifications import OWN_CONTAINERS
 from tests.docs.commands import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -61,5 +62,5 @@ def test_every_secret_says_where_it_is_and_how_to_rotate_it() -> None:
 
 
 def test_every_container_that_a_job_may_not_use_is_named() -> None:
-    for name in (*OWN_CONTAINERS, *APP_CONTAINERS):
+    for name in (*OWN_CONTAINERS, *RESERVED):
         assert f"`{name}" in PAGE, name

@@ -15,7 +15,7 @@ from batchmgr.devstack.azurite import ACCOUNT, KEY
 from batchmgr.devstack.stack import Stack
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 from tests.integration.client import Client
-from tests.integration.messages import gated, job, output
+from tests.integration.messages import gated, job, output, task
 from tests.integration.test_tasks import (
     test_a_failed_task_is_reported_with_its_exit_code_and_the_end_of_its_stderr as test_a_failed_task,
 )
@@ -46,9 +46,10 @@ async def test_signatures_of_nodes_allow_for_other_clocks_and_the_job_says_when_
 async def test_a_job_that_asks_for_more_time_than_signatures_last_is_refused(
     client: Client, job_id: str
 ) -> None:
-    refused = await client.post("/jobs", job(job_id, maxWallClockTime="P30D"))
+    made = task("t", "echo a > a.txt", outputFiles=[output("a.txt")])
+    refused = await client.post("/jobs", job(job_id, made, maxWallClockTime="P30D"))
     assert (refused.status, refused.body["field"]) == (400, "maxWallClockTime")
-    assert "must be at most PT10065M" in refused.body["detail"]
+    assert "must be at most PT10005M" in refused.body["detail"]
 
 
 async def test_keys_and_what_they_sign_are_refused(stack: Stack) -> None:

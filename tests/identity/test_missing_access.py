@@ -44,10 +44,10 @@ async def test_a_job_waits_for_the_role_on_azure_batch(client: Client, roles: Ro
 async def test_a_job_waits_if_the_role_on_blobs_is_not_on_the_account(
     client: Client, roles: Roles, job_id: str
 ) -> None:
-    """A user delegation key, with which nodes get signatures, needs the role on the account."""
+    """To make a job's container needs the role on the account, as does the key for signatures."""
     before = await roles.now()
     await roles.confine(BLOBS, *OWN)
-    await client.submit(job(job_id))
+    await client.submit(job(job_id, task("t", "echo a > a.txt", outputFiles=[output("a.txt")])))
     why = await waits(client, job_id)
     assert why["code"] == "AuthorizationPermissionMismatch"
     assert f"the role {BLOBS} on the storage account" in why["reason"]

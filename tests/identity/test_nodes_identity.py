@@ -1,6 +1,7 @@
 """Nodes that have an identity do everything with it, and no more than its role allows."""
 
 import json
+import re
 import shlex
 import ssl
 from collections.abc import AsyncIterator
@@ -53,7 +54,10 @@ async def test_a_workload_reads_writes_reports_and_ends_by_the_identity(
     assert await roles_of_nodes.issued_tokens("https://storage.azure.com") > 0
     listed = [bodies async for bodies in client.batch.list_tasks(job_id)]
     assert listed
-    assert "sig=" not in str([one.as_dict() for one in listed])
+    signed = re.findall(r"https?://[^'\" ]*sig=", str([one.as_dict() for one in listed]))
+    assert len(signed) == 1
+    assert "/batchmgr-finalize?" in signed[0]
+    assert "sr=b" in signed[0]
 
 
 async def test_a_job_is_planned_on_a_node_and_its_tasks_use_the_identity(client: Client, job_id: str) -> None:
@@ -97,7 +101,7 @@ async def test_nodes_can_neither_read_nor_write_what_is_batchmgrs_own(stack: Sta
     trust = ssl.create_default_context(cafile=identity.trusted)
     await client.upload("word.txt", b"alpha\n")
     statuses = {}
-    for container in ("inputs", "batchmgr-jobs", "batchmgr-events", "batchmgr-requests"):
+    for container in ("inputs", "batchmgr-finalize", "batchmgr-jobs", "batchmgr-events", "batchmgr-requests"):
         url = f"{stack.endpoints.blob}/{container}"
         listing = {"restype": "container", "comp": "list"}
         async with (
@@ -107,6 +111,7 @@ async def test_nodes_can_neither_read_nor_write_what_is_batchmgrs_own(stack: Sta
             statuses[container] = (listed.status, written.status)
     assert statuses == {
         "inputs": (200, 201),
+        "batchmgr-finalize": (403, 403),
         "batchmgr-jobs": (403, 403),
         "batchmgr-events": (403, 403),
         "batchmgr-requests": (403, 403),

@@ -48,7 +48,7 @@ def test_dev_gives_only_these_roles() -> None:
     assert grants(golden("dev")) == {
         ("appIdentity", "Storage Blob Data Owner", "storageAccounts"),
         ("appIdentity", "Storage Queue Data Contributor", "storageAccounts"),
-        ("appIdentity", "Storage Blob Data Reader", "data"),
+        ("appIdentity", "Storage Blob Data Contributor", "data"),
         ("appIdentity", "Azure Batch Data Contributor", "batchAccounts"),
         ("appIdentity", "Key Vault Secrets User", "vaults"),
         ("appIdentity", "Monitoring Metrics Publisher", "components"),

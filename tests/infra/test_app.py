@@ -100,6 +100,8 @@ ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_ATTEMPTS": "as a stage likes",
     "BATCHMGR_CALLBACK_NETWORKS": "as a stage likes",
     "BATCHMGR_CALLBACK_PORTS": "as a stage likes",
+    "BATCHMGR_CONTAINERS": "as a stage likes",
+    "BATCHMGR_DATA_STORAGE": "as a stage likes",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_STALL_LIMIT": "as a stage likes",
     "BATCHMGR_BODY_LIMIT_MIB": "as a stage likes",

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from batchmgr.devstack.local_identities import LocalIdentity, local_identities
-from batchmgr.plan.file_specifications import FINALIZE_CONTAINER, OWN_CONTAINERS
+from batchmgr.plan.container_rules import RESERVED
+from batchmgr.plan.file_specifications import OWN_CONTAINERS
 from fakeidentity.identities import Assignment
 from tests.infra.golden import ROLE, Golden, golden
 from tests.infra.test_access import role_of
@@ -44,10 +45,7 @@ def test_app_and_nodes_have_the_roles_of_a_deployment(name: str, nodes_use_ident
 def test_the_condition_of_a_deployment_keeps_nodes_away_from_what_is_batchmgrs_own() -> None:
     [(role, text)] = given(golden("everything"), "nodeIdentity")
     nodes = Assignment(role=role, condition=text)
-    for container in OWN_CONTAINERS - {FINALIZE_CONTAINER} | {
-        "batchmgr-app-package",
-        "azure-webjobs-secrets",
-    }:
+    for container in (*OWN_CONTAINERS, "batchmgr-app-package", "azure-webjobs-secrets", *RESERVED):
         assert not any(nodes.allows([action], container) for action in (READ, WRITE, DELETE)), container
-    for container in (FINALIZE_CONTAINER, "job-1", "inputs"):
+    for container in ("job-1", "inputs"):
         assert all(nodes.allows([action], container) for action in (READ, WRITE, DELETE)), container

@@ -113,9 +113,11 @@ async def start_services(
     connection_string: str,
     *workloads: type[WorkloadBase],
     simulation: SimulationPlan | None = None,
+    data: str = "",
 ) -> AsyncIterator[EmulatedServices]:
     """Start the services. With a `simulation`, tasks are simulated and no process is started.
 
+    `data` is the connection string of a second storage account, for data.
     The Batch account has the application package `tool`, with the default version 1.0.
     """
     options = Options(root=root / "nodes", pools=POOLS, applications=(_tool(root),), simulation=simulation)
@@ -126,6 +128,7 @@ async def start_services(
     ):
         settings = Settings(
             storage_connection_string=connection_string,
+            data_connection_string=data,
             batch_endpoint=endpoint,
             batch_account=ACCOUNT_NAME,
             batch_key=ACCOUNT_KEY,

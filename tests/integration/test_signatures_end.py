@@ -32,7 +32,7 @@ async def test_a_job_ends_with_the_truth_although_its_signatures_have_ended(
     assert finalize.has_failed
     assert finalize.error is not None
     assert finalize.error.type == "FileUploadAccessDenied"
-    assert len(warnings) == 1
+    assert len(warnings) == has_output  # without files, nothing is lost: the poller ends the job
     if not has_output:
         assert (record.state, record.error) == (JobState.SUCCEEDED, None)
         return

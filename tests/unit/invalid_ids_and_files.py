@@ -140,12 +140,19 @@ FILES = [
             task={"inputFiles": [{**FILE, "containerName": container}]},
             author=change(input_files=[file(container_name=container)]),
             field="tasks[0].inputFiles[0].containerName",
-            words=f"{container!r} is reserved for batchmgr",
+            words=f"{container!r} is reserved",
         )
         for container in (
             *("batchmgr-jobs", "batchmgr-events", "batchmgr-finalize", "batchmgr-requests"),
-            *("batchmgr-app-package", "app-package-myapp-0a1b2c3", "azure-webjobs-secrets"),
+            *("batchmgr-app-package", "app-package-myapp-0a1b2c3", "azure-webjobs-secrets", "scm-releases"),
         )
+    ),
+    InvalidCase(
+        name="the container of another job",
+        task={"outputFiles": [{**OUTPUT, "containerName": "job-other"}]},
+        author=change(output_files=[output(container_name="job-other")]),
+        field="tasks[0].outputFiles[0].containerName",
+        words="'job-other' belongs to another job",
     ),
     InvalidCase(
         name="a container's name that is none",

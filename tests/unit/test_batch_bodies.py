@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from batchmgr.plan.file_specifications import ContainerNeed, InputFileSpecificat
 from batchmgr.plan.ids import without_leading_zeros
 from batchmgr.plan.job_plan import JobDraft, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
+from batchmgr.plan.task_options import UserIdentity
 from fakebatch.model.task_dependencies import TaskDependencies
 from tests.plans import complete
 
@@ -24,6 +26,7 @@ INPUT = InputFileSpecification(container_name="in", source_blob_path="a b/g#1.fa
 PREFIX = InputFileSpecification(container_name="in", source_blob_path="counts/", target_file_path="windows")
 URL = InputFileSpecification(http_url="https://host/x?y=1", target_file_path="x")
 OUTPUT = OutputFileSpecification(container_name="out", source_file_path="*.tsv", target_blob_path="t")
+OWN_USER = {"autoUser": {"scope": "task", "elevationLevel": "nonadmin"}}
 ACCESS = {
     ContainerNeed(container_name="in"): ContainerAccess(url="https://blob/in", query="sig=1"),
     ContainerNeed(container_name="out", is_written=True): ContainerAccess(
@@ -75,7 +78,21 @@ def test_every_property_of_a_task_is_in_its_body() -> None:
         ],
         "dependsOn": {"taskIds": ["x"], "taskIdRanges": [{"start": 2, "end": 3}]},
         "requiredSlots": 4,
+        "userIdentity": OWN_USER,
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        (None, OWN_USER),
+        (UserIdentity(elevation_level="admin"), {"autoUser": {"scope": "task", "elevationLevel": "admin"}}),
+        (UserIdentity(scope="pool"), {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}),
+        (UserIdentity(user_name="ann"), {"username": "ann"}),
+    ],
+)
+def test_tasks_share_a_user_only_if_they_ask_for_it(asked: UserIdentity | None, sent: dict[str, Any]) -> None:
+    assert task_body(TaskPlan(id="1", command_line="run", user_identity=asked), {})["userIdentity"] == sent
 
 
 def test_only_leaves_satisfy_their_dependents_after_a_failure() -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchmgr.plan.ids import (
@@ -28,8 +28,25 @@ def test_every_job_has_a_valid_container(job_id: str) -> None:
 
 
 @given(JOB_IDS, JOB_IDS)
+@example("A__b", "a-b-63e5c1c455d0")
 def test_two_jobs_never_share_a_container(one: str, other: str) -> None:
     assert (job_container(one) == job_container(other)) == (job_key(one) == job_key(other))
+
+
+SIMILAR = st.from_regex(r"[ab_-]{1,4}", fullmatch=True)
+
+
+@given(SIMILAR, SIMILAR, st.integers(0, 3), st.integers(0, 3))
+def test_an_id_made_of_the_name_of_anothers_container_has_another_container(
+    one: str, other: str, times: int, other_times: int
+) -> None:
+    def derived(job_id: str, times: int) -> str:
+        for _ in range(times):
+            job_id = job_container(job_id).removeprefix("job-")
+        return job_id
+
+    first, second = derived(one, times), derived(other, other_times)
+    assert (job_container(first) == job_container(second)) == (job_key(first) == job_key(second))
 
 
 def test_a_plain_id_is_the_containers_name() -> None:

@@ -94,7 +94,7 @@ TASK = TaskPlan(
         number_of_instances=2, coordination_command_line="c", common_input_files=(INPUT,)
     ),
     manifest_need=ContainerNeed(
-        container_name="c", storage_account_name="s", identity_reference="/i", is_written=True
+        container_name="c", storage_account_name="s", identity_reference="/i", is_written=True, only_blob="b"
     ),
     is_leaf=False,
 )

@@ -158,6 +158,26 @@ def test_callers_take_turns_only_if_a_metadata_key_is_set() -> None:
     assert Settings.from_environment({**COMPLETE, "BATCHMGR_FAIR_SHARE": " team "}).fair_share == "team"
 
 
+def test_jobs_may_name_the_containers_that_a_pattern_allows_and_never_a_reserved_one() -> None:
+    assert Settings.from_environment(COMPLETE).containers == ("*",)
+    some = Settings.from_environment({**COMPLETE, "BATCHMGR_CONTAINERS": " genomes, team-* ,"})
+    assert some.containers == ("genomes", "team-*")
+    for wrong in ("Genomes", "a/b", "batchmgr-*", "azure-webjobs-secrets"):
+        with pytest.raises(SettingsError, match="BATCHMGR_CONTAINERS"):
+            Settings.from_environment({**COMPLETE, "BATCHMGR_CONTAINERS": wrong})
+
+
+def test_the_account_for_data_is_a_name_a_url_or_a_connection_string() -> None:
+    def data(text: str) -> tuple[str, str]:
+        settings = Settings.from_environment({**COMPLETE, "BATCHMGR_DATA_STORAGE": text})
+        return settings.data_service_uri, settings.data_connection_string
+
+    assert data("") == ("", "")
+    assert data("stdata") == ("https://stdata.blob.core.windows.net", "")
+    assert data("https://stdata.blob.core.windows.net") == ("https://stdata.blob.core.windows.net", "")
+    assert data("AccountName=a;AccountKey=b") == ("", "AccountName=a;AccountKey=b")
+
+
 def test_there_is_no_stall_limit_unless_one_is_set() -> None:
     assert Settings.from_environment(COMPLETE).stall_limit is None
     settings = Settings.from_environment({**COMPLETE, "BATCHMGR_STALL_LIMIT": " P1DT6H "})

@@ -14,9 +14,13 @@ from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.steps.check_job import check_job
 from batchmgr.wire.job_answers import job as job_answer
+from batchmgr.wire.task_message import OutputFileMessage
 from tests.usecases.stalled_jobs import busy_elsewhere, submitted
 from tests.world import World, job_message, task
 
+WRITER = msgspec.structs.replace(
+    task("a"), output_files=(OutputFileMessage(source_file_path="made.txt", target_blob_path="made.txt"),)
+)
 WEEK, DAY, HOUR = timedelta(days=7), timedelta(days=1), timedelta(hours=1)
 
 
@@ -25,7 +29,7 @@ async def waiting_job(world: World, limit: timedelta | None = None) -> datetime:
     busy_elsewhere(world)
     ends_at = world.clock.now() + WEEK
     world.storage.signatures_end = ends_at
-    await submitted(world, msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=limit))
+    await submitted(world, msgspec.structs.replace(job_message(WRITER), max_wall_clock_time=limit))
     return ends_at
 
 
@@ -47,7 +51,7 @@ async def test_a_job_that_asks_for_more_time_than_signatures_last_is_refused_wit
 ) -> None:
     world = World()
     world.storage.longest = longest
-    message = msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=limit)
+    message = msgspec.structs.replace(job_message(WRITER), max_wall_clock_time=limit)
     if not is_refused:
         await check_job(world.ports, "job-1", message)
         return
@@ -70,7 +74,7 @@ async def test_a_job_whose_nodes_have_an_identity_may_ask_for_any_time() -> None
     world = World()
     world.storage.longest = LONGEST
     world.storage.identity = "/id/nodes"
-    message = msgspec.structs.replace(job_message(task("a")), max_wall_clock_time=timedelta(days=30))
+    message = msgspec.structs.replace(job_message(WRITER), max_wall_clock_time=timedelta(days=30))
     await check_job(world.ports, "job-1", message)
 
 
@@ -119,7 +123,7 @@ async def test_a_job_whose_limit_comes_first_is_not_told_of() -> None:
 async def test_a_job_whose_nodes_have_an_identity_is_not_told_of() -> None:
     world = World()
     busy_elsewhere(world)
-    await submitted(world, job_message(task("a")))
+    await submitted(world, job_message(WRITER))
     await later(world, 2 * WEEK)
     assert warnings(world) == []
     assert "signaturesEnd" not in job_answer(world.record(), "")

@@ -91,7 +91,7 @@ def test_the_files_of_a_specification_become_those_of_the_batch_task() -> None:
     target = OutputFileSpecification(
         source_file_path="counts.tsv",
         storage_account_name="results",
-        container_name="job-count-001",
+        container_name="counted",
         target_blob_path="counts.tsv",
         task_id="1",
         identity_reference="/identities/writer",
@@ -115,12 +115,12 @@ def test_the_finalize_task_comes_last_and_leaves_the_finalize_blob() -> None:
         manager.finalize_task.inputs["top"] = 20
         manager.finalize_task.input_files.append(
             InputFileSpecification(
-                container_name="job-1", source_blob_path="counts/", target_file_path="parts"
+                container_name="job-count-001", source_blob_path="counts/", target_file_path="parts"
             )
         )
         manager.finalize_task.output_files.append(
             OutputFileSpecification(
-                source_file_path="sum.tsv", container_name="job-1", target_blob_path="sum.tsv"
+                source_file_path="sum.tsv", container_name="job-count-001", target_blob_path="sum.tsv"
             )
         )
 

@@ -18,7 +18,7 @@ from batchmgr.devstack.azurite import KEY
 from batchmgr.devstack.endpoints import Endpoints
 from batchmgr.errors import StackError
 
-INPUT_CONTAINER = "batchmgr-inputs"
+INPUT_CONTAINER = "inputs"
 RESULT_PREFIX = "results/"
 
 _POLL_S = 0.2

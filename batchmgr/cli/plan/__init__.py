@@ -19,6 +19,7 @@ from batchmgr.cli.plan.format_plan import format_plan
 from batchmgr.cli.plan.offline_storage import OfflineStorage
 from batchmgr.dispatcher.memory_ports import UnlimitedThreads
 from batchmgr.errors import BatchmgrError, InvalidJobError, SettingsError
+from batchmgr.plan.container_rules import ContainerRules
 from batchmgr.settings import Settings
 from batchmgr.storage_ports import NodeStorageView
 from batchmgr.usecases.preview import UNNAMED, PreviewPorts, preview
@@ -63,6 +64,7 @@ async def _preview(message: JobMessage, environment: Mapping[str, str], limit: i
             workloads=WorkloadRegistry(named=settings.workloads),
             threads=UnlimitedThreads(),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
+            containers=ContainerRules(allowed=settings.containers),
             check_callback=lambda uri: None,  # only the app's settings say which hosts it may call
         )
         return await preview(around, message.job_id or UNNAMED, message, limit)

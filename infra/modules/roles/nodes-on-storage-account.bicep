@@ -40,8 +40,8 @@ resource assignment 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: principalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: role.id
-    description: 'Tasks read and write files in their job\'s container and write the finalize blob, for longer than signatures last.'
-    // A task may write finalize blobs, but no job records, no events, no requests, and not the code of the app.
+    description: 'Tasks read and write files in their job\'s container, for longer than signatures last.'
+    // Nothing of what batchmgr and the platform keep here. A finalize blob is written with a signature for it alone.
     condition: replace(loadTextContent('nodes-storage-condition.txt'), '\n', ' ')
     conditionVersion: '2.0'
   }
