@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.errors import ServiceBusyError
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_record_parts import Claim
@@ -80,8 +81,6 @@ async def send(ports: Ports, message: JobMessage) -> None:
 
 def run_tasks(world: World, job_id: str, task_ids: list[str]) -> None:
     """Run the first tasks of a job, in order."""
-    from batchmgr.dispatcher.memory_job import TaskExit
-
     for task_id in task_ids:
         started = world.batch.start_next_task(job_id)
         assert started is not None

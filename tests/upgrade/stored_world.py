@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from azure.core.exceptions import ResourceExistsError
@@ -22,6 +22,7 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.plan.file_specifications import EVENTS_CONTAINER, JOBS_CONTAINER
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.plan_job import grant_access
+from tests.fakes import FakeClock
 from tests.usecases.sweep_workload import Sweep
 from tests.world import World
 
@@ -55,6 +56,19 @@ class Frozen(msgspec.Struct, kw_only=True):
     batch_jobs: list[StoredBatchJob]
 
 
+class PatientClock:
+    """The clock of a world whose storage is real: pauses take their time, or else claims would seem renewed."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.now, self.randomness = clock.now, clock.randomness
+
+    async def sleep(self, delay: timedelta) -> None:
+        """Wait for `delay`, on this clock too."""
+        await asyncio.sleep(delay.total_seconds())
+        self._clock.advance(delay)
+
+
 @asynccontextmanager
 async def stored_world(connection_string: str) -> AsyncIterator[World]:
     """Open a world with job store, event log and line in this storage account, and the workload `sweep`."""
@@ -66,6 +80,7 @@ async def stored_world(connection_string: str) -> AsyncIterator[World]:
         world = Sweep().world()
         world.ports = replace(
             world.ports,
+            clock=PatientClock(world.clock),
             jobs=BlobJobStore(jobs),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             line=BlobLine(jobs),
