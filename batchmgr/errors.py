@@ -7,6 +7,7 @@
     ├── JobConflictError       this job id is taken by a job with other content
     ├── JobNotFoundError       there is no job with this id
     ├── IllegalTransitionError the job cannot go from its state to this one
+    ├── JobNotEndedError       the job can't be deleted as long as there is something to do for it
     ├── RecordChangedError     another process saved the job record first; load it again
     │
     │   on a node, and in workload packages
@@ -92,6 +93,14 @@ class IllegalTransitionError(BatchmgrError):
         self.job_id = job_id
         self.source = source
         self.target = target
+
+
+class JobNotEndedError(BatchmgrError):
+    """A job can't be deleted yet. The message says what to do first."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"Job {job_id!r} can't be deleted yet: {reason}")
+        self.job_id = job_id
 
 
 class RecordChangedError(BatchmgrError):

@@ -16,8 +16,10 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.retention import Retention
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import EventSink, JobQueue, PoisonQueues
+from batchmgr.retention_ports import EndedJobs, OldMessages
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.job_message import JobMessage
@@ -146,6 +148,10 @@ class BatchService(Protocol):
         """End the Batch job and its running tasks. Do nothing if it has ended or does not exist."""
         ...
 
+    async def delete_job(self, job_id: str) -> None:
+        """Have the Batch job deleted, which may take minutes. Do nothing if it is, or does not exist."""
+        ...
+
 
 class JobStore(Protocol):
     """Requests, records and the index of active jobs. Job ids are case-insensitive."""
@@ -232,12 +238,24 @@ class EventLog(Protocol):
         """Return the events with a sequence above `after`, oldest first."""
         ...
 
+    async def delete(self, job_id: str) -> None:
+        """Delete the log of a job, if there is one."""
+        ...
+
 
 class FinalizeSignal(Protocol):
     """The finalize blob of a job. Its arrival triggers the finalize function."""
 
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it exists."""
+        ...
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the job's finalize blob, if there is one."""
+        ...
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the jobs of finalize blobs that were written before a time, as they are named there."""
         ...
 
 
@@ -261,10 +279,13 @@ class Ports:
     threads: WorkloadThreads
     uploads: Uploads
     poison: PoisonQueues
+    ended: EndedJobs
+    old_messages: OldMessages
     default_pool_id: str
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     stall_limit: timedelta | None = None
+    keep: Retention = Retention()  # noqa: RUF009 - it is frozen
     fair_share: str = ""
     """The metadata key whose values are the callers that take turns in the line; none if it is empty."""
     telemetry: Telemetry = field(default_factory=NoTelemetry)

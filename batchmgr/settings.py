@@ -14,11 +14,15 @@ import msgspec
 
 from batchmgr.adapters.telemetry import Exporter, TelemetryOptions
 from batchmgr.errors import SettingsError
+from batchmgr.model.retention import LONGEST, Retention
 
 STORAGE = "AzureWebJobsStorage"
 SCHEDULE = "BATCHMGR_POLL_SCHEDULE"
 DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
+RETENTION_SCHEDULE = "0 30 3 * * *"
+KEEP = Retention()
+FOREVER = "forever"
 BODY_LIMIT = 8 * 1024 * 1024
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
@@ -48,6 +52,8 @@ class Settings:
     default_pool_id: str = ""
     node_identity: str = ""
     stall_limit: timedelta | None = None
+    keep: Retention = Retention()  # noqa: RUF009 - it is frozen
+    retention_schedule: str = RETENTION_SCHEDULE
     fair_share: str = ""
     """The metadata key of the callers that take turns in the line."""
     blob_source: str = "EventGrid"
@@ -83,6 +89,13 @@ class Settings:
             default_pool_id=environment.get("BATCHMGR_POOL_ID", ""),
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
             stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
+            keep=Retention(
+                batch_jobs=_time_to_keep("BATCHMGR_KEEP_BATCH_JOBS", environment, KEEP.batch_jobs),
+                jobs=_time_to_keep("BATCHMGR_KEEP_JOBS", environment, KEEP.jobs),
+                messages=_time_to_keep("BATCHMGR_KEEP_MESSAGES", environment, KEEP.messages),
+            ),
+            retention_schedule=environment.get("BATCHMGR_RETENTION_SCHEDULE", "").strip()
+            or RETENTION_SCHEDULE,
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             blob_source=source,
             body_limit=_body_limit(environment.get("BATCHMGR_BODY_LIMIT_MIB", "")),
@@ -182,6 +195,22 @@ def _duration(name: str, environment: Mapping[str, str]) -> timedelta | None:
             f"{name} is {text!r}: set it to an ISO 8601 duration, such as PT6H, or to nothing"
         )
     return duration
+
+
+def _time_to_keep(name: str, environment: Mapping[str, str], default: timedelta | None) -> timedelta | None:
+    """Return how long something is kept; None for ever."""
+    text = environment.get(name, "").strip()
+    if text.lower() == FOREVER:
+        return None
+    try:
+        time = _duration(name, environment)
+    except SettingsError:
+        time = timedelta.max
+    if time is not None and time > LONGEST:
+        raise SettingsError(
+            f"{name} is {text!r}: set it to an ISO 8601 duration, such as P30D, or to {FOREVER}"
+        )
+    return default if time is None else time
 
 
 def _key(text: str) -> bytes:

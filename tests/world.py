@@ -18,6 +18,7 @@ from batchmgr.dispatcher.memory_ports import (
     UnlimitedThreads,
 )
 from batchmgr.dispatcher.memory_queues import MemoryJobQueue, MemoryPoisonQueues, QueuedMessage
+from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
@@ -66,6 +67,7 @@ class World:
         self.storage = FakeNodeStorage()
         self.batch = FakeBatch(self.clock, self.storage.blobs)
         self.jobs = MemoryJobStore()
+        self.ended = MemoryEndedJobs(self.jobs)
         self.line = MemoryLine()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
@@ -100,6 +102,8 @@ class World:
             threads=UnlimitedThreads(),
             uploads=self.uploads,
             poison=self.poison,
+            ended=self.ended,
+            old_messages=NoOldMessages(),
             default_pool_id="local",
         )
 

@@ -251,6 +251,16 @@ class AzureBatch:
         except (ServiceNotFoundError, ServiceConflictError):
             return
 
+    async def delete_job(self, job_id: str) -> None:
+        """Delete the job and its tasks. Do nothing if that has been asked for, or if there is no such job."""
+        try:
+            await self._call("DELETE", f"/jobs/{quote(job_id)}", missing=NO_JOB)
+        except ServiceNotFoundError:
+            return
+        except ServiceConflictError as error:
+            if error.code != "JobBeingDeleted":
+                raise
+
     async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
         """Yield the page in this answer, and those that follow it."""
         page = decode(answer, type_)

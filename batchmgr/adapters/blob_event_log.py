@@ -17,7 +17,7 @@ from azure.core.exceptions import HttpResponseError
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.recent_event_ids import RecentEventIds
-from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
 from batchmgr.errors import RecordChangedError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
@@ -137,6 +137,14 @@ class BlobEventLog:
         except ServiceNotFoundError:
             return []
         return found
+
+    async def delete(self, job_id: str) -> None:
+        """Delete all parts of a log."""
+        self._recent.forget(job_key(job_id))
+        with service_errors(SERVICE):
+            names = [blob.name async for blob in self._container.list_blobs(f"{job_key(job_id)}.")]
+        for name in names:
+            await delete_if_there(self._container.get_blob_client(name).delete_blob(), SERVICE)
 
     async def _last_number(self, job_id: str, part: int) -> int:
         """Return the number of the last event of a part that is full."""

@@ -20,6 +20,7 @@ from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
+from batchmgr.adapters import job_blob_names as names
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import (
     JobNotFoundError,
@@ -30,6 +31,7 @@ from batchmgr.errors import (
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import Overflow, fits, join, split
+from batchmgr.model.retention import EndedJob
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
@@ -123,7 +125,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             try:
                 record, body = await self._written(record)
-                answer = await self._record(record.job_id).upload_blob(body)
+                answer = await self._record(record.job_id).upload_blob(body, metadata=_metadata(record))
             except ALREADY_THERE:
                 return await self.load(record.job_id)
         return Versioned(value=record, etag=str(answer["etag"]))
@@ -152,6 +154,7 @@ class BlobJobStore:
                 answer: dict[str, Any] = await self._record(record.job_id).upload_blob(
                     body,
                     overwrite=True,
+                    metadata=_metadata(record),
                     etag=etag,
                     match_condition=MatchConditions.IfNotModified,
                 )
@@ -166,15 +169,15 @@ class BlobJobStore:
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
         """Return a page of records and the token of the next page. The records are loaded concurrently."""
         with service_errors(SERVICE):
-            listing = self._container.list_blob_names(name_starts_with="records/", results_per_page=limit)
+            listing = self._container.list_blob_names(name_starts_with=names.RECORDS, results_per_page=limit)
             pages = listing.by_page(continuation_token=after or None)
-            names: list[str] = []
+            found: list[str] = []
             async for page in pages:
-                names = [name async for name in page]
+                found = [name async for name in page]
                 break
-        ids = [name.removeprefix("records/").removesuffix(".json") for name in names]
-        found = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
-        return found, getattr(pages, "continuation_token", None) or ""
+        ids = [name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END) for name in found]
+        records = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
+        return records, getattr(pages, "continuation_token", None) or ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
@@ -242,7 +245,7 @@ class BlobJobStore:
         body = msgspec.json.encode(record)
         if fits(body):
             return record, body
-        name = f"overflow/{job_key(record.job_id)}/{secrets.token_hex(8)}.json"
+        name = f"{names.overflow_folder(record.job_id)}{secrets.token_hex(8)}.json"
         small, parts = split(record, name)
         await self._blob(name).upload_blob(msgspec.json.encode(parts))
         return msgspec.structs.replace(record, overflow=name), msgspec.json.encode(small)
@@ -266,19 +269,26 @@ class BlobJobStore:
             raise JobNotFoundError(job_id) from error
 
     def _request(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")
+        return self._blob(names.request_name(job_id))
 
     def _tasks(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"tasks/{job_key(job_id)}.json")
+        return self._blob(names.tasks_name(job_id))
 
     def _plan(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"plans/{job_key(job_id)}.jsonl")
+        return self._blob(names.plan_name(job_id))
 
     def _record(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"records/{job_key(job_id)}.json")
+        return self._blob(names.record_name(job_id))
 
     def _active(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"active/{job_key(job_id)}")
+
+
+def _metadata(record: JobRecord) -> dict[str, str] | None:
+    """Return what the listing of the records shows of a job that has ended."""
+    if not record.state.is_final:
+        return None
+    return {names.ENDED: msgspec.json.encode(EndedJob.of(record)).decode()}
 
 
 def _quoted(etag: str) -> str:

@@ -39,6 +39,10 @@ class RecentEventIds:
         while sum(len(one.events) for one in self._stretches.values()) > self._most:
             del self._stretches[next(iter(self._stretches))]
 
+    def forget(self, job: str) -> None:
+        """Forget a job whose log is deleted: the log of another job may get its name."""
+        self._stretches.pop(job, None)
+
     def between(self, job: str, start: int, end: int) -> Collection[str] | None:
         """Return the ids from `start` to `end`, or None if that is not known. What is before is forgotten."""
         known = self._stretches.pop(job, None)

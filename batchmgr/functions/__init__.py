@@ -12,12 +12,14 @@ from batchmgr.functions import (
     http_health,
     http_jobs,
     http_plan,
+    http_purge,
     http_uploads,
     queue_callbacks,
     queue_finalize,
     queue_job_requests,
     queue_polls,
     timer_poll,
+    timer_retention,
 )
 from batchmgr.runtime import Runtime
 
@@ -26,11 +28,13 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     """Yield all blueprints of the app."""
     triggers = (
         http_jobs,
+        http_purge,
         http_plan,
         http_uploads,
         http_health,
         queue_job_requests,
         timer_poll,
+        timer_retention,
         blob_finalize,
         queue_finalize,
         queue_callbacks,

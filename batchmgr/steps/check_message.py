@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
+from batchmgr.model.retention import LONGEST
 from batchmgr.model.size_limits import KIB, size_of
 from batchmgr.plan.file_rules import is_web_url
 from batchmgr.plan.ids import is_valid_id
@@ -56,6 +57,9 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
     if message.call_back_uri and not is_web_url(message.call_back_uri):
         yield InvalidJobError("must be an absolute http or https URL", field="callBackUri")
     yield from positive(message.stall_limit, "stallLimit")
+    yield from positive(message.retention_time, "retentionTime")
+    if message.retention_time is not None and message.retention_time > LONGEST:
+        yield InvalidJobError(f"must be at most P{LONGEST.days}D", field="retentionTime")
     yield from _size_problems(message)
     for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
         if len(pattern) > MAX_WORKLOAD or not _NOTIFY.fullmatch(pattern):

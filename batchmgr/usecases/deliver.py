@@ -150,6 +150,10 @@ async def _save(ports: Ports, job_id: str, status: CallbackStatus) -> JobRecord:
 
 
 async def _close(ports: Ports, record: JobRecord) -> None:
-    """Take the job from the active ones, unless the poller still has events of it to send."""
+    """Take the job from the active ones, unless the poller still has events of it to send.
+
+    Its finalize blob is of no more use.
+    """
     if record.unsent is None:
+        await ports.finalize.delete(record.job_id)
         await ports.jobs.deactivate(record.job_id)

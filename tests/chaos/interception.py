@@ -18,6 +18,8 @@ PORTS = (
     "files",
     "callbacks",
     "poison",
+    "ended",
+    "old_messages",
 )
 """The ports with side effects."""
 

@@ -64,6 +64,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "body_limit",
         "stall_limit",
         "fair_share",
+        "keep",
     }
     pure |= {"telemetry"}  # no job depends on it
     assert {one.name for one in fields(Ports)} - set(PORTS) == pure

@@ -1,4 +1,4 @@
-"""`python -m tests.upgrade.freeze FILE CONNECTION_STRING`: freeze jobs in each state, as this version stores them.
+"""`python -m tests.upgrade.freeze FILE CONNECTION_STRING`: freeze what is stored of jobs.
 
 Run it with the code of a release, against an empty account of Azurite, and keep the file for the test.
 """
@@ -117,7 +117,9 @@ async def main() -> None:
     async with stored_world(connection_string) as world:
         await make_jobs(world)
         frozen = await freeze(world, connection_string)
-    await asyncio.to_thread(Path(file).write_bytes, msgspec.json.format(msgspec.json.encode(frozen), indent=1))
+    await asyncio.to_thread(
+        Path(file).write_bytes, msgspec.json.format(msgspec.json.encode(frozen), indent=1)
+    )
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Frozen(msgspec.Struct, kw_only=True):
 
 
 class PatientClock:
-    """The clock of a world whose storage is real: pauses take their time, or else claims would seem renewed."""
+    """The clock of a world whose storage is real: pauses take their time, so that claims are not renewed."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
