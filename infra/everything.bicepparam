@@ -22,6 +22,10 @@ param app = {
   callbackHosts: 'example.com'
   settings: {
     BATCHMGR_FAIR_SHARE: 'team'
+    BATCHMGR_KEEP_BATCH_JOBS: 'P3D'
+    BATCHMGR_KEEP_JOBS: 'P90D'
+    BATCHMGR_KEEP_MESSAGES: 'forever'
+    BATCHMGR_RETENTION_SCHEDULE: '0 0 * * * *'
     BATCHMGR_STALL_LIMIT: 'PT6H'
     BATCHMGR_BODY_LIMIT_MIB: '16'
     BATCHMGR_WORKLOADS: 'a=b.c:D'

@@ -31,6 +31,7 @@ INDEX: dict[str, list[Binding]] = {
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
     "list_events": http("GET", "jobs/{jobId}/events"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),
+    "delete_job": http("DELETE", "jobs/{jobId}"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "submit_job": queue("batchmgr-job-requests"),
     "deliver_callback": queue("batchmgr-callbacks"),
@@ -43,6 +44,15 @@ INDEX: dict[str, list[Binding]] = {
             "name": "timer",
             "schedule": "%BATCHMGR_POLL_SCHEDULE%",
             "useMonitor": False,
+        }
+    ],
+    "let_go_of_old_jobs": [
+        {
+            "type": "timerTrigger",
+            "direction": "IN",
+            "name": "timer",
+            "schedule": "0 30 3 * * *",
+            "useMonitor": True,
         }
     ],
     "finalize_job": [

@@ -98,6 +98,10 @@ ONLY_HERE = {"FUNCTIONS_WORKER_RUNTIME", "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"}
 ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_KEY": "Key Vault has it",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
+    "BATCHMGR_KEEP_BATCH_JOBS": "as a stage likes",
+    "BATCHMGR_KEEP_JOBS": "as a stage likes",
+    "BATCHMGR_KEEP_MESSAGES": "as a stage likes",
+    "BATCHMGR_RETENTION_SCHEDULE": "as a stage likes",
     "BATCHMGR_STALL_LIMIT": "as a stage likes",
     "BATCHMGR_BODY_LIMIT_MIB": "as a stage likes",
     "BATCHMGR_WORKLOADS": "as a stage likes",
