@@ -33,7 +33,8 @@
         ├── ServiceNotFoundError   the resource does not exist
         ├── ServiceConflictError   the resource exists already, or its state forbids the request
         └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
-            └── ServiceAccessError     it will accept it when somebody has given access: no token, no role
+            ├── ServiceAccessError     it will accept it when somebody has given access: no token, no role
+            └── NewerLayoutError       a later version of batchmgr has stored it, and can read it
 
 The attribute `retryable` of each class says whether the same call may succeed later without a change.
 """
@@ -235,3 +236,17 @@ class ServiceAccessError(ServiceBusyError):
 
     The message names the caller and what it needs.
     """
+
+
+class NewerLayoutError(ServiceBusyError):
+    """Something stored can't be read, because a later version of batchmgr has stored it.
+
+    The app of that version can. Until then the job is left alone.
+    """
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} was stored by a later version of batchmgr (layout {found}; this one reads {known}): "
+            "deploy that version again, it goes on with the job",
+            code="NewerLayout",
+        )

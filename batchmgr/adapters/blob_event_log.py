@@ -14,6 +14,7 @@ from io import BytesIO
 import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.recent_event_ids import RecentEventIds
@@ -22,6 +23,7 @@ from batchmgr.errors import RecordChangedError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.layout import FIELD, FIRST, LAYOUT, check_layout
 
 SERVICE = "Blob storage"
 MAX_BLOCKS = 49_000
@@ -162,7 +164,9 @@ class BlobEventLog:
                     data, blocks = await _read(blob, begin)
             except ServiceNotFoundError:
                 try:
-                    await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+                    await blob.create_append_blob(
+                        metadata={FIELD: str(LAYOUT)}, match_condition=MatchConditions.IfMissing
+                    )
                 except ALREADY_THERE:
                     continue
                 return _Tail((), 0, 0)
@@ -237,6 +241,7 @@ async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
     """Return the content of an append blob from `start` on, and its number of blocks."""
     try:
         stream = await blob.download_blob(offset=start)
+        _check(stream.properties)
         return await stream.readall(), stream.properties.append_blob_committed_block_count or 0
     except HttpResponseError as error:
         if error.status_code == 416:  # the blob ends at `start`
@@ -245,7 +250,15 @@ async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
 
 
 async def _range(blob: BlobClient, start: int, length: int) -> bytes:
-    return await (await blob.download_blob(offset=start, length=length)).readall()
+    stream = await blob.download_blob(offset=start, length=length)
+    _check(stream.properties)
+    return await stream.readall()
+
+
+def _check(part: BlobProperties) -> None:
+    """Raise NewerLayoutError for a part of a log that a later version of batchmgr has begun."""
+    number = (part.metadata or {}).get(FIELD, "")
+    check_layout(int(number) if number.isdecimal() else FIRST, f"the event log {part.name}")
 
 
 async def _find_offset(blob: BlobClient, size: int, after: int) -> int:

@@ -24,6 +24,7 @@ from batchmgr.adapters import job_blob_names as names
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import (
     JobNotFoundError,
+    NewerLayoutError,
     RecordChangedError,
     ServiceConflictError,
     ServiceNotFoundError,
@@ -36,6 +37,7 @@ from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.layout import decode_stored, stamp
 
 SERVICE = "Blob storage"
 NOTE = "note"
@@ -63,7 +65,7 @@ class BlobJobStore:
         stored = msgspec.structs.replace(message, job_id=job_id)
         with service_errors(SERVICE):
             try:
-                await self._request(job_id).upload_blob(msgspec.json.encode(stored))
+                await self._request(job_id).upload_blob(stamp(msgspec.json.encode(stored)))
             except ALREADY_THERE:
                 return await self.load_request(job_id)
         return stored
@@ -71,7 +73,7 @@ class BlobJobStore:
     async def load_request(self, job_id: str) -> JobMessage:
         """Return the stored request. Raise JobNotFoundError if there is none."""
         body, _ = await self._read(self._request(job_id), job_id)
-        return msgspec.json.decode(body, type=JobMessage)
+        return decode_stored(body, JobMessage, f"the request of job {job_id!r}")
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
         """Store the tasks of the job unless some are stored; return the stored ones."""
@@ -134,12 +136,13 @@ class BlobJobStore:
         """Return the record and its ETag. Raise JobNotFoundError if there is none."""
         for _ in range(LOADS):
             body, etag = await self._read(self._record(job_id), job_id)
-            record = msgspec.json.decode(body, type=JobRecord)
+            record = decode_stored(body, JobRecord, f"the record of job {job_id!r}")
             if not record.overflow:
                 return Versioned(value=record, etag=etag)
             try:
                 parts, _ = await self._read(self._blob(record.overflow), job_id)
-                return Versioned(value=join(record, msgspec.json.decode(parts, type=Overflow)), etag=etag)
+                overflow = decode_stored(parts, Overflow, f"the record of job {job_id!r}")
+                return Versioned(value=join(record, overflow), etag=etag)
             except JobNotFoundError:
                 continue  # somebody else has saved the record since
         logger.error("job %s: %s is missing, with lists of its outcome", job_id, record.overflow)
@@ -186,14 +189,14 @@ class BlobJobStore:
                 job_id = blob.name.removeprefix("active/")
                 note = (blob.metadata or {}).get(NOTE, "")
                 try:
-                    job = msgspec.json.decode(note, type=ActiveJob)
-                except msgspec.MsgspecError:
+                    job = decode_stored(note.encode(), ActiveJob, NOTE)
+                except (msgspec.MsgspecError, NewerLayoutError):
                     job = ActiveJob(job_id=job_id)
                 yield msgspec.structs.replace(job, etag=_quoted(str(blob.etag)))
 
     async def note_active(self, job: ActiveJob) -> None:
         """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
-        note = {NOTE: msgspec.json.encode(msgspec.structs.replace(job, etag="")).decode()}
+        note = {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
         if not job.etag:
             return
         try:
@@ -207,7 +210,7 @@ class BlobJobStore:
     async def deactivate(self, job_id: str) -> None:
         """Remove the job from the index of active jobs, and what is left over of its records."""
         with service_errors(SERVICE):
-            prefix = f"overflow/{job_key(job_id)}/"
+            prefix = names.overflow_folder(job_id)
             left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
             used = await self._overflow_of(job_id) if left else ""
             for name in left:
@@ -234,7 +237,7 @@ class BlobJobStore:
     async def _load_small(self, job_id: str) -> JobRecord:
         """Return the record without what is in another blob: outbox and outcome, which no list shows."""
         body, _ = await self._read(self._record(job_id), job_id)
-        return msgspec.json.decode(body, type=JobRecord)
+        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
 
     async def _written(self, record: JobRecord) -> tuple[JobRecord, bytes]:
         """Store the parts of a record that is too large; return it as it is now, and the body of its blob.
@@ -242,13 +245,13 @@ class BlobJobStore:
         The name is new each time: until the record is saved, it names the parts that belong to it.
         """
         record = msgspec.structs.replace(record, overflow="")
-        body = msgspec.json.encode(record)
+        body = stamp(msgspec.json.encode(record))
         if fits(body):
             return record, body
         name = f"{names.overflow_folder(record.job_id)}{secrets.token_hex(8)}.json"
         small, parts = split(record, name)
-        await self._blob(name).upload_blob(msgspec.json.encode(parts))
-        return msgspec.structs.replace(record, overflow=name), msgspec.json.encode(small)
+        await self._blob(name).upload_blob(stamp(msgspec.json.encode(parts)))
+        return msgspec.structs.replace(record, overflow=name), stamp(msgspec.json.encode(small))
 
     async def _delete(self, blob: BlobClient) -> None:
         try:

@@ -151,8 +151,8 @@ def _retention(settings: Settings, remedies: Remedies) -> Iterator[Finding]:
     if not _is_schedule(settings.retention_schedule):
         yield wrong(
             CHECK,
-            f"BATCHMGR_RETENTION_SCHEDULE is {settings.retention_schedule!r}, which is no NCRONTAB expression of "
-            "six fields: the host does not start the retention",
+            f"BATCHMGR_RETENTION_SCHEDULE is {settings.retention_schedule!r}, which is no NCRONTAB "
+            "expression of six fields: the host does not start the retention",
             remedies.set("BATCHMGR_RETENTION_SCHEDULE", RETENTION_SCHEDULE, " (every night)"),
         )
 
