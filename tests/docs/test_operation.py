@@ -75,7 +75,8 @@ def test_everything_that_batchmgr_stores_is_in_the_table_of_backups() -> None:
     table = section("Backup and clean-up")
     for name in (*OWN_CONTAINERS, *(queue for queue in QUEUES if not queue.endswith("-poison"))):
         assert f"`{name}" in table, name
-    store = (ROOT / "batchmgr" / "adapters" / "blob_job_store.py").read_text()
+    files = ("blob_job_store.py", "job_blob_names.py")
+    store = "".join((ROOT / "batchmgr" / "adapters" / name).read_text() for name in files)
     for folder in set(re.findall(r'f"(\w+)/\{', store)):
         assert f"`batchmgr-jobs/{folder}/`" in table, folder
 
