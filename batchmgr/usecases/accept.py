@@ -87,7 +87,6 @@ async def _create_record(
     record = (await create(ports, record, is_announced=is_checked)).value
     if record.purge is not None:  # nothing of it may become part of the new job
         raise ServiceBusyError(
-            f"the job {record.job_id!r} that had this id is being deleted: send the new one in a minute",
-            code="JobBeingDeleted",
+            f"the job {record.job_id!r} that had this id is being deleted: send the new one in a minute"
         )
     return record

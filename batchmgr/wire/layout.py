@@ -3,9 +3,10 @@
 Each record, request, plan and note of the index begins with the number of the layout that it was written in;
 a log has it in its metadata. What has no number is of layout 1, which is older than the numbers.
 
-**A change that earlier versions can live with keeps the number**: a new field with a default that they may
-lose. Any other change raises `LAYOUT` by one, and adds a function to `UPGRADES`, which turns the JSON of the
-layout before into that of the new one. Then an earlier version leaves the job alone, and says so.
+**A change that earlier versions can live with keeps the number**: a new field of a record, with a default,
+that they may lose. Any other change raises `LAYOUT` by one, also a new field of a request, which they would
+refuse. It adds a function to `UPGRADES`, which turns the JSON of the layout before into that of the new one.
+Then an earlier version leaves the job alone, and says so.
 """
 
 import re

@@ -39,6 +39,7 @@ DONE_BY_TESTS = (
         "tests/functions_host/test_event_grid_topic.py",
     ),
     ("docs/doctor.md", r"batchmgr doctor", "tests/doctor/test_command.py"),
+    ("docs/operation.md", r"batchmgr retention", "tests/integration/test_deleted_jobs.py"),
     ("docs/moving/scripts.md", r".", "tests/moving/test_scripts.py"),
     ("docs/moving/container.md", r".", "tests/moving/test_container.py"),
     ("docs/moving/mpi.md", r".", "tests/moving/test_mpi.py"),

@@ -52,7 +52,6 @@ INDEX: dict[str, list[Binding]] = {
             "direction": "IN",
             "name": "timer",
             "schedule": "0 30 3 * * *",
-            "useMonitor": True,
         }
     ],
     "finalize_job": [
