@@ -176,7 +176,7 @@ def check_the_progress_queue(evidence: Evidence) -> Iterator[str]:
     known = {event["id"]: event for events in evidence.events.values() for event in events}
     gone = {f"jobs/{job_id}" for job_id, job in evidence.sent.items() if job.plan.is_fleeting}
     for event in evidence.progress:
-        if "/".join(event["subject"].split("/")[:2]) in gone:
+        if "/".join(event.get("subject", "").split("/")[:2]) in gone:
             continue
         if known.get(event["id"]) != event:
             yield f"the progress queue had the event {event['id']}, which the log has otherwise or not at all"
