@@ -7,6 +7,7 @@ One process at a time deletes, for as long as its claim lasts. It must not go on
 come to the end meanwhile, and what it would delete may belong to a new job.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -51,19 +52,20 @@ async def purge(ports: Ports, job_id: str) -> bool:
         record = begin_purge(record, now, await ports.ended.request_etag(job_id))
     claim = Claim(holder=new_holder(ports), until=now + CLAIM_TIME)
     job = await ports.jobs.save(record.claimed(record.updated_at, claim), job.etag)
-    is_gone = False
     try:
         with ports.telemetry.about(record.job_id):
             is_gone = await _delete_all(ports, job)
-    finally:
-        if not is_gone:
-            await release(ports, record.job_id, claim.holder)
+    except (Exception, asyncio.CancelledError):
+        await release(ports, record.job_id, claim.holder)
+        raise
+    if not is_gone:
+        await release(ports, record.job_id, claim.holder)
     return is_gone
 
 
 @retry_on_conflict
-async def delete_batch_job(ports: Ports, job_id: str) -> bool:
-    """Delete only the Batch job of a job that has ended. Return whether it is gone.
+async def delete_batch_job(ports: Ports, job_id: str) -> None:
+    """Delete only the Batch job of a job that has ended. It is not waited for until it is gone.
 
     Raise JobNotFoundError, or JobNotEndedError.
     """
@@ -72,10 +74,9 @@ async def delete_batch_job(ports: Ports, job_id: str) -> bool:
     if left := what_is_left_to_do(record, ports.clock.now()):
         raise JobNotEndedError(record.job_id, left)
     if record.in_batch:
-        if not await _delete_in_batch(ports, record):
-            return False
+        if await find_own_job(ports, record) is not None:
+            await ports.batch.delete_job(record.job_id)
         await ports.jobs.save(without_batch_job(record), job.etag)
-    return True
 
 
 async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:

@@ -136,7 +136,8 @@ async def _remove(ports: Ports, job: EndedJob, now: datetime, done: Counter[str]
         due = EndedJob.of(record).due(ports.keep, now) if record.state.is_final else Due.NOTHING
         if due is Due.EVERYTHING and await purge(ports, job.job_id):
             done["jobs"] += 1
-        elif due is Due.BATCH_JOB and await delete_batch_job(ports, job.job_id):
+        elif due is Due.BATCH_JOB:
+            await delete_batch_job(ports, job.job_id)
             done["Batch jobs"] += 1
     except (JobNotFoundError, JobNotEndedError) as error:
         logger.info("retention: %s", error)

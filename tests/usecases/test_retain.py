@@ -53,6 +53,20 @@ async def test_first_the_batch_job_goes_and_then_everything() -> None:
     assert what_is_there(world) == []
 
 
+async def test_a_night_of_batch_jobs_does_not_wait_until_each_is_deleted() -> None:
+    world = World()
+    names = [f"job-{number:03}" for number in range(200)]
+    await jobs(world, *names)
+    world.batch.delete_takes = timedelta(minutes=1)
+    world.clock.advance(8 * DAY)
+    begun = world.clock.now()
+    await retain(world.ports)
+    assert world.clock.now() - begun < timedelta(seconds=1)
+    assert sorted(world.batch.deleted) == names
+    await retain(world.ports)
+    assert len(world.batch.deleted) == 200
+
+
 async def test_a_job_says_itself_how_long_it_is_kept() -> None:
     world = World()
     world.enqueue(replace(job_message(job_id="long"), retention_time=90 * DAY), "1")
