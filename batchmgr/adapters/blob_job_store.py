@@ -93,7 +93,7 @@ class BlobJobStore:
 
     async def save_plan(self, job_id: str, file: BinaryIO) -> bool:
         """Store the plan in blocks, unless one is stored. Return whether this one was."""
-        blob, block = self._plan(job_id), file.read(BLOCK)
+        blob, block = self._blob(names.plan_name(job_id)), file.read(BLOCK)
         with service_errors(SERVICE):
             try:
                 if len(block) < BLOCK:
@@ -106,7 +106,7 @@ class BlobJobStore:
 
     async def load_plan(self, job_id: str, file: BinaryIO) -> bool:
         """Write the stored plan into a file, block by block. Return whether there is one."""
-        blob, end = self._plan(job_id), 1
+        blob, end = self._blob(names.plan_name(job_id)), 1
         try:
             with service_errors(SERVICE):
                 while file.tell() < end:
@@ -179,8 +179,10 @@ class BlobJobStore:
                 found = [name async for name in page]
                 break
         ids = [name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END) for name in found]
-        records = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
-        return records, getattr(pages, "continuation_token", None) or ""
+        records = await asyncio.gather(*(self._load_listed(job_id) for job_id in ids))
+        return [record for record in records if record is not None], getattr(
+            pages, "continuation_token", None
+        ) or ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
@@ -212,17 +214,11 @@ class BlobJobStore:
         with service_errors(SERVICE):
             prefix = names.overflow_folder(job_id)
             left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
-            used = await self._overflow_of(job_id) if left else ""
+            record = await self._load_listed(job_id) if left else None
             for name in left:
-                if name != used:
+                if record is None or name != record.overflow:
                     await self._delete(self._blob(name))
             await self._delete(self._active(job_id))
-
-    async def _overflow_of(self, job_id: str) -> str:
-        try:
-            return (await self._load_small(job_id)).overflow
-        except JobNotFoundError:
-            return ""
 
     async def _upload_blocks(self, blob: BlobClient, block: bytes, file: BinaryIO) -> None:
         # The client would read up to 64 MiB at once. Its block ids are the same for every writer: two that
@@ -233,6 +229,13 @@ class BlobJobStore:
             await blob.stage_block(blocks[-1].id, block)
             block = file.read(BLOCK)
         await blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
+
+    async def _load_listed(self, job_id: str) -> JobRecord | None:
+        """Return a record that was listed; None if it has been deleted since."""
+        try:
+            return await self._load_small(job_id)
+        except JobNotFoundError:
+            return None
 
     async def _load_small(self, job_id: str) -> JobRecord:
         """Return the record without what is in another blob: outbox and outcome, which no list shows."""
@@ -276,9 +279,6 @@ class BlobJobStore:
 
     def _tasks(self, job_id: str) -> BlobClient:
         return self._blob(names.tasks_name(job_id))
-
-    def _plan(self, job_id: str) -> BlobClient:
-        return self._blob(names.plan_name(job_id))
 
     def _record(self, job_id: str) -> BlobClient:
         return self._blob(names.record_name(job_id))
