@@ -1,17 +1,18 @@
 # make demo      run the sample job on this machine, from the queue message to the callback
 #                (INPUT=genome.fa: on another genome)
 # make start     run the whole stack on this machine, for development
-# make test      run all tests
+# make test      run the tests of every change; CONTRIBUTING.md says which others there are
 # make check     check lint rules, formatting, types, import contracts and, with a Bicep compiler, infra/
 # make format    format the code
 # make clean     remove all files that can be created again
 #
 # make chaos     run a storm over the whole stack, and check that every job ends all the same;
-#                then the tests that wait for real limits
-#                (SEED=7: the storm of that seed; JOBS=60: how many jobs; some minutes)
+#                then the tests that wait for real limits, and all cases of kills and races
+#                (SEED=7: the storm of that seed; JOBS=60: how many jobs; many minutes)
 # make snapshots write anew what infra/ would make, after a change there (needs the Bicep compiler)
 # make identity          run the integration tests on a stack without keys, as in Azure (many minutes)
-# make host-recordings   replay the slow recordings of Microsoft's Functions host (about five minutes)
+# make host-recordings   replay the recordings of Microsoft's Functions host, but for those in make test
+#                        (about six minutes)
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
@@ -45,11 +46,13 @@ test: install
 
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
-	@$(BIN)/pytest -q -m real_limits tests/integration
+	@$(BIN)/pytest -q -m real_limits tests/integration tests/devstack
+	@$(BIN)/pytest -q -n 2 --hypothesis-profile thorough -m 'hypothesis or thorough'
 
 identity: install
 	@STACK_IDENTITY=signatures $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration tests/identity
 	@STACK_IDENTITY=nodes $(BIN)/pytest -q -n 2 -m 'not real_limits' tests/integration
+	@$(BIN)/pytest -q -n 2 -m without_keys tests/devstack tests/doctor
 
 host-recordings: install
 	@$(BIN)/pytest -q -n 3 -m host_recordings tests/functions_host
@@ -61,10 +64,11 @@ smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
 
 clients: install
-	@$(BIN)/pytest -q -n 2 -m clients tests/docs tests/packaging tests/moving tests/integration tests/fakebatch examples
+	@$(BIN)/pytest -q -n 2 -m clients
 
 bench: install
 	@$(BIN)/python -m benchmarks.scale $${PLOTS:+--plots "$$PLOTS"}
+	@$(BIN)/python benchmarks/functions_host/start.py --starts 3
 
 package-index: install
 	@$(BIN)/pytest -q -m package_index tests/packaging

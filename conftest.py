@@ -17,9 +17,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it starts in the background ignore Ctrl-C, and so would every process of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long one example takes says more about the machine than about the code.
-settings.register_profile("batchmgr", deadline=None)
-settings.load_profile("batchmgr")
+# How long one example takes says more about the machine than about the code. `make chaos` is thorough.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("quick")
 
 _SHARED_FIXTURE = re.compile(r'^@pytest\w*\.fixture\(.*scope="(?:module|session)"', re.MULTILINE)
 
@@ -39,6 +40,12 @@ class SharedFixtureScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid, self.config.rootpath)
+
+    def _pending_of(self, workload: dict[str, dict[str, bool]]) -> int:
+        # The base class counts through all that a worker has had, with each test: seconds for thousands.
+        for scope in [scope for scope, tests in workload.items() if all(tests.values())]:
+            del workload[scope]
+        return int(super()._pending_of(workload))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -109,11 +109,12 @@ class BatchService(Protocol):
         ...
 
     def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
+        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later.
 
-        `only_begun`: without those that wait to run, which are the most in a large job that has just begun.
+        Those in the state `without` are left out: such as `active`, in which most are in a large job that has
+        just begun.
         """
         ...
 
@@ -156,8 +157,8 @@ class BatchService(Protocol):
 class JobStore(Protocol):
     """Requests, records and the index of active jobs. Job ids are case-insensitive."""
 
-    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless one is stored for this job; return the stored one."""
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage | None:
+        """Store the request unless one is stored for this job: then return that one."""
         ...
 
     async def load_request(self, job_id: str) -> JobMessage:

@@ -4,6 +4,7 @@ Triggers are at least once: a message or finalize blob is removed only after its
 """
 
 import json
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +25,7 @@ from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
 from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.functions.queue_polls import poll_share
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.task_progress import ProgressReport
@@ -49,6 +51,12 @@ def task(task_id: str, command: str = "/bin/true", *depends_on: str) -> TaskMess
 def job_message(*tasks: TaskMessage, job_id: str = "job-1", callback: str = CALLBACK) -> JobMessage:
     """Return a job message with these tasks. The default is two tasks that succeed."""
     return JobMessage(job_id=job_id, tasks=tasks or (task("1"), task("2")), call_back_uri=callback)
+
+
+async def listed(tasks: Iterable[TaskSnapshot]) -> AsyncIterator[TaskSnapshot]:
+    """Yield these tasks, as Azure Batch lists them."""
+    for one in tasks:
+        yield one
 
 
 @dataclass

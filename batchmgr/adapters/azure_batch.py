@@ -6,6 +6,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
@@ -115,27 +116,34 @@ class AzureBatch:
     async def add_tasks(
         self, plan: JobPlan, tasks: Iterable[TaskPlan], access: StorageAccess, added: Added = ignored
     ) -> None:
-        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls."""
-        gate = asyncio.Semaphore(CONCURRENT_COLLECTIONS)
+        """Add tasks, 100 a call and 16 calls at a time. The first error cancels the other calls.
+
+        As many calls are made ahead, while those before are on their way: answers come in bursts, and the
+        next calls are then sent at once.
+        """
+        made = asyncio.Queue[TaskCollection | None](CONCURRENT_COLLECTIONS)
         sent: dict[int, bool] = {}  # those on the way, in order, and whether their tasks are there
 
-        async def add(collection: TaskCollection) -> None:
-            try:
+        async def send() -> None:
+            while (collection := await made.get()) is not None:
+                sent[collection.end] = False
                 await self._add_collection(plan.job_id, collection.body)
-            finally:
-                gate.release()
-            sent[collection.end] = True
-            for end in list(takewhile(sent.get, sent)):
-                added(end)
-                del sent[end]
+                sent[collection.end] = True
+                for end in list(takewhile(sent.get, sent)):
+                    added(end)
+                    del sent[end]
 
         try:
             async with asyncio.TaskGroup() as group:
+                senders = 0
                 for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
-                    await gate.acquire()
-                    sent[collection.end] = False
-                    group.create_task(add(collection))
+                    await made.put(collection)
+                    if senders < CONCURRENT_COLLECTIONS:
+                        group.create_task(send())
+                        senders += 1
                     await asyncio.sleep(0)  # it is sent now, before the next one is made
+                for _ in range(senders):
+                    await made.put(None)
         except ExceptionGroup as errors:
             raise most_permanent(errors) from errors
 
@@ -181,10 +189,10 @@ class AzureBatch:
         return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
+        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
-        query = task_query(since=since, state=state, only_begun=only_begun)
+        query = task_query(since=since, state=state, without=without)
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
@@ -245,21 +253,14 @@ class AzureBatch:
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
-        try:
-            body = msgspec.json.encode({"terminateReason": reason})
+        body = msgspec.json.encode({"terminateReason": reason})
+        with suppress(ServiceNotFoundError, ServiceConflictError):
             await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body, missing=NO_JOB)
-        except (ServiceNotFoundError, ServiceConflictError):
-            return
 
     async def delete_job(self, job_id: str) -> None:
         """Delete the job and its tasks. Do nothing if that has been asked for, or if there is no such job."""
-        try:
+        with suppress(ServiceNotFoundError, ServiceConflictError):  # it is being deleted
             await self._call("DELETE", f"/jobs/{quote(job_id)}", missing=NO_JOB)
-        except ServiceNotFoundError:
-            return
-        except ServiceConflictError as error:
-            if error.code != "JobBeingDeleted":
-                raise
 
     async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
         """Yield the page in this answer, and those that follow it."""

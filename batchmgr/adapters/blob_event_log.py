@@ -47,6 +47,8 @@ class _EventId(msgspec.Struct):
 
 prepare(Event, _EventId)
 
+_encode = msgspec.json.Encoder().encode
+
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
 
@@ -156,6 +158,8 @@ class BlobEventLog:
 
     async def _tail(self, blob: BlobClient, start: int) -> _Tail:
         """Return the lines from `start` on, and the last one before. Create a part that is missing."""
+        if start == 0 and await self._is_created(blob):
+            return _Tail((), 0, 0)
         before = OVERLAP
         while True:
             begin = max(0, start - before)
@@ -163,17 +167,23 @@ class BlobEventLog:
                 with service_errors(SERVICE):
                     data, blocks = await _read(blob, begin)
             except ServiceNotFoundError:
-                try:
-                    await blob.create_append_blob(
-                        metadata={FIELD: str(LAYOUT)}, match_condition=MatchConditions.IfMissing
-                    )
-                except ALREADY_THERE:
-                    continue
-                return _Tail((), 0, 0)
+                if await self._is_created(blob):
+                    return _Tail((), 0, 0)
+                continue
             lines = _whole_lines(data, begin)
             if lines or begin == 0:
                 return _Tail(lines, begin + len(data), blocks)
             before *= 4  # a very long line
+
+    async def _is_created(self, blob: BlobClient) -> bool:
+        """Create a part, unless it exists. Return whether it was created."""
+        try:
+            await blob.create_append_blob(
+                metadata={FIELD: str(LAYOUT)}, match_condition=MatchConditions.IfMissing
+            )
+        except ALREADY_THERE:
+            return False
+        return True
 
     async def _sizes(self, job_id: str) -> list[int]:
         """Return the sizes of all parts, in their order."""
@@ -213,7 +223,7 @@ def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, st
     ids: list[tuple[int, str]] = []
     size = 0
     for event in events:
-        line = msgspec.json.encode(event) + b"\n"
+        line = _encode(event) + b"\n"
         if lines and size + len(line) > BLOCK:
             yield b"".join(lines), ids
             lines, ids, size = [], [], 0

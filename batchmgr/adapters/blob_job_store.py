@@ -60,15 +60,15 @@ class BlobJobStore:
     def __init__(self, container: ContainerClient) -> None:
         self._container = container
 
-    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless one is stored for this job; return the stored one."""
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage | None:
+        """Store the request unless one is stored for this job: then return that one."""
         stored = msgspec.structs.replace(message, job_id=job_id)
         with service_errors(SERVICE):
             try:
                 await self._request(job_id).upload_blob(stamp(msgspec.json.encode(stored)))
             except ALREADY_THERE:
                 return await self.load_request(job_id)
-        return stored
+        return None
 
     async def load_request(self, job_id: str) -> JobMessage:
         """Return the stored request. Raise JobNotFoundError if there is none."""

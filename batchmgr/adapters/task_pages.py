@@ -19,11 +19,13 @@ def task_query(
     *,
     since: datetime | None = None,
     state: str = "",
-    only_begun: bool = False,
+    without: str = "",
     limit: int = MAX_RESULTS,
     token: str = "",
 ) -> dict[str, str]:
     """Return the query for a page of tasks: all, those in `state`, those that changed at `since` or later.
+
+    Those in the state `without` are left out.
 
     `token` is where the page begins: what `skip_token` has returned for the page before.
     """
@@ -34,8 +36,8 @@ def task_query(
         conditions.append(f"stateTransitionTime ge DateTime'{moment}'")
     if state:
         conditions.append(f"state eq '{state}'")
-    if only_begun:
-        conditions.append("state ne 'active'")
+    if without:
+        conditions.append(f"state ne '{without}'")
     query = {"$select": FIELDS, "maxresults": str(limit)}
     if conditions:
         query["$filter"] = " and ".join(conditions)

@@ -105,15 +105,18 @@ class MemoryBatch:
         )
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", only_begun: bool = False
+        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
     ) -> AsyncIterator[TaskSnapshot]:
-        """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`."""
+        """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`.
+
+        Those in the state `without` are left out.
+        """
         found = [
             task
             for task in self._job(job_id).snapshots.values()
             if (since is None or task.state_transition_time >= since)
             and state in {"", task.state}
-            and not (only_begun and task.state == "active")
+            and task.state != without
         ]
         for task in sorted(found, key=lambda task: task.task_id):
             yield task

@@ -41,13 +41,15 @@ class MemoryJobStore:
         self.notes: dict[str, ActiveJob] = {}
         self._version = 0
 
-    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage:
-        """Store the request unless one is stored. Return the stored request."""
-        if job_key(job_id) not in self.requests:
-            self._version += 1
-            self.request_etags[job_key(job_id)] = str(self._version)
-            self.requests[job_key(job_id)] = msgspec.structs.replace(message, job_id=job_id)
-        return self.requests[job_key(job_id)]
+    async def save_request(self, job_id: str, message: JobMessage) -> JobMessage | None:
+        """Store the request unless one is stored. Return the one that was stored before."""
+        key = job_key(job_id)
+        if key in self.requests:
+            return self.requests[key]
+        self._version += 1
+        self.request_etags[key] = str(self._version)
+        self.requests[key] = msgspec.structs.replace(message, job_id=job_id)
+        return None
 
     async def load_request(self, job_id: str) -> JobMessage:
         """Return the stored request. Raises JobNotFoundError."""

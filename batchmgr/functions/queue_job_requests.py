@@ -1,6 +1,7 @@
 """Queue trigger for job requests: accept the job of a message, and submit it."""
 
 import logging
+from functools import partial
 
 import azure.functions as func
 
@@ -14,6 +15,7 @@ from batchmgr.plan.ids import id_from_message
 from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.settings import STORAGE
+from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.read_request import read_request
 from batchmgr.usecases.accept import accept
@@ -31,9 +33,10 @@ async def take_request(ports: Ports, body: bytes, fallback_id: str) -> None:
     `fallback_id` is the job id of a message that has no `jobId`.
     """
     try:
-        job_id = await _accept(ports, body, fallback_id)
-        if await attempt(ports, job_id, "check", admit):
-            await attempt(ports, job_id, "submit", submit)
+        known = KnownJob()
+        job_id = await _accept(ports, body, fallback_id, known)
+        if await attempt(ports, job_id, "check", partial(admit, known=known)):
+            await attempt(ports, job_id, "submit", partial(submit, known=known))
     except InvalidJobError as error:
         if await refuse(ports, body, error, fallback_id):
             logger.warning("job request rejected: %s", cut(str(error), MESSAGE))
@@ -50,13 +53,13 @@ def _log_kept(error: Exception) -> None:
     logger.warning("job request kept in the poison queue: %s", why, extra=LogLine.MESSAGE_KEPT.attributes)
 
 
-async def _accept(ports: Ports, body: bytes, fallback_id: str) -> str:
+async def _accept(ports: Ports, body: bytes, fallback_id: str, known: KnownJob) -> str:
     """Accept the job, unless it is stored, and return its id. Its plan is checked later: that takes time."""
     message = await read_request(ports, body)
     if isinstance(message, JobReference):
         return message.stored_job_id
     job_id = message.job_id or fallback_id
-    return (await accept(ports, job_id, message, is_checked=False)).job_id
+    return (await accept(ports, job_id, message, is_checked=False, known=known)).job_id
 
 
 def blueprint(runtime: Runtime) -> func.Blueprint:

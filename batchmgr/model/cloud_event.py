@@ -8,9 +8,13 @@ import msgspec
 
 SOURCE = "/batchmgr"
 
+_decode = msgspec.json.Decoder(dict[str, object]).decode
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One CloudEvent. Two events with the same `id` are the same event, published twice.
+
+    `body` is its data in JSON: it is written several times, and read only by few.
 
     `sequence` follows the CloudEvents sequence extension: ten digits, so that the order of the strings is the
     order of the numbers. It is empty until the event is in its job's log. `traceparent` follows the
@@ -21,12 +25,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     type: str
     subject: str
     time: datetime
-    data: dict[str, object]
+    body: msgspec.Raw = msgspec.field(name="data")
     sequence: str = ""
     specversion: str = "1.0"
     source: str = SOURCE
     datacontenttype: str = "application/json"
     traceparent: str | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def data(self) -> dict[str, object]:
+        """Return the data of the event."""
+        return _decode(self.body)
 
     def numbered(self, number: int) -> "Event":
         """Return the event with its place in the job's log, counted from 1."""

@@ -148,6 +148,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     signatures_end: datetime | None = None
     warn_at: datetime | None = None
 
+    @property
+    def all_were_seen_to_succeed(self) -> bool:
+        """Return whether all tasks of the job were seen to have succeeded, and none to have failed."""
+        return self.cursor.succeeded == self.cursor.completed == self.total
+
     def begun(
         self,
         *,

@@ -56,32 +56,36 @@ def has_ended(
     return final is not None and final.state == "completed"
 
 
-async def read_batch_job(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
-    """Return the Batch job and its tasks. If it is just ending, wait up to 20 seconds for its end.
+async def await_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, bool]:
+    """Return the Batch job, and whether it may have ended: the list of its tasks tells.
 
-    The job is None if it is not in Azure Batch.
+    If it is just ending, wait up to 20 seconds for its end. It is None if it is not in Azure Batch.
     """
-    try:
-        for pause in END_PAUSES:
-            if not await _is_ending(ports, record):
-                break
-            await ports.clock.sleep(pause)
-        batch_job = await find_own_job(ports, record)
-        if batch_job is None:
-            return None, []
-        # The tasks are read after the job: once the job is over, they no longer change.
-        return batch_job, [task async for task in ports.batch.list_tasks(record.job_id)]
-    except ServiceNotFoundError:
-        return None, []
+    for pause in END_PAUSES:
+        batch_job, final = await _look(ports, record)
+        if not _is_ending(batch_job, final):
+            break
+        await ports.clock.sleep(pause)
+    else:
+        batch_job, final = await _look(ports, record)
+    if batch_job is None or batch_job.has_ended or record.must_end:
+        return batch_job, True
+    return batch_job, final is not None and final.state == "completed"
 
 
-async def _is_ending(ports: Ports, record: JobRecord) -> bool:
-    """Return whether the job is being terminated, or its FinalizeTask is still uploading its files."""
+async def _look(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, TaskSnapshot | None]:
+    """Return the Batch job and, unless that has ended, its FinalizeTask; None for what does not exist."""
     batch_job = await find_own_job(ports, record)
     if batch_job is None or batch_job.has_ended:
-        return batch_job is not None and batch_job.state != "completed"
+        return batch_job, None
     try:
-        final = await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)
+        return batch_job, await ports.batch.get_task(record.job_id, FINALIZE_TASK_ID)
     except ServiceNotFoundError:
-        return False
-    return final.state in {"preparing", "running"}
+        return batch_job, None
+
+
+def _is_ending(batch_job: BatchJob | None, final: TaskSnapshot | None) -> bool:
+    """Return whether the job is being terminated, or its FinalizeTask is still uploading its files."""
+    if batch_job is not None and batch_job.has_ended:
+        return batch_job.state != "completed"
+    return final is not None and final.state in {"preparing", "running"}

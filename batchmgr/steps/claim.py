@@ -151,9 +151,12 @@ async def claimed(
 async def _take(
     ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
 ) -> Versioned[JobRecord]:
-    """Save the record with its claim, which also holds if another process publishes the events first."""
+    """Save the record with its claim, which also holds if another process publishes the events first.
+
+    The claim is saved again with each change, at the latest when it is renewed.
+    """
     try:
-        return await commit(ports, job, record, events)
+        return await commit(ports, job, record, events, is_saved_soon=True)
     except RecordChangedError:
         job = await load(ports, record.job_id)
         if job.value.claim != record.claim:

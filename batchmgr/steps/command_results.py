@@ -6,11 +6,11 @@ job; other tasks cost nothing.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import islice
 
-from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import MAX_TASK_RESULTS
+from batchmgr.model.task_ends import TaskEnds
 from batchmgr.model.task_progress import TaskResult
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
@@ -20,14 +20,13 @@ AT_ONCE = 16
 
 
 async def command_results(
-    ports: Ports, plan: JobPlan, tasks: Sequence[TaskSnapshot], published: Collection[TaskResult] = ()
+    ports: Ports, plan: JobPlan, ends: TaskEnds, published: Collection[TaskResult] = ()
 ) -> tuple[TaskResult, ...]:
     """Return what commands have left as their results, in the plan's order.
 
     Together with those `published` by a workload's tasks, there are 100 at most: as many as an outcome shows.
     """
-    ended = {task.task_id: task for task in tasks if task.state == "completed"}
-    uploaded = _uploaded(plan, ended, {one.task_id for one in published})
+    uploaded = _uploaded(plan, ends, {one.task_id for one in published})
     # In a thread: the tasks may be many, and they are made or read while they are looked through.
     wanted = await asyncio.to_thread(list, islice(uploaded, max(0, MAX_TASK_RESULTS - len(published))))
     gate = asyncio.Semaphore(AT_ONCE)
@@ -40,13 +39,8 @@ async def command_results(
     return tuple(one for one in found if one is not None)
 
 
-def _uploaded(
-    plan: JobPlan, ended: dict[str, TaskSnapshot], published: Collection[str]
-) -> Iterator[tuple[str, str]]:
+def _uploaded(plan: JobPlan, ends: TaskEnds, published: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the task and the blob of each file that was uploaded if the command wrote it."""
     for task, file in plan.outputs_files:
-        snapshot = ended.get(task.id)
-        if snapshot is None or task.id in published:
-            continue
-        if snapshot.has_succeeded or file.upload_condition == "taskCompletion":
+        if task.id not in published and ends.may_have_left(task.id, file):
             yield task.id, file.blob_path

@@ -21,6 +21,7 @@ from batchmgr.factories.blob_patterns import matches
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_outcome import find_finalize_task
 from batchmgr.model.job_record_parts import ResultFile
+from batchmgr.model.task_ends import TaskEnds
 from batchmgr.plan.file_specifications import WILDCARDS, ContainerNeed, OutputFileSpecification
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Ports
@@ -35,16 +36,15 @@ MAX_SCANNED = 5000
 """How many blobs are looked at for one pattern, or beyond those that were planned: one call to storage."""
 
 
-async def list_results(ports: Ports, plan: JobPlan, tasks: Sequence[TaskSnapshot]) -> tuple[ResultFile, ...]:
+async def list_results(ports: Ports, plan: JobPlan, ends: TaskEnds) -> tuple[ResultFile, ...]:
     """Return the files that the FinalizeTask has left, or else those of the other tasks, in the plan's order.
 
     If there is any among the first 500 that were planned, the others are found by listing their containers;
     of these others, those of patterns are left out.
     """
-    ended = {task.task_id: task for task in tasks if task.state == "completed"}
     found: dict[str, ResultFile] = {}
     for group in ((plan.finalize_task,), plan.tasks_with_results):
-        files = _left_files(group, ended)
+        files = _left_files(group, ends)
         first = islice(files, MAX_LISTED)
         # In threads: the tasks may be many, and they are made or read while they are looked through.
         while some := await asyncio.to_thread(_next, first):
@@ -138,16 +138,12 @@ def _common_start(names: Collection[str]) -> str:
     return first[:size]
 
 
-def _left_files(
-    group: Sequence[TaskPlan], ended: dict[str, TaskSnapshot]
-) -> Iterator[OutputFileSpecification]:
-    """Yield the files that these tasks have left if they wrote them. Which those are depends on their end."""
+def _left_files(group: Sequence[TaskPlan], ends: TaskEnds) -> Iterator[OutputFileSpecification]:
+    """Yield the files that these tasks have left if they wrote them."""
     for task in group:
-        snapshot = ended.get(task.id)
-        if snapshot is not None:
-            for file in task.result_files:
-                if snapshot.has_succeeded or file.upload_condition == "taskCompletion":
-                    yield file
+        for file in task.result_files:
+            if ends.may_have_left(task.id, file):
+                yield file
 
 
 def _next(files: Iterator[OutputFileSpecification]) -> tuple[OutputFileSpecification, ...]:

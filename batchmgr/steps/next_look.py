@@ -13,11 +13,15 @@ from batchmgr.steps.watch import next_look_at
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
 """How long a queued or submitting job may be idle before the poller enqueues its submission again."""
 
+FRESH = timedelta(seconds=10)
+"""How long the poller looks at a job each time that was accepted or put off: most are submitted by then."""
+
 
 def next_look(record: JobRecord, now: datetime) -> datetime | None:
     """Return when the record has to be looked into again; None for the next poll.
 
-    Others wake the job before: whoever submits, cancels or asks for it.
+    Others wake the job before: whoever submits, cancels or asks for it. A submission need not wake a job that
+    `is_looked_at_each_time`.
     """
     if record.unsent is not None:
         return None
@@ -25,16 +29,21 @@ def next_look(record: JobRecord, now: datetime) -> datetime | None:
         return record.retry_at
     match record.state:
         case JobState.QUEUED | JobState.SUBMITTING:
-            if record.must_end or record.submission.awaits_tasks:
+            is_fresh = record.claim is not None or now < record.updated_at + FRESH
+            if record.must_end or record.submission.awaits_tasks or is_fresh:
                 return None
-            idle = record.updated_at + SUBMISSION_TIMEOUT
-            return idle if record.claim is None else max(idle, record.claim.until)
+            return record.updated_at + SUBMISSION_TIMEOUT
         case JobState.RUNNING:
             return _next_look_while_running(record, now)
         case JobState.FINALIZING:  # it ends soon, and then whoever ends it may die before the callback
             return None
         case _:
             return record.callback.next_attempt_at if record.callback is not None else None
+
+
+def is_looked_at_each_time(record: JobRecord, now: datetime) -> bool:
+    """Return whether no poll can have noted a later look at a job that waits for its submission."""
+    return record.obstacle is None and now < record.updated_at + FRESH / 2  # clocks differ
 
 
 def _next_look_while_running(record: JobRecord, now: datetime) -> datetime | None:

@@ -1,21 +1,38 @@
-"""What Azure Batch says about a job's tasks becomes events, each once, and a cursor in the record."""
+"""What Azure Batch says about a job's tasks becomes events, each once, and a cursor in the record.
+
+Thousands of tasks are published with each change of the record, while the next thousands are read. So an
+observation that is interrupted has not been for nothing. But Azure Batch lists tasks in any order: only when
+all are read, the cursor moves on to the newest of them. Whoever reads them again before that finds in the log
+which were published.
+"""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import msgspec
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.job_outcome import count_tasks
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
-from batchmgr.model.poll_cursors import PollCursor, first_offset, marked
+from batchmgr.model.poll_cursors import LONG_AGO, PollCursor, first_offset, marked
+from batchmgr.model.task_ends import TaskEnds
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
 from batchmgr.steps.outbox import SENT_AT_ONCE, commit, publish_observed
-from batchmgr.wire.events import progress_event, task_event_ids, task_events
+from batchmgr.wire.events import (
+    TASK_FAILED,
+    TASK_SUCCEEDED,
+    TaskEventId,
+    events_named,
+    progress_event,
+    task_event_ids,
+)
 
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition a poll begins to read: some transitions become visible late."""
@@ -24,96 +41,176 @@ TASKS_AT_ONCE = 5000
 """How many tasks one change of the record covers, at most. Their events take some megabytes."""
 
 
+@dataclass
+class _Unseen:
+    """The tasks that show events which are not published, oldest first, with the ids of these events."""
+
+    tasks: list[tuple[TaskSnapshot, list[TaskEventId]]]
+
+    @property
+    def newest(self) -> datetime | None:
+        """Return the time of the newest transition."""
+        return self.tasks[-1][0].state_transition_time if self.tasks else None
+
+    def count(self, *types: str) -> int:
+        """Return the number of events of these types."""
+        return sum(kind in types for _, ids in self.tasks for _, kind in ids)
+
+
 def read_from(record: JobRecord) -> datetime | None:
     """Return the state transition time from which tasks have to be read again; None for all tasks."""
     return record.run.cursor.until - OVERLAP if record.run.cursor.until else None
 
 
 async def observe(
-    ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
+    ports: Ports, job: Versioned[JobRecord], tasks: AsyncIterator[TaskSnapshot], counts: TaskCounts
 ) -> Versioned[JobRecord]:
-    """Publish what these snapshots show and was not published yet."""
-    since = read_from(job.value)
-    published = await _published(ports, job.value, since)
-    return await _publish(ports, job, _unseen(job.value, tasks, published, since), counts, published, since)
+    """Publish what these tasks show and was not published yet. They are all that changed since `read_from`.
 
-
-async def observe_end(
-    ports: Ports, job: Versioned[JobRecord], tasks: Sequence[TaskSnapshot], counts: TaskCounts
-) -> Versioned[JobRecord]:
-    """Publish the rest, from all the tasks of a job that has ended.
-
-    Usually the rest is what came after the cursor. If the number of completed tasks does not agree, a
-    transition became visible too late for the cursor; then the event log shows which events are missing. If
-    the rest is much, it is only logged: the outcome does not wait until it is sent.
+    The counts are saved last: until then, the next poll continues where this one was interrupted.
     """
+    return await _count(ports, await _observe(ports, job, tasks), counts)
+
+
+async def observe_rest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Publish what has changed since the cursor in a job whose tasks are over. Afterwards the cursor counts.
+
+    If the rest is much, it is only logged: the outcome does not wait until it is sent.
+    """
+    tasks = ports.batch.list_tasks(job.value.job_id, since=read_from(job.value))
+    return await _observe(ports, job, tasks, may_send_later=True)
+
+
+async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -> Versioned[JobRecord]:
+    """Publish the rest, from all the tasks of a job that has ended, and the counts.
+
+    If it is known that all tasks have succeeded, only the counts are left: `observe_rest` was before. Usually
+    the rest is what came after the cursor. If the number of completed tasks does not agree, a transition
+    became visible too late for the cursor; then the event log shows which events are missing. If the rest is
+    much, it is only logged: the outcome does not wait until it is sent.
+    """
+    if ends.all_succeeded:
+        total = job.value.run.total
+        return await _count(ports, job, TaskCounts(completed=total, succeeded=total))
+    tasks, counts = ends.listed, count_tasks(ends.listed)
     since = read_from(job.value)
     published = await _published(ports, job.value, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
     rest = _unseen(job.value, recent, published, since)
-    known = job.value.run.cursor.completed + sum(task.state == "completed" for task in rest)
-    if known != counts.completed:
-        published = await ports.events.ids(job.value.job_id, 0, job.value.observed_offset)
-        since = None
-        rest = _unseen(job.value, tasks, published, since)
-    is_much = len(rest) > SENT_AT_ONCE
-    return await _publish(ports, job, rest, counts, published, since, sends_later=is_much)
+    if job.value.run.cursor.completed + rest.count(TASK_SUCCEEDED, TASK_FAILED) != counts.completed:
+        published = set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
+        rest = _unseen(job.value, tasks, published, None)
+    is_much = len(rest.tasks) > SENT_AT_ONCE
+    for start in range(0, len(rest.tasks), TASKS_AT_ONCE):
+        some = _Unseen(rest.tasks[start : start + TASKS_AT_ONCE])
+        is_last = start + TASKS_AT_ONCE >= len(rest.tasks)
+        job = await _publish(ports, job, some, is_last=is_last, sends_later=is_much)
+    return await _count(ports, job, counts)
 
 
-async def _published(ports: Ports, record: JobRecord, since: datetime | None) -> Collection[str]:
+async def _observe(
+    ports: Ports,
+    job: Versioned[JobRecord],
+    tasks: AsyncIterator[TaskSnapshot],
+    *,
+    may_send_later: bool = False,
+) -> Versioned[JobRecord]:
+    since = read_from(job.value)
+    published = await _published(ports, job.value, since)
+    async with aclosing(_portions(tasks)) as read:
+        async for portion in read:
+            fresh = _unseen(job.value, portion, published, since)
+            is_last = len(portion) < TASKS_AT_ONCE
+            if fresh.tasks or (is_last and job.value.run.cursor.reached is not None):
+                later = may_send_later and len(fresh.tasks) > SENT_AT_ONCE
+                job = await _publish(ports, job, fresh, is_last=is_last, sends_later=later)
+    return job
+
+
+async def _portions(tasks: AsyncIterator[TaskSnapshot]) -> AsyncGenerator[list[TaskSnapshot], None]:
+    """Yield the tasks by thousands, and read the next thousands meanwhile. Only the last portion is smaller.
+
+    It may have no tasks at all.
+    """
+    portion = await _read(tasks)
+    while len(portion) == TASKS_AT_ONCE:
+        following = asyncio.create_task(_read(tasks))
+        try:
+            yield portion
+            portion = await following
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+    yield portion
+
+
+async def _read(tasks: AsyncIterator[TaskSnapshot]) -> list[TaskSnapshot]:
+    portion = []
+    async for task in tasks:
+        portion.append(task)
+        if len(portion) == TASKS_AT_ONCE:
+            break
+    return portion
+
+
+async def _published(ports: Ports, record: JobRecord, since: datetime | None) -> set[str]:
     """Return the ids of the published events about what happened at `since` or later."""
-    if since is None:
-        return ()
-    start = first_offset(record.run.cursor.marks, since)
-    return await ports.events.ids(record.job_id, start, record.observed_offset)
+    marks = record.run.cursor.marks
+    if not marks:
+        return set()
+    return set(await ports.events.ids(record.job_id, first_offset(marks, since), record.observed_offset))
 
 
 def _unseen(
-    record: JobRecord, tasks: Sequence[TaskSnapshot], published: Collection[str], since: datetime | None
-) -> list[TaskSnapshot]:
-    """Return the tasks that show an event which is not published, oldest first."""
-    job_id = record.job_id
-    fresh = [
-        task for task in tasks if any(id_ not in published for id_ in task_event_ids(job_id, task, since))
-    ]
-    return sorted(fresh, key=lambda task: task.state_transition_time)
+    record: JobRecord, tasks: Iterable[TaskSnapshot], published: set[str], since: datetime | None
+) -> _Unseen:
+    """Return the tasks that show events which are not published. These then count as published.
+
+    A list that is read page by page may show a task twice.
+    """
+    job_id, found = record.job_id, list[tuple[TaskSnapshot, list[TaskEventId]]]()
+    for task in tasks:
+        ids = [one for one in task_event_ids(job_id, task, since) if one[0] not in published]
+        if ids:
+            found.append((task, ids))
+            published.update([id_ for id_, _ in ids])
+    return _Unseen(sorted(found, key=lambda task: task[0].state_transition_time))
 
 
 async def _publish(
     ports: Ports,
     job: Versioned[JobRecord],
-    fresh: Sequence[TaskSnapshot],
-    counts: TaskCounts,
-    published: Collection[str],
-    since: datetime | None,
+    fresh: _Unseen,
     *,
-    sends_later: bool = False,
+    is_last: bool,
+    sends_later: bool,
 ) -> Versioned[JobRecord]:
-    """Publish events for these tasks: thousands of tasks with each change of the record.
-
-    The counts are saved last: until then, the next poll continues where this one was interrupted.
-    """
-    for start in range(0, len(fresh), TASKS_AT_ONCE):
-        some = fresh[start : start + TASKS_AT_ONCE]
-        failed = await _diagnosed(ports, job.value, some)
-        cursor = _advanced(job.value, some)
-        record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
-        events = [e for e in _events(job.value.job_id, some, failed, since) if e.id not in published]
-        job = await publish_observed(ports, job, record, events, sends_later=sends_later)
-    if counts != job.value.run.counts:
-        record = job.value.counted(ports.clock.now(), counts)
-        job = await commit(ports, job, record, [progress_event(record)])
-    return job
+    """Publish events of these tasks. If they are the last of an observation, the cursor moves on."""
+    failed = await _diagnosed(ports, job.value, [task for task, _ in fresh.tasks])
+    cursor = _advanced(job.value, fresh, is_last=is_last)
+    record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
+    events = _events(job.value.job_id, fresh, failed)
+    return await publish_observed(ports, job, record, events, sends_later=sends_later)
 
 
-def _advanced(record: JobRecord, fresh: Sequence[TaskSnapshot]) -> PollCursor:
+async def _count(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> Versioned[JobRecord]:
+    if counts == job.value.run.counts:
+        return job
+    record = job.value.counted(ports.clock.now(), counts)
+    return await commit(ports, job, record, [progress_event(record)])
+
+
+def _advanced(record: JobRecord, fresh: _Unseen, *, is_last: bool) -> PollCursor:
     cursor = record.run.cursor
-    newest = max(task.state_transition_time for task in fresh)
-    until = newest if cursor.until is None else max(cursor.until, newest)
+    reached = max(filter(None, (cursor.reached, fresh.newest)))
+    until = max(cursor.until or LONG_AGO, reached) if is_last else cursor.until
+    since = until - OVERLAP if until is not None else LONG_AGO
     return PollCursor(
         until=until,
-        marks=marked(cursor.marks, cursor.until, record.observed_offset, until - OVERLAP),
-        completed=cursor.completed + sum(task.state == "completed" for task in fresh),
+        reached=None if is_last else reached,
+        marks=marked(cursor.marks, cursor.until, record.observed_offset, since),
+        completed=cursor.completed + fresh.count(TASK_SUCCEEDED, TASK_FAILED),
+        succeeded=cursor.succeeded + fresh.count(TASK_SUCCEEDED),
     )
 
 
@@ -128,12 +225,10 @@ async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapsh
     return {task.task_id: task for task in found}
 
 
-def _events(
-    job_id: str, fresh: Sequence[TaskSnapshot], failed: dict[str, FailedTask], since: datetime | None
-) -> list[Event]:
+def _events(job_id: str, fresh: _Unseen, failed: dict[str, FailedTask]) -> list[Event]:
     events: list[Event] = []
-    for task in fresh:
+    for task, ids in fresh.tasks:
         diagnosed = failed.get(task.task_id)
         full = msgspec.structs.replace(task, error=diagnosed.error) if diagnosed else task
-        events.extend(task_events(job_id, full, since))
+        events.extend(events_named(job_id, full, ids))
     return events

@@ -15,6 +15,7 @@ Later it is read from there and sent; what is older than an hour is left out, an
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -51,26 +52,36 @@ async def load(ports: Ports, job_id: str) -> Versioned[JobRecord]:
     return await flush(ports, await ports.jobs.load(job_id))
 
 
-async def create(ports: Ports, record: JobRecord, *, is_announced: bool = True) -> Versioned[JobRecord]:
+async def create(
+    ports: Ports, record: JobRecord, *, is_announced: bool = True, is_new: bool = False
+) -> Versioned[JobRecord]:
     """Store a new record, publish its first event, and return it; or the record that exists.
 
     If it is not announced, there is no event. The job is active before it has a record: if the process dies
-    in between, the poller finds the job.
+    in between, the poller finds the job. `is_new`: most likely there is no record, so none is looked for.
     """
-    try:
-        return await load(ports, record.job_id)
-    except JobNotFoundError:
-        pass
+    if not is_new:
+        with suppress(JobNotFoundError):
+            return await load(ports, record.job_id)
     await ports.jobs.activate(record.job_id)
     events = [job_event(record)] if is_announced else []
     return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
 
 
 async def commit(
-    ports: Ports, job: Versioned[JobRecord], record: JobRecord, events: Sequence[Event]
+    ports: Ports,
+    job: Versioned[JobRecord],
+    record: JobRecord,
+    events: Sequence[Event],
+    *,
+    is_saved_soon: bool = False,
 ) -> Versioned[JobRecord]:
-    """Save a changed record together with the events that tell of the change; then publish them."""
-    return await flush(ports, await ports.jobs.save(record.with_outbox(events), job.etag))
+    """Save a changed record together with the events that tell of the change; then publish them.
+
+    Events that were in its outbox before are published first. For `is_saved_soon` see `flush`.
+    """
+    saved = await ports.jobs.save(record.with_outbox([*record.outbox, *events]), job.etag)
+    return await flush(ports, saved, is_saved_soon=is_saved_soon)
 
 
 async def commit_state(ports: Ports, job: Versioned[JobRecord], record: JobRecord) -> Versioned[JobRecord]:
@@ -78,8 +89,14 @@ async def commit_state(ports: Ports, job: Versioned[JobRecord], record: JobRecor
     return await commit(ports, job, record, [job_event(record)])
 
 
-async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
-    """Publish the events in the outbox: log each once, send each at least once. Then empty the outbox."""
+async def flush(
+    ports: Ports, job: Versioned[JobRecord], *, is_saved_soon: bool = False
+) -> Versioned[JobRecord]:
+    """Publish the events in the outbox: log each once, send each at least once. Then empty the outbox.
+
+    `is_saved_soon`: the caller saves the record again in a moment, and with that its empty outbox. If the
+    process dies before, whoever loads the record finds the events in the log, and sends them once more.
+    """
     record = job.value
     if not record.outbox:
         return job
@@ -94,7 +111,9 @@ async def flush(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]
     own = {event.id for event in record.outbox}
     is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
     done = record.published(offset=offset, is_observed=is_observed, unsent=unsent)
-    saved = await ports.jobs.save(done, job.etag)
+    saved = Versioned(value=done, etag=job.etag)
+    if not is_saved_soon:
+        saved = await ports.jobs.save(done, job.etag)
     tell_published(ports.telemetry, record, record.outbox, ports.clock.now())
     return saved
 

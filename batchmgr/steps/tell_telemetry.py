@@ -43,11 +43,11 @@ def _tell_state(telemetry: Telemetry, record: JobRecord, event: Event) -> None:
     with telemetry.about(record.job_id):
         logger.info("job %s is %s", record.job_id, state, extra=about)
     telemetry.record(JOBS_ENTERED, 1, about)
-    entered = record.entered.get(state)
-    earlier = [(time, before) for before, time in record.entered.items() if before is not state]
-    if entered is None or not earlier:
-        return
-    begun, before = max(((time, one) for time, one in earlier if time <= entered), default=(entered, None))
-    if before is not None:
-        seconds = (entered - begun).total_seconds()
+    # Two states may be entered at the same time: then in this order.
+    entered = sorted((time, place, one) for place, (one, time) in enumerate(record.entered.items()))
+    states = [one for _, _, one in entered]
+    place = states.index(state) if state in states else 0
+    if place:
+        (begun, _, before), (end, _, _) = entered[place - 1 : place + 1]
+        seconds = (end - begun).total_seconds()
         telemetry.record(STATE_DURATION, seconds, {JOB_STATE: before.value, JOB_WORKLOAD: record.workload})

@@ -13,8 +13,9 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import ACCEPT
 from batchmgr.model.traceparent import valid_traceparent
 from batchmgr.plan.job_plan import JobPlan
-from batchmgr.ports import Ports
+from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.keep_plan import keep_plan
+from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.outbox import create, retry_on_conflict
 from batchmgr.wire.job_message import JobMessage
 
@@ -27,23 +28,31 @@ async def accept(
     plan: JobPlan | None = None,
     *,
     is_checked: bool = True,
+    known: KnownJob | None = None,
 ) -> JobRecord:
     """Accept a job under this id: store the request, create the record, mark the job active.
 
     The plan that the check of the job has made is kept. A job that is not checked has no event yet: `admit`
-    checks it and publishes that it is queued or rejected.
+    checks it and publishes that it is queued or rejected. `known` is told of what is stored now.
     Raise JobConflictError if a job with this id but other content was accepted before, and ServiceBusyError
     as long as such a job is being deleted.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
-        stored = await ports.jobs.save_request(job_id, replace(message, traceparent=traceparent))
+        request = replace(message, job_id=job_id, traceparent=traceparent)
+        before = await ports.jobs.save_request(job_id, request)
+        stored = before or request
         if stored.digest != message.digest:
             raise JobConflictError(job_id)
         if plan is not None and plan.job_id == stored.job_id:
             await keep_plan(ports, stored.job_id, plan)
         priority = None if plan is None else plan.job.priority
-        return await _create_record(ports, stored, is_checked=is_checked, priority=priority)
+        job = await _create_record(
+            ports, stored, is_checked=is_checked, priority=priority, is_new=before is None
+        )
+    if known is not None:
+        known.job, known.message = job, stored
+    return job.value
 
 
 @retry_on_conflict
@@ -63,8 +72,13 @@ async def restore(ports: Ports, job_id: str) -> bool:
 
 
 async def _create_record(
-    ports: Ports, message: JobMessage, *, is_checked: bool, priority: int | None = None
-) -> JobRecord:
+    ports: Ports,
+    message: JobMessage,
+    *,
+    is_checked: bool,
+    priority: int | None = None,
+    is_new: bool = False,
+) -> Versioned[JobRecord]:
     now = ports.clock.now()
     record = JobRecord(
         job_id=message.job_id,
@@ -84,9 +98,9 @@ async def _create_record(
         traceparent=message.traceparent,
         entered={JobState.QUEUED: now},
     )
-    record = (await create(ports, record, is_announced=is_checked)).value
-    if record.purge is not None:  # nothing of it may become part of the new job
+    job = await create(ports, record, is_announced=is_checked, is_new=is_new)
+    if job.value.purge is not None:  # nothing of it may become part of the new job
         raise ServiceBusyError(
-            f"the job {record.job_id!r} that had this id is being deleted: send the new one in a minute"
+            f"the job {message.job_id!r} that had this id is being deleted: send the new one in a minute"
         )
-    return record
+    return job

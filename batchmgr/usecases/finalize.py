@@ -6,14 +6,13 @@ run.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from datetime import timedelta
 
-from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError
-from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError, ServiceNotFoundError
+from batchmgr.model.batch_snapshots import BatchJob
 from batchmgr.model.job_outcome import (
     FINALIZED,
-    count_tasks,
+    JobOutcome,
     decide_outcome,
     end_reason,
     find_finalize_task,
@@ -21,9 +20,10 @@ from batchmgr.model.job_outcome import (
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
+from batchmgr.model.task_ends import TaskEnds
 from batchmgr.model.telemetry_names import FINALIZE
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.batch_job import has_ended, read_batch_job
+from batchmgr.steps.batch_job import await_end, has_ended
 from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.command_results import command_results
 from batchmgr.steps.deleted_tasks import deleted_tasks
@@ -31,7 +31,7 @@ from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
-from batchmgr.steps.observe_tasks import observe_end
+from batchmgr.steps.observe_tasks import observe_end, observe_rest
 from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
 from batchmgr.steps.outbox import catch_up, commit_state, load, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
@@ -42,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 10
 """How often a failed attempt is followed by a message. After that the poller tries, each time it looks."""
+
+READ_AT_ONCE = 1000
+"""How many tasks one call lists: of a job with no more, all are read."""
 
 TIME_LIMIT_SECONDS = 60
 """How long one finalization may take, and how long its claim on the job lasts."""
@@ -90,15 +93,33 @@ async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
     record = job.value
     with ports.telemetry.span(FINALIZE, job_id=record.job_id, traceparent=record.traceparent):
         async with filling_the_place(ports, record) as filling:
-            batch_job, tasks = await _read_end(ports, record)
-            is_missing = batch_job is None and record.in_batch and not record.must_end
-            if is_missing and not await is_gone(ports, job_id):
-                filling.cancel()
-            elif not has_ended(record, batch_job, tasks, ports.clock.now()):
+            if not await _conclude_if_over(ports, job, holder):
                 logger.info("job %s has not ended yet", job_id)
                 filling.cancel()
-            else:
-                await _conclude(ports, job_id, holder, batch_job, tasks)
+                await release(ports, job_id, holder)
+
+
+async def _conclude_if_over(ports: Ports, job: Versioned[JobRecord], holder: str) -> bool:
+    """Conclude a job that has ended. Return whether it has."""
+    record = job.value
+    batch_job, may_be_over = await _await_end(ports, record)
+    if not may_be_over:
+        return False
+    if record.state in {JobState.RUNNING, JobState.FINALIZING}:
+        # Before all tasks are read: the poller need not read them as well.
+        job = await _claim(ports, job, holder)
+    try:
+        # The tasks are read after the job: once the job is over, they no longer change.
+        ends = await _read_tasks(ports, job) if batch_job is not None else TaskEnds()
+    except ServiceNotFoundError:
+        batch_job, ends = None, TaskEnds()
+    is_missing = batch_job is None and record.in_batch and not record.must_end
+    if is_missing and not await is_gone(ports, record.job_id):
+        return False
+    is_over = ends.all_succeeded or has_ended(record, batch_job, ends.listed, ports.clock.now())
+    if is_over:
+        await _conclude(ports, record.job_id, holder, batch_job, ends)
+    return is_over
 
 
 async def _to_finalize(ports: Ports, job_id: str, holder: str) -> Versioned[JobRecord] | None:
@@ -119,7 +140,7 @@ async def _to_finalize(ports: Ports, job_id: str, holder: str) -> Versioned[JobR
 
 @retry_on_conflict
 async def _conclude(
-    ports: Ports, job_id: str, holder: str, batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+    ports: Ports, job_id: str, holder: str, batch_job: BatchJob | None, ends: TaskEnds
 ) -> None:
     """Claim a job that has ended, tell what is still to be told of its tasks, and call back.
 
@@ -130,52 +151,62 @@ async def _conclude(
     if job is None:
         return
     record, now = job.value, ports.clock.now()
-    if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(tasks):
+    if record.state is JobState.SUBMITTING and not record.must_end and find_finalize_task(ends.listed):
         # The submitter has added the last task, and was killed before it could say so.
         job = await commit_state(ports, job, record.submitted(now))
-        record = job.value
-    claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
-    job = await ports.jobs.save(record.claimed(now, claim), job.etag)
-    await ports.jobs.activate(job_id)  # if this process dies, the next poll sees it
+    job = await _claim(ports, job, holder)
     if batch_job is not None and not batch_job.has_ended:
-        await ports.batch.terminate_job(record.job_id, FINALIZED)
+        await ports.batch.terminate_job(job_id, FINALIZED)
     await leave(ports, job.value)
-    if tasks:
-        job = await observe_end(ports, job, tasks, count_tasks(tasks))
-    job = await observe_reports(ports, job, tasks)
+    if ends.all_succeeded or ends.listed:
+        job = await observe_end(ports, job, ends)
+    job = await observe_reports(ports, job, None if ends.all_succeeded else ends.listed)
     if job.value.state is not JobState.FINALIZING:
         job = await commit_state(ports, job, job.value.finalizing(ports.clock.now()))
-    job = await _end(ports, job, batch_job, tasks)
+    job = await _end(ports, job, batch_job, ends)
     await start_delivery(ports, job.value)
     if job.value.unsent is not None:
         job = await catch_up(ports, job)
         await start_delivery(ports, job.value)  # it may have waited for this to close the job
 
 
+async def _claim(ports: Ports, job: Versioned[JobRecord], holder: str) -> Versioned[JobRecord]:
+    """Claim a job for its finalization, unless `holder` has done so."""
+    record, now = job.value, ports.clock.now()
+    if record.claim is not None and record.claim.holder == holder:
+        return job
+    claim = Claim(holder=holder, until=now + timedelta(seconds=TIME_LIMIT_SECONDS))
+    job = await ports.jobs.save(record.claimed(now, claim), job.etag)
+    await ports.jobs.activate(record.job_id)  # if this process dies, the next poll sees it
+    return job
+
+
 async def _end(
-    ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, tasks: Sequence[TaskSnapshot]
+    ports: Ports, job: Versioned[JobRecord], batch_job: BatchJob | None, ends: TaskEnds
 ) -> Versioned[JobRecord]:
     """Record how the job has ended, and what it has left."""
-    record = job.value
+    record, tasks = job.value, ends.listed
     job_plan = await find_plan(ports, record)
-    lost = await lost_results(ports, job_plan, tasks)
     failed_now = {task.task_id for task in tasks if task.has_failed}
     details = {task.task_id: task for task in record.run.failed_tasks if task.task_id in failed_now}
-    outcome = decide_outcome(
-        tasks,
-        job=batch_job,
-        is_cancelled=record.cancel_requested,
-        details=details,
-        deleted=await deleted_tasks(ports, record, job_plan, tasks),
-        given_up=record.given_up,
-        lost_results=lost,
-    )
+    if ends.all_succeeded and not record.cancel_requested:
+        outcome = JobOutcome(state=JobState.SUCCEEDED)
+    else:
+        outcome = decide_outcome(
+            tasks,
+            job=batch_job,
+            is_cancelled=record.cancel_requested,
+            details=details,
+            deleted=await deleted_tasks(ports, record, job_plan, tasks),
+            given_up=record.given_up,
+            lost_results=await lost_results(ports, job_plan, tasks),
+        )
     # In a job that has succeeded, only a FinalizeTask may have failed, which nobody missed.
     has_succeeded = outcome.state is JobState.SUCCEEDED
-    results = await list_results(ports, job_plan, tasks) if job_plan is not None else ()
+    results = await list_results(ports, job_plan, ends) if job_plan is not None else ()
     outputs = await task_results(ports, record)
     if job_plan is not None:
-        outputs += await command_results(ports, job_plan, tasks, outputs)
+        outputs += await command_results(ports, job_plan, ends, outputs)
     ended = record.ended(
         ports.clock.now(),
         outcome.state,
@@ -189,10 +220,30 @@ async def _end(
     return await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
 
 
-async def _read_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, list[TaskSnapshot]]:
-    """Return the Batch job and its tasks. End the job first if it must end and is still active."""
-    batch_job, tasks = await read_batch_job(ports, record)
+async def _await_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, bool]:
+    """Return the Batch job, and whether it may have ended. End it first if it must end and is active."""
+    batch_job, may_be_over = await await_end(ports, record)
     if record.must_end and batch_job is not None and not batch_job.has_ended:
         await ports.batch.terminate_job(record.job_id, end_reason(record))
-        batch_job, tasks = await read_batch_job(ports, record)
-    return batch_job, tasks
+        batch_job, may_be_over = await await_end(ports, record)
+    return batch_job, may_be_over
+
+
+async def _read_tasks(ports: Ports, job: Versioned[JobRecord]) -> TaskEnds:
+    """Return how the tasks have ended. Of many tasks, only those are read that no poll has seen, if possible.
+
+    What polls have seen is enough if as many tasks have succeeded as the job has, none has failed, and none
+    is left that could still do so. Whatever else may be: all tasks are read then.
+    """
+    job_id, record = job.value.job_id, job.value
+    is_large = record.run.total > READ_AT_ONCE and record.state is not JobState.SUBMITTING
+    if is_large and not record.must_end:
+        job = await observe_rest(ports, job)
+        if job.value.run.all_were_seen_to_succeed and not await _is_any_left(ports, job_id):
+            return TaskEnds(all_succeeded=True)
+    return TaskEnds(listed=[task async for task in ports.batch.list_tasks(job_id)])
+
+
+async def _is_any_left(ports: Ports, job_id: str) -> bool:
+    """Return whether a task is not completed: one that somebody has added to the job, for example."""
+    return await anext(ports.batch.list_tasks(job_id, without="completed"), None) is not None

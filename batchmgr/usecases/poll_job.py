@@ -129,10 +129,9 @@ async def _poll_running(
         if counts is None:
             counts = await ports.batch.task_counts(record.job_id)
         if counts != record.run.counts:
-            since = read_from(record)
-            changed = ports.batch.list_tasks(record.job_id, since=since, only_begun=True)
-            tasks = [task async for task in changed]
-            job = await observe(ports, job, tasks, counts)
+            # Those that wait to run are the most in a large job that has just begun.
+            changed = ports.batch.list_tasks(record.job_id, since=read_from(record), without="active")
+            job = await observe(ports, job, changed, counts)
         if counts.running:
             job = await observe_reports(ports, job)
         if job.value.run.manifest_due and counts.completed >= record.run.total - 1:

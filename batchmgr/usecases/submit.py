@@ -34,7 +34,9 @@ from batchmgr.steps.add_tasks import add_own_tasks
 from batchmgr.steps.batch_job import find_own_job, terminate_own_job
 from batchmgr.steps.claim import Change, ClaimedJob, EventsOf, claimed, no_events
 from batchmgr.steps.keep_plan import plan_and_keep, plan_to_submit
+from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.line import Turn, in_line, is_next, is_waiting, join, leave, waiting_events
+from batchmgr.steps.next_look import is_looked_at_each_time
 from batchmgr.steps.outbox import commit, load, retry_on_conflict
 from batchmgr.steps.plan_job import grant_access
 from batchmgr.steps.plan_on_node import REJECTED, failed_job_manager, planned_tasks
@@ -43,7 +45,6 @@ from batchmgr.steps.release_finalize_task import write_finalize_blob
 from batchmgr.steps.warn_of_signatures import warning_due
 from batchmgr.usecases.deliver import start_delivery
 from batchmgr.wire.events import job_event, planning_event, task_events
-from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
 
@@ -56,14 +57,15 @@ continues: a function may take two minutes, and a host that is told to stop give
 
 
 @retry_on_conflict
-async def submit(ports: Ports, job_id: str) -> None:
+async def submit(ports: Ports, job_id: str, known: KnownJob | None = None) -> None:
     """Bring a job into Azure Batch, unless it is there, or another process is at it.
 
     If a service is busy, the job is submitted again later. If the quota of active jobs is full, or others
     wait for it, the job joins the line. If Azure Batch will never accept the job, it is rejected, and its
     events and its callback say why.
     """
-    job = await load(ports, job_id)
+    known = known or KnownJob()
+    job = await known.load(ports, job_id)
     is_under_way = job.value.state in {JobState.QUEUED, JobState.SUBMITTING}
     if job.value.must_end:
         # The cancellation may have come while tasks were being added, before there was a Batch job to end.
@@ -78,7 +80,7 @@ async def submit(ports: Ports, job_id: str) -> None:
     if not job.value.in_batch and not await is_next(ports, job.value):
         await _stand_in_line(ports, job)
         return
-    await _submit(ports, job, PORTION_TIME)
+    await _submit(ports, job, PORTION_TIME, known)
 
 
 @retry_on_conflict
@@ -96,7 +98,7 @@ async def submit_next(ports: Ports, job_id: str, ticket: Ticket) -> Turn:
     if record.is_claimed(now) or (is_held_up and not record.tries(ObstacleKind.QUOTA)):
         return Turn.PASSED
     await ports.jobs.activate(record.job_id)  # if this process dies, the poller need not wait for minutes
-    return await _submit(ports, job, QUICK_TIME)
+    return await _submit(ports, job, QUICK_TIME, KnownJob())
 
 
 async def _stand_in_line(ports: Ports, job: Versioned[JobRecord]) -> None:
@@ -106,18 +108,18 @@ async def _stand_in_line(ports: Ports, job: Versioned[JobRecord]) -> None:
     await commit(ports, job, record, [*events_of(begun), *waiting_events(begun, record)])
 
 
-async def _submit(ports: Ports, job: Versioned[JobRecord], time: timedelta) -> Turn:
+async def _submit(ports: Ports, job: Versioned[JobRecord], time: timedelta, known: KnownJob) -> Turn:
     with ports.telemetry.span(SUBMIT, job_id=job.value.job_id, traceparent=job.value.traceparent):
-        return await _submit_claimed(ports, job, time)
+        return await _submit_claimed(ports, job, time, known)
 
 
-async def _submit_claimed(ports: Ports, job: Versioned[JobRecord], time: timedelta) -> Turn:
+async def _submit_claimed(ports: Ports, job: Versioned[JobRecord], time: timedelta, known: KnownJob) -> Turn:
     begin, events_of = _begin(ports, job.value)
+    may_rest = not is_looked_at_each_time(job.value, ports.clock.now())
     async with claimed(ports, job, begin, events_of) as mine:
         try:
             ends_at = ports.clock.now() + time
-            message = await ports.jobs.load_request(mine.record.job_id)
-            progress = await _submit_portion(ports, mine, message, ends_at)
+            progress = await _submit_portion(ports, mine, known, ends_at)
         except (InvalidJobError, ServiceError) as error:
             now = ports.clock.now()
             if not isinstance(error, InvalidJobError) and may_pass(mine.record, error, now):
@@ -127,6 +129,8 @@ async def _submit_claimed(ports: Ports, job: Versioned[JobRecord], time: timedel
             await _reject(ports, mine, error)
             return Turn.PASSED
         await _save_progress(ports, mine, progress)
+        if may_rest and progress is Progress.COMPLETE:
+            await ports.jobs.activate(mine.record.job_id)  # the next poll looks at its tasks
     return Turn.LET_IN
 
 
@@ -145,10 +149,11 @@ def _begin(ports: Ports, record: JobRecord) -> tuple[Change, EventsOf]:
     return (lambda record: record.submitting(now)), (lambda record: [job_event(record)])
 
 
-async def _submit_portion(ports: Ports, mine: ClaimedJob, message: JobMessage, ends_at: datetime) -> Progress:
+async def _submit_portion(ports: Ports, mine: ClaimedJob, known: KnownJob, ends_at: datetime) -> Progress:
     """Create the Batch job and add its tasks, or as many of them as there is time for."""
     record = mine.record
-    job_plan = await plan_to_submit(ports, mine, message)
+    message = await known.load_request(ports, record.job_id)
+    job_plan = known.plan or await plan_to_submit(ports, mine, message)
     if job_plan.job.pool_id:
         # Azure Batch accepts a job for a pool that does not exist. The job would then wait for ever.
         await _require_pool(ports, job_plan.job.pool_id)
@@ -239,7 +244,6 @@ async def _save_progress(ports: Ports, mine: ClaimedJob, progress: Progress) -> 
     match progress:
         case Progress.COMPLETE:
             await mine.save(lambda record: record.submitted(now), lambda record: [job_event(record)])
-            await ports.jobs.activate(mine.record.job_id)  # the next poll looks at its tasks
         case Progress.AWAITS_TASKS if mine.record.submission.awaits_tasks:
             await mine.release()
         case Progress.AWAITS_TASKS:

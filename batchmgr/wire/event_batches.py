@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 prepare(Event)
 
+_encode = msgspec.json.Encoder().encode
+
 
 def event_batches(events: Iterable[Event]) -> Iterator[bytes]:
     """Yield the messages that hold these events, in order: as few as possible.
@@ -30,7 +32,7 @@ def event_batches(events: Iterable[Event]) -> Iterator[bytes]:
     parts: list[bytes] = []
     size = 0
     for event in events:
-        part = msgspec.json.encode(event)
+        part = _encode(event)
         if len(part) > _ROOM:
             text = "event %s has %d bytes, too many for a message: it is in the log only"
             logger.error(text, event.id, len(part))

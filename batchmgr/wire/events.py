@@ -4,7 +4,7 @@ See `docs/events.md` for when each is sent.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.poll_cursors import LONG_AGO
 from batchmgr.model.size_limits import KIB, MAX_EVENT, fitted
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import WaitingFor
@@ -63,7 +64,12 @@ MAX_DATA = MAX_EVENT - 4 * KIB
 """The rest is for the other attributes of the event: ids, times and keys."""
 
 MAX_KEY = 300
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+_encode = msgspec.json.Encoder().encode
+
+
+TaskEventId = tuple[str, str]
+"""The id of an event of a task, and its type."""
 
 
 def job_event(record: JobRecord) -> Event:
@@ -146,44 +152,37 @@ def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) 
     What was before `since` has been told: of a run that has begun before, only its end is new. `task.running`
     is sent only if a poll sees the task running: a task that starts and ends between two polls has none.
     """
-    kinds = _task_kinds(task, since)
-    if not kinds:
-        return []
-    data = fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA)
-    subject = _task_subject(job_id, task.task_id)
-    return [
-        Event(
-            id=_task_event_id(subject, kind, number),
-            type=kind,
-            subject=subject,
-            time=task.state_transition_time,
-            data=data,
-        )
-        for kind, number in kinds
-    ]
+    return events_named(job_id, task, task_event_ids(job_id, task, since))
 
 
-def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[str]:
+def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[TaskEventId]:
     """Return the ids of the events that `task_events` would return."""
     subject = _task_subject(job_id, task.task_id)
-    return [_task_event_id(subject, kind, number) for kind, number in _task_kinds(task, since)]
+    return [(_task_event_id(subject, kind, number), kind) for kind, number in _task_kinds(task, since)]
+
+
+def events_named(job_id: str, task: TaskSnapshot, ids: Iterable[TaskEventId]) -> list[Event]:
+    """Return those of the events of a snapshot that have these ids."""
+    body = b'{"jobId":%b,%b' % (_encode(job_id), _encode(task)[len(b"{") :])
+    if len(body) > MAX_DATA:
+        body = _encode(fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA))
+    raw, subject, time = msgspec.Raw(body), _task_subject(job_id, task.task_id), task.state_transition_time
+    return [Event(id=id_, type=kind, subject=subject, time=time, body=raw) for id_, kind in ids]
 
 
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
-    if task.state in {"active", "preparing"}:  # it will run: then its retry is told
+    if task.state == "active" or task.state == "preparing":  # it will run: then its retry is told
         return []
     since = since or LONG_AGO
     kinds: list[tuple[str, int]] = []
-    if task.was_requeued_since(since):
+    if task.requeue_count and task.was_requeued_since(since):
         kinds.append((TASK_PREEMPTED, task.requeue_count))
-    if task.was_retried_since(since):
+    if task.retry_count and task.was_retried_since(since):
         kinds.append((TASK_RETRIED, task.retry_count))
     run = task.retry_count + task.requeue_count
-    if task.has_succeeded:
-        kinds.append((TASK_SUCCEEDED, run))
-    elif task.has_failed:
-        kinds.append((TASK_FAILED, run))
+    if task.state == "completed":
+        kinds.append((TASK_SUCCEEDED if task.result == "success" else TASK_FAILED, run))
     elif task.has_begun_since(since):
         kinds.append((TASK_RUNNING, run))
     return kinds
@@ -237,7 +236,7 @@ def _event(
         type=type_,
         subject=subject,
         time=time,
-        data=fitted(dict(data), MAX_DATA),
+        body=msgspec.Raw(_encode(fitted(dict(data), MAX_DATA))),
     )
 
 

@@ -135,4 +135,4 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
 def event_list(events: Iterable[Event], after: int) -> Json:
     """Return a page of events. `last` is the `after` of the next request."""
     page = list(events)
-    return {"events": msgspec.to_builtins(page), "last": int(page[-1].sequence) if page else after}
+    return {"events": page, "last": int(page[-1].sequence) if page else after}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.scale import plots, polls, quota, start_up, submission, whole_life, workloads
+from benchmarks.scale import listing, plots, polls, quota, start_up, submission, whole_life, workloads
 from benchmarks.scale.services import running_azurite
 from benchmarks.scale.table import Row, say, show
 
@@ -30,6 +30,7 @@ def main() -> None:
         parts: dict[str, Callable[[], list[Row]]] = {
             "Submission": lambda: submission.rows(arguments.runs),
             "Workloads": lambda: workloads.rows(workloads.TASKS, 1),
+            "Listing": lambda: listing.rows(arguments.runs),
             "Start": lambda: start_up.rows(arguments.runs),
             "Polls": lambda: measure_polls(jobs),
             "Whole life": lambda: measure_lives(tasks),

@@ -25,6 +25,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from batchmgr.wire.events import JOB_WAITING
+from benchmarks.scale.services import further_hosts
 from benchmarks.scale.table import Row, say, show
 
 QUOTA = 5
@@ -60,29 +61,32 @@ def main() -> None:
         metavar="JOBSxSECONDS",
         help="how many jobs of how many seconds (default: 60x1 and 30x15)",
     )
+    parser.add_argument("--hosts", type=int, default=1, help="how many hosts share the work (default: 1)")
     arguments = parser.parse_args()
     loads = [tuple(map(int, load.split("x"))) for load in arguments.load or ()] or LOADS
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, quota {QUOTA}")
-    found = rows(loads)
+    found = rows(loads, hosts=arguments.hosts)
     show(found)
     sys.exit(any(row.verdict == "FAIL" for row in found))
 
 
-def rows(loads: Sequence[tuple[int, ...]] = LOADS) -> list[Row]:
+def rows(loads: Sequence[tuple[int, ...]] = LOADS, *, hosts: int = 1) -> list[Row]:
     """Run each load, and return how the quota was used."""
     found: list[Row] = []
     for jobs, seconds in loads:
-        found += asyncio.run(measure(jobs, seconds))
+        found += asyncio.run(measure(jobs, seconds, hosts))
     return found
 
 
-async def measure(jobs: int, seconds: int) -> list[Row]:
-    """Run one load on a stack of its own."""
-    async with running_stack(StackOptions(active_jobs=QUOTA, host="embedded", poll_schedule=POLLS)) as stack:
-        return await stack.run_supervised(_measure(stack, jobs, seconds))
+async def measure(jobs: int, seconds: int, hosts: int) -> list[Row]:
+    """Run one load on a stack of its own, with so many hosts. The first one gets all requests and events."""
+    options = StackOptions(active_jobs=QUOTA, host="embedded", poll_schedule=POLLS)
+    async with running_stack(options) as stack:
+        with further_hosts(stack.endpoints.settings_file, hosts - 1):
+            return await stack.run_supervised(_measure(stack, jobs, seconds, hosts))
 
 
-async def _measure(stack: Stack, jobs: int, seconds: int) -> list[Row]:
+async def _measure(stack: Stack, jobs: int, seconds: int, hosts: int) -> list[Row]:
     async with aiohttp.ClientSession(stack.endpoints.functions) as api, account(stack) as batch:
         begun = time.monotonic()
         for number in range(jobs):
@@ -90,7 +94,8 @@ async def _measure(stack: Stack, jobs: int, seconds: int) -> list[Row]:
         await until_ended(api, jobs)
         total = time.monotonic() - begun
         stays = [await stay(api, batch, number) for number in range(jobs)]
-    return list(table(stays, f"{jobs} jobs of {seconds} s", total, jobs * seconds / QUOTA))
+    load = f"{jobs} jobs of {seconds} s" + (f", {hosts} hosts" if hosts > 1 else "")
+    return list(table(stays, load, total, jobs * seconds / QUOTA))
 
 
 def table(stays: Sequence[Stay], load: str, total: float, ideal: float) -> list[Row]:

@@ -1,10 +1,14 @@
-"""What the measurements talk to: Azurite, and a stub of Azure Batch. Each is a process of its own."""
+"""What the measurements talk to: Azurite, a stub of Azure Batch, Functions hosts. Each is its own process."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import msgspec
 
 from batchmgr.devstack.azurite import ACCOUNT, KEY, find_azurite
 from batchmgr.devstack.project_paths import PROJECT
@@ -46,3 +50,28 @@ def running_azurite() -> Iterator[str]:
                 )
             finally:
                 process.terminate()
+
+
+@contextmanager
+def functions_host(settings: Mapping[str, str]) -> Iterator[str]:
+    """Run the app on an embedded host, with these app settings, and yield its address."""
+    command = [sys.executable, "-m", "functions_host", "--script-root", str(PROJECT), "--port", "0", "--json"]
+    environment = {**os.environ, **settings, "PYTHONPATH": str(PROJECT / "emulators")}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    ) as process:
+        try:
+            ready = msgspec.json.decode(process.stdout.readline() if process.stdout else b"")
+            yield str(ready["functions"])
+        finally:
+            process.kill()
+
+
+@contextmanager
+def further_hosts(settings_file: str, number: int) -> Iterator[None]:
+    """Run more hosts beside that of a local stack, with the same settings and so on the same storage."""
+    settings = msgspec.json.decode(Path(settings_file).read_bytes())["Values"]
+    with ExitStack() as hosts:
+        for _ in range(number):
+            hosts.enter_context(functions_host(settings))
+        yield

@@ -5,6 +5,7 @@ after 150 ms, and Azurite. The ways take turns, so that a busy machine slows all
 number is the median of its runs.
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from statistics import median
 import msgspec
 
 from batchmgr.devstack.project_paths import PROJECT
+from benchmarks.scale.az_command import cost_of_az
 from benchmarks.scale.routes import Cost
 from benchmarks.scale.services import running_azurite, stub_batch
 from benchmarks.scale.table import Row
@@ -33,6 +35,8 @@ def submission(storage: str, runs: int) -> Iterator[Row]:
     """10,000 tasks at 150 ms a call, from the message to `running`."""
     with stub_batch(LATENCY_MS) as url:
         costs = taking_turns(WAYS, lambda way: cost_of(way, url, SMALL, storage), runs)
+        az = shutil.which("az")
+        by_az = cost_of_az(az, url, SMALL) if az else None
     wall = {way: median(cost.wall for cost in costs[way]) for way in WAYS}
     cpu = {way: median(cost.cpu for cost in costs[way]) * 1e6 / SMALL for way in WAYS}
     for way in WAYS:
@@ -42,6 +46,9 @@ def submission(storage: str, runs: int) -> Iterator[Row]:
     for way in WAYS:
         limit = 30 if way == "batchmgr" else None
         yield Row(what=f"CPU per 1,000 tasks: {way}", value=cpu[way], unit="ms", limit=limit)
+    if by_az:
+        yield Row(what="submit 10,000 at 150 ms: az batch task create, once", value=by_az.wall, unit="s")
+        yield Row(what="CPU per 1,000 tasks: az", value=by_az.cpu * 1e6 / SMALL, unit="ms")
 
 
 def memory(storage: str) -> Iterator[Row]:

@@ -39,6 +39,7 @@ from batchmgr.devstack.stack import Stack, StackOptions, running_stack
 from batchmgr.plan.file_specifications import EVENTS_CONTAINER, FINALIZE_CONTAINER
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX
 from batchmgr.wire.events import JOB_STATES, TASK_SUCCEEDED
+from benchmarks.scale.services import further_hosts
 from benchmarks.scale.table import Row, say, show
 
 SIZES = (1_000, 10_000, 30_000, 100_000)
@@ -83,10 +84,11 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.whole_life", description="Whole lives.")
     parser.add_argument("--tasks", type=int, action="append", help=f"sizes of jobs (default: {SIZES})")
+    parser.add_argument("--hosts", type=int, default=1, help="how many hosts share the work (default: 1)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the costs for a plot")
     arguments = parser.parse_args()
     say(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    lives = asyncio.run(measure(arguments.tasks or SIZES))
+    lives = asyncio.run(measure(arguments.tasks or SIZES, hosts=arguments.hosts))
     if arguments.csv:
         write_csv(arguments.csv, lives)
     table = as_rows(lives)
@@ -144,13 +146,17 @@ def write_csv(file: Path, lives: Sequence[Life]) -> None:
         writer.writerows(asdict(life) for life in lives)
 
 
-async def measure(sizes: Sequence[int]) -> list[Life]:
-    """Run a job of each size, one after the other, on a stack of its own."""
+async def measure(sizes: Sequence[int], *, hosts: int = 1) -> list[Life]:
+    """Run a job of each size on a stack of its own, one after the other.
+
+    With several hosts, the costs are those of the worker of the first one, which gets all requests.
+    """
     lives = []
     for tasks in sizes:
         options = StackOptions(host="embedded", poll_schedule=POLLS, fake_batch=FAKE_BATCH)
         async with running_stack(options) as stack:
-            lives.append(await stack.run_supervised(_live(stack, tasks)))
+            with further_hosts(stack.endpoints.settings_file, hosts - 1):
+                lives.append(await stack.run_supervised(_live(stack, tasks)))
     return lives
 
 

@@ -8,10 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from batchmgr.adapters import bounded_clients
@@ -29,7 +32,9 @@ from batchmgr.settings import Settings
 from batchmgr.usecases.deliver import FIRST_LIMIT, LIMIT
 from tests.one_service import KEY, one_service
 
-EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), data={})
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EVENT = Event(id="e", type="t", subject="s", time=datetime(2026, 1, 1, tzinfo=UTC), body=msgspec.Raw(b"{}"))
 HTML = "<html><h1>404 Not Found</h1><center>nginx</center></html>"
 
 
@@ -37,6 +42,10 @@ class Service:
     """A service that answers every request in the same way, and counts them."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what the test before has set."""
         self.requests = 0
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -58,19 +67,25 @@ class Service:
         return web.Response(status=self.status, headers=self.headers, text=self.body, content_type=kind)
 
 
-@pytest.fixture
-def service() -> Service:
+@pytest.fixture(scope="module")
+def shared_service() -> Service:
     return Service()
 
 
 @pytest.fixture
-async def settings(service: Service) -> AsyncIterator[Settings]:
+def service(shared_service: Service) -> Service:
+    shared_service.begin_anew()
+    return shared_service
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def settings(shared_service: Service) -> AsyncIterator[Settings]:
     """The settings of an app whose services are all this one."""
-    async with one_service(service.handle) as settings:
+    async with one_service(shared_service.handle) as settings:
         yield settings
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ports(settings: Settings) -> AsyncIterator[Ports]:
     async with open_ports(settings) as opened:
         yield opened
@@ -133,14 +148,19 @@ async def test_a_key_that_is_none_is_a_wrong_setting(settings: Settings) -> None
             pass
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-@pytest.mark.parametrize("body", [HTML, "", "{}", '{"code": "ResourceNotFound"}', '"text"', "[]"])
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        *((call, HTML) for call in CALLS),
+        *product(("get_job", "load"), ("", "{}", '{"code": "ResourceNotFound"}', '"text"', "[]")),
+    ],
+)
 async def test_a_404_of_a_gateway_is_a_busy_service(
-    service: Service, ports: Ports, call: Callable[[Ports], Awaitable[object]], body: str
+    service: Service, ports: Ports, call: str, body: str
 ) -> None:
     service.status, service.body = 404, body
     with pytest.raises(ServiceBusyError) as caught:
-        await call(ports)
+        await CALLS[call](ports)
     assert caught.value.status == 404
 
 
@@ -184,7 +204,7 @@ async def test_a_long_retry_after_is_not_slept_through(
     began = time.monotonic()
     with pytest.raises(ServiceBusyError) as caught:
         await call(ports)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert service.requests == 1
     assert caught.value.retry_after == timedelta(seconds=40)
 
@@ -215,7 +235,8 @@ async def test_a_service_that_does_not_answer_is_busy_after_the_time_of_a_call(
     began = time.monotonic()
     with pytest.raises(ServiceBusyError) as caught:
         await CALLS[call](ports)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 15
+    assert service.requests == 1
     assert caught.value.code == "Timeout"
     service.answers.set()
 
@@ -249,7 +270,7 @@ async def test_a_success_that_is_no_answer_of_the_service_is_busy_or_nothing(
         await call(ports)
 
 
-def test_every_call_is_shorter_than_a_function_may_take() -> None:
+async def test_every_call_is_shorter_than_a_function_may_take() -> None:
     host: dict[str, Any] = json.loads((Path(__file__).parents[2] / "host.json").read_text())
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
     function = timedelta(hours=hours, minutes=minutes, seconds=seconds)

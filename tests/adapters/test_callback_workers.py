@@ -45,7 +45,7 @@ class Calls:
 
     async def until_begun(self, number: int) -> None:
         """Wait until this many have begun, and let more begin if they can."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.begun) < number:
                 await turns()
         await turns()
@@ -201,7 +201,7 @@ async def test_the_ports_close_while_a_receiver_hangs_and_leave_no_connection_be
         batch_key=ACCOUNT_KEY,
         allow_loopback_callbacks=True,
     )
-    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server, asyncio.timeout(10):
+    async with await asyncio.start_server(hang, "127.0.0.1", 0) as server, asyncio.timeout(20):
         uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         body = AdfCallback(output={}, status_code="200")
         async with open_ports(settings) as ports:

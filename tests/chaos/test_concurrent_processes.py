@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.adapters.callback_workers import CallbackWorkers
@@ -18,7 +19,10 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
+
+pytestmark = pytest.mark.usefixtures("job_size")
 
 DELAYS = st.lists(st.integers(0, 7), min_size=20, max_size=200)
 
@@ -52,7 +56,7 @@ def assert_published_once(world: World) -> None:
 
 
 @given(DELAYS)
-@settings(max_examples=200)
+@examples(200)
 async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> None:
     world = World()
     world.enqueue(job_message(task("a", "/bin/false"), task("b"), task("c")))
@@ -73,7 +77,7 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
 
 
 @given(DELAYS)
-@settings(max_examples=200)
+@examples(200)
 async def test_several_hosts_that_receive_the_same_message(delays: list[int]) -> None:
     world = World()
     ports = delayed(world, delays)
@@ -89,7 +93,7 @@ async def test_several_hosts_that_receive_the_same_message(delays: list[int]) ->
 
 
 @given(DELAYS)
-@settings(max_examples=200)
+@examples(200)
 async def test_a_cancellation_while_the_job_is_submitted_leaves_nothing_running(delays: list[int]) -> None:
     world = World()
     world.batch.run = list  # type: ignore[method-assign]

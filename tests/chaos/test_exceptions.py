@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import ServiceAccessError, ServiceBusyError, ServiceNotFoundError
@@ -13,6 +13,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 from batchmgr.usecases.poll import poll
 from tests.chaos.interception import intercepted
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
 
 ERRORS: list[Exception] = [
@@ -64,7 +65,7 @@ async def drive(world: World, ports: Ports) -> None:
 
 
 @given(faults=st.dictionaries(st.integers(1, 120), st.sampled_from(ERRORS), max_size=30))
-@settings(max_examples=200)
+@examples(200)
 async def test_a_job_survives_exceptions_that_pass(faults: dict[int, Exception]) -> None:
     world = World()
     world.may_fail = True
@@ -84,7 +85,7 @@ async def test_a_job_survives_exceptions_that_pass(faults: dict[int, Exception])
     error=st.sampled_from([KeyError("x"), ExceptionGroup("g", [ValueError("y")])]),
     port=st.sampled_from(["batch", "files", "storage", "finalize", "events", "sink", "queue"]),
 )
-@settings(max_examples=60)
+@examples(60)
 async def test_a_job_ends_although_a_part_raises_for_ever(start: int, error: Exception, port: str) -> None:
     world = World()
     world.may_fail = True

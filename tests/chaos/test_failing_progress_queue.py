@@ -3,17 +3,18 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import RecordChangedError, ServiceBusyError
 from batchmgr.model.job_states import JobState
 from tests.chaos.interception import intercepted
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
 
 
 @given(st.lists(st.booleans(), max_size=40), st.sets(st.integers(0, 60), max_size=6))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 async def test_the_log_is_complete_the_job_ends_once_and_the_queue_catches_up(
     sends: list[bool], conflicts: set[int]
 ) -> None:

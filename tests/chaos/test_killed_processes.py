@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
@@ -23,10 +23,18 @@ from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import TaskTemplate
 from tests.chaos.interception import PORTS, intercepted
 from tests.fakes import FakeNodeStorage
+from tests.number_of_examples import examples
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import CALLBACK, World, job_message, task
 
+pytestmark = pytest.mark.usefixtures("job_size")
+
 DELIVERED = CallbackStatus(state=CallbackState.DELIVERED, attempts=1)
+WHEN = pytest.mark.parametrize(
+    "after", [pytest.param(False, marks=pytest.mark.thorough, id="before"), pytest.param(True, id="after")]
+)
+"""Whether a call has its effect before the process dies. Before a call is after the one before it, unless
+several are made at once: so one of both is enough, except for `make chaos`."""
 
 
 class Died(BaseException):
@@ -170,7 +178,7 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
         assert told == story.results
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@WHEN
 @pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
 async def test_a_job_survives_a_kill_at_any_side_effect(story: Story, after: bool) -> None:
     last = await count_calls(story)
@@ -206,7 +214,7 @@ PER_FILE = JobMessage(
 )
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@WHEN
 async def test_a_kill_at_any_side_effect_never_mixes_two_listings_of_blobs(
     after: bool,
 ) -> None:
@@ -223,7 +231,7 @@ async def test_a_kill_at_any_side_effect_never_mixes_two_listings_of_blobs(
         assert commands[:2] == [f"wc a-{number}", f"wc b-{number}"]
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@WHEN
 @pytest.mark.parametrize("over_http", [False, True], ids=["queue", "http"])
 async def test_a_kill_at_any_side_effect_never_mixes_two_plans_of_a_workload(
     over_http: bool, after: bool
@@ -257,7 +265,7 @@ async def test_a_kill_at_any_side_effect_never_mixes_two_plans_of_a_workload(
     deaths=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=6),
     copies=st.integers(1, 3),
 )
-@settings(max_examples=200)
+@examples(200)
 async def test_many_kills_and_duplicate_messages_still_give_one_job(
     story: Story, deaths: list[tuple[int, bool]], copies: int
 ) -> None:

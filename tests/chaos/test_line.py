@@ -2,15 +2,15 @@
 
 import asyncio
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.model.job_states import JobState
 from batchmgr.usecases.let_in import let_in
 from batchmgr.usecases.poll import poll
 from tests.chaos.test_concurrent_processes import DELAYS, delayed
-from tests.chaos.test_killed_processes import Mortal, live
+from tests.chaos.test_killed_processes import WHEN, Mortal, live
+from tests.number_of_examples import examples
 from tests.world import World, job_message
 
 NAMES = ("a", "b", "c", "d")
@@ -43,9 +43,10 @@ async def count_calls() -> int:
     return life.made
 
 
-@pytest.mark.parametrize("after", [False, True])
+@WHEN
 async def test_a_process_that_dies_at_any_step_leaves_nobody_in_the_line(after: bool) -> None:
-    for calls in range(1, await count_calls() + 1):
+    # The jobs make the same calls, one after the other: a third of all has each of them.
+    for calls in range(1, await count_calls() + 1, 3):
         world = full_world()
         await live(world, Mortal(world, calls, after=after))
         await world.run_until_idle()
@@ -53,7 +54,7 @@ async def test_a_process_that_dies_at_any_step_leaves_nobody_in_the_line(after: 
 
 
 @given(deaths=st.lists(st.tuples(st.integers(1, 120), st.booleans()), max_size=5))
-@settings(max_examples=50)
+@examples(50)
 async def test_many_deaths_leave_nobody_in_the_line(deaths: list[tuple[int, bool]]) -> None:
     world = full_world()
     for calls, after in deaths:
@@ -63,7 +64,7 @@ async def test_many_deaths_leave_nobody_in_the_line(deaths: list[tuple[int, bool
 
 
 @given(DELAYS)
-@settings(max_examples=100)
+@examples(100)
 async def test_hosts_that_let_in_at_once_start_every_job_once(delays: list[int]) -> None:
     world = full_world()
     world.batch.run = list  # type: ignore[method-assign]

@@ -21,6 +21,8 @@ from tests.chaos.interception import intercepted
 from tests.chaos.test_concurrent_processes import assert_published_once
 from tests.world import World, job_message, task
 
+pytestmark = pytest.mark.usefixtures("job_size")
+
 UseCase = Callable[[Ports], Awaitable[Any]]
 MESSAGE = job_message(task("a"), task("b", "/bin/true", "a"))
 BAD = b'{"jobId": "job-1", "callBackUri": "https://allowed/callback?secret=1", "tasks": 5}'

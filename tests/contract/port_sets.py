@@ -178,7 +178,7 @@ class RealPorts:
         self._connection_string = connection_string
 
     async def run_tasks(self, job_id: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 tasks = [task async for task in self.ports.batch.list_tasks(job_id)]
                 if not any(task.state in {"preparing", "running"} for task in tasks) and any(

@@ -25,8 +25,9 @@ async def raced(create: Callable[[int], Awaitable[T]]) -> list[T]:
 
 async def test_a_request_is_stored_once(ports: Ports) -> None:
     stored = await raced(lambda n: ports.jobs.save_request("job-1", JobMessage(workload=f"w{n}")))
-    assert len(set(map(repr, stored))) == 1
-    assert stored[0] == await ports.jobs.load_request("job-1")
+    before = [message for message in stored if message is not None]
+    assert len(before) == 7
+    assert set(map(repr, before)) == {repr(await ports.jobs.load_request("job-1"))}
 
 
 async def test_the_tasks_of_a_job_are_stored_once(ports: Ports) -> None:

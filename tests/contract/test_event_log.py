@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from batchmgr.errors import RecordChangedError
@@ -16,9 +17,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def event(name: str, padding: int = 0) -> Event:
-    return Event(
-        id=name, type="batchmgr.job.progress", subject="jobs/j", time=NOW, data={"text": "ü" * padding}
-    )
+    body = msgspec.Raw(msgspec.json.encode({"text": "ü" * padding}))
+    return Event(id=name, type="batchmgr.job.progress", subject="jobs/j", time=NOW, body=body)
 
 
 def numbers(events: Sequence[Event]) -> list[int]:

@@ -41,6 +41,7 @@ from batchmgr.workload.draft_from_workload import draft_from_workload
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.server import Options, serving
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
+from tests.number_of_examples import examples
 from tests.plans import complete
 
 ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
@@ -236,7 +237,7 @@ async def submit(plan: JobPlan) -> None:
 
 
 @given(task=options(), other=options(), job=JOB | st.just({}), pool=st.none() | POOL)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(250), suppress_health_check=[HealthCheck.too_slow])
 async def test_a_plan_that_passes_the_rules_is_accepted(
     task: dict[str, Any], other: dict[str, Any], job: dict[str, Any], pool: dict[str, Any] | None
 ) -> None:
@@ -293,7 +294,7 @@ def by_an_author(message: JobMessage) -> JobPlan:
 
 
 @given(task=options(), job=JOB)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_workload_and_a_message_for_the_same_job_send_the_same_requests(
     task: dict[str, Any], job: dict[str, Any]
 ) -> None:

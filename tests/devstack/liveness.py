@@ -14,7 +14,7 @@ def is_alive(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     """Wait for the condition. Raises TimeoutError if it does not become true."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 from batchmgr.devstack.child_processes import ChildProcess, ChildProcesses
 from tests.devstack.liveness import descendants, is_alive
 
@@ -36,6 +38,7 @@ async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(
     }
 
 
+@pytest.mark.clients
 async def test_a_file_that_is_not_a_genome_fails_the_demo_and_the_reason_is_shown(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:
@@ -48,6 +51,7 @@ async def test_a_file_that_is_not_a_genome_fails_the_demo_and_the_reason_is_show
     assert '"StatusCode": "422"' in (tmp_path / "demo.out").read_text()
 
 
+@pytest.mark.clients
 async def test_a_job_that_batchmgr_refuses_fails_the_demo_and_the_field_is_named(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:
@@ -57,6 +61,7 @@ async def test_a_job_that_batchmgr_refuses_fails_the_demo_and_the_field_is_named
     assert "inputs.k" in (tmp_path / "demo.log").read_text()
 
 
+@pytest.mark.clients
 async def test_a_demo_that_takes_too_long_says_what_it_waited_for_and_shows_the_logs(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_program_that_is_no_interpreter_is_refused(tmp_path: Path) -> None:
         node_path(tmp_path, python=tmp_path / "missing", environment=OURS)
 
 
+@pytest.mark.clients
 async def test_a_task_that_needs_the_developers_packages_fails_on_the_local_stack_as_in_azure() -> None:
     task = {"id": "forgot", "commandLine": 'python3 -c "import batchmgr"'}
     async with running_stack(StackOptions()) as stack, aiohttp.ClientSession() as session:

@@ -55,6 +55,7 @@ async def test_start_prints_one_json_line_and_sigterm_leaves_no_process_behind(
     }
 
 
+@pytest.mark.without_keys
 async def test_start_without_keys_prints_no_key_but_where_the_identities_are(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ async def test_killing_start_leaves_no_process_behind_either(
     await until(lambda: not any(is_alive(pid) for pid in below))
 
 
+@pytest.mark.clients
 async def test_the_first_job_that_start_suggests_works(processes: ChildProcesses, tmp_path: Path) -> None:
     child = await start(processes, tmp_path)
     suggested = await child.wait_for_output(re.compile(r"^  (curl .*?')$", re.DOTALL | re.M), timeout_s=60)
@@ -99,6 +101,7 @@ async def test_the_first_job_that_start_suggests_works(processes: ChildProcesses
         assert (await answer.json())["jobId"] == "first"
 
 
+@pytest.mark.real_limits
 async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> None:
     async with running_stack(StackOptions()) as stack, aiohttp.ClientSession() as session:
         jobs = f"{stack.endpoints.functions}/api/jobs"
@@ -126,6 +129,7 @@ async def test_a_host_that_dies_comes_back_and_the_job_it_worked_on_ends() -> No
         await asyncio.wait_for(stack.run_supervised(crash()), 120)
 
 
+@pytest.mark.clients
 async def test_a_stack_with_data_continues_where_it_was_stopped(tmp_path: Path) -> None:
     # On the same ports, because tasks know their storage by its address.
     options = StackOptions(data=tmp_path / "data", blob_port=free_port(), batch_port=free_port())

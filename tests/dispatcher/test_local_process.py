@@ -49,7 +49,7 @@ WORKLOAD = """
                 self._entry_points_repository.register_entry_point(task_type)
 """
 MAIN = "from my_workload import *\nif __name__ == '__main__':\n    Application(MyWorkload()).run()\n"
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from batchmgr.dispatcher.output_file_patterns import find_files
 from fakebatch.execution import file_patterns as oracle
+from tests.number_of_examples import examples
 
 FILES = (
     *("a.txt", "b.txt", ".hidden", "a", "ab", "[a]", "-"),
@@ -66,7 +67,7 @@ def test_a_pattern_names_files(pattern: str, found: list[str], tree: Path) -> No
     assert names(pattern, tree) == found
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(examples(300), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=4))
 def test_every_pattern_names_what_the_fake_batch_takes_it_for(tree: Path, segments: list[str]) -> None:
     pattern = "/".join(segments)

@@ -18,6 +18,8 @@ from tests.identity.roles import Roles
 
 __all__ = ["azurite", "roles", "stack"]
 
+pytestmark = pytest.mark.without_keys
+
 BLOBS, QUEUES = "Storage Blob Data Owner", "Storage Queue Data Contributor"
 BATCH = "Azure Batch Data Contributor"
 OBJECT_ID = "00000000-0000-0000-0000-0b1ec0000001"

@@ -11,7 +11,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from fakebatch.wire.shared_key import ACCOUNT_KEY, ACCOUNT_NAME
 
-_PATIENCE_S = 20
+_PATIENCE_S = 60
 
 
 def credential() -> AzureNamedKeyCredential:

@@ -16,6 +16,7 @@ from fakebatch.store import Store
 from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
 from tests.fakebatch.test_state_machine import EngineMachine
+from tests.number_of_examples import examples
 
 
 class KilledEngineMachine(EngineMachine):
@@ -82,5 +83,5 @@ def _told(store: Store) -> dict[str, Any]:
     return {"pools": pools, "jobs": jobs}
 
 
-KilledEngineMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+KilledEngineMachine.TestCase.settings = settings(examples(40), stateful_step_count=30)
 TestKilledEngine = KilledEngineMachine.TestCase

@@ -30,6 +30,7 @@ from fakebatch.stored_job import StoredJob
 from fakebatch.stored_pool import StoredPool
 from fakebatch.wire import service_clock
 from tests.fakebatch.manual_executor import ManualExecutor
+from tests.number_of_examples import examples
 
 _POOLS = ("many", "single")
 _OPTIONS = st.sampled_from(["requeue", "terminate", "taskcompletion"])
@@ -347,5 +348,5 @@ def _identity(record: StoredJob, task: TaskEntity) -> tuple[str, str, int]:
     return record.job.id, task.id, task.created_at
 
 
-EngineMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+EngineMachine.TestCase.settings = settings(examples(60), stateful_step_count=40)
 TestEngine = EngineMachine.TestCase

@@ -13,7 +13,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from functions_host.queue_messages import send_message
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 40
 
 
 @dataclass(frozen=True, kw_only=True)

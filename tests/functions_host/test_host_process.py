@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -216,14 +215,11 @@ def proportional_kilobytes(pid: int) -> int:
     return int(kilobytes)
 
 
-async def test_a_host_starts_soon_and_needs_little_memory(hello_app: Path) -> None:
-    # The bounds are generous, because other tests run at the same time. docs/embedded-host.md has numbers.
-    started = time.monotonic()
+async def test_a_host_needs_little_memory(hello_app: Path) -> None:
+    # docs/embedded-host.md has numbers, and how they were measured; and how long a start takes.
     async with process(*COMMAND, "--script-root", str(hello_app)) as child:
         await ready(child)
-        seconds = time.monotonic() - started
         memory = proportional_kilobytes(child.pid) + proportional_kilobytes(worker_of(child))
-    assert seconds < 1.2 * max(4, os.getloadavg()[0])
     assert memory < 100_000
 
 

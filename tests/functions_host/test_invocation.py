@@ -210,11 +210,11 @@ async def test_a_worker_that_ends_is_replaced_twice_and_then_the_host_has_to_end
     for _ in range(2):
         started.clear()
         workers[-1].end()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await started.wait()
         await asyncio.sleep(0)
         assert not supervisor.exhausted.is_set()
     workers[-1].end()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await supervisor.exhausted.wait()
     supervisor.kill()

@@ -4,6 +4,7 @@ import asyncio
 import platform
 import sys
 
+import pytest
 from azure.storage.blob.aio import BlobLeaseClient, ContainerClient
 
 from functions_host.singleton_lease import LeaseTimes, SingletonLease
@@ -71,6 +72,7 @@ async def test_a_host_asks_again_only_after_the_recovery_interval(storage: Stora
     await second.stop()
 
 
+@pytest.mark.host_recordings  # a lease lasts fifteen seconds
 async def test_a_host_that_loses_its_lease_reports_it_and_acquires_it_again(storage: StorageAccount) -> None:
     errors = UnhandledErrors()
     container = await storage.blobs.create_container("locks")

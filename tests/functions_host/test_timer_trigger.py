@@ -119,7 +119,7 @@ async def test_a_status_that_cannot_be_parsed_ends_the_host_and_is_reported(
     await storage.blobs.create_container(STATE)
     await storage.upload(STATE, STATUS, "garbage")
     async with running_host() as host, aiohttp.ClientSession(host.url) as http:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await host.run(asyncio.Event())
         async with http.get("/admin/host/status") as answer:
             errors = (await answer.json())["errors"]
@@ -181,7 +181,7 @@ async def test_a_status_that_cannot_be_written_does_not_stop_the_schedule(
         errors=errors,
     )
     await listener.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert [await runs.get() for _ in range(3)] == [False, False, False]
     await listener.stop()
     assert errors.messages == []
@@ -226,7 +226,7 @@ async def test_after_a_kill_the_timers_of_a_patient_host_go_on_at_once(
     process.kill()
     await process.wait()
     ticks = len(await storage.seen("tick"))
-    async with running_host(patient=True), asyncio.timeout(5):
+    async with running_host(patient=True), asyncio.timeout(30):  # the other rests for a minute
         await storage.until_seen("tick", ticks + 1)
 
 

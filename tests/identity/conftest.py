@@ -1,4 +1,4 @@
-"""One stack without keys for all tests of a process, and its identities, whose roles tests take away."""
+"""One stack without keys for all tests of this folder, and its identities, whose roles tests take away."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,7 @@ from tests.integration.stack_options import stack_options
 __all__ = ["azurite", "job_id", "quick_polls", "receiver"]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def stack(azurite: None) -> AsyncIterator[Stack]:
     """A stack in which nodes get signatures, unless STACK_IDENTITY says otherwise."""
     options = stack_options(patient=True)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.identity.roles import Roles
 from tests.integration.client import Client
 from tests.integration.messages import Json, gated, job, output, task
@@ -38,6 +40,7 @@ async def test_a_job_waits_for_the_role_on_azure_batch(client: Client, roles: Ro
     assert (await client.outcome(job_id))["state"] == "succeeded"
 
 
+@pytest.mark.without_keys
 async def test_a_job_waits_if_the_role_on_blobs_is_not_on_the_account(
     client: Client, roles: Roles, job_id: str
 ) -> None:
@@ -72,6 +75,7 @@ async def test_a_running_job_goes_on_after_the_role_on_blobs_was_missing(
     assert await client.read(job_id, "said.txt") == b""
 
 
+@pytest.mark.without_keys
 async def test_a_job_that_ends_while_the_role_on_blobs_is_missing_loses_only_its_files(
     client: Client, roles: Roles, job_id: str, tmp_path: Path
 ) -> None:
@@ -94,6 +98,7 @@ async def test_a_job_that_ends_while_the_role_on_blobs_is_missing_loses_only_its
     assert [one["taskId"] for one in outcome["failedTasks"]] == ["files", "batchmgr-finalize"]
 
 
+@pytest.mark.without_keys
 async def test_the_role_of_a_deployment_without_pools_of_jobs_is_enough_for_all_others(
     client: Client, roles: Roles, job_id: str
 ) -> None:
@@ -110,6 +115,7 @@ async def test_the_role_of_a_deployment_without_pools_of_jobs_is_enough_for_all_
     assert (await client.outcome(f"{job_id}-pool"))["state"] == "succeeded"
 
 
+@pytest.mark.without_keys
 async def test_a_running_job_goes_on_after_the_role_was_missing(
     client: Client, roles: Roles, job_id: str, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from tests.integration.client import Client
 from tests.integration.messages import Json, job, output, task
 from tests.integration.stack_options import stack_options
 
+pytestmark = pytest.mark.without_keys  # these tests have a stack of their own
+
 GENOME = b">two windows\n" + b"ACGTTGCAAC" * 40 + b"\n"
 
 

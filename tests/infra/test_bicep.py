@@ -1,11 +1,11 @@
-"""The golden files are what infra/ makes, and the compiler has nothing against it."""
+"""The golden files are what infra/ makes. `make check` builds and lints it."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.infra.bicep import INFRA, NOWHERE, SCENARIOS, find_compiler, is_required, problems, snapshot
+from tests.infra.bicep import INFRA, NOWHERE, SCENARIOS, find_compiler, is_required, snapshot
 from tests.infra.golden import golden
 
 
@@ -17,10 +17,6 @@ def the_compiler() -> Path:
             pytest.fail(NOWHERE)
         pytest.skip(NOWHERE)
     return compiler
-
-
-def test_infra_builds_and_lints_without_a_warning(compiler: Path) -> None:
-    assert problems(compiler) == []
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -1,4 +1,6 @@
-"""One stack for all tests of a process. Each test has its own job id and callback receiver.
+"""One stack for all tests of this folder in a process. Each test has its own job id and callback receiver.
+
+The stack stops after the last of these tests: it polls all the time.
 
 Tests that are marked `smoke` need the HTTP API alone, and can be pointed at a deployment (`deployment.py`).
 """
@@ -34,7 +36,7 @@ def azurite() -> None:
     require_azurite()
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def running_batchmgr() -> AsyncIterator[Stack | Deployment]:
     """The chosen deployment, or else a shared stack."""
     if deployment := chosen_deployment():

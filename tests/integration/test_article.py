@@ -139,6 +139,7 @@ async def test_a_job_is_the_same_in_all_three_places(
     assert stable(in_function.callback) == stable(on_node.callback) == stable(here.callback)
 
 
+@pytest.mark.clients  # fifteen jobs
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_whose_planning_on_a_node_fails_is_rejected_with_one_clear_message(
     ignorant: Client, job_id: str, node_path: str

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from batchmgr.devstack.stack import Stack, running_stack
@@ -11,6 +12,8 @@ from tests.integration.endless_task import endless, pids_of
 from tests.integration.messages import job, task
 from tests.integration.receiver import Receiver
 from tests.integration.stack_options import stack_options
+
+pytestmark = pytest.mark.clients  # these tests have a stack of their own
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -138,6 +138,7 @@ async def test_a_small_result_of_a_command_reaches_the_next_activity(azure: Azur
     assert ended.statuses["Cancel job"] == "Skipped"
 
 
+@pytest.mark.clients
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_failed_task_fails_the_pipeline_with_its_reason(
     azure: Azure, client: Client, name: str

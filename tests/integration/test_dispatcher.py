@@ -20,7 +20,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ["good", pytest.param("bad", marks=pytest.mark.clients)])
 async def test_a_job_is_the_same_in_one_process(
     client: Client, job_id: str, tmp_path: Path, case: str
 ) -> None:

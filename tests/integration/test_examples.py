@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import numpy as np
+import pytest
 from azure.core.exceptions import HttpResponseError
 from PIL import Image
 
@@ -84,6 +85,7 @@ async def test_tiles_become_one_picture(client: Client, job_id: str) -> None:
     }
 
 
+@pytest.mark.clients
 async def test_a_tile_whose_task_was_ended_is_grey_and_the_job_is_partial(
     client: Client, job_id: str
 ) -> None:

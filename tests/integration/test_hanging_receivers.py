@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
 from aiohttp import web
 
 from tests.integration.client import Client
@@ -51,6 +52,7 @@ async def hanging_receivers() -> AsyncIterator[Hanging]:
         await runner.cleanup()
 
 
+@pytest.mark.real_limits
 async def test_a_callback_arrives_while_more_receivers_hang_than_there_are_invocations(
     client: Client, receiver: Receiver, job_id: str
 ) -> None:

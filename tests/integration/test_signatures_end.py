@@ -14,7 +14,7 @@ from tests.integration.emulated_services import start_services
 from tests.integration.messages import job, output, task
 
 
-@pytest.mark.parametrize("has_output", [False, True])
+@pytest.mark.parametrize("has_output", [pytest.param(False, marks=pytest.mark.thorough), True])
 async def test_a_job_ends_with_the_truth_although_its_signatures_have_ended(
     tmp_path: Path, connection_string: str, monkeypatch: pytest.MonkeyPatch, has_output: bool
 ) -> None:

@@ -74,7 +74,7 @@ def test_the_classes_and_the_application_package_are_named_after_the_package(
     assert f'"workload": "{name}"' in (directory / "example" / "run_job.py").read_text()
 
 
-@pytest.mark.parametrize("name", ["word_count", LONGEST])
+@pytest.mark.parametrize("name", [pytest.param("word_count", marks=pytest.mark.clients), LONGEST])
 def test_what_is_written_passes_the_linter_and_the_type_checker(tmp_path: Path, name: str) -> None:
     directory = create_workload(name, tmp_path)
     assert "my_workload" not in "".join(

@@ -72,6 +72,7 @@ def test_the_wheel_that_init_writes_is_the_one_that_is_released(wheel: Path, tmp
     assert write_own_wheel(tmp_path / "again").read_bytes() == write_own_wheel(tmp_path).read_bytes()
 
 
+@pytest.mark.clients
 def test_the_source_distribution_gives_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     build = "from poetry.core.masonry.api import build_{0}; build_{0}({1!r})"
     script = build.format("sdist", str(tmp_path))

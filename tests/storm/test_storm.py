@@ -21,6 +21,7 @@ TIMEOUT_S = 400
 """Much more than needed: about half a minute on a quiet machine."""
 
 
+@pytest.mark.thorough
 def test_every_job_ends_in_a_short_storm() -> None:
     find_azurite(PROJECT)
     storm = subprocess.run(

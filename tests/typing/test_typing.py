@@ -19,19 +19,28 @@ PYRIGHT = ROOT / "node_modules" / ".bin" / "pyright"
 MARK = "# wrong: "
 
 
-def mypy(file: str) -> set[int]:
-    """Return the lines in which mypy finds an error."""
-    command = [sys.executable, "-m", "mypy", "--no-error-summary", str(HERE / file)]
+FILES = ("right.py", "wrong.py")
+
+Lines = dict[str, set[int]]
+"""By file: the lines in which a type checker finds an error."""
+
+
+def mypy() -> Lines:
+    command = [sys.executable, "-m", "mypy", "--no-error-summary", *(str(HERE / file) for file in FILES)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    return {int(line) for line in re.findall(rf"{file}:(\d+): error: ", done.stdout)}
+    return {
+        file: {int(line) for line in re.findall(rf"{file}:(\d+): error: ", done.stdout)} for file in FILES
+    }
 
 
-def pyright(file: str) -> set[int]:
-    """Return the lines in which pyright finds an error."""
-    told = json.loads(run_pyright(str(HERE / file)))
-    assert told["summary"]["filesAnalyzed"] == 1
-    return {each["range"]["start"]["line"] + 1 for each in told["generalDiagnostics"]}
+def pyright() -> Lines:
+    told = json.loads(run_pyright(*(str(HERE / file) for file in FILES)))
+    assert told["summary"]["filesAnalyzed"] == len(FILES)
+    lines: Lines = {file: set() for file in FILES}
+    for each in told["generalDiagnostics"]:
+        lines[Path(each["file"]).name].add(each["range"]["start"]["line"] + 1)
+    return lines
 
 
 def run_pyright(*arguments: str) -> str:
@@ -47,18 +56,20 @@ def run_pyright(*arguments: str) -> str:
     ).stdout
 
 
-CHECKERS = pytest.mark.parametrize("errors_of", [mypy, pyright])
+@pytest.fixture(scope="module", params=[mypy, pyright])
+def errors(request: pytest.FixtureRequest) -> Lines:
+    """What a type checker finds: each is started once, since that is what takes long."""
+    check: Callable[[], Lines] = request.param
+    return check()
 
 
-@CHECKERS
-def test_a_correct_workload_has_no_errors(errors_of: Callable[[str], set[int]]) -> None:
-    assert errors_of("right.py") == set()
+def test_a_correct_workload_has_no_errors(errors: Lines) -> None:
+    assert errors["right.py"] == set()
 
 
-@CHECKERS
-def test_each_mistake_is_found_in_its_line_and_none_elsewhere(errors_of: Callable[[str], set[int]]) -> None:
+def test_each_mistake_is_found_in_its_line_and_none_elsewhere(errors: Lines) -> None:
     lines = dict(enumerate((ROOT / HERE / "wrong.py").read_text().splitlines(), 1))
-    found = errors_of("wrong.py")
+    found = errors["wrong.py"]
     assert [line for number, line in lines.items() if MARK in line and number not in found] == []
     assert [line for number, line in lines.items() if MARK not in line and number in found] == []
 

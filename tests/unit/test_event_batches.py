@@ -4,6 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def event(number: int, size: int) -> Event:
-    return Event(id=f"e{number}", type="t", subject="s", time=NOW, data={"text": "x" * size})
+    return Event(
+        id=f"e{number}", type="t", subject="s", time=NOW, body=msgspec.Raw(b'{"text":"%b"}' % (b"x" * size))
+    )
 
 
 @given(st.lists(st.sampled_from([0, 500, 20_000, MAX_EVENT - 400]), max_size=30))

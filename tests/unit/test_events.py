@@ -35,7 +35,7 @@ TASK = TaskSnapshot(task_id="1", state="running", state_transition_time=NOW)
 
 
 def test_an_event_is_a_complete_cloud_event() -> None:
-    event = msgspec.to_builtins(job_event(RECORD).numbered(7))
+    event = msgspec.json.decode(msgspec.json.encode(job_event(RECORD).numbered(7)))
     assert event == {
         "specversion": "1.0",
         "id": "jobs/Job-1/job.failed",
@@ -121,7 +121,7 @@ def test_a_run_that_an_earlier_poll_has_seen_is_not_told_again() -> None:
 def test_the_ids_of_the_events_of_a_task_are_known_without_the_events() -> None:
     for changes in ({}, {"state": "active"}, {"retry_count": 1, "state": "completed", "result": "success"}):
         task = msgspec.structs.replace(TASK, **changes)
-        assert task_event_ids("j", task) == [event.id for event in task_events("j", task)]
+        assert [id_ for id_, _ in task_event_ids("j", task)] == [event.id for event in task_events("j", task)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.errors import InvalidJobError
@@ -28,6 +28,7 @@ from batchmgr.wire.plan_preview import Problem
 from batchmgr.wire.problem_document import problem_document
 from batchmgr.workload.progress_reporter import MAX_MESSAGE, MAX_RESULT_BYTES
 from batchmgr.workload.task_error_report import TaskErrorReport
+from tests.number_of_examples import examples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALPHABET = st.sampled_from(["a", '"', "\\", "\x00", "\n", "ü", "€", "😀", "\ud800", "\u2028"])
@@ -46,7 +47,7 @@ def encodable(text: str) -> str:
 
 
 @given(texts(), st.integers(64, 5000))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_text_that_is_cut_fits_says_so_and_is_not_cut_again(text: str, limit: int) -> None:
     for cutting in (cut, cut_front):
         short = cutting(text, limit)
@@ -99,7 +100,7 @@ def result(text: str) -> dict[str, object]:
 
 
 @given(texts(), texts())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
     error = JobError(code=text, message=other, field=text)
     report = ProgressReport(
@@ -127,7 +128,7 @@ def test_every_event_fits_into_a_queue_message(text: str, other: str) -> None:
 
 
 @given(texts(), st.integers(0, 3000), st.integers(1, 40))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
     text: str, tasks: int, failed: int
 ) -> None:
@@ -167,7 +168,7 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
 
 
 @given(texts(1_000_000), texts())
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_problems_and_error_reports_stay_small(text: str, field: str) -> None:
     assert size_of(problem_document(400, "The job can't be accepted", text, field=field)) <= 32 * limits.KIB
     assert size_of(Problem.of(InvalidJobError(text, field=field))) <= 5 * limits.KIB
@@ -183,7 +184,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["jobId", "taskId", "a", "b", "c"]), JSON))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_any_data_of_an_event_fits(data: dict[str, object]) -> None:
     clean = msgspec.json.decode(encodable_json(data))
     short = fitted(clean, events.MAX_DATA)
@@ -216,7 +217,7 @@ def test_a_text_of_megabytes_is_cut_at_once(cutting: Callable[[str, int], str]) 
 
 
 @given(st.lists(texts(3000), max_size=40), st.integers(1, 20_000))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_portions_hold_everything_in_order_and_no_more_than_their_limit(items: list[str], limit: int) -> None:
     clean = [encodable(text) for text in items]
     found = list(portions(clean, limit))

@@ -65,7 +65,7 @@ async def test_an_error_that_lists_1600_names_rejects_the_job_and_calls_back(
         raise InvalidJobError(f"give one of {names}", field="inputs.chromosome")
 
     world = bounded_world()
-    monkeypatch.setattr("batchmgr.usecases.submit.plan_to_submit", refuse)
+    monkeypatch.setattr("batchmgr.usecases.submit.grant_access", refuse)
     world.enqueue(job_message())
     await world.run_until_idle()
     assert_told(world, JobState.REJECTED)
@@ -80,7 +80,7 @@ async def test_half_a_character_in_an_error_does_not_stop_the_job(monkeypatch: p
         raise InvalidJobError("no file named \udcff.fa")
 
     world = bounded_world()
-    monkeypatch.setattr("batchmgr.usecases.submit.plan_to_submit", refuse)
+    monkeypatch.setattr("batchmgr.usecases.submit.grant_access", refuse)
     world.enqueue(job_message())
     await world.run_until_idle()
     assert_told(world, JobState.REJECTED)

@@ -200,6 +200,7 @@ async def test_an_invalid_message_does_not_replace_a_stored_factory() -> None:
     assert world.queue.poison == [broken]
 
 
+@pytest.mark.thorough
 async def test_a_hundred_thousand_blobs_are_accepted_and_one_more_is_rejected() -> None:
     world = world_with(*(f"{n:06}.txt" for n in range(MAX_TASKS)))
     await accept(world.ports, "job-1", per_file(merge=True))

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.dispatcher.memory_job import TaskExit
@@ -14,6 +14,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
+from tests.number_of_examples import examples
 from tests.world import World, job_message, task
 
 START = datetime.fromisoformat("2026-01-01T00:00:00Z")
@@ -117,7 +118,7 @@ STEP = st.tuples(st.sampled_from("abc"), st.floats(0, 3), st.floats(0, 3))
 
 
 @given(st.lists(STEP, max_size=25))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 async def test_no_report_is_published_twice_and_the_last_of_each_task_is_published(
     steps: list[tuple[str, float, float]],
 ) -> None:

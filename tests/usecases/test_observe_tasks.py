@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
@@ -14,7 +14,8 @@ from batchmgr.steps import observe_tasks as observation
 from batchmgr.steps.observe_tasks import observe
 from batchmgr.steps.outbox import load
 from batchmgr.usecases.poll import poll
-from tests.world import World, job_message, task
+from tests.number_of_examples import examples
+from tests.world import World, job_message, listed, task
 
 MANY = [task(str(number)) for number in range(1, 601)]
 
@@ -82,7 +83,7 @@ async def test_the_record_has_the_same_size_whatever_number_of_tasks_has_ended_a
             for n in range(500)
         ]
         counts = TaskCounts(active=1, completed=500 * (number + 1), succeeded=500 * (number + 1))
-        await observe(world.ports, await load(world.ports, "job-1"), ended, counts)
+        await observe(world.ports, await load(world.ports, "job-1"), listed(ended), counts)
         sizes.append(len(msgspec.json.encode(world.record())))
     told = [event.id for event in world.log() if event.type == "batchmgr.task.succeeded"]
     assert len(told) == len(set(told)) == 20_000
@@ -135,7 +136,7 @@ class Retrying:
         self._job.set(new)
         ports = self.world.ports
         counts = await ports.batch.task_counts("job-1")
-        await observe(ports, await load(ports, "job-1"), [self._job.snapshots["1"]], counts)
+        await observe(ports, await load(ports, "job-1"), listed([self._job.snapshots["1"]]), counts)
 
     async def other_tasks_end(self) -> None:
         """Let another task end, a minute later: what was read before is no longer looked up."""
@@ -145,7 +146,7 @@ class Retrying:
             task_id="other", state="completed", state_transition_time=now, result="success", start_time=now
         )
         counts = await ports.batch.task_counts("job-1")
-        await observe(ports, await load(ports, "job-1"), [other], counts)
+        await observe(ports, await load(ports, "job-1"), listed([other]), counts)
 
     async def ended(self) -> None:
         """Let the task fail finally, and let the FinalizeTask run."""
@@ -199,7 +200,7 @@ RUN = st.tuples(st.booleans(), st.integers(0, 1), st.integers(0, 1))
 
 
 @given(st.lists(RUN, max_size=8))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 async def test_no_event_of_a_task_is_published_twice(runs: list[tuple[bool, int, int]]) -> None:
     retrying = await Retrying.begun()
     retries = requeues = 0

@@ -17,7 +17,7 @@ from batchmgr.steps.outbox import load
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.submit import submit
-from tests.world import World, job_message
+from tests.world import World, job_message, listed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,7 +70,7 @@ async def test_the_events_of_thousands_of_tasks_are_never_in_the_record() -> Non
 
     store = Watched()
     store.requests, store.records, store.active = world.jobs.requests, world.jobs.records, world.jobs.active
-    await observe(replace(world.ports, jobs=store), job, snapshots(5000), COUNTS)
+    await observe(replace(world.ports, jobs=store), job, listed(snapshots(5000)), COUNTS)
     assert largest == 1  # the event of the counts
     assert len(world.log()) == 5002
     assert {event.id for event in world.sink.sent} == {event.id for event in world.log()}
@@ -82,10 +82,10 @@ async def test_what_a_dead_process_has_logged_is_sent_by_the_next_one_and_not_lo
     job = await load(world.ports, "job-1")
     dead = replace(world.ports, sink=Dead())
     with pytest.raises(KeyError):
-        await observe(dead, job, snapshots(3), COUNTS)
+        await observe(dead, job, listed(snapshots(3)), COUNTS)
     await cancel(world.ports, "job-1")  # somebody else publishes an event in between
     job = await load(world.ports, "job-1")
-    await observe(world.ports, job, snapshots(5), COUNTS)
+    await observe(world.ports, job, listed(snapshots(5)), COUNTS)
     ids = [event.id for event in world.log()]
     assert len(ids) == len(set(ids))
     assert set(ids) == {event.id for event in world.sink.sent}
@@ -108,5 +108,5 @@ async def test_an_observation_of_the_past_is_not_logged_after_somebody_else_has_
     await submit(world.ports, "job-1")
     before = world.log()
     with pytest.raises(RecordChangedError):
-        await observe(world.ports, past, snapshots(3), COUNTS)
+        await observe(world.ports, past, listed(snapshots(3)), COUNTS)
     assert world.log() == before

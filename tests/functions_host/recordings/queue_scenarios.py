@@ -44,7 +44,7 @@ scenario("queue-output-then-failure")(_one_message("out:hello,failuntil:3"))
 
 
 @scenario(*_CONTENT)
-@scenario(*_MORE_CONTENT, is_variant=True)  # test_queue_messages.py has each of these texts
+@scenario(*_MORE_CONTENT)  # test_queue_messages.py has each of these texts
 async def unusual_content(replay: Replay) -> None:
     """Send a message that is more or less base64."""
     await replay.send_content((_CONTENT | _MORE_CONTENT)[replay.recording["name"]])

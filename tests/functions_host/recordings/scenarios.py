@@ -15,19 +15,17 @@ class Scenario:
     steps: Steps
     seconds: int
     """About how long it takes, if that is ten seconds or more, else 0."""
-    is_variant: bool = False
-    """Whether it differs from a quick scenario only in a value whose cases a unit test goes through."""
 
 
 SCENARIOS: dict[str, Scenario] = {}
 
 
-def scenario(*names: str, seconds: int = 0, is_variant: bool = False) -> Callable[[Steps], Steps]:
+def scenario(*names: str, seconds: int = 0) -> Callable[[Steps], Steps]:
     """Register steps for one recording or several. The hosts' options are those of the recording."""
 
     def register(steps: Steps) -> Steps:
         for name in names:
-            SCENARIOS[name] = Scenario(steps=steps, seconds=seconds, is_variant=is_variant)
+            SCENARIOS[name] = Scenario(steps=steps, seconds=seconds)
         return steps
 
     return register
