@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MOST_JOBS = 2_000
 """How many jobs one run deletes, or has their Batch jobs deleted."""
 
-SECONDS = 80
+SECONDS = 60
 """How long a run may take until it stops at the next job."""
 
 AT_ONCE = 16

@@ -101,7 +101,7 @@ def main() -> None:
     """Draw the plot."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         rows = runner.run(three_weeks(jobs_a_day=96))
-    names = {"blobs": "blobs", "messages": "messages in queues", "batchJobs": "Batch jobs"}
+    names = {"blobs": "blobs", "messages": "events and messages in queues", "batchJobs": "Batch jobs"}
     draw_days(rows, names, Path(sys.argv[1]))
 
 
