@@ -48,17 +48,16 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     """Everything that batchmgr remembers about one job. What its tasks do is Azure Batch's to say.
 
     `digest` is the digest of the job message. `claim` names the process that works on the job. `in_batch`:
-    the Batch job has been created, and not been deleted since. `outbox` holds the events that were saved with
-    the last change and are not published yet; `events_offset` is where the event log ended after the last
-    event that was published, and `observed_offset` where it ended after the last observation of tasks or
-    reports that was saved.
+    the Batch job has been created. `outbox` holds the events that were saved with the last change and are not
+    published yet; `events_offset` is where the event log ended after the last event that was published, and
+    `observed_offset` where it ended after the last observation of tasks or reports that was saved.
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
     `receiver` is the host and port that the callback goes to, or empty if there is none.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     `retention_time`: how long the job is kept after its end, if its message says so. `purge`: it is being
-    deleted.
+    deleted; `batch_job_deleted`: so much of it is.
     """
 
     job_id: str
@@ -96,6 +95,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     entered: dict[JobState, datetime] = {}
     retention_time: timedelta | None = None
     purge: Purge | None = None
+    batch_job_deleted: bool = False
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""

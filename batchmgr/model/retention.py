@@ -59,7 +59,7 @@ class EndedJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
             job_id=record.job_id,
             ended_at=record.entered.get(record.state, record.updated_at),
             retention_time=record.retention_time,
-            has_batch_job=record.in_batch,
+            has_batch_job=record.in_batch and not record.batch_job_deleted,
             is_purging=record.purge is not None,
         )
 
@@ -105,7 +105,7 @@ def begin_purge(record: JobRecord, now: datetime, request: str) -> JobRecord:
 
 def without_batch_job(record: JobRecord) -> JobRecord:
     """Return the record of an ended job whose Batch job is deleted."""
-    return replace(record, in_batch=False)
+    return replace(record, batch_job_deleted=True)
 
 
 def _is_over(begin: datetime, time: timedelta | None, now: datetime) -> bool:

@@ -73,7 +73,7 @@ async def delete_batch_job(ports: Ports, job_id: str) -> None:
     record = job.value
     if left := what_is_left_to_do(record, ports.clock.now()):
         raise JobNotEndedError(record.job_id, left)
-    if record.in_batch:
+    if record.in_batch and not record.batch_job_deleted:
         if await find_own_job(ports, record) is not None:
             await ports.batch.delete_job(record.job_id)
         await ports.jobs.save(without_batch_job(record), job.etag)
