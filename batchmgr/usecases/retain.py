@@ -99,15 +99,16 @@ async def _remove_jobs(ports: Ports, begun: datetime, most: int, done: Counter[s
     first, left = await ports.ended.place(), most
     async for place, page in _pages(ports, first):
         due = [job for job in page if job.due(ports.keep, begun) is not Due.NOTHING]
-        for start in range(0, len(due), AT_ONCE):
+        for start in range(0, max(1, len(due)), AT_ONCE):  # once also if nothing is due: to list takes time
             if left <= 0 or ports.clock.now() - begun >= timedelta(seconds=SECONDS):
-                logger.warning("retention: the next run goes on after %s", place.after or "the first job")
+                logger.warning("retention: there is more than one run lets go of, the next one goes on")
                 await ports.ended.save_place(place)
                 return
             some = due[start : start + AT_ONCE]
             await asyncio.gather(*(_remove(ports, job, begun, done) for job in some))
             left -= len(some)
-            place = RetentionPlace(token=place.token, after=some[-1].job_id)
+            if some:
+                place = RetentionPlace(token=place.token, after=some[-1].job_id)
     if first != RetentionPlace():
         await ports.ended.save_place(RetentionPlace())
 

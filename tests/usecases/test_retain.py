@@ -127,6 +127,31 @@ async def test_a_run_is_bounded_and_the_next_one_goes_on() -> None:
     assert all(before > after for before, after in pairwise(left))
 
 
+async def test_a_listing_that_takes_longer_than_a_run_comes_to_its_end() -> None:
+    world = World()
+    await jobs(world, *(f"job-{number:02}" for number in range(12)))
+    world.ended.page_size = 1
+    for number in range(11):
+        key = f"job-{number:02}"
+        stored = world.jobs.records[key]
+        kept = replace(stored.value, retention_time=900 * DAY, batch_job_deleted=True)
+        world.jobs.records[key] = dataclasses.replace(stored, value=kept)
+    world.clock.advance(31 * DAY)
+    real = world.ended.page
+
+    async def slow(token: str) -> tuple[Sequence[EndedJob], str]:
+        await world.clock.sleep(timedelta(seconds=25))
+        return await real(token)
+
+    world.ended.page = slow  # type: ignore[method-assign]
+    for _ in range(6):
+        begun = world.clock.now()
+        await retain(world.ports)
+        assert world.clock.now() - begun < timedelta(seconds=100)
+    assert "job-11" not in world.jobs.records
+    assert len(world.jobs.records) == 11
+
+
 async def test_jobs_that_cannot_be_deleted_do_not_hold_up_those_behind_them() -> None:
     world = World()
     names = [f"job-{number:02}" for number in range(40)]
