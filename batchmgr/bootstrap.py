@@ -14,6 +14,7 @@ from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
 from batchmgr.adapters.blob_dead_letters import BlobDeadLetters
+from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
@@ -25,6 +26,7 @@ from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
+from batchmgr.adapters.storage_old_messages import StorageOldMessages
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue, StoragePoisonQueues
 from batchmgr.adapters.storage_signatures import NodeBlobStorage
 from batchmgr.adapters.system_clock import SystemClock
@@ -64,7 +66,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
             line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
-            sink=StorageEventSink(queues),
+            sink=StorageEventSink(queues, settings.keep.messages),
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
             files=BlobJobFiles(blobs),
@@ -79,12 +81,15 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             poison=StoragePoisonQueues(queues, telemetry),
             dead_letters=BlobDeadLetters(blobs.get_container_client(JOBS_CONTAINER)),
             callback_attempts=settings.callback_attempts,
+            ended=BlobEndedJobs(blobs.get_container_client(JOBS_CONTAINER)),
+            old_messages=StorageOldMessages(queues),
             default_pool_id=settings.default_pool_id,
             containers=ContainerRules(
                 allowed=settings.containers, endpoint=blobs.url, has_data_account=data is not None
             ),
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
+            keep=settings.keep,
             fair_share=settings.fair_share,
             telemetry=telemetry,
         )

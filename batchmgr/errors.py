@@ -9,6 +9,7 @@
     ├── NotPossibleError       what was asked can't be done with the job as it is
     ├── JobNotFoundError       there is no job with this id
     ├── IllegalTransitionError the job cannot go from its state to this one
+    ├── JobNotEndedError       the job can't be deleted as long as there is something to do for it
     ├── RecordChangedError     another process saved the job record first; load it again
     │
     │   on a node, and in workload packages
@@ -34,7 +35,8 @@
         ├── ServiceNotFoundError   the resource does not exist
         ├── ServiceConflictError   the resource exists already, or its state forbids the request
         └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
-            └── ServiceAccessError     it will accept it when somebody has given access: no token, no role
+            ├── ServiceAccessError     it will accept it when somebody has given access: no token, no role
+            └── NewerLayoutError       a later version of batchmgr has stored it, and can read it
 
 The attribute `retryable` of each class says whether the same call may succeed later without a change.
 """
@@ -116,6 +118,14 @@ class IllegalTransitionError(BatchmgrError):
         self.job_id = job_id
         self.source = source
         self.target = target
+
+
+class JobNotEndedError(BatchmgrError):
+    """A job can't be deleted yet. The message says what to do first."""
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        super().__init__(f"Job {job_id!r} can't be deleted yet: {reason}")
+        self.job_id = job_id
 
 
 class RecordChangedError(BatchmgrError):
@@ -250,3 +260,17 @@ class ServiceAccessError(ServiceBusyError):
 
     The message names the caller and what it needs.
     """
+
+
+class NewerLayoutError(ServiceBusyError):
+    """Something stored can't be read, because a later version of batchmgr has stored it.
+
+    The app of that version can. Until then the job is left alone.
+    """
+
+    def __init__(self, what: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{what} was stored by a later version of batchmgr (layout {found}; this one reads {known}): "
+            "deploy that version again, it goes on with the job",
+            code="NewerLayout",
+        )

@@ -16,9 +16,11 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.retention import Retention
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
+from batchmgr.retention_ports import EndedJobs, OldMessages
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.job_message import JobMessage
@@ -148,6 +150,10 @@ class BatchService(Protocol):
         """End the Batch job and its running tasks. Do nothing if it has ended or does not exist."""
         ...
 
+    async def delete_job(self, job_id: str) -> None:
+        """Have the Batch job deleted, which may take minutes. Do nothing if it is, or does not exist."""
+        ...
+
 
 class JobStore(Protocol):
     """Requests, records and the index of active jobs. Job ids are case-insensitive."""
@@ -242,12 +248,24 @@ class EventLog(Protocol):
         """Return the events with a sequence above `after`, oldest first."""
         ...
 
+    async def delete(self, job_id: str) -> None:
+        """Delete the log of a job, if there is one."""
+        ...
+
 
 class FinalizeSignal(Protocol):
     """The finalize blob of a job. Its arrival triggers the finalize function."""
 
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it exists."""
+        ...
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the job's finalize blob, if there is one."""
+        ...
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the jobs of finalize blobs that were written before a time, as they are named there."""
         ...
 
 
@@ -272,6 +290,8 @@ class Ports:
     uploads: Uploads
     poison: PoisonQueues
     dead_letters: DeadLetters
+    ended: EndedJobs
+    old_messages: OldMessages
     default_pool_id: str
     containers: ContainerRules = DEFAULT_RULES
     body_limit: int = 8 * 1024 * 1024
@@ -279,6 +299,7 @@ class Ports:
     callback_attempts: int = 10
     """After how many attempts a callback is given up, ten at most."""
     stall_limit: timedelta | None = None
+    keep: Retention = Retention()  # noqa: RUF009 - it is frozen
     fair_share: str = ""
     """The metadata key whose values are the callers that take turns in the line; none if it is empty."""
     telemetry: Telemetry = field(default_factory=NoTelemetry)

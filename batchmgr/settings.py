@@ -17,6 +17,7 @@ from batchmgr.errors import SettingsError
 from batchmgr.model.callback_rules import HTTPS, CallbackRules
 from batchmgr.model.network_addresses import Network, private_network
 from batchmgr.model.request_limits import BODY_LIMIT
+from batchmgr.model.retention import LONGEST, Retention
 from batchmgr.plan.container_rules import reserved_problem
 
 STORAGE = "AzureWebJobsStorage"
@@ -25,6 +26,9 @@ DEFAULT_CALLBACK_HOSTS = "*.datafactory.azure.com"
 BLOB_SOURCES = ("EventGrid", "LogsAndContainerScan")
 MIB = 1024 * 1024
 CALLBACK_ATTEMPTS = 10
+RETENTION_SCHEDULE = "0 30 3 * * *"
+KEEP = Retention()
+FOREVER = "forever"
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -59,6 +63,8 @@ class Settings:
     containers: tuple[str, ...] = ("*",)
     """Patterns of the containers that jobs may name."""
     stall_limit: timedelta | None = None
+    keep: Retention = Retention()  # noqa: RUF009 - it is frozen
+    retention_schedule: str = RETENTION_SCHEDULE
     fair_share: str = ""
     """The metadata key of the callers that take turns in the line."""
     blob_source: str = "EventGrid"
@@ -103,6 +109,13 @@ class Settings:
             node_identity=environment.get("BATCHMGR_NODE_IDENTITY", ""),
             containers=_containers(environment.get("BATCHMGR_CONTAINERS", "")),
             stall_limit=_duration("BATCHMGR_STALL_LIMIT", environment),
+            keep=Retention(
+                batch_jobs=_time_to_keep("BATCHMGR_KEEP_BATCH_JOBS", environment, KEEP.batch_jobs),
+                jobs=_time_to_keep("BATCHMGR_KEEP_JOBS", environment, KEEP.jobs),
+                messages=_time_to_keep("BATCHMGR_KEEP_MESSAGES", environment, KEEP.messages),
+            ),
+            retention_schedule=environment.get("BATCHMGR_RETENTION_SCHEDULE", "").strip()
+            or RETENTION_SCHEDULE,
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             blob_source=source,
             body_limit=_number("BATCHMGR_BODY_LIMIT_MIB", environment, BODY_LIMIT // MIB, 95) * MIB,
@@ -242,6 +255,22 @@ def _duration(name: str, environment: Mapping[str, str]) -> timedelta | None:
             f"{name} is {text!r}: set it to an ISO 8601 duration, such as PT6H, or to nothing"
         )
     return duration
+
+
+def _time_to_keep(name: str, environment: Mapping[str, str], default: timedelta | None) -> timedelta | None:
+    """Return how long something is kept; None for ever."""
+    text = environment.get(name, "").strip()
+    if text.lower() == FOREVER:
+        return None
+    try:
+        time = _duration(name, environment)
+    except SettingsError:
+        time = timedelta.max
+    if time is not None and time > LONGEST:
+        raise SettingsError(
+            f"{name} is {text!r}: set it to an ISO 8601 duration, such as P30D, or to {FOREVER}"
+        )
+    return default if time is None else time
 
 
 def _key(text: str) -> bytes:

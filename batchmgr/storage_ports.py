@@ -1,7 +1,7 @@
 """The ports of the storage that callers and nodes reach. `ports` has the others, and all of them together."""
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
@@ -71,6 +71,10 @@ class JobFiles(Protocol):
         """Return the URI of a blob, without a signature."""
         ...
 
+    async def delete(self, job_id: str) -> None:
+        """Delete the job's container, with all files in it, if there is one."""
+        ...
+
     async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest progress report of each task that has reported, `limit` reports at most.
 
@@ -89,4 +93,12 @@ class Uploads(Protocol):
 
     async def read(self, name: str, most: int) -> bytes | None:
         """Return an uploaded blob, or None. Raise InvalidJobError if it has more bytes than `most`."""
+        ...
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the names of blobs that were uploaded before a time."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete an uploaded blob, if there is one."""
         ...

@@ -89,6 +89,12 @@ class FakeBatch(MemoryBatch):
         self.end_takes = timedelta(0)
         """How long a job is terminating before its tasks have ended."""
 
+        self.delete_takes = timedelta(0)
+        """How long a job is being deleted."""
+
+        self.deleted: list[str] = []
+        """Ids of jobs that somebody has asked to delete."""
+
         self.fails_to_upload: set[str] = set()
         """Ids of tasks that do their work, and can't upload what they left."""
 
@@ -215,8 +221,22 @@ class FakeBatch(MemoryBatch):
         job.state_transition_time = self._fake_clock.now()
         self._ends_at[job_key(job_id)] = self._fake_clock.now() + self.end_takes
 
+    async def delete_job(self, job_id: str) -> None:
+        job = self.jobs.get(job_key(job_id))
+        if job is not None:
+            self.deleted.append(job.plan.job_id)
+        if job is None or not self.delete_takes:
+            await super().delete_job(job_id)
+            return
+        job.state = "deleting"
+        self._ends_at[job_key(job_id)] = self._fake_clock.now() + self.delete_takes
+
     async def _end_if_due(self, job_id: str) -> None:
         job, due = self.jobs.get(job_key(job_id)), self._ends_at.get(job_key(job_id))
+        if job is not None and job.state == "deleting" and due is not None:
+            if self._fake_clock.now() >= due:
+                await super().delete_job(job_id)
+            return
         if job is None or due is None or job.state != "terminating":
             return
         if self._fake_clock.now() >= due:
@@ -319,6 +339,11 @@ class FakeJobFiles:
 
     def uri(self, job_id: str, path: str) -> str:
         return f"https://blob/{job_container(job_id)}/{path}"
+
+    async def delete(self, job_id: str) -> None:
+        for name in [name for name in self.blobs if name.startswith(f"{job_key(job_id)}/")]:
+            del self.blobs[name]
+        self.reported.pop(job_key(job_id), None)
 
     async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         return self.reported.get(job_key(job_id), [])[:limit]

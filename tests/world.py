@@ -24,6 +24,7 @@ from batchmgr.dispatcher.memory_queues import (
     MemoryPoisonQueues,
     QueuedMessage,
 )
+from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
@@ -79,6 +80,7 @@ class World:
         self.storage = FakeNodeStorage()
         self.batch = FakeBatch(self.clock, self.storage.blobs)
         self.jobs = MemoryJobStore()
+        self.ended = MemoryEndedJobs(self.jobs)
         self.line = MemoryLine()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
@@ -115,6 +117,8 @@ class World:
             uploads=self.uploads,
             poison=self.poison,
             dead_letters=self.dead_letters,
+            ended=self.ended,
+            old_messages=NoOldMessages(),
             default_pool_id="local",
         )
 

@@ -6,6 +6,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
@@ -252,11 +253,14 @@ class AzureBatch:
 
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
-        try:
-            body = msgspec.json.encode({"terminateReason": reason})
+        body = msgspec.json.encode({"terminateReason": reason})
+        with suppress(ServiceNotFoundError, ServiceConflictError):
             await self._call("POST", f"/jobs/{quote(job_id)}/terminate", body=body, missing=NO_JOB)
-        except (ServiceNotFoundError, ServiceConflictError):
-            return
+
+    async def delete_job(self, job_id: str) -> None:
+        """Delete the job and its tasks. Do nothing if that has been asked for, or if there is no such job."""
+        with suppress(ServiceNotFoundError, ServiceConflictError):  # it is being deleted
+            await self._call("DELETE", f"/jobs/{quote(job_id)}", missing=NO_JOB)
 
     async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
         """Yield the page in this answer, and those that follow it."""

@@ -14,14 +14,16 @@ from io import BytesIO
 import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.recent_event_ids import RecentEventIds
-from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
 from batchmgr.errors import RecordChangedError, ServiceNotFoundError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.layout import FIELD, FIRST, LAYOUT, check_layout
 
 SERVICE = "Blob storage"
 MAX_BLOCKS = 49_000
@@ -140,6 +142,14 @@ class BlobEventLog:
             return []
         return found
 
+    async def delete(self, job_id: str) -> None:
+        """Delete all parts of a log."""
+        self._recent.forget(job_key(job_id))
+        with service_errors(SERVICE):
+            names = [blob.name async for blob in self._container.list_blobs(f"{job_key(job_id)}.")]
+        for name in names:
+            await delete_if_there(self._container.get_blob_client(name).delete_blob(), SERVICE)
+
     async def _last_number(self, job_id: str, part: int) -> int:
         """Return the number of the last event of a part that is full."""
         blob = self._blob(job_id, part)
@@ -168,7 +178,9 @@ class BlobEventLog:
     async def _is_created(self, blob: BlobClient) -> bool:
         """Create a part, unless it exists. Return whether it was created."""
         try:
-            await blob.create_append_blob(match_condition=MatchConditions.IfMissing)
+            await blob.create_append_blob(
+                metadata={FIELD: str(LAYOUT)}, match_condition=MatchConditions.IfMissing
+            )
         except ALREADY_THERE:
             return False
         return True
@@ -239,6 +251,7 @@ async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
     """Return the content of an append blob from `start` on, and its number of blocks."""
     try:
         stream = await blob.download_blob(offset=start)
+        _check(stream.properties)
         return await stream.readall(), stream.properties.append_blob_committed_block_count or 0
     except HttpResponseError as error:
         if error.status_code == 416:  # the blob ends at `start`
@@ -247,7 +260,15 @@ async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
 
 
 async def _range(blob: BlobClient, start: int, length: int) -> bytes:
-    return await (await blob.download_blob(offset=start, length=length)).readall()
+    stream = await blob.download_blob(offset=start, length=length)
+    _check(stream.properties)
+    return await stream.readall()
+
+
+def _check(part: BlobProperties) -> None:
+    """Raise NewerLayoutError for a part of a log that a later version of batchmgr has begun."""
+    number = (part.metadata or {}).get(FIELD, "")
+    check_layout(int(number) if number.isdecimal() else FIRST, f"the event log {part.name}")
 
 
 async def _find_offset(blob: BlobClient, size: int, after: int) -> int:

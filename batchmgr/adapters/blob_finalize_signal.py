@@ -1,8 +1,13 @@
 """The finalize blob of a job, written if the FinalizeTask can't write it. An existing blob is not changed."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from azure.storage.blob.aio import ContainerClient
 
-from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
+from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
+
+SERVICE = "Blob storage"
 
 
 class BlobFinalizeSignal:
@@ -13,8 +18,23 @@ class BlobFinalizeSignal:
 
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it exists."""
-        with service_errors("Blob storage"):
+        with service_errors(SERVICE):
             try:
                 await self._container.get_blob_client(f"{job_id}.json").upload_blob(content.encode())
             except ALREADY_THERE:
                 return
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the job's finalize blob, if there is one."""
+        await delete_if_there(self._container.get_blob_client(f"{job_id}.json").delete_blob(), SERVICE)
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the jobs of the first blobs that were written before a time."""
+        found: list[str] = []
+        with service_errors(SERVICE):
+            async for blob in self._container.list_blobs():
+                if len(found) == limit:
+                    break
+                if blob.last_modified < before and blob.name.endswith(".json"):
+                    found.append(blob.name.removesuffix(".json"))
+        return found

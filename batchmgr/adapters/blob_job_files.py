@@ -8,7 +8,7 @@ from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.job_containers import has_job_container, make_job_container, taken
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import delete_if_there, service_errors
 from batchmgr.errors import FileTooLargeError, ServiceConflictError, ServiceError, ServiceNotFoundError
 from batchmgr.model.task_progress import ProgressReport, progress_report
 from batchmgr.plan.ids import job_container
@@ -55,6 +55,10 @@ class BlobJobFiles:
     def uri(self, job_id: str, path: str) -> str:
         """Return the URI of a blob, without a signature."""
         return str(self._container(job_id).get_blob_client(path).url.partition("?")[0])
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the container of the job. Its name is free again half a minute later."""
+        await delete_if_there(self._container(job_id).delete_container(), SERVICE)
 
     async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""

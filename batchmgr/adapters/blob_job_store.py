@@ -21,9 +21,11 @@ from azure.core.exceptions import ResourceModifiedError
 from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
+from batchmgr.adapters import job_blob_names as names
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import (
     JobNotFoundError,
+    NewerLayoutError,
     RecordChangedError,
     ServiceConflictError,
     ServiceNotFoundError,
@@ -31,10 +33,12 @@ from batchmgr.errors import (
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import Overflow, fits, join, split
+from batchmgr.model.retention import EndedJob
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Versioned
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.layout import decode_stored, stamp
 
 SERVICE = "Blob storage"
 NOTE = "note"
@@ -62,7 +66,7 @@ class BlobJobStore:
         stored = msgspec.structs.replace(message, job_id=job_id)
         with service_errors(SERVICE):
             try:
-                await self._request(job_id).upload_blob(msgspec.json.encode(stored))
+                await self._request(job_id).upload_blob(stamp(msgspec.json.encode(stored)))
             except ALREADY_THERE:
                 return await self.load_request(job_id)
         return None
@@ -70,7 +74,7 @@ class BlobJobStore:
     async def load_request(self, job_id: str) -> JobMessage:
         """Return the stored request. Raise JobNotFoundError if there is none."""
         body, _ = await self._read(self._request(job_id), job_id)
-        return msgspec.json.decode(body, type=JobMessage)
+        return decode_stored(body, JobMessage, f"the request of job {job_id!r}")
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
         """Store the tasks of the job unless some are stored; return the stored ones."""
@@ -90,7 +94,7 @@ class BlobJobStore:
 
     async def save_plan(self, job_id: str, file: BinaryIO) -> bool:
         """Store the plan in blocks, unless one is stored. Return whether this one was."""
-        blob, block = self._plan(job_id), file.read(BLOCK)
+        blob, block = self._blob(names.plan_name(job_id)), file.read(BLOCK)
         with service_errors(SERVICE):
             try:
                 if len(block) < BLOCK:
@@ -103,7 +107,7 @@ class BlobJobStore:
 
     async def load_plan(self, job_id: str, file: BinaryIO) -> bool:
         """Write the stored plan into a file, block by block. Return whether there is one."""
-        blob, end = self._plan(job_id), 1
+        blob, end = self._blob(names.plan_name(job_id)), 1
         try:
             with service_errors(SERVICE):
                 while file.tell() < end:
@@ -133,7 +137,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             try:
                 record, body = await self._written(record)
-                answer = await self._record(record.job_id).upload_blob(body)
+                answer = await self._record(record.job_id).upload_blob(body, metadata=_metadata(record))
             except ALREADY_THERE:
                 return await self.load(record.job_id)
         return Versioned(value=record, etag=str(answer["etag"]))
@@ -142,12 +146,13 @@ class BlobJobStore:
         """Return the record and its ETag. Raise JobNotFoundError if there is none."""
         for _ in range(LOADS):
             body, etag = await self._read(self._record(job_id), job_id)
-            record = msgspec.json.decode(body, type=JobRecord)
+            record = decode_stored(body, JobRecord, f"the record of job {job_id!r}")
             if not record.overflow:
                 return Versioned(value=record, etag=etag)
             try:
                 parts, _ = await self._read(self._blob(record.overflow), job_id)
-                return Versioned(value=join(record, msgspec.json.decode(parts, type=Overflow)), etag=etag)
+                overflow = decode_stored(parts, Overflow, f"the record of job {job_id!r}")
+                return Versioned(value=join(record, overflow), etag=etag)
             except JobNotFoundError:
                 continue  # somebody else has saved the record since
         logger.error("job %s: %s is missing, with lists of its outcome", job_id, record.overflow)
@@ -162,6 +167,7 @@ class BlobJobStore:
                 answer: dict[str, Any] = await self._record(record.job_id).upload_blob(
                     body,
                     overwrite=True,
+                    metadata=_metadata(record),
                     etag=etag,
                     match_condition=MatchConditions.IfNotModified,
                 )
@@ -176,15 +182,17 @@ class BlobJobStore:
     async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
         """Return a page of records and the token of the next page. The records are loaded concurrently."""
         with service_errors(SERVICE):
-            listing = self._container.list_blob_names(name_starts_with="records/", results_per_page=limit)
+            listing = self._container.list_blob_names(name_starts_with=names.RECORDS, results_per_page=limit)
             pages = listing.by_page(continuation_token=after or None)
-            names: list[str] = []
+            found: list[str] = []
             async for page in pages:
-                names = [name async for name in page]
+                found = [name async for name in page]
                 break
-        ids = [name.removeprefix("records/").removesuffix(".json") for name in names]
-        found = await asyncio.gather(*(self._load_small(job_id) for job_id in ids))
-        return found, getattr(pages, "continuation_token", None) or ""
+        ids = [name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END) for name in found]
+        records = await asyncio.gather(*(self._load_listed(job_id) for job_id in ids))
+        return [record for record in records if record is not None], getattr(
+            pages, "continuation_token", None
+        ) or ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
@@ -193,14 +201,14 @@ class BlobJobStore:
                 job_id = blob.name.removeprefix("active/")
                 note = (blob.metadata or {}).get(NOTE, "")
                 try:
-                    job = msgspec.json.decode(note, type=ActiveJob)
-                except msgspec.MsgspecError:
+                    job = decode_stored(note.encode(), ActiveJob, NOTE)
+                except (msgspec.MsgspecError, NewerLayoutError):
                     job = ActiveJob(job_id=job_id)
                 yield msgspec.structs.replace(job, etag=_quoted(str(blob.etag)))
 
     async def note_active(self, job: ActiveJob) -> None:
         """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
-        note = {NOTE: msgspec.json.encode(msgspec.structs.replace(job, etag="")).decode()}
+        note = {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
         if not job.etag:
             return
         try:
@@ -214,19 +222,13 @@ class BlobJobStore:
     async def deactivate(self, job_id: str) -> None:
         """Remove the job from the index of active jobs, and what is left over of its records."""
         with service_errors(SERVICE):
-            prefix = f"overflow/{job_key(job_id)}/"
+            prefix = names.overflow_folder(job_id)
             left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
-            used = await self._overflow_of(job_id) if left else ""
+            record = await self._load_listed(job_id) if left else None
             for name in left:
-                if name != used:
+                if record is None or name != record.overflow:
                     await self._delete(self._blob(name))
             await self._delete(self._active(job_id))
-
-    async def _overflow_of(self, job_id: str) -> str:
-        try:
-            return (await self._load_small(job_id)).overflow
-        except JobNotFoundError:
-            return ""
 
     async def _upload_blocks(self, blob: BlobClient, block: bytes, file: BinaryIO) -> None:
         # The client would read up to 64 MiB at once. Its block ids are the same for every writer: two that
@@ -238,10 +240,17 @@ class BlobJobStore:
             block = file.read(BLOCK)
         await blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
 
+    async def _load_listed(self, job_id: str) -> JobRecord | None:
+        """Return a record that was listed; None if it has been deleted since."""
+        try:
+            return await self._load_small(job_id)
+        except JobNotFoundError:
+            return None
+
     async def _load_small(self, job_id: str) -> JobRecord:
         """Return the record without what is in another blob: outbox and outcome, which no list shows."""
         body, _ = await self._read(self._record(job_id), job_id)
-        return msgspec.json.decode(body, type=JobRecord)
+        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
 
     async def _written(self, record: JobRecord) -> tuple[JobRecord, bytes]:
         """Store the parts of a record that is too large; return it as it is now, and the body of its blob.
@@ -249,13 +258,13 @@ class BlobJobStore:
         The name is new each time: until the record is saved, it names the parts that belong to it.
         """
         record = msgspec.structs.replace(record, overflow="")
-        body = msgspec.json.encode(record)
+        body = stamp(msgspec.json.encode(record))
         if fits(body):
             return record, body
-        name = f"overflow/{job_key(record.job_id)}/{secrets.token_hex(8)}.json"
+        name = f"{names.overflow_folder(record.job_id)}{secrets.token_hex(8)}.json"
         small, parts = split(record, name)
-        await self._blob(name).upload_blob(msgspec.json.encode(parts))
-        return msgspec.structs.replace(record, overflow=name), msgspec.json.encode(small)
+        await self._blob(name).upload_blob(stamp(msgspec.json.encode(parts)))
+        return msgspec.structs.replace(record, overflow=name), stamp(msgspec.json.encode(small))
 
     async def _delete(self, blob: BlobClient) -> None:
         try:
@@ -276,22 +285,26 @@ class BlobJobStore:
             raise JobNotFoundError(job_id) from error
 
     def _request(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"requests/{job_key(job_id)}.json")
+        return self._blob(names.request_name(job_id))
 
     def _tasks(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"tasks/{job_key(job_id)}.json")
-
-    def _plan(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"plans/{job_key(job_id)}.jsonl")
+        return self._blob(names.tasks_name(job_id))
 
     def _receiver(self, job_id: str, key: str) -> BlobClient:
         return self._container.get_blob_client(f"receivers/{job_key(job_id)}/{key}")
 
     def _record(self, job_id: str) -> BlobClient:
-        return self._container.get_blob_client(f"records/{job_key(job_id)}.json")
+        return self._blob(names.record_name(job_id))
 
     def _active(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"active/{job_key(job_id)}")
+
+
+def _metadata(record: JobRecord) -> dict[str, str] | None:
+    """Return what the listing of the records shows of a job that has ended."""
+    if not record.state.is_final:
+        return None
+    return {names.ENDED: msgspec.json.encode(EndedJob.of(record)).decode()}
 
 
 def _quoted(etag: str) -> str:

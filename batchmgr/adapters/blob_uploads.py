@@ -1,10 +1,11 @@
 """Job messages that callers upload: a signed URL for each, to a blob that does not exist yet."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
-from batchmgr.adapters.service_errors import service_errors
+from batchmgr.adapters.service_errors import delete_if_there, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
 from batchmgr.wire.queue_message import UPLOADED
@@ -45,3 +46,18 @@ class BlobUploads:
                 return await (await blob.download_blob()).readall()
         except ServiceNotFoundError:
             return None
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the names of the first blobs that were uploaded before a time."""
+        found: list[str] = []
+        with service_errors(SERVICE):
+            async for blob in self._container.list_blobs():
+                if len(found) == limit:
+                    break
+                if blob.last_modified < before:
+                    found.append(blob.name)
+        return found
+
+    async def delete(self, name: str) -> None:
+        """Delete an uploaded blob, if there is one."""
+        await delete_if_there(self._container.get_blob_client(name).delete_blob(), SERVICE)

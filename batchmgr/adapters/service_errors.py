@@ -89,6 +89,18 @@ async def create_unless_exists(creation: Awaitable[object]) -> bool:
     return True
 
 
+async def delete_if_there(deletion: Awaitable[object], service: str) -> None:
+    """Delete a blob or a container. Do nothing if it is gone, or if somebody is deleting it now."""
+    try:
+        with service_errors(service):
+            await deletion
+    except ServiceNotFoundError:
+        return
+    except ServiceBusyError as error:
+        if error.code not in BEING_DELETED:
+            raise
+
+
 def response_error(
     service: str,
     error: HttpResponseError,

@@ -117,11 +117,13 @@ class StorageJobQueue:
 class StorageEventSink:
     """The EventSink port: the progress queue, with as many events as fit into each message.
 
-    After a failure the queue is left alone for some seconds, so that jobs don't wait for it one by one.
+    A message that nobody takes is gone after its time to live. After a failure the queue is left alone for
+    some seconds, so that jobs don't wait for it one by one.
     """
 
-    def __init__(self, service: QueueServiceClient) -> None:
+    def __init__(self, service: QueueServiceClient, time_to_live: timedelta | None = None) -> None:
         self._progress = open_queue(service, PROGRESS)
+        self._expires = int(time_to_live.total_seconds()) if time_to_live else NEVER_EXPIRES
         self._failure: ServiceError | None = None
         self._retry_time = 0.0
 
@@ -157,7 +159,7 @@ class StorageEventSink:
     async def _send_all(self, messages: Sequence[bytes]) -> None:
         for start in range(0, len(messages), CONCURRENT_SENDS):
             some = messages[start : start + CONCURRENT_SENDS]
-            await asyncio.gather(*(_send(self._progress, message) for message in some))
+            await asyncio.gather(*(_send(self._progress, message, expires=self._expires) for message in some))
 
     def _note(self, failure: ServiceError | None) -> None:
         """Remember whether the queue takes events, and log when that changes."""

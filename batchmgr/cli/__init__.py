@@ -22,6 +22,7 @@ COMMANDS = {
     "host": "run only the Functions host",
     "init": "create a new workload package from a template",
     "package": "build and publish the application package of a workload",
+    "retention": "show what of old jobs is due to go; nothing is deleted without --delete",
     "workloads": "list the workloads that batchmgr finds on this machine",
     "dead-letters": "list the callbacks and messages that an app has given up",
     "redrive": "have an app send the callback of a job again that it has given up",

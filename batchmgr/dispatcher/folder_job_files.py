@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,10 @@ class FolderJobFiles:
     def uri(self, job_id: str, path: str) -> str:
         """Return the `file` URI of a blob."""
         return (self._folder(job_id) / path).as_uri()
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the folder of the job's own container, if there is one."""
+        shutil.rmtree(self._folder(job_id), ignore_errors=True)
 
     async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest report of each task."""

@@ -161,6 +161,10 @@ class MemoryBatch:
                 self.record_exit(job_id, task.task_id, TaskExit(error=TASK_ENDED))
         job.state, job.terminate_reason = "completed", reason
 
+    async def delete_job(self, job_id: str) -> None:
+        """Delete the job. Does nothing if it does not exist."""
+        self.jobs.pop(job_key(job_id), None)
+
     def start_next_task(self, job_id: str) -> TaskPlan | None:
         """Mark the next task that may start as running and return it. Return None if no task may start."""
         job = self.jobs.get(job_key(job_id))

@@ -5,7 +5,7 @@ Their content is lost when the process ends. Each passes the same contract tests
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -33,6 +33,7 @@ class MemoryJobStore:
 
     def __init__(self) -> None:
         self.requests: dict[str, JobMessage] = {}
+        self.request_etags: dict[str, str] = {}
         self.tasks: dict[str, bytes] = {}
         self.plans: dict[str, bytes] = {}
         self.receivers: dict[tuple[str, str], str] = {}
@@ -46,6 +47,8 @@ class MemoryJobStore:
         key = job_key(job_id)
         if key in self.requests:
             return self.requests[key]
+        self._version += 1
+        self.request_etags[key] = str(self._version)
         self.requests[key] = msgspec.structs.replace(message, job_id=job_id)
         return None
 
@@ -105,8 +108,9 @@ class MemoryJobStore:
         return self.records[job_key(job_id)]
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
-        """Store a changed record. Raises RecordChangedError if it has changed since `etag`."""
-        if self.records[job_key(record.job_id)].etag != etag:
+        """Store a changed record. Raises RecordChangedError if it has changed since `etag`, or is gone."""
+        stored = self.records.get(job_key(record.job_id))
+        if stored is None or stored.etag != etag:
             raise RecordChangedError("changed")
         return self._store(record)
 
@@ -192,6 +196,10 @@ class MemoryEventLog:
         """Return the events with a sequence number above `after`, oldest first."""
         return self.logs.get(job_key(job_id), [])[after : after + limit]
 
+    async def delete(self, job_id: str) -> None:
+        """Delete the log of a job."""
+        self.logs.pop(job_key(job_id), None)
+
 
 class MemoryUploads:
     """The Uploads port: uploaded job messages in a dictionary."""
@@ -212,6 +220,14 @@ class MemoryUploads:
             )
         return body
 
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return no names: nothing here gets old."""
+        return ()
+
+    async def delete(self, name: str) -> None:
+        """Delete an uploaded message."""
+        self.blobs.pop(name, None)
+
 
 class UnlimitedThreads:
     """The WorkloadThreads port without a time limit, so that an author can debug `create_job`."""
@@ -230,6 +246,14 @@ class MemoryFinalizeSignal:
     async def write(self, job_id: str, content: str) -> None:
         """Write the job's finalize blob unless it is there."""
         self.blobs.setdefault(job_id, content)
+
+    async def delete(self, job_id: str) -> None:
+        """Delete the job's finalize blob."""
+        self.blobs.pop(job_id, None)
+
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return no jobs: nothing here gets old."""
+        return ()
 
 
 class MemoryDeliveries:

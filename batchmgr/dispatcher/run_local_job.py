@@ -28,6 +28,7 @@ from batchmgr.dispatcher.memory_ports import (
     UnlimitedThreads,
 )
 from batchmgr.dispatcher.memory_queues import MemoryDeadLetters, MemoryJobQueue, MemoryPoisonQueues
+from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
@@ -83,11 +84,11 @@ def run_local_job(
         terminal.begin(message.job_id, directory, is_again=is_again)
         node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
         _print_limits(plan, node, terminal)
-        queue, deliveries = MemoryJobQueue(clock), MemoryDeliveries()
+        jobs, queue, deliveries = MemoryJobStore(), MemoryJobQueue(clock), MemoryDeliveries()
         ports = Ports(
             clock=clock,
             batch=batch,
-            jobs=MemoryJobStore(),
+            jobs=jobs,
             line=MemoryLine(),
             events=EventFile(directory.events),
             sink=terminal,
@@ -102,6 +103,8 @@ def run_local_job(
             uploads=MemoryUploads(),
             poison=MemoryPoisonQueues(queue),
             dead_letters=MemoryDeadLetters(),
+            ended=MemoryEndedJobs(jobs),
+            old_messages=NoOldMessages(),
             default_pool_id=POOL_ID,
         )
         run_task = partial(node.run, plan)

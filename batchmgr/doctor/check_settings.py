@@ -9,7 +9,7 @@ from batchmgr.doctor.finding import Finding, Status, fine, warning, wrong
 from batchmgr.doctor.remedies import Remedies
 from batchmgr.errors import SettingsError
 from batchmgr.model.network_addresses import is_loopback
-from batchmgr.settings import SCHEDULE, STORAGE, Settings
+from batchmgr.settings import RETENTION_SCHEDULE, SCHEDULE, STORAGE, Settings
 
 CHECK = "settings"
 OWN = frozenset(
@@ -31,6 +31,10 @@ OWN = frozenset(
         "BATCHMGR_POLL_SCHEDULE",
         "BATCHMGR_POOL_ID",
         "BATCHMGR_FAIR_SHARE",
+        "BATCHMGR_KEEP_BATCH_JOBS",
+        "BATCHMGR_KEEP_JOBS",
+        "BATCHMGR_KEEP_MESSAGES",
+        "BATCHMGR_RETENTION_SCHEDULE",
         "BATCHMGR_STALL_LIMIT",
         "BATCHMGR_WORKLOADS",
     }
@@ -57,6 +61,7 @@ def check_settings(
     """
     settings, findings = _parse(environment, remedies)
     findings += _missing(settings, environment, remedies)
+    findings += _retention(settings, remedies)
     findings += _contradictions(settings, environment, remedies)
     findings += _leftovers(listed, remedies)
     if not any(finding.status is Status.WRONG for finding in findings):
@@ -144,6 +149,16 @@ def _missing(settings: Settings, environment: Mapping[str, str], remedies: Remed
             f"{SCHEDULE} is {schedule!r}, which is no NCRONTAB expression of six fields: the host does not "
             "start the poller",
             remedies.set(SCHEDULE, "*/15 * * * * *", " (every 15 seconds)"),
+        )
+
+
+def _retention(settings: Settings, remedies: Remedies) -> Iterator[Finding]:
+    if not _is_schedule(settings.retention_schedule):
+        yield wrong(
+            CHECK,
+            f"BATCHMGR_RETENTION_SCHEDULE is {settings.retention_schedule!r}, which is no NCRONTAB "
+            "expression of six fields: the host does not start the retention",
+            remedies.set("BATCHMGR_RETENTION_SCHEDULE", RETENTION_SCHEDULE, " (every night)"),
         )
 
 

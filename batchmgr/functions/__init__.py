@@ -13,6 +13,7 @@ from batchmgr.functions import (
     http_health,
     http_jobs,
     http_plan,
+    http_purge,
     http_rerun,
     http_uploads,
     queue_callbacks,
@@ -20,6 +21,7 @@ from batchmgr.functions import (
     queue_job_requests,
     queue_polls,
     timer_poll,
+    timer_retention,
 )
 from batchmgr.runtime import Runtime
 
@@ -30,11 +32,13 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
         http_jobs,
         http_dead_letters,
         http_rerun,
+        http_purge,
         http_plan,
         http_uploads,
         http_health,
         queue_job_requests,
         timer_poll,
+        timer_retention,
         blob_finalize,
         queue_finalize,
         queue_callbacks,

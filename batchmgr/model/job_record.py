@@ -22,6 +22,7 @@ from batchmgr.model.job_record_parts import (
     Claim,
     FailedTask,
     JobError,
+    Purge,
     ResultFile,
     Run,
     Submission,
@@ -57,6 +58,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     `receiver` is the host and port that the callback goes to, or empty if there is none; `attached` are the
     receivers that later messages have brought. `rerun_of` is the job whose tasks this one runs again.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
+    `retention_time`: how long the job is kept after its end, if its message says so. `purge`: it is being
+    deleted; `batch_job_deleted`: so much of it is.
     """
 
     job_id: str
@@ -94,6 +97,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     callback: CallbackStatus | None = None
     traceparent: str = ""
     entered: dict[JobState, datetime] = {}
+    retention_time: timedelta | None = None
+    purge: Purge | None = None
+    batch_job_deleted: bool = False
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:
         """Return whether the record has not changed for `pause`, and no retry is due later."""

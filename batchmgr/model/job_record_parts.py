@@ -117,6 +117,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     until: datetime
 
 
+class Purge(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The deletion of all that is left of a job. It has begun, and is not given up.
+
+    `request` is the ETag of the job's stored request: one that is stored later is that of another job.
+    """
+
+    since: datetime
+    request: str
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 

@@ -15,6 +15,7 @@ from batchmgr.model.request_limits import (
     MAX_WORKLOAD,
     is_deeper,
 )
+from batchmgr.model.retention import LONGEST
 from batchmgr.model.size_limits import size_of
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.task_rules import ID_RULE, positive
@@ -57,6 +58,9 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
     if message.job_manager_task is not None and not message.workload:
         yield InvalidJobError("name the workload that the job manager task plans", field="workload")
     yield from positive(message.stall_limit, "stallLimit")
+    yield from positive(message.retention_time, "retentionTime")
+    if message.retention_time is not None and message.retention_time > LONGEST:
+        yield InvalidJobError(f"must be at most P{LONGEST.days}D", field="retentionTime")
     yield from _size_problems(message)
     for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
         if len(pattern) > MAX_WORKLOAD or not _NOTIFY.fullmatch(pattern):

@@ -6,7 +6,7 @@ The same message again changes nothing. With another callback URI, it attaches a
 from msgspec.structs import replace
 
 from batchmgr.callback_port import receiver_of
-from batchmgr.errors import JobConflictError, JobNotFoundError
+from batchmgr.errors import JobConflictError, JobNotFoundError, ServiceBusyError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
@@ -36,7 +36,7 @@ async def accept(
     The plan that the check of the job has made is kept. A job that is not checked has no event yet: `admit`
     checks it and publishes that it is queued or rejected. `known` is told of what is stored now.
     Raise JobConflictError if a job with this id but other content was accepted before, or if it has too many
-    receivers.
+    receivers, and ServiceBusyError as long as such a job is being deleted.
     """
     caller = valid_traceparent(message.traceparent)
     with ports.telemetry.span(ACCEPT, job_id=job_id, traceparent=caller) as traceparent:
@@ -98,7 +98,13 @@ async def _create_record(
         receiver=receiver_of(message.call_back_uri),
         rerun_of=message.rerun_of.job_id if message.rerun_of is not None else "",
         stall_limit=message.stall_limit,
+        retention_time=message.retention_time,
         traceparent=message.traceparent,
         entered={JobState.QUEUED: now},
     )
-    return await create(ports, record, is_announced=is_checked, is_new=is_new)
+    job = await create(ports, record, is_announced=is_checked, is_new=is_new)
+    if job.value.purge is not None:  # nothing of it may become part of the new job
+        raise ServiceBusyError(
+            f"the job {message.job_id!r} that had this id is being deleted: send the new one in a minute"
+        )
+    return job

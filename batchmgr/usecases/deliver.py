@@ -75,10 +75,14 @@ async def reopen(ports: Ports, job: Versioned[JobRecord], record: JobRecord) -> 
 
 
 async def _close_if_settled(ports: Ports, record: JobRecord) -> None:
-    """Take a job from the active ones whose callbacks are settled, unless the poller has events to send."""
+    """Take a job from the active ones whose callbacks are settled, unless the poller has events to send.
+
+    Its finalize blob is of no more use.
+    """
     if is_settled(record):
         await keep_letters(ports, record)
         if record.unsent is None:
+            await ports.finalize.delete(record.job_id)
             await ports.jobs.deactivate(record.job_id)
 
 

@@ -124,6 +124,7 @@ class JobMessage(Message, frozen=True):
     max_parallel_tasks: int = -1
     max_wall_clock_time: timedelta | None = None
     stall_limit: timedelta | None = None
+    retention_time: timedelta | None = None
     environment: dict[str, str] = {}
     job_preparation_task: JobPreparationTaskMessage | None = None
     job_release_task: JobReleaseTaskMessage | None = None

@@ -1,6 +1,7 @@
 """The plan of a job as it is kept: one line of JSON for each task, and a last one for everything else.
 
-The names are those of `TaskPlan` and `JobPlan`. Nobody but batchmgr reads it.
+The last line says in which layout. The names are those of `TaskPlan` and `JobPlan`. Nobody but batchmgr
+reads it.
 """
 
 from collections.abc import Sequence
@@ -10,11 +11,11 @@ import msgspec
 
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.layout import decode_stored, stamp
 
 prepare(TaskPlan, JobPlan)
 
 _TASKS = msgspec.json.Decoder(TaskPlan)
-_LAST = msgspec.json.Decoder(JobPlan)
 NOT_A_LEAF = b"false"
 _FROM_END = len(b"false}\n")
 
@@ -40,9 +41,11 @@ def decode_tasks(lines: bytes) -> list[TaskPlan]:
 
 def encode_rest(plan: JobPlan) -> bytes:
     """Return the last line: everything but the tasks, and but the trace, which the job's record has."""
-    return msgspec.json.encode(replace(plan, tasks=(), traceparent=""))
+    return stamp(msgspec.json.encode(replace(plan, tasks=(), traceparent="")))
 
 
 def decode_plan(last_line: bytes, tasks: Sequence[TaskPlan], traceparent: str) -> JobPlan:
-    """Return the plan whose last line this is."""
-    return replace(_LAST.decode(last_line), tasks=tasks, traceparent=traceparent)
+    """Return the plan whose last line this is. Raise NewerLayoutError."""
+    return replace(
+        decode_stored(last_line, JobPlan, "the plan of a job"), tasks=tasks, traceparent=traceparent
+    )

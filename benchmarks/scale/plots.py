@@ -56,3 +56,22 @@ def read(source: Path) -> Sequence[Mapping[str, str]]:
     """Return the rows of a CSV file."""
     with source.open() as file:
         return list(csv.DictReader(file))
+
+
+def draw_days(rows: Sequence[Mapping[str, int]], names: Mapping[str, str], target: Path) -> None:
+    """Draw columns of numbers against the column `day`."""
+    mpl.rcParams["svg.hashsalt"] = target.name  # the same values give the same file
+    figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    days = [row["day"] for row in rows]
+    for (name, text), colour in zip(names.items(), COLOURS, strict=False):
+        axes.plot(days, [row[name] for row in rows], "o-", markersize=3, color=colour, label=text)
+    axes.set_xticks(days[::2])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("day", color=INK)
+    axes.set_ylabel("at the end of the day", color=INK)
+    axes.grid(visible=True, color="#e3e8ee")
+    axes.legend(frameon=False, loc="center right")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(target, metadata={"Date": None})

@@ -19,6 +19,8 @@ PORTS = (
     "callbacks",
     "poison",
     "dead_letters",
+    "ended",
+    "old_messages",
 )
 """The ports with side effects."""
 

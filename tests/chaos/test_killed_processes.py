@@ -74,6 +74,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "stall_limit",
         "containers",
         "fair_share",
+        "keep",
     }
     pure |= {"telemetry"}  # no job depends on it
     assert {one.name for one in fields(Ports)} - set(PORTS) == pure

@@ -45,6 +45,7 @@ DONE_BY_TESTS = (
         r"batchmgr dead-letters|curl \S+/dead-letters",
         "tests/integration/test_dead_letters.py",
     ),
+    ("docs/operation.md", r"batchmgr retention", "tests/integration/test_deleted_jobs.py"),
     ("docs/moving/scripts.md", r".", "tests/moving/test_scripts.py"),
     ("docs/moving/container.md", r".", "tests/moving/test_container.py"),
     ("docs/moving/mpi.md", r".", "tests/moving/test_mpi.py"),

@@ -110,7 +110,7 @@ def test_every_route_is_documented_and_no_other() -> None:
         for binding in json.loads(str(function))["bindings"]:
             if binding["type"] == "httpTrigger":
                 routes |= {f"{method} /{binding['route']}" for method in binding["methods"]}
-    documented = re.findall(r"^\| `((?:GET|POST) /[^`?]*)", document("http-api"), re.MULTILINE)
+    documented = re.findall(r"^\| `((?:GET|POST|DELETE) /[^`?]*)", document("http-api"), re.MULTILINE)
     assert set(documented) == routes
 
 

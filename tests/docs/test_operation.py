@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from batchmgr.adapters.queue_names import QUEUES
+from batchmgr.errors import NewerLayoutError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import OWN_CONTAINERS
@@ -18,6 +19,7 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import CONCURRENT_JOBS, JOBS_POLLED_HERE, poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.layout import LAYOUT
 from tests.chaos.interception import intercepted
 from tests.docs.commands import ROOT
 from tests.world import World, job_message, task
@@ -75,7 +77,8 @@ def test_everything_that_batchmgr_stores_is_in_the_table_of_backups() -> None:
     table = section("Backup and clean-up")
     for name in (*OWN_CONTAINERS, *(queue for queue in QUEUES if not queue.endswith("-poison"))):
         assert f"`{name}" in table, name
-    store = (ROOT / "batchmgr" / "adapters" / "blob_job_store.py").read_text()
+    files = ("blob_job_store.py", "job_blob_names.py")
+    store = "".join((ROOT / "batchmgr" / "adapters" / name).read_text() for name in files)
     for folder in set(re.findall(r'f"(\w+)/\{', store)):
         assert f"`batchmgr-jobs/{folder}/`" in table, folder
 
@@ -160,8 +163,13 @@ async def test_a_job_costs_the_calls_that_the_page_says(tasks: int) -> None:
     assert 350 <= size / len(world.log()) <= 550
 
 
-def test_a_record_with_a_field_of_a_newer_version_is_read_and_a_message_is_not() -> None:
-    assert "Fields that a version does not know are ignored" in section("Upgrade and roll back")
+def test_what_a_later_version_has_stored_is_refused_with_the_sentence_of_the_page() -> None:
+    error = NewerLayoutError("the record of job 'a'", LAYOUT + 1, LAYOUT)
+    assert str(error) in " ".join(section("Upgrade and roll back").split())
+
+
+def test_a_record_with_a_new_field_is_read_and_a_message_is_not() -> None:
+    """So a new field of a message raises the layout, and one of a record need not."""
     known = {"jobId": "a", "state": "running", "workload": "", "digest": ""}
     times = {"createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"}
     body = msgspec.json.encode({**known, **times, "newField": {"a": 1}})

@@ -159,6 +159,20 @@ BROKEN: dict[str, Broken[SetUp]] = {
         remedy=("*/15 * * * * *",),
         mend=put("BATCHMGR_POLL_SCHEDULE", "*/15 * * * * *"),
     ),
+    "a schedule of the retention that is none": Broken(
+        by=put("BATCHMGR_RETENTION_SCHEDULE", "every night"),
+        check="settings",
+        what=("'every night'", "NCRONTAB", "retention"),
+        remedy=("0 30 3 * * *",),
+        mend=put("BATCHMGR_RETENTION_SCHEDULE", "0 30 3 * * *"),
+    ),
+    "a time to keep that is none": Broken(
+        by=put("BATCHMGR_KEEP_JOBS", "30 days"),
+        check="settings",
+        what=("BATCHMGR_KEEP_JOBS is '30 days'",),
+        remedy=("P30D", "forever"),
+        mend=put("BATCHMGR_KEEP_JOBS", "P30D"),
+    ),
     "two wrong settings": Broken(
         by=several(put("BATCHMGR_STALL_LIMIT", "6 hours"), put("BATCHMGR_BLOB_SOURCE", "Polling")),
         check="settings",

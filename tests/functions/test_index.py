@@ -34,6 +34,7 @@ INDEX: dict[str, list[Binding]] = {
     "list_dead_letters": http("GET", "dead-letters"),
     "rerun_job": http("POST", "jobs/{jobId}/rerun"),
     "redrive_job": http("POST", "jobs/{jobId}/redrive"),
+    "delete_job": http("DELETE", "jobs/{jobId}"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "get_health_details": http("GET", "health/details"),
     "submit_job": queue("batchmgr-job-requests"),
@@ -47,6 +48,14 @@ INDEX: dict[str, list[Binding]] = {
             "name": "timer",
             "schedule": "%BATCHMGR_POLL_SCHEDULE%",
             "useMonitor": False,
+        }
+    ],
+    "let_go_of_old_jobs": [
+        {
+            "type": "timerTrigger",
+            "direction": "IN",
+            "name": "timer",
+            "schedule": "0 30 3 * * *",
         }
     ],
     "finalize_job": [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.functions.app import ROOT
 
-DECODERS = {"decode", "_decode", "convert"}
+DECODERS = {"decode", "_decode", "decode_stored", "convert"}
 
 STRESS = """
 import json, os, sys, threading

@@ -61,6 +61,10 @@ class Api:
         url = URL(f"{self.address}/api{path}", encoded=True)
         return await self._call("POST", url, data=BytesIO(data), headers=headers)
 
+    async def delete(self, path: str) -> Answer:
+        """DELETE below `/api`."""
+        return await self._call("DELETE", URL(f"{self.address}/api{path}", encoded=True))
+
     async def _call(self, method: str, url: URL, **options: Any) -> Answer:
         async with self.http.request(method, url, **options) as answer:
             return Answer(status=answer.status, headers=answer.headers.copy(), text=await answer.text())

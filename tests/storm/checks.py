@@ -1,5 +1,6 @@
 """The checks after a storm. Each yields one sentence for everything that is wrong."""
 
+import base64
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ def check_that_each_job_has_ended(evidence: Evidence) -> Iterator[str]:
     """Each accepted job has ended as it must, and has not changed since. Nothing else has a record."""
     for job in jobs(evidence):
         job_id = job.plan.job_id
-        outcome = evidence.outcomes.get(job_id)
+        outcome = evidence.outcomes.get(job_id) or (job.first_end if job.plan.is_fleeting else None)
         if outcome is None:
             yield f"{job_id} has not ended"
         elif outcome["state"] not in allowed_states(job):
@@ -120,7 +121,7 @@ def check_the_callbacks(evidence: Evidence) -> Iterator[str]:
             yield f"{job_id} sent callbacks with {len({call.body for call in calls})} different bodies"
         if any(len(call.body) > LARGEST_CALLBACK for call in calls):
             yield f"{job_id} sent a callback above {LARGEST_CALLBACK} bytes"
-        outcome = evidence.outcomes.get(job_id)
+        outcome = evidence.outcomes.get(job_id) or job.first_end
         if calls and outcome is not None and json.loads(calls[-1].body)["Output"] != outcome:
             yield f"the callback of {job_id} does not say what its result says"
     for job_id in evidence.callbacks.keys() - {job.plan.job_id for job in jobs(evidence)}:
@@ -173,7 +174,10 @@ def _check_task_events(job_id: str, tasks: Mapping[str, BatchTask], events: Sequ
 def check_the_progress_queue(evidence: Evidence) -> Iterator[str]:
     """Each message of the progress queue is an event of the log. Not all arrive: the queue is deleted."""
     known = {event["id"]: event for events in evidence.events.values() for event in events}
+    gone = {f"jobs/{job_id}" for job_id, job in evidence.sent.items() if job.plan.is_fleeting}
     for event in evidence.progress:
+        if "/".join(event.get("subject", "").split("/")[:2]) in gone:
+            continue
         if known.get(event["id"]) != event:
             yield f"the progress queue had the event {event['id']}, which the log has otherwise or not at all"
 
@@ -191,6 +195,15 @@ def check_azure_batch(evidence: Evidence) -> Iterator[str]:
             yield f"{job_id} is {outcome['state']}, but has no Batch job"
 
 
+def check_the_deletions(evidence: Evidence) -> Iterator[str]:
+    """Nothing is left of the jobs that asked for it, and they ended as they must before they were deleted."""
+    for job_id, places in evidence.kept.items():
+        yield f"of {job_id} something is left: {', '.join(places)}"
+    for job in jobs(evidence):
+        if job.plan.is_fleeting and job.first_end is None:
+            yield f"{job.plan.job_id} was deleted before its caller could see its end"
+
+
 def check_what_is_left(evidence: Evidence) -> Iterator[str]:
     """No job is active, and no message is in a poison queue that the plan does not account for."""
     for name in evidence.active:
@@ -199,6 +212,8 @@ def check_what_is_left(evidence: Evidence) -> Iterator[str]:
     due = Counter({job.text: job.plan.copies for job in wanted})
     for queue, texts in evidence.poison.items():
         for text in texts:
+            if _refers_to_a_deleted_job(evidence, text):
+                continue  # a message that a killed host had taken has come back
             if queue != "batchmgr-job-requests-poison" or text not in due:
                 yield f"the queue {queue} has the message {text[:200]}"
     found = Counter(evidence.poison.get("batchmgr-job-requests-poison", ()))
@@ -208,6 +223,26 @@ def check_what_is_left(evidence: Evidence) -> Iterator[str]:
             yield f"{job.plan.job_id} is in the poison queue {times}"
     if evidence.health != 200:
         yield f"GET /health answers {evidence.health}"
+
+
+def _refers_to_a_deleted_job(evidence: Evidence, text: str) -> bool:
+    for body in (text.encode(), base64.b64decode(text) if _is_base64(text) else b""):
+        try:
+            named = json.loads(body)
+        except ValueError:
+            continue
+        if isinstance(named, dict) and named.keys() == {"storedJobId"}:
+            job = evidence.sent.get(named["storedJobId"])
+            return job is not None and job.plan.is_fleeting
+    return False
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def check_the_sizes(evidence: Evidence) -> Iterator[str]:
@@ -235,6 +270,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     check_the_events,
     check_the_progress_queue,
     check_azure_batch,
+    check_the_deletions,
     check_what_is_left,
     check_the_sizes,
     check_the_secrets,

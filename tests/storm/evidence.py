@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Evidence:
     ledger: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, bytes | None]] = field(default_factory=dict)
     """The content of each result file, by job and name; None for a file that is not there."""
+    kept: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Where something is left of jobs that ask that nothing is kept."""
     poison: Mapping[str, Sequence[str]] = field(default_factory=dict)
     progress: Sequence[Json] = ()
     health: int = 200
@@ -107,6 +109,7 @@ async def collect(
         batch_tasks={job_id: await _batch_tasks(batch, job_id) for job_id in batch_states},
         ledger=_ledgers(ledger),
         files={job_id: await _files(outcome, blobs) for job_id, outcome in outcomes.items()},
+        kept=await kept(sent, blobs, batch_states),
         poison=await _poison(queues),
         progress=progress,
         health=health,
@@ -121,6 +124,25 @@ async def active_jobs(blobs: BlobServiceClient) -> list[str]:
     return [
         name.removeprefix("active/") async for name in container.list_blob_names(name_starts_with="active/")
     ]
+
+
+async def kept(
+    sent: Mapping[str, SentJob], blobs: BlobServiceClient, batch_jobs: Collection[str]
+) -> dict[str, list[str]]:
+    """Return where something is left of the jobs that ask that nothing is kept."""
+    wanted = {job_id for job_id, job in sent.items() if job.plan.is_fleeting}
+    found: dict[str, list[str]] = defaultdict(list)
+    for job_id in wanted.intersection(batch_jobs):
+        found[job_id].append("Azure Batch")
+    async for container in blobs.list_containers():
+        if (job_id := container.name.removeprefix("job-")) in wanted:
+            found[job_id].append(container.name)
+        elif container.name.startswith("batchmgr-"):
+            async for name in blobs.get_container_client(container.name).list_blob_names():
+                for part in name.split("/"):
+                    if (job_id := part.partition(".")[0]) in wanted:
+                        found[job_id].append(f"{container.name}/{name}")
+    return dict(found)
 
 
 async def take_progress(queues: QueueServiceClient) -> list[Json]:

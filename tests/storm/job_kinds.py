@@ -67,6 +67,8 @@ class PlannedJob:
     original: str | None = None
     is_plain: bool = False
     text: str | None = None
+    is_fleeting: bool = False
+    """Whether nothing of the job is kept after its end."""
 
     @property
     def has_record(self) -> bool:
@@ -92,6 +94,7 @@ class PlannedJob:
         parts += [f"a twin of {self.original}"] if self.original else []
         parts += [f"cancelled after {self.cancel_after} s"] if self.cancel_after is not None else []
         parts += [f"receiver: {', '.join(self.receiver) or 'ready'}"] if self.receiver is not None else []
+        parts += ["nothing of it is kept"] if self.is_fleeting else []
         return ", ".join(parts)
 
 

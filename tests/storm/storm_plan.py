@@ -1,14 +1,16 @@
 """The plan of a storm: which jobs are sent and which troubles strike, and when. Drawn from a seed."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
-from tests.storm.job_kinds import WEIGHTS, PlannedJob, draw_job, draw_twin
+from tests.storm.job_kinds import WEIGHTS, Fate, PlannedJob, draw_job, draw_twin
 from tests.storm.trouble_kinds import Trouble, draw_troubles
 
 SECONDS_A_JOB = 1.0
 LEAST_SECONDS = 20.0
+FLEETING = 0.6
+KEPT, SHORTLY = "PT45S", "PT8S"
 SHORT_SECONDS = 8.0
 SHORT_KINDS = (
     "succeeding",
@@ -65,7 +67,28 @@ def draw_plan(options: StormOptions) -> StormPlan:
         hosts=options.hosts,
         is_short=options.is_short,
     )
+    chance = Random(f"{options.seed}/fleeting")
+    share, kept = (1.0, SHORTLY) if options.is_short else (FLEETING, KEPT)
+    jobs = list(_with_fleeting(chance, jobs, share, kept))
     return StormPlan(options=options, seconds=seconds, jobs=jobs, troubles=troubles)
+
+
+def _with_fleeting(
+    random: Random, jobs: Sequence[PlannedJob], share: float, kept: str
+) -> Iterator[PlannedJob]:
+    """Let some jobs ask that nothing of them is kept.
+
+    A caller without an answer sends a job again: these must be kept for longer than he takes. A message of
+    the queue may come again ten minutes later, so these jobs are sent over HTTP. Their callbacks are the
+    evidence.
+    """
+    originals = {job.original for job in jobs}
+    for job in jobs:
+        may_go = job.by == "http" and job.fate is Fate.JOB and job.receiver is not None and job.text is None
+        may_go = may_go and job.copies == 1 and job.cancel_after is None and job.job_id not in originals
+        if may_go and random.random() < share:
+            job = replace(job, message={**job.message, "retentionTime": kept}, is_fleeting=True)
+        yield job
 
 
 def _draw_kinds(random: Random, count: int) -> Sequence[str]:

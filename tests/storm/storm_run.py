@@ -17,7 +17,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from batchmgr.devstack.project_paths import SAMPLE_GENOME
 from tests.storm.callback_receiver import CallbackReceiver, receiving
 from tests.storm.checks import failures, jobs, seconds_to_callback
-from tests.storm.evidence import Evidence, active_jobs, collect, take_progress
+from tests.storm.evidence import Evidence, active_jobs, collect, kept, take_progress
 from tests.storm.host_logs import function_errors
 from tests.storm.job_kinds import GENOME, Json
 from tests.storm.job_sender import JobSender
@@ -163,11 +163,18 @@ async def _what_is_missing(storm: _Storm, sending: "asyncio.Task[None]") -> str:
         "callbacks": silent,
         "active entries": await active_jobs(storm.blobs),
         "Batch jobs": [str(job.id) async for job in storm.batch.list_jobs() if _is_active(job)],
+        "deletions": [] if unknown or going_on or silent else await _kept(storm),
         "answers": [] if sending.done() else ["of the callers"],
         "poison messages": [str(due)] if due > 0 else [],
         "hosts": [] if storm.stack.hosts_are_up else ["that start"],
     }
     return "; ".join(f"{what}: {', '.join(names[:8])}" for what, names in parts.items() if names)
+
+
+async def _kept(storm: _Storm) -> list[str]:
+    """Return the jobs of which something is left that should be gone."""
+    batch_jobs = [str(job.id) async for job in storm.batch.list_jobs()]
+    return list(await kept(storm.sender.sent, storm.blobs, batch_jobs))
 
 
 def _is_active(job: object) -> bool:
@@ -229,6 +236,8 @@ def _figures(storm: _Storm, evidence: Evidence, seconds: float) -> Iterator[str]
     known = {
         job.plan.job_id: job.known_at - job.sent_at - job.plan.delay for job in jobs(evidence) if job.known_at
     }
+    fleeting = sum(job.plan.is_fleeting for job in evidence.sent.values())
+    yield f"jobs of which nothing was to be kept: {fleeting}; something is left of {len(evidence.kept)}"
     yield f"the slowest job to be known: {_slowest(known)} after it was sent"
     logged = sum(len(events) for events in evidence.events.values())
     sent = len({event["id"] for event in evidence.progress})

@@ -166,5 +166,35 @@ def test_the_result_of_a_task_must_be_what_it_wrote() -> None:
     assert "the result out.txt of a is b'2\\n', not '1\\n'" in failures(evidence)
 
 
+def deleted_evidence() -> Evidence:
+    """Return the evidence of a job of which nothing was to be kept, and a message about it that came late."""
+    evidence = sound_evidence()
+    job = evidence.sent["a"]
+    job.plan = replace(job.plan, is_fleeting=True)
+    evidence.outcomes, evidence.events, evidence.files = {}, {}, {}
+    evidence.record_sizes, evidence.batch_states, evidence.batch_tasks = {}, {}, {}
+    evidence.progress = [{**event(1, "job.queued"), "subject": "jobs/a"}]
+    evidence.poison = {"batchmgr-job-requests-poison": ["{", "eyJzdG9yZWRKb2JJZCI6ImEifQ=="]}
+    return evidence
+
+
+def test_a_job_that_was_deleted_after_its_end_is_no_failure() -> None:
+    assert failures(deleted_evidence()) == []
+
+
+def test_a_job_that_was_deleted_too_early_or_not_at_all_is_found() -> None:
+    evidence = deleted_evidence()
+    evidence.kept = {"a": ["batchmgr-jobs/requests/a.json"]}
+    evidence.sent["a"].first_end = None
+    evidence.callbacks = {}
+    found = failures(evidence)
+    assert "of a something is left: batchmgr-jobs/requests/a.json" in found
+    assert "a was deleted before its caller could see its end" in found
+    assert "no callback of a was accepted, of 0" in found
+    evidence = deleted_evidence()
+    call(evidence, body=b'{"Output": {}}')
+    assert "the callback of a does not say what its result says" in failures(evidence)
+
+
 def test_the_time_to_the_callback_is_counted_from_the_last_event() -> None:
     assert seconds_to_callback(sound_evidence()) == {"a": 2}

@@ -161,7 +161,8 @@ class TroubleMaker:
     async def _repeat_messages(self, trouble: Trouble) -> None:
         """Send batchmgr's own messages again, at once or later, and have blob events raised once more."""
         random = Random(trouble.details["seed"])
-        known = [job for job in self.sender.sent.values() if job.known_at is not None]
+        jobs = self.sender.sent.values()
+        known = [job for job in jobs if job.known_at is not None and not job.plan.is_fleeting]
         chosen = random.sample(known, min(3, len(known)))
         for job in chosen:
             reference = json.dumps({"storedJobId": job.plan.job_id}).encode()

@@ -10,6 +10,7 @@ from batchmgr import settings as module
 from batchmgr.adapters.telemetry import Exporter
 from batchmgr.errors import SettingsError
 from batchmgr.model.callback_rules import CallbackRules
+from batchmgr.model.retention import Retention
 from batchmgr.settings import DEVELOPMENT_STORAGE, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -182,3 +183,29 @@ def test_there_is_no_stall_limit_unless_one_is_set() -> None:
     assert Settings.from_environment(COMPLETE).stall_limit is None
     settings = Settings.from_environment({**COMPLETE, "BATCHMGR_STALL_LIMIT": " P1DT6H "})
     assert settings.stall_limit == timedelta(days=1, hours=6)
+
+
+def test_what_is_kept_has_a_time_unless_it_is_set() -> None:
+    assert Settings.from_environment(COMPLETE).keep == Retention(
+        batch_jobs=timedelta(days=7), jobs=timedelta(days=30), messages=timedelta(days=14)
+    )
+    times = {
+        "BATCHMGR_KEEP_BATCH_JOBS": "PT12H",
+        "BATCHMGR_KEEP_JOBS": " P7D ",
+        "BATCHMGR_KEEP_MESSAGES": "Forever",
+    }
+    assert Settings.from_environment({**COMPLETE, **times}).keep == Retention(
+        batch_jobs=timedelta(hours=12), jobs=timedelta(days=7), messages=None
+    )
+
+
+@pytest.mark.parametrize("text", ["30", "P0D", "-P1D", "P1Y", "P40000D", "never"])
+def test_a_time_to_keep_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"BATCHMGR_KEEP_JOBS is .*: set it to .* P30D, or to forever"):
+        Settings.from_environment({**COMPLETE, "BATCHMGR_KEEP_JOBS": text})
+
+
+def test_the_retention_runs_each_night_unless_it_is_set() -> None:
+    assert Settings.from_environment(COMPLETE).retention_schedule == "0 30 3 * * *"
+    hourly = {**COMPLETE, "BATCHMGR_RETENTION_SCHEDULE": "0 0 * * * *"}
+    assert Settings.from_environment(hourly).retention_schedule == "0 0 * * * *"

@@ -1,0 +1,102 @@
+"""Jobs that have ended: found by the metadata of their records, which a listing shows, and deleted."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+import msgspec
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob import BlobProperties
+from azure.storage.blob.aio import ContainerClient
+
+from batchmgr.adapters import job_blob_names as names
+from batchmgr.adapters.service_errors import delete_if_there, service_errors
+from batchmgr.errors import RecordChangedError, ServiceNotFoundError
+from batchmgr.model.retention import EndedJob, RetentionPlace
+from batchmgr.wire.json_codec import prepare
+
+SERVICE = "Blob storage"
+
+prepare(EndedJob, RetentionPlace)
+
+
+class BlobEndedJobs:
+    """The EndedJobs port, on the container of the job store."""
+
+    def __init__(self, container: ContainerClient) -> None:
+        self._container = container
+
+    async def page(self, token: str) -> tuple[Sequence[EndedJob], str]:
+        """Return a page of jobs that have ended, or whose records do not say whether they have."""
+        with service_errors(SERVICE):
+            listing = self._container.list_blobs(names.RECORDS, include=["metadata"])
+            pages = listing.by_page(continuation_token=token or None)
+            blobs: list[BlobProperties] = []
+            async for page in pages:
+                blobs = [blob async for blob in page]
+                break
+        return [_ended(blob) for blob in blobs], getattr(pages, "continuation_token", None) or ""
+
+    async def place(self) -> RetentionPlace:
+        """Return where the last round was stopped."""
+        try:
+            with service_errors(SERVICE):
+                body = await (await self._container.download_blob(names.RETENTION_PLACE)).readall()
+            return msgspec.json.decode(body, type=RetentionPlace)
+        except (ServiceNotFoundError, msgspec.MsgspecError):
+            return RetentionPlace()
+
+    async def save_place(self, place: RetentionPlace) -> None:
+        """Store where the next round begins."""
+        with service_errors(SERVICE):
+            body = msgspec.json.encode(place)
+            await self._container.upload_blob(names.RETENTION_PLACE, body, overwrite=True)
+
+    async def request_etag(self, job_id: str) -> str:
+        """Return the ETag of the stored request."""
+        try:
+            with service_errors(SERVICE):
+                blob = self._container.get_blob_client(names.request_name(job_id))
+                return str((await blob.get_blob_properties()).etag)
+        except ServiceNotFoundError:
+            return ""
+
+    async def delete_parts(self, job_id: str) -> None:
+        """Delete the tasks, the plan, and all overflow of the job."""
+        with service_errors(SERVICE):
+            folder = names.overflow_folder(job_id)
+            overflow = [name async for name in self._container.list_blob_names(name_starts_with=folder)]
+        for name in (names.tasks_name(job_id), names.plan_name(job_id), *overflow):
+            await delete_if_there(self._container.delete_blob(name), SERVICE)
+
+    async def delete_request(self, job_id: str, etag: str) -> None:
+        """Delete the request if it has this ETag."""
+        if etag:
+            await self._delete(names.request_name(job_id), etag)
+
+    async def delete_record(self, job_id: str, etag: str) -> None:
+        """Delete the record. Raise RecordChangedError if it has changed."""
+        if not await self._delete(names.record_name(job_id), etag):
+            raise RecordChangedError(f"the record of job {job_id!r} has changed: load it again")
+
+    async def _delete(self, name: str, etag: str) -> bool:
+        """Delete a blob that has this ETag. Return False if it has another one."""
+        blob = self._container.get_blob_client(name)
+        with service_errors(SERVICE):
+            try:
+                await blob.delete_blob(etag=etag, match_condition=MatchConditions.IfNotModified)
+            except ResourceNotFoundError:
+                return True
+            except ResourceModifiedError:  # Azurite also says so of a blob that is gone
+                return not await blob.exists()
+        return True
+
+
+def _ended(blob: BlobProperties) -> EndedJob:
+    """Return what the listing shows. Of a record without metadata, it shows only when it has changed last."""
+    job_id = blob.name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END)
+    try:
+        ended = msgspec.json.decode((blob.metadata or {}).get(names.ENDED, ""), type=EndedJob)
+    except msgspec.MsgspecError:
+        ended = EndedJob(ended_at=blob.last_modified.astimezone(UTC))
+    return msgspec.structs.replace(ended, job_id=job_id)
