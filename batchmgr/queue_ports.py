@@ -126,3 +126,7 @@ class DeadLetters(Protocol):
     async def page(self, limit: int, after: str) -> tuple[Sequence[DeadLetter], str]:
         """Return a page of letters, and the `after` of the next page, if there is one."""
         ...
+
+    async def older(self, before: datetime) -> Sequence[str]:
+        """Return the ids of the letters that are older than this."""
+        ...

@@ -31,7 +31,7 @@ class EndedJobs(Protocol):
         ...
 
     async def delete_parts(self, job_id: str) -> None:
-        """Delete what is stored of a job besides its record and its request: tasks, plan, overflow."""
+        """Delete what is stored of a job besides record and request: tasks, plan, overflow, receivers."""
         ...
 
     async def delete_request(self, job_id: str, etag: str) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from azure.storage.blob.aio import ContainerClient
 
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import ServiceNotFoundError
-from batchmgr.model.dead_letter import DeadLetter
+from batchmgr.model.dead_letter import DeadLetter, first_older_id
 from batchmgr.queue_ports import MOST_LETTERS
 from batchmgr.wire.json_codec import prepare
 
@@ -48,6 +49,11 @@ class BlobDeadLetters:
         found = await asyncio.gather(*map(self._load, ids[:limit]))
         letters = [letter for letter in found if letter is not None]
         return letters, ids[limit - 1] if len(ids) > limit else ""
+
+    async def older(self, before: datetime) -> Sequence[str]:
+        """Return the ids of the letters that are older than this."""
+        first = first_older_id(before)
+        return [letter_id for letter_id in await self._ids() if letter_id > first]
 
     async def _ids(self) -> list[str]:
         with service_errors(SERVICE):

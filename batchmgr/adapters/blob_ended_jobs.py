@@ -62,11 +62,12 @@ class BlobEndedJobs:
             return ""
 
     async def delete_parts(self, job_id: str) -> None:
-        """Delete the tasks, the plan, and all overflow of the job."""
+        """Delete the tasks, the plan, all overflow, and the URIs of receivers of the job."""
+        found: list[str] = []
         with service_errors(SERVICE):
-            folder = names.overflow_folder(job_id)
-            overflow = [name async for name in self._container.list_blob_names(name_starts_with=folder)]
-        for name in (names.tasks_name(job_id), names.plan_name(job_id), *overflow):
+            for folder in (names.overflow_folder(job_id), names.receivers_folder(job_id)):
+                found += [name async for name in self._container.list_blob_names(name_starts_with=folder)]
+        for name in (names.tasks_name(job_id), names.plan_name(job_id), *found):
             await delete_if_there(self._container.delete_blob(name), SERVICE)
 
     async def delete_request(self, job_id: str, etag: str) -> None:

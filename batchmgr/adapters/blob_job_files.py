@@ -57,8 +57,15 @@ class BlobJobFiles:
         return str(self._container(job_id).get_blob_client(path).url.partition("?")[0])
 
     async def delete(self, job_id: str) -> None:
-        """Delete the container of the job. Its name is free again half a minute later."""
-        await delete_if_there(self._container(job_id).delete_container(), SERVICE)
+        """Delete the container of the job. Its name is free again half a minute later.
+
+        One that belongs to somebody else stays.
+        """
+        try:
+            if await has_job_container(self._service, job_id):
+                await delete_if_there(self._container(job_id).delete_container(), SERVICE)
+        except ServiceNotFoundError:
+            return
 
     async def reports(self, job_id: str, limit: int) -> Sequence[ProgressReport]:
         """Return the newest report of each task. All of it is in the metadata, so one listing is enough."""

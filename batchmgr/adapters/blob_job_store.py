@@ -291,7 +291,7 @@ class BlobJobStore:
         return self._blob(names.tasks_name(job_id))
 
     def _receiver(self, job_id: str, key: str) -> BlobClient:
-        return self._container.get_blob_client(f"receivers/{job_key(job_id)}/{key}")
+        return self._container.get_blob_client(f"{names.receivers_folder(job_id)}{key}")
 
     def _record(self, job_id: str) -> BlobClient:
         return self._blob(names.record_name(job_id))

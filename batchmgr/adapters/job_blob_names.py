@@ -31,6 +31,11 @@ def record_name(job_id: str) -> str:
     return f"{RECORDS}{job_key(job_id)}{RECORD_END}"
 
 
+def receivers_folder(job_id: str) -> str:
+    """Return how the names of the blobs begin that hold the URIs of receivers that were attached later."""
+    return f"receivers/{job_key(job_id)}/"
+
+
 def overflow_folder(job_id: str) -> str:
     """Return how the names of the blobs begin that hold what is too large for the record."""
     return f"overflow/{job_key(job_id)}/"

@@ -147,6 +147,10 @@ class MemoryDeadLetters:
         """Remove a letter. Does nothing if it is not there."""
         self.letters.pop(letter_id, None)
 
+    async def older(self, before: datetime) -> Sequence[str]:
+        """Return the ids of the letters that are older than this."""
+        return [letter.id for letter in self.letters.values() if letter.time < before]
+
     async def page(self, limit: int, after: str) -> tuple[Sequence[DeadLetter], str]:
         """Return a page of letters, and the id after which the next one begins, if there is one."""
         ids = [letter_id for letter_id in sorted(self.letters) if letter_id > after]

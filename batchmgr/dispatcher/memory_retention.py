@@ -42,7 +42,9 @@ class MemoryEndedJobs:
         return self._store.request_etags.get(job_key(job_id), "0") if is_there else ""
 
     async def delete_parts(self, job_id: str) -> None:
-        """Delete the tasks and the plan of a job."""
+        """Delete the tasks, the plan and the receivers of a job."""
+        for known in [known for known in self._store.receivers if known[0] == job_key(job_id)]:
+            del self._store.receivers[known]
         self._store.tasks.pop(job_key(job_id), None)
         self._store.plans.pop(job_key(job_id), None)
 

@@ -72,7 +72,16 @@ def message_letter(queue: str, message_id: str, time: datetime, reason: str) -> 
     )
 
 
+def first_older_id(time: datetime) -> str:
+    """Return what comes before the ids of all letters that are older than this, and after those of others."""
+    return f"{_begin(time)}~"
+
+
 def _letter_id(time: datetime, what: str) -> str:
     """Return an id that is the same each time, so that nothing is kept twice."""
+    return f"{_begin(time)}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+
+
+def _begin(time: datetime) -> str:
     left = int((LAST_TIME - time).total_seconds() * 1000)
-    return f"{left:015d}-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+    return f"{left:015d}"

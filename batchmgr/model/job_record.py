@@ -21,6 +21,7 @@ from batchmgr.model.job_record_parts import (
     CallbackStatus,
     Claim,
     FailedTask,
+    FilesUse,
     JobError,
     Purge,
     ResultFile,
@@ -59,7 +60,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     receivers that later messages have brought. `rerun_of` is the job whose tasks this one runs again.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     `retention_time`: how long the job is kept after its end, if its message says so. `purge`: it is being
-    deleted; `batch_job_deleted`: so much of it is.
+    deleted; `batch_job_deleted`: so much of it is. `used_by` are reruns that use the files of this job.
     """
 
     job_id: str
@@ -99,6 +100,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     entered: dict[JobState, datetime] = {}
     retention_time: timedelta | None = None
     purge: Purge | None = None
+    used_by: tuple[FilesUse, ...] = ()
     batch_job_deleted: bool = False
 
     def is_idle_for(self, pause: timedelta, now: datetime) -> bool:

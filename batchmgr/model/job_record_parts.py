@@ -127,6 +127,13 @@ class Purge(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     request: str
 
 
+class FilesUse(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A rerun that uses the files of this job, since it was asked for."""
+
+    job_id: str
+    since: datetime
+
+
 class Submission(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """How far the submission of a job has come. It means nothing once the job is running.
 

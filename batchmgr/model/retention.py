@@ -1,5 +1,6 @@
 """How long batchmgr keeps what is left of a job that has ended, and what of it is due to go."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -9,10 +10,14 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_record_parts import CallbackState, Purge
+from batchmgr.model.job_record_parts import FilesUse, Purge
+from batchmgr.model.receivers import is_settled, next_attempt
 
 LONGEST = timedelta(days=36_500)
 """The longest time that can be asked for. With more, dates would overflow."""
+
+LONGEST_START = timedelta(hours=1)
+"""How long a rerun may have been asked for and not be known yet."""
 
 LONGEST_LAG = timedelta(hours=2)
 """How long a job is kept for events that could not be sent. They are left out after an hour."""
@@ -85,17 +90,27 @@ class RetentionPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 def what_is_left_to_do(record: JobRecord, now: datetime) -> str:
     """Return why a job can't be deleted yet, and what its caller can do; nothing if it can be."""
-    job_id, callback = record.job_id, record.callback
+    job_id = record.job_id
     if not record.state.is_final:
         return f"it is {record.state}. Cancel it first (POST /api/jobs/{job_id}/cancel), or wait for its end."
-    if callback is not None and callback.state not in {CallbackState.DELIVERED, CallbackState.DEAD}:
-        when = (
-            f", next at {callback.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC" if callback.next_attempt_at else ""
-        )
+    if not is_settled(record):
+        time = next_attempt(record)
+        when = f", next at {time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
         return f"its callback is not delivered{when}. Try again when it is, or is given up."
     if record.outbox or (record.unsent is not None and now - record.unsent.since < LONGEST_LAG):
         return "its last events are still to be sent. Try again in a minute."
     return ""
+
+
+def used_by(record: JobRecord, job_id: str, now: datetime) -> JobRecord:
+    """Return the record of a job whose files another job uses from now on."""
+    others = tuple(use for use in record.used_by if use.job_id != job_id)
+    return replace(record, used_by=(*others, FilesUse(job_id=job_id, since=now)))
+
+
+def without_uses(record: JobRecord, ended: Collection[FilesUse]) -> JobRecord:
+    """Return the record without the uses by jobs that have ended."""
+    return replace(record, used_by=tuple(use for use in record.used_by if use not in ended))
 
 
 def begin_purge(record: JobRecord, now: datetime, request: str) -> JobRecord:

@@ -10,6 +10,13 @@ from batchmgr.model.receivers import host_of, statuses
 from batchmgr.ports import Ports
 
 
+async def forget_letters(ports: Ports, record: JobRecord) -> None:
+    """Remove the letters of a job of which nothing is kept."""
+    for key, status in statuses(record).items():
+        if status.given_up_at is not None:
+            await ports.dead_letters.remove(callback_letter_id(record.job_id, key, status))
+
+
 async def keep_letters(ports: Ports, record: JobRecord) -> None:
     """Keep a letter for each callback that was given up; remove that of one that was delivered since."""
     for key, status in statuses(record).items():

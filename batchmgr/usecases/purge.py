@@ -20,6 +20,8 @@ from batchmgr.model.retention import begin_purge, what_is_left_to_do, without_ba
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import find_own_job
 from batchmgr.steps.claim import new_holder, release
+from batchmgr.steps.dead_letters import forget_letters
+from batchmgr.steps.files_use import goes_on
 from batchmgr.steps.line import leave
 from batchmgr.steps.outbox import load, retry_on_conflict
 
@@ -49,6 +51,10 @@ async def purge(ports: Ports, job_id: str) -> bool:
     if left := what_is_left_to_do(record, now):
         raise JobNotEndedError(record.job_id, left)
     if record.purge is None:
+        for use in record.used_by:
+            if await goes_on(ports, use):
+                left = f"its files are used by its rerun {use.job_id}. Try again when that has ended."
+                raise JobNotEndedError(record.job_id, left)
         record = begin_purge(record, now, await ports.ended.request_etag(job_id))
     claim = Claim(holder=new_holder(ports), until=now + CLAIM_TIME)
     job = await ports.jobs.save(record.claimed(record.updated_at, claim), job.etag)
@@ -92,6 +98,7 @@ async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:
         partial(ports.events.delete, job_id),
         partial(ports.finalize.delete, job_id),
         partial(leave, ports, record),
+        partial(forget_letters, ports, record),
         partial(ports.jobs.deactivate, job_id),
         partial(ports.ended.delete_parts, job_id),
         partial(ports.ended.delete_request, job_id, mark.request),

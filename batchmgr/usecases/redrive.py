@@ -20,6 +20,8 @@ async def redrive(ports: Ports, job_id: str) -> JobRecord:
     """
     job = await load(ports, job_id)
     record = job.value
+    if record.purge is not None:
+        raise NotPossibleError(record.job_id, "is being deleted.")
     if not record.state.is_final:
         raise NotPossibleError(record.job_id, f"is {record.state}: its callback is sent when it has ended.")
     dead = {key: one for key, one in statuses(record).items() if one.state is CallbackState.DEAD}

@@ -16,6 +16,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports
 from batchmgr.steps.earlier_tasks import keep_earlier_tasks, succeeded_tasks
+from batchmgr.steps.files_use import hold_files
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.outbox import load
 from batchmgr.steps.plan_rerun import plan_rerun, tasks_to_rerun
@@ -68,6 +69,8 @@ async def rerun(
         ports.callbacks.check(request.call_back_uri)
     new_id = request.job_id or new_id or rerun_id(first.job_id)
     plan = await _plan(ports, first, request, new_id)
+    for holder in {first.job_id, plan.files_job_id}:
+        await hold_files(ports, holder, new_id)
     again = _message(first, message, plan, request, traceparent)
     return await accept(ports, new_id, again, plan)
 

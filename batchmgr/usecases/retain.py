@@ -45,7 +45,7 @@ class DueItem:
 async def retain(ports: Ports, *, most_jobs: int = MOST_JOBS) -> None:
     """Delete what is due, up to the bounds of a run. An error with one thing does not stop the others."""
     begun, done = ports.clock.now(), Counter[str]()
-    for step in (_remove_messages, _remove_uploads, _remove_signals):
+    for step in (_remove_messages, _remove_letters, _remove_uploads, _remove_signals):
         try:
             await step(ports, begun, done)
         except BatchmgrError as error:
@@ -67,6 +67,8 @@ async def find_due(ports: Ports) -> AsyncIterator[DueItem]:
         why = f"older than {_days(keep.messages)}"
         for queue, count in (await ports.old_messages.count(now - keep.messages)).items():
             yield DueItem(what=f"{count} messages", name=queue, why=why)
+        if letters := await ports.dead_letters.older(now - keep.messages):
+            yield DueItem(what=f"{len(letters)} letters", name="dead-letters", why=why)
         for name in await ports.uploads.older(now - keep.messages, MOST_OTHERS):
             yield DueItem(what="upload", name=name, why=why)
     for job_id in await ports.finalize.older(now - SIGNAL_TIME, MOST_OTHERS):
@@ -152,6 +154,13 @@ async def _remove_messages(ports: Ports, now: datetime, done: Counter[str]) -> N
     if ports.keep.messages is not None:
         removed = await ports.old_messages.remove(now - ports.keep.messages)
         done.update({f"messages of {queue}": count for queue, count in removed.items()})
+
+
+async def _remove_letters(ports: Ports, now: datetime, done: Counter[str]) -> None:
+    if ports.keep.messages is not None:
+        for letter_id in await ports.dead_letters.older(now - ports.keep.messages):
+            await ports.dead_letters.remove(letter_id)
+            done["dead letters"] += 1
 
 
 async def _remove_uploads(ports: Ports, now: datetime, done: Counter[str]) -> None:

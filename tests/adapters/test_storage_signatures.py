@@ -154,6 +154,8 @@ async def test_a_jobs_container_that_somebody_else_made_is_not_used(connection_s
         with pytest.raises(ServiceConflictError, match="did not make it for this job"):
             await BlobJobFiles(client).write("mine", "batchmgr-manifest.json", b"{}")
         assert [blob.name async for blob in client.get_container_client("job-mine").list_blobs()] == []
+        await BlobJobFiles(client).delete("mine")
+        assert await client.get_container_client("job-mine").exists()
 
 
 async def test_only_a_job_itself_makes_its_container(connection_string: str) -> None:

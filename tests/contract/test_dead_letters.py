@@ -62,3 +62,11 @@ async def test_of_too_many_letters_the_oldest_go(ports: Ports, monkeypatch: pyte
 async def test_a_page_after_something_else_than_a_letter_is_a_page(ports: Ports) -> None:
     await ports.dead_letters.add(letter(1))
     assert await ports.dead_letters.page(10, "../x?") == ([letter(1)], "")
+
+
+async def test_the_letters_before_a_time_are_the_older_ones(ports: Ports) -> None:
+    for number in (1, 2, 3):
+        await ports.dead_letters.add(letter(number))
+    times = sorted(letter(number).time for number in (1, 2, 3))
+    older = await ports.dead_letters.older(times[1])
+    assert list(older) == [one.id for one in map(letter, (1, 2, 3)) if one.time == times[0]]

@@ -1,5 +1,6 @@
 """Purge: what is deleted of an ended job, and what comes too late for it."""
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -7,22 +8,35 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from batchmgr.errors import JobConflictError, JobNotEndedError, JobNotFoundError, ServiceBusyError
+from batchmgr.errors import (
+    JobConflictError,
+    JobNotEndedError,
+    JobNotFoundError,
+    NotPossibleError,
+    ServiceBusyError,
+)
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
 from batchmgr.functions.queue_polls import poll_share
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_states import JobState
+from batchmgr.model.retention import begin_purge
 from batchmgr.usecases.accept import accept
+from batchmgr.usecases.attach import attach
 from batchmgr.usecases.finalize import finalize_or_retry
 from batchmgr.usecases.poll import poll_for_long
 from batchmgr.usecases.purge import purge
+from batchmgr.usecases.redrive import redrive
+from batchmgr.usecases.rerun import rerun
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference, PollRequest
+from batchmgr.wire.rerun_request import RerunRequest
 from tests.chaos.interception import intercepted
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import World, job_message, task
+
+LATER = "https://allowed/later"
 
 
 async def ended(world: World | None = None) -> World:
@@ -257,3 +271,64 @@ async def test_a_stored_request_of_a_job_without_a_record_makes_no_job_by_itself
     await world.jobs.save_request("job-1", replace(job_message(), job_id="job-1"))
     await world.tick()
     assert what_is_there(world) == ["request"]
+
+
+async def with_rerun() -> World:
+    """Return a world in which a job has ended whose failed task runs again in `job-1-rerun-1`."""
+    world = World()
+    world.batch.fails.add("b")
+    world.enqueue(job_message(task("a"), task("b")))
+    await world.run_until_idle()
+    await rerun(world.ports, "job-1", RerunRequest())
+    return world
+
+
+async def test_the_files_that_a_rerun_uses_stay_until_its_end() -> None:
+    world = await with_rerun()
+    with pytest.raises(JobNotEndedError, match="its files are used by its rerun job-1-rerun-1"):
+        await purge(world.ports, "job-1")
+    world.batch.fails.clear()
+    await world.ports.queue.enqueue_submission("job-1-rerun-1")
+    await world.run_until_idle()
+    assert world.record("job-1-rerun-1").state is JobState.SUCCEEDED
+    assert await purge(world.ports, "job-1")
+
+
+async def test_a_rerun_that_was_asked_for_and_never_came_keeps_the_files_for_an_hour() -> None:
+    world = await with_rerun()
+    del world.jobs.records["job-1-rerun-1"]
+    with pytest.raises(JobNotEndedError):
+        await purge(world.ports, "job-1")
+    world.clock.advance(timedelta(hours=1))
+    assert await purge(world.ports, "job-1")
+
+
+async def test_a_job_that_is_being_deleted_is_not_run_again_and_calls_nobody() -> None:
+    world = await ended()
+    stored = await world.ports.jobs.load("job-1")
+    await world.ports.jobs.save(begin_purge(stored.value, world.clock.now(), ""), stored.etag)
+    with pytest.raises(NotPossibleError, match="is being deleted"):
+        await rerun(world.ports, "job-1", RerunRequest(tasks="all"))
+    with pytest.raises(NotPossibleError, match="is being deleted"):
+        await redrive(world.ports, "job-1")
+
+
+async def test_a_job_whose_later_receiver_is_still_to_be_told_is_not_deleted() -> None:
+    world = await ended()
+    world.callbacks.down = {LATER}
+    await attach(world.ports, "job-1", LATER)
+    await world.deliveries.finish()
+    with pytest.raises(JobNotEndedError, match="its callback is not delivered"):
+        await purge(world.ports, "job-1")
+
+
+async def test_receivers_and_dead_letters_of_a_job_go_with_it() -> None:
+    world = await ended()
+    world.ports = dataclasses.replace(world.ports, callback_attempts=1)
+    world.callbacks.down = {LATER}
+    await attach(world.ports, "job-1", LATER)
+    await world.run_until_idle()
+    assert [letter.job_id for letter in world.dead_letters.letters.values()] == ["job-1"]
+    assert await purge(world.ports, "job-1")
+    assert not world.dead_letters.letters
+    assert not world.jobs.receivers

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from batchmgr.dispatcher.memory_ports import MemoryFinalizeSignal, MemoryUploads
 from batchmgr.errors import ServiceBusyError, ServiceRefusedError
+from batchmgr.model.dead_letter import message_letter
 from batchmgr.model.job_states import JobState
 from batchmgr.model.retention import EndedJob, Retention, RetentionPlace
 from batchmgr.ports import Ports
@@ -225,6 +226,16 @@ async def test_uploads_go_after_their_time() -> None:
     uploads.blobs = {"one": b"", "two": b""}
     await retain(world.ports)
     assert not uploads.blobs
+
+
+async def test_dead_letters_go_after_their_time() -> None:
+    world = World()
+    for age in (15, 13):
+        came = world.clock.now() - timedelta(days=age)
+        await world.ports.dead_letters.add(message_letter("a-queue", f"{age}", came, "not readable"))
+    assert [item.what async for item in find_due(world.ports)] == ["1 letters"]
+    await retain(world.ports)
+    assert [letter.message_id for letter in world.dead_letters.letters.values()] == ["13"]
 
 
 async def test_what_is_due_is_told_and_nothing_is_done() -> None:
