@@ -32,7 +32,7 @@ def receiver_text(text: str, uri: str) -> str:
     """Return a receiver's text in one line, without parts of the URI's path and query.
 
     >>> receiver_text("Cannot POST /run/4f9c?code=Zm9v", "https://a.example/run/4f9c?code=Zm9v")
-    'Cannot POST…'
+    'Cannot POST …'
     """
     found = _AFTER_HOST.search(uri.partition("://")[2])
     secret = _decoded(found[0] if found else "")

@@ -90,6 +90,7 @@ async def test_after_that_the_same_id_is_a_new_job(client: Client, job_id: str) 
         assert (await delete(client, job_id)).status == 204
 
 
+@pytest.mark.real_limits  # the host looks at an idle queue ever more rarely
 async def test_messages_and_finalize_blobs_that_come_later_make_no_job(client: Client, job_id: str) -> None:
     await client.submit(job(job_id))
     await client.outcome(job_id)

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import FINALIZE_CONTAINER
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
@@ -14,12 +15,17 @@ from tests.integration.emulated_services import start_services
 from tests.integration.messages import job, output, task
 
 
+async def _keep(_: BlobFinalizeSignal, __: str) -> None:
+    """Leave the finalize blob of a job that is over where it is."""
+
+
 @pytest.mark.parametrize("has_output", [pytest.param(False, marks=pytest.mark.thorough), True])
 async def test_a_job_ends_with_the_truth_although_its_signatures_have_ended(
     tmp_path: Path, connection_string: str, monkeypatch: pytest.MonkeyPatch, has_output: bool
 ) -> None:
     monkeypatch.setattr(plan_job, "DEFAULT_LIFETIME", timedelta(seconds=1))
     monkeypatch.setattr(plan_job, "SPARE_TIME", timedelta(0))
+    monkeypatch.setattr(BlobFinalizeSignal, "delete", _keep)  # to see who has written it
     outputs = {"outputFiles": [output("../stdout.txt", "said.txt")]} if has_output else {}
     async with start_services(tmp_path, connection_string) as services:
         record = await services.run(job("long", task("work", "sleep 3", **outputs)))
