@@ -5,7 +5,7 @@ changed copy, and says what has happened to the job. A change of state that `job
 IllegalTransitionError.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -318,22 +318,6 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             callback=DUE if self.receiver else None,
             attached=tuple(one.with_callback(DUE) for one in self.attached),
         )
-
-    def summary(self) -> Mapping[str, object]:
-        """Return what a job event says about the job, as JSON values."""
-        facts: dict[str, object] = {
-            "jobId": self.job_id,
-            "state": self.state.value,
-            "workload": self.workload,
-        }
-        if self.rerun_of:
-            facts["rerunOf"] = self.rerun_of
-        if self.run.total:
-            facts["total"] = self.run.total
-            facts["counts"] = msgspec.to_builtins(self.run.counts)
-        if self.error is not None:
-            facts["error"] = msgspec.to_builtins(self.error)
-        return facts
 
     def _in_state(self, state: JobState, now: datetime) -> Self:
         if not may_follow(self.state, state):

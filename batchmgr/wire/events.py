@@ -20,6 +20,7 @@ from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
 from batchmgr.wire.json_codec import prepare
+from batchmgr.wire.shown_fields import COUNTS, ERROR, WAITING_FOR, shown
 
 prepare(TaskSnapshot)
 
@@ -77,7 +78,23 @@ TaskEventId = tuple[str, str]
 
 def job_event(record: JobRecord) -> Event:
     """Return the event that the job has entered its state. Sent once per job and state."""
-    return _event(record.job_id, JOB_STATES[record.state], "", record.updated_at, dict(record.summary()))
+    return _event(record.job_id, JOB_STATES[record.state], "", record.updated_at, _summary(record))
+
+
+def _summary(record: JobRecord) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "jobId": record.job_id,
+        "state": record.state.value,
+        "workload": record.workload,
+    }
+    if record.rerun_of:
+        facts["rerunOf"] = record.rerun_of
+    if record.run.total:
+        facts["total"] = record.run.total
+        facts["counts"] = shown(record.run.counts, COUNTS)
+    if record.error is not None:
+        facts["error"] = shown(record.error, ERROR)
+    return facts
 
 
 def planning_event(record: JobRecord) -> Event:
@@ -96,7 +113,7 @@ def obstacle_events(record: JobRecord) -> list[Event]:
     obstacle = record.obstacle
     if obstacle is None:
         return []
-    why = msgspec.to_builtins(obstacle.waiting_for)
+    why = shown(obstacle.waiting_for, WAITING_FOR)
     data: dict[str, object] = {"jobId": record.job_id, **why, "attempt": obstacle.tries}
     key = f"{obstacle.since:%Y%m%dT%H%M%S.%fZ}-{obstacle.tries}"
     return [_event(record.job_id, JOB_WAITING, key, record.updated_at, data)]
@@ -105,14 +122,14 @@ def obstacle_events(record: JobRecord) -> list[Event]:
 def listing_event(record: JobRecord, why: WaitingFor, *, listed: int, found: int) -> Event:
     """Return the event that the job's blobs are being listed, and how far that has come."""
     counts: dict[str, object] = {"listed": listed, "found": found}
-    data: dict[str, object] = {"jobId": record.job_id, **msgspec.to_builtins(why), **counts}
+    data: dict[str, object] = {"jobId": record.job_id, **shown(why, WAITING_FOR), **counts}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}/{listed}"
     return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
 def stall_event(job_id: str, why: WaitingFor) -> Event:
     """Return the event that the job can't go on by itself. Sent once for each time that a reason comes up."""
-    data: dict[str, object] = {"jobId": job_id, **msgspec.to_builtins(why)}
+    data: dict[str, object] = {"jobId": job_id, **shown(why, WAITING_FOR)}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
     return _event(job_id, JOB_WAITING, key, why.since, data)
 
@@ -142,7 +159,7 @@ def progress_event(record: JobRecord) -> Event:
     data: dict[str, object] = {
         "jobId": record.job_id,
         "total": record.run.total,
-        "counts": msgspec.to_builtins(counts),
+        "counts": shown(counts, COUNTS),
         "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
     key = str(record.run.count_changes)

@@ -1,12 +1,11 @@
 """The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events.
 
-Each field is listed here by its name. So a new field of a record, or of a part of it, is private until it is
-added to one of these lists, and to `docs/http-api.md`.
+Each field is listed by its name, here or in `shown_fields`. So a new field of a record, or of a part of it,
+is private until it is added to one of these lists, and to `docs/http-api.md`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -18,37 +17,21 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
-
-Json = dict[str, Any]
-
-COUNTS = ("active", "running", "completed", "succeeded", "failed")
-WAITING_FOR = ("code", "reason", "advice", "since", "place")
-CALLBACK = ("state", "attempts", "nextAttemptAt", "lastError", "givenUpAt")
-DEAD_LETTER = ("id", "kind", "time", "reason", "jobId", "receiver", "queue", "messageId")
-ERROR = ("code", "message", "field", "category")
-RESULT = ("name", "uri")
-TASK_RESULT = ("taskId", "result")
-FAILED_TASK = ("taskId", "displayName", "exitCode", "error")
-FAILURE = ("type", "message", "category", "field")
-"""Without traceback and stderr: these are in the task's event, and in the list of tasks."""
-
-TASK = (
-    "taskId",
-    "state",
-    "stateTransitionTime",
-    "displayName",
-    "result",
-    "exitCode",
-    "error",
-    "startTime",
-    "endTime",
-    "retryCount",
-    "lastRetryTime",
-    "requeueCount",
-    "lastRequeueTime",
-    "nodeId",
+from batchmgr.wire.shown_fields import (
+    CALLBACK,
+    COUNTS,
+    DEAD_LETTER,
+    ERROR,
+    FAILED_TASK,
+    FAILURE,
+    RESULT,
+    TASK,
+    TASK_ERROR,
+    TASK_RESULT,
+    WAITING_FOR,
+    Json,
+    shown,
 )
-TASK_ERROR = (*FAILURE, "traceback", "stderr")
 
 
 class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -111,14 +94,14 @@ def job(record: JobRecord, base: str, place: int = 0) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
-        waiting_for=_shown(waits_for, WAITING_FOR),
-        error=_shown(record.error, ERROR),
-        callback=_shown(record.callback, CALLBACK),
-        other_callbacks=[_shown(one.callback, CALLBACK) for one in record.attached if one.callback],
+        waiting_for=shown(waits_for, WAITING_FOR),
+        error=shown(record.error, ERROR),
+        callback=shown(record.callback, CALLBACK),
+        other_callbacks=[shown(one.callback, CALLBACK) for one in record.attached if one.callback],
         rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
-        counts=_shown(record.run.counts, COUNTS) or {},
+        counts=shown(record.run.counts, COUNTS),
     )
     return {**msgspec.to_builtins(answer), **links(record.job_id, base)}
 
@@ -138,11 +121,11 @@ def outcome(record: JobRecord) -> Json:
         "state": record.state.value,
         "workload": record.workload,
         "total": record.run.total,
-        "counts": _shown(record.run.counts, COUNTS),
-        "error": _shown(record.error, ERROR),
+        "counts": shown(record.run.counts, COUNTS),
+        "error": shown(record.error, ERROR),
         "failedTasks": [_failed_task(task) for task in record.run.failed_tasks],
-        "results": [_shown(result, RESULT) for result in record.results],
-        "taskResults": [_shown(result, TASK_RESULT) for result in record.task_results],
+        "results": [shown(result, RESULT) for result in record.results],
+        "taskResults": [shown(result, TASK_RESULT) for result in record.task_results],
         "metadata": dict(record.metadata),
     }
     if record.rerun_of:
@@ -153,7 +136,7 @@ def outcome(record: JobRecord) -> Json:
 
 
 def _failed_task(task: FailedTask) -> Json:
-    return _with_error(_shown(task, FAILED_TASK) or {}, FAILURE)
+    return _with_error(shown(task, FAILED_TASK), FAILURE)
 
 
 def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
@@ -162,8 +145,8 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
     Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
     of what one call to Azure Batch has returned.
     """
-    shown = (_with_error(_shown(task, TASK) or {}, TASK_ERROR) for task in tasks)
-    page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in shown]}
+    found = (_with_error(shown(task, TASK), TASK_ERROR) for task in tasks)
+    page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in found]}
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
     return page
@@ -177,18 +160,10 @@ def event_list(events: Iterable[Event], after: int) -> Json:
 
 def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> Json:
     """Return a page of dead letters, with a `nextLink` if there are more."""
-    page: Json = {"deadLetters": [_shown(letter, DEAD_LETTER) for letter in letters]}
+    page: Json = {"deadLetters": [shown(letter, DEAD_LETTER) for letter in letters]}
     if after:
         page["nextLink"] = f"{base}/dead-letters?{urlencode({'limit': limit, 'after': after})}"
     return page
-
-
-def _shown(value: msgspec.Struct | None, fields: Sequence[str]) -> Json | None:
-    """Return these fields of a part of a record, as far as it has them."""
-    if value is None:
-        return None
-    known: Json = msgspec.to_builtins(value)
-    return {name: known[name] for name in fields if name in known}
 
 
 def _with_error(task: Json, fields: Sequence[str]) -> Json:
