@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from batchmgr.adapters.service_errors import without_secrets
-from batchmgr.bootstrap import open_batch_client, open_blob_service, open_queue_service
+from batchmgr.bootstrap import open_batch_client, open_blob_service, open_data_account, open_queue_service
 from batchmgr.doctor.batch_calls import BatchCalls
 from batchmgr.doctor.check_batch import check_account, check_packages, declared_packages
 from batchmgr.doctor.check_callbacks import check_callbacks
+from batchmgr.doctor.check_data import check_data
 from batchmgr.doctor.check_endpoints import Endpoint, Now, ask_endpoints, check_clock
 from batchmgr.doctor.check_identity import Caller, check_identity
 from batchmgr.doctor.check_pool import check_pool
@@ -27,7 +28,7 @@ from batchmgr.telemetry_port import NoTelemetry
 SECONDS = 10.0
 """How long one check may take. The longest way has three of them, one after the other."""
 
-BLOBS, QUEUES, BATCH = "blobs", "queues", "batch"
+BLOBS, QUEUES, DATA, BATCH = "blobs", "queues", "data", "batch"
 
 
 async def examine_settings(
@@ -76,6 +77,8 @@ async def _urls(settings: Settings, stack: AsyncExitStack) -> dict[str, str]:
         urls[QUEUES] = (await open_queue_service(settings, stack, NoTelemetry())).url
     else:
         urls |= {BLOBS: settings.blob_service_uri, QUEUES: settings.queue_service_uri}
+    if (data := await open_data_account(settings, stack, NoTelemetry())) is not None:
+        urls[DATA] = data.service.url
     urls[BATCH] = settings.batch_endpoint
     return {name: url for name, url in urls.items() if url}
 
@@ -97,11 +100,17 @@ async def _services(
     async def queues() -> list[Finding]:
         return await check_queues(await open_queue_service(settings, stack, telemetry), caller, remedies)
 
+    async def data() -> list[Finding]:
+        account = await open_data_account(settings, stack, telemetry)
+        return [] if account is None else await check_data(account.service, caller, remedies)
+
     async def batch() -> list[Finding]:
         calls = BatchCalls(await open_batch_client(settings, stack, telemetry))
         return await _batch(calls, settings, caller, remedies)
 
     checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {BLOBS: blobs, QUEUES: queues, BATCH: batch}
+    if DATA in endpoints:
+        checks[DATA] = data
     found = await asyncio.gather(
         *(
             _if_reachable(name, endpoints, caller, bool(remedies.app_id), check)

@@ -56,4 +56,6 @@ def _failed(check: str, error: ServiceError) -> Finding:
 
 
 def _key_setting(check: str) -> str:
-    return "BATCHMGR_BATCH_KEY" if check == "batch" else "the AccountKey in AzureWebJobsStorage"
+    if check == "batch":
+        return "BATCHMGR_BATCH_KEY"
+    return f"the AccountKey in {'BATCHMGR_DATA_STORAGE' if check == 'data' else 'AzureWebJobsStorage'}"

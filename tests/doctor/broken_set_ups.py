@@ -61,6 +61,20 @@ BROKEN: dict[str, Broken[SetUp]] = {
         what=("the key is wrong",),
         remedy=("AccountKey in AzureWebJobsStorage",),
     ),
+    "a data account that can't be reached": Broken(
+        by=change_storage(
+            "BlobEndpoint", lambda: f"http://127.0.0.1:{free_port()}/test", setting="BATCHMGR_DATA_STORAGE"
+        ),
+        check="data",
+        what=("nothing answers at http://127.0.0.1:",),
+        remedy=("batchmgr start",),
+    ),
+    "a wrong key of the data account": Broken(
+        by=change_storage("AccountKey", lambda: OTHER_KEY, setting="BATCHMGR_DATA_STORAGE"),
+        check="data",
+        what=("the key is wrong",),
+        remedy=("AccountKey in BATCHMGR_DATA_STORAGE",),
+    ),
     "storage that is no connection string": Broken(
         by=put("AzureWebJobsStorage", "secret-of-somebody"),
         check="settings",

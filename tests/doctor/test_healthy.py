@@ -13,6 +13,13 @@ async def test_a_healthy_set_up_is_fine_in_every_point(set_up: SetUp) -> None:
     assert len({one.check for one in findings}) >= 13
 
 
+async def test_a_data_account_that_is_well_is_named(set_up: SetUp) -> None:
+    set_up.environment["BATCHMGR_DATA_STORAGE"] = set_up.environment["AzureWebJobsStorage"]
+    found = (await set_up.examine()).of("data")
+    assert found.status is Status.FINE
+    assert "files of jobs that name no account are in " in found.what
+
+
 async def test_to_look_changes_nothing(set_up: SetUp) -> None:
     text = set_up.environment["AzureWebJobsStorage"]
     async with (

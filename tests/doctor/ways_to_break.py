@@ -40,13 +40,13 @@ def write_down(name: str, value: str) -> Step:
     return step
 
 
-def change_storage(old: str, new: Callable[[], str]) -> Step:
-    """Replace a part of the connection string, up to the next semicolon."""
+def change_storage(old: str, new: Callable[[], str], setting: str = "AzureWebJobsStorage") -> Step:
+    """Replace a part of the connection string, up to the next semicolon, and set it as a setting."""
 
     async def step(set_up: SetUp) -> None:
         parts = set_up.environment["AzureWebJobsStorage"].split(";")
         changed = [f"{old}={new()}" if part.startswith(f"{old}=") else part for part in parts]
-        set_up.environment["AzureWebJobsStorage"] = ";".join(changed)
+        set_up.environment[setting] = ";".join(changed)
 
     return step
 
