@@ -20,6 +20,7 @@ async def demo(processes: ChildProcesses, directory: Path, *arguments: str) -> C
     return await processes.start("demo", command, environment=environment, directory=directory)
 
 
+@pytest.mark.clients  # .ci/run also runs the demo
 async def test_the_demo_goes_from_the_queue_message_to_callback_and_results(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:
@@ -74,6 +75,7 @@ async def test_a_demo_that_takes_too_long_says_what_it_waited_for_and_shows_the_
     assert "Traceback" not in reason
 
 
+@pytest.mark.clients
 async def test_ctrl_c_ends_the_demo_and_everything_it_started(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:

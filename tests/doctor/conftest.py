@@ -4,11 +4,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.batch.aio import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
+from batchmgr.adapters.bounded_clients import BatchRetry
 from batchmgr.bootstrap import prepare_storage
 from batchmgr.doctor.examine import examine_settings
 from batchmgr.doctor.finding import Finding, Status
@@ -84,6 +86,20 @@ async def set_up_with(
         made = SetUp(environment=dict(settings(connection_string, endpoint)), batch=batch)
         await made.prepare()
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _who_cannot_be_reached_is_tried_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between tries would be five seconds of each test with an account that does not exist."""
+    sleep = BatchRetry.sleep
+
+    async def no_sleep(
+        self: BatchRetry, settings: dict[str, Any], transport: Any, response: Any = None
+    ) -> None:
+        if response is not None:
+            await sleep(self, settings, transport, response=response)
+
+    monkeypatch.setattr(BatchRetry, "sleep", no_sleep)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ async def test_a_job_waits_for_the_role_on_azure_batch(client: Client, roles: Ro
     assert why["code"] == "PermissionDenied"
     assert f"client id {roles.client_id}" in why["reason"]
     assert f"the role {BATCH} on the Batch account" in why["reason"]
-    assert "job.waiting" in await client.types(job_id)
+    await client.wait_for_event(job_id, "job.waiting")
     await roles.assign(before)
     assert (await client.outcome(job_id))["state"] == "succeeded"
 

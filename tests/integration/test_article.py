@@ -110,6 +110,7 @@ async def ignorant(azurite: None, archive: Path) -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.mark.clients  # a stack of its own
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_job_is_the_same_in_all_three_places(
     knowing: Client, ignorant: Client, job_id: str, node_path: str, tmp_path: Path

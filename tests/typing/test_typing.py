@@ -74,6 +74,7 @@ def test_each_mistake_is_found_in_its_line_and_none_elsewhere(errors: Lines) -> 
     assert [line for number, line in lines.items() if MARK not in line and number in found] == []
 
 
+@pytest.mark.clients
 def test_every_public_name_has_a_known_type() -> None:
     told = json.loads(run_pyright("--verifytypes", "batchmgr", "--ignoreexternal"))["typeCompleteness"]
     assert told["pyTypedPath"] == str(ROOT / "batchmgr" / "py.typed")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.model.job_states import JobState
@@ -32,6 +33,7 @@ def next_task(world: World) -> str:
     return started.id
 
 
+@pytest.mark.thorough
 async def test_a_job_of_three_weeks_that_changes_every_minute_has_each_event_once_and_a_small_record() -> (
     None
 ):
