@@ -18,7 +18,7 @@ from batchmgr.ports import Ports
 from batchmgr.steps.earlier_tasks import keep_earlier_tasks, succeeded_tasks
 from batchmgr.steps.files_use import hold_files
 from batchmgr.steps.keep_plan import find_plan
-from batchmgr.steps.outbox import load
+from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.steps.plan_rerun import plan_rerun, tasks_to_rerun
 from batchmgr.usecases.accept import accept
 from batchmgr.wire.job_message import JobMessage, RerunOf
@@ -44,6 +44,7 @@ def rerun_id(job_id: str) -> str:
     return f"{first[:_LONGEST_FIRST]}-{digest}-rerun-{number}"
 
 
+@retry_on_conflict
 async def rerun(
     ports: Ports, job_id: str, request: RerunRequest, *, new_id: str = "", traceparent: str = ""
 ) -> JobRecord:

@@ -77,6 +77,7 @@ async def test_start_without_keys_prints_no_key_but_where_the_identities_are(
     assert not [pid for pid in below if is_alive(pid)]
 
 
+@pytest.mark.clients
 async def test_killing_start_leaves_no_process_behind_either(
     processes: ChildProcesses, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from batchmgr.devstack.stack import Stack
 from batchmgr.devstack.tcp_ports import free_port
 from tests.integration.client import Client
@@ -10,6 +12,7 @@ from tests.integration.receiver import receiving
 from tests.integration.wait_until import until
 
 
+@pytest.mark.thorough
 async def test_a_callback_is_retried_until_the_receiver_is_there_and_accepts_it(
     client: Client, stack: Stack, job_id: str
 ) -> None:

@@ -99,6 +99,7 @@ async def test_access_that_is_missing_for_a_day_rejects_the_job_with_the_reason(
     assert len(world.callbacks.received) == 1
 
 
+@pytest.mark.thorough
 async def test_a_full_quota_is_waited_for_longer_than_a_day() -> None:
     world = World()
     full = ServiceBusyError("full", code="ActiveJobAndScheduleQuotaReached", status=409)
@@ -117,6 +118,7 @@ async def running_world() -> World:
     return world
 
 
+@pytest.mark.thorough
 async def test_access_that_is_lost_while_a_job_runs_is_told_and_ends_no_job() -> None:
     world = await running_world()
     faults = Faults(world, NO_ROLE, "batch.task_counts", "batch.get_job")

@@ -13,11 +13,13 @@ from batchmgr.errors import (
     JobConflictError,
     JobNotFoundError,
     NotPossibleError,
+    RecordChangedError,
     ServiceNotFoundError,
 )
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
+from batchmgr.ports import Versioned
 from batchmgr.steps.check_job import check_job
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.write_manifest import write_manifest
@@ -25,6 +27,7 @@ from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.rerun import rerun, rerun_id
 from batchmgr.usecases.submit import submit
+from batchmgr.wire.events import job_event
 from batchmgr.wire.job_message import JobMessage, decode_job
 from batchmgr.wire.rerun_request import RerunRequest
 from batchmgr.wire.task_message import OutputFileMessage, TaskMessage
@@ -362,3 +365,19 @@ async def test_a_rerun_over_http() -> None:
     await world.run_until_idle()
     found = json.loads((await app["get_job"](request("/jobs/x", jobId="x"))).get_body())
     assert (found["state"], found["rerunOf"]) == ("succeeded", "job-1")
+
+
+async def test_who_saves_the_first_job_at_the_same_moment_does_not_hinder_its_rerun() -> None:
+    world = await ended(CHAIN, "b")
+    stored = await world.ports.jobs.load("job-1")
+    unsent = stored.value.with_outbox([job_event(stored.value)])
+    await world.ports.jobs.save(unsent, stored.etag)
+    save, conflicts = world.jobs.save, iter([True])
+
+    async def save_later_than_another(record: JobRecord, etag: str) -> Versioned[JobRecord]:
+        if next(conflicts, False):
+            raise RecordChangedError("another was first")
+        return await save(record, etag)
+
+    world.jobs.save = save_later_than_another  # type: ignore[method-assign]
+    assert (await rerun(world.ports, "job-1", FAILED)).job_id == "job-1-rerun-1"
