@@ -127,6 +127,6 @@ class DeadLetters(Protocol):
         """Return a page of letters, and the `after` of the next page, if there is one."""
         ...
 
-    async def older(self, before: datetime) -> Sequence[str]:
-        """Return the ids of the letters that are older than this."""
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of the first `limit` letters that are older than this."""
         ...

@@ -50,10 +50,10 @@ class BlobDeadLetters:
         letters = [letter for letter in found if letter is not None]
         return letters, ids[limit - 1] if len(ids) > limit else ""
 
-    async def older(self, before: datetime) -> Sequence[str]:
-        """Return the ids of the letters that are older than this."""
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of the first letters that are older than this."""
         first = first_older_id(before)
-        return [letter_id for letter_id in await self._ids() if letter_id > first]
+        return [letter_id for letter_id in await self._ids() if letter_id > first][:limit]
 
     async def _ids(self) -> list[str]:
         with service_errors(SERVICE):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from azure.storage.blob.aio import ContainerClient
 
+from batchmgr.adapters.old_blobs import old_blobs
 from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
 
 SERVICE = "Blob storage"
@@ -30,11 +31,5 @@ class BlobFinalizeSignal:
 
     async def older(self, before: datetime, limit: int) -> Sequence[str]:
         """Return the jobs of the first blobs that were written before a time."""
-        found: list[str] = []
-        with service_errors(SERVICE):
-            async for blob in self._container.list_blobs():
-                if len(found) == limit:
-                    break
-                if blob.last_modified < before and blob.name.endswith(".json"):
-                    found.append(blob.name.removesuffix(".json"))
-        return found
+        names = await old_blobs(self._container, before, limit, suffix=".json")
+        return [name.removesuffix(".json") for name in names]

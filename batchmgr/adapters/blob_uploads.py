@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
+from batchmgr.adapters.old_blobs import old_blobs
 from batchmgr.adapters.service_errors import delete_if_there, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.errors import InvalidJobError, ServiceNotFoundError
@@ -49,14 +50,7 @@ class BlobUploads:
 
     async def older(self, before: datetime, limit: int) -> Sequence[str]:
         """Return the names of the first blobs that were uploaded before a time."""
-        found: list[str] = []
-        with service_errors(SERVICE):
-            async for blob in self._container.list_blobs():
-                if len(found) == limit:
-                    break
-                if blob.last_modified < before:
-                    found.append(blob.name)
-        return found
+        return await old_blobs(self._container, before, limit)
 
     async def delete(self, name: str) -> None:
         """Delete an uploaded blob, if there is one."""

@@ -147,9 +147,11 @@ class MemoryDeadLetters:
         """Remove a letter. Does nothing if it is not there."""
         self.letters.pop(letter_id, None)
 
-    async def older(self, before: datetime) -> Sequence[str]:
-        """Return the ids of the letters that are older than this."""
-        return [letter.id for letter in self.letters.values() if letter.time < before]
+    async def older(self, before: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of the first letters that are older than this."""
+        return [letter_id for letter_id in sorted(self.letters) if self.letters[letter_id].time < before][
+            :limit
+        ]
 
     async def page(self, limit: int, after: str) -> tuple[Sequence[DeadLetter], str]:
         """Return a page of letters, and the id after which the next one begins, if there is one."""

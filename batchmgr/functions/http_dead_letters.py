@@ -8,7 +8,6 @@ from batchmgr.functions.http_responses import (
     json_response,
     number,
     page_token,
-    telling_wrong_tokens,
 )
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.request_limits import MAX_LETTERS
@@ -21,8 +20,7 @@ from batchmgr.wire.job_answers import accepted, dead_letter_list
 async def list_dead_letters(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /dead-letters`: a page of what was given up or could not be used, the newest first."""
     limit, token = number(req, "limit", 50, least=1, most=MAX_LETTERS), page_token(req)
-    with telling_wrong_tokens(token):
-        letters, after = await ports.dead_letters.page(limit, token)
+    letters, after = await ports.dead_letters.page(limit, token)
     return json_response(dead_letter_list(letters, api_base(req), limit, after))
 
 

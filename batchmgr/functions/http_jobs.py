@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 from msgspec.structs import replace
 
-from batchmgr.errors import InvalidQueryError, ServiceError
+from batchmgr.errors import NOT_A_PAGE, InvalidQueryError, ServiceError, ServiceRefusedError
 from batchmgr.functions.http_bodies import read_job
 from batchmgr.functions.http_responses import (
     RETRY_AFTER,
@@ -13,7 +13,6 @@ from batchmgr.functions.http_responses import (
     json_response,
     number,
     page_token,
-    telling_wrong_tokens,
 )
 from batchmgr.functions.http_routes import Route, bind
 from batchmgr.model.cloud_event import Event
@@ -71,8 +70,12 @@ async def _enqueue(ports: Ports, job_id: str) -> None:
 async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
     """`GET /jobs`: a page of jobs, in order of their ids."""
     limit, token = number(req, "limit", 50, least=1, most=MAX_JOBS), page_token(req)
-    with telling_wrong_tokens(token):
+    try:
         records, after = await ports.jobs.list_records(limit, token)
+    except ServiceRefusedError as error:  # all of the request to storage but the token is batchmgr's own
+        if token and error.status == 400:
+            raise InvalidQueryError(NOT_A_PAGE, name="after") from error
+        raise
     return json_response(job_list(records, api_base(req), limit, after))
 
 

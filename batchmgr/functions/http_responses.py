@@ -2,8 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -22,7 +21,6 @@ from batchmgr.errors import (
     ServiceAccessError,
     ServiceBusyError,
     ServiceNotFoundError,
-    ServiceRefusedError,
     SettingsError,
 )
 from batchmgr.functions.http_bodies import BodyTooLargeError
@@ -121,14 +119,3 @@ def page_token(req: func.HttpRequest) -> str:
     if not (token.isascii() and token.isprintable()):  # storage may answer that with a 500
         raise InvalidQueryError(NOT_A_PAGE, name="after")
     return token
-
-
-@contextmanager
-def telling_wrong_tokens(token: str) -> Iterator[None]:
-    """Raise InvalidQueryError if storage refuses a request in which only this token is the caller's."""
-    try:
-        yield
-    except ServiceRefusedError as error:
-        if token and error.status == 400:
-            raise InvalidQueryError(NOT_A_PAGE, name="after") from error
-        raise

@@ -102,15 +102,9 @@ def what_is_left_to_do(record: JobRecord, now: datetime) -> str:
     return ""
 
 
-def used_by(record: JobRecord, job_id: str, now: datetime) -> JobRecord:
-    """Return the record of a job whose files another job uses from now on."""
-    others = tuple(use for use in record.used_by if use.job_id != job_id)
-    return replace(record, used_by=(*others, FilesUse(job_id=job_id, since=now)))
-
-
-def without_uses(record: JobRecord, ended: Collection[FilesUse]) -> JobRecord:
-    """Return the record without the uses by jobs that have ended."""
-    return replace(record, used_by=tuple(use for use in record.used_by if use not in ended))
+def with_uses(record: JobRecord, uses: Collection[FilesUse]) -> JobRecord:
+    """Return the record of a job whose files are used so."""
+    return replace(record, used_by=tuple(uses))
 
 
 def begin_purge(record: JobRecord, now: datetime, request: str) -> JobRecord:

@@ -2,7 +2,7 @@
 
 from batchmgr.errors import JobNotFoundError, NotPossibleError
 from batchmgr.model.job_record_parts import FilesUse
-from batchmgr.model.retention import LONGEST_START, used_by, without_uses
+from batchmgr.model.retention import LONGEST_START, with_uses
 from batchmgr.ports import Ports
 from batchmgr.steps.outbox import load, retry_on_conflict
 
@@ -27,6 +27,6 @@ async def hold_files(ports: Ports, job_id: str, user: str) -> None:
         return
     if job.value.purge is not None:
         raise NotPossibleError(job_id, "is being deleted, and its files with it.")
-    ended = [use for use in job.value.used_by if not await goes_on(ports, use)]
-    held = used_by(without_uses(job.value, ended), user, ports.clock.now())
-    await ports.jobs.save(held, job.etag)
+    others = [use for use in job.value.used_by if use.job_id != user and await goes_on(ports, use)]
+    uses = [*others, FilesUse(job_id=user, since=ports.clock.now())]
+    await ports.jobs.save(with_uses(job.value, uses), job.etag)

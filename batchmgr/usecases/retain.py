@@ -27,7 +27,7 @@ SECONDS = 60
 
 AT_ONCE = 16
 MOST_OTHERS = 1_000
-"""How many uploads, and how many finalize blobs, a run looks at."""
+"""How many dead letters, how many uploads, and how many finalize blobs a run looks at."""
 
 SIGNAL_TIME = timedelta(days=1)
 """How long a finalize blob is left alone that belongs to no active job. Usually it goes when its job ends."""
@@ -67,7 +67,7 @@ async def find_due(ports: Ports) -> AsyncIterator[DueItem]:
         why = f"older than {_days(keep.messages)}"
         for queue, count in (await ports.old_messages.count(now - keep.messages)).items():
             yield DueItem(what=f"{count} messages", name=queue, why=why)
-        if letters := await ports.dead_letters.older(now - keep.messages):
+        if letters := await ports.dead_letters.older(now - keep.messages, MOST_OTHERS):
             yield DueItem(what=f"{len(letters)} letters", name="dead-letters", why=why)
         for name in await ports.uploads.older(now - keep.messages, MOST_OTHERS):
             yield DueItem(what="upload", name=name, why=why)
@@ -158,7 +158,7 @@ async def _remove_messages(ports: Ports, now: datetime, done: Counter[str]) -> N
 
 async def _remove_letters(ports: Ports, now: datetime, done: Counter[str]) -> None:
     if ports.keep.messages is not None:
-        for letter_id in await ports.dead_letters.older(now - ports.keep.messages):
+        for letter_id in await ports.dead_letters.older(now - ports.keep.messages, MOST_OTHERS):
             await ports.dead_letters.remove(letter_id)
             done["dead letters"] += 1
 

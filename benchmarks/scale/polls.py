@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
@@ -26,7 +26,7 @@ from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.model.size_limits import KIB
 from benchmarks.scale.polling import CHANGED, SIZES, Changes, Poll
 from benchmarks.scale.routes import KEY
-from benchmarks.scale.services import running_azurite, stub_batch
+from benchmarks.scale.services import functions_host, running_azurite, stub_batch
 from benchmarks.scale.stub_batch import Polls
 from benchmarks.scale.table import Row, say, show
 
@@ -177,8 +177,7 @@ def until_settled(url: str, jobs: int) -> Polls:
     return polls
 
 
-@contextmanager
-def host(storage: str, batch: str) -> Iterator[str]:
+def host(storage: str, batch: str) -> AbstractContextManager[str]:
     """Run the app on an embedded host, whose timer never fires by itself, and yield its address."""
     settings = {
         "AzureWebJobsStorage": storage,
@@ -187,17 +186,8 @@ def host(storage: str, batch: str) -> Iterator[str]:
         "BATCHMGR_BATCH_KEY": KEY,
         "BATCHMGR_POLL_SCHEDULE": "0 0 0 1 1 *",
         "BATCHMGR_BLOB_SOURCE": "EventGrid",
-        "PYTHONPATH": str(PROJECT / "emulators"),
     }
-    command = [sys.executable, "-m", "functions_host", "--script-root", str(PROJECT), "--port", "0", "--json"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **settings}
-    ) as process:
-        try:
-            ready = msgspec.json.decode(process.stdout.readline() if process.stdout else b"")
-            yield str(ready["functions"])
-        finally:
-            process.kill()
+    return functions_host(settings)
 
 
 def asked(url: str, body: bytes | None = None) -> bytes:

@@ -68,5 +68,8 @@ async def test_the_letters_before_a_time_are_the_older_ones(ports: Ports) -> Non
     for number in (1, 2, 3):
         await ports.dead_letters.add(letter(number))
     times = sorted(letter(number).time for number in (1, 2, 3))
-    older = await ports.dead_letters.older(times[1])
+    older = await ports.dead_letters.older(times[1], 10)
     assert list(older) == [one.id for one in map(letter, (1, 2, 3)) if one.time == times[0]]
+    later = times[-1] + timedelta(seconds=1)
+    assert len(await ports.dead_letters.older(later, 10)) == 3
+    assert len(await ports.dead_letters.older(later, 2)) == 2
