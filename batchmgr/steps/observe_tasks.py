@@ -208,9 +208,10 @@ async def _publish(
     What a stopped process has logged of other tasks is taken over: from now on it counts as published.
     """
     end = await end_of_log(ports, job)
-    failed = await _diagnosed(ports, job.value, [task for task, _ in fresh.tasks])
     logged = _logged(end, published)
-    failed |= {task.task_id: FailedTask.of(task) for task, _ in logged if task.has_failed}
+    failed = await _diagnosed(
+        ports, job.value, [task for task, _ in fresh.tasks], told=[task for task, _ in logged]
+    )
     fresh = _in_order([*fresh.tasks, *logged])
     cursor = _advanced(job.value, fresh, is_last=is_last)
     record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
@@ -239,15 +240,22 @@ def _advanced(record: JobRecord, fresh: _Unseen, *, is_last: bool) -> PollCursor
     )
 
 
-async def _diagnosed(ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapshot]) -> dict[str, FailedTask]:
+async def _diagnosed(
+    ports: Ports, record: JobRecord, fresh: Sequence[TaskSnapshot], told: Sequence[TaskSnapshot]
+) -> dict[str, FailedTask]:
+    """Return the failed tasks that the record has room for. What was `told` of a task is known already."""
     known = {task.task_id for task in record.run.failed_tasks}
     room = MAX_DIAGNOSED - len(known)
-    failed = [task for task in fresh if task.has_failed and task.task_id not in known]
+    failed = [task for task in (*told, *fresh) if task.has_failed and task.task_id not in known]
     # The FinalizeTask comes last, and its failure is another one than those of the other tasks.
     final = [task for task in failed if task.task_id == FINALIZE_TASK_ID]
     failed = [task for task in failed if task not in final][: max(0, room)] + final
-    found = await asyncio.gather(*(diagnose(ports, record, task) for task in failed))
-    return {task.task_id: task for task in found}
+    by_log = {task.task_id: FailedTask.of(task) for task in told}
+    found = await asyncio.gather(
+        *(diagnose(ports, record, one) for one in failed if one.task_id not in by_log)
+    )
+    by_node = {task.task_id: task for task in found}
+    return {task.task_id: by_node.get(task.task_id) or by_log[task.task_id] for task in failed}
 
 
 def _events(job_id: str, fresh: _Unseen, failed: dict[str, FailedTask]) -> list[Event]:

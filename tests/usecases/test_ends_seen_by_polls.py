@@ -261,6 +261,42 @@ async def test_a_job_that_has_not_ended_is_given_back() -> None:
     assert world.record().state is JobState.SUCCEEDED
 
 
+async def test_the_failure_of_the_finalize_task_is_kept_beside_many_that_were_logged_and_not_saved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await running(*map(str, range(1, TASKS + 1)))
+    world.batch.fails.add(FINALIZE_TASK_ID)
+    run_tasks(world)
+    append, list_tasks = world.events.append, world.batch.list_tasks
+
+    async def log_and_stop(*arguments: Any) -> Any:
+        await append(*arguments)
+        raise Interrupted
+
+    async def other_tasks_first(job_id: str, **options: Any) -> AsyncIterator[TaskSnapshot]:
+        for one in sorted([one async for one in list_tasks(job_id, **options)], key=finalize_task_last):
+            yield one
+
+    monkeypatch.setattr(observe_tasks, "TASKS_AT_ONCE", 25)
+    world.events.append = log_and_stop  # type: ignore[assignment]
+    with pytest.raises((Interrupted, BaseExceptionGroup)):
+        await poll(world.ports)
+    monkeypatch.setattr(observe_tasks, "TASKS_AT_ONCE", 3)
+    world.events.append = append  # type: ignore[method-assign]
+    world.batch.list_tasks = other_tasks_first  # type: ignore[method-assign]
+    await poll(world.ports)
+    known = [failed.task_id for failed in world.record().run.failed_tasks]
+    assert FINALIZE_TASK_ID in known
+    assert len(known) == 21
+    await finalize(world.ports, "job-1")
+    assert_each_end_was_told_once(world)
+
+
+def finalize_task_last(task: TaskSnapshot) -> tuple[bool, int]:
+    """Return a key that sorts tasks backwards by their numbers, and the FinalizeTask behind them."""
+    return (True, 0) if task.task_id == FINALIZE_TASK_ID else (False, -int(task.task_id))
+
+
 @pytest.mark.parametrize("seen_by", ["poll", "finalization"])
 async def test_what_was_logged_but_not_saved_is_told_once_whatever_the_order_of_the_next_list(
     seen_by: str,

@@ -12,6 +12,7 @@ from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.steps import observe_reports as observe_reports_module
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.outbox import load
 from tests.number_of_examples import examples
@@ -142,6 +143,28 @@ async def test_more_reports_than_one_save_of_the_record_holds_are_all_published(
     assert len(reporting.published()) == 777
     await reporting.look()
     assert len(reporting.published()) == 777
+
+
+async def test_what_was_logged_but_not_saved_is_published_once_whatever_is_listed_before_it_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(observe_reports_module, "BYTES_AT_ONCE", 400)
+    reporting = await Reporting.begun(*"abcdefgh")
+    reporting.add_reports(*(report(task_id, 1, 5) for task_id in "efgh"))
+    append = reporting.world.events.append
+
+    async def log_and_stop(*arguments: Any) -> Any:
+        await append(*arguments)
+        raise InterruptedError
+
+    reporting.world.events.append = log_and_stop  # type: ignore[assignment]
+    with pytest.raises(InterruptedError):
+        await reporting.look()
+    assert 1 < len(reporting.published()) < 4
+    reporting.world.events.append = append  # type: ignore[method-assign]
+    reporting.add_reports(*(report(task_id, 1, 1) for task_id in "abcd"))
+    await reporting.look()
+    assert sorted(reporting.published()) == [f"{task_id}/1" for task_id in "abcdefgh"]
 
 
 async def test_the_record_stays_small_while_a_thousand_tasks_report() -> None:
