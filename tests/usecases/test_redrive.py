@@ -13,7 +13,7 @@ from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.redrive import redrive
 from tests.functions.app import ReadyRuntime, handlers
-from tests.functions.test_http_handlers import problem, request
+from tests.functions.http_calls import problem, request
 from tests.world import CALLBACK, World, job_message
 
 

@@ -33,7 +33,7 @@ from batchmgr.wire.rerun_request import RerunRequest
 from batchmgr.wire.task_message import OutputFileMessage, TaskMessage
 from batchmgr.workload.manifest import Manifest
 from tests.functions.app import ReadyRuntime, handlers
-from tests.functions.test_http_handlers import problem, request
+from tests.functions.http_calls import problem, request
 from tests.unit.factory_message import factory_message
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.world import CALLBACK, World, job_message, task
