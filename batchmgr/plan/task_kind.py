@@ -1,0 +1,25 @@
+"""The kind of a task: what it has in common with others of its job, by which they are counted together."""
+
+from __future__ import annotations
+
+import re
+
+OTHER = "task"
+"""The kind of tasks whose names are numbers."""
+
+_END_OF_WORD = re.compile(r"[\s:/(\[=,]")
+_NUMBERS = re.compile(r"(?:[-_.#]*[0-9]+)+\Z", re.ASCII)
+
+
+def kind_of(task_id: str, display_name: str = "") -> str:
+    """Return the kind of a task: the first word of its display name, else its id, without numbers at the end.
+
+    The display name of a workload's task is the name of its type, unless the workload has given it another.
+
+    >>> kind_of("17", "CountKmers"), kind_of("17", "align: sample 4"), kind_of("render-0042")
+    ('CountKmers', 'align', 'render')
+    >>> kind_of("lr-0.1-17"), kind_of("17")
+    ('lr', 'task')
+    """
+    word = _END_OF_WORD.split(display_name.strip(), maxsplit=1)[0]
+    return _NUMBERS.sub("", word) or _NUMBERS.sub("", task_id).strip("-_") or OTHER
