@@ -58,16 +58,24 @@ class InvalidJobError(BatchmgrError):
     """A job message or plan that cannot be accepted. Sending it again does not help.
 
     `field` is a JSON path in the job message, such as `tasks[0].id`. `reason` says what is wrong with it.
+    `others` are further problems that were found at the same time.
 
     >>> raise InvalidJobError("must be 1 to 100, not 0", field="inputs.chunks")
     Traceback (most recent call last):
     batchmgr.errors.InvalidJobError: inputs.chunks: must be 1 to 100, not 0
     """
 
-    def __init__(self, reason: str, *, field: str = "") -> None:
-        super().__init__(f"{field}: {reason}" if field else reason)
+    def __init__(self, reason: str, *, field: str = "", others: Sequence[InvalidJobError] = ()) -> None:
+        told = f"{field}: {reason}" if field else reason
+        super().__init__("; also ".join((told, *map(str, others))))
         self.reason = reason
         self.field = field
+        self.others: tuple[InvalidJobError, ...] = tuple(others)
+
+    @property
+    def problems(self) -> tuple[InvalidJobError, ...]:
+        """All that is wrong: this problem first, then the others."""
+        return (self, *self.others)
 
 
 NOT_A_PAGE = "must be that of a nextLink: begin again without it"

@@ -1,6 +1,8 @@
 """HTTP triggers for jobs: accept, list, follow, cancel."""
 
+import asyncio
 import logging
+from collections.abc import Sequence
 
 import azure.functions as func
 from msgspec.structs import replace
@@ -25,11 +27,13 @@ from batchmgr.plan.ids import id_from_key, time_ordered_id
 from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.steps.check_job import check_job
+from batchmgr.steps.command_warnings import command_warnings
 from batchmgr.steps.line import place_in_line
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.wake import wake
 from batchmgr.wire.job_answers import accepted, event_list, job, job_list, outcome, task_list
+from batchmgr.wire.plan_preview import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -48,15 +52,18 @@ async def create_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
         id_from_key(key) if key else time_ordered_id(ports.clock.now(), ports.clock.randomness())
     )
     message = replace(message, traceparent=message.traceparent or req.headers.get(HEADER, ""))
-    record = await accept(ports, job_id, message, await check_job(ports, job_id, message))
-    return await answer_accepted(ports, req, record)
+    plan = await check_job(ports, job_id, message)
+    warnings = await asyncio.to_thread(command_warnings, message, plan)
+    return await answer_accepted(ports, req, await accept(ports, job_id, message, plan), warnings)
 
 
-async def answer_accepted(ports: Ports, req: func.HttpRequest, record: JobRecord) -> func.HttpResponse:
+async def answer_accepted(
+    ports: Ports, req: func.HttpRequest, record: JobRecord, warnings: Sequence[Problem] = ()
+) -> func.HttpResponse:
     """Have a job submitted that was accepted, unless it is under way, and say where to follow it."""
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
-    reply = accepted(record, api_base(req))
+    reply = accepted(record, api_base(req), warnings)
     return json_response(reply, 202, {"Location": reply["resultUri"], **RETRY_AFTER})
 
 

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -33,22 +34,39 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"
 SCHEMES = ("http", "https")
 RETRY_AFTER = {"Retry-After": "5"}
-STATUSES: tuple[tuple[type[BatchmgrError], int, str], ...] = (
-    (BodyTooLargeError, 413, "The request is too large"),
-    (InvalidJobError, 400, "The job can't be accepted"),
-    (InvalidQueryError, 400, "A query parameter is wrong"),
-    (JobNotFoundError, 404, "No such job"),
-    (ServiceNotFoundError, 404, "Not in Azure Batch"),
-    (JobConflictError, 409, "The job id is taken"),
-    (IllegalTransitionError, 409, "The job has ended"),
-    (NotPossibleError, 409, "Not possible with this job"),
-    (JobNotEndedError, 409, "The job has not ended"),
-    (SettingsError, 503, "batchmgr is not configured"),
-    (ServiceAccessError, 503, "The app lacks access to a service"),
-    (ServiceBusyError, 503, "A service is busy"),
-    (BatchmgrError, 502, "A service refused"),
-)
-"""The status and title for each type of error. The first type that fits counts."""
+
+
+class ErrorKind(NamedTuple):
+    """What is the same for all errors of a kind: status, title, and a code, which never changes."""
+
+    status: int
+    code: str
+    title: str
+
+
+ERRORS: dict[type[BatchmgrError], ErrorKind] = {
+    BodyTooLargeError: ErrorKind(413, "BodyTooLarge", "The request is too large"),
+    InvalidJobError: ErrorKind(400, "InvalidJob", "The job can't be accepted"),
+    InvalidQueryError: ErrorKind(400, "InvalidQuery", "A query parameter is wrong"),
+    JobNotFoundError: ErrorKind(404, "JobNotFound", "No such job"),
+    ServiceNotFoundError: ErrorKind(404, "NotInBatch", "Not in Azure Batch"),
+    JobConflictError: ErrorKind(409, "JobConflict", "The job id is taken"),
+    IllegalTransitionError: ErrorKind(409, "JobEnded", "The job has ended"),
+    NotPossibleError: ErrorKind(409, "NotPossible", "Not possible with this job"),
+    JobNotEndedError: ErrorKind(409, "JobNotEnded", "The job has not ended"),
+    SettingsError: ErrorKind(503, "NotConfigured", "batchmgr is not configured"),
+    ServiceAccessError: ErrorKind(503, "NoAccess", "The app lacks access to a service"),
+    ServiceBusyError: ErrorKind(503, "ServiceBusy", "A service is busy"),
+    BatchmgrError: ErrorKind(502, "ServiceRefused", "A service refused"),
+}
+"""The kind of each type of error. The first type that fits counts."""
+
+STORAGE_INCOMPLETE = ErrorKind(503, "StorageIncomplete", "Storage is incomplete")
+TOO_SLOW = ErrorKind(503, "TooSlow", "It took too long")
+ALL_KINDS = (*ERRORS.values(), STORAGE_INCOMPLETE, TOO_SLOW)
+
+ERROR_CODE = "x-ms-error-code"
+"""The header that has the code too, as Azure's own services send it."""
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
@@ -65,25 +83,25 @@ def json_response(
 
 def error_response(error: BatchmgrError) -> func.HttpResponse:
     """Return the problem document of an error, with the status of its type."""
-    status, title = next((s, t) for kind, s, t in STATUSES if isinstance(error, kind))
+    kind = next(kind for type_, kind in ERRORS.items() if isinstance(error, type_))
     if isinstance(error, ServiceNotFoundError) and error.code not in IN_BATCH:
-        status, title = 503, "Storage is incomplete"
-    if status >= 500 and not isinstance(error, SettingsError):  # the runtime logs that, once
-        logger.warning("%s: %s", title, error)
+        kind = STORAGE_INCOMPLETE
+    if kind.status >= 500 and not isinstance(error, SettingsError):  # the runtime logs that, once
+        logger.warning("%s: %s", kind.title, error)
     if isinstance(error, InvalidJobError):
-        return problem_response(status, title, error.reason, field=error.field)
+        return problem_response(kind, error.reason, problems=error.problems)
     if isinstance(error, InvalidQueryError):
-        return problem_response(status, title, error.reason, parameter=error.name)
-    return problem_response(status, title, str(error))
+        return problem_response(kind, error.reason, parameter=error.name)
+    return problem_response(kind, str(error))
 
 
 def problem_response(
-    status: int, title: str, detail: str, *, field: str = "", parameter: str = ""
+    kind: ErrorKind, detail: str, *, problems: Sequence[InvalidJobError] = (), parameter: str = ""
 ) -> func.HttpResponse:
     """Return a problem document. Status 503 comes with a `Retry-After` header."""
-    headers = RETRY_AFTER if status == 503 else None
-    body = msgspec.json.encode(problem_document(status, title, detail, field=field, parameter=parameter))
-    return func.HttpResponse(body, status_code=status, headers=headers, mimetype=PROBLEM)
+    headers = {ERROR_CODE: kind.code, **(RETRY_AFTER if kind.status == 503 else {})}
+    body = msgspec.json.encode(problem_document(*kind, detail, problems=problems, parameter=parameter))
+    return func.HttpResponse(body, status_code=kind.status, headers=headers, mimetype=PROBLEM)
 
 
 def api_base(req: func.HttpRequest) -> str:

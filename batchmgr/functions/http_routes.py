@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from batchmgr.errors import BatchmgrError
-from batchmgr.functions.http_responses import error_response, problem_response
+from batchmgr.functions.http_responses import TOO_SLOW, error_response, problem_response
 from batchmgr.functions.time_limit import TIME_LIMIT_SECONDS, time_limit
 from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
@@ -45,7 +45,7 @@ def _trigger(runtime: Runtime, handler: Handler) -> Trigger:
             return error_response(error)
         except TimeoutError:
             detail = f"the request took more than {TIME_LIMIT_SECONDS} seconds: send it again"
-            return problem_response(503, "It took too long", detail)
+            return problem_response(TOO_SLOW, detail)
 
     trigger.__name__ = handler.__name__
     return trigger

@@ -4,8 +4,9 @@ import asyncio
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.job_plan import JobPlan
+from batchmgr.plan.problems import first_problems, raise_problems
 from batchmgr.ports import Ports
-from batchmgr.steps.check_message import check_message
+from batchmgr.steps.check_message import has_tasks_to_plan, message_problems
 from batchmgr.steps.expand_factory import expand_provisionally
 from batchmgr.steps.keep_plan import load_plan
 from batchmgr.steps.measure_plan import check_sizes
@@ -15,7 +16,8 @@ from batchmgr.wire.job_message import JobMessage
 
 
 async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
-    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError.
+    """Check the message, and plan its job as far as that needs no storage. Raise InvalidJobError for all
+    that is wrong, up to twenty problems.
 
     The plan of a rerun is that of a job which was checked.
     Return the plan, which `keep_plan` may keep.
@@ -26,7 +28,19 @@ async def check_job(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
             raise InvalidJobError("the plan of this rerun is not in storage: run the job again")
         return kept
     # In threads: a small message can describe many tasks, and others wait for the event loop.
-    await asyncio.to_thread(check_message, message, ports.callbacks.check)
+    found = await asyncio.to_thread(lambda: first_problems(message_problems(message, ports.callbacks.check)))
+    if not has_tasks_to_plan(found):
+        raise_problems(found)
+    try:
+        job_plan = await _plan(ports, job_id, message)
+    except InvalidJobError as error:
+        raise_problems([*found, error])
+        raise
+    raise_problems(found)
+    return job_plan
+
+
+async def _plan(ports: Ports, job_id: str, message: JobMessage) -> JobPlan:
     # Blobs are listed at submission only: until then, a job that was accepted stays the same job.
     factory, tasks = message.task_factory, None
     if factory is not None:

@@ -1,7 +1,7 @@
 """The rules that a decoded job message must keep by itself, beyond its types and the rules of every plan."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
@@ -18,16 +18,19 @@ from batchmgr.model.request_limits import (
 from batchmgr.model.retention import LONGEST
 from batchmgr.model.size_limits import size_of
 from batchmgr.plan.ids import is_valid_id
+from batchmgr.plan.problems import raise_problems
 from batchmgr.plan.task_rules import ID_RULE, positive
 from batchmgr.wire.job_message import JobMessage
+
+_NO_TASKS = ("workload", "tasks", "taskFactory")
+"""If one of these fields is wrong, the job has no tasks that could be planned."""
 
 _NOTIFY = re.compile(r"\*|(?:job|task|\*)\.(?:[a-z_]+|\*)")
 
 
 def check_message(message: JobMessage, check_callback: Callable[[str], None] | None = None) -> None:
-    """Raise InvalidJobError for the first rule that the message breaks. See `message_problems`."""
-    for problem in message_problems(message, check_callback):
-        raise problem
+    """Raise InvalidJobError for the first rules that the message breaks. See `message_problems`."""
+    raise_problems(message_problems(message, check_callback))
 
 
 def message_problems(
@@ -45,6 +48,11 @@ def message_problems(
             (check_callback or parse_callback_uri)(message.call_back_uri)
     except InvalidJobError as error:
         yield error
+
+
+def has_tasks_to_plan(problems: Iterable[InvalidJobError]) -> bool:
+    """Return whether the job of a message with these problems has tasks that can be planned nevertheless."""
+    return not any(problem.field.partition(".")[0] in _NO_TASKS for problem in problems)
 
 
 def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:

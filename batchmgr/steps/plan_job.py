@@ -21,6 +21,7 @@ from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.finalize_task import complete_draft, finalize_message
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.plan_rules import plan_problems
+from batchmgr.plan.problems import raise_problems
 from batchmgr.ports import Ports
 from batchmgr.steps.draft_message import draft_message
 from batchmgr.steps.record_tasks import TaskRecorder
@@ -102,7 +103,7 @@ def plan_job(
     recorder: TaskRecorder | None = None,
     containers: ContainerRules = DEFAULT_RULES,
 ) -> JobPlan:
-    """Return the checked plan of a job. Raise InvalidJobError for the first rule that it breaks.
+    """Return the checked plan of a job. Raise InvalidJobError for the first rules that it breaks.
 
     `factory_tasks` are those of the message's taskFactory, and `known_tasks` those that the job's job manager
     task has planned on its node. With a recorder, the tasks of a workload are in a file.
@@ -116,8 +117,7 @@ def plan_job(
         known_tasks=known_tasks,
         recorder=recorder,
     )
-    for problem in problems_of(message, plan, containers):
-        raise problem
+    raise_problems(problems_of(message, plan, containers))
     return plan
 
 

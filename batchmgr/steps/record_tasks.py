@@ -8,6 +8,7 @@ from tempfile import TemporaryFile
 from batchmgr.errors import InvalidJobError
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import TaskPlan, outputs_of
+from batchmgr.plan.problems import MAX_PROBLEMS, raise_problems
 from batchmgr.plan.rules_between_tasks import RulesBetweenTasks
 from batchmgr.plan.task_options import NO_ACTION
 from batchmgr.plan.task_rules import task_problems
@@ -42,13 +43,15 @@ class TaskRecorder:
         return self._between.leaves
 
     def record(self, tasks: Iterable[TaskPlan]) -> KeptTasks:
-        """Return the same tasks, from the file. Raise InvalidJobError for the first rule that they break."""
+        """Return the same tasks, from the file. Raise InvalidJobError for the first rules that they break."""
         file, ends, end = TemporaryFile(), array("Q"), 0  # noqa: SIM115 - the tasks close it
         kept = KeptTasks(file, ends)
         examples: list[TaskPlan] = []
+        problems: list[InvalidJobError] = []
         for index, task in enumerate(tasks):
-            for problem in self._problems(task, f"tasks[{index}]"):
-                raise problem
+            problems.extend(self._problems(task, f"tasks[{index}]"))
+            if len(problems) >= MAX_PROBLEMS:
+                break
             line = encode_task(task)
             end += len(line)
             ends.append(end)
@@ -56,8 +59,7 @@ class TaskRecorder:
             if self._is_unlike(task, len(line)):
                 examples.append(replace(task, depends_on=()))
         file.flush()
-        for problem in self._between.end(kept):
-            raise problem
+        raise_problems(problems or self._between.end(kept))
         for place in self._between.awaited_places:
             file.seek(leaf_mark(ends[place]))
             file.write(NOT_A_LEAF)

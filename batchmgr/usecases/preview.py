@@ -4,15 +4,19 @@ Nothing is stored, sent or created.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
-from batchmgr.steps.check_message import message_problems
+from batchmgr.plan.problems import first_problems
+from batchmgr.steps.check_message import has_tasks_to_plan, message_problems
+from batchmgr.steps.command_warnings import command_warnings
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
 from batchmgr.steps.plan_job import in_message, in_thread, plan_unchecked, problems_of
@@ -21,10 +25,6 @@ from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.plan_preview import PlanPreview, Problem
 from batchmgr.workload_ports import Workloads, WorkloadThreads
-
-MAX_PROBLEMS = 20
-_NO_TASKS = ("workload", "taskFactory")
-"""If one of these fields is wrong, the job has no tasks that could be planned."""
 
 UNNAMED = "new-job"
 """The job id in the preview of a job whose real id is made up only when it is sent."""
@@ -61,7 +61,7 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
             if error.retryable:
                 raise
             problems.append(InvalidJobError(str(error), field=SOURCE))
-    if not any(problem.field.partition(".")[0] in _NO_TASKS for problem in problems):
+    if has_tasks_to_plan(problems):
         call = partial(_plan, ports, job_id, message, tasks, limit, problems)
         try:
             return await in_thread(ports.threads, message, call)
@@ -71,7 +71,7 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
 
 
 def _message_problems(ports: PreviewPorts, message: JobMessage) -> list[InvalidJobError]:
-    return _first(message_problems(message, ports.check_callback))
+    return first_problems(message_problems(message, ports.check_callback))
 
 
 def _plan(
@@ -92,10 +92,11 @@ def _plan(
             default_pool_id=ports.default_pool_id,
             factory_tasks=tasks,
         )
-        problems = _first([*known, *_first(problems_of(message, plan, ports.containers))])
+        problems = first_problems([*known, *problems_of(message, plan, ports.containers)])
         if not problems:
             check_signatures(ports.storage, plan)
-            return measure_plan(ports.storage, plan, limit)
+            measured = measure_plan(ports.storage, plan, limit)
+            return msgspec.structs.replace(measured, warnings=command_warnings(message, plan))
     except InvalidJobError as error:
         problems = [*known, error if plan is None else in_message(message, plan, error)]
     return _refused(ports, job_id, message, problems)
@@ -105,17 +106,7 @@ def _refused(
     ports: PreviewPorts, job_id: str, message: JobMessage, problems: Sequence[InvalidJobError]
 ) -> PlanPreview:
     default = "" if message.auto_pool is not None else ports.default_pool_id
-    shown = tuple(Problem.of(error) for error in problems[:MAX_PROBLEMS])
+    shown = tuple(Problem.of(error) for error in first_problems(problems))
     return PlanPreview(
         job_id=job_id, pool_id=message.pool_id or default, tasks=len(message.tasks), problems=shown
     )
-
-
-def _first(problems: Iterable[InvalidJobError]) -> list[InvalidJobError]:
-    """Return the first 20 problems, each once: many tasks of a factory may share one."""
-    found: dict[tuple[str, str], InvalidJobError] = {}
-    for problem in problems:
-        found.setdefault((problem.field, problem.reason), problem)
-        if len(found) == MAX_PROBLEMS:
-            break
-    return list(found.values())

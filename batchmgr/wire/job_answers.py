@@ -17,6 +17,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
+from batchmgr.wire.plan_preview import Problem
 from batchmgr.wire.shown_fields import (
     CALLBACK,
     COUNTS,
@@ -73,9 +74,10 @@ def links(job_id: str, base: str) -> Json:
     }
 
 
-def accepted(record: JobRecord, base: str) -> Json:
-    """Return the answer to a job that was accepted."""
-    return {"jobId": record.job_id, "state": record.state.value, **links(record.job_id, base)}
+def accepted(record: JobRecord, base: str, warnings: Sequence[Problem] = ()) -> Json:
+    """Return the answer to a job that was accepted. `warnings`: it may do something else than is meant."""
+    answer = {"jobId": record.job_id, "state": record.state.value, **links(record.job_id, base)}
+    return answer | {"warnings": msgspec.to_builtins(warnings)} if warnings else answer
 
 
 def job(record: JobRecord, base: str, place: int = 0) -> Json:

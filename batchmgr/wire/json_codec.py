@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from batchmgr.errors import InvalidJobError
+from batchmgr.plan.problems import first_problems, raise_problems
+from batchmgr.wire.type_problems import type_problems
 
 T = TypeVar("T")
 
@@ -35,12 +37,13 @@ def encode(message: msgspec.Struct) -> bytes:
 def decode(body: bytes, type_: type[T]) -> T:
     """Return the value that a JSON text describes.
 
-    Raise InvalidJobError for unknown fields, missing fields and wrong types. It names the field as a path
-    such as `tasks[0].id`.
+    Raise InvalidJobError for unknown fields, missing fields and wrong types: for all of them, up to twenty.
+    It names the field as a path such as `tasks[0].id`.
     """
     try:
         return msgspec.json.decode(body, type=type_)
     except msgspec.ValidationError as error:
+        raise_problems(_all_problems(body, type_))
         raise _invalid_job(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidJobError(f"not valid JSON: {error}") from error
@@ -53,6 +56,14 @@ def decode_object(body: bytes) -> dict[str, object] | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _all_problems(body: bytes, type_: Any) -> list[InvalidJobError]:
+    """Return what is wrong with a JSON text that msgspec has refused, if it is JSON at all."""
+    try:
+        return first_problems(type_problems(msgspec.json.decode(body), type_))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
 
 
 def _invalid_job(error: str) -> InvalidJobError:

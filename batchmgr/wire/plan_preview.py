@@ -10,7 +10,7 @@ from batchmgr.plan.cut_text import cut
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One reason why the job would be refused, and the field of the message that is wrong."""
+    """One reason why the job would be refused, or a warning, and the field of the message that is meant."""
 
     field: str
     reason: str
@@ -28,6 +28,7 @@ class PlanPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     the job to Azure Batch, `bytes` the size of their bodies, and `largest_task_bytes` the size of the largest
     task; the length of signatures is an estimate. `expanded_tasks` are the first tasks as they would be sent,
     without signatures. If there are `problems`, the job would be refused, and the figures are incomplete.
+    `warnings` are about a job that would be accepted, but may do something else than its sender means.
     """
 
     job_id: str
@@ -38,3 +39,4 @@ class PlanPreview(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     largest_task_bytes: int = 0
     expanded_tasks: tuple[dict[str, Any], ...] = ()
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()

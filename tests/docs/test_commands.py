@@ -39,7 +39,6 @@ DONE_BY_TESTS = (
         "tests/functions_host/test_event_grid_topic.py",
     ),
     ("docs/doctor.md", r"batchmgr doctor", "tests/doctor/test_command.py"),
-    ("docs/http-api.md", r"curl -X POST \S+/rerun", "tests/integration/test_rerun.py"),
     (
         "docs/operation.md",
         r"batchmgr dead-letters|curl \S+/dead-letters",

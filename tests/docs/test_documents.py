@@ -15,7 +15,7 @@ import pytest
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.functions import blueprints
-from batchmgr.functions.http_responses import STATUSES
+from batchmgr.functions.http_responses import ALL_KINDS
 from batchmgr.model import stall
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
@@ -114,11 +114,10 @@ def test_every_route_is_documented_and_no_other() -> None:
     assert set(documented) == routes
 
 
-def test_every_status_of_an_error_is_documented() -> None:
-    documented = {
-        int(code) for code in re.findall(r"^\| `(\d+)`", section("http-api", "Errors"), re.MULTILINE)
-    }
-    assert documented == {status for _, status, _ in STATUSES}
+def test_every_status_and_code_of_an_error_is_documented() -> None:
+    rows = re.findall(r"^\| `(\d+)` \| ([^|]*) \|", section("http-api", "Errors"), re.MULTILINE)
+    documented = {(int(status), code) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
+    assert documented == {(kind.status, kind.code) for kind in ALL_KINDS}
 
 
 def test_every_field_of_a_job_and_its_outcome_is_documented() -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from batchmgr.functions.http_responses import STATUSES
+from batchmgr.functions.http_responses import ERRORS
 from tests.docs.codes import codes, stall_codes
 from tests.docs.commands import ROOT
 from tests.docs.quoted_texts import is_said
@@ -94,7 +94,7 @@ def test_every_code_has_a_row_somewhere() -> None:
 
 def test_every_title_of_an_error_over_http_has_a_row() -> None:
     cells = first_cells("You send a job")
-    assert [title for _, _, title in STATUSES if f"`{title}`" not in cells] == []
+    assert [kind.title for kind in ERRORS.values() if f"`{kind.title}`" not in cells] == []
 
 
 def test_every_line_that_an_alert_looks_for_has_a_row() -> None:

@@ -43,6 +43,50 @@ async def test_a_bad_job_is_a_400_that_names_the_field(
     assert world.jobs.records == {}
 
 
+async def test_all_problems_of_a_job_are_told_at_once(app: dict[str, Handler]) -> None:
+    body = {
+        "jobId": "a b",
+        "priority": 5000,
+        "callBackUri": "ftp://x",
+        "tasks": [
+            {"id": "a", "commandLine": "true", "dependsOn": ["z"]},
+            {"id": "a", "commandLine": "true", "inputFiles": [{"sourceBlobPath": "../b"}]},
+        ],
+    }
+    document = problem(await app["create_job"](post(body)), 400)
+    told = [error["field"] for error in document["errors"]]
+    assert told[0] == document["field"]
+    assert {"jobId", "priority", "callBackUri", "tasks[1].id", "tasks[0].dependsOn[0]"} <= set(told)
+    assert any(field.startswith("tasks[1].inputFiles[0]") for field in told)
+    assert document["code"] == "InvalidJob"
+    shown = json.loads((await app["plan_job"](post(body))).get_body())["problems"]
+    assert [one["field"] for one in shown] == told
+
+
+async def test_a_command_that_looks_as_if_it_were_for_a_shell_is_warned_of(app: dict[str, Handler]) -> None:
+    tasks = [{"id": "a", "commandLine": "true"}, {"id": "b", "commandLine": "sort a > b && echo $HOME"}]
+    factory = {
+        "type": "parametricSweep",
+        "parameters": {"p": {"start": 1, "end": 3}},
+        "repeatTask": {"commandLine": "run {p} | tee log"},
+    }
+    for work, field, signs in (
+        ({"tasks": tasks}, "tasks[1].commandLine", "> and && and $HOME"),
+        ({"taskFactory": factory}, "taskFactory.repeatTask.commandLine", "has |,"),
+    ):
+        for name in ("create_job", "plan_job"):
+            answer = await app[name](post({"jobId": next(iter(work)), **work}))
+            warnings = json.loads(answer.get_body())["warnings"]
+            assert [one["field"] for one in warnings] == [field]
+            assert signs in warnings[0]["reason"]
+    assert "warnings" not in json.loads((await app["create_job"](post(JOB))).get_body())
+
+
+async def test_an_error_has_a_code_in_the_body_and_in_a_header(app: dict[str, Handler]) -> None:
+    response = await app["get_job"](request("/jobs/none", jobId="none"))
+    assert problem(response, 404)["code"] == response.headers["x-ms-error-code"] == "JobNotFound"
+
+
 async def test_a_body_that_is_too_large_is_a_413_that_tells_the_way_for_larger_ones(world: World) -> None:
     app = handlers(ReadyRuntime(replace(world.ports, body_limit=10)))
     for name in ("create_job", "plan_job"):

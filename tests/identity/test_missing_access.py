@@ -15,7 +15,6 @@ AUTO_POOL = {
     "image": {"publisher": "almalinux", "offer": "almalinux-hpc", "sku": "8", "version": "latest"},
     "nodeAgentSkuId": "batch.node.el 8",
 }
-OWN = ("batchmgr-*", "azure-webjobs-*", "job-*", "inputs")
 
 
 async def waits(client: Client, job_id: str) -> Json:
@@ -36,21 +35,6 @@ async def test_a_job_waits_for_the_role_on_azure_batch(client: Client, roles: Ro
     assert f"client id {roles.client_id}" in why["reason"]
     assert f"the role {BATCH} on the Batch account" in why["reason"]
     await client.wait_for_event(job_id, "job.waiting")
-    await roles.assign(before)
-    assert (await client.outcome(job_id))["state"] == "succeeded"
-
-
-@pytest.mark.without_keys
-async def test_a_job_waits_if_the_role_on_blobs_is_not_on_the_account(
-    client: Client, roles: Roles, job_id: str
-) -> None:
-    """To make a job's container needs the role on the account, as does the key for signatures."""
-    before = await roles.now()
-    await roles.confine(BLOBS, *OWN)
-    await client.submit(job(job_id, task("t", "echo a > a.txt", outputFiles=[output("a.txt")])))
-    why = await waits(client, job_id)
-    assert why["code"] == "AuthorizationPermissionMismatch"
-    assert f"the role {BLOBS} on the storage account" in why["reason"]
     await roles.assign(before)
     assert (await client.outcome(job_id))["state"] == "succeeded"
 

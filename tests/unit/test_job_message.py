@@ -27,11 +27,15 @@ TASK = '{"id": "a", "commandLine": "/bin/true"}'
         ('"text"', "", "expected `object`, got `str`"),
         ('{"workload": 1}', "workload", "expected `str`, got `int`"),
         ('{"workload": "w", "colour": 1}', "colour", "unknown field"),
-        ('{"workload": "w", "version": 2}', "version", "invalid enum value 2"),
+        ('{"workload": "w", "version": 2}', "version", "must be 1, not 2"),
         ('{"tasks": [{"id": "a"}]}', "tasks[0].commandLine", "required, but missing"),
         (f'{{"tasks": [{TASK}, {{"id": "b", "x": 1}}]}}', "tasks[1].x", "unknown field"),
         ('{"tasks": [{"id": "a", "commandLine": ""}]}', "tasks[0].commandLine", "length >= 1"),
-        ('{"workload": "w", "maxWallClockTime": "6h"}', "maxWallClockTime", "invalid ISO8601 duration"),
+        (
+            '{"workload": "w", "maxWallClockTime": "6h"}',
+            "maxWallClockTime",
+            "must be an ISO 8601 duration, such as PT1H30M or P2D",
+        ),
         (
             '{"tasks": [{"id": "a", "commandLine": "x", "requiredSlots": 0}]}',
             "tasks[0].requiredSlots",
@@ -41,7 +45,7 @@ TASK = '{"id": "a", "commandLine": "/bin/true"}'
             '{"tasks": [{"id": "a", "commandLine": "x", "outputFiles": [{"sourceFilePath": "a", '
             '"uploadCondition": "never"}]}]}',
             "tasks[0].outputFiles[0].uploadCondition",
-            "invalid enum value",
+            "must be one of taskSuccess, taskFailure, taskCompletion, not",
         ),
     ],
 )

@@ -23,6 +23,7 @@ from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut, cut_front, json_size
+from batchmgr.plan.problems import MAX_PROBLEMS
 from batchmgr.wire import events
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_answers import job, outcome
@@ -175,7 +176,9 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
 @given(texts(1_000_000), texts())
 @examples(50)
 def test_problems_and_error_reports_stay_small(text: str, field: str) -> None:
-    assert size_of(problem_document(400, "The job can't be accepted", text, field=field)) <= 32 * limits.KIB
+    problems = [InvalidJobError(text, field=field)] * MAX_PROBLEMS
+    document = problem_document(400, "InvalidJob", "The job can't be accepted", text, problems=problems)
+    assert size_of(document) <= 64 * limits.KIB
     assert size_of(Problem.of(InvalidJobError(text, field=field))) <= 5 * limits.KIB
     report = TaskErrorReport.of(InvalidJobError(text, field=field))
     assert size_of(report.to_dict()) <= 8 * limits.KIB

@@ -25,6 +25,7 @@ def format_plan(answer: PlanPreview) -> str:
         f"  calls      {answer.calls:,} to Azure Batch",
         f"  size       {_size(answer.bytes)} in all, {_size(answer.largest_task_bytes)} the largest task",
     ]
+    lines += [f"  warning    {one.field}: {one.reason}" for one in answer.warnings]
     for body in answer.expanded_tasks:
         lines += ["", f"Task {body['id']}", *(f"  {name:<20} {value}" for name, value in _facts(body))]
     if answer.tasks > len(answer.expanded_tasks):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from batchmgr import errors
 from batchmgr.dispatcher import local_command
-from batchmgr.functions.http_responses import STATUSES
+from batchmgr.functions.http_responses import ALL_KINDS, ERRORS, ErrorKind
 from batchmgr.model import stall
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import TRANSITIONS, JobState
@@ -75,8 +75,8 @@ def _sections() -> Iterator[str]:
     )
     yield "## Statuses of HTTP errors\n"
     yield table(
-        ["status", "title", "error"],
-        [(f"`{status}`", title, f"`{kind.__name__}`") for kind, status, title in STATUSES],
+        ["status", "code", "title", "error"],
+        [(f"`{kind.status}`", f"`{kind.code}`", kind.title, _raised(kind)) for kind in ALL_KINDS],
     )
     yield "## Exit codes\n"
     yield f"A workload's `task`, `finalize` and `job-manager`: {_exit_codes()}\n"
@@ -88,6 +88,10 @@ def _sections() -> Iterator[str]:
     yield "Every exception that batchmgr raises on purpose ([errors.py](../../batchmgr/errors.py)):\n"
     tree = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2].rpartition("\n\n")[0]
     yield f"```text\n{inspect.cleandoc(tree)}\n```\n"
+
+
+def _raised(kind: ErrorKind) -> str:
+    return ", ".join(f"`{type_.__name__}`" for type_, one in ERRORS.items() if one == kind)
 
 
 def _following(state: JobState) -> str:
