@@ -64,7 +64,7 @@ async def answer_accepted(
     if record.state is JobState.QUEUED:
         await _enqueue(ports, record.job_id)
     reply = accepted(record, api_base(req), warnings)
-    return json_response(reply, 202, {"Location": reply["resultUri"], **RETRY_AFTER})
+    return json_response(reply, 202, {"Location": reply.result_uri, **RETRY_AFTER})
 
 
 async def _enqueue(ports: Ports, job_id: str) -> None:

@@ -75,7 +75,7 @@ IN_BATCH = frozenset({"JobNotFound", "TaskNotFound", "FileNotFound", "NodeNotFou
 
 
 def json_response(
-    body: Mapping[str, object], status: int = 200, headers: dict[str, str] | None = None
+    body: Mapping[str, object] | msgspec.Struct, status: int = 200, headers: dict[str, str] | None = None
 ) -> func.HttpResponse:
     """Return a JSON response."""
     return func.HttpResponse(msgspec.json.encode(body), status_code=status, headers=headers, mimetype=JSON)

@@ -19,8 +19,8 @@ from batchmgr.model.size_limits import KIB, MAX_EVENT, fitted
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
+from batchmgr.wire.answers import Counts, ErrorAnswer, Json, WaitingForAnswer, as_json, shown
 from batchmgr.wire.json_codec import prepare
-from batchmgr.wire.shown_fields import COUNTS, ERROR, WAITING_FOR, shown
 
 prepare(TaskSnapshot)
 
@@ -91,10 +91,14 @@ def _summary(record: JobRecord) -> dict[str, object]:
         facts["rerunOf"] = record.rerun_of
     if record.run.total:
         facts["total"] = record.run.total
-        facts["counts"] = shown(record.run.counts, COUNTS)
+        facts["counts"] = as_json(shown(record.run.counts, Counts))
     if record.error is not None:
-        facts["error"] = shown(record.error, ERROR)
+        facts["error"] = as_json(shown(record.error, ErrorAnswer))
     return facts
+
+
+def _why(waiting_for: WaitingFor) -> Json:
+    return as_json(shown(waiting_for, WaitingForAnswer))
 
 
 def planning_event(record: JobRecord) -> Event:
@@ -113,7 +117,7 @@ def obstacle_events(record: JobRecord) -> list[Event]:
     obstacle = record.obstacle
     if obstacle is None:
         return []
-    why = shown(obstacle.waiting_for, WAITING_FOR)
+    why = _why(obstacle.waiting_for)
     data: dict[str, object] = {"jobId": record.job_id, **why, "attempt": obstacle.tries}
     key = f"{obstacle.since:%Y%m%dT%H%M%S.%fZ}-{obstacle.tries}"
     return [_event(record.job_id, JOB_WAITING, key, record.updated_at, data)]
@@ -122,14 +126,14 @@ def obstacle_events(record: JobRecord) -> list[Event]:
 def listing_event(record: JobRecord, why: WaitingFor, *, listed: int, found: int) -> Event:
     """Return the event that the job's blobs are being listed, and how far that has come."""
     counts: dict[str, object] = {"listed": listed, "found": found}
-    data: dict[str, object] = {"jobId": record.job_id, **shown(why, WAITING_FOR), **counts}
+    data: dict[str, object] = {"jobId": record.job_id, **_why(why), **counts}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}/{listed}"
     return _event(record.job_id, JOB_WAITING, key, record.updated_at, data)
 
 
 def stall_event(job_id: str, why: WaitingFor) -> Event:
     """Return the event that the job can't go on by itself. Sent once for each time that a reason comes up."""
-    data: dict[str, object] = {"jobId": job_id, **shown(why, WAITING_FOR)}
+    data: dict[str, object] = {"jobId": job_id, **_why(why)}
     key = f"{why.code}/{why.since:%Y%m%dT%H%M%S%f}"
     return _event(job_id, JOB_WAITING, key, why.since, data)
 
@@ -159,7 +163,7 @@ def progress_event(record: JobRecord) -> Event:
     data: dict[str, object] = {
         "jobId": record.job_id,
         "total": record.run.total,
-        "counts": shown(counts, COUNTS),
+        "counts": as_json(shown(counts, Counts)),
         "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
     key = str(record.run.count_changes)

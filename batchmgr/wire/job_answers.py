@@ -1,11 +1,9 @@
 """The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events.
 
-Each field is listed by its name, here or in `shown_fields`. So a new field of a record, or of a part of it,
-is private until it is added to one of these lists, and to `docs/http-api.md`.
+`answers` has their types, which list what is shown.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,78 +12,57 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_record_parts import FailedTask
-from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
-from batchmgr.wire.plan_preview import Problem
-from batchmgr.wire.shown_fields import (
-    CALLBACK,
-    COUNTS,
-    DEAD_LETTER,
-    ERROR,
-    FAILED_TASK,
-    FAILURE,
-    RESULT,
-    TASK,
-    TASK_ERROR,
-    TASK_RESULT,
-    WAITING_FOR,
+from batchmgr.wire.answers import (
+    AcceptedAnswer,
+    CallbackAnswer,
+    Counts,
+    DeadLetterAnswer,
+    DeadLetterPage,
+    ErrorAnswer,
+    FailedTaskAnswer,
+    JobAnswer,
+    JobPage,
     Json,
+    OutcomeAnswer,
+    ResultAnswer,
+    TaskAnswer,
+    TaskResultAnswer,
+    WaitingForAnswer,
+    as_json,
     shown,
 )
+from batchmgr.wire.plan_preview import Problem
 
 
-class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What a caller may know about a job. `attempts` and `retryAt` are those of its submission.
-
-    `other_callbacks` are those to receivers that were attached later.
-    `signatures_end`: from then on, its nodes don't reach storage.
-    """
-
-    job_id: str
-    state: JobState
-    workload: str
-    created_at: datetime
-    updated_at: datetime
-    pool_id: str = ""
-    metadata: dict[str, str] = {}
-    attempts: int = 0
-    retry_at: datetime | None = None
-    cancel_requested: bool = False
-    waiting_for: Json | None = None
-    error: Json | None = None
-    callback: Json | None = None
-    other_callbacks: Sequence[Json | None] = ()
-    rerun_of: str = ""
-    signatures_end: datetime | None = None
-    total: int | msgspec.UnsetType = msgspec.UNSET
-    counts: Json | msgspec.UnsetType = msgspec.UNSET
-
-
-def links(job_id: str, base: str) -> Json:
+def links(job_id: str, base: str) -> dict[str, str]:
     """Return where to follow a job. `base` is the URL of the API, such as `https://host/api`."""
     job = f"{base}/jobs/{job_id}"
     return {
-        "statusUri": job,
-        "resultUri": f"{job}/result",
-        "tasksUri": f"{job}/tasks",
-        "eventsUri": f"{job}/events",
-        "cancelUri": f"{job}/cancel",
+        "status_uri": job,
+        "result_uri": f"{job}/result",
+        "tasks_uri": f"{job}/tasks",
+        "events_uri": f"{job}/events",
+        "cancel_uri": f"{job}/cancel",
     }
 
 
-def accepted(record: JobRecord, base: str, warnings: Sequence[Problem] = ()) -> Json:
+def accepted(record: JobRecord, base: str, warnings: Sequence[Problem] = ()) -> AcceptedAnswer:
     """Return the answer to a job that was accepted. `warnings`: it may do something else than is meant."""
-    answer = {"jobId": record.job_id, "state": record.state.value, **links(record.job_id, base)}
-    return answer | {"warnings": msgspec.to_builtins(warnings)} if warnings else answer
+    return AcceptedAnswer(
+        job_id=record.job_id,
+        state=record.state,
+        warnings=warnings,
+        **links(record.job_id, base),
+    )
 
 
-def job(record: JobRecord, base: str, place: int = 0) -> Json:
+def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
     """Return what a caller may know about one job, and where to follow it. `place`: its place in the line."""
     waits_for = record.waits_for
     if waits_for is not None and place:
         waits_for = msgspec.structs.replace(waits_for, place=place)
-    answer = JobAnswer(
+    return JobAnswer(
         job_id=record.job_id,
         state=record.state,
         workload=record.workload,
@@ -96,49 +73,42 @@ def job(record: JobRecord, base: str, place: int = 0) -> Json:
         attempts=record.submission.attempts,
         retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
-        waiting_for=shown(waits_for, WAITING_FOR),
-        error=shown(record.error, ERROR),
-        callback=shown(record.callback, CALLBACK),
-        other_callbacks=[shown(one.callback, CALLBACK) for one in record.attached if one.callback],
+        waiting_for=shown(waits_for, WaitingForAnswer),
+        error=shown(record.error, ErrorAnswer),
+        callback=shown(record.callback, CallbackAnswer),
+        other_callbacks=[shown(one.callback, CallbackAnswer) for one in record.attached if one.callback],
         rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
-        counts=shown(record.run.counts, COUNTS),
+        counts=shown(record.run.counts, Counts),
+        **links(record.job_id, base),
     )
-    return {**msgspec.to_builtins(answer), **links(record.job_id, base)}
 
 
-def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> Json:
+def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> JobPage:
     """Return a page of jobs, with a `nextLink` if there are more."""
-    page: Json = {"jobs": [job(record, base) for record in records]}
-    if after:
-        page["nextLink"] = f"{base}/jobs?{urlencode({'limit': limit, 'after': after})}"
-    return page
+    uri = f"{base}/jobs?{urlencode({'limit': limit, 'after': after})}"
+    return JobPage(jobs=[job(record, base) for record in records], next_link=uri if after else "")
 
 
 def outcome(record: JobRecord) -> Json:
     """Return how a job ended: its state, its task counts, what failed and why, and where its results are."""
-    answer = {
-        "jobId": record.job_id,
-        "state": record.state.value,
-        "workload": record.workload,
-        "total": record.run.total,
-        "counts": shown(record.run.counts, COUNTS),
-        "error": shown(record.error, ERROR),
-        "failedTasks": [_failed_task(task) for task in record.run.failed_tasks],
-        "results": [shown(result, RESULT) for result in record.results],
-        "taskResults": [shown(result, TASK_RESULT) for result in record.task_results],
-        "metadata": dict(record.metadata),
-    }
-    if record.rerun_of:
-        answer["rerunOf"] = record.rerun_of
-    if record.outcome_uri:
-        answer["outcomeUri"] = record.outcome_uri
-    return answer
-
-
-def _failed_task(task: FailedTask) -> Json:
-    return _with_error(shown(task, FAILED_TASK), FAILURE)
+    return as_json(
+        OutcomeAnswer(
+            job_id=record.job_id,
+            state=record.state,
+            workload=record.workload,
+            total=record.run.total,
+            counts=shown(record.run.counts, Counts),
+            error=shown(record.error, ErrorAnswer),
+            failed_tasks=[shown(task, FailedTaskAnswer) for task in record.run.failed_tasks],
+            results=[shown(result, ResultAnswer) for result in record.results],
+            task_results=[shown(result, TaskResultAnswer) for result in record.task_results],
+            metadata=record.metadata,
+            rerun_of=record.rerun_of or msgspec.UNSET,
+            outcome_uri=record.outcome_uri or msgspec.UNSET,
+        )
+    )
 
 
 def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
@@ -147,7 +117,7 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
     Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
     of what one call to Azure Batch has returned.
     """
-    found = (_with_error(shown(task, TASK), TASK_ERROR) for task in tasks)
+    found = (as_json(shown(task, TaskAnswer)) for task in tasks)
     page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in found]}
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
@@ -160,16 +130,9 @@ def event_list(events: Iterable[Event], after: int) -> Json:
     return {"events": page, "last": int(page[-1].sequence) if page else after}
 
 
-def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> Json:
+def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> DeadLetterPage:
     """Return a page of dead letters, with a `nextLink` if there are more."""
-    page: Json = {"deadLetters": [shown(letter, DEAD_LETTER) for letter in letters]}
-    if after:
-        page["nextLink"] = f"{base}/dead-letters?{urlencode({'limit': limit, 'after': after})}"
-    return page
-
-
-def _with_error(task: Json, fields: Sequence[str]) -> Json:
-    """Return a task with these fields of its error, if it has one."""
-    if (error := task.get("error")) is not None:
-        task["error"] = {name: error[name] for name in fields if name in error}
-    return task
+    uri = f"{base}/dead-letters?{urlencode({'limit': limit, 'after': after})}"
+    return DeadLetterPage(
+        dead_letters=[shown(letter, DeadLetterAnswer) for letter in letters], next_link=uri if after else ""
+    )

@@ -147,10 +147,11 @@ async def test_a_job_says_once_why_it_waits_and_at_which_place() -> None:
         assert await place_in_line(world.ports, record) == place
         waiting = [event for event in world.log(job_id) if event.type == "batchmgr.job.waiting"]
         assert [event.data["code"] for event in waiting] == [QUOTA_REACHED] * bool(place)
-        why = job_answer(record, "", place).get("waitingFor", {})
-        assert why.get("place", 0) == place
-    assert "other jobs wait" in job_answer(world.record("c"), "")["waitingFor"]["reason"]
-    assert "the account is full" in job_answer(world.record("b"), "")["waitingFor"]["reason"]
+        assert getattr(job_answer(record, "", place).waiting_for, "place", 0) == place
+    for job_id, reason in (("c", "other jobs wait"), ("b", "the account is full")):
+        why = job_answer(world.record(job_id), "").waiting_for
+        assert why is not None
+        assert reason in why.reason
 
 
 async def test_a_cancelled_job_leaves_the_line() -> None:

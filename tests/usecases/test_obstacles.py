@@ -76,14 +76,15 @@ async def test_missing_access_puts_a_submission_off_for_hours_and_says_what_is_m
     assert world.record().state is JobState.SUBMITTING
     assert {event.data["reason"] for event in waiting(world)} == {str(error)}
     assert {event.data["code"] for event in waiting(world)} == {error.code}
-    why = job_answer(world.record(), "")["waitingFor"]
-    assert (why["code"], why["reason"]) == (error.code, str(error))
-    assert why["since"] <= waiting(world)[0].time.isoformat().replace("+00:00", "Z")
-    assert "access" in why["advice"]
+    why = job_answer(world.record(), "").waiting_for
+    assert why is not None
+    assert (why.code, why.reason) == (error.code, str(error))
+    assert why.since <= waiting(world)[0].time
+    assert "access" in why.advice
     faults.left = 0
     await pass_by(world, faults.ports, minutes=10)
     assert world.record().state is JobState.SUCCEEDED
-    assert "waitingFor" not in job_answer(world.record(), "")
+    assert job_answer(world.record(), "").waiting_for is None
     assert [body.status_code for _, body, _ in world.callbacks.received] == ["200"]
 
 

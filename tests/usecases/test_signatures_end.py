@@ -125,13 +125,13 @@ async def test_a_job_whose_nodes_have_an_identity_is_not_told_of() -> None:
     await submitted(world, job_message(WRITER))
     await later(world, 2 * WEEK)
     assert warnings(world) == []
-    assert "signaturesEnd" not in job_answer(world.record(), "")
+    assert job_answer(world.record(), "").signatures_end is None
 
 
 async def test_the_status_of_a_job_says_when_its_signatures_end() -> None:
     world = World()
     ends_at = await waiting_job(world)
-    assert job_answer(world.record(), "")["signaturesEnd"] == ends_at.isoformat().replace("+00:00", "Z")
+    assert job_answer(world.record(), "").signatures_end == ends_at
 
 
 async def test_tasks_that_are_added_later_do_not_hide_that_the_first_signatures_end() -> None:
