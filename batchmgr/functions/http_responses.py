@@ -70,6 +70,9 @@ ERROR_CODE = "x-ms-error-code"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
+_ROUTE = re.compile(r"/(?:jobs|dead-letters|openapi\.json)(?:/.*)?\Z", re.DOTALL)
+"""Where a path leaves the API's own URL, in answers that have URLs."""
+
 IN_BATCH = frozenset({"JobNotFound", "TaskNotFound", "FileNotFound", "NodeNotFound", ""})
 """The codes for what a caller may ask for. A queue or a container that is missing is its own trouble."""
 
@@ -113,7 +116,7 @@ def api_base(req: func.HttpRequest) -> str:
     the app past a proxy such as Front Door could set it.
     """
     parts = urlsplit(req.url)
-    prefix = str(parts.path).partition("/jobs")[0].partition("/dead-letters")[0]
+    prefix = _ROUTE.sub("", parts.path)
     if not _HOST.fullmatch(parts.netloc):
         return prefix
     forwarded = req.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()

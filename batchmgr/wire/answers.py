@@ -272,6 +272,17 @@ class HealthDetails(HealthAnswer, frozen=True):
     poison: dict[str, int] = {}
 
 
+class OpenApiAnswer(Answer, frozen=True):
+    """An OpenAPI document."""
+
+    openapi: str
+    info: dict[str, str]
+    servers: Sequence[dict[str, str]]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+    security: Sequence[dict[str, Any]]
+
+
 class ProblemError(Answer, frozen=True):
     """One thing that is wrong with a request: a field of the message, or a parameter of the query."""
 

@@ -38,6 +38,8 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
 FOLDERS = ("docs", "examples", "infra")
 PAGES = sorted([*ROOT.glob("*.md"), *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md"))])
+
+
 def test_every_event_type_is_documented_and_no_other() -> None:
     documented = set(re.findall(r"^\| `(batchmgr\.[a-z_.]+)`", document("events"), re.MULTILINE))
     assert documented == EVENT_TYPES

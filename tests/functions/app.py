@@ -53,3 +53,16 @@ def bindings(function: func.Function) -> list[Binding]:
 
 def _by_name(app: func.FunctionApp) -> dict[str, func.Function]:
     return {str(function.get_function_name()): function for function in app.get_functions()}
+
+
+def http_routes() -> dict[str, tuple[str, str]]:
+    """The method and the route of each HTTP function, by its name."""
+    app = func.FunctionApp()
+    for blueprint in blueprints(Runtime(Settings())):
+        app.register_functions(blueprint)
+    triggers = {name: bindings(function)[0] for name, function in _by_name(app).items()}
+    return {
+        name: (trigger["methods"][0], trigger["route"])
+        for name, trigger in triggers.items()
+        if trigger["type"] == "httpTrigger"
+    }

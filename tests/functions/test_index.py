@@ -35,6 +35,7 @@ INDEX: dict[str, list[Binding]] = {
     "rerun_job": http("POST", "jobs/{jobId}/rerun"),
     "redrive_job": http("POST", "jobs/{jobId}/redrive"),
     "delete_job": http("DELETE", "jobs/{jobId}"),
+    "get_openapi": http("GET", "openapi.json"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "get_health_details": http("GET", "health/details"),
     "submit_job": queue("batchmgr-job-requests"),
