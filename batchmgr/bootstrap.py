@@ -24,6 +24,7 @@ from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
+from batchmgr.adapters.price_file import load_prices
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.adapters.storage_old_messages import StorageOldMessages
@@ -91,6 +92,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             stall_limit=settings.stall_limit,
             keep=settings.keep,
             fair_share=settings.fair_share,
+            prices=await load_prices(settings.prices, blobs),
             telemetry=telemetry,
         )
 

@@ -16,6 +16,7 @@ from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot,
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.price_table import PriceTable
 from batchmgr.model.retention import Retention
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
@@ -299,6 +300,7 @@ class Ports:
     callback_attempts: int = 10
     """After how many attempts a callback is given up, ten at most."""
     stall_limit: timedelta | None = None
+    prices: PriceTable | None = None
     keep: Retention = Retention()  # noqa: RUF009 - it is frozen
     fair_share: str = ""
     """The metadata key whose values are the callers that take turns in the line; none if it is empty."""

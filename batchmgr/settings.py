@@ -67,6 +67,8 @@ class Settings:
     retention_schedule: str = RETENTION_SCHEDULE
     fair_share: str = ""
     """The metadata key of the callers that take turns in the line."""
+    prices: str = ""
+    """Where the table of prices is."""
     blob_source: str = "EventGrid"
     body_limit: int = BODY_LIMIT
     """How many bytes the body of an HTTP request may have."""
@@ -117,6 +119,7 @@ class Settings:
             retention_schedule=environment.get("BATCHMGR_RETENTION_SCHEDULE", "").strip()
             or RETENTION_SCHEDULE,
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
+            prices=environment.get("BATCHMGR_PRICES", "").strip(),
             blob_source=source,
             body_limit=_number("BATCHMGR_BODY_LIMIT_MIB", environment, BODY_LIMIT // MIB, 95) * MIB,
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),

@@ -26,6 +26,7 @@ param app = {
     BATCHMGR_CONTAINERS: 'genomes,team-*'
     BATCHMGR_DATA_STORAGE: 'theirdata'
     BATCHMGR_FAIR_SHARE: 'team'
+    BATCHMGR_PRICES: 'prices.json'
     BATCHMGR_KEEP_BATCH_JOBS: 'P3D'
     BATCHMGR_KEEP_JOBS: 'P90D'
     BATCHMGR_KEEP_MESSAGES: 'forever'

@@ -9,15 +9,21 @@ from batchmgr.wire.json_codec import prepare
 POOL_FIELDS = (
     "id,state,allocationState,currentDedicatedNodes,currentLowPriorityNodes,targetDedicatedNodes,"
     "targetLowPriorityNodes,taskSlotsPerNode,enableAutoScale,enableInterNodeCommunication,resizeErrors,"
-    "autoScaleRun"
+    "autoScaleRun,vmSize,virtualMachineConfiguration"
 )
-NODE_FIELDS = "id,state,errors,startTaskInfo"
+NODE_FIELDS = "id,state,errors,startTaskInfo,isDedicated"
 
 
 class AutoScaleRun(msgspec.Struct, frozen=True):
     """The last evaluation of a pool's autoscale formula."""
 
     error: ErrorInfo | None = None
+
+
+class VirtualMachineConfiguration(msgspec.Struct, frozen=True):
+    """The `virtualMachineConfiguration` of a pool. The node agent tells the operating system of its nodes."""
+
+    node_agent_sku_id: str = msgspec.field(name="nodeAgentSKUId", default="")
 
 
 class PoolResponse(msgspec.Struct, frozen=True, rename="camel"):
@@ -35,6 +41,8 @@ class PoolResponse(msgspec.Struct, frozen=True, rename="camel"):
     enable_inter_node_communication: bool = False
     resize_errors: tuple[ErrorInfo, ...] = ()
     auto_scale_run: AutoScaleRun = AutoScaleRun()
+    vm_size: str = ""
+    virtual_machine_configuration: VirtualMachineConfiguration = VirtualMachineConfiguration()
 
     def to_model(self) -> PoolSnapshot:
         """Return the pool as the use cases see it."""
@@ -45,12 +53,21 @@ class PoolResponse(msgspec.Struct, frozen=True, rename="camel"):
             allocation_state=self.allocation_state,
             nodes=self.current_dedicated_nodes + self.current_low_priority_nodes,
             target_nodes=self.target_dedicated_nodes + self.target_low_priority_nodes,
+            spot_nodes=self.current_low_priority_nodes,
+            has_dedicated=bool(self.current_dedicated_nodes or self.target_dedicated_nodes),
+            has_spot=bool(self.current_low_priority_nodes or self.target_low_priority_nodes),
+            vm_size=self.vm_size.lower(),
+            os="windows" if "windows" in self._node_agent else "linux",
             slots_per_node=self.task_slots_per_node,
             has_inter_node_communication=self.enable_inter_node_communication,
             has_formula=self.enable_auto_scale,
             formula_error=error.text if error is not None else "",
             resize_error="; ".join(error.text for error in self.resize_errors),
         )
+
+    @property
+    def _node_agent(self) -> str:
+        return self.virtual_machine_configuration.node_agent_sku_id.lower()
 
 
 class NodeRun(msgspec.Struct, frozen=True, rename="camel"):
@@ -82,12 +99,18 @@ class NodeResponse(msgspec.Struct, frozen=True, rename="camel"):
     state: str
     errors: tuple[ErrorInfo, ...] = ()
     start_task_info: NodeRun = NodeRun()
+    is_dedicated: bool = True
 
     def to_model(self) -> NodeSnapshot:
         """Return the node as the use cases see it."""
         start = f"the start task failed: {self.start_task_info.why}"
         errors = [start if self.start_task_info.has_failed else "", *(error.text for error in self.errors)]
-        return NodeSnapshot(node_id=self.id, state=self.state, error="; ".join(filter(None, errors)))
+        return NodeSnapshot(
+            node_id=self.id,
+            state=self.state,
+            error="; ".join(filter(None, errors)),
+            is_spot=not self.is_dedicated,
+        )
 
 
 class NodeListResponse(msgspec.Struct, frozen=True):

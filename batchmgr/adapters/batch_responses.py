@@ -151,6 +151,8 @@ class TaskResponse(msgspec.Struct, frozen=True, rename="camel", gc=False):
     display_name: str = ""
     execution_info: TaskExecutionInfo = TaskExecutionInfo()
     node_info: NodeInfo = NodeInfo()
+    creation_time: datetime | None = None
+    required_slots: int = 1
 
     def to_model(self) -> TaskSnapshot:
         """Return the task as the use cases see it."""
@@ -170,6 +172,8 @@ class TaskResponse(msgspec.Struct, frozen=True, rename="camel", gc=False):
             requeue_count=run.requeue_count,
             last_requeue_time=run.last_requeue_time,
             node_id=self.node_info.node_id,
+            creation_time=self.creation_time,
+            required_slots=self.required_slots,
         )
 
 

@@ -12,7 +12,7 @@ from batchmgr.errors import (
     ServiceRefusedError,
 )
 
-FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
+FIELDS = "id,displayName,state,stateTransitionTime,creationTime,executionInfo,nodeInfo,requiredSlots"
 """What a snapshot needs of a task."""
 
 MAX_RESULTS = 1000

@@ -61,7 +61,12 @@ class MemoryJob:
         self.tasks[task.id] = task
         self.set(
             TaskSnapshot(
-                task_id=task.id, state="active", state_transition_time=now, display_name=task.display_name
+                task_id=task.id,
+                state="active",
+                state_transition_time=now,
+                display_name=task.display_name,
+                creation_time=now,
+                required_slots=task.required_slots,
             )
         )
 

@@ -31,6 +31,7 @@ OWN = frozenset(
         "BATCHMGR_POLL_SCHEDULE",
         "BATCHMGR_POOL_ID",
         "BATCHMGR_FAIR_SHARE",
+        "BATCHMGR_PRICES",
         "BATCHMGR_KEEP_BATCH_JOBS",
         "BATCHMGR_KEEP_JOBS",
         "BATCHMGR_KEEP_MESSAGES",

@@ -27,6 +27,7 @@ from batchmgr.wire.openapi_document import Operation, Parameter
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.queue_message import UploadReference
 from batchmgr.wire.rerun_request import RerunRequest
+from batchmgr.wire.usage_answer import UsageAnswer
 
 API_VERSION = "1"
 """That of the job message, and of all answers. Fields and routes may be added without another version."""
@@ -140,6 +141,14 @@ OPERATIONS = (
         ),
         answers={200: EventPage},
         errors=(400, *OF_A_JOB),
+    ),
+    Operation(
+        method="GET",
+        path="jobs/{jobId}/usage",
+        id="usage",
+        summary="What the tasks of a job have used that have ended, and what that has cost.",
+        answers={200: UsageAnswer},
+        errors=OF_A_JOB,
     ),
     Operation(
         method="POST",

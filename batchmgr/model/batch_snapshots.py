@@ -67,6 +67,8 @@ class TaskSnapshot(msgspec.Struct, frozen=True, kw_only=True, rename="camel", om
     requeue_count: int = 0
     last_requeue_time: datetime | None = None
     node_id: str = ""
+    creation_time: datetime | None = None
+    required_slots: int = 1
 
     @property
     def has_succeeded(self) -> bool:
@@ -132,8 +134,9 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
 class PoolSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """A pool, as Azure Batch reported it at one moment.
 
-    `nodes` and `target_nodes` count dedicated and spot nodes together. `resize_error` and `formula_error` say
-    why the last resize, or the last evaluation of the autoscale formula, failed.
+    `nodes` and `target_nodes` count dedicated and spot nodes together, `spot_nodes` those of `nodes` that are
+    spot nodes. `has_spot` and `has_dedicated`: the pool has such nodes, or is to get some. `resize_error` and
+    `formula_error` say why the last resize, or the last evaluation of the autoscale formula, failed.
     """
 
     pool_id: str
@@ -141,6 +144,11 @@ class PoolSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     allocation_state: str = "steady"
     nodes: int = 0
     target_nodes: int = 0
+    spot_nodes: int = 0
+    has_dedicated: bool = False
+    has_spot: bool = False
+    vm_size: str = ""
+    os: Literal["linux", "windows"] = "linux"
     slots_per_node: int = 1
     has_inter_node_communication: bool = False
     has_formula: bool = False
@@ -154,3 +162,4 @@ class NodeSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     node_id: str
     state: str
     error: str = ""
+    is_spot: bool = False

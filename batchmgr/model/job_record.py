@@ -33,6 +33,7 @@ from batchmgr.model.job_states import JobState, may_follow
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import KIB, first_fitting
 from batchmgr.model.task_progress import TaskResult
+from batchmgr.model.usage import Usage
 from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch, quota_obstacle
 
 MAX_FAILED_TASKS = 21
@@ -242,12 +243,18 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         running = self._in_state(JobState.RUNNING, now)
         return replace(running, claim=None, submission=Submission(), waiting_for=None, watch=Watch())
 
-    def tasks_observed(self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask]) -> Self:
-        """Return the record with another cursor, and with these failed tasks besides the known ones."""
+    def tasks_observed(
+        self, now: datetime, *, cursor: PollCursor, failed: Sequence[FailedTask], usage: Usage
+    ) -> Self:
+        """Return the record with another cursor and usage, and with these failed tasks besides the others."""
         found = tuple(task.without_details() for task in failed)
         known = (*self.run.failed_tasks, *found)[:MAX_FAILED_TASKS]
-        run = replace(self.run, cursor=cursor, failed_tasks=known)
+        run = replace(self.run, cursor=cursor, failed_tasks=known, usage=usage)
         return replace(self, updated_at=now, run=run)
+
+    def with_usage(self, usage: Usage) -> Self:
+        """Return the record with another usage. Nothing has moved."""
+        return replace(self, run=replace(self.run, usage=usage))
 
     def counted(self, now: datetime, counts: TaskCounts) -> Self:
         """Return the record with other task counts."""

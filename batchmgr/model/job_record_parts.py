@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from batchmgr.model.batch_snapshots import TaskCounts, TaskError, TaskSnapshot
 from batchmgr.model.poll_cursors import PollCursor, ReportCursor
 from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
+from batchmgr.model.usage import Usage
 from batchmgr.plan.cut_text import cut
 
 
@@ -158,7 +159,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     report progress and results. `manifest_due`: the FinalizeTask may ask for the manifest, and it is not
     written yet. `finalize_released`: the FinalizeTask was added again, without dependencies. `failed_tasks`
     are those that were diagnosed. `signatures_end` is when the first signature ends with which nodes reach
-    storage, and `warn_at` when that is due to be told; None if it was told, or can't matter.
+    storage, and `warn_at` when that is due to be told; None if it was told, or can't matter. `usage` is what
+    its tasks have used. `has_own_pool`: Azure Batch makes a pool for this job only.
     """
 
     total: int = 0
@@ -174,6 +176,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
     failed_tasks: tuple[FailedTask, ...] = ()
     signatures_end: datetime | None = None
     warn_at: datetime | None = None
+    usage: Usage = Usage()
+    has_own_pool: bool = False
 
     @property
     def all_were_seen_to_succeed(self) -> bool:
@@ -190,6 +194,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
         instances: int,
         signatures_end: datetime | None,
         warn_at: datetime | None,
+        has_waits: bool,
+        has_own_pool: bool,
     ) -> Self:
         """Return what is known when tasks are about to be added, for the first time or again.
 
@@ -206,6 +212,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaul
             instances=instances,
             signatures_end=signatures_end,
             warn_at=warn_at,
+            usage=replace(self.usage, has_waits=has_waits),
+            has_own_pool=has_own_pool,
         )
 
 

@@ -242,6 +242,13 @@ class JobPlan:
         return max(task.number_of_instances for task in (*self.stand_ins, self.finalize_task))
 
     @property
+    def has_chains(self) -> bool:
+        """Return whether an own task waits for another: only for the last ones, batchmgr's own tasks wait."""
+        own = {task.id for task in self.gathering_tasks}
+        last = self.gathering_tasks or (self.finalize_task,)
+        return sum(parent not in own for task in last for parent in task.depends_on) < len(self.tasks)
+
+    @property
     def awaits_tasks(self) -> bool:
         """Return whether the job manager task has not planned the job's tasks yet."""
         return self.job_manager_task is not None and not self.tasks

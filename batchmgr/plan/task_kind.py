@@ -8,7 +8,7 @@ OTHER = "task"
 """The kind of tasks whose names are numbers."""
 
 _END_OF_WORD = re.compile(r"[\s:/(\[=,]")
-_NUMBERS = re.compile(r"(?:[-_.#]*[0-9]+)+\Z", re.ASCII)
+_NUMBER = "0123456789-_.#"
 
 
 def kind_of(task_id: str, display_name: str = "") -> str:
@@ -21,5 +21,5 @@ def kind_of(task_id: str, display_name: str = "") -> str:
     >>> kind_of("lr-0.1-17"), kind_of("17")
     ('lr', 'task')
     """
-    word = _END_OF_WORD.split(display_name.strip(), maxsplit=1)[0]
-    return _NUMBERS.sub("", word) or _NUMBERS.sub("", task_id).strip("-_") or OTHER
+    word = _END_OF_WORD.split(display_name.strip(), maxsplit=1)[0] if display_name else ""
+    return word.rstrip(_NUMBER) or task_id.rstrip(_NUMBER) or OTHER

@@ -23,6 +23,7 @@ from batchmgr.model.poll_cursors import LONG_AGO, PollCursor, first_offset, mark
 from batchmgr.model.task_ends import TaskEnds
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.count_usage import counted_usage
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
 from batchmgr.steps.outbox import SENT_AT_ONCE, commit, end_of_log, publish_observed
 from batchmgr.wire.events import (
@@ -35,6 +36,7 @@ from batchmgr.wire.events import (
     task_of_event,
 )
 
+ENDS = (TASK_SUCCEEDED, TASK_FAILED)
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition a poll begins to read: some transitions become visible late."""
 
@@ -52,6 +54,11 @@ class _Unseen:
     def newest(self) -> datetime | None:
         """Return the time of the newest transition."""
         return self.tasks[-1][0].state_transition_time if self.tasks else None
+
+    @property
+    def ended(self) -> list[TaskSnapshot]:
+        """Return the tasks that have ended."""
+        return [task for task, ids in self.tasks if any(kind in ENDS for _, kind in ids)]
 
     def count(self, *types: str) -> int:
         """Return the number of events of these types."""
@@ -98,7 +105,7 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
     published = await _published(ports, job.value, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
     rest = _unseen(job.value, recent, set(published), since)
-    if job.value.run.cursor.completed + rest.count(TASK_SUCCEEDED, TASK_FAILED) != counts.completed:
+    if job.value.run.cursor.completed + rest.count(*ENDS) != counts.completed:
         since, published = None, set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
         rest = _unseen(job.value, tasks, set(published), since)
     is_much = len(rest.tasks) > SENT_AT_ONCE
@@ -214,7 +221,10 @@ async def _publish(
     )
     fresh = _in_order([*fresh.tasks, *logged])
     cursor = _advanced(job.value, fresh, is_last=is_last)
-    record = job.value.tasks_observed(ports.clock.now(), cursor=cursor, failed=tuple(failed.values()))
+    usage = await counted_usage(ports, job.value, fresh.ended)
+    record = job.value.tasks_observed(
+        ports.clock.now(), cursor=cursor, failed=tuple(failed.values()), usage=usage
+    )
     events = _events(job.value.job_id, fresh, failed)
     return await publish_observed(ports, job, record, events, end, sends_later=sends_later)
 
@@ -235,7 +245,7 @@ def _advanced(record: JobRecord, fresh: _Unseen, *, is_last: bool) -> PollCursor
         until=until,
         reached=None if is_last else reached,
         marks=marked(cursor.marks, cursor.until, record.observed_offset, since),
-        completed=cursor.completed + fresh.count(TASK_SUCCEEDED, TASK_FAILED),
+        completed=cursor.completed + fresh.count(*ENDS),
         succeeded=cursor.succeeded + fresh.count(TASK_SUCCEEDED),
     )
 

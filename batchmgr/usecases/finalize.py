@@ -26,6 +26,7 @@ from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import await_end, has_ended
 from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.command_results import command_results
+from batchmgr.steps.count_usage import final_usage
 from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.earlier_tasks import with_earlier_results
 from batchmgr.steps.keep_plan import find_plan
@@ -209,7 +210,7 @@ async def _end(
     if job_plan is not None:
         outputs += await command_results(ports, job_plan, ends, outputs)
     results, outputs = await with_earlier_results(ports, job_plan, results, outputs)
-    ended = record.ended(
+    ended = record.with_usage(await final_usage(ports, record)).ended(
         ports.clock.now(),
         outcome.state,
         error=outcome.error,

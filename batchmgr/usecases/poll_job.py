@@ -21,6 +21,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
+from batchmgr.steps.count_usage import observe_held_nodes
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.next_look import SUBMISSION_TIMEOUT, next_look
 from batchmgr.steps.observe_reports import observe_reports
@@ -132,6 +133,7 @@ async def _poll_running(
             # Those that wait to run are the most in a large job that has just begun.
             changed = ports.batch.list_tasks(record.job_id, since=read_from(record), without="active")
             job = await observe(ports, job, changed, counts)
+        job = await observe_held_nodes(ports, job)
         if counts.running:
             job = await observe_reports(ports, job)
         if job.value.run.manifest_due and counts.completed >= record.run.total - 1:

@@ -190,6 +190,8 @@ def _created(record: JobRecord, *, job_plan: JobPlan, access: StorageAccess, now
         instances=job_plan.max_instances,
         signatures_end=ends_at,
         warn_at=warning_due(ends_at, job_plan.job.max_wall_clock_time, now),
+        has_waits=not job_plan.has_chains,
+        has_own_pool=job_plan.job.auto_pool is not None,
     )
     return record.created_in_batch(run)
 

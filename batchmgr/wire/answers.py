@@ -14,6 +14,7 @@ from batchmgr.model.dead_letter import DeadLetterKind
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.wire.plan_preview import Problem
+from batchmgr.wire.usage_answer import UsageAnswer
 
 Json = dict[str, Any]
 T = TypeVar("T", bound=msgspec.Struct)
@@ -104,6 +105,8 @@ class TaskAnswer(Answer, frozen=True):
     requeue_count: int = 0
     last_requeue_time: datetime | None = None
     node_id: str = ""
+    creation_time: datetime | None = None
+    required_slots: int = 1
 
 
 class ResultAnswer(Answer, frozen=True):
@@ -181,6 +184,7 @@ class OutcomeAnswer(Answer, frozen=True, omit_defaults=False):
     results: Sequence[ResultAnswer]
     task_results: Sequence[TaskResultAnswer]
     metadata: Mapping[str, str]
+    usage: UsageAnswer
     rerun_of: str | msgspec.UnsetType = msgspec.UNSET
     outcome_uri: str | msgspec.UnsetType = msgspec.UNSET
 

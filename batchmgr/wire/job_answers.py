@@ -33,6 +33,7 @@ from batchmgr.wire.answers import (
     shown,
 )
 from batchmgr.wire.plan_preview import Problem
+from batchmgr.wire.usage_answer import usage_answer
 
 
 def links(job_id: str, base: str) -> dict[str, str]:
@@ -68,7 +69,7 @@ def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
         workload=record.workload,
         created_at=record.created_at,
         updated_at=record.updated_at,
-        pool_id=record.pool_id,
+        pool_id="" if record.run.has_own_pool else record.pool_id,
         metadata=record.metadata,
         attempts=record.submission.attempts,
         retry_at=record.retry_at,
@@ -105,6 +106,7 @@ def outcome(record: JobRecord) -> Json:
             results=[shown(result, ResultAnswer) for result in record.results],
             task_results=[shown(result, TaskResultAnswer) for result in record.task_results],
             metadata=record.metadata,
+            usage=usage_answer(record.run.usage),
             rerun_of=record.rerun_of or msgspec.UNSET,
             outcome_uri=record.outcome_uri or msgspec.UNSET,
         )

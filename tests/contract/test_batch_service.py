@@ -67,6 +67,11 @@ async def test_tasks_run_and_the_finalize_task_runs_although_one_failed(port_set
     assert tasks["2"].error is not None
     assert tasks["2"].error.type == "FailureExitCode"
     assert tasks[FINALIZE_TASK_ID].has_succeeded
+    for one in tasks.values():
+        assert one.creation_time is not None
+        assert one.start_time is not None
+        assert one.creation_time <= one.start_time
+        assert one.required_slots == 1
     expected = TaskCounts(active=0, running=0, completed=3, succeeded=2, failed=1)
     assert await ports.batch.task_counts("Job-1") == expected
 
@@ -238,6 +243,8 @@ async def test_a_pool_and_its_nodes_are_described(ports: Ports) -> None:
     assert not pool.has_formula
     assert pool.resize_error == pool.formula_error == nodes[0].error == ""
     assert nodes[0].state == "idle"
+    assert not nodes[0].is_spot
+    assert pool.os == "linux"
 
 
 async def test_a_missing_pool_is_not_found_and_has_no_nodes(ports: Ports) -> None:

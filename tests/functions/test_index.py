@@ -30,6 +30,7 @@ INDEX: dict[str, list[Binding]] = {
     "get_result": http("GET", "jobs/{jobId}/result"),
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
     "list_events": http("GET", "jobs/{jobId}/events"),
+    "get_usage": http("GET", "jobs/{jobId}/usage"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),
     "list_dead_letters": http("GET", "dead-letters"),
     "rerun_job": http("POST", "jobs/{jobId}/rerun"),

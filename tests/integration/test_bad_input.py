@@ -32,7 +32,7 @@ BAD_FIELDS: dict[str, tuple[Json, str]] = {
     "unknown field": ({"colour": "blue"}, "colour"),
     "unknown field of a task": ({"tasks": [task("t", colour="blue")]}, "tasks[0].colour"),
     "wrong type": ({"tasks": "many"}, "tasks"),
-    "wrong type inside": ({"tasks": [task("t", environment={"N": 1})]}, "tasks[0].environment[...]"),
+    "wrong type inside": ({"tasks": [task("t", environment={"N": 1})]}, "tasks[0].environment.N"),
     "other version": ({"version": 2}, "version"),
     "no command": ({"tasks": [{"id": "t", "commandLine": " "}]}, "tasks[0].commandLine"),
     "missing command": ({"tasks": [{"id": "t"}]}, "tasks[0].commandLine"),

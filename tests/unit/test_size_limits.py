@@ -21,6 +21,7 @@ from batchmgr.model.record_overflow import join, split
 from batchmgr.model.request_limits import MAX_METADATA, MAX_PATTERNS, MAX_WORKLOAD
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
+from batchmgr.model.usage import NodeFacts, Usage
 from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.plan.cut_text import cut, cut_front, json_size
 from batchmgr.plan.problems import MAX_PROBLEMS
@@ -143,8 +144,13 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
     marks = tuple(LogMark(time=NOW, offset=2**45 + n) for n in range(12))
     cursor = PollCursor(until=NOW, marks=marks, completed=tasks)
     reports = ReportCursor(until=NOW, marks=marks, results=dict.fromkeys(ids[:100], "k" * 32))
-    running = record().tasks_observed(NOW, cursor=cursor, failed=failures)
-    running = running.tasks_observed(NOW, cursor=cursor, failed=failures).reports_observed(
+    over = [
+        msgspec.structs.replace(task(n, text), display_name=f"{text}{'k' * n}", end_time=NOW)
+        for n in range(60)
+    ]
+    usage = Usage(nodes=NodeFacts(pool_id="p" * 64)).with_ends(over, lambda node: None)
+    running = record().tasks_observed(NOW, cursor=cursor, failed=failures, usage=usage)
+    running = running.tasks_observed(NOW, cursor=cursor, failed=failures, usage=usage).reports_observed(
         NOW, cursor=reports
     )
     changed = running.with_outbox(events.task_events("j" * 64, task(1, text)) * (tasks // 10))

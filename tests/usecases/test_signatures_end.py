@@ -146,6 +146,8 @@ async def test_tasks_that_are_added_later_do_not_hide_that_the_first_signatures_
         instances=1,
         signatures_end=ends_at + DAY,
         warn_at=ends_at,
+        has_waits=True,
+        has_own_pool=False,
     )
     assert (again.signatures_end, again.warn_at) == (ends_at, ends_at - DAY)
 

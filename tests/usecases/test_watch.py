@@ -290,7 +290,7 @@ async def test_a_job_that_moves_is_not_looked_at() -> None:
         await watched_for(world, POLL_PAUSE)
         assert started is not None
         world.batch.record_exit("job-1", started.id, TaskExit.exited(0))
-    assert calls == []
+    assert calls == ["get_pool"]  # once, to know on what nodes tasks ran
 
 
 def count_calls(world: World, name: str, calls: list[str]) -> None:

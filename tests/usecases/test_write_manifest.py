@@ -7,6 +7,7 @@ import msgspec
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.poll_cursors import PollCursor
+from batchmgr.model.usage import Usage
 from batchmgr.plan.file_specifications import OutputFileSpecification
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobDraft, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
@@ -39,7 +40,9 @@ async def test_the_manifest_lists_every_way_to_end_with_the_expected_outputs() -
         shown(FINALIZE_TASK_ID, state="running"),
     ]
     looked_at = FailedTask(task_id="2", error=TaskError(type="InvalidInputError", message="empty"))
-    record = world.record().tasks_observed(world.clock.now(), cursor=PollCursor(), failed=[looked_at])
+    record = world.record().tasks_observed(
+        world.clock.now(), cursor=PollCursor(), failed=[looked_at], usage=Usage()
+    )
     plans = tuple(TaskPlan(id=str(number), command_line="x") for number in range(1, 8))
     plans = (replace(plans[0], output_files=(OUT,)), *plans[1:])
     finalize = TaskPlan(id="", command_line="x")
