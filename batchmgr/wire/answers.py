@@ -44,6 +44,13 @@ class WaitingForAnswer(Answer, frozen=True):
     place: int = 0
 
 
+class TimeLeftAnswer(Answer, frozen=True):
+    """When the job will have ended, if its other tasks take as long as those that have ended, and why."""
+
+    ends_at: datetime
+    basis: str
+
+
 class CallbackAnswer(Answer, frozen=True):
     """How far the delivery of a callback has come."""
 
@@ -157,6 +164,7 @@ class JobAnswer(Answer, frozen=True, kw_only=True):
     retry_at: datetime | None = None
     cancel_requested: bool = False
     waiting_for: WaitingForAnswer | None = None
+    time_left: TimeLeftAnswer | None = None
     error: ErrorAnswer | None = None
     callback: CallbackAnswer | None = None
     other_callbacks: Sequence[CallbackAnswer] = ()

@@ -17,9 +17,10 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.poll_cursors import LONG_AGO
 from batchmgr.model.size_limits import KIB, MAX_EVENT, fitted
 from batchmgr.model.task_progress import ProgressReport
+from batchmgr.model.time_left import time_left
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
-from batchmgr.wire.answers import Counts, ErrorAnswer, Json, WaitingForAnswer, as_json, shown
+from batchmgr.wire.answers import Counts, ErrorAnswer, Json, TimeLeftAnswer, WaitingForAnswer, as_json, shown
 from batchmgr.wire.json_codec import prepare
 
 prepare(TaskSnapshot)
@@ -166,6 +167,9 @@ def progress_event(record: JobRecord) -> Event:
         "counts": as_json(shown(counts, Counts)),
         "fraction": round(min(1.0, counts.completed / record.run.total), 4) if record.run.total else 0.0,
     }
+    left = time_left(record.run.usage, counts, record.updated_at)
+    if left is not None:
+        data["timeLeft"] = as_json(shown(left, TimeLeftAnswer))
     key = str(record.run.count_changes)
     return _event(record.job_id, JOB_PROGRESS, key, record.updated_at, data)
 

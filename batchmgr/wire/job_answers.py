@@ -12,7 +12,9 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.dead_letter import DeadLetter
 from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
+from batchmgr.model.time_left import TimeLeft, time_left
 from batchmgr.wire.answers import (
     AcceptedAnswer,
     CallbackAnswer,
@@ -28,6 +30,7 @@ from batchmgr.wire.answers import (
     ResultAnswer,
     TaskAnswer,
     TaskResultAnswer,
+    TimeLeftAnswer,
     WaitingForAnswer,
     as_json,
     shown,
@@ -75,6 +78,7 @@ def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
         retry_at=record.retry_at,
         cancel_requested=record.cancel_requested,
         waiting_for=shown(waits_for, WaitingForAnswer),
+        time_left=shown(_time_left(record), TimeLeftAnswer),
         error=shown(record.error, ErrorAnswer),
         callback=shown(record.callback, CallbackAnswer),
         other_callbacks=[shown(one.callback, CallbackAnswer) for one in record.attached if one.callback],
@@ -84,6 +88,12 @@ def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
         counts=shown(record.run.counts, Counts),
         **links(record.job_id, base),
     )
+
+
+def _time_left(record: JobRecord) -> TimeLeft | None:
+    if record.state is not JobState.RUNNING:
+        return None
+    return time_left(record.run.usage, record.run.counts, record.updated_at)
 
 
 def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> JobPage:
