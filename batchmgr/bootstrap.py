@@ -43,6 +43,7 @@ from batchmgr.plan.file_specifications import (
     REQUESTS_CONTAINER,
 )
 from batchmgr.ports import Ports
+from batchmgr.queue_ports import EventSink
 from batchmgr.settings import STORAGE, Settings
 from batchmgr.storage_ports import NodeStorageView
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
@@ -67,7 +68,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
             line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
-            sink=StorageEventSink(queues, settings.keep.messages),
+            sink=await open_sink(settings, stack, queues),
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
             files=BlobJobFiles(blobs),
@@ -167,6 +168,22 @@ async def open_data_account(
     else:
         client = BlobServiceClient(uri, await open_identity(settings, stack), **blob_options(telemetry))
     return SigningAccount(await stack.enter_async_context(client))
+
+
+async def open_sink(settings: Settings, stack: AsyncExitStack, queues: QueueServiceClient) -> EventSink:
+    """Open the places that events are sent to: the progress queue, and the topic if there is one."""
+    progress = StorageEventSink(queues, settings.keep.messages)
+    if not settings.event_topic:
+        return progress
+    # Imported here, because few apps have a topic.
+    from azure.eventgrid.aio import EventGridPublisherClient
+
+    from batchmgr.adapters.event_grid_topic import EventGridTopic, EventSinks
+
+    identity = await open_identity(settings, stack)
+    client = EventGridPublisherClient(settings.event_topic, identity, retry_total=1)
+    topic = EventGridTopic(await stack.enter_async_context(client), settings.event_topic)
+    return EventSinks(progress, topic)
 
 
 async def open_queue_service(

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -69,6 +70,8 @@ class Settings:
     """The metadata key of the callers that take turns in the line."""
     prices: str = ""
     """Where the table of prices is."""
+    event_topic: str = ""
+    """The endpoint of the Event Grid topic that events are sent to as well."""
     blob_source: str = "EventGrid"
     body_limit: int = BODY_LIMIT
     """How many bytes the body of an HTTP request may have."""
@@ -120,6 +123,7 @@ class Settings:
             or RETENTION_SCHEDULE,
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             prices=environment.get("BATCHMGR_PRICES", "").strip(),
+            event_topic=_event_topic(environment.get("BATCHMGR_EVENT_TOPIC", "").strip()),
             blob_source=source,
             body_limit=_number("BATCHMGR_BODY_LIMIT_MIB", environment, BODY_LIMIT // MIB, 95) * MIB,
             callback_hosts=_words(environment.get("BATCHMGR_CALLBACK_HOSTS", DEFAULT_CALLBACK_HOSTS)),
@@ -184,6 +188,16 @@ def _service_uri(account: str, service: str) -> str:
 
 def _endpoint(text: str) -> str:
     return text.rstrip("/") if "://" in text or not text else f"https://{text.rstrip('/')}"
+
+
+def _event_topic(text: str) -> str:
+    parts = urlsplit(text)
+    if text and not (parts.scheme == "https" and parts.hostname and parts.path == "/api/events"):
+        raise SettingsError(
+            "BATCHMGR_EVENT_TOPIC must be the endpoint of a topic, as the portal shows it: "
+            "https://<topic>.<region>-1.eventgrid.azure.net/api/events"
+        )
+    return text
 
 
 def _words(text: str) -> tuple[str, ...]:

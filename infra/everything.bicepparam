@@ -27,6 +27,7 @@ param app = {
     BATCHMGR_DATA_STORAGE: 'theirdata'
     BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_PRICES: 'prices.json'
+    BATCHMGR_EVENT_TOPIC: 'https://events.westeurope-1.eventgrid.azure.net/api/events'
     BATCHMGR_KEEP_BATCH_JOBS: 'P3D'
     BATCHMGR_KEEP_JOBS: 'P90D'
     BATCHMGR_KEEP_MESSAGES: 'forever'

@@ -49,6 +49,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A `Retry-After` is a number from outside: nobody waits longer because of it."""
 
 NEEDS = {
+    "Event Grid": "the role EventGrid Data Sender on the topic",
     "Azure Batch": "the role Azure Batch Data Contributor on the Batch account",
     "Blob storage": "the role Storage Blob Data Owner on the storage account",
     "Queue storage": "the role Storage Queue Data Contributor on the storage account",

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -17,6 +18,7 @@ from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.queue import BinaryBase64EncodePolicy, QueueMessage
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from batchmgr.adapters.pausing_sink import PausingSink
 from batchmgr.adapters.queue_names import (
     CALLBACKS,
     CALLBACKS_POISON,
@@ -27,7 +29,7 @@ from batchmgr.adapters.queue_names import (
     PROGRESS,
 )
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
-from batchmgr.errors import ServiceBusyError, ServiceError, ServiceNotFoundError
+from batchmgr.errors import ServiceBusyError, ServiceNotFoundError
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.telemetry_names import DEAD_LETTERS, QUEUE
@@ -53,13 +55,6 @@ HIDDEN_SECONDS = 60
 MOST_REMEMBERED = 10_000
 DEEP_LOOKS_APART = 600.0
 """Seconds between two looks behind messages that are kept, where these fill the first page."""
-
-SEND_TIMEOUT = 5
-PAUSE_AFTER_FAILURE = 20.0
-"""Seconds that the progress queue may take, and is left alone after it has failed."""
-
-FAILURE_SHOWN = 60.0
-"""For how many more seconds the health check shows a failure, unless events are taken again."""
 
 logger = logging.getLogger(__name__)
 
@@ -114,60 +109,28 @@ class StorageJobQueue:
         await _send(self._callbacks_poison, msgspec.json.encode(JobReference(stored_job_id=job_id)))
 
 
-class StorageEventSink:
+class StorageEventSink(PausingSink):
     """The EventSink port: the progress queue, with as many events as fit into each message.
 
-    A message that nobody takes is gone after its time to live. After a failure the queue is left alone for
-    some seconds, so that jobs don't wait for it one by one.
+    A message that nobody takes is gone after its time to live.
     """
 
     def __init__(self, service: QueueServiceClient, time_to_live: timedelta | None = None) -> None:
+        super().__init__(f"the queue {PROGRESS}", SERVICE)
         self._progress = open_queue(service, PROGRESS)
         self._expires = int(time_to_live.total_seconds()) if time_to_live else NEVER_EXPIRES
-        self._failure: ServiceError | None = None
-        self._retry_time = 0.0
 
-    async def send(self, events: Sequence[Event]) -> None:
+    async def send_all(self, events: Sequence[Event]) -> None:
         """Send events, 16 messages at a time, so not in order: consumers sort by `sequence`."""
-        if self._failure is not None and time.monotonic() < self._retry_time:
-            raise self._failure
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await self._send_all(list(event_batches(events)))
-        except TimeoutError:
-            self._note(slow := ServiceBusyError(f"{SERVICE} has not taken the events in {SEND_TIMEOUT} s"))
-            raise slow from None
-        except ServiceError as error:
-            self._note(error)
-            raise
-        if events:
-            self._note(None)
-
-    async def check(self) -> None:
-        """Raise ServiceError if events were refused a moment ago, or the queue can't be reached."""
-        if self._failure is not None and time.monotonic() < self._retry_time + FAILURE_SHOWN:
-            raise self._failure
-        with service_errors(SERVICE):
-            try:
-                async with asyncio.timeout(SEND_TIMEOUT):
-                    await self._progress.get_queue_properties()
-            except ResourceNotFoundError:
-                return  # the next event creates it
-            except TimeoutError:
-                raise ServiceBusyError(f"{SERVICE} has not answered in {SEND_TIMEOUT} s") from None
-
-    async def _send_all(self, messages: Sequence[bytes]) -> None:
+        messages = list(event_batches(events))
         for start in range(0, len(messages), CONCURRENT_SENDS):
             some = messages[start : start + CONCURRENT_SENDS]
             await asyncio.gather(*(_send(self._progress, message, expires=self._expires) for message in some))
 
-    def _note(self, failure: ServiceError | None) -> None:
-        """Remember whether the queue takes events, and log when that changes."""
-        if failure is not None and self._failure is None:
-            logger.error("the queue %s takes no events, jobs go on without it: %s", PROGRESS, failure)
-        elif failure is None and self._failure is not None:
-            logger.warning("the queue %s takes events again", PROGRESS)
-        self._failure, self._retry_time = failure, time.monotonic() + PAUSE_AFTER_FAILURE
+    async def look(self) -> None:
+        """Ask for the properties of the queue. If it is missing, the next event creates it."""
+        with suppress(ResourceNotFoundError):
+            await self._progress.get_queue_properties()
 
 
 class StoragePoisonQueues:

@@ -32,6 +32,7 @@ OWN = frozenset(
         "BATCHMGR_POOL_ID",
         "BATCHMGR_FAIR_SHARE",
         "BATCHMGR_PRICES",
+        "BATCHMGR_EVENT_TOPIC",
         "BATCHMGR_KEEP_BATCH_JOBS",
         "BATCHMGR_KEEP_JOBS",
         "BATCHMGR_KEEP_MESSAGES",

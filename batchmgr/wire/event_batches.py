@@ -15,8 +15,6 @@ from batchmgr.wire.json_codec import prepare
 MAX_BATCH = MAX_EVENT
 """How many bytes a message holds. In base64, they are 64 KiB."""
 
-_ROOM = MAX_BATCH - len("[]")
-
 logger = logging.getLogger(__name__)
 
 prepare(Event)
@@ -24,20 +22,20 @@ prepare(Event)
 _encode = msgspec.json.Encoder().encode
 
 
-def event_batches(events: Iterable[Event]) -> Iterator[bytes]:
-    """Yield the messages that hold these events, in order: as few as possible.
+def event_batches(events: Iterable[Event], most: int = MAX_BATCH) -> Iterator[bytes]:
+    """Yield the messages of up to `most` bytes that hold these events, in order: as few as possible.
 
     An event that is too large, as some of earlier versions are, is left out. The log has it.
     """
     parts: list[bytes] = []
-    size = 0
+    size, room = 0, most - len("[]")
     for event in events:
         part = _encode(event)
-        if len(part) > _ROOM:
+        if len(part) > room:
             text = "event %s has %d bytes, too many for a message: it is in the log only"
             logger.error(text, event.id, len(part))
             continue
-        if parts and size + len(part) > _ROOM:
+        if parts and size + len(part) > room:
             yield _array(parts)
             parts, size = [], 0
         parts.append(part)

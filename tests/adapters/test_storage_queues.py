@@ -11,7 +11,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from batchmgr.adapters import storage_queues
+from batchmgr.adapters import pausing_sink
 from batchmgr.adapters.queue_names import CALLBACKS, JOB_REQUESTS, POISON, PROGRESS, QUEUES
 from batchmgr.adapters.storage_queues import StorageEventSink, StorageJobQueue
 from batchmgr.bootstrap import prepare_storage
@@ -117,7 +117,7 @@ async def test_a_queue_that_refuses_is_left_alone_for_a_while_and_the_check_says
 
 
 async def test_a_queue_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 0.2)
+    monkeypatch.setattr(pausing_sink, "SEND_TIMEOUT", 0.2)
     silent = Refusing(201, answers=False)
     async with silent.sink() as sink:
         for _ in range(20):
@@ -129,15 +129,15 @@ async def test_a_queue_that_does_not_answer_is_waited_for_once(monkeypatch: pyte
 async def test_a_queue_that_takes_events_again_is_healthy_again(
     connection_string: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(storage_queues, "PAUSE_AFTER_FAILURE", 0.0)
+    monkeypatch.setattr(pausing_sink, "PAUSE_AFTER_FAILURE", 0.0)
     async with QueueServiceClient.from_connection_string(connection_string) as service:
         sink = StorageEventSink(service)
-        monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 0.0)
+        monkeypatch.setattr(pausing_sink, "SEND_TIMEOUT", 0.0)
         with pytest.raises(ServiceBusyError):
             await sink.send([event("a")])
         with pytest.raises(ServiceBusyError):
             await sink.check()
-        monkeypatch.setattr(storage_queues, "SEND_TIMEOUT", 10)
+        monkeypatch.setattr(pausing_sink, "SEND_TIMEOUT", 10)
         await sink.send([event("a")])
         await sink.check()
     assert "takes events again" in caplog.text

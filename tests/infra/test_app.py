@@ -104,6 +104,7 @@ ONLY_DEPLOYED = {
     "BATCHMGR_DATA_STORAGE": "as a stage likes",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_PRICES": "as a stage likes",
+    "BATCHMGR_EVENT_TOPIC": "as a stage likes",
     "BATCHMGR_KEEP_BATCH_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_MESSAGES": "as a stage likes",
