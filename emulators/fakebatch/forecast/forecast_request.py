@@ -46,7 +46,8 @@ class Variant:
 
     `slots` are those of a node. `evictions` is how often a spot node is preempted, in an hour. `most_nodes`
     are the quotas of dedicated and of spot nodes; None: no limit. A scaled pool is there before the job, and
-    nothing runs on it; the nodes of any other start to boot when the job is there.
+    nothing runs on it; the nodes of any other start to boot when the job is there. With `ready_s`, its nodes
+    are ready at these seconds, and they have no start task; what is beyond takes its time.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Variant:
     formula: str | None
     interval_s: float
     most_nodes: tuple[int | None, int | None]
+    ready_s: Sequence[float] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,7 @@ def _variant(body: Mapping[str, Any]) -> Variant:
         formula=body.get("formula"),
         interval_s=_at_least(300, "intervalSeconds", body.get("intervalSeconds", 900)),
         most_nodes=(quota.get("dedicated"), quota.get("spot")),
+        ready_s=body.get("readySeconds"),
     )
 
 

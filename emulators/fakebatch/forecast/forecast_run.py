@@ -56,7 +56,7 @@ def run_once(request: Request, variant: Variant, run: int) -> dict[str, Any]:
 
 async def _run(request: Request, variant: Variant, seed: int, clock: EventClock) -> dict[str, Any]:
     executor = KindExecutor(request, seed)
-    delays = ServiceDelays(resize=request.resize, boot=request.boot, scheduling=request.scheduling, seed=seed)
+    delays = _delays(request, variant, seed)
     engine = Engine(Store(), executor, delays=delays, longest_burst_s=math.inf)
     engine.pool_nodes.limit = _limit(variant)
     record = RunRecord(request, variant, engine.store, _POOL, _JOB)
@@ -162,7 +162,7 @@ def _pool_body(request: Request, variant: Variant) -> dict[str, Any]:
         "taskSlotsPerNode": variant.slots,
         "enableInterNodeCommunication": max(request.tasks.nodes) > 1,
     }
-    if request.start_task is not None:
+    if request.start_task is not None and variant.ready_s is None:
         body["startTask"] = {"commandLine": "true", "waitForSuccess": True}
     if variant.formula is None:
         return body | {"targetDedicatedNodes": variant.dedicated, "targetLowPriorityNodes": variant.spot}
@@ -172,6 +172,20 @@ def _pool_body(request: Request, variant: Variant) -> dict[str, Any]:
         "autoScaleFormula": variant.formula,
         "autoScaleEvaluationInterval": interval,
     }
+
+
+def _delays(request: Request, variant: Variant, seed: int) -> ServiceDelays:
+    if variant.ready_s is None:
+        return ServiceDelays(
+            resize=request.resize, boot=request.boot, scheduling=request.scheduling, seed=seed
+        )
+    ready = iter(variant.ready_s)
+
+    def boot(random: Random) -> float:
+        known = next(ready, None)
+        return request.boot(random) if known is None else known
+
+    return ServiceDelays(boot=boot, scheduling=request.scheduling, seed=seed)
 
 
 def _limit(variant: Variant) -> Any:

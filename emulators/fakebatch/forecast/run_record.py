@@ -75,8 +75,12 @@ class RunRecord:
             "evaluations": self._counts["evaluations"],
             "zeroWhileWaiting": self._counts["zero while waiting"],
             "formulaErrors": dict(self._errors),
-            "curves": self._curves.sampled(end),
+            "curves": self._curves.sampled(end if self.ended_at else min(end, self._last_of_interest())),
         }
+
+    def _last_of_interest(self) -> int:
+        """Return the end of the curves of a run that was given up: a while after the last end of a task."""
+        return self._start + 2 * max(self.progress_at - self._start, 3600 * timestamps.PER_SECOND)
 
     def _changed(self, *change: str) -> None:
         now = service_clock.now()
