@@ -56,21 +56,21 @@ def _main_table(results: Sequence[VariantResult]) -> Iterator[str]:
 
 def _second_table(comparison: Comparison) -> Iterator[str]:
     price = comparison.plan.price
-    money = "" if price is None else f"{f'used + rest, {price.currency}':>20}"
-    yield f"  {'':{_NAME}}{'wait p50':>9}{'p90':>7}{'p99':>7}{'peak':>6}{'requeues':>9}{'at best':>8}{money}"
+    money = "" if price is None else f"{f'used + rest, {price.currency}':>17}"
+    yield f"  {'':{_NAME}}{'wait p50':>8}{'p90':>7}{'p99':>7}{'peak':>6}{'requeues':>9}{'at best':>8}{money}"
     for result in comparison.results:
         waits = [duration(result.wait(percent).p50) for percent in (50, 90, 99)]
         peak = result.spread(lambda run: run["peakNodes"]).p50
         requeues = result.spread(lambda run: run["requeues"]).p50
-        line = f"  {_short(result)}{waits[0]:>9}{waits[1]:>7}{waits[2]:>7}{peak:>6,.0f}{requeues:>9,.0f}"
+        line = f"  {_short(result)}{waits[0]:>8}{waits[1]:>7}{waits[2]:>7}{peak:>6,.0f}{requeues:>9,.0f}"
         yield f"{line}{duration(result.bound.p50):>8}{_money(result) if money else ''}"
 
 
 def _money(result: VariantResult) -> str:
     cost = result.cost
     if cost is None:
-        return f"{'no price':>20}"
-    return f"{f'{hours(cost[0].p50)} + {hours(cost[1].p50)}':>20}"
+        return f"{'no price':>17}"
+    return f"{f'{hours(cost[0].p50)} + {hours(cost[1].p50)}':>17}"
 
 
 def _verdict(comparison: Comparison) -> Iterator[str]:

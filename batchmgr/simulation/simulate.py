@@ -73,7 +73,7 @@ def simulate(plan: Plan, forecast: Forecast) -> Comparison:
         VariantResult(variant=variant, runs=answer["runs"], price=plan.price)
         for variant, answer in zip(plan.variants, found, strict=True)
     ]
-    best = best_of(results)
+    best = best_of(results) if len(results) > 1 else set()
     marked = [replace(result, is_best=result.variant.name in best) for result in results]
     return Comparison(
         plan=plan,
