@@ -31,7 +31,7 @@ def format_comparison(comparison: Comparison) -> str:
 
 def _heading(comparison: Comparison) -> Iterator[str]:
     plan = comparison.plan
-    yield from _folded(f"{plan.job}, simulated: {len(plan.shape):,} tasks, the FinalizeTask included")
+    yield from _folded(f"{plan.job}, simulated: {len(plan.shape):,} tasks")
     for kind, count in plan.shape.counts.items():
         known = plan.durations[kind]
         fails = f", {known.failure:.1%} of the runs fail" if known.failure else ""

@@ -16,6 +16,7 @@ from batchmgr.simulation.variant_result import VariantResult
 _KEEPS_TASKS = re.compile(r"\$NodeDeallocationOption\s*=\s*(taskcompletion|retaineddata)", re.IGNORECASE)
 _BY_TIME = re.compile(r"GetSample\s*\(\s*[^)\d]")
 _MUCH = 0.5
+_OF_NODES = re.compile(r"\$(Target|Current)\w+\s*/\s*\d+")
 _READS_LOAD = re.compile(r"\$(Pending|Active|Running)Tasks")
 
 
@@ -75,7 +76,9 @@ def _in_formula(result: VariantResult) -> Iterator[str]:
 def _ignores_slots(variant: PoolVariant, text: str) -> bool:
     if variant.slots == 1 or not _READS_LOAD.search(text):
         return False
-    return "$TaskSlotsPerNode" not in text and not re.search(rf"[/*]\s*[\d.(]*{variant.slots}\b", text)
+    # Half of the nodes is not half of the tasks.
+    of_tasks = _OF_NODES.sub("", text)
+    return "$TaskSlotsPerNode" not in text and not re.search(rf"/\s*{variant.slots}\b", of_tasks)
 
 
 def _of_runs(result: VariantResult) -> Iterator[str]:

@@ -154,6 +154,9 @@ def test_a_formula_that_ignores_slots_is_told() -> None:
     assert "4 times the nodes" in warnings(GUARDED, slots=4)
     assert "the nodes" not in warnings(f"{GUARDED} n = $PendingTasks / $TaskSlotsPerNode;", slots=4)
     assert "the nodes" not in warnings(f"{GUARDED} n = $PendingTasks / 4;", slots=4)
+    assert "2 times the nodes" in warnings(
+        f"{GUARDED} n = $PendingTasks > 0 ? 1 : $TargetDedicated / 2;", slots=2
+    )
 
 
 def test_what_happens_in_the_runs_is_told() -> None:
