@@ -30,6 +30,9 @@ from batchmgr.simulation.simulate import Plan, pool_as_it_was, simulate
 
 _SHORTEST_INTERVAL_S = 300.0
 _MOST_TASKS = 200_000
+_RUNS = 20
+_FEW_RUNS = 5
+_MANY_TASKS = 2000
 _LONGEST_HORIZON = re.compile(r"(\d+(?:\.\d+)?)d")
 _ASSUMED = Assumptions()
 
@@ -104,7 +107,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         assumed.add_argument(name, type=_distribution, metavar="TIME", help=f"{text} (default {default})")
     how = parser.add_argument_group("how")
-    how.add_argument("--runs", type=_count, default=20, metavar="N", help="runs of each pool (default 20)")
+    how.add_argument(
+        "--runs",
+        type=_count,
+        metavar="N",
+        help=f"runs of each pool (default {_RUNS}, or {_FEW_RUNS} with more than {_MANY_TASKS:,} tasks)",
+    )
     how.add_argument("--seed", type=int, default=0, help="another seed, other runs (default 0)")
     how.add_argument(
         "--horizon",
@@ -145,7 +153,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         durations=durations,
         variants=variants,
         assumptions=_assumptions(args, earlier),
-        runs=args.runs,
+        runs=args.runs or (_FEW_RUNS if len(shape) > _MANY_TASKS else _RUNS),
         seed=args.seed,
         horizon_s=args.horizon,
         start=args.at,

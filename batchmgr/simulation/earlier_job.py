@@ -138,7 +138,7 @@ def _durations(timeline: Mapping[str, Any], runs: Sequence[Run], shape: JobShape
     for run in runs:
         kind = shape.kinds[shape.kind[run.task]]
         samples[kind].append(run.end - run.start)
-        failed[kind] += names[states[run.task]] == "failed"
+        failed[kind] += states[run.task] >= 0 and names[states[run.task]] == "failed"
     return {
         kind: Duration(samples=found, failure=failed[kind] / len(found)) for kind, found in samples.items()
     }
@@ -183,6 +183,8 @@ def _shape(timeline: Mapping[str, Any], runs: Sequence[Run]) -> tuple[JobShape, 
         retries=[max(retries, default=0)] * count,
         nodes=[1] * count,
         limit=[None] * count,
+        # Those that wait began when all before them had ended, whether they had failed or not.
+        satisfies=[True] * count,
         depends_on=depends_on,
     )
     return shape, tuple(guesses)

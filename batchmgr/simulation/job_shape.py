@@ -17,8 +17,8 @@ FINALIZE_KIND = "FinalizeTask"
 class JobShape:
     """The tasks of a job, in the order in which they are added. Each list has one entry for each task.
 
-    `kind` has indexes of `kinds`, and `depends_on` lists of indexes of tasks. `limit` is in seconds.
-    `own_kinds` are the kinds of the tasks that batchmgr adds.
+    `kind` has indexes of `kinds`, and `depends_on` lists of indexes of tasks. `limit` is in seconds. A task
+    that `satisfies` blocks nobody when it has failed. `own_kinds` are the kinds of tasks that batchmgr adds.
     """
 
     kinds: Sequence[str]
@@ -28,6 +28,7 @@ class JobShape:
     retries: Sequence[int]
     nodes: Sequence[int]
     limit: Sequence[float | None]
+    satisfies: Sequence[bool]
     depends_on: Sequence[Sequence[int]]
     max_parallel_tasks: int = -1
     max_wall_clock_s: float | None = None
@@ -51,6 +52,7 @@ class JobShape:
             "retries": list(self.retries),
             "nodes": list(self.nodes),
             "limitSeconds": list(self.limit),
+            "satisfies": list(self.satisfies),
             "dependsOn": [list(others) for others in self.depends_on],
         }
 
@@ -88,6 +90,7 @@ def shape_of_tasks(
             None if task.max_wall_clock_time is None else task.max_wall_clock_time.total_seconds()
             for task in planned
         ],
+        satisfies=[not task.blocks_after_failure(1) for task in planned],
         depends_on=[[places[other.lower()] for other in task.depends_on] for task in planned],
         max_parallel_tasks=max_parallel_tasks,
         max_wall_clock_s=max_wall_clock_s,
@@ -104,6 +107,7 @@ def shape_of_count(count: int, kind: str = OTHER) -> JobShape:
         retries=[0] * (count + 1),
         nodes=[1] * (count + 1),
         limit=[None] * (count + 1),
+        satisfies=[True] * (count + 1),
         depends_on=[*([()] * count), tuple(range(count))],
     )
 

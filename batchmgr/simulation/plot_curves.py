@@ -18,6 +18,7 @@ _UNITS = ((2 * 86_400, 86_400, "days"), (2 * 3600, 3600, "hours"), (0, 60, "minu
 def plot_curves(comparison: Comparison, file: Path) -> None:
     """Write the picture. Raise MissingExtraError without matplotlib, and SimulationError for a wrong file."""
     try:
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
@@ -41,7 +42,8 @@ def plot_curves(comparison: Comparison, file: Path) -> None:
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     try:
-        figure.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "batchmgr"}):
+            figure.savefig(file, dpi=150, metadata={"Date": None} if file.suffix == ".svg" else None)
     except (OSError, ValueError) as error:
         raise SimulationError(f"the picture can't be written: {error}") from error
 

@@ -24,7 +24,7 @@ def warnings_of(result: VariantResult, shape: JobShape, durations: Mapping[str, 
     """Yield the warnings of a variant, the gravest first."""
     yield from _unended(result)
     yield from _in_formula(result)
-    yield from _of_runs(result)
+    yield from _of_runs(result, shape)
     yield from _of_tasks(result, shape, durations)
 
 
@@ -81,14 +81,15 @@ def _ignores_slots(variant: PoolVariant, text: str) -> bool:
     return "$TaskSlotsPerNode" not in text and not re.search(rf"/\s*{variant.slots}\b", of_tasks)
 
 
-def _of_runs(result: VariantResult) -> Iterator[str]:
+def _of_runs(result: VariantResult, shape: JobShape) -> Iterator[str]:
     waited = result.spread(lambda run: run["zeroWhileWaiting"]).p50
     if waited >= 1 and result.variant.formula is not None:
         times = "once" if round(waited) == 1 else f"{round(waited):,} times"
         yield f"it asks for no node while tasks wait, {times} in a run"
-    never = result.spread(lambda run: run["tasks"]["neverRan"]).p50
+    own = sum(shape.counts[kind] for kind in shape.own_kinds)
+    never = result.spread(lambda run: run["tasks"]["neverRan"]).p50 - own
     if never >= 1 and not result.unended:
-        yield f"{round(never):,} tasks never run, because one that they wait for has failed"
+        yield f"{round(never):,} task{'s' * (round(never) != 1)} never run: one that they wait for has failed"
     if result.variant.formula is not None:
         idle, held = result.node_hours("idle").p50, result.node_hours("held").p50
         if held and idle / held > _MUCH:

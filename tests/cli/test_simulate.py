@@ -79,6 +79,15 @@ def test_a_number_of_tasks_is_simulated_on_spot_nodes_with_prices(
     assert spot["cost"]["used"]["p50"] == pytest.approx(4.0, rel=0.01)
 
 
+def test_tasks_that_wait_for_a_failed_one_never_run(message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = simulated(capsys, message, "--duration", "1m", "--nodes", "2", "--failure", "1", *SURE)
+    assert found["variants"][0]["failedTasks"]["p50"] == 6
+    assert any("1 task never run" in warning for warning in found["variants"][0]["warnings"])
+    alone = simulated(capsys, "--tasks", "6", "--duration", "1m", "--nodes", "2", "--failure", "1", *SURE)
+    assert alone["variants"][0]["warnings"] == []
+    assert alone["variants"][0]["makespanSeconds"]["p50"] == 3 * 60 + 2
+
+
 def test_a_formula_that_never_ends_the_job_is_a_result(
     tmp_path: Path, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,6 +80,12 @@ def test_a_failing_task_is_retried_and_those_that_depend_on_it_never_run() -> No
     assert found["nodeSeconds"]["dedicated"]["lost"] == pytest.approx(4 * 600)
 
 
+def test_a_failed_task_that_satisfies_lets_those_run_that_wait_for_it() -> None:
+    body = job(3, satisfies=[True, True, False], dependsOn=[[], [], [0, 1]])
+    body["kinds"][0]["failure"] = 1
+    assert run(body, dedicated=2)["tasks"] == {"succeeded": 0, "failed": 3, "neverRan": 0}
+
+
 def test_a_task_ends_at_its_time_limit() -> None:
     found = run(job(1, "3h", limitSeconds=60), dedicated=1)
     assert found["makespan"] == pytest.approx(60)

@@ -28,6 +28,7 @@ def test_the_tasks_of_a_plan_become_columns() -> None:
         "retries": [3, 0, 0, 0],
         "nodes": [1, 1, 1, 1],
         "limitSeconds": [None, 300, None, None],
+        "satisfies": [True, True, True, True],
         "dependsOn": [[], [], [1, 0], [2]],
     }
 

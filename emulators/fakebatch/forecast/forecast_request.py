@@ -26,7 +26,8 @@ class Kind:
 class Tasks:
     """The tasks of the job, in the order in which they are added. Each list has an entry for each task.
 
-    `kinds` and the lists in `depends_on` are indexes. `limits` are seconds, None without a limit.
+    `kinds` and the lists in `depends_on` are indexes. `limits` are seconds, None without a limit. A task that
+    has failed for good blocks those that depend on it, unless it `satisfies` them all the same.
     """
 
     kinds: Sequence[int]
@@ -34,6 +35,7 @@ class Tasks:
     retries: Sequence[int]
     nodes: Sequence[int]
     limits: Sequence[float | None]
+    satisfies: Sequence[bool]
     depends_on: Sequence[Sequence[int]]
 
     def __len__(self) -> int:
@@ -120,6 +122,7 @@ def _tasks(body: Mapping[str, Any], kinds: int) -> Tasks:
         retries=_column(body, "retries", count, 0),
         nodes=_column(body, "nodes", count, 1),
         limits=_column(body, "limitSeconds", count, None),
+        satisfies=_column(body, "satisfies", count, False),
         depends_on=_column(body, "dependsOn", count, ()),
     )
     if not count:

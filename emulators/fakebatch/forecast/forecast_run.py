@@ -136,7 +136,13 @@ def _task_specs(request: Request, job_spec: Mapping[str, Any]) -> Iterator[dict[
     tasks = request.tasks
     checked: dict[tuple[object, ...], dict[str, Any]] = {}
     for index, others in enumerate(tasks.depends_on):
-        key = (tasks.slots[index], tasks.retries[index], tasks.nodes[index], tasks.limits[index])
+        key = (
+            tasks.slots[index],
+            tasks.retries[index],
+            tasks.nodes[index],
+            tasks.limits[index],
+            tasks.satisfies[index],
+        )
         if key not in checked:
             checked[key] = accept_task(_task_body(*key), job_spec)
         spec = {**checked[key], "id": str(index)}
@@ -145,11 +151,13 @@ def _task_specs(request: Request, job_spec: Mapping[str, Any]) -> Iterator[dict[
         yield spec
 
 
-def _task_body(slots: int, retries: int, nodes: int, limit: float | None) -> dict[str, Any]:
+def _task_body(slots: int, retries: int, nodes: int, limit: float | None, satisfies: bool) -> dict[str, Any]:
     limits: dict[str, Any] = {"maxTaskRetryCount": retries}
     if limit is not None:
         limits["maxWallClockTime"] = durations.render(int(limit * timestamps.PER_SECOND))
     body = {"id": "0", "commandLine": "true", "requiredSlots": slots, "constraints": limits}
+    if satisfies:
+        body["exitConditions"] = {"default": {"dependencyAction": "satisfy"}}
     if nodes > 1:
         body["multiInstanceSettings"] = {"numberOfInstances": nodes, "coordinationCommandLine": "true"}
     return body
