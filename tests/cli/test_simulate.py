@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from batchmgr.cli import main
 from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import add_job, credential, until
 
+FORMULAS = Path(__file__).parents[2] / "examples" / "formulas"
 MESSAGE = {
     "jobId": "sweep-001",
     "taskFactory": {
@@ -105,6 +107,38 @@ def test_a_picture_is_written_beside_the_text(tmp_path: Path, capsys: pytest.Cap
     assert main(["simulate", "--tasks", "4", "--duration", "1m", "--nodes", "2", "--plot", str(picture)]) == 0
     assert "4 × task" in capsys.readouterr().out
     assert picture.read_text().startswith("<?xml")
+
+
+def test_a_pool_of_the_account_is_read_with_its_formula(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formula = (FORMULAS / "by-slots.txt").read_text()
+
+    async def add_pool(endpoint: str) -> None:
+        async with BatchClient(endpoint, credential()) as batch:
+            pool = models.BatchPoolCreateOptions(
+                id="scaled",
+                vm_size="small",
+                task_slots_per_node=2,
+                enable_auto_scale=True,
+                auto_scale_formula=formula,
+                auto_scale_evaluation_interval=timedelta(minutes=5),
+            )
+            await batch.create_pool(pool)
+
+    monkeypatch.chdir(tmp_path)
+    with FakeBatchProcess("--pool", "hpc=2x4") as fake:
+        asyncio.run(add_pool(fake.endpoint))
+        for name, text in (("ENDPOINT", fake.endpoint), ("ACCOUNT", fake.account), ("KEY", fake.key)):
+            monkeypatch.setenv(f"BATCHMGR_BATCH_{name}", text)
+        options = ["--tasks", "16", "--duration", "10m", "--scheduling-delay", "0s", "--runs", "2"]
+        found = simulated(capsys, *options, "--pool", "hpc", "--pool", "scaled")
+        assert main(["simulate", *options, "--pool", "none"]) == 1
+        assert "no pool 'none' in the Batch account; there are: hpc, scaled" in capsys.readouterr().err
+    hpc, scaled = found["variants"]
+    assert hpc["makespanSeconds"]["p50"] == 2 * 600 + 2
+    assert scaled["peakNodes"]["p50"] == 8
+    assert scaled["warnings"] == []
 
 
 @pytest.mark.parametrize(
