@@ -239,3 +239,65 @@ def test_a_request_that_is_wrong_is_refused(change: dict[str, Any], reason: str)
     answer = _printed(body)
     assert answer.returncode == 2
     assert reason in answer.stderr
+
+
+FORMULAS = (
+    None,
+    "$TargetDedicatedNodes = min(4, max(0, $PendingTasks.GetSample(1)));"
+    "$NodeDeallocationOption = taskcompletion;",
+    "$TargetLowPriorityNodes = 1 + 3 * rand(); $TargetDedicatedNodes = 1;",
+)
+
+
+@given(
+    formula=st.sampled_from(FORMULAS),
+    durations=st.lists(st.integers(1, 40), min_size=1, max_size=15),
+    dedicated=st.integers(1, 3),
+    spot=st.integers(0, 3),
+    slots=st.integers(1, 3),
+    evictions=st.sampled_from([0.0, 2.0]),
+    failure=st.sampled_from([0.0, 0.3]),
+    retries=st.integers(0, 2),
+    seed=st.integers(0, 5),
+)
+def test_the_books_are_right_whatever_happens(
+    formula: str | None,
+    durations: list[int],
+    dedicated: int,
+    spot: int,
+    slots: int,
+    evictions: float,
+    failure: float,
+    retries: int,
+    seed: int,
+) -> None:
+    count = len(durations)
+    body = {
+        "tasks": {
+            "kind": list(range(count)),
+            "retries": retries,
+            "dependsOn": [[index - 1] if index % 3 == 2 else [] for index in range(count)],
+        },
+        "kinds": [
+            {"name": str(n), "duration": f"{lasts}m", "failure": failure} for n, lasts in enumerate(durations)
+        ],
+        "assumptions": {"resize": "1m", "boot": "uniform(1m,9m)", "startTask": "30s", "scheduling": "2s"},
+        "seed": seed,
+    }
+    size = {"formula": formula, "intervalSeconds": 300} if formula else {"dedicated": dedicated, "spot": spot}
+    found = run(body, slots=slots, evictionRate=evictions, **size)
+    assert found["ended"]
+    assert sum(found["tasks"].values()) == count
+    for spent in found["nodeSeconds"].values():
+        assert spent["held"] == pytest.approx(sum(spent[part] for part in ("boot", "used", "lost", "idle")))
+        assert min(spent.values()) > -1e-6
+    held = sum(spent["held"] for spent in found["nodeSeconds"].values())
+    used = sum(spent["used"] for spent in found["nodeSeconds"].values())
+    assert used * slots == pytest.approx(found["work"])
+    assert held <= found["peakNodes"] * (found["makespan"] + 7200) + 1e-6
+    assert found["chain"] <= found["makespan"] + 1e-6
+    if not failure:
+        assert found["work"] == pytest.approx(60 * sum(durations))
+        assert found["tasks"]["succeeded"] == count
+    assert all(wait >= -1e-6 for wait in found["waits"].values() if wait is not None)
+    assert found == run(body, slots=slots, evictionRate=evictions, **size)
