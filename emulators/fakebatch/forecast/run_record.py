@@ -32,11 +32,13 @@ class RunRecord:
         self.progress_at = request.start
         self.ended_at: int | None = None
         self.calm = 0
+        self._has_begun = False
         store.set_listener(self._changed)
 
     def begin(self) -> None:
         """Forget what the pool did before the job."""
         self.ledger.begin(service_clock.now())
+        self._has_begun = True
         self._add_point()
 
     @property
@@ -98,7 +100,7 @@ class RunRecord:
                 self._pool_changed(self._store.pools[pool_id].pool)
             case _:
                 return
-        if now >= self._start:
+        if self._has_begun:
             self._add_point()
 
     def _pool_changed(self, pool: PoolEntity) -> None:
@@ -117,17 +119,14 @@ class RunRecord:
             self._counts["zero while waiting"] += 1
 
     def _add_point(self) -> None:
-        counts = (
-            self._store.jobs[self._job_id].counts()["taskCounts"] if self._job_id in self._store.jobs else {}
-        )
         pool = self._store.pools[self._pool_id].pool
-        target = pool.target(dedicated=True) + pool.target(dedicated=False)
+        running = len(self.log.running)
         self._curves.add(
             service_clock.now(),
-            counts.get("active", 0),
-            counts.get("running", 0),
-            self.ledger.machines,
-            target,
+            active=len(self._store.jobs[self._job_id].tasks) - len(self.log.ended) - running,
+            running=running,
+            nodes=self.ledger.machines,
+            target=pool.target(dedicated=True) + pool.target(dedicated=False),
         )
 
 

@@ -16,7 +16,7 @@ class TaskLog:
         self._ledger = ledger
         self._slots = slots
         self._start = start
-        self._running: dict[int, tuple[int, str]] = {}
+        self.running: dict[int, tuple[int, str]] = {}
         self.started: dict[int, int] = {}
         self.ended: dict[int, int] = {}
 
@@ -24,9 +24,9 @@ class TaskLog:
         """Note the new value of a task. Return whether it has completed."""
         index = int(task.id)
         if task.state == "running" and task.placement is not None:
-            self._running[index] = (now, task.placement.node_id)
+            self.running[index] = (now, task.placement.node_id)
             return False
-        run = self._running.pop(index, None)
+        run = self.running.pop(index, None)
         if run is not None:
             self._book(index, run, now, is_lost=task.state != "completed")
         if task.state != "completed":
@@ -37,9 +37,9 @@ class TaskLog:
 
     def close(self, now: int) -> None:
         """Book the runs that go on as lost: the forecast was given up."""
-        for index, run in self._running.items():
+        for index, run in self.running.items():
             self._book(index, run, now, is_lost=True)
-        self._running.clear()
+        self.running.clear()
 
     def waits(self) -> list[float]:
         """Return the seconds that each completed task waited for a node, sorted.
