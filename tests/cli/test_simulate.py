@@ -209,7 +209,7 @@ async def _really_run(tasks: int, nodes: int, slots: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("nodes", "slots"), [(6, 1), (4, 2)])
+@pytest.mark.parametrize(("nodes", "slots"), [(4, 2), pytest.param(6, 1, marks=pytest.mark.thorough)])
 def test_a_job_that_really_ran_is_predicted(
     tmp_path: Path, nodes: int, slots: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from batchmgr.cli import main
-from batchmgr.simulation.pool_variant import Assumptions
+from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
+from batchmgr.simulation.result_json import comparison_json
+from batchmgr.simulation.simulate import simulate
+from tests.simulation.runs import one_run, plan_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
 
@@ -32,3 +35,13 @@ def test_the_assumptions_on_the_page_are_those_of_the_code() -> None:
         ("--scheduling-delay", assumed.scheduling),
     ):
         assert re.search(rf"^\| .* \| `{re.escape(text)}` \| `{option}` \|$", PAGE, re.MULTILINE), option
+
+
+def test_every_field_of_the_json_is_on_the_page() -> None:
+    answers = [{"name": "it", "runs": [one_run()]}]
+    found = comparison_json(simulate(plan_of(PoolVariant(name="it", dedicated=2)), lambda request: answers))
+    section = PAGE.partition("### As JSON")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", section))
+    (variant,) = found["variants"]
+    fields = {*found, *variant, *variant["curves"], *variant["nodeHours"]}
+    assert fields - documented == set()

@@ -1,7 +1,7 @@
 """`batchmgr simulate`: what a job would take on pools that may be, before it costs money.
 
-The tasks come from a job message, or an earlier job, or are so many of one kind. Nothing is sent anywhere: an
-earlier job is read from the app, and the simulation runs on this machine.
+The tasks come from a job message, or an earlier job, or are so many of one kind. No job is sent
+anywhere: an earlier job is read from the app, and the simulation runs on this machine.
 """
 
 import argparse
