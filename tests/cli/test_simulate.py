@@ -24,7 +24,7 @@ MESSAGE = {
         "mergeTask": {"displayName": "merge", "commandLine": "merge"},
     },
 }
-KILLS = "$TargetDedicatedNodes = $ActiveTasks.GetSample(1) > 0 ? 3 : 0;"
+KILLS = "$TargetDedicatedNodes = max(0, $ActiveTasks.GetSample(1)) > 0 ? 3 : 0;"
 SURE = ["--resize", "0s", "--boot", "0s", "--scheduling-delay", "0s", "--runs", "1"]
 
 
@@ -96,9 +96,11 @@ def test_a_formula_that_never_ends_the_job_is_a_result(
     formula = tmp_path / "kills.txt"
     formula.write_text(KILLS)
     options = [message, "--duration", "20m", "--formula", str(formula), "--interval", "5m", *SURE]
-    assert main(["simulate", *options]) == 1
+    assert main(["simulate", *options, "--horizon", "12h"]) == 1
     told = capsys.readouterr().out
-    assert "does not end" in told
+    words = " ".join(told.split())
+    assert "kills: does not end, in 1 of 1 runs: the horizon is reached;" in words
+    assert "a node that is removed kills its tasks, and they begin again" in words
     assert max(map(len, told.splitlines())) <= 80
 
 
