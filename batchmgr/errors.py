@@ -25,6 +25,7 @@
     ├── SettingsError          a setting is missing or wrong; the message names it
     ├── PackageError           a workload package cannot be created, built or published; says what to change
     ├── LocalRunError          a local run cannot start with these arguments; says what to do
+    ├── SimulationError        a simulation cannot start with what it was given; says what is missing or wrong
     ├── TaskPreparationError   a task of a local run cannot start: an input file cannot be put in place
     ├── StackError             a part of the local stack cannot start, or has ended by itself; says what to do
     ├── MissingExtraError      a command needs packages, or a Python version, that are not installed
@@ -208,6 +209,10 @@ class PackageError(BatchmgrError):
 
 class LocalRunError(BatchmgrError):
     """A local run cannot start with these arguments. The message says what to do."""
+
+
+class SimulationError(BatchmgrError):
+    """A simulation cannot start with what it was given. The message says what is missing or wrong."""
 
 
 class TaskPreparationError(BatchmgrError):

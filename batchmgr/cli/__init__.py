@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "run the sample job on a genome on this machine, from the queue message to the callback",
     "start": "run the whole stack on this machine, for development",
     "plan": "show the tasks and problems of a job; nothing is run or sent",
+    "simulate": "tell what a job would take on pools of a size or with a formula, before it costs money",
     "fakebatch": "run only the fake Azure Batch",
     "doctor": "look at the surroundings of an app: what is wrong, and what mends it",
     "host": "run only the Functions host",

@@ -14,12 +14,13 @@ from batchmgr.errors import InvalidJobError, ServiceError
 from batchmgr.factories.factory_tasks import FactoryTasks
 from batchmgr.factories.task_per_file import SOURCE
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
+from batchmgr.plan.job_plan import JobPlan
 from batchmgr.plan.problems import first_problems
 from batchmgr.steps.check_message import has_tasks_to_plan, message_problems
 from batchmgr.steps.command_warnings import command_warnings
 from batchmgr.steps.expand_factory import expand_found
 from batchmgr.steps.measure_plan import measure_plan
-from batchmgr.steps.plan_job import in_message, in_thread, plan_unchecked, problems_of
+from batchmgr.steps.plan_job import in_message, in_thread, plan_job, plan_unchecked, problems_of
 from batchmgr.steps.warn_of_signatures import check_signatures
 from batchmgr.storage_ports import NodeStorageView
 from batchmgr.wire.job_message import JobMessage
@@ -68,6 +69,26 @@ async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: 
         except InvalidJobError as error:  # the workload hangs
             problems.append(error)
     return _refused(ports, job_id, message, problems)
+
+
+async def whole_plan(ports: PreviewPorts, job_id: str, message: JobMessage) -> JobPlan:
+    """Return the plan of the message under this id. Raise InvalidJobError for the first thing that is wrong.
+
+    Raise ServiceBusyError if blobs have to be listed and storage is busy.
+    """
+    tasks = None
+    if message.task_factory is not None:
+        tasks = await expand_found(ports.storage, job_id, message.task_factory)
+    call = partial(
+        plan_job,
+        job_id,
+        message,
+        workloads=ports.workloads,
+        default_pool_id=ports.default_pool_id,
+        factory_tasks=tasks,
+        containers=ports.containers,
+    )
+    return await in_thread(ports.threads, message, call)
 
 
 def _message_problems(ports: PreviewPorts, message: JobMessage) -> list[InvalidJobError]:

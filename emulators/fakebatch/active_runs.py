@@ -11,6 +11,7 @@ from typing import Any
 
 from fakebatch.execution.executor_port import Executor, RunKey, RunRequest
 from fakebatch.model.run_result import RunResult, failed_with_node
+from fakebatch.wire import service_clock
 from fakebatch.wire.service_clock import Timer
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,24 @@ class ActiveRuns:
         self._add(request.key, _Run(request, on_end, handle=handle))
         handle.add_done_callback(partial(self._on_done, request.key))
         return handle
+
+    def start_later(
+        self,
+        seconds: float,
+        request: RunRequest,
+        executor: Executor,
+        on_end: OnEnd,
+        begin: Callable[[], object],
+    ) -> None:
+        """Start a run that only takes time, after some seconds. `begin` is called then."""
+        key, run = request.key, _Run(request, on_end)
+
+        def start() -> None:
+            begin()
+            run.timer = executor.start_timed(request, partial(self._on_end, key))
+
+        self._add(key, run)
+        run.timer = service_clock.call_later(seconds, start, awaited=True)
 
     def start_timed(self, request: RunRequest, executor: Executor, on_end: OnEnd) -> bool:
         """Start a run that only takes time. Returns False if the executor cannot do that."""

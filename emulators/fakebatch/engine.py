@@ -22,6 +22,7 @@ from fakebatch.model.run_result import RunResult, ended
 from fakebatch.model.task_spec import TaskSpec
 from fakebatch.pool_nodes import PoolNodes
 from fakebatch.preparation_and_release import PreparationAndRelease
+from fakebatch.service_delays import ServiceDelays
 from fakebatch.store import Store
 from fakebatch.stored_job import StoredJob
 from fakebatch.stored_pool import StoredPool
@@ -31,23 +32,35 @@ from fakebatch.wire import durations, service_clock, timestamps
 _EMPTY_JOB_GRACE_S: Final = 0.5
 """Seconds that a job with onAllTasksComplete and without tasks waits for its first task."""
 
-_LONGEST_BURST_S: Final = 0.001
-"""Seconds of passes in a row, after which requests get their turn."""
+LONGEST_BURST_S: Final = 0.001
 
 
 class Engine:
-    """The running service. Its methods run on one event loop, so none sees an unfinished change."""
+    """The running service. Its methods run on one event loop, so none sees an unfinished change.
 
-    def __init__(self, store: Store, executor: Executor, applications: Applications | None = None) -> None:
+    After `longest_burst_s` seconds of passes in a row, requests get their turn.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        executor: Executor,
+        applications: Applications | None = None,
+        *,
+        delays: ServiceDelays | None = None,
+        longest_burst_s: float = LONGEST_BURST_S,
+    ) -> None:
         self.store = store
         self.applications = applications or Applications()
         self.executor = executor
         self._runs = ActiveRuns()
+        self._longest_burst_s = longest_burst_s
         context = EngineContext(
             store=store,
             runs=self._runs,
             executor=executor,
             applications=self.applications,
+            delays=delays or ServiceDelays(),
             wake=self.wake,
         )
         self._preparations = PreparationAndRelease(context)
@@ -100,7 +113,7 @@ class Engine:
 
     def _run_passes(self) -> None:
         """Run passes until nothing more is to be done, or until requests must get their turn."""
-        until = time.perf_counter() + _LONGEST_BURST_S
+        until = time.perf_counter() + self._longest_burst_s
         try:
             while self._pass_is_due and time.perf_counter() < until:
                 self._pass_is_due = False

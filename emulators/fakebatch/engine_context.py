@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from fakebatch.active_runs import ActiveRuns, Handle, Work
 from fakebatch.execution.executor_port import Executor, RunRequest
 from fakebatch.model.application_packages import Applications
+from fakebatch.service_delays import ServiceDelays
 from fakebatch.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContext:
-    """The store, what runs tasks, what runs now, and the packages. `wake` starts a pass of the engine."""
+    """The store, what runs tasks, what runs now, the packages, and what takes time.
+
+    `wake` starts a pass of the engine.
+    """
 
     store: Store
     runs: ActiveRuns
     executor: Executor
     applications: Applications
+    delays: ServiceDelays
     wake: Callable[[], None]
 
     def start_run(self, request: RunRequest, work: Work) -> Handle:

@@ -31,15 +31,22 @@ class NodeStartup:
             record.nodes.put(node.id, nodes.made_unusable(node, _NO_MOUNTS, service_clock.now()))
             return
         booted = nodes.booted(node, spec.get("startTask"), service_clock.now(), is_new=is_new)
-        has_work = is_new or booted.start_spec is not None or spec.get("applicationPackageReferences")
+        boot_s = self._context.delays.boot_s()
+        has_work = (
+            is_new or boot_s or booted.start_spec is not None or spec.get("applicationPackageReferences")
+        )
         if not has_work:
             record.nodes.put(node.id, nodes.moved(booted, "ready", booted.booted_at))
             return
         record.nodes.put(node.id, booted)
         request = start_task_request(self._context.applications, record, booted)
-        self._context.start_run(request, self._start_up(record, request, is_new=is_new))
+        self._context.start_run(request, self._start_up(record, request, boot_s, is_new=is_new))
 
-    async def _start_up(self, record: StoredPool, request: RunRequest, *, is_new: bool) -> None:
+    async def _start_up(
+        self, record: StoredPool, request: RunRequest, boot_s: float, *, is_new: bool
+    ) -> None:
+        if boot_s:
+            await service_clock.sleep(boot_s)
         if is_new:
             await self._context.executor.remove_node(request.pool_id, request.node_id)
         error = None

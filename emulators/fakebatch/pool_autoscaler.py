@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 from typing import Final
 
 from fakebatch.autoscale.evaluation import Evaluation, EvaluationContext, evaluate
@@ -17,13 +18,25 @@ _GRACE: Final = timestamps.PER_SECOND // 2
 
 
 class PoolAutoscaler:
-    """Scales the pools that have a formula. `clock` returns the time in ticks."""
+    """Scales the pools that have a formula.
 
-    def __init__(self, engine: Engine, clock: Callable[[], int] = service_clock.now) -> None:
+    `clock` returns the time in ticks, `cpu_percent` the use of the processors at such a time, and `source`
+    has the random numbers of formulas.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], int] = service_clock.now,
+        *,
+        cpu_percent: Callable[[int], float | None] | None = None,
+        source: Random | None = None,
+    ) -> None:
         self._engine = engine
         self._store = engine.store
         self._clock = clock
-        self._processor = CpuUsage()
+        self._cpu_percent = cpu_percent or CpuUsage().percent
+        self._source = source or Random()  # noqa: S311
         self._due: dict[str, int] = {}
         self._timer: service_clock.Timer | None = None
         engine.add_pass_listener(self.advance_due)
@@ -48,6 +61,7 @@ class PoolAutoscaler:
             low_priority=record.pool.spec["targetLowPriorityNodes"],
             metrics=MetricSamples(record).metrics(values),
             constants={"$TaskSlotsPerNode": float(record.pool.slots_per_node)},
+            source=self._source,
         )
         return evaluate(accept_formula(formula), situation)
 
@@ -90,7 +104,7 @@ class PoolAutoscaler:
         """Return the current values of a pool's variables, and store them if a sample is due."""
         name = record.pool.id.lower()
         jobs = [job for job in self._store.jobs if job.job.pool_id.lower() == name]
-        values = current_values(record, jobs, self._processor.percent(now))
+        values = current_values(record, jobs, self._cpu_percent(now))
         MetricSamples(record).add_if_due(now, values)
         return values
 

@@ -47,6 +47,8 @@ class PoolNodes:
         self.limit: Callable[[StoredPool, bool], NodeLimit | None] = lambda record, dedicated: None
         self._numbers = itertools.count(1)
         self._timers: dict[str, service_clock.Timer] = {}
+        # By the id of a pool: when its latest resize that needed machines began, and when it has them.
+        self._machines_at: dict[str, tuple[int, int]] = {}
 
     def stop(self) -> None:
         """Stop the timers: no resize times out any more."""
@@ -69,11 +71,10 @@ class PoolNodes:
 
     def advance(self, record: StoredPool) -> None:
         """Advance the resize of a pool and the transitions of its nodes, as far as running tasks allow."""
-        if record.pool.allocation_state == "resizing":
-            self._resize(record)
-        for node_id in list(record.in_transition):
+        awaits_machines = record.pool.allocation_state == "resizing" and not self._resize(record)
+        for node_id in sorted(record.in_transition):
             self._finish_transition(record, record.nodes[node_id])
-        if record.pool.allocation_state == "steady":
+        if record.pool.allocation_state == "steady" or awaits_machines:
             return
         is_late = False
         if any(record.nodes[node_id].phase == "leavingpool" for node_id in record.in_transition):
@@ -146,9 +147,13 @@ class PoolNodes:
             if not node.dedicated and node.phase not in ("preempted", "leavingpool")
         ]
         for node in kept[:number]:
-            self._begin_phase(record, node, "preempted", "requeue")
-        self._context.wake()
+            self.evict(record, node)
         return [node.id for node in kept[:number]]
+
+    def evict(self, record: StoredPool, node: NodeEntity) -> None:
+        """Preempt this spot node."""
+        self._begin_phase(record, node, "preempted", "requeue")
+        self._context.wake()
 
     def restore(self, record: StoredPool, most: int | None = None) -> list[str]:
         """Replace preempted nodes by new machines, at most `most` of them. Returns their ids."""
@@ -162,15 +167,22 @@ class PoolNodes:
 
     # Resizes
 
-    def _resize(self, record: StoredPool) -> None:
+    def _resize(self, record: StoredPool) -> bool:
+        """Add and remove nodes. Return False if the pool still waits for its machines."""
+        has_machines = True
         for dedicated in (True, False):
             staying = [
                 node for node in record.nodes if node.dedicated == dedicated and node.phase != "leavingpool"
             ]
             excess = len(staying) - record.pool.target(dedicated=dedicated)
             limit = self.limit(record, dedicated)
-            for _ in range(-excess if limit is None else min(-excess, limit.room)):
-                self._add(record, dedicated=dedicated)
+            missing = -excess if limit is None else min(-excess, limit.room)
+            if missing > 0:
+                if self._has_machines(record):
+                    for _ in range(missing):
+                        self._add(record, dedicated=dedicated)
+                else:
+                    has_machines = False
             # Nodes that are not ready or have few tasks leave first, those with a job manager last.
             by_loss = sorted(
                 staying,
@@ -178,6 +190,21 @@ class PoolNodes:
             )
             for node in by_loss[: max(excess, 0)]:
                 self._begin_phase(record, node, "leavingpool", record.pool.deallocation)
+        return has_machines
+
+    def _has_machines(self, record: StoredPool) -> bool:
+        """Return whether the machines of this resize are there. If not, the engine wakes when they are."""
+        resize, now = record.pool.allocation_since, service_clock.now()
+        before = self._machines_at.get(record.pool.id)
+        if before is None or before[0] != resize:
+            wait = self._context.delays.resize_s()
+            before = self._machines_at[record.pool.id] = (
+                resize,
+                now + int(wait * timestamps.PER_SECOND),
+            )
+            if wait:
+                service_clock.call_later(wait, self._context.wake, awaited=True)
+        return now >= before[1]
 
     def _is_late(self, record: StoredPool) -> bool:
         """Return whether the resize timeout is over. If not, set a timer that wakes the engine then."""

@@ -76,8 +76,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="PLAN",
         help="how simulated tasks behave, such as 'duration=2s failure=0.01 seed=7 speed=max'; duration is "
-        "2s, uniform(1s,3s), exponential(2s) with this mean, lognormal(2s,1.5) with this median and sigma; "
-        "failure is the share of runs that fail; speed is a factor, or max; the environment settings "
+        "2s, uniform(1s,3s), exponential(2s) with this mean, lognormal(2s,1.5) with this median and sigma, "
+        "samples(1s,2s,5s); resize, boot and scheduling take times like that for machines, nodes and the "
+        "starts of tasks (default 0s); eviction is how often a spot node is preempted, in an hour (default "
+        "0); failure is the share of runs that fail; speed is a factor, or max; the environment settings "
         f"{DURATION} and {EXIT_CODE} of a task override it",
     )
     add_account_arguments(parser)

@@ -30,10 +30,12 @@ from fakebatch.operations.operation import Operation, Service
 from fakebatch.persistence.state_directory import open_state
 from fakebatch.pool_autoscaler import PoolAutoscaler
 from fakebatch.quotas import Quotas
+from fakebatch.service_delays import ServiceDelays
 from fakebatch.service_logs import ServiceLogs
 from fakebatch.simulation.simulated_executor import SimulatedExecutor
 from fakebatch.simulation.simulation_plan import SimulationPlan
 from fakebatch.simulation.virtual_clock import VirtualClock
+from fakebatch.spot_node_eviction import SpotNodeEviction
 from fakebatch.spot_node_replacement import SpotNodeReplacement
 from fakebatch.store import Store
 from fakebatch.tls import server_context
@@ -91,10 +93,12 @@ async def serving(options: Options) -> AsyncIterator[str]:
         service_clock.RealClock() if options.simulation is None else VirtualClock(options.simulation.speed)
     )
     executor = _executor(options, layout, endpoint)
-    engine = Engine(Store(), executor, Applications(options.applications))
+    delays = _delays(options.simulation)
+    engine = Engine(Store(), executor, Applications(options.applications), delays=delays)
     faults = FaultInjector(engine, options.quotas)
     service = _service(options, engine, layout, faults)
     replacements = SpotNodeReplacement(engine)
+    evictions = _evictions(engine, options.simulation)
     with service_clock.running_on(clock):
         try:
             # The state is saved before the tasks are killed, so that they run again after a restart.
@@ -111,6 +115,7 @@ async def serving(options: Options) -> AsyncIterator[str]:
                     yield endpoint
         finally:
             replacements.stop()
+            evictions.stop()
             service.schedules.stop()
             service.autoscaling.stop()
             await service.logs.stop()
@@ -165,6 +170,19 @@ def _executor(options: Options, layout: Layout, endpoint: str) -> Executor:
     if options.simulation is None:
         return ProcessExecutor(layout, endpoint, options.auto_storage)
     return SimulatedExecutor(options.simulation, layout)
+
+
+def _delays(plan: SimulationPlan | None) -> ServiceDelays:
+    if plan is None:
+        return ServiceDelays()
+    names = ("resize", "boot", "scheduling")
+    drawn = {name: draw for name in names if (draw := getattr(plan, name)) is not None}
+    return ServiceDelays(**drawn, seed=plan.seed)
+
+
+def _evictions(engine: Engine, plan: SimulationPlan | None) -> SpotNodeEviction:
+    rate, seed = (0.0, 0) if plan is None else (plan.eviction, plan.seed)
+    return SpotNodeEviction(engine, rate, seed)
 
 
 def _application(service: Service, faults: FaultInjector, save: Callable[[], None]) -> web.Application:

@@ -40,7 +40,8 @@ class TaskRunner:
         now = service_clock.now()
         request = task_request(self._context.applications, record, task, pool, chosen)
         where = Placement(pool_id=pool.pool.id, node_id=request.node_id)
-        if self._preparations.must_wait(record, request.node_ids):
+        delay = self._context.delays.scheduling_s()
+        if delay or self._preparations.must_wait(record, request.node_ids):
             record.put(tasks.placed(task, where, now))
         else:
             record.put(tasks.started(task, where, now))
@@ -60,8 +61,12 @@ class TaskRunner:
             record.put_subtasks(task.id, placed)
             request = replace(request, subtask_ended=_subtask_reporter(record, task))
         runs, executor = self._context.runs, self._context.executor
-        if not (_needs_only_its_node(record, request) and runs.start_timed(request, executor, self._on_end)):
-            runs.start(request, self._carry_out(record, request), self._on_end)
+        if delay and _needs_only_its_node(record, request):
+            runs.start_later(delay, request, executor, self._on_end, lambda: _begin(record, task.id))
+        elif not (
+            _needs_only_its_node(record, request) and runs.start_timed(request, executor, self._on_end)
+        ):
+            runs.start(request, self._carry_out(record, request, delay), self._on_end)
 
     def end(self, record: StoredJob, task_id: str, disposition: Disposition) -> Handle | None:
         """Kill the run of a task, if it has one. The handle is done when none of its processes runs."""
@@ -72,13 +77,12 @@ class TaskRunner:
         for task_id in list(record.running):
             self.end(record, task_id, disposition)
 
-    async def _carry_out(self, record: StoredJob, request: RunRequest) -> RunResult | None:
+    async def _carry_out(self, record: StoredJob, request: RunRequest, delay: float) -> RunResult | None:
+        if delay:
+            await service_clock.sleep(delay)
         if not await self._preparations.prepare_nodes(record, request):
             return None
-        task = record.tasks[request.task_id]
-        now = service_clock.now()
-        if task.state == "preparing" and task.placement is not None:
-            record.put(tasks.started(task, task.placement, now))
+        task, now = _begin(record, request.task_id), service_clock.now()
         if request.instances:
             placed = record.subtasks[task.id.lower()]
             record.put_subtasks(task.id, [subtasks.started(subtask, now) for subtask in placed])
@@ -125,6 +129,14 @@ class TaskRunner:
                 succeeded=succeeded,
             )
             pool.nodes.put(node_id, left)
+
+
+def _begin(record: StoredJob, task_id: str) -> TaskEntity:
+    """Let a task run if it was being prepared on its node, and return it."""
+    task = record.tasks[task_id]
+    if task.state == "preparing" and task.placement is not None:
+        record.put(tasks.started(task, task.placement, service_clock.now()))
+    return task
 
 
 def _needs_only_its_node(record: StoredJob, request: RunRequest) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from batchmgr.cli import main
 from batchmgr.devstack.tcp_ports import free_port
+from tests.simulation.test_earlier_job import TIMELINE
 
 
 class App:
@@ -121,3 +122,12 @@ def test_an_app_that_is_not_there_is_an_error(capsys: pytest.CaptureFixture[str]
     assert "can't be reached" in capsys.readouterr().err
     assert main(["redrive", "a", "--url", "ftp://x"]) == 1
     assert "is no http or https address" in capsys.readouterr().err
+
+
+def test_a_simulation_reads_the_timeline_of_an_earlier_job(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.body = json.dumps(TIMELINE).encode()
+    assert main(["simulate", "--like", "kmers 1", "--runs", "2"]) == 0
+    assert app.asked == [("GET", "/api/jobs/kmers%201/timeline", "")]
+    assert "kmers-001 on its 2 nodes of 2 slots: predicted" in capsys.readouterr().out

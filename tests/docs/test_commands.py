@@ -39,6 +39,8 @@ DONE_BY_TESTS = (
         "tests/functions_host/test_event_grid_topic.py",
     ),
     ("docs/doctor.md", r"batchmgr doctor", "tests/doctor/test_command.py"),
+    ("docs/simulate.md", r"batchmgr simulate", "tests/simulation/test_page.py"),
+    ("examples/formulas/", r"batchmgr simulate", "tests/simulation/test_example_formulas.py"),
     (
         "docs/operation.md",
         r"batchmgr dead-letters|curl \S+/dead-letters",

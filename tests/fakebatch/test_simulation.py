@@ -16,6 +16,7 @@ from azure.core.exceptions import HttpResponseError
 
 from fakebatch.server import Options, serving
 from fakebatch.simulation import simulation_plan
+from fakebatch.testing import FakeBatchProcess
 from tests.fakebatch.driving import (
     add_job,
     add_task,
@@ -144,6 +145,7 @@ async def test_a_failed_task_may_succeed_when_it_is_run_again(tmp_path: Path) ->
         ("uniform(1s,3s)", 2.0),
         ("exponential(2s)", 2 * 0.693),
         ("lognormal(2s,1.5)", 2.0),
+        ("samples(1s,2s,9s)", 2.0),
     ],
 )
 def test_durations_are_drawn_from_a_distribution(text: str, middle: float) -> None:
@@ -158,7 +160,18 @@ def test_units_of_durations() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["duration=2", "duration=normal(1s,2s)", "failure=2", "speed=0", "speed=nan", "color=red", "fast"],
+    [
+        "duration=2",
+        "boot=2",
+        "eviction=-1",
+        "duration=samples()",
+        "duration=normal(1s,2s)",
+        "failure=2",
+        "speed=0",
+        "speed=nan",
+        "color=red",
+        "fast",
+    ],
 )
 def test_a_plan_that_is_not_understood_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
@@ -293,3 +306,62 @@ async def test_time_does_not_run_away_while_nothing_is_awaited(tmp_path: Path) -
     # An hour for the task, and no more.
     latest = max(filter(None, jobs))
     assert latest - datetime.now(UTC) < timedelta(hours=1, minutes=1)
+
+
+async def _preempted_once(root: Path, plan: str) -> tuple[float, int | None]:
+    """Return how long the last run of a task took that lost its node half-way, and its number of requeues."""
+    pool = {**_POOL, "id": "spot", "targetDedicatedNodes": 0, "targetLowPriorityNodes": 1}
+    with FakeBatchProcess("--executor", "simulated", "--simulate", plan, "--root", str(root)) as fake:
+        async with BatchClient(fake.endpoint, credential()) as batch:
+            await batch.create_pool(models.BatchPoolCreateOptions(pool))
+            await add_job(batch, pool_id="spot")
+            await add_task(batch, "t")
+
+            async def runs() -> bool:
+                return (await batch.get_task("job", "t")).state == "running"
+
+            await until(runs)
+            await asyncio.to_thread(fake.faults.preempt, "spot")
+            await asyncio.to_thread(fake.faults.restore, "spot")
+            info = await ended(batch, "t")
+            return await _lasted(batch, "t"), info.requeue_count
+
+
+async def test_a_run_that_lost_its_node_lasts_as_long_when_it_runs_again(tmp_path: Path) -> None:
+    drawn, seed = simulation_plan.parse_plan("duration=uniform(1s,4s)").duration, 5
+    expected = drawn(Random(f"{seed}/job/t/1"))
+    lasted, requeues = await _preempted_once(tmp_path, f"duration=uniform(1s,4s) seed={seed} speed=2")
+    assert requeues == 1
+    assert lasted == pytest.approx(expected, abs=0.5)
+
+
+async def test_a_task_may_give_a_distribution_for_its_duration(tmp_path: Path) -> None:
+    async with _simulated("duration=1s", tmp_path) as batch:
+        await add_job(batch)
+        await add_task(batch, "t", environment_settings=_settings(FAKEBATCH_DURATION="samples(10m,10m)"))
+        assert await _lasted(batch, "t") == pytest.approx(600, abs=1)
+
+
+async def test_machines_boots_and_starts_of_tasks_take_time(tmp_path: Path) -> None:
+    async with _simulated("duration=1m resize=2m boot=4m scheduling=3s", tmp_path) as batch:
+        pool = models.BatchPoolCreateOptions(id="slow", vm_size="small", target_dedicated_nodes=1)
+        await batch.create_pool(pool)
+        await add_job(batch, pool_id="slow")
+        await add_task(batch, "t")
+        info = await ended(batch, "t")
+        created = (await batch.get_pool("slow")).creation_time
+        assert created is not None
+        assert info.start_time is not None
+        assert (info.start_time - created).total_seconds() == pytest.approx(2 * 60 + 4 * 60 + 3, abs=2)
+        assert await _lasted(batch, "t") == pytest.approx(60, abs=1)
+
+
+async def test_spot_nodes_are_preempted_at_random(tmp_path: Path) -> None:
+    async with _simulated("duration=1h eviction=1 seed=3", tmp_path) as batch:
+        pool = models.BatchPoolCreateOptions(id="spot", vm_size="small", target_low_priority_nodes=4)
+        await batch.create_pool(pool)
+        await add_job(batch, pool_id="spot")
+        await asyncio.gather(*(add_task(batch, f"t{number}") for number in range(12)))
+        await _all_completed(batch, 12)
+        infos = [task.execution_info async for task in batch.list_tasks("job")]
+    assert sum(info.requeue_count for info in infos if info is not None) > 0

@@ -1,8 +1,10 @@
 """The values in a formula: doubles, vectors of doubles, strings, timestamps, time intervals and metrics."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from fakebatch.wire import timestamps
@@ -38,7 +40,10 @@ class Metric:
 
     def since(self, start: int, end: int) -> Vector:
         """Return the values of the samples taken after `start` and not after `end`, both in ticks."""
-        return tuple(value for at, value in self.samples if start < at <= end)
+        first = bisect_right(self.samples, start, key=itemgetter(0))
+        return tuple(
+            value for _, value in self.samples[first : bisect_right(self.samples, end, key=itemgetter(0))]
+        )
 
 
 Value: TypeAlias = float | str | Vector | Timestamp | Interval | Metric

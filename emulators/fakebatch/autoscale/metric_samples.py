@@ -1,8 +1,9 @@
 """The metrics of a pool that formulas read with GetSample. A sample is taken every 30 seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
 from fakebatch.autoscale.formula_values import PERIOD, Metric
 from fakebatch.stored_job import StoredJob
@@ -48,14 +49,33 @@ class MetricSamples:
     def metrics(self, values: Mapping[str, float]) -> dict[str, Metric]:
         """Return all service-defined variables that have samples. `values` are their current values."""
         known = {
-            name: Metric(
-                name=name,
-                samples=[(at, sample[name]) for at, sample in self._record.samples.items() if name in sample],
-                current=current,
-            )
+            name: Metric(name=name, samples=_Column(self._record.samples, name), current=current)
             for name, current in values.items()
         }
         return {name: Metric(name=name) for name in _UNKNOWN} | known
+
+
+class _Column(Sequence[tuple[int, float]]):
+    """The samples of one metric. They are collected when they are read: a formula reads few of them."""
+
+    def __init__(self, samples: Mapping[int, Mapping[str, float]], name: str) -> None:
+        self._samples = samples
+        self._name = name
+
+    @cached_property
+    def _values(self) -> list[tuple[int, float]]:
+        name = self._name
+        return [(at, sample[name]) for at, sample in self._samples.items() if name in sample]
+
+    @overload
+    def __getitem__(self, place: int) -> tuple[int, float]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[tuple[int, float]]: ...
+    def __getitem__(self, place: int | slice) -> tuple[int, float] | Sequence[tuple[int, float]]:
+        return self._values[place]
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def current_values(pool: StoredPool, jobs: list[StoredJob], cpu_percent: float | None) -> dict[str, float]:

@@ -13,7 +13,7 @@ from fakebatch.failure_info import FailureInfo
 from fakebatch.model.application_packages import ApplicationPackage
 from fakebatch.model.run_result import RunResult, exited, failed_before_command, out_of_time
 from fakebatch.model.task_spec import TaskSpec
-from fakebatch.simulation.simulation_plan import SimulationPlan, seconds
+from fakebatch.simulation.simulation_plan import SimulationPlan, parse_draw
 from fakebatch.wire import durations, service_clock
 from fakebatch.wire.service_clock import Timer
 
@@ -26,14 +26,17 @@ class SimulatedExecutor:
     """Ends each run when its time is over, by the clock of the process. The output of tasks is empty.
 
     The duration and the exit code of a run are drawn as the plan says. They depend on its seed and the ids of
-    job and task, not on the order in which tasks run. The environment settings FAKEBATCH_DURATION, such as
-    `2s`, and FAKEBATCH_EXIT_CODE override them, for a task or, set on the job, for all of its tasks.
+    job and task, not on the order in which tasks run. A run that was killed, by the loss of its node or a
+    resize, has the same ones when the task runs again; only a run that ended by itself has others. The
+    environment settings FAKEBATCH_DURATION, a distribution such as `2s`, and FAKEBATCH_EXIT_CODE override
+    them, for a task or, set on the job, for all of its tasks.
     """
 
     def __init__(self, plan: SimulationPlan, layout: Layout) -> None:
         self._plan = plan
         self._layout = layout
-        self._runs: Counter[tuple[str, str]] = Counter()
+        # How many runs of a task have ended by themselves. A task that has run is in it.
+        self._ends: Counter[tuple[str, str]] = Counter()
 
     async def run(self, request: RunRequest) -> RunResult:
         """Wait until the run is over, and return its outcome."""
@@ -55,12 +58,16 @@ class SimulatedExecutor:
             lasts, outcome = self._draw_outcome(request)
         except ValueError as error:
             lasts, outcome = 0, failed_before_command(FailureInfo("CommandLaunchFailed", str(error)))
-        return service_clock.call_later(lasts, partial(report, outcome), awaited=True)
+        return service_clock.call_later(lasts, partial(self._end, request, report, outcome), awaited=True)
+
+    def _end(self, request: RunRequest, report: Callable[[RunResult], None], outcome: RunResult) -> None:
+        self._ends[(request.job_id, request.task_id)] += 1
+        report(outcome)
 
     def create_files(self, location: TaskLocation) -> None:
         """Create the empty files of a task. Creating them at each run would take most of the time."""
         root = self._layout.task_root(*location)
-        if self._runs[(location.job_id, location.task_id)] and not root.exists():
+        if (location.job_id, location.task_id) in self._ends and not root.exists():
             (root / "wd").mkdir(parents=True)
             for name in ("stdout.txt", "stderr.txt"):
                 (root / name).touch()
@@ -68,9 +75,9 @@ class SimulatedExecutor:
     async def remove_files(self, job_id: str, task_id: str | None = None) -> None:
         """Forget how often the tasks ran, and remove their files."""
         # In this order: create_files creates none for a task without runs.
-        for key in [(job_id, task_id)] if task_id is not None else list(self._runs):
+        for key in [(job_id, task_id)] if task_id is not None else list(self._ends):
             if key[0] == job_id:
-                self._runs.pop(key, None)
+                self._ends.pop(key, None)
         await asyncio.to_thread(self._layout.remove_files, job_id, task_id)
 
     async def install(self, pool_id: str, node_id: str, packages: tuple[ApplicationPackage, ...]) -> None:
@@ -86,18 +93,23 @@ class SimulatedExecutor:
     def _draw_outcome(self, request: RunRequest) -> tuple[float, RunResult]:
         """Return the seconds of a run and its outcome. Raises ValueError for invalid settings."""
         key = (request.job_id, request.task_id)
-        self._runs[key] += 1
-        random = Random(f"{self._plan.seed}/{request.job_id}/{request.task_id}/{self._runs[key]}")  # noqa: S311
-        lasts, exit_code = self._plan.duration(random), int(random.random() < self._plan.failure)
-        settings = _settings(request)
-        if DURATION in settings:
-            lasts = seconds(settings[DURATION])
-        if EXIT_CODE in settings:
-            exit_code = int(settings[EXIT_CODE])
+        self._ends.setdefault(key, 0)
+        random = Random(f"{self._plan.seed}/{request.job_id}/{request.task_id}/{self._ends[key] + 1}")  # noqa: S311
+        lasts, exit_code = self.draw(request, random)
         limit = durations.seconds(request.spec["constraints"]["maxWallClockTime"])
         if limit is not None and lasts > limit:
             return limit, out_of_time()
         return lasts, exited(exit_code)
+
+    def draw(self, request: RunRequest, random: Random) -> tuple[float, int]:
+        """Return the seconds of a run and its exit code. Raises ValueError for invalid settings."""
+        lasts, exit_code = self._plan.duration(random), int(random.random() < self._plan.failure)
+        settings = _settings(request)
+        if DURATION in settings:
+            lasts = parse_draw(settings[DURATION])(random)
+        if EXIT_CODE in settings:
+            exit_code = int(settings[EXIT_CODE])
+        return lasts, exit_code
 
 
 def _settings(request: RunRequest) -> Mapping[str, str]:

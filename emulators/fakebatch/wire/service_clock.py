@@ -66,6 +66,21 @@ def call_later(seconds: float, action: Callable[[], object], *, awaited: bool = 
     return _clock.call_later(seconds, action, awaited=awaited)
 
 
+async def sleep(seconds: float) -> None:
+    """Wait by the clock that the process uses. A simulated clock jumps ahead to the end of the wait."""
+    over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end() -> None:
+        if not over.done():
+            over.set_result(None)
+
+    timer = call_later(seconds, end, awaited=True)
+    try:
+        await over
+    finally:
+        timer.cancel()
+
+
 @contextmanager
 def running_on(clock: ServiceClock) -> Iterator[None]:
     """Use another clock in the whole process while the context lasts."""

@@ -1,0 +1,89 @@
+"""The comparison of pools as text, JSON and a picture."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchmgr.errors import SimulationError
+from batchmgr.simulation.format_table import WIDTH, format_comparison
+from batchmgr.simulation.plot_curves import plot_curves
+from batchmgr.simulation.pool_variant import PoolVariant
+from batchmgr.simulation.prices import NodePrice
+from batchmgr.simulation.result_json import comparison_json
+from batchmgr.simulation.simulate import Comparison, simulate
+from tests.simulation.runs import one_run, plan_of
+
+FAST = PoolVariant(name="2 nodes", dedicated=2)
+ENDLESS = PoolVariant(name="a formula with a name that is long", formula="$TargetDedicatedNodes = 0;")
+PRICE = NodePrice(
+    currency="EUR", region="westeurope", as_of="2026-11-01", vm_size="D4", dedicated=0.2, spot=None
+)
+
+
+def compared(**changes: Any) -> Comparison:
+    answers = [
+        {"name": FAST.name, "runs": [one_run(5000), one_run(6000)]},
+        {"name": ENDLESS.name, "runs": [one_run(600_000, ended=False, reason="the horizon is reached")]},
+    ]
+    return simulate(plan_of(FAST, ENDLESS, **changes), lambda request: answers)
+
+
+def test_the_text_has_a_line_for_each_pool_and_fits_into_80_columns() -> None:
+    text = format_comparison(compared(price=PRICE))
+    assert max(map(len, text.splitlines())) <= WIDTH
+    rows = [line for line in text.splitlines() if line.startswith(("* 2 nodes", "  a formula"))]
+    assert rows[0].split() == [
+        "*",
+        "2",
+        "nodes",
+        "1h32m",
+        "1h25m–1h38m",
+        "1.00",
+        "1.00–1.00",
+        "50",
+        "25",
+        "25",
+        "0",
+    ]
+    assert "does not end" in rows[1]
+    assert "0.10 + 0.10" in text
+    assert "Prices of D4 in westeurope as of 2026-11-01, in EUR." in text
+    words = " ".join(text.split())
+    assert (
+        "! a formula with a name that is long: does not end, in 1 of 1 runs: the horizon is reached" in words
+    )
+
+
+def test_curves_are_drawn_over_time() -> None:
+    lines = format_comparison(compared()).splitlines()
+    place = lines.index("2 nodes · 1h23m")
+    assert lines[place + 1].startswith("  waiting       4  █")
+    assert lines[place + 2].split()[1] == "2"
+    assert lines[-1].strip().startswith("0")
+
+
+def test_the_json_has_the_same_and_the_curves() -> None:
+    found = json.loads(json.dumps(comparison_json(compared(price=PRICE))))
+    fast, endless = found["variants"]
+    assert fast["makespanSeconds"] == {"p10": 5100, "p50": 5500, "p90": 5900}
+    assert fast["nodeHours"]["held"]["p50"] == 1
+    assert fast["cost"]["used"]["p50"] == 0.1
+    assert fast["best"]
+    assert (endless["ended"], endless["runs"], endless["best"]) == (0, 1, False)
+    assert endless["warnings"][0].startswith("does not end")
+    assert set(fast["curves"]) == {"seconds", "waiting", "running", "nodes", "target"}
+    assert found["prices"]["currency"] == "EUR"
+    assert "prediction" not in found
+
+
+@pytest.mark.parametrize(("name", "magic"), [("curves.png", b"\x89PNG"), ("curves.svg", b"<?xml")])
+def test_a_picture_is_drawn(tmp_path: Path, name: str, magic: bytes) -> None:
+    plot_curves(compared(), tmp_path / name)
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+def test_a_picture_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SimulationError, match="can't be written"):
+        plot_curves(compared(), tmp_path / "curves.xyz")

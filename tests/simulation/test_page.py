@@ -1,0 +1,47 @@
+"""The page on simulations shows what the command prints."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from batchmgr.cli import main
+from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
+from batchmgr.simulation.result_json import comparison_json
+from batchmgr.simulation.simulate import simulate
+from tests.simulation.runs import one_run, plan_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "simulate.md").read_text()
+
+
+@pytest.mark.thorough
+def test_the_output_on_the_page_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    shown = re.search(r"```console\n\$ batchmgr (.*)\n((?:.*\n)*?)```", PAGE)
+    assert shown is not None
+    assert main(shlex.split(shown[1])) == 0
+    assert capsys.readouterr().out == shown[2]
+
+
+def test_the_assumptions_on_the_page_are_those_of_the_code() -> None:
+    assumed = Assumptions()
+    for option, text in (
+        ("--resize", assumed.resize),
+        ("--boot", assumed.boot),
+        ("--start-task", assumed.start_task),
+        ("--scheduling-delay", assumed.scheduling),
+    ):
+        assert re.search(rf"^\| .* \| `{re.escape(text)}` \| `{option}` \|$", PAGE, re.MULTILINE), option
+
+
+def test_every_field_of_the_json_is_on_the_page() -> None:
+    answers = [{"name": "it", "runs": [one_run()]}]
+    found = comparison_json(simulate(plan_of(PoolVariant(name="it", dedicated=2)), lambda request: answers))
+    section = PAGE.partition("### As JSON")[2].partition("\n## ")[0]
+    documented = set(re.findall(r"`(\w+)`", section))
+    (variant,) = found["variants"]
+    fields = {*found, *variant, *variant["curves"], *variant["nodeHours"]}
+    assert fields - documented == set()
