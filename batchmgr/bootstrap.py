@@ -24,6 +24,7 @@ from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
 from batchmgr.adapters.storage_old_messages import StorageOldMessages
@@ -60,10 +61,12 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         session = await stack.enter_async_context(callback_session(rules, MOST_AT_ONCE))
         account = SigningAccount(blobs)
         data = await open_data_account(settings, stack, telemetry)
+        clock, jobs = SystemClock(), BlobJobStore(blobs.get_container_client(JOBS_CONTAINER))
         yield Ports(
-            clock=SystemClock(),
+            clock=clock,
             batch=AzureBatch(batch),
-            jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
+            jobs=jobs,
+            followers=await stack.enter_async_context(JobFollowers(jobs, clock)),
             line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             sink=StorageEventSink(queues, settings.keep.messages),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
+from batchmgr.follow_port import Followers
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
@@ -193,8 +194,11 @@ class JobStore(Protocol):
         """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
         ...
 
-    async def activate(self, job_id: str) -> None:
-        """Add a job to the index of active jobs, or have the poller look into its record at the next poll."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Add a job to the index of active jobs, or have the poller look into its record at the next poll.
+
+        With `followed_until`, it looks into it at each poll until then.
+        """
         ...
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
@@ -203,6 +207,10 @@ class JobStore(Protocol):
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
         """Return the record. Raise JobNotFoundError if there is none."""
+        ...
+
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if its ETag is not this one, else None, in one call. Raise JobNotFoundError."""
         ...
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
@@ -276,6 +284,7 @@ class Ports:
     clock: Clock
     batch: BatchService
     jobs: JobStore
+    followers: Followers
     line: Line
     events: EventLog
     sink: EventSink

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
@@ -103,6 +104,7 @@ class World:
             clock=self.clock,
             batch=self.batch,
             jobs=self.jobs,
+            followers=JobFollowers(self.jobs, self.clock),
             line=self.line,
             events=self.events,
             sink=self.sink,

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import msgspec
@@ -29,6 +30,7 @@ from batchmgr.errors import (
     RecordChangedError,
     ServiceConflictError,
     ServiceNotFoundError,
+    ServiceRefusedError,
 )
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
@@ -47,6 +49,7 @@ NOTE = "note"
 BLOCK = 1024 * 1024
 """How many bytes of a plan are sent or fetched at once. aiohttp warns of larger bodies."""
 
+NOT_MODIFIED = 304
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""
 
@@ -127,10 +130,12 @@ class BlobJobStore:
         """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
         return (await self._read(self._receiver(job_id, key), job_id))[0].decode()
 
-    async def activate(self, job_id: str) -> None:
-        """Write the job's blob in the index of active jobs, without a note."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Write the job's blob in the index of active jobs, with no note but that it is followed."""
+        entry = ActiveJob(job_id=job_id, followed_until=followed_until)
+        note = _note(entry) if followed_until is not None else None
         with service_errors(SERVICE):
-            await self._active(job_id).upload_blob(b"", overwrite=True)
+            await self._active(job_id).upload_blob(b"", overwrite=True, metadata=note)
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store the record unless one is stored. Return the stored one."""
@@ -144,8 +149,21 @@ class BlobJobStore:
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
         """Return the record and its ETag. Raise JobNotFoundError if there is none."""
+        return await self._load(job_id, "")
+
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if its ETag is not this one, else None. Raise JobNotFoundError."""
+        try:
+            return await self._load(job_id, etag)
+        except ServiceRefusedError as error:
+            if error.status != NOT_MODIFIED:
+                raise
+            return None
+
+    async def _load(self, job_id: str, known: str) -> Versioned[JobRecord]:
+        """Return the record. An ETag that is `known` is the condition that it has another one."""
         for _ in range(LOADS):
-            body, etag = await self._read(self._record(job_id), job_id)
+            body, etag = await self._read(self._record(job_id), job_id, known)
             record = decode_stored(body, JobRecord, f"the record of job {job_id!r}")
             if not record.overflow:
                 return Versioned(value=record, etag=etag)
@@ -208,13 +226,12 @@ class BlobJobStore:
 
     async def note_active(self, job: ActiveJob) -> None:
         """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
-        note = {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
         if not job.etag:
             return
         try:
             with service_errors(SERVICE):
                 await self._active(job.job_id).set_blob_metadata(
-                    note, etag=job.etag, match_condition=MatchConditions.IfNotModified
+                    _note(job), etag=job.etag, match_condition=MatchConditions.IfNotModified
                 )
         except (ServiceNotFoundError, ServiceConflictError):
             return
@@ -276,10 +293,13 @@ class BlobJobStore:
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(name)
 
-    async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
+    async def _read(self, blob: BlobClient, job_id: str, known: str = "") -> tuple[bytes, str]:
+        condition: dict[str, Any] = (
+            {"etag": known, "match_condition": MatchConditions.IfModified} if known else {}
+        )
         try:
             with service_errors(SERVICE):
-                stream = await blob.download_blob()
+                stream = await blob.download_blob(**condition)
                 return await stream.readall(), str(stream.properties.etag)
         except ServiceNotFoundError as error:
             raise JobNotFoundError(job_id) from error
@@ -298,6 +318,11 @@ class BlobJobStore:
 
     def _active(self, job_id: str) -> BlobClient:
         return self._container.get_blob_client(f"active/{job_key(job_id)}")
+
+
+def _note(job: ActiveJob) -> dict[str, str]:
+    """Return the metadata with what is known of an active job. Its `etag` is that of the blob."""
+    return {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
 
 
 def _metadata(record: JobRecord) -> dict[str, str] | None:

@@ -90,10 +90,10 @@ class MemoryJobStore:
             raise JobNotFoundError(job_id)
         return self.receivers[job_key(job_id), key]
 
-    async def activate(self, job_id: str) -> None:
-        """Add a job to the active index, or forget what was noted of it."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Add a job to the active index, or forget what was noted of it, but that it is followed."""
         self.active.add(job_key(job_id))
-        self._note(ActiveJob(job_id=job_key(job_id)))
+        self._note(ActiveJob(job_id=job_key(job_id), followed_until=followed_until))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store a record unless one is stored. Return the stored record."""
@@ -106,6 +106,11 @@ class MemoryJobStore:
         if job_key(job_id) not in self.records:
             raise JobNotFoundError(job_id)
         return self.records[job_key(job_id)]
+
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if it has changed since `etag`, else None. Raises JobNotFoundError."""
+        job = await self.load(job_id)
+        return job if job.etag != etag else None
 
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store a changed record. Raises RecordChangedError if it has changed since `etag`, or is gone."""

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.check_input_blobs import check_input_blobs
 from batchmgr.dispatcher.dispatch import dispatch
@@ -89,6 +90,7 @@ def run_local_job(
             clock=clock,
             batch=batch,
             jobs=jobs,
+            followers=JobFollowers(jobs, clock),
             line=MemoryLine(),
             events=EventFile(directory.events),
             sink=terminal,

@@ -11,10 +11,12 @@ from batchmgr.functions import (
     blob_finalize,
     http_dead_letters,
     http_health,
+    http_job_progress,
     http_jobs,
     http_plan,
     http_purge,
     http_rerun,
+    http_tasks,
     http_uploads,
     queue_callbacks,
     queue_finalize,
@@ -30,6 +32,8 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     """Yield all blueprints of the app."""
     triggers = (
         http_jobs,
+        http_job_progress,
+        http_tasks,
         http_dead_letters,
         http_rerun,
         http_purge,

@@ -110,7 +110,8 @@ async def flush(
     unsent = record.unsent or await _send(ports, record, logged)
     own = {event.id for event in record.outbox}
     is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
-    done = record.published(offset=offset, is_observed=is_observed, unsent=unsent)
+    last = _last(logged, end)
+    done = record.published(offset=offset, last=last, is_observed=is_observed, unsent=unsent)
     saved = Versioned(value=done, etag=job.etag)
     if not is_saved_soon:
         saved = await ports.jobs.save(done, job.etag)
@@ -153,7 +154,8 @@ async def publish_observed(
     if unsent is None and sends_later and logged:
         unsent = Unsent(first=int(logged[0].sequence), since=ports.clock.now())
     unsent = unsent or await _send(ports, record, logged)
-    done = record.published(offset=offset, is_observed=True, unsent=unsent)
+    last = _last(logged, end)
+    done = record.published(offset=offset, last=last, is_observed=True, unsent=unsent)
     saved = await ports.jobs.save(done, job.etag)
     tell_published(ports.telemetry, record, events, ports.clock.now())
     return saved
@@ -172,6 +174,11 @@ async def _log(
         return end.after, end.offset
     added, offset = await ports.events.append(record.job_id, fresh, end)
     return [*end.after, *added], offset
+
+
+def _last(logged: Sequence[Event], end: LogEnd) -> int:
+    """Return the number of the last event in the log."""
+    return int(logged[-1].sequence) if logged else end.last
 
 
 async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:

@@ -152,10 +152,13 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
     return page
 
 
-def event_list(events: Iterable[Event], after: int) -> Json:
-    """Return a page of events. `last` is the `after` of the next request."""
+def event_list(events: Iterable[Event], after: int, state: JobState) -> Json:
+    """Return a page of events. `last` is the `after` of the next request, `state` that of the job.
+
+    A final state with no events says that there will be none.
+    """
     page = list(events)
-    return {"events": page, "last": int(page[-1].sequence) if page else after}
+    return {"events": page, "last": int(page[-1].sequence) if page else after, "state": state.value}
 
 
 def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> Json:

@@ -114,6 +114,16 @@ async def test_a_record_is_loaded_as_it_was_saved(ports: Ports) -> None:
     assert saved.value == changed
 
 
+async def test_a_record_is_loaded_again_only_if_it_has_changed(ports: Ports) -> None:
+    job = await ports.jobs.create(record(ports))
+    assert await ports.jobs.load_changed("JOB-1", job.etag) is None
+    saved = await ports.jobs.save(large(ports, "a"), job.etag)
+    assert await ports.jobs.load_changed("Job-1", job.etag) == saved
+    assert await ports.jobs.load_changed("Job-1", saved.etag) is None
+    with pytest.raises(JobNotFoundError):
+        await ports.jobs.load_changed("nope", job.etag)
+
+
 async def test_of_two_saves_of_the_same_version_one_fails(ports: Ports) -> None:
     created = await ports.jobs.create(record(ports))
     results = await asyncio.gather(
@@ -254,3 +264,13 @@ async def test_a_note_makes_no_job_active(ports: Ports) -> None:
     await ports.jobs.deactivate("job-1")
     await ports.jobs.note_active(msgspec.structs.replace(NOTE, etag=first.etag))
     assert [job async for job in ports.jobs.active_jobs()] == []
+
+
+async def test_an_entry_says_until_when_somebody_follows_the_job(ports: Ports) -> None:
+    await ports.jobs.activate("job-1", followed_until=NOW)
+    first = await the_active_job(ports)
+    assert (first.job_id, first.state, first.followed_until) == ("job-1", None, NOW)
+    await ports.jobs.note_active(msgspec.structs.replace(NOTE, followed_until=NOW, etag=first.etag))
+    assert (await the_active_job(ports)).followed_until == NOW
+    await ports.jobs.activate("job-1")
+    assert (await the_active_job(ports)).followed_until is None
