@@ -18,8 +18,10 @@ from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
+from batchmgr.adapters.blob_job_list import BlobJobList
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_line import BlobLine
+from batchmgr.adapters.blob_timelines import BlobTimelines
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
@@ -68,6 +70,8 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             jobs=jobs,
             followers=await stack.enter_async_context(JobFollowers(jobs, clock)),
             line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
+            timelines=BlobTimelines(blobs.get_container_client(JOBS_CONTAINER)),
+            listing=BlobJobList(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             sink=StorageEventSink(queues, settings.keep.messages),
             queue=StorageJobQueue(queues),

@@ -11,6 +11,7 @@ from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
 from batchmgr.follow_port import Followers
+from batchmgr.job_list_port import JobList
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
@@ -18,12 +19,14 @@ from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.retention import Retention
+from batchmgr.model.task_query import ALL_TASKS, TaskQuery
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
 from batchmgr.retention_ports import EndedJobs, OldMessages
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
+from batchmgr.timeline_port import Timelines
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
 
@@ -121,9 +124,9 @@ class BatchService(Protocol):
         ...
 
     async def task_page(
-        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+        self, job_id: str, *, query: TaskQuery = ALL_TASKS, limit: int = 1000, token: str = ""
     ) -> tuple[Sequence[TaskSnapshot], str]:
-        """Return a page of the job's tasks, in one call, and the token of the next page, if there is one.
+        """Return a page of the tasks that a query lists, in one call, and the token of the next page, if any.
 
         A page may have fewer than `limit` tasks, even none, and still not be the last. Raise InvalidJobError
         for a token that no page has had.
@@ -213,12 +216,19 @@ class JobStore(Protocol):
         """Return the record if its ETag is not this one, else None, in one call. Raise JobNotFoundError."""
         ...
 
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record, without what is large and no list shows of it; None if there is none."""
+        ...
+
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store a changed record. Raise RecordChangedError if somebody else has saved it since `etag`."""
         ...
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records in order of their ids, and the token of the next page, if there is one."""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page, if any. One call lists 5,000.
+
+        They are in lower case, and in order.
+        """
         ...
 
     def active_jobs(self) -> AsyncIterator[ActiveJob]:
@@ -256,6 +266,10 @@ class EventLog(Protocol):
         """Return the events with a sequence above `after`, oldest first."""
         ...
 
+    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
+        """Return lines of JSON from an offset on, some megabytes, and where they end; none at the end."""
+        ...
+
     async def delete(self, job_id: str) -> None:
         """Delete the log of a job, if there is one."""
         ...
@@ -286,7 +300,9 @@ class Ports:
     jobs: JobStore
     followers: Followers
     line: Line
+    listing: JobList
     events: EventLog
+    timelines: Timelines
     sink: EventSink
     queue: JobQueue
     finalize: FinalizeSignal

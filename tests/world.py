@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 
 from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobStore,
     MemoryLine,
+    MemoryTimelines,
     MemoryUploads,
     UnlimitedThreads,
 )
@@ -83,6 +85,8 @@ class World:
         self.jobs = MemoryJobStore()
         self.ended = MemoryEndedJobs(self.jobs)
         self.line = MemoryLine()
+        self.listing = MemoryJobList()
+        self.timelines = MemoryTimelines()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
@@ -106,6 +110,8 @@ class World:
             jobs=self.jobs,
             followers=JobFollowers(self.jobs, self.clock),
             line=self.line,
+            listing=self.listing,
+            timelines=self.timelines,
             events=self.events,
             sink=self.sink,
             queue=self.queue,

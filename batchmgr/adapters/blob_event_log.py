@@ -19,7 +19,7 @@ from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters.recent_event_ids import RecentEventIds
 from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
-from batchmgr.errors import RecordChangedError, ServiceNotFoundError
+from batchmgr.errors import RecordChangedError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
@@ -37,6 +37,12 @@ BLOCK = 4 * 1024 * 1024
 
 CHUNK = 256 * 1024
 """How many bytes one read holds."""
+
+
+STRIDE = 8 * 1024 * 1024
+"""How many bytes one read holds of those that read all."""
+
+OUT_OF_RANGE = 416
 
 
 class _EventId(msgspec.Struct):
@@ -141,6 +147,23 @@ class BlobEventLog:
         except ServiceNotFoundError:
             return []
         return found
+
+    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
+        """Return whole lines from an offset on, and where they end. One call reads 8 MiB of one part."""
+        part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
+        while True:
+            try:
+                with service_errors(SERVICE):
+                    data = await _range(self._blob(job_id, part), start, STRIDE)
+            except ServiceNotFoundError:
+                return b"", offset
+            except ServiceRefusedError as error:
+                if error.status != OUT_OF_RANGE:
+                    raise
+                data = b""
+            if end := data.rfind(b"\n") + 1:
+                return data[:end], (part << PART_BITS) + start + end
+            part, start = part + 1, 0  # the next part, if there is one
 
     async def delete(self, job_id: str) -> None:
         """Delete all parts of a log."""

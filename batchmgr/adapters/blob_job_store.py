@@ -9,7 +9,6 @@ parts of records that are too large for one blob; the record names the one that 
 are left over.
 """
 
-import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -160,6 +159,14 @@ class BlobJobStore:
                 raise
             return None
 
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record without what is in another blob; None if there is none."""
+        try:
+            body, _ = await self._read(self._record(job_id), job_id)
+        except JobNotFoundError:
+            return None
+        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
+
     async def _load(self, job_id: str, known: str) -> Versioned[JobRecord]:
         """Return the record. An ETag that is `known` is the condition that it has another one."""
         for _ in range(LOADS):
@@ -197,20 +204,17 @@ class BlobJobStore:
                 await self._delete(self._blob(replaced))
         return Versioned(value=record, etag=str(answer["etag"]))
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records and the token of the next page. The records are loaded concurrently."""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page."""
         with service_errors(SERVICE):
             listing = self._container.list_blob_names(name_starts_with=names.RECORDS, results_per_page=limit)
-            pages = listing.by_page(continuation_token=after or None)
+            pages = listing.by_page(continuation_token=token or None)
             found: list[str] = []
             async for page in pages:
                 found = [name async for name in page]
                 break
         ids = [name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END) for name in found]
-        records = await asyncio.gather(*(self._load_listed(job_id) for job_id in ids))
-        return [record for record in records if record is not None], getattr(
-            pages, "continuation_token", None
-        ) or ""
+        return ids, getattr(pages, "continuation_token", None) or ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
@@ -241,7 +245,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             prefix = names.overflow_folder(job_id)
             left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
-            record = await self._load_listed(job_id) if left else None
+            record = await self.load_small(job_id) if left else None
             for name in left:
                 if record is None or name != record.overflow:
                     await self._delete(self._blob(name))
@@ -256,18 +260,6 @@ class BlobJobStore:
             await blob.stage_block(blocks[-1].id, block)
             block = file.read(BLOCK)
         await blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
-
-    async def _load_listed(self, job_id: str) -> JobRecord | None:
-        """Return a record that was listed; None if it has been deleted since."""
-        try:
-            return await self._load_small(job_id)
-        except JobNotFoundError:
-            return None
-
-    async def _load_small(self, job_id: str) -> JobRecord:
-        """Return the record without what is in another blob: outbox and outcome, which no list shows."""
-        body, _ = await self._read(self._record(job_id), job_id)
-        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
 
     async def _written(self, record: JobRecord) -> tuple[JobRecord, bytes]:
         """Store the parts of a record that is too large; return it as it is now, and the body of its blob.

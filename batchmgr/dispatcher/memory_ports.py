@@ -112,6 +112,11 @@ class MemoryJobStore:
         job = await self.load(job_id)
         return job if job.etag != etag else None
 
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record, or None if there is none."""
+        stored = self.records.get(job_key(job_id))
+        return stored.value if stored is not None else None
+
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store a changed record. Raises RecordChangedError if it has changed since `etag`, or is gone."""
         stored = self.records.get(job_key(record.job_id))
@@ -119,11 +124,10 @@ class MemoryJobStore:
             raise RecordChangedError("changed")
         return self._store(record)
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records in order of id, and the token of the next page, or "" on the last page."""
-        keys = [key for key in sorted(self.records) if key > after]
-        page = [self.records[key].value for key in keys[:limit]]
-        return page, keys[limit - 1] if len(keys) > limit else ""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page, or "" on the last page."""
+        keys = [key for key in sorted(self.records) if key > token]
+        return keys[:limit], keys[limit - 1] if len(keys) > limit else ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the jobs whose last step is not done, with what was noted of them."""
@@ -201,9 +205,33 @@ class MemoryEventLog:
         """Return the events with a sequence number above `after`, oldest first."""
         return self.logs.get(job_key(job_id), [])[after : after + limit]
 
+    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
+        """Return the lines of JSON of some events, and where they end."""
+        some = self.logs.get(job_key(job_id), [])[offset : offset + 1000]
+        return b"".join(msgspec.json.encode(event) + b"\n" for event in some), offset + len(some)
+
     async def delete(self, job_id: str) -> None:
         """Delete the log of a job."""
         self.logs.pop(job_key(job_id), None)
+
+
+class MemoryTimelines:
+    """The Timelines port: in a dictionary."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def load(self, job_id: str) -> bytes | None:
+        """Return what is kept of a job, or None."""
+        return self.kept.get(job_key(job_id))
+
+    async def save(self, job_id: str, body: bytes) -> None:
+        """Keep this."""
+        self.kept[job_key(job_id)] = body
+
+    async def delete(self, job_id: str) -> None:
+        """Delete what is kept."""
+        self.kept.pop(job_key(job_id), None)
 
 
 class MemoryUploads:

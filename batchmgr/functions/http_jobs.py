@@ -5,7 +5,7 @@ import logging
 import azure.functions as func
 from msgspec.structs import replace
 
-from batchmgr.errors import NOT_A_PAGE, InvalidQueryError, ServiceError, ServiceRefusedError
+from batchmgr.errors import ServiceError
 from batchmgr.functions.http_bodies import read_job
 from batchmgr.functions.http_responses import (
     RETRY_AFTER,
@@ -15,6 +15,7 @@ from batchmgr.functions.http_responses import (
     page_token,
 )
 from batchmgr.functions.http_routes import Route, bind
+from batchmgr.functions.job_queries import FILTERS, is_metadata, job_query, selected
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.request_limits import MAX_JOBS
@@ -25,7 +26,8 @@ from batchmgr.runtime import Runtime
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
-from batchmgr.wire.job_answers import accepted, job_list
+from batchmgr.usecases.find_jobs import find_jobs
+from batchmgr.wire.job_answers import JOB_FIELDS, accepted, job_list
 
 logger = logging.getLogger(__name__)
 
@@ -61,15 +63,13 @@ async def _enqueue(ports: Ports, job_id: str) -> None:
 
 
 async def list_jobs(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
-    """`GET /jobs`: a page of jobs, in order of their ids."""
+    """`GET /jobs`: a page of jobs, the newest first."""
     limit, token = number(req, "limit", 50, least=1, most=MAX_JOBS), page_token(req)
-    try:
-        records, after = await ports.jobs.list_records(limit, token)
-    except ServiceRefusedError as error:  # all of the request to storage but the token is batchmgr's own
-        if token and error.status == 400:
-            raise InvalidQueryError(NOT_A_PAGE, name="after") from error
-        raise
-    return json_response(job_list(records, api_base(req), limit, after))
+    query, fields = job_query(req), selected(req, JOB_FIELDS)
+    records, after = await find_jobs(ports, query, limit, token)
+    asked = {name: text for name, text in req.params.items() if name in FILTERS or is_metadata(name)}
+    following = {**asked, "limit": limit, "after": after} if after else {}
+    return json_response(job_list(records, api_base(req), following, fields))
 
 
 async def cancel_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:

@@ -12,6 +12,7 @@ No job waits for the progress queue. What can't be sent stays in the log, and th
 Later it is read from there and sent; what is older than an hour is left out, and a log line says so.
 """
 
+import asyncio
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event, LogEnd
+from batchmgr.model.job_entry import JobEntry
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
@@ -57,15 +59,21 @@ async def create(
 ) -> Versioned[JobRecord]:
     """Store a new record, publish its first event, and return it; or the record that exists.
 
-    If it is not announced, there is no event. The job is active before it has a record: if the process dies
-    in between, the poller finds the job. `is_new`: most likely there is no record, so none is looked for.
+    If it is not announced, there is no event. The job is active, and in the list of jobs, before it has a
+    record: if the process dies in between, the poller finds the job.
+
+    `is_new`: most likely there is no record, so none is looked for.
     """
     if not is_new:
         with suppress(JobNotFoundError):
             return await load(ports, record.job_id)
-    await ports.jobs.activate(record.job_id)
+    entry = JobEntry.of(record)
+    await asyncio.gather(ports.jobs.activate(record.job_id), ports.listing.add(entry))
     events = [job_event(record)] if is_announced else []
-    return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
+    job = await ports.jobs.create(record.with_outbox(events))
+    if job.value.created_at != record.created_at:  # somebody else has created it
+        await ports.listing.remove(entry)
+    return await flush(ports, job)
 
 
 async def commit(

@@ -4,7 +4,7 @@ Each field is listed by its name, here or in `shown_fields`. So a new field of a
 is private until it is added to one of these lists, and to `docs/http-api.md`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -17,6 +17,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
+from batchmgr.plan.task_kind import kind_of
 from batchmgr.wire.shown_fields import (
     CALLBACK,
     COUNTS,
@@ -106,12 +107,23 @@ def job(record: JobRecord, base: str, place: int = 0) -> Json:
     return {**msgspec.to_builtins(answer), **links(record.job_id, base)}
 
 
-def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> Json:
-    """Return a page of jobs, with a `nextLink` if there are more."""
-    page: Json = {"jobs": [job(record, base) for record in records]}
-    if after:
-        page["nextLink"] = f"{base}/jobs?{urlencode({'limit': limit, 'after': after})}"
+JOB_FIELDS = tuple(field.encode_name for field in msgspec.structs.fields(JobAnswer)) + tuple(links("", ""))
+"""The fields of a job in an answer, as far as it has them."""
+
+
+def job_list(
+    records: Iterable[JobRecord], base: str, query: Mapping[str, object], fields: Collection[str] = ()
+) -> Json:
+    """Return a page of jobs, each with these fields or all. `query` is that of the next page, if any."""
+    page: Json = {"jobs": [only(job(record, base), fields) for record in records]}
+    if query:
+        page["nextLink"] = f"{base}/jobs?{urlencode(query)}"
     return page
+
+
+def only(item: Json, fields: Collection[str]) -> Json:
+    """Return these fields of an item of a list, as far as it has them; without any, the item as it is."""
+    return {name: item[name] for name in fields if name in item} if fields else item
 
 
 def outcome(record: JobRecord) -> Json:
@@ -139,16 +151,27 @@ def _failed_task(task: FailedTask) -> Json:
     return _with_error(shown(task, FAILED_TASK), FAILURE)
 
 
-def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
+TASK_FIELDS = (*TASK, "kind")
+"""The fields of a task in an answer, as far as it has them."""
+
+
+def task_answer(task: TaskSnapshot) -> Json:
+    """Return what a caller may know about one task, its long texts cut."""
+    answer = _with_error(shown(task, TASK), TASK_ERROR)
+    return fitted({**answer, "kind": kind_of(task.task_id, task.display_name)}, MAX_TASK_ANSWER)
+
+
+def task_list(
+    tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object], fields: Collection[str] = ()
+) -> Json:
     """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one.
 
     Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
     of what one call to Azure Batch has returned.
     """
-    found = (_with_error(shown(task, TASK), TASK_ERROR) for task in tasks)
-    page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in found]}
+    page: Json = {"tasks": [only(task_answer(task), fields) for task in tasks]}
     if query:
-        page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
+        page["nextLink"] = f"{uri}?{urlencode(query)}"
     return page
 
 

@@ -68,6 +68,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "threads",
         "uploads",
         "deliveries",
+        "followers",
         "default_pool_id",
         "body_limit",
         "callback_attempts",
