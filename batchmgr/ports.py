@@ -4,18 +4,18 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
+from batchmgr.event_log_port import EventLog, Timelines
 from batchmgr.follow_port import Followers
 from batchmgr.job_list_port import JobList
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
-from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.retention import Retention
@@ -26,7 +26,6 @@ from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
 from batchmgr.retention_ports import EndedJobs, OldMessages
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
-from batchmgr.timeline_port import Timelines
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
 
@@ -241,37 +240,6 @@ class JobStore(Protocol):
 
     async def deactivate(self, job_id: str) -> None:
         """Remove a job from the index of active jobs. Do nothing if it is not there."""
-        ...
-
-
-class EventLog(Protocol):
-    """The log of each job's events, from which clients can read them again."""
-
-    async def end(self, job_id: str, offset: int) -> LogEnd:
-        """Return where the log ends, with the events after `offset`. The first offset is 0."""
-        ...
-
-    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Number the events and add them. Return them as the log holds them, and where it ends now.
-
-        Raise RecordChangedError if the log no longer ends at `end`: somebody else has added events.
-        """
-        ...
-
-    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
-        """Return the ids of the events from one offset up to another: those where earlier appends ended."""
-        ...
-
-    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return the events with a sequence above `after`, oldest first."""
-        ...
-
-    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
-        """Return lines of JSON from an offset on, some megabytes, and where they end; none at the end."""
-        ...
-
-    async def delete(self, job_id: str) -> None:
-        """Delete the log of a job, if there is one."""
         ...
 
 

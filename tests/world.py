@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.dispatcher.memory_event_log import MemoryEventLog, MemoryTimelines
 from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
-    MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobStore,
     MemoryLine,
-    MemoryTimelines,
     MemoryUploads,
     UnlimitedThreads,
 )

@@ -1,10 +1,10 @@
-"""Ports in memory: job store, line, event log, finalize signal, deliveries. The queues: `memory_queues`.
+"""Ports in memory: job store, line, finalize signal, deliveries. The queues: `memory_queues`.
 
 Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import BinaryIO, TypeVar
 
@@ -13,7 +13,6 @@ import msgspec
 from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
 from batchmgr.line_port import MOST_TICKETS
 from batchmgr.model.active_job import ActiveJob
-from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
@@ -175,63 +174,6 @@ class MemoryLine:
     async def first(self, limit: int = MOST_TICKETS) -> Sequence[Ticket]:
         """Return the first tickets, in order."""
         return sorted(self.tickets)[:limit]
-
-
-class MemoryEventLog:
-    """The EventLog port: each job's events in a list. The offset is the number of events."""
-
-    def __init__(self) -> None:
-        self.logs: dict[str, list[Event]] = {}
-
-    async def end(self, job_id: str, offset: int) -> LogEnd:
-        """Return where the log ends, with the events after `offset`."""
-        log = self.logs.setdefault(job_key(job_id), [])
-        return LogEnd(offset=len(log), last=len(log), after=tuple(log[offset:]))
-
-    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Number the events and add them. Raises RecordChangedError if the log does not end at `end`."""
-        log = self.logs.setdefault(job_key(job_id), [])
-        if len(log) != end.offset:
-            raise RecordChangedError(f"the log of job {job_id!r} has changed")
-        numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
-        log.extend(numbered)
-        return numbered, len(log)
-
-    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
-        """Return the ids of the events from one offset up to another."""
-        return {event.id for event in self.logs.get(job_key(job_id), [])[start:end]}
-
-    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return the events with a sequence number above `after`, oldest first."""
-        return self.logs.get(job_key(job_id), [])[after : after + limit]
-
-    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
-        """Return the lines of JSON of some events, and where they end."""
-        some = self.logs.get(job_key(job_id), [])[offset : offset + 1000]
-        return b"".join(msgspec.json.encode(event) + b"\n" for event in some), offset + len(some)
-
-    async def delete(self, job_id: str) -> None:
-        """Delete the log of a job."""
-        self.logs.pop(job_key(job_id), None)
-
-
-class MemoryTimelines:
-    """The Timelines port: in a dictionary."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    async def load(self, job_id: str) -> bytes | None:
-        """Return what is kept of a job, or None."""
-        return self.kept.get(job_key(job_id))
-
-    async def save(self, job_id: str, body: bytes) -> None:
-        """Keep this."""
-        self.kept[job_key(job_id)] = body
-
-    async def delete(self, job_id: str) -> None:
-        """Delete what is kept."""
-        self.kept.pop(job_key(job_id), None)
 
 
 class MemoryUploads:

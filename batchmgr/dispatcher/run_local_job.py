@@ -20,13 +20,13 @@ from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_event_log import MemoryTimelines
 from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryFinalizeSignal,
     MemoryJobStore,
     MemoryLine,
-    MemoryTimelines,
     MemoryUploads,
     UnlimitedThreads,
 )
