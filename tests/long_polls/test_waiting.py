@@ -102,6 +102,27 @@ async def test_a_job_is_answered_as_soon_as_it_is_another(app: dict[str, Handler
     assert world.clock.now() - changed_at <= timedelta(seconds=2)
 
 
+async def test_a_place_in_the_line_that_has_changed_is_told_when_the_time_is_up(
+    app: dict[str, Handler], world: World
+) -> None:
+    world.batch.quota = 0
+    for number in (1, 2):
+        await app["create_job"](post({**JOB, "jobId": f"job-{number}"}))
+        await world.tick()
+    second = request("/jobs/job-2", jobId="job-2")
+    first_answer = await app["get_job"](second)
+    assert body(first_answer)["waitingFor"]["place"] == 2
+    headers = {"if-none-match": first_answer.headers["ETag"]}
+    waits = request("/jobs/job-2", jobId="job-2", headers=headers, params={"wait": "9"})
+    waiting = asyncio.ensure_future(app["get_job"](waits))
+    await world.clock.sleep(timedelta(seconds=2))
+    begun = world.clock.now()
+    await world.line.leave(next(iter(await world.line.first(1))))
+    answer = await waiting
+    assert (answer.status_code, body(answer)["waitingFor"]["place"]) == (200, 1)
+    assert world.clock.now() - begun == timedelta(seconds=7)
+
+
 async def test_a_result_is_answered_when_the_job_has_ended(app: dict[str, Handler], world: World) -> None:
     await app["create_job"](post(JOB))
     begun = world.clock.now()
