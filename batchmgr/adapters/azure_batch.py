@@ -42,14 +42,7 @@ from batchmgr.adapters.batch_responses import (
     TaskResponse,
 )
 from batchmgr.adapters.service_errors import service_error, service_errors
-from batchmgr.adapters.task_pages import (
-    FIELDS,
-    MAX_RESULTS,
-    conditions_of,
-    page_error,
-    skip_token,
-    task_query,
-)
+from batchmgr.adapters.task_pages import FIELDS, MAX_RESULTS, page_error, skip_token, task_query
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.task_collections import TaskCollection, task_collections
 from batchmgr.errors import (
@@ -210,7 +203,7 @@ class AzureBatch:
         self, job_id: str, *, query: TaskQuery = ALL_TASKS, limit: int = MAX_RESULTS, token: str = ""
     ) -> tuple[Sequence[TaskSnapshot], str]:
         """Return a page of the job's tasks, in one call, and the token of the next page, if there is one."""
-        asked = task_query(*conditions_of(query), limit=limit, token=token)
+        asked = task_query(query, limit=limit, token=token)
         try:
             answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=asked, missing=NO_JOB)
         except ServiceRefusedError as error:

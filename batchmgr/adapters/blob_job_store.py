@@ -22,10 +22,10 @@ from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters import job_blob_names as names
+from batchmgr.adapters.active_notes import read_note, write_note
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import (
     JobNotFoundError,
-    NewerLayoutError,
     RecordChangedError,
     ServiceConflictError,
     ServiceNotFoundError,
@@ -42,9 +42,6 @@ from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.layout import decode_stored, stamp
 
 SERVICE = "Blob storage"
-NOTE = "note"
-"""The name of the metadata that says what is known of an active job."""
-
 BLOCK = 1024 * 1024
 """How many bytes of a plan are sent or fetched at once. aiohttp warns of larger bodies."""
 
@@ -54,7 +51,7 @@ LOADS = 5
 
 logger = logging.getLogger(__name__)
 
-prepare(JobRecord, Overflow, ActiveJob)
+prepare(JobRecord, Overflow)
 
 
 class BlobJobStore:
@@ -132,7 +129,7 @@ class BlobJobStore:
     async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
         """Write the job's blob in the index of active jobs, with no note but that it is followed."""
         entry = ActiveJob(job_id=job_id, followed_until=followed_until)
-        note = _note(entry) if followed_until is not None else None
+        note = write_note(entry) if followed_until is not None else None
         with service_errors(SERVICE):
             await self._active(job_id).upload_blob(b"", overwrite=True, metadata=note)
 
@@ -220,13 +217,7 @@ class BlobJobStore:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
         with service_errors(SERVICE):
             async for blob in self._container.list_blobs("active/", include=["metadata"]):
-                job_id = blob.name.removeprefix("active/")
-                note = (blob.metadata or {}).get(NOTE, "")
-                try:
-                    job = decode_stored(note.encode(), ActiveJob, NOTE)
-                except (msgspec.MsgspecError, NewerLayoutError):
-                    job = ActiveJob(job_id=job_id)
-                yield msgspec.structs.replace(job, etag=_quoted(str(blob.etag)))
+                yield read_note(blob, blob.name.removeprefix("active/"))
 
     async def note_active(self, job: ActiveJob) -> None:
         """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
@@ -235,7 +226,7 @@ class BlobJobStore:
         try:
             with service_errors(SERVICE):
                 await self._active(job.job_id).set_blob_metadata(
-                    _note(job), etag=job.etag, match_condition=MatchConditions.IfNotModified
+                    write_note(job), etag=job.etag, match_condition=MatchConditions.IfNotModified
                 )
         except (ServiceNotFoundError, ServiceConflictError):
             return
@@ -312,18 +303,8 @@ class BlobJobStore:
         return self._container.get_blob_client(f"active/{job_key(job_id)}")
 
 
-def _note(job: ActiveJob) -> dict[str, str]:
-    """Return the metadata with what is known of an active job. Its `etag` is that of the blob."""
-    return {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
-
-
 def _metadata(record: JobRecord) -> dict[str, str] | None:
     """Return what the listing of the records shows of a job that has ended."""
     if not record.state.is_final:
         return None
     return {names.ENDED: msgspec.json.encode(EndedJob.of(record)).decode()}
-
-
-def _quoted(etag: str) -> str:
-    """Return an ETag as a condition needs it. Listings leave the quotes out."""
-    return etag if etag.startswith('"') else f'"{etag}"'

@@ -11,7 +11,7 @@ from batchmgr.errors import (
     ServiceBusyError,
     ServiceRefusedError,
 )
-from batchmgr.model.task_query import RESULTS, TaskQuery
+from batchmgr.model.task_query import ALL_TASKS, RESULTS, TaskQuery
 
 FIELDS = "id,displayName,state,stateTransitionTime,executionInfo,nodeInfo"
 """What a snapshot needs of a task."""
@@ -23,7 +23,8 @@ SKIP_TOKEN = "$skiptoken"  # noqa: S105  # the name of a parameter
 
 
 def task_query(
-    *more: str,
+    query: TaskQuery = ALL_TASKS,
+    *,
     since: datetime | None = None,
     state: str = "",
     without: str = "",
@@ -32,10 +33,10 @@ def task_query(
 ) -> dict[str, str]:
     """Return the query for a page of tasks: all, those in `state`, those that changed at `since` or later.
 
-    Those in the state `without` are left out. `more` are further conditions.
+    Those in the state `without` are left out, and those that `query` does not list.
     `token` is where the page begins: what `skip_token` has returned for the page before.
     """
-    conditions = list(more)
+    conditions = conditions_of(query)
     if since is not None:
         # Azure Batch counts tenths of microseconds, a datetime whole ones: begin one microsecond earlier.
         moment = f"{since - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}Z"
@@ -44,12 +45,12 @@ def task_query(
         conditions.append(f"state eq '{state}'")
     if without:
         conditions.append(f"state ne '{without}'")
-    query = {"$select": FIELDS, "maxresults": str(limit)}
+    parameters = {"$select": FIELDS, "maxresults": str(limit)}
     if conditions:
-        query["$filter"] = " and ".join(conditions)
+        parameters["$filter"] = " and ".join(conditions)
     if token:  # it comes from a caller: quoted, it can't add a parameter
-        query[SKIP_TOKEN] = quote(token, safe="")
-    return query
+        parameters[SKIP_TOKEN] = quote(token, safe="")
+    return parameters
 
 
 def conditions_of(query: TaskQuery) -> list[str]:
