@@ -18,12 +18,15 @@ from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
+from batchmgr.adapters.blob_job_list import BlobJobList
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_line import BlobLine
+from batchmgr.adapters.blob_timelines import BlobTimelines
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.price_file import load_prices
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
 from batchmgr.adapters.signing_account import SigningAccount
@@ -62,11 +65,15 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
         session = await stack.enter_async_context(callback_session(rules, MOST_AT_ONCE))
         account = SigningAccount(blobs)
         data = await open_data_account(settings, stack, telemetry)
+        clock, jobs = SystemClock(), BlobJobStore(blobs.get_container_client(JOBS_CONTAINER))
         yield Ports(
-            clock=SystemClock(),
+            clock=clock,
             batch=AzureBatch(batch),
-            jobs=BlobJobStore(blobs.get_container_client(JOBS_CONTAINER)),
+            jobs=jobs,
+            followers=await stack.enter_async_context(JobFollowers(jobs, clock)),
             line=BlobLine(blobs.get_container_client(JOBS_CONTAINER)),
+            timelines=BlobTimelines(blobs.get_container_client(JOBS_CONTAINER)),
+            listing=BlobJobList(blobs.get_container_client(JOBS_CONTAINER)),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             sink=await open_sink(settings, stack, queues),
             queue=StorageJobQueue(queues),

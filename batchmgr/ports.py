@@ -4,20 +4,23 @@ Any method may raise ServiceBusyError: the same call will work later. A method's
 errors.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
+from batchmgr.event_log_port import EventLog, Timelines
+from batchmgr.follow_port import Followers
+from batchmgr.job_list_port import JobList
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
-from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.price_table import PriceTable
 from batchmgr.model.retention import Retention
+from batchmgr.model.task_query import ALL_TASKS, TaskQuery
 from batchmgr.plan.container_rules import DEFAULT_RULES, ContainerRules
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
@@ -121,9 +124,9 @@ class BatchService(Protocol):
         ...
 
     async def task_page(
-        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+        self, job_id: str, *, query: TaskQuery = ALL_TASKS, limit: int = 1000, token: str = ""
     ) -> tuple[Sequence[TaskSnapshot], str]:
-        """Return a page of the job's tasks, in one call, and the token of the next page, if there is one.
+        """Return a page of the tasks that a query lists, in one call, and the token of the next page, if any.
 
         A page may have fewer than `limit` tasks, even none, and still not be the last. Raise InvalidJobError
         for a token that no page has had.
@@ -194,8 +197,11 @@ class JobStore(Protocol):
         """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
         ...
 
-    async def activate(self, job_id: str) -> None:
-        """Add a job to the index of active jobs, or have the poller look into its record at the next poll."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Add a job to the index of active jobs, or have the poller look into its record at the next poll.
+
+        With `followed_until`, it looks into it at each poll until then.
+        """
         ...
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
@@ -206,12 +212,23 @@ class JobStore(Protocol):
         """Return the record. Raise JobNotFoundError if there is none."""
         ...
 
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if its ETag is not this one, else None, in one call. Raise JobNotFoundError."""
+        ...
+
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record, without what is large and no list shows of it; None if there is none."""
+        ...
+
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store a changed record. Raise RecordChangedError if somebody else has saved it since `etag`."""
         ...
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records in order of their ids, and the token of the next page, if there is one."""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page, if any. One call lists 5,000.
+
+        They are in lower case, and in order.
+        """
         ...
 
     def active_jobs(self) -> AsyncIterator[ActiveJob]:
@@ -224,33 +241,6 @@ class JobStore(Protocol):
 
     async def deactivate(self, job_id: str) -> None:
         """Remove a job from the index of active jobs. Do nothing if it is not there."""
-        ...
-
-
-class EventLog(Protocol):
-    """The log of each job's events, from which clients can read them again."""
-
-    async def end(self, job_id: str, offset: int) -> LogEnd:
-        """Return where the log ends, with the events after `offset`. The first offset is 0."""
-        ...
-
-    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Number the events and add them. Return them as the log holds them, and where it ends now.
-
-        Raise RecordChangedError if the log no longer ends at `end`: somebody else has added events.
-        """
-        ...
-
-    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
-        """Return the ids of the events from one offset up to another: those where earlier appends ended."""
-        ...
-
-    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return the events with a sequence above `after`, oldest first."""
-        ...
-
-    async def delete(self, job_id: str) -> None:
-        """Delete the log of a job, if there is one."""
         ...
 
 
@@ -277,8 +267,11 @@ class Ports:
     clock: Clock
     batch: BatchService
     jobs: JobStore
+    followers: Followers
     line: Line
+    listing: JobList
     events: EventLog
+    timelines: Timelines
     sink: EventSink
     queue: JobQueue
     finalize: FinalizeSignal

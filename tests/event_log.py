@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from batchmgr.errors import RecordChangedError
+from batchmgr.event_log_port import EventLog
 from batchmgr.model.cloud_event import Event
-from batchmgr.ports import EventLog
 
 
 async def append(log: EventLog, job_id: str, events: Sequence[Event], offset: int) -> tuple[list[Event], int]:

@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.dispatcher.memory_event_log import MemoryEventLog, MemoryTimelines
+from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
-    MemoryEventLog,
     MemoryFinalizeSignal,
     MemoryJobStore,
     MemoryLine,
@@ -82,6 +84,8 @@ class World:
         self.jobs = MemoryJobStore()
         self.ended = MemoryEndedJobs(self.jobs)
         self.line = MemoryLine()
+        self.listing = MemoryJobList()
+        self.timelines = MemoryTimelines()
         self.events = MemoryEventLog()
         self.sink = FakeEventSink(self.clock)
         self.queue = MemoryJobQueue(self.clock)
@@ -103,7 +107,10 @@ class World:
             clock=self.clock,
             batch=self.batch,
             jobs=self.jobs,
+            followers=JobFollowers(self.jobs, self.clock),
             line=self.line,
+            listing=self.listing,
+            timelines=self.timelines,
             events=self.events,
             sink=self.sink,
             queue=self.queue,

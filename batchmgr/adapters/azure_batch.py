@@ -54,6 +54,7 @@ from batchmgr.errors import (
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.model.error_groups import most_permanent
+from batchmgr.model.task_query import ALL_TASKS, TaskQuery
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Added, ignored
 
@@ -199,12 +200,12 @@ class AzureBatch:
                 yield task.to_model()
 
     async def task_page(
-        self, job_id: str, *, state: str = "", limit: int = MAX_RESULTS, token: str = ""
+        self, job_id: str, *, query: TaskQuery = ALL_TASKS, limit: int = MAX_RESULTS, token: str = ""
     ) -> tuple[Sequence[TaskSnapshot], str]:
         """Return a page of the job's tasks, in one call, and the token of the next page, if there is one."""
-        query = task_query(state=state, limit=limit, token=token)
+        asked = task_query(query, limit=limit, token=token)
         try:
-            answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
+            answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=asked, missing=NO_JOB)
         except ServiceRefusedError as error:
             raise page_error(error, token) from error
         page = decode(answer, TaskListResponse)

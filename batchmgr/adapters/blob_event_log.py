@@ -14,29 +14,37 @@ from io import BytesIO
 import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import BlobProperties
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
+from batchmgr.adapters.log_parts import (
+    OVERLAP,
+    decode_event,
+    find_offset,
+    lines_between,
+    read_from,
+    read_range,
+    whole_lines,
+)
 from batchmgr.adapters.recent_event_ids import RecentEventIds
 from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
-from batchmgr.errors import RecordChangedError, ServiceNotFoundError
+from batchmgr.errors import RecordChangedError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
-from batchmgr.wire.layout import FIELD, FIRST, LAYOUT, check_layout
+from batchmgr.wire.layout import FIELD, LAYOUT
 
 SERVICE = "Blob storage"
 MAX_BLOCKS = 49_000
 """After so many blocks a part is full. An append blob takes 50,000."""
 
-OVERLAP = 64 * 1024
-"""How many bytes before an offset to read, so that the last event before it is read too."""
-
 BLOCK = 4 * 1024 * 1024
 """How many bytes one append holds, at most."""
 
-CHUNK = 256 * 1024
-"""How many bytes one read holds."""
+
+STRIDE = 8 * 1024 * 1024
+"""How many bytes one read holds of those that read all."""
+
+OUT_OF_RANGE = 416
 
 
 class _EventId(msgspec.Struct):
@@ -78,9 +86,9 @@ class BlobEventLog:
         with service_errors(SERVICE):
             while True:
                 tail = await self._tail(self._blob(job_id, part), start)
-                after += [_decode(line) for at, line in tail.lines if at >= start]
+                after += [decode_event(line) for at, line in tail.lines if at >= start]
                 if tail.lines:
-                    last = int(_decode(tail.lines[-1][1]).sequence)
+                    last = int(decode_event(tail.lines[-1][1]).sequence)
                 elif part and not last:
                     last = await self._last_number(job_id, part - 1)
                 if tail.blocks < self._max_blocks:
@@ -121,7 +129,7 @@ class BlobEventLog:
                 blob = self._blob(job_id, part)
                 first = max(start - base, 0)
                 last = end - base if end >> PART_BITS == part else (await blob.get_blob_properties()).size
-                async for at, line in _lines(blob, first, last):
+                async for at, line in lines_between(blob, first, last):
                     events.append((base + at, msgspec.json.decode(line, type=_EventId).id))
         self._recent.add(job_key(job_id), start, end, events)
         return {id_ for _, id_ in events}
@@ -142,6 +150,23 @@ class BlobEventLog:
             return []
         return found
 
+    async def lines(self, job_id: str, offset: int) -> tuple[bytes, int]:
+        """Return whole lines from an offset on, and where they end. One call reads 8 MiB of one part."""
+        part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
+        while True:
+            try:
+                with service_errors(SERVICE):
+                    data = await read_range(self._blob(job_id, part), start, STRIDE)
+            except ServiceNotFoundError:
+                return b"", offset
+            except ServiceRefusedError as error:
+                if error.status != OUT_OF_RANGE:
+                    raise
+                data = b""
+            if end := data.rfind(b"\n") + 1:
+                return data[:end], (part << PART_BITS) + start + end
+            part, start = part + 1, 0  # the next part, if there is one
+
     async def delete(self, job_id: str) -> None:
         """Delete all parts of a log."""
         self._recent.forget(job_key(job_id))
@@ -154,7 +179,7 @@ class BlobEventLog:
         """Return the number of the last event of a part that is full."""
         blob = self._blob(job_id, part)
         tail = await self._tail(blob, (await blob.get_blob_properties()).size)
-        return int(_decode(tail.lines[-1][1]).sequence)
+        return int(decode_event(tail.lines[-1][1]).sequence)
 
     async def _tail(self, blob: BlobClient, start: int) -> _Tail:
         """Return the lines from `start` on, and the last one before. Create a part that is missing."""
@@ -165,12 +190,12 @@ class BlobEventLog:
             begin = max(0, start - before)
             try:
                 with service_errors(SERVICE):
-                    data, blocks = await _read(blob, begin)
+                    data, blocks = await read_from(blob, begin)
             except ServiceNotFoundError:
                 if await self._is_created(blob):
                     return _Tail((), 0, 0)
                 continue
-            lines = _whole_lines(data, begin)
+            lines = whole_lines(data, begin)
             if lines or begin == 0:
                 return _Tail(lines, begin + len(data), blocks)
             before *= 4  # a very long line
@@ -203,9 +228,9 @@ class BlobEventLog:
     async def _events(self, job_id: str, part: int, size: int, after: int) -> AsyncIterator[Event]:
         """Yield the events of one part with a sequence above `after`."""
         blob = self._blob(job_id, part)
-        start = await _find_offset(blob, size, after) if after else 0
-        async for _, line in _lines(blob, start, size):
-            event = _decode(line)
+        start = await find_offset(blob, size, after) if after else 0
+        async for _, line in lines_between(blob, start, size):
+            event = decode_event(line)
             if int(event.sequence) > after:
                 yield event
 
@@ -232,69 +257,3 @@ def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, st
         size += len(line)
     if lines:
         yield b"".join(lines), ids
-
-
-async def _lines(blob: BlobClient, start: int, end: int) -> AsyncIterator[tuple[int, bytes]]:
-    """Yield the lines of a part from one offset to another, each with its own. A line begins at `start`."""
-    rest, at = b"", start
-    while start < end:
-        chunk = await _range(blob, start, min(CHUNK, end - start))
-        start += len(chunk)
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line:
-                yield at, line
-            at += len(line) + 1
-
-
-async def _read(blob: BlobClient, start: int) -> tuple[bytes, int]:
-    """Return the content of an append blob from `start` on, and its number of blocks."""
-    try:
-        stream = await blob.download_blob(offset=start)
-        _check(stream.properties)
-        return await stream.readall(), stream.properties.append_blob_committed_block_count or 0
-    except HttpResponseError as error:
-        if error.status_code == 416:  # the blob ends at `start`
-            return b"", (await blob.get_blob_properties()).append_blob_committed_block_count or 0
-        raise
-
-
-async def _range(blob: BlobClient, start: int, length: int) -> bytes:
-    stream = await blob.download_blob(offset=start, length=length)
-    _check(stream.properties)
-    return await stream.readall()
-
-
-def _check(part: BlobProperties) -> None:
-    """Raise NewerLayoutError for a part of a log that a later version of batchmgr has begun."""
-    number = (part.metadata or {}).get(FIELD, "")
-    check_layout(int(number) if number.isdecimal() else FIRST, f"the event log {part.name}")
-
-
-async def _find_offset(blob: BlobClient, size: int, after: int) -> int:
-    """Return the offset of a line, so that all events above `after` are in that line or later ones."""
-    low, high = 0, size
-    while high - low > CHUNK:
-        middle = (low + high) // 2
-        lines = _whole_lines(await _range(blob, middle, OVERLAP), middle)
-        if not lines or int(_decode(lines[0][1]).sequence) > after:
-            high = middle
-        else:
-            low = lines[0][0]
-    return low
-
-
-def _whole_lines(data: bytes, start: int) -> list[tuple[int, bytes]]:
-    """Return the complete lines of a part of the log, each with its offset. The part begins at `start`."""
-    at = 0 if start == 0 else data.find(b"\n") + 1
-    if at == 0 and start:
-        return []
-    lines = []
-    while (end := data.find(b"\n", at)) >= 0:
-        lines.append((start + at, data[at:end]))
-        at = end + 1
-    return lines
-
-
-def _decode(line: bytes) -> Event:
-    return msgspec.json.decode(line, type=Event)

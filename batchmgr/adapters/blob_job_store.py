@@ -9,10 +9,10 @@ parts of records that are too large for one blob; the record names the one that 
 are left over.
 """
 
-import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any, BinaryIO
 
 import msgspec
@@ -22,13 +22,14 @@ from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobClient, ContainerClient
 
 from batchmgr.adapters import job_blob_names as names
+from batchmgr.adapters.active_notes import read_note, write_note
 from batchmgr.adapters.service_errors import ALREADY_THERE, service_errors
 from batchmgr.errors import (
     JobNotFoundError,
-    NewerLayoutError,
     RecordChangedError,
     ServiceConflictError,
     ServiceNotFoundError,
+    ServiceRefusedError,
 )
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.job_record import JobRecord
@@ -41,18 +42,16 @@ from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.layout import decode_stored, stamp
 
 SERVICE = "Blob storage"
-NOTE = "note"
-"""The name of the metadata that says what is known of an active job."""
-
 BLOCK = 1024 * 1024
 """How many bytes of a plan are sent or fetched at once. aiohttp warns of larger bodies."""
 
+NOT_MODIFIED = 304
 LOADS = 5
 """How often a record is loaded again, if its overflow was replaced in the meantime."""
 
 logger = logging.getLogger(__name__)
 
-prepare(JobRecord, Overflow, ActiveJob)
+prepare(JobRecord, Overflow)
 
 
 class BlobJobStore:
@@ -127,10 +126,12 @@ class BlobJobStore:
         """Return the URI of an attached receiver. Raise JobNotFoundError if there is none."""
         return (await self._read(self._receiver(job_id, key), job_id))[0].decode()
 
-    async def activate(self, job_id: str) -> None:
-        """Write the job's blob in the index of active jobs, without a note."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Write the job's blob in the index of active jobs, with no note but that it is followed."""
+        entry = ActiveJob(job_id=job_id, followed_until=followed_until)
+        note = write_note(entry) if followed_until is not None else None
         with service_errors(SERVICE):
-            await self._active(job_id).upload_blob(b"", overwrite=True)
+            await self._active(job_id).upload_blob(b"", overwrite=True, metadata=note)
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store the record unless one is stored. Return the stored one."""
@@ -144,8 +145,29 @@ class BlobJobStore:
 
     async def load(self, job_id: str) -> Versioned[JobRecord]:
         """Return the record and its ETag. Raise JobNotFoundError if there is none."""
+        return await self._load(job_id, "")
+
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if its ETag is not this one, else None. Raise JobNotFoundError."""
+        try:
+            return await self._load(job_id, etag)
+        except ServiceRefusedError as error:
+            if error.status != NOT_MODIFIED:
+                raise
+            return None
+
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record without what is in another blob; None if there is none."""
+        try:
+            body, _ = await self._read(self._record(job_id), job_id)
+        except JobNotFoundError:
+            return None
+        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
+
+    async def _load(self, job_id: str, known: str) -> Versioned[JobRecord]:
+        """Return the record. An ETag that is `known` is the condition that it has another one."""
         for _ in range(LOADS):
-            body, etag = await self._read(self._record(job_id), job_id)
+            body, etag = await self._read(self._record(job_id), job_id, known)
             record = decode_stored(body, JobRecord, f"the record of job {job_id!r}")
             if not record.overflow:
                 return Versioned(value=record, etag=etag)
@@ -179,42 +201,32 @@ class BlobJobStore:
                 await self._delete(self._blob(replaced))
         return Versioned(value=record, etag=str(answer["etag"]))
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records and the token of the next page. The records are loaded concurrently."""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page."""
         with service_errors(SERVICE):
             listing = self._container.list_blob_names(name_starts_with=names.RECORDS, results_per_page=limit)
-            pages = listing.by_page(continuation_token=after or None)
+            pages = listing.by_page(continuation_token=token or None)
             found: list[str] = []
             async for page in pages:
                 found = [name async for name in page]
                 break
         ids = [name.removeprefix(names.RECORDS).removesuffix(names.RECORD_END) for name in found]
-        records = await asyncio.gather(*(self._load_listed(job_id) for job_id in ids))
-        return [record for record in records if record is not None], getattr(
-            pages, "continuation_token", None
-        ) or ""
+        return ids, getattr(pages, "continuation_token", None) or ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the active jobs with their notes. A note that can't be read counts as none."""
         with service_errors(SERVICE):
             async for blob in self._container.list_blobs("active/", include=["metadata"]):
-                job_id = blob.name.removeprefix("active/")
-                note = (blob.metadata or {}).get(NOTE, "")
-                try:
-                    job = decode_stored(note.encode(), ActiveJob, NOTE)
-                except (msgspec.MsgspecError, NewerLayoutError):
-                    job = ActiveJob(job_id=job_id)
-                yield msgspec.structs.replace(job, etag=_quoted(str(blob.etag)))
+                yield read_note(blob, blob.name.removeprefix("active/"))
 
     async def note_active(self, job: ActiveJob) -> None:
         """Write a note into the metadata of the job's blob in the index, if that has the ETag."""
-        note = {NOTE: stamp(msgspec.json.encode(msgspec.structs.replace(job, etag=""))).decode()}
         if not job.etag:
             return
         try:
             with service_errors(SERVICE):
                 await self._active(job.job_id).set_blob_metadata(
-                    note, etag=job.etag, match_condition=MatchConditions.IfNotModified
+                    write_note(job), etag=job.etag, match_condition=MatchConditions.IfNotModified
                 )
         except (ServiceNotFoundError, ServiceConflictError):
             return
@@ -224,7 +236,7 @@ class BlobJobStore:
         with service_errors(SERVICE):
             prefix = names.overflow_folder(job_id)
             left = [name async for name in self._container.list_blob_names(name_starts_with=prefix)]
-            record = await self._load_listed(job_id) if left else None
+            record = await self.load_small(job_id) if left else None
             for name in left:
                 if record is None or name != record.overflow:
                     await self._delete(self._blob(name))
@@ -239,18 +251,6 @@ class BlobJobStore:
             await blob.stage_block(blocks[-1].id, block)
             block = file.read(BLOCK)
         await blob.commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
-
-    async def _load_listed(self, job_id: str) -> JobRecord | None:
-        """Return a record that was listed; None if it has been deleted since."""
-        try:
-            return await self._load_small(job_id)
-        except JobNotFoundError:
-            return None
-
-    async def _load_small(self, job_id: str) -> JobRecord:
-        """Return the record without what is in another blob: outbox and outcome, which no list shows."""
-        body, _ = await self._read(self._record(job_id), job_id)
-        return decode_stored(body, JobRecord, f"the record of job {job_id!r}")
 
     async def _written(self, record: JobRecord) -> tuple[JobRecord, bytes]:
         """Store the parts of a record that is too large; return it as it is now, and the body of its blob.
@@ -276,10 +276,13 @@ class BlobJobStore:
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(name)
 
-    async def _read(self, blob: BlobClient, job_id: str) -> tuple[bytes, str]:
+    async def _read(self, blob: BlobClient, job_id: str, known: str = "") -> tuple[bytes, str]:
+        condition: dict[str, Any] = (
+            {"etag": known, "match_condition": MatchConditions.IfModified} if known else {}
+        )
         try:
             with service_errors(SERVICE):
-                stream = await blob.download_blob()
+                stream = await blob.download_blob(**condition)
                 return await stream.readall(), str(stream.properties.etag)
         except ServiceNotFoundError as error:
             raise JobNotFoundError(job_id) from error
@@ -305,8 +308,3 @@ def _metadata(record: JobRecord) -> dict[str, str] | None:
     if not record.state.is_final:
         return None
     return {names.ENDED: msgspec.json.encode(EndedJob.of(record)).decode()}
-
-
-def _quoted(etag: str) -> str:
-    """Return an ETag as a condition needs it. Listings leave the quotes out."""
-    return etag if etag.startswith('"') else f'"{etag}"'

@@ -11,6 +11,7 @@ from batchmgr.errors import (
     ServiceBusyError,
     ServiceRefusedError,
 )
+from batchmgr.model.task_query import ALL_TASKS, RESULTS, TaskQuery
 
 FIELDS = "id,displayName,state,stateTransitionTime,creationTime,executionInfo,nodeInfo,requiredSlots"
 """What a snapshot needs of a task."""
@@ -22,6 +23,7 @@ SKIP_TOKEN = "$skiptoken"  # noqa: S105  # the name of a parameter
 
 
 def task_query(
+    query: TaskQuery = ALL_TASKS,
     *,
     since: datetime | None = None,
     state: str = "",
@@ -31,11 +33,10 @@ def task_query(
 ) -> dict[str, str]:
     """Return the query for a page of tasks: all, those in `state`, those that changed at `since` or later.
 
-    Those in the state `without` are left out.
-
+    Those in the state `without` are left out, and those that `query` does not list.
     `token` is where the page begins: what `skip_token` has returned for the page before.
     """
-    conditions = []
+    conditions = conditions_of(query)
     if since is not None:
         # Azure Batch counts tenths of microseconds, a datetime whole ones: begin one microsecond earlier.
         moment = f"{since - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}Z"
@@ -44,12 +45,31 @@ def task_query(
         conditions.append(f"state eq '{state}'")
     if without:
         conditions.append(f"state ne '{without}'")
-    query = {"$select": FIELDS, "maxresults": str(limit)}
+    parameters = {"$select": FIELDS, "maxresults": str(limit)}
     if conditions:
-        query["$filter"] = " and ".join(conditions)
+        parameters["$filter"] = " and ".join(conditions)
     if token:  # it comes from a caller: quoted, it can't add a parameter
-        query[SKIP_TOKEN] = quote(token, safe="")
-    return query
+        parameters[SKIP_TOKEN] = quote(token, safe="")
+    return parameters
+
+
+def conditions_of(query: TaskQuery) -> list[str]:
+    """Return what Azure Batch can select of a query.
+
+    >>> conditions_of(TaskQuery(states=("running", "failed"), exit_code=3))
+    ["(state eq 'running' or executionInfo/result eq 'failure')", 'executionInfo/exitCode eq 3']
+    """
+    words = [_state(state) for state in query.states]
+    conditions = [f"({' or '.join(words)})"] if len(words) > 1 else words
+    if query.exit_code is not None:
+        conditions.append(f"executionInfo/exitCode eq {query.exit_code}")
+    if query.error:
+        conditions.append("executionInfo/result eq 'failure'")
+    return conditions
+
+
+def _state(word: str) -> str:
+    return f"executionInfo/result eq '{RESULTS[word]}'" if word in RESULTS else f"state eq '{word}'"
 
 
 def skip_token(next_link: str) -> str:

@@ -14,6 +14,7 @@ from batchmgr.cli import INTERRUPTED
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.read_settings import read_settings
 from batchmgr.settings import Settings
+from batchmgr.usecases.repair_list import repair_list
 from batchmgr.usecases.retain import DueItem, find_due, retain
 
 
@@ -48,6 +49,7 @@ async def _retain(args: argparse.Namespace, settings: Settings) -> int:
         if args.delete:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
             await retain(ports)
+            await repair_list(ports)
         count = await _print(find_due(ports), as_json=args.json)
     if not args.json:
         print(f"{count or 'Nothing'} {'are' if count > 1 else 'is'} due to go.")

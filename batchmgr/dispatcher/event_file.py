@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from batchmgr.dispatcher.memory_ports import MemoryEventLog
+from batchmgr.dispatcher.memory_event_log import MemoryEventLog
 from batchmgr.model.cloud_event import Event, LogEnd
 
 

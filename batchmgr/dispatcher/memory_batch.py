@@ -19,6 +19,7 @@ from batchmgr.model.batch_snapshots import (
     TaskSnapshot,
 )
 from batchmgr.model.container_access import StorageAccess
+from batchmgr.model.task_query import ALL_TASKS, TaskQuery
 from batchmgr.plan.ids import job_key
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Added, Clock, ignored
@@ -122,13 +123,13 @@ class MemoryBatch:
             yield task
 
     async def task_page(
-        self, job_id: str, *, state: str = "", limit: int = 1000, token: str = ""
+        self, job_id: str, *, query: TaskQuery = ALL_TASKS, limit: int = 1000, token: str = ""
     ) -> tuple[Sequence[TaskSnapshot], str]:
         """Return a page of the job's tasks in order of id, and the id of its last one if there are more."""
         found = [
             task
             for task in self._job(job_id).snapshots.values()
-            if task.task_id > token and state in {"", task.state}
+            if task.task_id > token and query.is_listed(task)
         ]
         page = heapq.nsmallest(limit, found, key=lambda task: task.task_id)
         return page, page[-1].task_id if len(page) < len(found) else ""

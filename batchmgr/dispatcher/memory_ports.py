@@ -1,10 +1,10 @@
-"""Ports in memory: job store, line, event log, finalize signal, deliveries. The queues: `memory_queues`.
+"""Ports in memory: job store, line, finalize signal, deliveries. The queues: `memory_queues`.
 
 Their content is lost when the process ends. Each passes the same contract tests as its adapter for Azure.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import BinaryIO, TypeVar
 
@@ -13,7 +13,6 @@ import msgspec
 from batchmgr.errors import InvalidJobError, JobNotFoundError, RecordChangedError, ServiceRefusedError
 from batchmgr.line_port import MOST_TICKETS
 from batchmgr.model.active_job import ActiveJob
-from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
@@ -90,10 +89,10 @@ class MemoryJobStore:
             raise JobNotFoundError(job_id)
         return self.receivers[job_key(job_id), key]
 
-    async def activate(self, job_id: str) -> None:
-        """Add a job to the active index, or forget what was noted of it."""
+    async def activate(self, job_id: str, *, followed_until: datetime | None = None) -> None:
+        """Add a job to the active index, or forget what was noted of it, but that it is followed."""
         self.active.add(job_key(job_id))
-        self._note(ActiveJob(job_id=job_key(job_id)))
+        self._note(ActiveJob(job_id=job_key(job_id), followed_until=followed_until))
 
     async def create(self, record: JobRecord) -> Versioned[JobRecord]:
         """Store a record unless one is stored. Return the stored record."""
@@ -107,6 +106,16 @@ class MemoryJobStore:
             raise JobNotFoundError(job_id)
         return self.records[job_key(job_id)]
 
+    async def load_changed(self, job_id: str, etag: str) -> Versioned[JobRecord] | None:
+        """Return the record if it has changed since `etag`, else None. Raises JobNotFoundError."""
+        job = await self.load(job_id)
+        return job if job.etag != etag else None
+
+    async def load_small(self, job_id: str) -> JobRecord | None:
+        """Return the record, or None if there is none."""
+        stored = self.records.get(job_key(job_id))
+        return stored.value if stored is not None else None
+
     async def save(self, record: JobRecord, etag: str) -> Versioned[JobRecord]:
         """Store a changed record. Raises RecordChangedError if it has changed since `etag`, or is gone."""
         stored = self.records.get(job_key(record.job_id))
@@ -114,11 +123,10 @@ class MemoryJobStore:
             raise RecordChangedError("changed")
         return self._store(record)
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
-        """Return a page of records in order of id, and the token of the next page, or "" on the last page."""
-        keys = [key for key in sorted(self.records) if key > after]
-        page = [self.records[key].value for key in keys[:limit]]
-        return page, keys[limit - 1] if len(keys) > limit else ""
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        """Return the ids of a page of records, and the token of the next page, or "" on the last page."""
+        keys = [key for key in sorted(self.records) if key > token]
+        return keys[:limit], keys[limit - 1] if len(keys) > limit else ""
 
     async def active_jobs(self) -> AsyncIterator[ActiveJob]:
         """Yield the jobs whose last step is not done, with what was noted of them."""
@@ -166,39 +174,6 @@ class MemoryLine:
     async def first(self, limit: int = MOST_TICKETS) -> Sequence[Ticket]:
         """Return the first tickets, in order."""
         return sorted(self.tickets)[:limit]
-
-
-class MemoryEventLog:
-    """The EventLog port: each job's events in a list. The offset is the number of events."""
-
-    def __init__(self) -> None:
-        self.logs: dict[str, list[Event]] = {}
-
-    async def end(self, job_id: str, offset: int) -> LogEnd:
-        """Return where the log ends, with the events after `offset`."""
-        log = self.logs.setdefault(job_key(job_id), [])
-        return LogEnd(offset=len(log), last=len(log), after=tuple(log[offset:]))
-
-    async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Number the events and add them. Raises RecordChangedError if the log does not end at `end`."""
-        log = self.logs.setdefault(job_key(job_id), [])
-        if len(log) != end.offset:
-            raise RecordChangedError(f"the log of job {job_id!r} has changed")
-        numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
-        log.extend(numbered)
-        return numbered, len(log)
-
-    async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
-        """Return the ids of the events from one offset up to another."""
-        return {event.id for event in self.logs.get(job_key(job_id), [])[start:end]}
-
-    async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
-        """Return the events with a sequence number above `after`, oldest first."""
-        return self.logs.get(job_key(job_id), [])[after : after + limit]
-
-    async def delete(self, job_id: str) -> None:
-        """Delete the log of a job."""
-        self.logs.pop(job_key(job_id), None)
 
 
 class MemoryUploads:

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from batchmgr.adapters.http_callback import HttpCallbackSender
+from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.check_input_blobs import check_input_blobs
 from batchmgr.dispatcher.dispatch import dispatch
@@ -19,6 +20,8 @@ from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_event_log import MemoryTimelines
+from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryFinalizeSignal,
@@ -89,7 +92,10 @@ def run_local_job(
             clock=clock,
             batch=batch,
             jobs=jobs,
+            followers=JobFollowers(jobs, clock),
             line=MemoryLine(),
+            listing=MemoryJobList(),
+            timelines=MemoryTimelines(),
             events=EventFile(directory.events),
             sink=terminal,
             queue=queue,

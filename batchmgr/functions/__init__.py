@@ -11,11 +11,13 @@ from batchmgr.functions import (
     blob_finalize,
     http_dead_letters,
     http_health,
+    http_job_progress,
     http_jobs,
     http_openapi,
     http_plan,
     http_purge,
     http_rerun,
+    http_tasks,
     http_uploads,
     http_usage,
     queue_callbacks,
@@ -32,6 +34,8 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     """Yield all blueprints of the app."""
     triggers = (
         http_jobs,
+        http_job_progress,
+        http_tasks,
         http_dead_letters,
         http_rerun,
         http_purge,

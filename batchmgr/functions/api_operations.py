@@ -3,11 +3,13 @@
 `docs/http-api.md` says the same in words. The tests compare both with the routes and with real answers.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
+from batchmgr.functions.long_polls import LONGEST_WAIT
 from batchmgr.model.request_limits import MAX_EVENTS, MAX_JOBS, MAX_LETTERS, MAX_TASKS, MAX_TOKEN
+from batchmgr.model.task_query import TASK_STATES
 from batchmgr.wire.answers import (
     AcceptedAnswer,
     DeadLetterPage,
@@ -19,7 +21,9 @@ from batchmgr.wire.answers import (
     JobPage,
     OpenApiAnswer,
     OutcomeAnswer,
+    TaskAnswer,
     TaskPage,
+    TimelineAnswer,
     UploadAnswer,
 )
 from batchmgr.wire.job_message import JobMessage
@@ -44,6 +48,29 @@ AFTER = Parameter(
     type_=Annotated[str, msgspec.Meta(max_length=MAX_TOKEN)],
     description="The token in the nextLink of the page before.",
 )
+WAIT = (
+    Parameter(
+        name="wait",
+        type_=Annotated[int, msgspec.Meta(ge=0, le=LONGEST_WAIT)],
+        default=0,
+        description="How many seconds to wait for news.",
+    ),
+    Parameter(
+        name="Prefer",
+        type_=str,
+        place="header",
+        description="The same as a preference: `wait=30`.",
+    ),
+)
+IF_NONE_MATCH = Parameter(
+    name="If-None-Match",
+    type_=str,
+    place="header",
+    description="The ETag of the answer that the caller has: 304 as long as there is no other.",
+)
+SELECT = Parameter(
+    name="select", type_=str, description="Only these fields of each item, with commas between them."
+)
 IDEMPOTENCY_KEY = Parameter(
     name="Idempotency-Key",
     type_=str,
@@ -59,6 +86,10 @@ def _limit(default: int, most: int) -> Parameter:
         default=default,
         description="How many of them a page has at most.",
     )
+
+
+def _filter(name: str, description: str) -> Parameter:
+    return Parameter(name=name, type_=str, description=description)
 
 
 OPERATIONS = (
@@ -77,8 +108,17 @@ OPERATIONS = (
         method="GET",
         path="jobs",
         id="list",
-        summary="List jobs, in pages.",
-        parameters=(_limit(50, MAX_JOBS), AFTER),
+        summary="List jobs, the newest first, in pages. `metadata.KEY=VALUE` selects by metadata.",
+        parameters=(
+            _filter("state", "In one of these states, or `active` or `ended`."),
+            _filter("workload", "Of this workload."),
+            _filter("prefix", "With an id that begins so."),
+            _filter("since", "Created at this time or later, such as 2026-11-28T09:00:00Z."),
+            _filter("until", "Created before this time."),
+            SELECT,
+            _limit(50, MAX_JOBS),
+            AFTER,
+        ),
         answers={200: JobPage},
         errors=(400, *SERVICES),
     ),
@@ -86,9 +126,11 @@ OPERATIONS = (
         method="GET",
         path="jobs/{jobId}",
         id="status",
-        summary="A job as it is now.",
-        answers={200: JobAnswer},
-        errors=OF_A_JOB,
+        summary="A job as it is now, or as soon as it is another than the caller knows.",
+        parameters=(*WAIT, IF_NONE_MATCH),
+        answers={200: JobAnswer, 304: None},
+        headers={200: ("ETag",), 304: ("ETag",)},
+        errors=(400, *OF_A_JOB),
     ),
     Operation(
         method="DELETE",
@@ -104,9 +146,10 @@ OPERATIONS = (
         path="jobs/{jobId}/result",
         id="result",
         summary="How a job ended; 202 until it has.",
+        parameters=WAIT,
         answers={200: OutcomeAnswer, 202: AcceptedAnswer},
         headers=ACCEPTED,
-        errors=OF_A_JOB,
+        errors=(400, *OF_A_JOB),
     ),
     Operation(
         method="GET",
@@ -114,16 +157,33 @@ OPERATIONS = (
         id="tasks",
         summary="The tasks of a job as Azure Batch has them now, in pages.",
         parameters=(
-            Parameter(
-                name="state",
-                type_=Literal["active", "preparing", "running", "completed"],
-                description="Only the tasks in this state.",
-            ),
+            _filter("state", f"In one of these states: {', '.join(TASK_STATES)}."),
+            Parameter(name="exitCode", type_=int, description="With this exit code."),
+            _filter("error", "Failed with an error of this type."),
+            _filter("kind", "Of this kind."),
+            _filter("node", "On the node with this id."),
+            SELECT,
             _limit(MAX_TASKS, MAX_TASKS),
             AFTER,
         ),
         answers={200: TaskPage},
         errors=(400, *OF_A_JOB),
+    ),
+    Operation(
+        method="GET",
+        path="jobs/{jobId}/tasks/{taskId}",
+        id="task",
+        summary="One task of a job as Azure Batch has it now.",
+        answers={200: TaskAnswer},
+        errors=OF_A_JOB,
+    ),
+    Operation(
+        method="GET",
+        path="jobs/{jobId}/timeline",
+        id="timeline",
+        summary="When all tasks of a job have run, and where, as columns.",
+        answers={200: TimelineAnswer},
+        errors=OF_A_JOB,
     ),
     Operation(
         method="GET",
@@ -138,6 +198,7 @@ OPERATIONS = (
                 description="The `last` of the request before.",
             ),
             _limit(1000, MAX_EVENTS),
+            *WAIT,
         ),
         answers={200: EventPage},
         errors=(400, *OF_A_JOB),

@@ -115,7 +115,7 @@ async def _poison(ports: Ports) -> dict[str, int]:
 
 
 async def _storage(ports: Ports) -> None:
-    await ports.jobs.list_records(1, "")
+    await ports.jobs.list_ids(1, "")
 
 
 async def _batch(ports: Ports) -> None:

@@ -1,4 +1,4 @@
-"""Timer trigger: let go of what is left of jobs that ended long ago."""
+"""Timer trigger: let go of what is left of jobs that ended long ago, and see that all others are listed."""
 
 import logging
 
@@ -7,6 +7,7 @@ import azure.functions as func
 from batchmgr.errors import BatchmgrError, SettingsError
 from batchmgr.functions.time_limit import time_limit
 from batchmgr.runtime import Runtime
+from batchmgr.usecases.repair_list import repair_list
 from batchmgr.usecases.retain import retain
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,9 @@ def blueprint(runtime: Runtime) -> func.Blueprint:
     async def let_go_of_old_jobs(timer: func.TimerRequest) -> None:
         try:
             async with time_limit():
-                await retain(await runtime.ports())
+                ports = await runtime.ports()
+                await retain(ports)
+                await repair_list(ports)
         except SettingsError:
             return  # the runtime has logged it, and there is nothing to lose
         except (BatchmgrError, TimeoutError) as error:

@@ -30,6 +30,7 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
 
     `entered_at` is when it entered its state, `moved_at` when anything about it has changed, and `counts` are
     the task counts that were published. Before `look_at` there is nothing to do, unless the counts change.
+    Until `followed_until` somebody waits for what happens to it, and each poll looks into its record.
     Before `rest_until` somebody else polls it. `unsent_since`: the progress queue is behind its log.
     `etag` is the version of the entry: a note is made only if nobody has changed it since.
     """
@@ -40,13 +41,21 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     moved_at: datetime | None = None
     counts: TaskCounts = TaskCounts()
     look_at: datetime | None = None
+    followed_until: datetime | None = None
     rest_until: datetime | None = None
     is_waiting: bool = False
     unsent_since: datetime | None = None
     etag: str = ""
 
     @classmethod
-    def of(cls, record: JobRecord, look_at: datetime | None = None, *, etag: str = "") -> Self:
+    def of(
+        cls,
+        record: JobRecord,
+        look_at: datetime | None = None,
+        *,
+        etag: str = "",
+        followed_until: datetime | None = None,
+    ) -> Self:
         """Return the entry of a job whose record has to be looked into at `look_at`, or each time."""
         return cls(
             etag=etag,
@@ -56,13 +65,18 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             moved_at=record.updated_at,
             counts=record.run.counts,
             look_at=look_at,
+            followed_until=followed_until,
             is_waiting=record.waits_for is not None,
             unsent_since=record.unsent.since if record.unsent else None,
         )
 
     def needs_look(self, now: datetime) -> bool:
         """Return whether the record has to be looked into."""
-        return self.look_at is None or now >= self.look_at
+        return self.look_at is None or now >= self.look_at or self.is_followed(now)
+
+    def is_followed(self, now: datetime) -> bool:
+        """Return whether somebody waits for what happens to the job."""
+        return self.followed_until is not None and now < self.followed_until
 
     def is_due(self, now: datetime, previous: datetime | None) -> bool:
         """Return whether a poll at `now` has to do anything, if `previous` was the time of the last one.
@@ -81,6 +95,11 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             return True
         offset = crc32(self.job_id.encode()) % LONGEST_PAUSE.seconds
         return _slot(now, pause, offset) != _slot(previous, pause, offset)
+
+
+def is_polled_rarely(record: JobRecord, now: datetime) -> bool:
+    """Return whether the job runs and has not changed for so long that it is polled in pauses."""
+    return record.state is JobState.RUNNING and bool(pause_after(now - record.updated_at))
 
 
 def pause_after(quiet: timedelta) -> timedelta:

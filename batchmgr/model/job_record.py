@@ -54,6 +54,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     the Batch job has been created. `outbox` holds the events that were saved with the last change and are not
     published yet; `events_offset` is where the event log ended after the last event that was published, and
     `observed_offset` where it ended after the last observation of tasks or reports that was saved.
+    `last_event` is the number of the last event that was in it.
     `unsent`: the progress queue is behind the log. `overflow` names the blob with the parts that were too
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
@@ -90,6 +91,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     outbox: tuple[Event, ...] = ()
     events_offset: int = 0
     observed_offset: int = 0
+    last_event: int = 0
     unsent: Unsent | None = None
     overflow: str = ""
     error: JobError | None = None
@@ -143,6 +145,13 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         return self.obstacle.waiting_for
 
     @property
+    def told_state(self) -> JobState:
+        """Return the state that the event log tells: a final one only if all events are in the log."""
+        if not self.state.is_final or not self.outbox:
+            return self.state
+        return JobState.FINALIZING if JobState.FINALIZING in self.entered else JobState.QUEUED
+
+    @property
     def must_end(self) -> bool:
         """Return whether the job ends now, although tasks of it could still run: cancelled or given up."""
         return self.cancel_requested or self.given_up is not None
@@ -174,13 +183,15 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             return tuple(events)
         return tuple(replace(event, traceparent=self.traceparent) for event in events)
 
-    def published(self, *, offset: int, is_observed: bool, unsent: Unsent | None) -> Self:
+    def published(self, *, offset: int, last: int, is_observed: bool, unsent: Unsent | None) -> Self:
         """Return the record with an empty outbox: its events are in the log, which ends at `offset`.
 
+        `last` is the number of its last event.
         `is_observed`: the log holds no event of an observation that was not saved.
         """
         observed = offset if is_observed else self.observed_offset
-        return replace(self, outbox=(), events_offset=offset, observed_offset=observed, unsent=unsent)
+        published = replace(self, outbox=(), events_offset=offset, observed_offset=observed)
+        return replace(published, last_event=last, unsent=unsent)
 
     def sent(self, unsent: Unsent | None) -> Self:
         """Return the record with another mark of what was not sent."""

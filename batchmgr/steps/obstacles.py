@@ -30,6 +30,7 @@ from batchmgr.model.waiting_for import ObstacleKind
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import terminate_own_job
 from batchmgr.steps.dead_letters import keep_letters
+from batchmgr.steps.list_job import list_ended
 from batchmgr.steps.outbox import flush, retry_on_conflict
 from batchmgr.wire.events import job_event, obstacle_events
 
@@ -192,6 +193,7 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
             record = with_status(record, key, dead, updated_at=now)
         await ports.jobs.save(record, job.etag)
     await keep_letters(ports, record)
+    await list_ended(ports, record)
     await ports.jobs.deactivate(record.job_id)
 
 

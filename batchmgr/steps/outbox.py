@@ -12,6 +12,7 @@ No job waits for the progress queue. What can't be sent stays in the log, and th
 Later it is read from there and sent; what is older than an hour is left out, and a log line says so.
 """
 
+import asyncio
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
 from batchmgr.model.cloud_event import Event, LogEnd
+from batchmgr.model.job_entry import JobEntry
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
@@ -57,15 +59,21 @@ async def create(
 ) -> Versioned[JobRecord]:
     """Store a new record, publish its first event, and return it; or the record that exists.
 
-    If it is not announced, there is no event. The job is active before it has a record: if the process dies
-    in between, the poller finds the job. `is_new`: most likely there is no record, so none is looked for.
+    If it is not announced, there is no event. The job is active, and in the list of jobs, before it has a
+    record: if the process dies in between, the poller finds the job.
+
+    `is_new`: most likely there is no record, so none is looked for.
     """
     if not is_new:
         with suppress(JobNotFoundError):
             return await load(ports, record.job_id)
-    await ports.jobs.activate(record.job_id)
+    entry = JobEntry.of(record)
+    await asyncio.gather(ports.jobs.activate(record.job_id), ports.listing.add(entry))
     events = [job_event(record)] if is_announced else []
-    return await flush(ports, await ports.jobs.create(record.with_outbox(events)))
+    job = await ports.jobs.create(record.with_outbox(events))
+    if job.value.created_at != record.created_at:  # somebody else has created it
+        await ports.listing.remove(entry)
+    return await flush(ports, job)
 
 
 async def commit(
@@ -110,7 +118,8 @@ async def flush(
     unsent = record.unsent or await _send(ports, record, logged)
     own = {event.id for event in record.outbox}
     is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
-    done = record.published(offset=offset, is_observed=is_observed, unsent=unsent)
+    last = _last(logged, end)
+    done = record.published(offset=offset, last=last, is_observed=is_observed, unsent=unsent)
     saved = Versioned(value=done, etag=job.etag)
     if not is_saved_soon:
         saved = await ports.jobs.save(done, job.etag)
@@ -153,7 +162,8 @@ async def publish_observed(
     if unsent is None and sends_later and logged:
         unsent = Unsent(first=int(logged[0].sequence), since=ports.clock.now())
     unsent = unsent or await _send(ports, record, logged)
-    done = record.published(offset=offset, is_observed=True, unsent=unsent)
+    last = _last(logged, end)
+    done = record.published(offset=offset, last=last, is_observed=True, unsent=unsent)
     saved = await ports.jobs.save(done, job.etag)
     tell_published(ports.telemetry, record, events, ports.clock.now())
     return saved
@@ -172,6 +182,11 @@ async def _log(
         return end.after, end.offset
     added, offset = await ports.events.append(record.job_id, fresh, end)
     return [*end.after, *added], offset
+
+
+def _last(logged: Sequence[Event], end: LogEnd) -> int:
+    """Return the number of the last event in the log."""
+    return int(logged[-1].sequence) if logged else end.last
 
 
 async def catch_up(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:

@@ -21,6 +21,7 @@ from batchmgr.model.receivers import FIRST, due, host_of, is_settled, webhook_id
 from batchmgr.model.telemetry_names import CALLBACK_AGE, CALLBACK_OUTCOME, DELIVER
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.dead_letters import keep_letters
+from batchmgr.steps.list_job import list_ended
 from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.outbox import load, retry_on_conflict
 from batchmgr.wire.adf_callback import adf_callback
@@ -43,7 +44,11 @@ LATER_LOOK = timedelta(seconds=30)
 
 
 async def start_delivery(ports: Ports, record: JobRecord) -> None:
-    """Have those callbacks of an ended job delivered that are due. Their receivers are not waited for."""
+    """Have those callbacks of an ended job delivered that are due. Their receivers are not waited for.
+
+    First it is listed among those that have ended: afterwards it may not be active any more.
+    """
+    await list_ended(ports, record)
     keys = due(record, ports.clock.now())
     for key in keys:
         name = f"{record.job_id}:{key}" if key else record.job_id

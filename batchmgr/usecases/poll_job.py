@@ -57,7 +57,11 @@ async def poll_active(ports: Ports, active: ActiveJob, census: JobCensus) -> Non
     record = await poll_job(ports, active.job_id, counts=counts, census=census)
     noted = ActiveJob(job_id=active.job_id, etag=active.etag)  # a job that may be over is looked at each time
     if record is not None:
-        noted = ActiveJob.of(record, next_look(record, ports.clock.now()), etag=active.etag)
+        now = ports.clock.now()
+        followed = active.followed_until if active.is_followed(now) else None
+        noted = ActiveJob.of(
+            record, None if followed else next_look(record, now), etag=active.etag, followed_until=followed
+        )
     if noted != active:
         await ports.jobs.note_active(noted)
 

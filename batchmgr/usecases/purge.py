@@ -23,6 +23,7 @@ from batchmgr.steps.claim import new_holder, release
 from batchmgr.steps.dead_letters import forget_letters
 from batchmgr.steps.files_use import goes_on
 from batchmgr.steps.line import leave
+from batchmgr.steps.list_job import unlist
 from batchmgr.steps.outbox import load, retry_on_conflict
 
 logger = logging.getLogger(__name__)
@@ -96,9 +97,11 @@ async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:
     steps: tuple[Callable[[], Awaitable[None]], ...] = (
         partial(ports.files.delete, job_id),
         partial(ports.events.delete, job_id),
+        partial(ports.timelines.delete, job_id),
         partial(ports.finalize.delete, job_id),
         partial(leave, ports, record),
         partial(forget_letters, ports, record),
+        partial(unlist, ports, record),
         partial(ports.jobs.deactivate, job_id),
         partial(ports.ended.delete_parts, job_id),
         partial(ports.ended.delete_request, job_id, mark.request),

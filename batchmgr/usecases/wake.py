@@ -3,9 +3,8 @@
 import logging
 
 from batchmgr.errors import ServiceError
-from batchmgr.model.active_job import pause_after
+from batchmgr.model.active_job import is_polled_rarely
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
 
 logger = logging.getLogger(__name__)
@@ -13,8 +12,7 @@ logger = logging.getLogger(__name__)
 
 async def wake(ports: Ports, record: JobRecord) -> None:
     """Have the job looked at with the next poll, if it runs and has not changed for long. Raise nothing."""
-    is_quiet = bool(pause_after(ports.clock.now() - record.updated_at))
-    if record.state is not JobState.RUNNING or not is_quiet:
+    if not is_polled_rarely(record, ports.clock.now()):
         return
     try:
         await ports.jobs.activate(record.job_id)

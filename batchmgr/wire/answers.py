@@ -114,6 +114,7 @@ class TaskAnswer(Answer, frozen=True):
     node_id: str = ""
     creation_time: datetime | None = None
     required_slots: int = 1
+    kind: str = ""
 
 
 class ResultAnswer(Answer, frozen=True):
@@ -197,17 +198,37 @@ class OutcomeAnswer(Answer, frozen=True, omit_defaults=False):
     outcome_uri: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class JobPage(Answer, frozen=True):
-    """A page of jobs. If there are more, `nextLink` is the URI of the next page."""
+def _listed(type_: type[msgspec.Struct], name: str) -> type[msgspec.Struct]:
+    """Return the type of an item of a list: each field may have been left out by `select`."""
+    fields = [
+        (field.name, field.type | msgspec.UnsetType, msgspec.UNSET) for field in msgspec.structs.fields(type_)
+    ]
+    what = type_.__name__.removesuffix("Answer").lower()
+    doc = {"__doc__": f"A {what} of a list, with the fields that were selected."}
+    return msgspec.defstruct(name, fields, frozen=True, kw_only=True, rename="camel", namespace=doc)
 
-    jobs: Sequence[JobAnswer]
+
+ListedJob = _listed(JobAnswer, "ListedJob")
+ListedTask = _listed(TaskAnswer, "ListedTask")
+
+
+class JobPage(Answer, frozen=True):
+    """A page of jobs, each with the fields that were selected.
+
+    If there are more, `nextLink` is the URI of the next page.
+    """
+
+    jobs: Sequence[ListedJob]  # type: ignore[valid-type]  # mypy does not know types that are made
     next_link: str = ""
 
 
 class TaskPage(Answer, frozen=True):
-    """A page of tasks. It may have fewer than were asked for, even none, and not be the last."""
+    """A page of tasks, each with the fields that were selected.
 
-    tasks: Sequence[TaskAnswer]
+    It may have fewer than were asked for, even none, and not be the last.
+    """
+
+    tasks: Sequence[ListedTask]  # type: ignore[valid-type]  # mypy does not know types that are made
     next_link: str = ""
 
 
@@ -227,10 +248,52 @@ class EventAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class EventPage(Answer, frozen=True):
-    """Events of a job. `last` is the `after` of the next request."""
+    """Events of a job. `last` is the `after` of the next request, and `state` the state of the job.
+
+    A final state with no events says that there will be none.
+    """
 
     events: Sequence[EventAnswer]
     last: int
+    state: JobState
+
+
+class LostRuns(Answer, frozen=True, omit_defaults=False):
+    """Earlier runs that were lost with their node, or retried. `task` is the row of the task."""
+
+    task: Sequence[int]
+    node: Sequence[int]
+    start: Sequence[float | None]
+    end: Sequence[float | None]
+
+
+class TimelineAnswer(Answer, frozen=True, omit_defaults=False):
+    """When the tasks of a job have run, and where, as columns: each row is a task.
+
+    `kind`, `state`, `node` and `error` are indexes of the names in `kinds`, `states`, `nodes` and `errors`;
+    -1 is none. `start` and `end` are seconds after `origin`.
+    """
+
+    job_id: str
+    job_state: JobState
+    as_of: datetime
+    origin: datetime
+    total: int
+    kinds: Sequence[str]
+    nodes: Sequence[str]
+    states: Sequence[str]
+    errors: Sequence[str]
+    task_id: Sequence[str]
+    kind: Sequence[int]
+    state: Sequence[int]
+    node: Sequence[int]
+    start: Sequence[float | None]
+    end: Sequence[float | None]
+    exit_code: Sequence[int | None]
+    error: Sequence[int]
+    retries: Sequence[int]
+    requeues: Sequence[int]
+    lost: LostRuns
 
 
 class DeadLetterAnswer(Answer, frozen=True):

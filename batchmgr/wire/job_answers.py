@@ -3,7 +3,7 @@
 `answers` has their types, which list what is shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -15,6 +15,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
 from batchmgr.model.time_left import TimeLeft, time_left
+from batchmgr.plan.task_kind import kind_of
 from batchmgr.wire.answers import (
     AcceptedAnswer,
     CallbackAnswer,
@@ -24,7 +25,6 @@ from batchmgr.wire.answers import (
     ErrorAnswer,
     FailedTaskAnswer,
     JobAnswer,
-    JobPage,
     Json,
     OutcomeAnswer,
     ResultAnswer,
@@ -96,10 +96,23 @@ def _time_left(record: JobRecord) -> TimeLeft | None:
     return time_left(record.run.usage, record.run.counts, record.updated_at)
 
 
-def job_list(records: Iterable[JobRecord], base: str, limit: int, after: str) -> JobPage:
-    """Return a page of jobs, with a `nextLink` if there are more."""
-    uri = f"{base}/jobs?{urlencode({'limit': limit, 'after': after})}"
-    return JobPage(jobs=[job(record, base) for record in records], next_link=uri if after else "")
+JOB_FIELDS = JobAnswer.__struct_encode_fields__
+"""The fields of a job in an answer, as far as it has them."""
+
+
+def job_list(
+    records: Iterable[JobRecord], base: str, query: Mapping[str, object], fields: Collection[str] = ()
+) -> Json:
+    """Return a page of jobs, each with these fields or all. `query` is that of the next page, if any."""
+    page: Json = {"jobs": [only(as_json(job(record, base)), fields) for record in records]}
+    if query:
+        page["nextLink"] = f"{base}/jobs?{urlencode(query)}"
+    return page
+
+
+def only(item: Json, fields: Collection[str]) -> Json:
+    """Return these fields of an item of a list, as far as it has them; without any, the item as it is."""
+    return {name: item[name] for name in fields if name in item} if fields else item
 
 
 def outcome(record: JobRecord) -> Json:
@@ -123,23 +136,38 @@ def outcome(record: JobRecord) -> Json:
     )
 
 
-def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object]) -> Json:
+TASK_FIELDS = TaskAnswer.__struct_encode_fields__
+"""The fields of a task in an answer, as far as it has them."""
+
+
+def task_answer(task: TaskSnapshot) -> Json:
+    """Return what a caller may know about one task, its long texts cut."""
+    kind = kind_of(task.task_id, task.display_name)
+    answer = msgspec.structs.replace(shown(task, TaskAnswer), kind=kind)
+    return fitted(as_json(answer), MAX_TASK_ANSWER)
+
+
+def task_list(
+    tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, object], fields: Collection[str] = ()
+) -> Json:
     """Return a page of a job's tasks. `query` is that of the next page at the same `uri`, if there is one.
 
     Each task takes a thousandth of a page at most, its long texts cut: so a page need never end in the middle
     of what one call to Azure Batch has returned.
     """
-    found = (as_json(shown(task, TaskAnswer)) for task in tasks)
-    page: Json = {"tasks": [fitted(task, MAX_TASK_ANSWER) for task in found]}
+    page: Json = {"tasks": [only(task_answer(task), fields) for task in tasks]}
     if query:
-        page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
+        page["nextLink"] = f"{uri}?{urlencode(query)}"
     return page
 
 
-def event_list(events: Iterable[Event], after: int) -> Json:
-    """Return a page of events. `last` is the `after` of the next request."""
+def event_list(events: Iterable[Event], after: int, state: JobState) -> Json:
+    """Return a page of events. `last` is the `after` of the next request, `state` that of the job.
+
+    A final state with no events says that there will be none.
+    """
     page = list(events)
-    return {"events": page, "last": int(page[-1].sequence) if page else after}
+    return {"events": page, "last": int(page[-1].sequence) if page else after, "state": state.value}
 
 
 def dead_letter_list(letters: Iterable[DeadLetter], base: str, limit: int, after: str) -> DeadLetterPage:

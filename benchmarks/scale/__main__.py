@@ -13,7 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.scale import listing, plots, polls, quota, start_up, submission, whole_life, workloads
+from benchmarks.scale import (
+    job_lists,
+    listing,
+    plots,
+    polls,
+    quota,
+    start_up,
+    submission,
+    timelines,
+    whole_life,
+    workloads,
+)
 from benchmarks.scale.services import running_azurite
 from benchmarks.scale.table import Row, say, show
 
@@ -33,6 +44,7 @@ def main() -> None:
             "Listing": lambda: listing.rows(arguments.runs),
             "Start": lambda: start_up.rows(arguments.runs),
             "Polls": lambda: measure_polls(jobs),
+            "Lists of jobs": lambda: measure_lists(arguments.runs),
             "Whole life": lambda: measure_lives(tasks),
             "Quota of five": quota.rows,
         }
@@ -54,6 +66,12 @@ def measure_polls(file: Path) -> list[Row]:
     """Return the costs of polls, and write a table for the plot."""
     with running_azurite() as storage:
         return polls.rows(storage, file=file)
+
+
+def measure_lists(runs: int) -> list[Row]:
+    """Return the costs of finding jobs, and of reading a timeline."""
+    with running_azurite() as storage:
+        return job_lists.rows(storage, runs) + timelines.rows(storage, runs)
 
 
 def measure_lives(file: Path) -> list[Row]:

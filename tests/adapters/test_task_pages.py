@@ -14,6 +14,7 @@ from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import open_client
 from batchmgr.adapters.task_pages import skip_token
 from batchmgr.errors import InvalidQueryError, ServiceBusyError, ServiceRefusedError
+from batchmgr.model.task_query import TaskQuery
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobSpecification
 from batchmgr.telemetry_port import NoTelemetry
@@ -89,9 +90,9 @@ async def test_a_token_of_azure_batch_comes_back_as_it_was() -> None:
     quoted = "WATV2:gy8u/GqxQ%5EEepLk%2Blst%3D%3D:1$1"
     service.next_link = f"https://a.westeurope.batch.azure.com/jobs/job/tasks?timeout=30&$skiptoken={quoted}"
     async with listing(service) as batch:
-        _, token = await batch.task_page("job", state="active", limit=7)
+        _, token = await batch.task_page("job", query=TaskQuery(states=("active",)), limit=7)
         assert token == REAL_TOKEN
-        await batch.task_page("job", state="active", limit=7, token=token)
+        await batch.task_page("job", query=TaskQuery(states=("active",)), limit=7, token=token)
     (path, first), (_, second) = service.asked
     assert path == "/jobs/job/tasks"
     assert dict(first)["maxresults"] == "7"

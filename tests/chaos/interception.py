@@ -10,6 +10,8 @@ PORTS = (
     "batch",
     "jobs",
     "line",
+    "listing",
+    "timelines",
     "events",
     "sink",
     "queue",

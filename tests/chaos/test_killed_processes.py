@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
+from batchmgr.model.job_entry import JobEntry, ListPart
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -68,6 +69,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "threads",
         "uploads",
         "deliveries",
+        "followers",
         "default_pool_id",
         "body_limit",
         "callback_attempts",
@@ -173,6 +175,9 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
     assert world.batch.jobs["job-1"].state == "completed"
     assert world.record().state is story.state
     assert world.jobs.active == set()
+    entry = JobEntry.of(world.record())
+    assert list(world.listing.parts[entry.part]) == [entry.key]
+    assert entry.key not in world.listing.parts[ListPart.ACTIVE]
     assert {webhook_id for _, _, webhook_id in world.callbacks.received} == {"msg_job-1"}
     assert 1 <= len(world.callbacks.received) <= callbacks
     for _, body, _ in world.callbacks.received:

@@ -20,8 +20,9 @@ from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_queues import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
+from batchmgr.event_log_port import EventLog
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import EventLog, Ports
+from batchmgr.ports import Ports
 from batchmgr.wire.event_batches import event_batches
 from batchmgr.workload.workload_base import WorkloadBase
 from tests.world import World

@@ -10,10 +10,12 @@ from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.errors import InvalidJobError, ServiceConflictError, ServiceNotFoundError
 from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.model.task_query import TaskQuery
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
 from batchmgr.plan.job_specification import JobPreparationTask, JobSpecification
 from batchmgr.ports import Ports
 from tests.contract.port_sets import DispatcherPorts, PortSet, RealPorts
+from tests.fakes import FakeBatch
 
 FINALIZE = TaskPlan(id=FINALIZE_TASK_ID, command_line="/bin/true", depends_on=("1", "2"))
 TASKS = (TaskPlan(id="1", command_line="/bin/true"), TaskPlan(id="2", command_line="/bin/false"))
@@ -144,11 +146,44 @@ async def test_tasks_are_read_in_pages_each_task_once(port_set: PortSet) -> None
     assert token
     found, token = await ports.batch.task_page("Job-1", limit=2, token=token)
     assert ([task.task_id for task in found], token) == ([FINALIZE_TASK_ID], "")
-    found, token = await ports.batch.task_page("Job-1", state="completed", limit=3)
+    found, token = await ports.batch.task_page("Job-1", query=TaskQuery(states=("completed",)), limit=3)
     assert (len(found), token) == (3, "")
-    assert await ports.batch.task_page("Job-1", state="active") == ([], "")
+    assert await ports.batch.task_page("Job-1", query=TaskQuery(states=("active",))) == ([], "")
     with pytest.raises(ServiceNotFoundError):
         await ports.batch.task_page("none")
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        (TaskQuery(states=("succeeded",)), ["good"]),
+        (TaskQuery(states=("failed",)), ["bad", "worse"]),
+        (TaskQuery(states=("failed", "active")), ["bad", "worse"]),
+        (TaskQuery(states=("succeeded", "failed", "running")), ["bad", "good", "worse"]),
+        (TaskQuery(states=("active", "preparing", "running")), []),
+        (TaskQuery(exit_code=1), ["bad"]),
+        (TaskQuery(exit_code=0), ["good"]),
+        (TaskQuery(exit_code=-1), []),
+        (TaskQuery(states=("succeeded",), exit_code=3), []),
+        (TaskQuery(states=("failed",), exit_code=3), ["worse"]),
+        (TaskQuery(error="FailureExitCode"), ["bad", "worse"]),
+        (TaskQuery(kind="good", node="none"), ["bad", "good", "worse"]),  # no condition of Azure Batch
+    ],
+)
+async def test_azure_batch_selects_tasks_by_state_result_and_exit_code(
+    port_set: PortSet, query: TaskQuery, ids: list[str]
+) -> None:
+    commands = {"good": "true", "bad": "exit 1", "worse": "exit 3"}
+    tasks = tuple(
+        TaskPlan(id=name, command_line=f"/bin/sh -c '{command}'") for name, command in commands.items()
+    )
+    await submit(port_set.ports, JobPlan(job_id="Job-1", job=JOB, tasks=tasks, finalize_task=FINALIZE))
+    if isinstance(port_set.ports.batch, FakeBatch):
+        pytest.skip("its tasks end with 0 or 1")
+    await port_set.run_tasks("Job-1")
+    found, token = await port_set.ports.batch.task_page("Job-1", query=query)
+    assert ([task.task_id for task in found if task.task_id != FINALIZE_TASK_ID], token) == (ids, "")
+    assert all(query.is_listed(task) for task in found)
 
 
 async def test_a_task_that_is_deleted_between_two_pages_moves_no_other(port_set: PortSet) -> None:

@@ -44,7 +44,7 @@ async def test_a_letter_can_be_removed_twice(ports: Ports) -> None:
 
 async def test_letters_are_no_records_and_activate_no_job(ports: Ports) -> None:
     await ports.dead_letters.add(letter(1))
-    assert await ports.jobs.list_records(10, "") == ([], "")
+    assert await ports.jobs.list_ids(10, "") == ([], "")
     assert [job.job_id async for job in ports.jobs.active_jobs()] == []
 
 

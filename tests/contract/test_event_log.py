@@ -157,3 +157,22 @@ async def test_the_ids_are_also_those_that_another_process_has_added(port_set: P
         for start in (0, 3, 7):
             expected = {f"{number}" for number in range(start, 12)}
             assert set(await log.ids("j", offsets[start], end)) == expected
+
+
+async def test_all_lines_are_read_from_one_offset_to_the_next_across_parts(port_set: PortSet) -> None:
+    log, end = port_set.log_of_small_parts(), 0
+    assert await log.lines("j", 0) == (b"", 0)
+    for number in range(7):
+        _, end = await append(log, "j", [event(f"{number}-{n}", padding=100) for n in range(3)], end)
+    offset, found = 0, list[str]()
+    while True:
+        lines, offset = await log.lines("J", offset)
+        if not lines:
+            break
+        found += [msgspec.json.decode(line, type=Event).id for line in lines.splitlines()]
+    assert found == [f"{number}-{n}" for number in range(7) for n in range(3)]
+    assert offset == end
+    await append(log, "j", [event("later")], end)
+    lines, later = await log.lines("j", offset)
+    assert msgspec.json.decode(lines, type=Event).id == "later"
+    assert await log.lines("j", later) == (b"", later)

@@ -35,5 +35,5 @@ async def test_a_ticket_may_join_twice_and_leave_twice(ports: Ports) -> None:
 
 async def test_tickets_are_no_records_and_activate_no_job(ports: Ports) -> None:
     await ports.line.join(ticket(1))
-    assert await ports.jobs.list_records(10, "") == ([], "")
+    assert await ports.jobs.list_ids(10, "") == ([], "")
     assert [job async for job in ports.jobs.active_jobs()] == []

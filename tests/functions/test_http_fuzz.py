@@ -118,7 +118,9 @@ BODIES = st.one_of(
 HEADERS = st.dictionaries(
     st.sampled_from(["idempotency-key", "traceparent", "x-forwarded-proto", "content-type", "host"]), TEXTS
 )
-PARAMS = st.dictionaries(st.sampled_from(["limit", "after", "state", "tasks"]), TEXTS)
+NAMES = ["limit", "after", "state", "tasks", "wait", "since", "until", "select", "prefix", "workload"]
+NAMES += ["metadata.a", "metadata.", "exitCode", "kind", "node", "error"]
+PARAMS = st.dictionaries(st.sampled_from(NAMES), TEXTS)
 
 
 def deep(field: str, depth: int) -> bytes:
@@ -150,7 +152,12 @@ def test_no_body_makes_a_5xx(name: str, body: bytes, headers: dict[str, str], pa
 
 
 @given(
-    st.sampled_from(["list_jobs", "get_job", "get_result", "list_tasks", "list_events", "cancel_job"]),
+    st.sampled_from(
+        [
+            *("list_jobs", "get_job", "get_result", "list_events", "cancel_job"),
+            *("list_tasks", "get_task", "get_timeline"),
+        ]
+    ),
     TEXTS,
     HEADERS,
     PARAMS,
@@ -163,7 +170,7 @@ def test_no_address_and_no_query_makes_a_5xx(
         "https://a.example/api/jobs",
         headers=headers,
         params=params,
-        route_params={"jobId": job_id},
+        route_params={"jobId": job_id, "taskId": job_id},
         body=b"",
     )
     call(handlers(ReadyRuntime(World().ports)), name, request)

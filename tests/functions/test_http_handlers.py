@@ -1,5 +1,6 @@
 """The HTTP functions called as the Python worker calls them: what goes wrong is a problem document."""
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.dispatcher.memory_queues import MemoryJobQueue
 from batchmgr.errors import ServiceBusyError, ServiceNotFoundError, ServiceRefusedError
-from batchmgr.model.job_record import JobRecord
+from batchmgr.model.job_entry import JobEntry, ListPart
 from batchmgr.model.request_limits import MAX_TOKEN
 from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
@@ -190,10 +191,19 @@ async def test_an_unknown_job_is_a_404(app: dict[str, Handler], name: str) -> No
         ("list_events", {"after": "-1"}),
         ("list_events", {"limit": "1e3"}),
         ("list_tasks", {"state": "lost"}),
+        ("list_tasks", {"exitCode": "1.0"}),
+        ("list_tasks", {"exitCode": "--1"}),
+        ("list_tasks", {"exitCode": "99999999999"}),
+        ("list_tasks", {"select": "taskId,colour"}),
         ("list_tasks", {"after": "x" * (MAX_TOKEN + 1)}),
         ("list_jobs", {"after": "x" * (MAX_TOKEN + 1)}),
         ("list_jobs", {"after": "\0"}),
         ("list_jobs", {"after": "ü"}),
+        ("list_jobs", {"state": "lost"}),
+        ("list_jobs", {"state": "failed,Failed"}),
+        ("list_jobs", {"since": "yesterday"}),
+        ("list_jobs", {"until": "2026-01-01T00:00:00"}),
+        ("list_jobs", {"select": "jobId,colour"}),
         ("plan_job", {"tasks": "1001"}),
     ],
 )
@@ -212,19 +222,35 @@ async def test_a_job_that_has_ended_cannot_be_cancelled(app: dict[str, Handler],
     problem(await app["cancel_job"](request(method="POST", jobId="job-1")), 409)
 
 
+TOKEN = base64.urlsafe_b64encode(b'{"after":"","pages":{"active":"?"}}').decode()
+
+
 class BrokenStore(MemoryJobStore):
-    """A job store that can't list its records."""
+    """A job store that can't list its records, nor jobs."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
         self._error = error
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
+        raise self._error
+
+    async def keys(self, part: ListPart, token: str) -> tuple[Sequence[str], str]:
+        raise self._error
+
+    async def page(self, part: ListPart, limit: int, token: str) -> tuple[Sequence[JobEntry], str]:
+        raise self._error
+
+    async def add(self, entry: JobEntry) -> None:
+        raise self._error
+
+    async def remove(self, entry: JobEntry) -> None:
         raise self._error
 
 
 def app_on_broken_store(world: World, error: Exception) -> dict[str, Handler]:
-    return handlers(ReadyRuntime(replace(world.ports, jobs=BrokenStore(error))))
+    broken = BrokenStore(error)
+    return handlers(ReadyRuntime(replace(world.ports, jobs=broken, listing=broken)))
 
 
 async def test_a_busy_service_is_a_503_with_retry_after(world: World) -> None:
@@ -236,8 +262,9 @@ async def test_a_busy_service_is_a_503_with_retry_after(world: World) -> None:
 
 async def test_a_token_that_storage_does_not_know_is_a_400(world: World) -> None:
     app = app_on_broken_store(world, ServiceRefusedError("OutOfRangeInput", status=400))
-    assert problem(await app["list_jobs"](request(params={"after": "?"})), 400)["field"] == "after"
+    assert problem(await app["list_jobs"](request(params={"after": TOKEN})), 400)["field"] == "after"
     problem(await app["list_jobs"](request()), 502)
+    assert problem(await app["list_jobs"](request(params={"after": "none"})), 400)["field"] == "after"
 
 
 async def test_a_service_that_refuses_is_a_502(world: World) -> None:

@@ -10,7 +10,6 @@ import pytest
 from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import ServiceBusyError
 from batchmgr.functions.http_health import LIFETIME_SECONDS, Health
-from batchmgr.model.job_record import JobRecord
 from batchmgr.ports import Ports
 from tests.virtual_time import VirtualTimeLoop
 from tests.world import World
@@ -26,12 +25,12 @@ class CountedStore(MemoryJobStore):
         self.looks = 0
         self.error: Exception | None = None
 
-    async def list_records(self, limit: int, after: str) -> tuple[Sequence[JobRecord], str]:
+    async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:
         self.looks += 1
         await asyncio.sleep(1)
         if self.error is not None:
             raise self.error
-        return await super().list_records(limit, after)
+        return await super().list_ids(limit, token)
 
 
 def a_health() -> tuple[Health, CountedStore]:

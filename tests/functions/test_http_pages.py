@@ -1,10 +1,12 @@
 """What an answer holds: pages of tasks and events, and previews, have a size."""
 
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
+import pytest
 
 from batchmgr.model.batch_snapshots import TaskError
 from batchmgr.model.cloud_event import Event
@@ -45,6 +47,134 @@ async def test_tasks_come_in_pages(app: dict[str, Handler], world: World) -> Non
     too_long = {"after": "x" * (MAX_TOKEN + 1)}
     document = problem(await app["list_tasks"](request(path, jobId="job-1", params=too_long)), 400)
     assert document["field"] == "after"
+
+
+async def test_tasks_are_selected_by_what_they_have_in_common(app: dict[str, Handler], world: World) -> None:
+    world.batch.fails |= {"count-2", "merge-1"}
+    names = [f"count-{number}" for number in range(1, 31)] + ["merge-1"]
+    await app["create_job"](post({**JOB, "tasks": [{"id": name, "commandLine": "x"} for name in names]}))
+    await world.run_until_idle()
+
+    async def asked(**params: str) -> list[str]:
+        found, more = list[str](), dict(params)
+        while True:
+            answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1", params=more))
+            page = json.loads(answer.get_body())
+            found += [one["taskId"] for one in page["tasks"]]
+            if "nextLink" not in page:
+                return found
+            more = dict(parse_qsl(page["nextLink"].partition("?")[2]))
+            assert {name: more[name] for name in params} == params
+
+    assert await asked(state="failed") == ["count-2", "merge-1"]
+    assert await asked(state="active,failed", kind="merge") == ["merge-1"]
+    assert len(await asked(state="succeeded")) == 30
+    assert await asked(exitCode="1") == ["count-2", "merge-1"]
+    assert await asked(kind="merge", limit="1") == ["merge-1"]
+    assert len(await asked(kind="count", limit="7")) == 30
+    assert await asked(node="none") == []
+    assert await asked(error="FailureExitCode", kind="count") == ["count-2"]
+    assert await asked(error="ValueError") == []
+
+
+async def test_a_failed_task_has_the_error_that_was_read_from_its_node(
+    app: dict[str, Handler], world: World
+) -> None:
+    world.batch.fails.add("a")
+    world.batch.files["a", "batchmgr-error.json"] = b'{"type": "ValueError", "message": "too small"}'
+    await app["create_job"](post(JOB))
+    await world.run_until_idle()
+    [failed] = world.record().run.failed_tasks
+    assert failed.error is not None
+    params = {"error": failed.error.type}
+    answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1", params=params))
+    [task] = json.loads(answer.get_body())["tasks"]
+    assert (task["taskId"], task["error"]["type"]) == ("a", failed.error.type)
+    one = await app["get_task"](request("/jobs/job-1/tasks/a", jobId="job-1", taskId="a"))
+    assert json.loads(one.get_body()) == task
+    params = {"select": "kind,state", "state": "failed"}
+    answer = await app["list_tasks"](request("/jobs/job-1/tasks", jobId="job-1", params=params))
+    assert json.loads(answer.get_body())["tasks"] == [{"kind": "a", "state": "completed"}]
+
+
+async def test_the_timeline_has_a_row_for_each_task(app: dict[str, Handler], world: World) -> None:
+    world.batch.fails.add("count-2")
+    tasks = [{"id": f"count-{number}", "commandLine": "x"} for number in range(3)]
+    await app["create_job"](post({**JOB, "tasks": tasks}))
+    empty = json.loads((await app["get_timeline"](request("/jobs/job-1/timeline", jobId="JOB-1"))).get_body())
+    assert (empty["taskId"], empty["jobState"], empty["total"]) == ([], "queued", 0)
+    await world.run_until_idle()
+    body = json.loads((await app["get_timeline"](request("/jobs/job-1/timeline", jobId="job-1"))).get_body())
+    columns = ("taskId", "kind", "state", "node", "start", "end", "exitCode", "error", "retries", "requeues")
+    names = ("jobId", "jobState", "asOf", "origin", "total", "kinds", "nodes", "states", "errors")
+    assert body.keys() == {*columns, *names, "lost"}
+    assert {len(body[column]) for column in columns} == {4} == {body["total"]}
+    assert body["lost"] == {"task": [], "node": [], "start": [], "end": []}
+    ends = {name: body["states"][state] for name, state in zip(body["taskId"], body["state"], strict=True)}
+    assert ends["count-2"] == "failed"
+    assert list(ends.values()).count("succeeded") == 3
+    assert sorted(body["kinds"]) == ["FinalizeTask", "count"]
+    assert (
+        body["origin"] == json.loads((await app["get_job"](request(jobId="job-1"))).get_body())["createdAt"]
+    )
+    problem(await app["get_timeline"](request("/jobs/none/timeline", jobId="none")), 404)
+
+
+@pytest.mark.parametrize("task_id", ["none", "..", "a/../b", "a%2Fb", "ü", ""])
+async def test_a_task_that_is_not_there_is_a_404(app: dict[str, Handler], world: World, task_id: str) -> None:
+    await app["create_job"](post(JOB))
+    for _ in range(2):
+        problem(await app["get_task"](request("/jobs/job-1/tasks/x", jobId="job-1", taskId=task_id)), 404)
+        await world.run_until_idle()
+
+
+async def test_jobs_come_in_pages_whose_links_say_all_that_was_asked_for(
+    app: dict[str, Handler], world: World
+) -> None:
+    for number in range(5):
+        body = {**JOB, "jobId": f"Job-{number}", "metadata": {"user": "Ada & Bob", "n": str(number % 2)}}
+        await app["create_job"](post(body))
+        world.clock.advance(timedelta(seconds=1))
+    await world.run_until_idle()
+    params = {
+        "state": "ended,running",
+        "workload": "",
+        "prefix": "job-",
+        "metadata.user": "Ada & Bob",
+        "since": "2026-01-01T00:00:00Z",
+        "until": "2027-01-01T00:00:00+01:00",
+        "select": "jobId,state",
+        "limit": "2",
+    }
+    found, pages = list[dict[str, Any]](), 0
+    while True:
+        answer = await app["list_jobs"](request(params={**params, "code": "secret"}))
+        page = json.loads(answer.get_body())
+        found, pages = found + page["jobs"], pages + 1
+        if "nextLink" not in page:
+            break
+        url, _, query = page["nextLink"].partition("?")
+        following = dict(parse_qsl(query, keep_blank_values=True))
+        assert url == f"{API}/jobs"
+        assert {**following, "after": ""} == {**params, "after": ""}
+        params = following
+    assert [job["jobId"] for job in found] == [f"Job-{number}" for number in range(4, -1, -1)]
+    assert all(job.keys() == {"jobId", "state"} for job in found)
+    assert pages == 3
+    params = {"metadata.n": "1", "metadata.user": "Ada & Bob"}
+    page = json.loads((await app["list_jobs"](request(params=params))).get_body())
+    assert [job["jobId"] for job in page["jobs"]] == ["Job-3", "Job-1"]
+    assert page["jobs"][0]["statusUri"] == f"{API}/jobs/Job-3"
+    assert json.loads((await app["list_jobs"](request(params={"state": "active"}))).get_body()) == {
+        "jobs": []
+    }
+
+
+async def test_a_wrong_word_is_answered_with_those_that_are_known(app: dict[str, Handler]) -> None:
+    detail = problem(await app["list_jobs"](request(params={"state": "lost"})), 400)["detail"]
+    assert all(word in detail for word in ("queued", "timed_out", "active", "ended"))
+    detail = problem(await app["list_jobs"](request(params={"select": "x"})), 400)["detail"]
+    assert all(word in detail for word in ("jobId", "waitingFor", "metadata", "cancelUri"))
 
 
 async def test_a_page_of_events_has_four_mebibytes_at_most(app: dict[str, Handler], world: World) -> None:

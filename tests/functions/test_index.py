@@ -29,6 +29,8 @@ INDEX: dict[str, list[Binding]] = {
     "get_job": http("GET", "jobs/{jobId}"),
     "get_result": http("GET", "jobs/{jobId}/result"),
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
+    "get_task": http("GET", "jobs/{jobId}/tasks/{taskId}"),
+    "get_timeline": http("GET", "jobs/{jobId}/timeline"),
     "list_events": http("GET", "jobs/{jobId}/events"),
     "get_usage": http("GET", "jobs/{jobId}/usage"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),

@@ -191,7 +191,7 @@ async def test_reading_events_can_continue_after_the_last_one(api: Api, job_id: 
         last = int(page[-1]["sequence"])
     assert read == everything
     end = (await api.get(f"/jobs/{job_id}/events", after=last)).body
-    assert end == {"events": [], "last": last}
+    assert end == {"events": [], "last": last, "state": "succeeded"}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.dispatcher.memory_job import TaskExit
+from batchmgr.event_log_port import EventLog
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_states import JobState
-from batchmgr.ports import EventLog
 from batchmgr.usecases.poll import poll
 from tests.world import World, job_message, task
 

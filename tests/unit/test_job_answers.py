@@ -82,7 +82,7 @@ def answers(record: JobRecord, task: TaskSnapshot) -> Iterator[object]:
     yield job(record, "https://a/api", 3)
     running = msgspec.structs.replace(record, state=JobState.SUBMITTING)
     yield job(running, "https://a/api", 3)
-    yield job_list([record], "https://a/api", 1, "after")
+    yield job_list([record], "https://a/api", {"after": "x"})
     yield outcome(record)
     yield task_list([task], "https://a/api", {})
     yield adf_callback(record)

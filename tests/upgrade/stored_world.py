@@ -16,6 +16,7 @@ from azure.storage.blob import BlobType
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.blob_event_log import BlobEventLog
+from batchmgr.adapters.blob_job_list import BlobJobList
 from batchmgr.adapters.blob_job_store import BlobJobStore
 from batchmgr.adapters.blob_line import BlobLine
 from batchmgr.model.batch_snapshots import TaskSnapshot
@@ -84,6 +85,7 @@ async def stored_world(connection_string: str) -> AsyncIterator[World]:
             jobs=BlobJobStore(jobs),
             events=BlobEventLog(blobs.get_container_client(EVENTS_CONTAINER)),
             line=BlobLine(jobs),
+            listing=BlobJobList(jobs),
         )
         yield world
 

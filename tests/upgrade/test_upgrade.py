@@ -8,10 +8,13 @@ import msgspec
 import pytest
 
 from batchmgr.functions.queue_job_requests import take_request
+from batchmgr.model.job_query import JobQuery
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.usecases.finalize import finalize_or_retry
+from batchmgr.usecases.find_jobs import find_jobs
 from batchmgr.usecases.poll import poll
+from batchmgr.usecases.repair_list import repair_list
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference
 from tests.upgrade.stored_world import Frozen, stored_world, thaw
@@ -63,7 +66,8 @@ async def tick(world: World) -> None:
 
 
 async def records(world: World) -> dict[str, JobRecord]:
-    page, _ = await world.ports.jobs.list_records(500, "")
+    await repair_list(world.ports)
+    page, _ = await find_jobs(world.ports, JobQuery(), 500)
     return {record.job_id: record for record in page}
 
 

@@ -22,6 +22,7 @@ from tests.world import World, job_message
 FROM_THE_QUEUE = {
     "jobs.save_request": 1,
     "jobs.activate": 1,
+    "listing.add": 1,
     "jobs.create": 1,
     "jobs.save": 5,  # admitted, claimed, created in Azure Batch, running, and its event published
     "events.end": 2,
@@ -40,7 +41,7 @@ STORED = {
     "jobs.load_request": 1,
     "jobs.save": 4,
 }
-del STORED["jobs.save_request"], STORED["jobs.activate"], STORED["jobs.create"]
+del STORED["jobs.save_request"], STORED["jobs.activate"], STORED["listing.add"], STORED["jobs.create"]
 
 
 async def test_a_job_from_the_queue_reads_nothing_that_its_call_has_written() -> None:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batchmgr.dispatcher.memory_ports import MemoryEventLog, MemoryJobStore
+from batchmgr.dispatcher.memory_event_log import MemoryEventLog
+from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import RecordChangedError
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd

@@ -56,6 +56,10 @@ def what_is_there(world: World, job_id: str = "job-1") -> list[str]:
         "tasks": world.jobs.tasks,
         "active": world.jobs.active,
         "log": world.events.logs,
+        "timeline": world.timelines.kept,
+        "entry in the list": {
+            entry.job_id for entries in world.listing.parts.values() for entry in entries.values()
+        },
         "finalize blob": world.finalize.blobs,
         "Batch job": world.batch.jobs,
     }
@@ -85,7 +89,7 @@ async def test_other_jobs_are_left_alone() -> None:
     await world.run_until_idle()
     await purge(world.ports, "job-1")
     for job_id in ("job-1-b", "job-10"):
-        assert what_is_there(world, job_id) == ["record", "request", "log", "Batch job"]
+        assert what_is_there(world, job_id) == ["record", "request", "log", "entry in the list", "Batch job"]
 
 
 async def test_a_job_that_runs_is_not_deleted_and_the_error_says_what_to_do() -> None:
