@@ -1,0 +1,57 @@
+"""What callers of batchmgr import: a client of an app's HTTP API, for scripts, notebooks and services.
+
+    from batchmgr.client import Client
+
+    with Client("https://my-app.azurewebsites.net", key="…") as app:
+        job = app.submit({"tasks": [{"id": "hello", "commandLine": "echo hello"}]})
+        outcome = app.wait(job.job_id)
+
+`Client` is for code without `async`, `AsyncClient` for code with it. Both do the same: what they do is
+written once, in `flows`, `calls` and `retries`.
+"""
+
+from batchmgr.client.answers import (
+    Accepted,
+    DeadLetter,
+    Event,
+    FailedTask,
+    FailureGroup,
+    Failures,
+    Job,
+    JobError,
+    Outcome,
+    ResultFile,
+    Task,
+    TaskCounts,
+    TaskError,
+    TaskFile,
+    TaskResult,
+    WaitingFor,
+)
+from batchmgr.client.async_client import AsyncClient
+from batchmgr.client.sync_client import Client
+from batchmgr.errors import AppError, AppUnavailableError, NotFoundError
+
+__all__ = [
+    "Accepted",
+    "AppError",
+    "AppUnavailableError",
+    "AsyncClient",
+    "Client",
+    "DeadLetter",
+    "Event",
+    "FailedTask",
+    "FailureGroup",
+    "Failures",
+    "Job",
+    "JobError",
+    "NotFoundError",
+    "Outcome",
+    "ResultFile",
+    "Task",
+    "TaskCounts",
+    "TaskError",
+    "TaskFile",
+    "TaskResult",
+    "WaitingFor",
+]
