@@ -288,7 +288,9 @@ class AppError(BatchmgrError):
     `JobConflict`; `problems` is what else is wrong with the request, in words.
     """
 
-    def __init__(self, message: str, *, status: int = 0, code: str = "", problems: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", problems: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code

@@ -10,6 +10,8 @@
 written once, in `flows`, `calls` and `retries`.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from batchmgr.client.answers import (
     Accepted,
     DeadLetter,
@@ -28,9 +30,11 @@ from batchmgr.client.answers import (
     TaskResult,
     WaitingFor,
 )
-from batchmgr.client.async_client import AsyncClient
 from batchmgr.client.sync_client import Client
 from batchmgr.errors import AppError, AppUnavailableError, NotFoundError
+
+if TYPE_CHECKING:
+    from batchmgr.client.async_client import AsyncClient
 
 __all__ = [
     "Accepted",
@@ -55,3 +59,12 @@ __all__ = [
     "TaskResult",
     "WaitingFor",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client for `async` when it is asked for: commands start without asyncio."""
+    if name == "AsyncClient":
+        from batchmgr.client.async_client import AsyncClient
+
+        return AsyncClient
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

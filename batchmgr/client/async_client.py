@@ -53,7 +53,8 @@ class AsyncClient:
     ) -> None:
         self.address = AppAddress(url, key, headers or {})
         self._policy = RetryPolicy(patience_s=patience_s, report=report)
-        self._http = httpx.AsyncClient()
+        self._http = httpx.AsyncClient(verify=self.address.is_https)
+        self._storage: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,6 +67,8 @@ class AsyncClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+        if self._storage is not None:
+            await self._storage.aclose()
 
     async def submit(self, message: Mapping[str, object] | bytes, *, idempotency_key: str = "") -> Accepted:
         """Send a job message: a mapping, or JSON. Sending the same `jobId` or key again is the same job.
@@ -275,12 +278,21 @@ class AsyncClient:
         except httpx.TransportError as error:
             return None, no_answer(self.address, step, error)
 
+    def _connection(self, request: Request) -> httpx.AsyncClient:
+        """Return what is connected to the app, or to storage: that is opened when it is needed."""
+        if not request.is_for_storage:
+            return self._http
+        if self._storage is None:
+            self._storage = httpx.AsyncClient()
+        return self._storage
+
     async def _send(self, request: Request) -> Reply:
+        http = self._connection(request)
         if isinstance(request.body, bytes):
-            return reply_of(await self._http.send(self.address.prepared(request, request.body)))
+            return reply_of(await http.send(self.address.prepared(request, request.body)))
         size = request.body.stat().st_size
         with request.body.open("rb") as file:
-            return reply_of(await self._http.send(self.address.prepared(request, _chunks(file), size)))
+            return reply_of(await http.send(self.address.prepared(request, _chunks(file), size)))
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -32,6 +32,11 @@ class AppAddress:
             raise AppError(f"{url!r} is no http or https address of an app")
         return url if url.endswith("/api") else f"{url}/api"
 
+    @property
+    def is_https(self) -> bool:
+        """Return whether the app is called over TLS. If it is not, no certificates need be loaded."""
+        return self.api.startswith("https:")
+
     def prepared(
         self,
         request: Request,

@@ -52,7 +52,8 @@ class Client:
     ) -> None:
         self.address = AppAddress(url, key, headers or {})
         self._policy = RetryPolicy(patience_s=patience_s, report=report)
-        self._http = httpx.Client()
+        self._http = httpx.Client(verify=self.address.is_https)
+        self._storage: httpx.Client | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +66,8 @@ class Client:
     def close(self) -> None:
         """Close all connections."""
         self._http.close()
+        if self._storage is not None:
+            self._storage.close()
 
     def submit(self, message: Mapping[str, object] | bytes, *, idempotency_key: str = "") -> Accepted:
         """Send a job message: a mapping, or JSON. Sending the same `jobId` or key again is the same job.
@@ -272,9 +275,18 @@ class Client:
         except httpx.TransportError as error:
             return None, no_answer(self.address, step, error)
 
+    def _connection(self, request: Request) -> httpx.Client:
+        """Return what is connected to the app, or to storage: that is opened when it is needed."""
+        if not request.is_for_storage:
+            return self._http
+        if self._storage is None:
+            self._storage = httpx.Client()
+        return self._storage
+
     def _send(self, request: Request) -> Reply:
+        http = self._connection(request)
         if isinstance(request.body, bytes):
-            return reply_of(self._http.send(self.address.prepared(request, request.body)))
+            return reply_of(http.send(self.address.prepared(request, request.body)))
         size = request.body.stat().st_size
         with request.body.open("rb") as file:
-            return reply_of(self._http.send(self.address.prepared(request, file, size)))
+            return reply_of(http.send(self.address.prepared(request, file, size)))

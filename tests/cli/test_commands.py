@@ -26,24 +26,22 @@ def batchmgr(*arguments: str, directory: Path, path: str | None = None) -> subpr
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
+    assert main(["--help"]) == 0
     told = capsys.readouterr().out
     for name in COMMANDS:
-        assert re.search(rf"^    {name}\s+\w", told, re.MULTILINE)
+        assert re.search(rf"^  {name}\s+\w", told, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main([name, "--help"])
-    assert f"usage: batchmgr {name}" in capsys.readouterr().out
+    assert main([name, "--help"]) == 0
+    assert f"usage: batchmgr {name}" in capsys.readouterr().out.lower()
 
 
 def test_an_unknown_command_is_refused_with_the_usage(tmp_path: Path) -> None:
     ended = batchmgr("fly", directory=tmp_path)
     assert ended.returncode == 2
-    assert "invalid choice: 'fly'" in ended.stderr
+    assert "No such command 'fly'" in ended.stderr
 
 
 def test_a_port_in_use_is_named_with_the_option_that_changes_it(tmp_path: Path) -> None:

@@ -350,8 +350,8 @@ def test_what_is_no_app_is_an_error() -> None:
         pytest.raises(AppUnavailableError, match="can't be reached"),
     ):
         client.job("a")
-    with Client("ftp://x") as client, pytest.raises(AppError, match="no http or https address"):
-        client.job("a")
+    with pytest.raises(AppError, match="no http or https address"):
+        Client("ftp://x")
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,18 @@ The command works offline, without Azure. The exception is a `taskPerFile` facto
 the storage account that the environment names, with the same settings as for the app.
 """
 
-import argparse
 import asyncio
 import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.bootstrap import open_node_storage
+from batchmgr.cli.arguments import argument, option
 from batchmgr.cli.plan.format_plan import format_plan
 from batchmgr.cli.plan.offline_storage import OfflineStorage
 from batchmgr.dispatcher.memory_ports import UnlimitedThreads
@@ -30,29 +31,26 @@ from batchmgr.wire.plan_preview import PlanPreview
 DEFAULT_POOL = "(the app's default pool)"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="a job message in JSON")
-    parser.add_argument(
-        "--tasks", type=_number, default=3, metavar="N", help="show the first N tasks (default 3)"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object, the same as the answer of POST /api/plan"
-    )
-
-
-def run(args: argparse.Namespace) -> int:
+def run(
+    file: Annotated[Path, argument("FILE", "a job message in JSON")],
+    tasks: Annotated[
+        int, option("--tasks", metavar="N", min=0, text="show the first N tasks (default 3)")
+    ] = 3,
+    as_json: Annotated[
+        bool, option("--json", text="print one JSON object, the same as the answer of POST /api/plan")
+    ] = False,
+) -> int:
     """Print the plan. Return 1 if the job would be rejected, else 0."""
     try:
-        body = args.file.read_bytes()
+        body = file.read_bytes()
     except OSError as error:
         raise BatchmgrError(f"{error.filename}: {error.strerror}.") from error
     try:
         message = decode_job(body)
     except InvalidJobError as error:
-        raise BatchmgrError(f"{args.file}: {error}") from error
-    answer = asyncio.run(_preview(message, os.environ, args.tasks))
-    print(msgspec.json.encode(answer).decode() if args.json else format_plan(answer))
+        raise BatchmgrError(f"{file}: {error}") from error
+    answer = asyncio.run(_preview(message, os.environ, tasks))
+    print(msgspec.json.encode(answer).decode() if as_json else format_plan(answer))
     return 1 if answer.problems else 0
 
 
@@ -80,9 +78,3 @@ def _storage(message: JobMessage, settings: Settings) -> AbstractAsyncContextMan
             f"taskFactory.source: the blobs must be listed to plan this job; {error}"
         ) from error
     return open_node_storage(settings)
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError("must be a whole number")
-    return int(text)
