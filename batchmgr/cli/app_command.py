@@ -120,7 +120,10 @@ def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise typer.BadParameter("there is no terminal to ask on: give -y to go on, or --dry-run to look")
-    typer.confirm(question, abort=True, err=True)
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        print("Nothing was done.", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 Yes = Annotated[bool, option("-y", "--yes", text="do not ask")]
