@@ -15,7 +15,7 @@ from typer.main import get_command
 from batchmgr.cli import COMMANDS, INTERRUPTED
 from batchmgr.cli.arguments import HELP_NAMES
 from batchmgr.cli.exit_codes import NOT_FINISHED, NOT_FOUND
-from batchmgr.errors import BatchmgrError, MissingExtraError
+from batchmgr.errors import BatchmgrError, MissingExtraError, NotFoundError
 
 EXTRAS = {"package": "publish"} | dict.fromkeys(list(COMMANDS)[: list(COMMANDS).index("demo")], "client")
 """Which extra installs what a command needs, where it is not `local`."""
@@ -49,7 +49,7 @@ def _told(name: str, error: BatchmgrError) -> int:
     problems: Sequence[str] = getattr(error, "problems", ())
     for problem in problems:
         print(f"  {problem}", file=sys.stderr)
-    return NOT_FOUND if getattr(error, "status", 0) == 404 else 1
+    return NOT_FOUND if isinstance(error, NotFoundError) else 1
 
 
 def program() -> TyperGroup:

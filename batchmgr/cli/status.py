@@ -5,7 +5,7 @@ from batchmgr.cli.job_text import job_text
 from batchmgr.cli.output import Output, print_one
 from batchmgr.client.answers import FailureGroup, Job
 from batchmgr.client.sync_client import Client
-from batchmgr.errors import NotFoundError
+from batchmgr.errors import AppError
 
 
 @calls_app
@@ -17,10 +17,12 @@ def run(app: Client, job: JobId = None, last: Last = False, output: Output = "te
 
 
 def failure_groups(app: Client, job: Job) -> list[FailureGroup]:
-    """Return the failed tasks of a job in groups. An app that is older has none."""
+    """Return the failed tasks of a job in groups. An older app has no such address."""
     if not job.counts.failed:
         return []
     try:
         return app.failures(job.job_id).groups
-    except NotFoundError:
+    except AppError as error:
+        if error.status != 404:
+            raise
         return []

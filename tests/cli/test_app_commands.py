@@ -122,6 +122,17 @@ def test_status_shows_why_a_job_failed_in_groups(app: StandInApp, capsys: Captur
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_an_older_app_has_no_groups_of_failed_tasks(app: StandInApp, capsys: Capture) -> None:
+    app.add("a")
+    app.end("a", "failed", 0, 3)
+    app.trouble = lambda request: web.Response(status=404) if "failures" in request.path else None
+    assert main(["status", "a"]) == 0
+    assert capsys.readouterr().out.startswith("a  failed\n")
+    app.trouble = lambda request: web.Response(status=404)
+    assert main(["status", "a"]) == 1
+    assert "no such address" in capsys.readouterr().err
+
+
 def test_status_shows_why_a_job_waits(app: StandInApp, capsys: Capture) -> None:
     app.add(
         "a", "submitting", waitingFor={"code": "Quota", "reason": "no place", "advice": "wait", "place": 3}
