@@ -35,6 +35,8 @@ def run_program(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BatchmgrError as error:
         return _told(name, error)
+    except ModuleNotFoundError as error:
+        return _told(name, _missing(name, error))
     except TimeoutError as error:
         print(f"batchmgr {name}: {error}", file=sys.stderr)
         return NOT_FINISHED
@@ -91,12 +93,17 @@ def load(name: str) -> ModuleType:
     try:
         return import_module(module_name(name))
     except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == "batchmgr":
-            raise
-        raise MissingExtraError(
-            f"{error.name} is not installed; install it with: "
-            f"pip install 'batchmgr[{EXTRAS.get(name, 'local')}]'"
-        ) from error
+        raise _missing(name, error) from error
+
+
+def _missing(name: str, error: ModuleNotFoundError) -> MissingExtraError:
+    """Return which extra installs what a command needs. Raise the error again if batchmgr itself lacks it."""
+    if error.name and error.name.partition(".")[0] == "batchmgr":
+        raise error
+    extra = EXTRAS.get(name, "local")
+    return MissingExtraError(
+        f"{error.name} is not installed; install it with: pip install 'batchmgr[{extra}]'"
+    )
 
 
 class _LazyCommand(TyperCommand):

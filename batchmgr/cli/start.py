@@ -153,7 +153,7 @@ Send a first job and follow it:
 
   curl -sS {endpoints.functions}/api/jobs -H 'Content-Type: application/json' -d \\
     '{{"jobId": "first", "tasks": [{{"id": "hello", "commandLine": "echo hello"}}]}}'
-  curl -sS {endpoints.functions}/api/jobs/first
+  batchmgr watch first --url {endpoints.functions}
 
 Look whether everything is well:
 

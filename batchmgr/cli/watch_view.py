@@ -61,7 +61,14 @@ class WatchView:
         )
         bar = Table.grid(padding=(0, 2))
         bar.add_row(
-            ProgressBar(total=job.total or 1, completed=job.counts.completed, width=28), counts_text(job)
+            ProgressBar(
+                total=job.total or 1,
+                completed=job.counts.completed,
+                width=28,
+                complete_style="cyan",
+                finished_style=STYLES.get(job.state, "cyan"),
+            ),
+            counts_text(job),
         )
         lines = [head, self._why(job), *self._failed()]
         for line in lines:

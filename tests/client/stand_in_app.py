@@ -247,8 +247,10 @@ class Routes:
 
     async def rerun(self, request: web.Request) -> web.Response:
         self.job(request)
-        new = (await request.json()).get("jobId") or f"{request.match_info['job']}-rerun-1"
-        self.app.add(new, "queued")
+        before, _, number = request.match_info["job"].partition("-rerun-")
+        new = (await request.json()).get("jobId") or f"{before}-rerun-{int(number or 0) + 1}"
+        if new not in self.app.jobs:
+            self.app.add(new, "queued")
         return self.accepted(new)
 
     async def redrive(self, request: web.Request) -> web.Response:

@@ -17,8 +17,8 @@ _HEAD = """\
 
 {note}
 `batchmgr` is a command of this repository's environment: `.venv/bin/batchmgr`. A workload's package is a
-command too: `python -m my_workload`. Each command has `--help`. How the commands that call an app go together:
-[command line](../command-line.md).
+command too: `python -m my_workload`. Each command has `--help`. [How the commands that call an app go
+together](../command-line.md)
 
 ## batchmgr
 
