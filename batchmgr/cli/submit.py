@@ -8,7 +8,7 @@ from batchmgr.cli.app_command import Timeout, calls_app, following
 from batchmgr.cli.arguments import argument, option
 from batchmgr.cli.exit_codes import exit_code_of
 from batchmgr.cli.job_text import accepted_text, outcome_line
-from batchmgr.cli.output import Output, print_one, say
+from batchmgr.cli.output import Output, one_line, print_one, say
 from batchmgr.cli.times import seconds_of
 from batchmgr.cli.watch import watch
 from batchmgr.client.answers import Accepted
@@ -40,6 +40,8 @@ def follow(
 ) -> int:
     """Print a job that was accepted; follow it if asked. With JSON, only its last state is printed."""
     job_id = accepted.job_id
+    for warning in accepted.warnings:
+        say(f"warning: {warning.field or 'message'}: {one_line(warning.reason)}")
     if not (wait or watch_it) or output == "name":
         print_one(accepted, output, text=lambda: accepted_text(accepted), name=job_id)
     elif output == "text":

@@ -55,8 +55,18 @@ class Callback(Answer, frozen=True, kw_only=True):
     given_up_at: datetime | None = None
 
 
+class JobWarning(Answer, frozen=True, kw_only=True):
+    """What in a job message may do something else than its sender means, though the job was accepted."""
+
+    reason: str = ""
+    field: str = ""
+
+
 class Accepted(Answer, frozen=True, kw_only=True):
-    """A job that an app has accepted, and where to follow it."""
+    """A job that an app has accepted, and where to follow it.
+
+    `warnings`: it may do something else than its sender means.
+    """
 
     job_id: str
     state: str
@@ -65,6 +75,7 @@ class Accepted(Answer, frozen=True, kw_only=True):
     tasks_uri: str = ""
     events_uri: str = ""
     cancel_uri: str = ""
+    warnings: list[JobWarning] = []
 
 
 class Job(Accepted, frozen=True, kw_only=True):
@@ -218,6 +229,10 @@ class Event(Answer, frozen=True, kw_only=True, rename=None):
     time: datetime | None = None
     sequence: str = ""
     data: dict[str, Any] = {}
+    specversion: str = "1.0"
+    source: str = ""
+    datacontenttype: str = "application/json"
+    traceparent: str = ""
 
 
 class EventPage(Answer, frozen=True, kw_only=True):

@@ -103,12 +103,13 @@ def _other_problems(problem: Mapping[str, Any]) -> list[str]:
     errors = problem.get("errors")
     if not isinstance(errors, list) or len(errors) < 2:
         return []
-    found = [error for error in errors if isinstance(error, dict)]
-    places = [str(one.get("pointer", one.get("parameter", ""))).removeprefix("#/") for one in found]
-    return [
-        f"{place.replace('/', '.')}: {one.get('detail', '')}"
-        for place, one in zip(places, found, strict=True)
-    ]
+    return [f"{_place(error)}: {error.get('detail', '')}" for error in errors if isinstance(error, dict)]
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    """Return what is wrong: a field of the message, or a parameter of the query."""
+    pointer = str(error.get("pointer", "")).removeprefix("#/").replace("/", ".")
+    return str(error.get("field") or error.get("parameter") or pointer or "message")
 
 
 def problem_of(reply: Reply) -> dict[str, Any]:

@@ -58,6 +58,19 @@ def test_a_job_that_is_sent_is_told_of_and_its_name_stands_alone_where_asked(
     assert capsys.readouterr().out == "b\n"
 
 
+def test_what_may_be_meant_otherwise_is_said_on_stderr(
+    app: StandInApp, message: str, capsys: Capture
+) -> None:
+    warning = {"field": "tasks[0].commandLine", "reason": "runs without a shell: > is an argument"}
+    accepted = {"jobId": "a", "state": "queued", "warnings": [warning]}
+    app.trouble = lambda request: web.json_response(accepted, status=202)
+    assert main(["submit", message, "-o", "name"]) == 0
+    assert capsys.readouterr() == (
+        "a\n",
+        "warning: tasks[0].commandLine: runs without a shell: > is an argument\n",
+    )
+
+
 def test_a_message_that_is_refused_says_all_that_is_wrong(
     app: StandInApp, tmp_path: Path, capsys: Capture
 ) -> None:
