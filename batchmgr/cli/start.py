@@ -23,7 +23,7 @@ class StartCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Give `--identity` its default value, where it has none."""
         given: list[str] = []
-        for word, following in zip(args, [*args[1:], ""], strict=True):
+        for word, following in zip(args, [*args, ""][1:], strict=True):
             is_bare = word == "--identity" and following not in get_args(NodeAccess)
             given += [word, "signatures"] if is_bare else [word]
         return super().parse_args(ctx, given)

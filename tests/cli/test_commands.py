@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from batchmgr.cli import COMMANDS, main
+from batchmgr.cli.program import command
 
 
 def batchmgr(*arguments: str, directory: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -85,3 +86,28 @@ def test_the_demo_names_an_output_directory_that_cannot_be_made(tmp_path: Path) 
     ended = batchmgr("demo", "genome.fa", "--output", "taken", directory=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == "batchmgr demo: taken: File exists.\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ([], None),
+        (["--identity"], "signatures"),
+        (["--identity", "--json"], "signatures"),
+        (["--identity", "nodes"], "nodes"),
+        (["--json", "--identity", "signatures"], "signatures"),
+    ],
+)
+def test_the_identity_of_a_stack_may_stand_without_a_value(typed: list[str], meant: str | None) -> None:
+    assert command("start").make_context("start", typed).params["identity"] == meant
+
+
+def test_a_program_of_its_own_reads_its_arguments_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fakebatch", "--pool", "hpc"]) == 2
+    assert "is not of the form ID=NODESxSLOTS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_of_a_help_is_longer_than_80_columns(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main([name, "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
