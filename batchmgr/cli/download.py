@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import msgspec
@@ -11,13 +10,9 @@ import msgspec
 from batchmgr.cli.app_command import JobId, Last, calls_app, chosen_job
 from batchmgr.cli.arguments import argument, option
 from batchmgr.cli.output import Output, print_each, say
-from batchmgr.client.answers import ResultFile
 from batchmgr.client.file_flows import Progress
 from batchmgr.client.sync_client import Client
-from batchmgr.errors import AppError, BatchmgrError
-
-ALL_RESULTS = "batchmgr-outcome.json"
-"""The result that lists all results, if they are too many for the outcome."""
+from batchmgr.errors import AppError, BatchmgrError, NotFoundError
 
 
 class Downloaded(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,21 +47,27 @@ def run(
     output: Output = "text",
 ) -> int:
     """Download files. One that was begun is gone on with. Return 0, or 1 if a name was not found."""
+    wanted = list(names or [])
+    if last and job:  # then what stands first is a name
+        wanted.insert(0, job)
+        job = None
     jobs = [chosen_job(app, job, last), *(more or [])]
-    patterns = [*(names or []), *(include or [])]
-    missing = set(names or [])
+    missing: list[str] = []
 
     def each() -> Iterator[Downloaded]:
         for job_id in jobs:
             folder = to / job_id if len(jobs) > 1 else to
-            for name in _names(app, job_id, task):
-                if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns):
-                    missing.discard(name)
-                    yield _download(app, job_id, task, name, _inside(folder, name))
+            for name in wanted if wanted and not include else _names(app, job_id, task):
+                if not include or name in wanted or any(fnmatchcase(name, one) for one in include):
+                    try:
+                        yield _download(app, job_id, task, name, _inside(folder, name))
+                    except NotFoundError as error:
+                        if error.code == "JobNotFound":
+                            raise
+                        missing.append(name)
+                        say(str(error))
 
     print_each(each(), output, text=lambda one: f"{one.file}  {one.size:,} bytes", name=lambda one: one.file)
-    for name in sorted(missing):
-        say(f"There is no {name} in {', '.join(jobs)}.")
     return 1 if missing else 0
 
 
@@ -75,18 +76,9 @@ def _names(app: Client, job_id: str, task: str) -> list[str]:
     if task:
         return [file.path for file in app.task_files(job_id, task).files]
     outcome = app.wait(job_id, timeout_s=0)
-    if not outcome.outcome_uri:
-        return [result.name for result in outcome.results]
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / ALL_RESULTS
-        for _ in app.download_result(job_id, ALL_RESULTS, file):
-            pass
-        whole = msgspec.json.decode(file.read_bytes(), type=_AllResults)
-    return [result.name for result in whole.results]
-
-
-class _AllResults(msgspec.Struct):
-    results: list[ResultFile]
+    if outcome.outcome_uri:
+        say(f"Job {job_id} has more results than these {len(outcome.results)}: name others to download them.")
+    return [result.name for result in outcome.results]
 
 
 def _inside(folder: Path, name: str) -> Path:

@@ -328,7 +328,8 @@ def test_results_are_downloaded_by_name_and_pattern_of_several_jobs(
     assert capsys.readouterr().out.splitlines() == [f"{to}/a/results/x.csv", f"{to}/b/results/x.csv"]
     assert (to / "b/results/x.csv").read_bytes() == b"b"
     assert main(["download", "a", "log", "none", "--to", str(to)]) == 1
-    assert capsys.readouterr().err == "There is no none in a.\n"
+    assert capsys.readouterr().err == "none: The job has no such result. (status 404)\n"
+    assert main(["download", "gone", "log"]) == 102
 
 
 def test_the_files_of_a_task_are_downloaded(app: StandInApp, tmp_path: Path) -> None:
