@@ -8,12 +8,15 @@ from typing import Annotated
 from batchmgr.cli.app_command import JobId, Last, calls_app, chosen_job, following
 from batchmgr.cli.arguments import option
 from batchmgr.cli.output import say
+from batchmgr.client.answers import Task
 from batchmgr.client.async_client import AsyncClient
 from batchmgr.client.sync_client import Client
 from batchmgr.errors import AppError
 
 MOST_TASKS = 20
 """How many tasks are printed, or followed at the same time, if no task is named."""
+
+FINALIZE_TASK = "batchmgr-finalize"
 
 LOOK_S = 2.0
 """How long to wait for the next tasks that start."""
@@ -60,13 +63,18 @@ def _tasks(app: Client, job_id: str, failed: bool) -> list[str]:
     if failed:
         found = app.tasks(job_id, state="failed", page_size=MOST_TASKS + 1)
     else:
-        found = (one for one in app.tasks(job_id) if one.state in ("running", "completed"))
+        found = (one for one in app.tasks(job_id) if _has_own_log(one))
     names = [one.task_id for one in islice(found, MOST_TASKS + 1)]
     if not names:
         say("No task has failed." if failed else "No task has begun.")
     if len(names) > MOST_TASKS:
         say(f"Only the first {MOST_TASKS} tasks are shown: name others with --task.")
     return names[:MOST_TASKS]
+
+
+def _has_own_log(task: Task) -> bool:
+    """Return whether a task has begun, and is not one that batchmgr has added to the job."""
+    return task.state in ("running", "completed") and task.task_id != FINALIZE_TASK
 
 
 async def _follow_all(
@@ -81,7 +89,7 @@ async def _follow_all(
             new = named or [
                 one.task_id
                 async for one in client.tasks(job_id, state="failed" if failed else "")
-                if one.state in ("running", "completed")
+                if _has_own_log(one)
             ]
             for name in new:
                 active = sum(not one.done() for one in begun.values())

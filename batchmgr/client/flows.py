@@ -187,6 +187,8 @@ def redrive(job_id: str, policy: RetryPolicy) -> Flow[Accepted]:
 def newest(policy: RetryPolicy) -> Flow[Job]:
     """Return the newest job."""
     page = yield from one(Request(path="/jobs", query={"limit": 1}), JobPage, policy)
+    while not page.jobs and page.next_link:  # a page may be empty, and not be the last
+        page = yield from one(next_page(page.next_link), JobPage, policy)
     if not page.jobs:
         raise NotFoundError("the app has no job", status=404, code="JobNotFound")
     return page.jobs[0]
