@@ -48,17 +48,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command, and return its exit code. A BatchmgrError is printed to stderr and gives 1."""
     argv = sys.argv[1:] if argv is None else argv
     if sys.version_info < (3, 11):
-        version = sys.version.split()[0]
-        print(f"batchmgr: this command needs Python 3.11 or newer, not {version}", file=sys.stderr)
-        return 1
+        return _without_libraries(argv, f"commands need Python 3.11 or newer, not {sys.version.split()[0]}")
     try:
         from batchmgr.cli.program import run_program
     except ModuleNotFoundError as error:
         if error.name and error.name.partition(".")[0] == "batchmgr":
             raise
-        print(
-            f"batchmgr: {error.name} is not installed; install it with: pip install 'batchmgr[client]'",
-            file=sys.stderr,
-        )
+        missing = f"{error.name} is not installed; install it with: pip install 'batchmgr[client]'"
+        return _without_libraries(argv, missing)
+    return run_program([*argv])
+
+
+def _without_libraries(argv: Sequence[str], why: str) -> int:
+    """Print which commands there are, if that was asked; else why none can run. Return the exit code."""
+    if not set(argv) <= {"-h", "--help"}:
+        print(f"batchmgr: {why}", file=sys.stderr)
         return 1
-    return run_program(list(argv))
+    print(f"usage: batchmgr COMMAND ...\n\n{why}\n\nCommands:")
+    for name, text in COMMANDS.items():
+        print(f"  {name:<12}  {text}")
+    return 0

@@ -72,7 +72,7 @@ def test_an_old_python_is_told_what_it_needs() -> None:
         [str(oldest), "-m", "batchmgr.cli", "status", "a"], capture_output=True, text=True, env={}
     )
     assert run.returncode == 1
-    assert run.stderr.startswith("batchmgr: this command needs Python 3.11 or newer, not 3.8")
+    assert run.stderr.startswith("batchmgr: commands need Python 3.11 or newer, not 3.8")
 
 
 @pytest.mark.parametrize(
