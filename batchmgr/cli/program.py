@@ -1,6 +1,5 @@
 """The program `batchmgr`: which commands it has, what it does with their errors, and its version."""
 
-import argparse
 import builtins
 import sys
 from collections.abc import Sequence
@@ -125,6 +124,8 @@ class _OwnParser(TyperCommand):
         return args
 
     def invoke(self, ctx: Any) -> int:
+        import argparse  # most commands run without it
+
         parser = argparse.ArgumentParser(prog=f"batchmgr {self.name}", description=COMMANDS[self.name or ""])
         self._module.add_arguments(parser)
         exit_code: int = self._module.run(parser.parse_args(ctx.args))
