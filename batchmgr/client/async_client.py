@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -24,13 +24,12 @@ from batchmgr.client.answers import (
     TaskPage,
 )
 from batchmgr.client.calls import job_path, post
-from batchmgr.client.connection import AppAddress, no_answer, reply_of
+from batchmgr.client.connection import AppAddress, chunks, no_answer, reply_of
 from batchmgr.client.exchange import Flow, Item, NoAnswerError, Pause, Reply, Request, Run
 from batchmgr.client.progress_bar import progress_bar
 from batchmgr.client.retries import Report, RetryPolicy
 
 T = TypeVar("T")
-CHUNK_BYTES = 1024 * 1024
 
 
 class AsyncClient:
@@ -292,10 +291,4 @@ class AsyncClient:
             return reply_of(await http.send(self.address.prepared(request, request.body)))
         size = request.body.stat().st_size
         with request.body.open("rb") as file:
-            return reply_of(await http.send(self.address.prepared(request, _chunks(file), size)))
-
-
-async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:
-    """Yield what a file has. A disk is quick enough to be read between other work."""
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk
+            return reply_of(await http.send(self.address.prepared(request, chunks(file), size)))
