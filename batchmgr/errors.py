@@ -31,13 +31,18 @@
     ├── MissingExtraError      a command needs packages, or a Python version, that are not installed
     │
     │   from Azure
-    └── ServiceError           an Azure service refused a request or failed
-        ├── ServiceRefusedError    it will refuse it again: wrong request
-        ├── ServiceNotFoundError   the resource does not exist
-        ├── ServiceConflictError   the resource exists already, or its state forbids the request
-        └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
-            ├── ServiceAccessError     it will accept it when somebody has given access: no token, no role
-            └── NewerLayoutError       a later version of batchmgr has stored it, and can read it
+    ├── ServiceError           an Azure service refused a request or failed
+    │   ├── ServiceRefusedError    it will refuse it again: wrong request
+    │   ├── ServiceNotFoundError   the resource does not exist
+    │   ├── ServiceConflictError   the resource exists already, or its state forbids the request
+    │   └── ServiceBusyError       it will accept it later: throttled, over quota, unavailable
+    │       ├── ServiceAccessError     it will accept it when somebody has given access: no token, no role
+    │       └── NewerLayoutError       a later version of batchmgr has stored it, and can read it
+    │
+    │   from an app, for callers of its HTTP API
+    └── AppError               the app refused a request, or can't be used
+        ├── NotFoundError          there is no such job, task or file
+        └── AppUnavailableError    the app can't be reached, or stays busy
 
 The attribute `retryable` of each class says whether the same call may succeed later without a change.
 """
@@ -287,3 +292,29 @@ class NewerLayoutError(ServiceBusyError):
             "deploy that version again, it goes on with the job",
             code="NewerLayout",
         )
+
+
+class AppError(BatchmgrError):
+    """An app refused a request, or did not answer as batchmgr does.
+
+    `status` is the HTTP status, or 0 if there was no answer. `code` is the app's word for it, such as
+    `JobConflict`; `problems` is what else is wrong with the request, in words.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, code: str = "", problems: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.problems = tuple(problems)
+
+
+class NotFoundError(AppError):
+    """There is no such job, task or file in the app, or it is gone."""
+
+
+class AppUnavailableError(AppError):
+    """An app can't be reached, or is busy, and stayed so as long as the caller had patience."""
+
+    retryable = True

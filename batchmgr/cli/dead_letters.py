@@ -1,37 +1,39 @@
 """`batchmgr dead-letters`: lists what an app has given up or could not use, the newest first."""
 
-import argparse
-import json
+from itertools import islice
+from typing import Annotated
 
-from batchmgr.cli.app_client import add_app_arguments, call_app
+from batchmgr.cli.app_command import calls_app
+from batchmgr.cli.arguments import option
+from batchmgr.cli.output import Output, one_line, print_each, say
+from batchmgr.client.answers import DeadLetter
+from batchmgr.client.sync_client import Client
+
+MOST_AT_ONCE = 500
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    add_app_arguments(parser)
-    parser.add_argument("--limit", type=int, default=50, help="how many to list, 1 to 500 (default: 50)")
-    parser.add_argument("--json", action="store_true", help="print the answer of the app, a JSON object")
-
-
-def run(args: argparse.Namespace) -> int:
+@calls_app
+def run(
+    app: Client,
+    limit: Annotated[int, option("--limit", min=1, text="how many to list (default: 50)")] = 50,
+    output: Output = "text",
+) -> int:
     """List the dead letters. Return 0."""
-    page = call_app(args, "GET", f"/dead-letters?limit={args.limit}")
-    if args.json:
-        print(json.dumps(page, indent=2))
-        return 0
-    for letter in page["deadLetters"]:
-        print(_line(letter))
-    if not page["deadLetters"]:
-        print("There are no dead letters.")
-    elif "nextLink" in page:
-        print("There are more: give a higher --limit, or read the pages of GET /api/dead-letters.")
+    found = app.dead_letters(page_size=min(limit, MOST_AT_ONCE))
+    letters = list(islice(found, limit))
+    print_each(letters, output, text=_line, name=lambda letter: letter.id)
+    if not letters:
+        say("There are no dead letters.")
+    elif next(found, None) is not None:
+        say("There are more: give a higher --limit.")
     return 0
 
 
-def _line(letter: dict[str, str]) -> str:
+def _line(letter: DeadLetter) -> str:
     """Return one line of the list: when, what, and why."""
-    if letter["kind"] == "callback":
-        what = f"the callback of job {letter['jobId']} to {letter['receiver']}"
+    if letter.kind == "callback":
+        what = f"the callback of job {letter.job_id} to {letter.receiver}"
     else:
-        what = f"message {letter['messageId']} in {letter['queue']}"
-    return f"{letter['time']}  {what}: {letter['reason']}"
+        what = f"message {letter.message_id} in {letter.queue}"
+    time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}" if letter.time else ""
+    return f"{time}  {what}: {one_line(letter.reason)}"

@@ -1,18 +1,22 @@
 """`batchmgr doctor`: looks at the surroundings of an app, and says what is wrong and what mends it."""
 
-import argparse
 import asyncio
 import logging
 import os
 import re
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.arguments import option
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.finding import Finding, is_wrong
 from batchmgr.doctor.read_settings import FoundSettings, read_settings
-from batchmgr.doctor.report import as_json, as_text
+from batchmgr.doctor.report import as_json as report_json
+from batchmgr.doctor.report import as_text
 from batchmgr.errors import SettingsError
 
 _APP_ID = re.compile(
@@ -22,48 +26,61 @@ UNUSABLE = 2
 """The exit code of a command that can't look: what it was given can't be used."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    place = parser.add_mutually_exclusive_group()
-    place.add_argument(
-        "--settings",
-        type=Path,
-        metavar="FILE",
-        help="the settings file; variables of the environment take precedence "
-        "(default: local.settings.json, if it is here)",
-    )
-    place.add_argument(
-        "--app",
-        metavar="RESOURCE_ID",
-        type=_app_id,
-        help="an app in Azure, by its resource id: its settings, roles, functions and accounts are looked at "
-        "with your sign-in (az login)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object with all findings")
+def _app_id(text: str | None) -> str | None:
+    """Return the argument if it is the resource id of an app."""
+    if text is not None and not _APP_ID.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text!r} is not a resource id of an app: "
+            "/subscriptions/…/resourceGroups/…/providers/Microsoft.Web/sites/…"
+        )
+    return text
 
 
-def run(args: argparse.Namespace) -> int:
+def run(
+    settings_file: Annotated[
+        Path | None,
+        option(
+            "--settings",
+            metavar="FILE",
+            text="the settings file; variables of the environment take precedence "
+            "(default: local.settings.json, if it is here)",
+        ),
+    ] = None,
+    app_id: Annotated[
+        str | None,
+        option(
+            "--app",
+            metavar="RESOURCE_ID",
+            callback=_app_id,
+            text="an app in Azure, by its resource id: its settings, roles, functions and accounts are "
+            "looked at with your sign-in (az login)",
+        ),
+    ] = None,
+    as_json: Annotated[bool, option("--json", text="print one JSON object with all findings")] = False,
+) -> int:
     """Print the findings. Return 0 if nothing is wrong, 1 if something is, 2 if the command can't look."""
-    if args.app:
-        return asyncio.run(run_until_signal(_examine_app(args), interrupted=INTERRUPTED))
+    if app_id and settings_file:
+        raise typer.BadParameter("--app and --settings do not go together: an app has settings of its own")
+    if app_id:
+        return asyncio.run(run_until_signal(_examine_app(app_id, as_json=as_json), interrupted=INTERRUPTED))
     try:
-        found = read_settings(os.environ, args.settings)
+        found = read_settings(os.environ, settings_file)
     except SettingsError as error:
         print(f"batchmgr doctor: {error}", file=sys.stderr)
         return UNUSABLE
     # As `func start` does. A setting may name the certificates to trust: so this comes before any import.
     os.environ.update(found.environment)
-    return asyncio.run(run_until_signal(_examine(args, found), interrupted=INTERRUPTED))
+    return asyncio.run(run_until_signal(_examine(found, as_json=as_json), interrupted=INTERRUPTED))
 
 
-async def _examine(args: argparse.Namespace, found: FoundSettings) -> int:
+async def _examine(found: FoundSettings, *, as_json: bool) -> int:
     from batchmgr.doctor.examine import examine_settings
 
     _be_quiet()
-    return _report(args, await examine_settings(found))
+    return _report(await examine_settings(found), as_json=as_json)
 
 
-async def _examine_app(args: argparse.Namespace) -> int:
+async def _examine_app(app_id: str, *, as_json: bool) -> int:
     import aiohttp
     from azure.identity.aio import DefaultAzureCredential
 
@@ -76,7 +93,7 @@ async def _examine_app(args: argparse.Namespace) -> int:
         resource_manager.open_resource_manager(credential) as arm,
         aiohttp.ClientSession() as http,
     ):
-        return _report(args, await examine_app(arm, http, args.app))
+        return _report(await examine_app(arm, http, app_id), as_json=as_json)
 
 
 def _be_quiet() -> None:
@@ -85,16 +102,6 @@ def _be_quiet() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _report(args: argparse.Namespace, findings: list[Finding]) -> int:
-    print(as_json(findings) if args.json else as_text(findings))
+def _report(findings: list[Finding], *, as_json: bool) -> int:
+    print(report_json(findings) if as_json else as_text(findings))
     return 1 if is_wrong(findings) else 0
-
-
-def _app_id(text: str) -> str:
-    """Return the argument if it is the resource id of an app."""
-    if not _APP_ID.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a resource id of an app: "
-            "/subscriptions/…/resourceGroups/…/providers/Microsoft.Web/sites/…"
-        )
-    return text

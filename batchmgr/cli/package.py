@@ -1,14 +1,17 @@
 """`batchmgr package`: builds and publishes the application package of a workload."""
 
-import argparse
 import asyncio
 import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from batchmgr.cli import INTERRUPTED
+import typer
+
+from batchmgr.cli import COMMANDS, INTERRUPTED
+from batchmgr.cli.arguments import HELP_NAMES, argument, option
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.errors import MissingExtraError, PackageError
 from batchmgr.packaging.app_wheels import add_to_app
@@ -17,79 +20,62 @@ from batchmgr.packaging.publish_package import publish_package
 from batchmgr.packaging.read_project import read_project
 from batchmgr.packaging.reproducible_archive import EARLIEST
 
+app = typer.Typer(
+    help=COMMANDS["package"],
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings=HELP_NAMES,
+)
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the subcommands and their options."""
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    build = commands.add_parser("build", help="build the zip file that Azure Batch installs on nodes")
-    _add_path(build)
-    build.add_argument(
-        "--output", type=Path, metavar="DIR", help="directory for the zip file (default: PATH/dist)"
-    )
-    build.add_argument("--vendor", action="store_true", help="include the workload package's dependencies")
-    build.set_defaults(run=_build)
-    wheel = commands.add_parser(
-        "wheel", help="put the workload and batchmgr, as wheels, into the folder of the Functions app"
-    )
-    _add_path(wheel)
-    wheel.add_argument(
-        "--app",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the app's folder, which has host.json and requirements.txt",
-    )
-    wheel.set_defaults(run=_wheel)
-    publish = commands.add_parser(
-        "publish", help="publish the zip file as a version of an application in a Batch account"
-    )
-    publish.add_argument(
-        "zip", type=Path, metavar="ZIP", help="the zip file that `batchmgr package build` wrote"
-    )
-    publish.add_argument("--subscription", required=True, metavar="ID", help="the account's subscription")
-    publish.add_argument(
-        "--resource-group", required=True, metavar="NAME", help="the account's resource group"
-    )
-    publish.add_argument("--account", required=True, metavar="NAME", help="the Batch account")
-    publish.add_argument("--default", action="store_true", help="make this the application's default version")
-    publish.set_defaults(run=_publish)
+ProjectPath = Annotated[Path, argument("PATH", "the workload package's directory (default: the current one)")]
 
 
-def _add_path(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "path",
-        nargs="?",
-        type=Path,
-        default=Path(),
-        metavar="PATH",
-        help="the workload package's directory (default: the current one)",
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Run the subcommand, and return the exit code."""
-    exit_code: int = args.run(args)
-    return exit_code
-
-
-def _build(args: argparse.Namespace) -> int:
-    project = read_project(args.path)
-    output = args.output or args.path / "dist"
-    package = build_package(project, output, time=_source_date(os.environ), vendor=args.vendor)
+@app.command(help="build the zip file that Azure Batch installs on nodes")
+def build(
+    path: ProjectPath = Path(),
+    output: Annotated[
+        Path | None, option("--output", metavar="DIR", text="directory for the zip file (default: PATH/dist)")
+    ] = None,
+    vendor: Annotated[bool, option("--vendor", text="include the workload package's dependencies")] = False,
+) -> int:
+    """Build the application package. Return the exit code."""
+    project = read_project(path)
+    package = build_package(project, output or path / "dist", time=_source_date(os.environ), vendor=vendor)
     print(f"{package.archive}\nsha256 {package.sha256}")
-    if project.requirements and not args.vendor:
+    if project.requirements and not vendor:
         needed = ", ".join(project.requirements)
         print(f"Not included, but needed on nodes: {needed} (--vendor includes packages in pure Python)")
     return 0
 
 
-def _wheel(args: argparse.Namespace) -> int:
-    for requirement in add_to_app(args.path, args.app):
-        print(f"{args.app / 'requirements.txt'}: {requirement}")
+@app.command(help="put the workload and batchmgr, as wheels, into the folder of the Functions app")
+def wheel(
+    path: ProjectPath = Path(),
+    *,
+    app_folder: Annotated[
+        Path,
+        option("--app", metavar="DIR", text="the app's folder, which has host.json and requirements.txt"),
+    ],
+) -> int:
+    """Put the wheels into the app's folder. Return the exit code."""
+    for requirement in add_to_app(path, app_folder):
+        print(f"{app_folder / 'requirements.txt'}: {requirement}")
     return 0
 
 
-def _publish(args: argparse.Namespace) -> int:
+@app.command(help="publish the zip file as a version of an application in a Batch account")
+def publish(
+    archive: Annotated[Path, argument("ZIP", "the zip file that `batchmgr package build` wrote")],
+    *,
+    subscription: Annotated[str, option("--subscription", metavar="ID", text="the account's subscription")],
+    resource_group: Annotated[
+        str, option("--resource-group", metavar="NAME", text="the account's resource group")
+    ],
+    account: Annotated[str, option("--account", metavar="NAME", text="the Batch account")],
+    default: Annotated[bool, option("--default", text="make this the application's default version")] = False,
+) -> int:
+    """Publish the application package. Return the exit code."""
     try:
         from azure.identity.aio import DefaultAzureCredential
 
@@ -106,13 +92,10 @@ def _publish(args: argparse.Namespace) -> int:
         async with (
             DefaultAzureCredential() as credential,
             open_account(
-                credential,
-                subscription=args.subscription,
-                resource_group=args.resource_group,
-                account=args.account,
-            ) as account,
+                credential, subscription=subscription, resource_group=resource_group, account=account
+            ) as opened,
         ):
-            await publish_package(account, args.zip, as_default=args.default, report=print)
+            await publish_package(opened, archive, as_default=default, report=print)
         return 0
 
     return asyncio.run(run_until_signal(publish_zip(), interrupted=INTERRUPTED))

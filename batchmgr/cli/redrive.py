@@ -1,19 +1,18 @@
 """`batchmgr redrive`: has an app send the callback of a job again that it has given up."""
 
-import argparse
-from urllib.parse import quote
-
-from batchmgr.cli.app_client import add_app_arguments, call_app
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command."""
-    parser.add_argument("job", metavar="JOB", help="the id of the job")
-    add_app_arguments(parser)
+from batchmgr.cli.app_command import JobId, Last, calls_app, chosen_job
+from batchmgr.cli.output import Output, print_one
+from batchmgr.client.answers import Accepted
+from batchmgr.client.sync_client import Client
 
 
-def run(args: argparse.Namespace) -> int:
+@calls_app
+def run(app: Client, job: JobId = None, last: Last = False, output: Output = "text") -> int:
     """Redrive the callback. Return 0."""
-    answer = call_app(args, "POST", f"/jobs/{quote(args.job, safe='')}/redrive")
-    print(f"The callback of job {answer['jobId']} is sent again. Follow it: {answer['statusUri']}")
+    found = app.redrive(chosen_job(app, job, last))
+    print_one(found, output, text=lambda: _text(found), name=found.job_id)
     return 0
+
+
+def _text(found: Accepted) -> str:
+    return f"The callback of job {found.job_id} is sent again. Follow it: {found.status_uri}"

@@ -1,6 +1,5 @@
 """`batchmgr retention`: shows what of old jobs is due to go, or lets go of it now."""
 
-import argparse
 import asyncio
 import json
 import logging
@@ -9,8 +8,10 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.arguments import option
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.read_settings import read_settings
 from batchmgr.settings import Settings
@@ -18,40 +19,41 @@ from batchmgr.usecases.repair_list import repair_list
 from batchmgr.usecases.retain import DueItem, find_due, retain
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument(
-        "--settings",
-        type=Path,
-        metavar="FILE",
-        help="the app's settings file; variables of the environment take precedence "
-        "(default: local.settings.json, if it is here)",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object for each line")
-    parser.add_argument(
-        "--delete", action="store_true", help="do one run, as the app does each night, and print what is left"
-    )
-
-
-def run(args: argparse.Namespace) -> int:
+def run(
+    settings_file: Annotated[
+        Path | None,
+        option(
+            "--settings",
+            metavar="FILE",
+            text="the app's settings file; variables of the environment take precedence "
+            "(default: local.settings.json, if it is here)",
+        ),
+    ] = None,
+    as_json: Annotated[bool, option("--json", text="print one JSON object for each line")] = False,
+    delete: Annotated[
+        bool, option("--delete", text="do one run, as the app does each night, and print what is left")
+    ] = False,
+) -> int:
     """Print what is due, and why. Return 0."""
-    found = read_settings(os.environ, args.settings)
+    found = read_settings(os.environ, settings_file)
     os.environ.update(found.environment)  # a setting may name the certificates to trust
     settings = Settings.from_environment(found.environment)
-    return asyncio.run(run_until_signal(_retain(args, settings), interrupted=INTERRUPTED))
+    return asyncio.run(
+        run_until_signal(_retain(settings, delete=delete, as_json=as_json), interrupted=INTERRUPTED)
+    )
 
 
-async def _retain(args: argparse.Namespace, settings: Settings) -> int:
+async def _retain(settings: Settings, *, delete: bool, as_json: bool) -> int:
     from batchmgr.bootstrap import open_ports  # it imports the clients of Azure
 
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     async with open_ports(settings) as ports:
-        if args.delete:
+        if delete:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
             await retain(ports)
             await repair_list(ports)
-        count = await _print(find_due(ports), as_json=args.json)
-    if not args.json:
+        count = await _print(find_due(ports), as_json=as_json)
+    if not as_json:
         print(f"{count or 'Nothing'} {'are' if count > 1 else 'is'} due to go.")
     return 0
 

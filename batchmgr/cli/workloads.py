@@ -1,29 +1,29 @@
 """`batchmgr workloads`: lists the workloads on this machine, with their versions and problems."""
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from typing import Annotated
 
 from batchmgr.adapters.workload_registry import WorkloadDescription, WorkloadRegistry
+from batchmgr.cli.arguments import option
 from batchmgr.settings import Settings
 
 _HEADER = ("NAME", "VERSION", "PACKAGE", "TASK TYPES")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument("--json", action="store_true", help="print a JSON array with one object per workload")
-
-
-def run(args: argparse.Namespace) -> int:
+def run(
+    as_json: Annotated[
+        bool, option("--json", text="print a JSON array with one object per workload")
+    ] = False,
+) -> int:
     """List the workloads. Return 1 if one of them is broken, else 0."""
     settings = Settings.from_environment(os.environ)
     with redirect_stdout(sys.stderr):  # a workload's output on import must not get into the list
         workloads = tuple(WorkloadRegistry(named=settings.workloads).describe())
-    if args.json:
+    if as_json:
         print(json.dumps([_as_json(workload) for workload in workloads], indent=2))
     elif workloads:
         _print_table(workloads)

@@ -93,4 +93,4 @@ def test_publish_names_the_extra_that_it_needs(tmp_path: Path) -> None:
 def test_without_a_command_the_usage_is_shown(tmp_path: Path) -> None:
     ended = package(directory=tmp_path)
     assert ended.returncode == 2
-    assert "the following arguments are required: COMMAND" in ended.stderr
+    assert "Usage: batchmgr package [OPTIONS] COMMAND" in ended.stderr

@@ -29,6 +29,7 @@ GUIDE = "docs/get-started.md"
 
 ON_THE_STACK = {
     "README.md": r"curl",
+    "docs/command-line.md": r"",
     "docs/http-api.md": r"",
     "examples/genome_kmers/README.md": r"",
     "examples/heat_rod/README.md": r"",
@@ -139,7 +140,8 @@ def test_the_commands_of_a_page_work_in_a_clone_with_a_running_stack(
     page: str, clone: Path, addresses: dict[str, Any], tmp_path: Path
 ) -> None:
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    shell = Shell(clone, with_strict_curl(tmp_path, os.environ | {"PATH": path}), tmp_path / "state")
+    variables = {"PATH": path, "BATCHMGR_URL": addresses["functions"], "XDG_CONFIG_HOME": str(tmp_path)}
+    shell = Shell(clone, with_strict_curl(tmp_path, os.environ | variables), tmp_path / "state")
     commands = [
         at(addresses, command)
         for block in blocks(page)

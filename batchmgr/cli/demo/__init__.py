@@ -1,6 +1,5 @@
 """`batchmgr demo`: runs the sample job on a genome, from the queue message to the callback."""
 
-import argparse
 import asyncio
 import shutil
 import sys
@@ -9,11 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
 from batchmgr.cli import INTERRUPTED
+from batchmgr.cli.arguments import argument, option
 from batchmgr.cli.demo.callback_listener import CallbackListener, callback_listener
 from batchmgr.cli.demo.job_client import download_results, enqueue_job, follow_events, upload_genome
 from batchmgr.cli.demo.job_progress import JobProgress
@@ -44,39 +44,19 @@ class DemoOptions:
     timeout_s: int
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
-    parser.add_argument(
-        "genome",
-        nargs="?",
-        type=Path,
-        default=SAMPLE_GENOME,
-        metavar="INPUT",
-        help="a FASTA file (default: the sample genome)",
-    )
-    parser.add_argument("--k", type=int, default=6, help="length of the k-mers (default 6)")
-    parser.add_argument("--windows", type=int, default=8, help="number of tasks (default 8)")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("demo-output"),
-        metavar="DIR",
-        help="directory for the results (default demo-output)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=int,
-        default=120,
-        metavar="SECONDS",
-        help="time limit for the whole job (default 120)",
-    )
-
-
-def run(args: argparse.Namespace) -> int:
+def run(
+    genome: Annotated[Path, argument("INPUT", "a FASTA file (default: the sample genome)")] = SAMPLE_GENOME,
+    k: Annotated[int, option("--k", text="length of the k-mers (default 6)")] = 6,
+    windows: Annotated[int, option("--windows", text="number of tasks (default 8)")] = 8,
+    output: Annotated[
+        Path, option("--output", metavar="DIR", text="directory for the results (default demo-output)")
+    ] = Path("demo-output"),
+    timeout: Annotated[
+        int, option("--timeout", metavar="SECONDS", text="time limit for the whole job (default 120)")
+    ] = 120,
+) -> int:
     """Run the demo. Return 0 if the job succeeded and its results were downloaded, else 1."""
-    options = DemoOptions(
-        genome=args.genome, k=args.k, windows=args.windows, output=args.output, timeout_s=args.timeout
-    )
+    options = DemoOptions(genome=genome, k=k, windows=windows, output=output, timeout_s=timeout)
     _require_usable(options)
     return asyncio.run(run_until_signal(_demo(options), interrupted=INTERRUPTED))
 

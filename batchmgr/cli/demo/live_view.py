@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from batchmgr.cli.demo.job_progress import JobProgress, TaskState
+from batchmgr.cli.event_text import detail
 
 _CELLS: Mapping[TaskState, tuple[str, str]] = {
     "waiting": ("·", "dim"),
@@ -56,7 +57,7 @@ class DemoView:
         """Print a line for an event, and show the progress after it in the live block."""
         self._progress = progress
         name = str(event["type"]).removeprefix("batchmgr.")
-        self.say(name, detail=_detail(event["data"]), style=_STYLES.get(name.partition(".")[2], ""))
+        self.say(name, detail=detail(event["data"]), style=_STYLES.get(name.partition(".")[2], ""))
 
     @property
     def _elapsed(self) -> float:
@@ -80,20 +81,3 @@ def _cells(states: tuple[TaskState, ...]) -> Text:
     if len(states) > _MOST_CELLS:
         return Text("   ".join(f"{states.count(state)} {state}" for state in _CELLS))
     return Text(" ").join(Text(*_CELLS[state]) for state in states)
-
-
-def _detail(data: Mapping[str, Any]) -> str:
-    """Return what a line shows after the event's type: the task and its error, or the tasks' counts."""
-    if "taskId" in data:
-        name = data.get("displayName") or f"task {data['taskId']}"
-        if "fraction" in data:
-            return f"{name}: {data['fraction']:.0%} {data['message']}".rstrip()
-        error = data.get("error") or {}
-        return f"{name}: {error['message']}" if error.get("message") else str(name)
-    if error := data.get("error"):
-        return str(error["message"])
-    if "reason" in data:
-        return str(data["reason"])
-    if counts := data.get("counts"):
-        return f"{counts['completed']} of {data['total']} tasks"
-    return ""

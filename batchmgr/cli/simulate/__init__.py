@@ -8,7 +8,6 @@ import argparse
 import json
 from pathlib import Path
 
-from batchmgr.cli.app_client import add_app_arguments
 from batchmgr.cli.simulate.argument_types import count, distribution, horizon, interval, numbers, rate, share
 from batchmgr.cli.simulate.read_plan import ASSUMED, FEW_RUNS, MANY_TASKS, RUNS, read_plan
 from batchmgr.simulation.durations import FORMS
@@ -111,7 +110,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     how.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default text)")
     how.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as PNG or SVG")
-    add_app_arguments(parser)
+    app = parser.add_argument_group("the app", "Where --like finds a job.")
+    app.add_argument("--url", default="", help="its address (default: BATCHMGR_URL, or the local stack)")
+    app.add_argument("--key", default="", help="a function key, or @FILE (default: BATCHMGR_KEY)")
+    app.add_argument("--profile", default="", metavar="NAME", help="a profile, with an address and a key")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 import os
 from pathlib import Path
-from urllib.parse import quote
 
-from batchmgr.cli.app_client import call_app
+import msgspec
+
+from batchmgr.cli.app_command import connected
 from batchmgr.errors import SimulationError
 from batchmgr.plan.task_kind import OTHER
 from batchmgr.simulation import pool_variant
@@ -57,7 +58,8 @@ def _earlier(args: argparse.Namespace) -> EarlierJob | None:
         return None
     if Path(args.like).suffix == ".json" or Path(args.like).is_file():
         return read_timeline(_text(Path(args.like)))
-    return earlier_job(call_app(args, "GET", f"/jobs/{quote(args.like, safe='')}/timeline"))
+    with connected(args.url, args.key, args.profile) as app:
+        return earlier_job(msgspec.to_builtins(app.timeline(args.like)))
 
 
 def _job(args: argparse.Namespace, earlier: EarlierJob | None) -> tuple[str, JobShape]:
