@@ -87,6 +87,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             containers=ContainerRules(
                 allowed=settings.containers, endpoint=blobs.url, has_data_account=data is not None
             ),
+            keep_streams=settings.keep_streams,
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
             keep=settings.keep,

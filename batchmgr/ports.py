@@ -294,6 +294,8 @@ class Ports:
     old_messages: OldMessages
     default_pool_id: str
     containers: ContainerRules = DEFAULT_RULES
+    keep_streams: str = ""
+    """After which end of a task its stdout and stderr are kept: `taskFailure`, `taskCompletion` or none."""
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     callback_attempts: int = 10

@@ -44,6 +44,7 @@ from batchmgr.adapters.batch_responses import (
 from batchmgr.adapters.service_errors import service_error, service_errors
 from batchmgr.adapters.task_pages import FIELDS, MAX_RESULTS, page_error, skip_token, task_query
 from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.batch_bodies.task_collections import TaskCollection, task_collections
 from batchmgr.errors import (
     ServiceConflictError,
@@ -136,7 +137,8 @@ class AzureBatch:
         try:
             async with asyncio.TaskGroup() as group:
                 senders = 0
-                for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
+                acts, kept = plan.has_job_actions, KeptStreams.of(plan, access)
+                for collection in task_collections(tasks, access, has_job_actions=acts, kept=kept):
                     await made.put(collection)
                     if senders < CONCURRENT_COLLECTIONS:
                         group.create_task(send())

@@ -43,6 +43,7 @@ class PreviewPorts:
     default_pool_id: str
     check_callback: Callable[[str], None]
     containers: ContainerRules = DEFAULT_RULES
+    keep_streams: str = ""
 
 
 async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: int) -> PlanPreview:
@@ -91,6 +92,7 @@ def _plan(
             workloads=ports.workloads,
             default_pool_id=ports.default_pool_id,
             factory_tasks=tasks,
+            keep_streams=ports.keep_streams,
         )
         problems = _first([*known, *_first(problems_of(message, plan, ports.containers))])
         if not problems:
