@@ -13,13 +13,16 @@ from batchmgr.adapters import queue_names
 from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
+from batchmgr.adapters.batch_task_files import BatchTaskFiles
 from batchmgr.adapters.blob_dead_letters import BlobDeadLetters
 from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
+from batchmgr.adapters.blob_kept_files import BlobKeptFiles
 from batchmgr.adapters.blob_line import BlobLine
+from batchmgr.adapters.blob_links import StorageLinks
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
@@ -70,6 +73,9 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
             files=BlobJobFiles(blobs),
+            node_files=BatchTaskFiles(batch),
+            kept_files=BlobKeptFiles(blobs),
+            links=StorageLinks(account, data),
             storage=NodeBlobStorage(account, settings.node_identity, data),
             callbacks=HttpCallbackSender(
                 session, rules=rules, key=settings.callback_key, telemetry=telemetry

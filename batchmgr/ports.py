@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
+from batchmgr.file_ports import BlobLinks, TaskFiles
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
@@ -283,6 +284,9 @@ class Ports:
     finalize: FinalizeSignal
     storage: NodeStorage
     files: JobFiles
+    node_files: TaskFiles
+    kept_files: TaskFiles
+    links: BlobLinks
     callbacks: CallbackSender
     deliveries: Deliveries
     workloads: Workloads

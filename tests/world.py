@@ -43,7 +43,17 @@ from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
+from tests.fakes import (
+    FakeBatch,
+    FakeBlobLinks,
+    FakeCallbackSender,
+    FakeClock,
+    FakeEventSink,
+    FakeJobFiles,
+    FakeKeptFiles,
+    FakeNodeStorage,
+    FakeTaskFiles,
+)
 
 CALLBACK = "https://allowed/callback?secret=1"
 
@@ -92,6 +102,9 @@ class World:
         self.callbacks = FakeCallbackSender()
         self.deliveries = MemoryDeliveries()
         self.files = FakeJobFiles()
+        self.node_files = FakeTaskFiles(self.batch)
+        self.kept_files = FakeKeptFiles()
+        self.links = FakeBlobLinks()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self._polled_at: datetime | None = None
@@ -110,6 +123,9 @@ class World:
             finalize=self.finalize,
             storage=self.storage,
             files=self.files,
+            node_files=self.node_files,
+            kept_files=self.kept_files,
+            links=self.links,
             callbacks=self.callbacks,
             deliveries=self.deliveries,
             workloads=WorkloadRegistry({}),

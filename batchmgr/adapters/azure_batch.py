@@ -5,7 +5,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
-from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.rest import AsyncHttpResponse
 
 from batchmgr.adapters.batch_answers import (
     NO_FILE,
@@ -23,9 +23,8 @@ from batchmgr.adapters.batch_answers import (
     NO_TASK,
     SERVICE,
     decode,
-    raise_for_status,
 )
-from batchmgr.adapters.batch_clients import BatchClient
+from batchmgr.adapters.batch_calls import BatchCalls
 from batchmgr.adapters.batch_pool_responses import (
     NODE_FIELDS,
     POOL_FIELDS,
@@ -41,7 +40,7 @@ from batchmgr.adapters.batch_responses import (
     TaskListResponse,
     TaskResponse,
 )
-from batchmgr.adapters.service_errors import service_error, service_errors
+from batchmgr.adapters.service_errors import service_error
 from batchmgr.adapters.task_pages import FIELDS, MAX_RESULTS, page_error, skip_token, task_query
 from batchmgr.batch_bodies.job_body import job_body
 from batchmgr.batch_bodies.kept_streams import KeptStreams
@@ -58,18 +57,13 @@ from batchmgr.model.error_groups import most_permanent
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Added, ignored
 
-API_VERSION = "2025-06-01"
-CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 
-class AzureBatch:
+class AzureBatch(BatchCalls):
     """The BatchService port, on a Batch account."""
-
-    def __init__(self, client: BatchClient) -> None:
-        self._client = client
 
     async def require_pool(self, pool_id: str) -> None:
         """Raise ServiceNotFoundError if there is no such pool."""
@@ -241,18 +235,6 @@ class AzureBatch:
         except (ServiceNotFoundError, ServiceConflictError):
             return b""
 
-    async def _read_range(self, url: str, start: int, end: int) -> bytes:
-        """Return these bytes of a file. Read no more, also if the service answers with the whole file."""
-        span = {"ocp-range": f"bytes={start}-{end - 1}"}
-        content = b""
-        async with await self._call("GET", url, headers=span, missing=NO_FILE, stream=True) as response:
-            with service_errors(SERVICE):
-                async for part in response.iter_raw():
-                    content += part
-                    if len(content) >= end - start:
-                        break
-        return content[: end - start]
-
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
         body = msgspec.json.encode({"terminateReason": reason})
@@ -271,31 +253,3 @@ class AzureBatch:
         while page.next_link:
             page = decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
             yield page
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        missing: Collection[str] = (),
-        stream: bool = False,
-    ) -> AsyncHttpResponse:
-        """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more.
-
-        `missing` are the codes that say that what the request names does not exist.
-        """
-        if path.startswith("http"):  # the next page of a list: its address is complete
-            request = HttpRequest(method, path)
-        else:
-            params = {"api-version": API_VERSION, **(query or {})}
-            request = HttpRequest(method, self._client.format_url(path), params=params, content=body)
-        request.headers.update({"Accept": CONTENT_TYPE, **(headers or {})})
-        if body is not None:
-            request.headers["Content-Type"] = CONTENT_TYPE
-        with service_errors(SERVICE):
-            response = await self._client.send_request(request, stream=stream)
-            await raise_for_status(response, missing)
-        return response

@@ -55,9 +55,7 @@ def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
         # Unlike in all other tasks, the limits are properties of the task, not of its constraints.
         body["jobReleaseTask"] = {**run_body(job.job_release_task, access), **limits(job.job_release_task)}
     if plan.job_manager_task is not None:
-        body["jobManagerTask"] = _job_manager(
-            plan.job_manager_task, access, KeptStreams.of(plan, access)
-        )
+        body["jobManagerTask"] = _job_manager(plan.job_manager_task, access, KeptStreams.of(plan, access))
     return body
 
 

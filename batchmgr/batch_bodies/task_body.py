@@ -25,6 +25,9 @@ _SATISFY: Json = {
 }
 """Exit conditions of a task without dependents (a leaf) that has no others."""
 
+_TASK_USER: Json = {"autoUser": {"scope": "task", "elevationLevel": "nonadmin"}}
+"""The user of a task that asks for none: what `_user` makes of that, once for all tasks."""
+
 
 def task_body(
     task: TaskPlan,
@@ -70,7 +73,8 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
     if task.container_settings is not None:
         body["containerSettings"] = _container(task.container_settings)
     if isinstance(task, TaskPlan):
-        body["userIdentity"] = _user(task.user_identity or UserIdentity(), scope="task", level="nonadmin")
+        given = task.user_identity
+        body["userIdentity"] = _user(given, scope="task", level="nonadmin") if given else _TASK_USER
     elif task.user_identity is not None:
         body["userIdentity"] = _user(task.user_identity)
     return body

@@ -17,6 +17,7 @@ from batchmgr.dispatcher.dispatch import dispatch
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.folder_task_files import FolderTaskFiles, NoBlobLinks, NoTaskFiles
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_ports import (
@@ -95,6 +96,9 @@ def run_local_job(
             queue=queue,
             finalize=MemoryFinalizeSignal(),
             files=FolderJobFiles(directory.storage),
+            node_files=FolderTaskFiles(directory),
+            kept_files=NoTaskFiles(),
+            links=NoBlobLinks(),
             storage=storage,
             callbacks=callbacks,
             deliveries=deliveries,

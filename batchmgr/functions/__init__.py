@@ -10,6 +10,7 @@ import azure.functions as func
 from batchmgr.functions import (
     blob_finalize,
     http_dead_letters,
+    http_files,
     http_health,
     http_jobs,
     http_plan,
@@ -31,6 +32,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
     triggers = (
         http_jobs,
         http_dead_letters,
+        http_files,
         http_rerun,
         http_purge,
         http_plan,

@@ -314,6 +314,15 @@ class JobPlan:
         return frozenset((*read, *own, *(need for task in tasks for need in task.needs)))
 
 
+def kept_blob(task_id: str, path: str) -> str:
+    """Return the name of the blob that is kept of a task's file, in the job's container.
+
+    >>> kept_blob("Count-1", "stderr.txt")
+    'batchmgr-tasks/count-1/stderr.txt'
+    """
+    return f"{KEPT_FOLDER}/{task_id.lower()}/{path}"
+
+
 def outputs_of(job_id: str, task: TaskPlan) -> Iterator[OutputFileSpecification]:
     """Yield the files of a task that become its result: every `outputs.json` in the job's own container."""
     own = None

@@ -17,6 +17,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
+from batchmgr.model.task_file import TaskFile
 from batchmgr.wire.shown_fields import (
     CALLBACK,
     COUNTS,
@@ -150,6 +151,11 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
     if query:
         page["nextLink"] = f"{uri}?{urlencode({name: value for name, value in query.items() if value})}"
     return page
+
+
+def file_list(files: Iterable[tuple[TaskFile, str]]) -> Json:
+    """Return the files of a task, each with where it is."""
+    return {"files": [{**msgspec.to_builtins(file), "source": source} for file, source in files]}
 
 
 def event_list(events: Iterable[Event], after: int) -> Json:

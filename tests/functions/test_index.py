@@ -29,6 +29,8 @@ INDEX: dict[str, list[Binding]] = {
     "get_job": http("GET", "jobs/{jobId}"),
     "get_result": http("GET", "jobs/{jobId}/result"),
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
+    "get_task_file": http("GET", "jobs/{jobId}/tasks/{taskId}/files/{*path}"),
+    "get_result_file": http("GET", "jobs/{jobId}/results/{*name}"),
     "list_events": http("GET", "jobs/{jobId}/events"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),
     "list_dead_letters": http("GET", "dead-letters"),
