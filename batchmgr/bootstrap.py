@@ -17,6 +17,7 @@ from batchmgr.adapters.batch_task_files import BatchTaskFiles
 from batchmgr.adapters.blob_dead_letters import BlobDeadLetters
 from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
+from batchmgr.adapters.blob_failures import BlobFailures
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_store import BlobJobStore
@@ -76,6 +77,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             node_files=BatchTaskFiles(batch),
             kept_files=BlobKeptFiles(blobs),
             links=StorageLinks(account, data),
+            failures=BlobFailures(blobs.get_container_client(JOBS_CONTAINER)),
             storage=NodeBlobStorage(account, settings.node_identity, data),
             callbacks=HttpCallbackSender(
                 session, rules=rules, key=settings.callback_key, telemetry=telemetry

@@ -1,4 +1,4 @@
-"""The ports of files that callers fetch and bring: those of tasks, and links to blobs."""
+"""The ports of files that callers fetch and bring, and of what files of tasks have told of failures."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -28,6 +28,22 @@ class TaskFiles(Protocol):
 
     async def read(self, job_id: str, task_id: str, path: str, start: int, end: int) -> bytes:
         """Return these bytes of a file, or fewer if it has become shorter or is gone meanwhile."""
+        ...
+
+
+class KnownFailures(Protocol):
+    """What is known of the failed tasks of each job. Tasks can neither read nor write it."""
+
+    async def load(self, job_id: str) -> bytes | None:
+        """Return what is stored of a job, or None."""
+        ...
+
+    async def save(self, job_id: str, body: bytes) -> None:
+        """Store what is known of a job, over what was stored before."""
+        ...
+
+    async def delete(self, job_id: str) -> None:
+        """Delete what is stored of a job, if there is something."""
         ...
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
-from batchmgr.file_ports import BlobLinks, TaskFiles
+from batchmgr.file_ports import BlobLinks, KnownFailures, TaskFiles
 from batchmgr.line_port import Line
 from batchmgr.model.active_job import ActiveJob
 from batchmgr.model.batch_snapshots import BatchJob, NodeSnapshot, PoolSnapshot, TaskCounts, TaskSnapshot
@@ -111,12 +111,18 @@ class BatchService(Protocol):
         ...
 
     def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
+        self,
+        job_id: str,
+        *,
+        since: datetime | None = None,
+        state: str = "",
+        without: str = "",
+        failed: bool = False,
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later.
 
         Those in the state `without` are left out: such as `active`, in which most are in a large job that has
-        just begun.
+        just begun. `failed`: only those that have failed.
         """
         ...
 
@@ -287,6 +293,7 @@ class Ports:
     node_files: TaskFiles
     kept_files: TaskFiles
     links: BlobLinks
+    failures: KnownFailures
     callbacks: CallbackSender
     deliveries: Deliveries
     workloads: Workloads

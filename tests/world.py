@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchmgr.adapters.workload_registry import WorkloadRegistry
+from batchmgr.dispatcher.memory_failures import MemoryFailures
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryEventLog,
@@ -105,6 +106,7 @@ class World:
         self.node_files = FakeTaskFiles(self.batch)
         self.kept_files = FakeKeptFiles()
         self.links = FakeBlobLinks()
+        self.failures = MemoryFailures()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self._polled_at: datetime | None = None
@@ -126,6 +128,7 @@ class World:
             node_files=self.node_files,
             kept_files=self.kept_files,
             links=self.links,
+            failures=self.failures,
             callbacks=self.callbacks,
             deliveries=self.deliveries,
             workloads=WorkloadRegistry({}),

@@ -185,10 +185,16 @@ class AzureBatch(BatchCalls):
         return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
+        self,
+        job_id: str,
+        *,
+        since: datetime | None = None,
+        state: str = "",
+        without: str = "",
+        failed: bool = False,
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
-        query = task_query(since=since, state=state, without=without)
+        query = task_query(since=since, state=state, without=without, failed=failed)
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:

@@ -26,12 +26,13 @@ def task_query(
     since: datetime | None = None,
     state: str = "",
     without: str = "",
+    failed: bool = False,
     limit: int = MAX_RESULTS,
     token: str = "",
 ) -> dict[str, str]:
     """Return the query for a page of tasks: all, those in `state`, those that changed at `since` or later.
 
-    Those in the state `without` are left out.
+    Those in the state `without` are left out. `failed`: only those that have failed.
 
     `token` is where the page begins: what `skip_token` has returned for the page before.
     """
@@ -44,6 +45,8 @@ def task_query(
         conditions.append(f"state eq '{state}'")
     if without:
         conditions.append(f"state ne '{without}'")
+    if failed:
+        conditions.append("executionInfo/result eq 'failure'")
     query = {"$select": FIELDS, "maxresults": str(limit)}
     if conditions:
         query["$filter"] = " and ".join(conditions)

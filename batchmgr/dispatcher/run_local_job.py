@@ -20,6 +20,7 @@ from batchmgr.dispatcher.folder_storage import FolderStorage
 from batchmgr.dispatcher.folder_task_files import FolderTaskFiles, NoBlobLinks, NoTaskFiles
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
+from batchmgr.dispatcher.memory_failures import MemoryFailures
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
     MemoryFinalizeSignal,
@@ -99,6 +100,7 @@ def run_local_job(
             node_files=FolderTaskFiles(directory),
             kept_files=NoTaskFiles(),
             links=NoBlobLinks(),
+            failures=MemoryFailures(),
             storage=storage,
             callbacks=callbacks,
             deliveries=deliveries,

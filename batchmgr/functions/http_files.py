@@ -1,4 +1,4 @@
-"""HTTP triggers for files: those of tasks, and results."""
+"""HTTP triggers for files: those of tasks, what they say of failures, and results."""
 
 from datetime import UTC, timedelta
 from email.utils import format_datetime
@@ -10,8 +10,9 @@ from batchmgr.functions.http_routes import Route, bind
 from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.usecases.link_result import link_result
+from batchmgr.usecases.list_failures import list_failures
 from batchmgr.usecases.read_task_file import FilePart, list_task_files, read_task_file
-from batchmgr.wire.job_answers import file_list
+from batchmgr.wire.job_answers import failure_list, file_list
 
 TEXTS = (".txt", ".log", ".csv", ".tsv", ".json", ".yaml", ".yml", ".md", ".py", ".sh")
 """The ends of the names of files that are answered as text. A browser saves all others."""
@@ -69,7 +70,13 @@ def _file_response(part: FilePart) -> func.HttpResponse:
     )
 
 
+async def get_failures(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
+    """`GET /jobs/{jobId}/failures`: the failed tasks in groups, by what their files say."""
+    return json_response(failure_list(await list_failures(ports, req.route_params["jobId"])))
+
+
 ROUTES = (
+    Route(method="GET", path="jobs/{jobId}/failures", handler=get_failures),
     Route(method="GET", path="jobs/{jobId}/tasks/{taskId}/files/{*path}", handler=get_task_file),
     Route(method="GET", path="jobs/{jobId}/results/{*name}", handler=get_result_file),
 )

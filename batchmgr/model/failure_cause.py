@@ -35,6 +35,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
         """What two failures for the same reason have in common."""
         return self.type, self.category, self.message
 
+    def without_details(self) -> "Cause":
+        """Return the cause without its traceback and stderr."""
+        return msgspec.structs.replace(self, traceback="", stderr="")
+
 
 DETAILS = {"traceback": TRACEBACK, "stderr": STDERR}
 

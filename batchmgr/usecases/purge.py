@@ -97,6 +97,7 @@ async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:
         partial(ports.files.delete, job_id),
         partial(ports.events.delete, job_id),
         partial(ports.finalize.delete, job_id),
+        partial(ports.failures.delete, job_id),
         partial(leave, ports, record),
         partial(forget_letters, ports, record),
         partial(ports.jobs.deactivate, job_id),

@@ -13,6 +13,7 @@ import msgspec
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.dead_letter import DeadLetter
+from batchmgr.model.failure_groups import FailureGroups
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask
 from batchmgr.model.job_states import JobState
@@ -25,6 +26,7 @@ from batchmgr.wire.shown_fields import (
     ERROR,
     FAILED_TASK,
     FAILURE,
+    FAILURE_GROUP,
     RESULT,
     TASK,
     TASK_ERROR,
@@ -125,6 +127,7 @@ def outcome(record: JobRecord) -> Json:
         "counts": shown(record.run.counts, COUNTS),
         "error": shown(record.error, ERROR),
         "failedTasks": [_failed_task(task) for task in record.run.failed_tasks],
+        "failureGroups": [shown(group, FAILURE_GROUP) for group in record.failure_groups],
         "results": [shown(result, RESULT) for result in record.results],
         "taskResults": [shown(result, TASK_RESULT) for result in record.task_results],
         "metadata": dict(record.metadata),
@@ -156,6 +159,13 @@ def task_list(tasks: Iterable[TaskSnapshot], uri: str, query: Mapping[str, objec
 def file_list(files: Iterable[tuple[TaskFile, str]]) -> Json:
     """Return the files of a task, each with where it is."""
     return {"files": [{**msgspec.to_builtins(file), "source": source} for file, source in files]}
+
+
+def failure_list(groups: FailureGroups) -> Json:
+    """Return the failed tasks of a job in groups."""
+    page: Json = {"failed": groups.failed, "lookedAt": groups.looked_at}
+    page["groups"] = [shown(group, (*FAILURE_GROUP, "traceback", "stderr")) for group in groups.groups]
+    return {**page, "others": groups.others} if groups.others else page
 
 
 def event_list(events: Iterable[Event], after: int) -> Json:

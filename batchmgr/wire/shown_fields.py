@@ -18,6 +18,19 @@ FAILED_TASK = ("taskId", "displayName", "exitCode", "error")
 FAILURE = ("type", "message", "category", "field")
 """Without traceback and stderr: these are in the task's event, and in the list of tasks."""
 
+FAILURE_GROUP = (
+    "type",
+    "category",
+    "message",
+    "count",
+    "lookedAt",
+    "firstTask",
+    "tasks",
+    "exitCode",
+    "firstAt",
+)
+"""Without traceback and stderr: these are in the list of failures."""
+
 TASK = (
     "taskId",
     "state",

@@ -110,6 +110,17 @@ async def test_stdout_and_stderr_are_kept_as_the_plan_says(
     assert (await ports.batch.get_task("Job-1", "Task-1")).exit_code == (3 if "exit 3" in command else 0)
 
 
+async def test_what_is_known_of_failures_is_stored_written_over_and_deleted(ports: Ports) -> None:
+    assert await ports.failures.load("Job-1") is None
+    await ports.failures.save("Job-1", b"one")
+    await ports.failures.save("job-1", b"two")
+    assert await ports.failures.load("JOB-1") == b"two"
+    assert await ports.failures.load("other") is None
+    for _ in range(2):
+        await ports.failures.delete("Job-1")
+    assert await ports.failures.load("Job-1") is None
+
+
 async def test_a_link_brings_a_blob_and_another_reads_it_and_nothing_else(port_set: PortSet) -> None:
     if not isinstance(port_set, RealPorts):
         pytest.skip("only storage answers links")

@@ -165,6 +165,25 @@ async def test_what_was_kept_is_read_when_the_node_has_gone_and_when_the_batch_j
         await ended.batch.delete_job("job-1")
 
 
+async def test_failures_are_answered_in_groups(app: dict[str, Handler], ended: World) -> None:
+    answer = body(await app["get_failures"](request(jobId="JOB-1")))
+    (group,) = answer.pop("groups")
+    assert answer == {"failed": 1, "lookedAt": 1}
+    assert group.pop("firstAt").startswith("2026-01-01T")
+    assert group == {
+        "type": "FailureExitCode",
+        "category": "UserError",
+        "message": "exit code 1: on stderr",
+        "count": 1,
+        "lookedAt": 1,
+        "firstTask": "1",
+        "tasks": ["1"],
+        "exitCode": 1,
+        "stderr": "words\non stderr\n",
+    }
+    problem(await app["get_failures"](request(jobId="none")), 404)
+
+
 async def result(app: dict[str, Handler], name: str, **params: str) -> func.HttpResponse:
     found: func.HttpResponse = await app["get_result_file"](request(params=params, jobId="job-1", name=name))
     return found

@@ -30,6 +30,7 @@ INDEX: dict[str, list[Binding]] = {
     "get_result": http("GET", "jobs/{jobId}/result"),
     "list_tasks": http("GET", "jobs/{jobId}/tasks"),
     "get_task_file": http("GET", "jobs/{jobId}/tasks/{taskId}/files/{*path}"),
+    "get_failures": http("GET", "jobs/{jobId}/failures"),
     "get_result_file": http("GET", "jobs/{jobId}/results/{*name}"),
     "list_events": http("GET", "jobs/{jobId}/events"),
     "cancel_job": http("POST", "jobs/{jobId}/cancel"),

@@ -1,5 +1,6 @@
 """What tasks leave, over HTTP: while they run, after their node has gone, and as links for anybody."""
 
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from yarl import URL
 
 from tests.integration.client import Answer, Client
 from tests.integration.messages import gated, job, output, task
+from tests.integration.receiver import Receiver
 from tests.integration.wait_until import until
 
 FAILS = "echo made; echo oh no >&2; exit 3"
+
+
+MANY = 200
 
 
 @pytest.fixture
@@ -144,3 +149,30 @@ async def test_an_input_is_brought_by_a_link_and_read_by_a_task(
     read = {"containerName": "brought", "sourceBlobPath": path, "targetFilePath": "in.txt"}
     await client.submit(job(job_id, task("t", "grep brought in.txt", inputFiles=[read])))
     assert (await client.outcome(job_id))["state"] == "succeeded"
+
+
+async def test_one_bug_in_200_tasks_is_one_group_in_the_list_the_result_and_the_callback(
+    client: Client, receiver: Receiver, job_id: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "bug.py"
+    program.write_text("import sys\nraise ValueError(f'chunk {sys.argv[1]} of {sys.argv[1]}.csv is bad')\n")
+    factory = {
+        "type": "parametricSweep",
+        "parameters": {"n": {"start": 1, "end": MANY}},
+        "repeatTask": {"displayName": "count {n}", "commandLine": f"{sys.executable} {program} {{n}}"},
+    }
+    message = {"jobId": job_id, "taskFactory": factory, "callBackUri": receiver.uri}
+    await client.submit(message)
+    outcome = await client.outcome(job_id)
+    failures = (await part(client, f"/jobs/{job_id}/failures")).body
+    (group,) = failures["groups"]
+    assert (failures["failed"], group["count"], group["exitCode"]) == (MANY, MANY, 1)
+    assert (group["type"], group["message"]) == ("ValueError", "chunk <n> of <path> is bad")
+    assert "Traceback" in group["traceback"]
+    assert len(group["tasks"]) == 5
+    assert group["firstTask"] == group["tasks"][0]
+    (told,) = outcome["failureGroups"]
+    assert (told["count"], told["message"]) == (MANY, group["message"])
+    await client.wait_until_delivered(job_id)
+    (called,) = (await receiver.call()).body["Output"]["failureGroups"]
+    assert called == told
