@@ -1,6 +1,7 @@
 """Messages of failures without what differs from task to task, so that one bug has one message."""
 
 import re
+from functools import lru_cache
 
 MAX_MESSAGE = 300
 """How many characters of a message count."""
@@ -35,6 +36,7 @@ _NO_LETTERS = re.compile(r"[^A-Za-z<> ]+")
 """Left out of a text in which each replacement lays bare another one: nobody has meant that to be read."""
 
 
+@lru_cache(maxsize=4096)
 def normal_message(text: str) -> str:
     """Return the first line of a message with placeholders for what differs from task to task.
 

@@ -86,19 +86,18 @@ async def group_failed_tasks(
     `is_over`: no more tasks of the job will fail.
     """
     findings = await known_failures(ports, record)
-    failed = [task for task in tasks if task.has_failed]
+    failed = {task.task_id: task for task in tasks if task.has_failed}
     diagnosed = {task.task_id: cause_of(task.error, task.exit_code) for task in record.run.failed_tasks}
-    by_id = {task.task_id: task for task in failed}
-    unknown = [Failure.of(task, findings.cause(task.task_id)) for task in failed]
-    chosen = to_look_at(unknown, MAX_LOOKED_AT - len(findings.looked_at))
-    found = await _look(ports, record, [by_id[one.task_id] for one in chosen], limit)
+    # In threads: there may be 100,000 of them, and others wait for the event loop.
+    failures = await asyncio.to_thread(_failures, failed.values(), findings)
+    chosen = to_look_at(failures, MAX_LOOKED_AT - len(findings.looked_at))
+    found = await _look(ports, record, [failed[one.task_id] for one in chosen], limit)
     for task_id, cause in found.items():
         known = diagnosed.get(task_id)
         if known is not None and not cause.stderr and not cause.traceback:
             found[task_id] = known  # the files were there when it was diagnosed
     findings = findings.with_causes(found)
-    failures = [Failure.of(task, findings.cause(task.task_id)) for task in failed]
-    groups = await asyncio.to_thread(group_failures, failures)
+    groups = await asyncio.to_thread(_groups, failures, findings)
     is_complete = is_over and len(found) == len(chosen)
     stored = msgspec.structs.replace(findings, groups=groups, is_complete=is_complete)
     if (found or is_over) and record.purge is None:
@@ -107,6 +106,17 @@ async def group_failed_tasks(
         except ServiceError as error:  # they are found again
             logger.warning("what is known of the failures of job %s is not stored: %s", record.job_id, error)
     return groups
+
+
+def _failures(tasks: Iterable[TaskSnapshot], findings: Findings) -> list[Failure]:
+    return [Failure.of(task, findings.cause(task.task_id)) for task in tasks]
+
+
+def _groups(failures: Iterable[Failure], findings: Findings) -> FailureGroups:
+    """Return the groups, after more was found."""
+    return group_failures(
+        msgspec.structs.replace(one, found=one.found or findings.cause(one.task_id)) for one in failures
+    )
 
 
 async def _look(
@@ -127,9 +137,8 @@ async def _look(
                 return
 
     try:
-        async with asyncio.timeout(limit.total_seconds()), asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(tasks))):
-                group.create_task(look(rest))
+        async with asyncio.timeout(limit.total_seconds()):
+            await asyncio.gather(*(look(rest) for _ in range(min(AT_ONCE, len(tasks)))))
     except TimeoutError:
         logger.info("job %s: %d of %d failed tasks were looked at", record.job_id, len(found), len(tasks))
     return found

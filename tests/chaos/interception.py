@@ -16,6 +16,7 @@ PORTS = (
     "finalize",
     "storage",
     "files",
+    "failures",
     "callbacks",
     "poison",
     "dead_letters",

@@ -65,6 +65,7 @@ async def _preview(message: JobMessage, environment: Mapping[str, str], limit: i
             threads=UnlimitedThreads(),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
             containers=ContainerRules(allowed=settings.containers),
+            keep_streams=settings.keep_streams,
             check_callback=lambda uri: None,  # only the app's settings say which hosts it may call
         )
         return await preview(around, message.job_id or UNNAMED, message, limit)
