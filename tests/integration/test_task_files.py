@@ -1,5 +1,6 @@
 """What tasks leave, over HTTP: while they run, after their node has gone, and as links for anybody."""
 
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from azure.batch.models import BatchPoolCreateOptions, BatchPoolResizeOptions
 from yarl import URL
 
+from batchmgr.devstack.stack import Stack
 from tests.integration.client import Answer, Client
 from tests.integration.messages import gated, job, output, task
 from tests.integration.receiver import Receiver
@@ -21,9 +23,11 @@ MANY = 200
 
 
 @pytest.fixture
-async def plain() -> AsyncIterator[aiohttp.ClientSession]:
-    """A client that knows nothing of batchmgr."""
-    async with aiohttp.ClientSession() as session:
+async def plain(stack: Stack) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client that knows nothing of batchmgr, but the certificate of a stack without keys."""
+    identity = stack.endpoints.identity
+    trust = ssl.create_default_context(cafile=identity.trusted) if identity else True
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as session:
         yield session
 
 
