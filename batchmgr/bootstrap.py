@@ -13,14 +13,18 @@ from batchmgr.adapters import queue_names
 from batchmgr.adapters.app_identity import AppIdentity
 from batchmgr.adapters.azure_batch import AzureBatch
 from batchmgr.adapters.batch_clients import BatchClient, open_client
+from batchmgr.adapters.batch_task_files import BatchTaskFiles
 from batchmgr.adapters.blob_dead_letters import BlobDeadLetters
 from batchmgr.adapters.blob_ended_jobs import BlobEndedJobs
 from batchmgr.adapters.blob_event_log import BlobEventLog
+from batchmgr.adapters.blob_failures import BlobFailures
 from batchmgr.adapters.blob_finalize_signal import BlobFinalizeSignal
 from batchmgr.adapters.blob_job_files import BlobJobFiles
 from batchmgr.adapters.blob_job_list import BlobJobList
 from batchmgr.adapters.blob_job_store import BlobJobStore
+from batchmgr.adapters.blob_kept_files import BlobKeptFiles
 from batchmgr.adapters.blob_line import BlobLine
+from batchmgr.adapters.blob_links import StorageLinks
 from batchmgr.adapters.blob_timelines import BlobTimelines
 from batchmgr.adapters.blob_uploads import BlobUploads
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
@@ -79,6 +83,10 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             queue=StorageJobQueue(queues),
             finalize=BlobFinalizeSignal(blobs.get_container_client(FINALIZE_CONTAINER)),
             files=BlobJobFiles(blobs),
+            node_files=BatchTaskFiles(batch),
+            kept_files=BlobKeptFiles(blobs),
+            links=StorageLinks(account, data),
+            failures=BlobFailures(blobs.get_container_client(JOBS_CONTAINER)),
             storage=NodeBlobStorage(account, settings.node_identity, data),
             callbacks=HttpCallbackSender(
                 session, rules=rules, key=settings.callback_key, telemetry=telemetry
@@ -96,6 +104,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
             containers=ContainerRules(
                 allowed=settings.containers, endpoint=blobs.url, has_data_account=data is not None
             ),
+            keep_streams=settings.keep_streams,
             body_limit=settings.body_limit,
             stall_limit=settings.stall_limit,
             keep=settings.keep,

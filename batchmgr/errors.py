@@ -8,6 +8,8 @@
     ├── JobConflictError       this job id is taken by a job with other content
     ├── NotPossibleError       what was asked can't be done with the job as it is
     ├── JobNotFoundError       there is no job with this id
+    ├── NoSuchFileError        the job has no such task, file or result
+    │   └── FileGoneError      it may have had, but the file is not there any more
     ├── IllegalTransitionError the job cannot go from its state to this one
     ├── JobNotEndedError       the job can't be deleted as long as there is something to do for it
     ├── RecordChangedError     another process saved the job record first; load it again
@@ -122,6 +124,14 @@ class JobNotFoundError(BatchmgrError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"There is no job {job_id!r}.")
         self.job_id = job_id
+
+
+class NoSuchFileError(BatchmgrError):
+    """The job has no such task or result, or its task no such file. The message says which."""
+
+
+class FileGoneError(NoSuchFileError):
+    """The file is not there any more, if it ever was: its node has gone, and nothing was kept of it."""
 
 
 class IllegalTransitionError(BatchmgrError):

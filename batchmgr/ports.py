@@ -11,6 +11,7 @@ from typing import BinaryIO, Generic, Protocol, TypeVar
 
 from batchmgr.callback_port import CallbackSender, Deliveries
 from batchmgr.event_log_port import EventLog, Timelines
+from batchmgr.file_ports import BlobLinks, KnownFailures, TaskFiles
 from batchmgr.follow_port import Followers
 from batchmgr.job_list_port import JobList
 from batchmgr.line_port import Line
@@ -114,12 +115,18 @@ class BatchService(Protocol):
         ...
 
     def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
+        self,
+        job_id: str,
+        *,
+        since: datetime | None = None,
+        state: str = "",
+        without: str = "",
+        failed: bool = False,
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, or only those in `state`, or whose state changed at `since` or later.
 
         Those in the state `without` are left out: such as `active`, in which most are in a large job that has
-        just begun.
+        just begun. `failed`: only those that have failed.
         """
         ...
 
@@ -277,6 +284,10 @@ class Ports:
     finalize: FinalizeSignal
     storage: NodeStorage
     files: JobFiles
+    node_files: TaskFiles
+    kept_files: TaskFiles
+    links: BlobLinks
+    failures: KnownFailures
     callbacks: CallbackSender
     deliveries: Deliveries
     workloads: Workloads
@@ -288,6 +299,8 @@ class Ports:
     old_messages: OldMessages
     default_pool_id: str
     containers: ContainerRules = DEFAULT_RULES
+    keep_streams: str = ""
+    """After which end of a task its stdout and stderr are kept: `taskFailure`, `taskCompletion` or none."""
     body_limit: int = 8 * 1024 * 1024
     """How many bytes the body of an HTTP request may have."""
     callback_attempts: int = 10

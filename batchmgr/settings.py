@@ -30,6 +30,7 @@ CALLBACK_ATTEMPTS = 10
 RETENTION_SCHEDULE = "0 30 3 * * *"
 KEEP = Retention()
 FOREVER = "forever"
+KEEP_STREAMS = {"failed": "taskFailure", "all": "taskCompletion", "none": ""}
 DEVELOPMENT_STORAGE = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
@@ -66,6 +67,8 @@ class Settings:
     stall_limit: timedelta | None = None
     keep: Retention = Retention()  # noqa: RUF009 - it is frozen
     retention_schedule: str = RETENTION_SCHEDULE
+    keep_streams: str = "taskFailure"
+    """After which end of a task its stdout and stderr are kept, as Azure Batch names it."""
     fair_share: str = ""
     """The metadata key of the callers that take turns in the line."""
     prices: str = ""
@@ -121,6 +124,7 @@ class Settings:
             ),
             retention_schedule=environment.get("BATCHMGR_RETENTION_SCHEDULE", "").strip()
             or RETENTION_SCHEDULE,
+            keep_streams=_choice("BATCHMGR_KEEP_TASK_FILES", environment, KEEP_STREAMS, "failed"),
             fair_share=environment.get("BATCHMGR_FAIR_SHARE", "").strip(),
             prices=environment.get("BATCHMGR_PRICES", "").strip(),
             event_topic=_event_topic(environment.get("BATCHMGR_EVENT_TOPIC", "").strip()),
@@ -253,6 +257,14 @@ def _number(name: str, environment: Mapping[str, str], default: int, most: int) 
     if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= most):
         raise SettingsError(f"{name} is {text!r}: set it to a whole number from 1 to {most}")
     return int(text)
+
+
+def _choice(name: str, environment: Mapping[str, str], choices: Mapping[str, str], default: str) -> str:
+    """Return what one of a few words stands for."""
+    text = environment.get(name, "").strip() or default
+    if text not in choices:
+        raise SettingsError(f"{name} is {text!r}: set it to {' or '.join(choices)}")
+    return choices[text]
 
 
 def _is_true(text: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.batch_bodies.task_collections import encode_tasks
 from batchmgr.dispatcher.memory_batch import MemoryBatch
 from batchmgr.dispatcher.memory_job import TASK_ENDED, TaskExit
@@ -13,6 +14,7 @@ from batchmgr.errors import (
     FileTooLargeError,
     InvalidJobError,
     ServiceBusyError,
+    ServiceConflictError,
     ServiceError,
     ServiceNotFoundError,
 )
@@ -21,11 +23,12 @@ from batchmgr.model.cloud_event import Event
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.model.size_limits import MAX_EVENT
 from batchmgr.model.stall import never_fits
+from batchmgr.model.task_file import BlobLink, TaskFile
 from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.waiting_for import QUOTA_REACHED
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.ids import job_container, job_key
-from batchmgr.plan.job_plan import FINALIZE_TASK_ID, JobPlan, TaskPlan
+from batchmgr.plan.job_plan import FINALIZE_TASK_ID, KEPT_FILES, JobPlan, TaskPlan
 from batchmgr.ports import Added, ignored
 from batchmgr.wire.adf_callback import AdfCallback
 from tests.virtual_time import VirtualTimeLoop
@@ -153,7 +156,7 @@ class FakeBatch(MemoryBatch):
         tasks = list(tasks)
         for need in (file.need for task in tasks for file in task.output_files):
             assert need in access
-        for _ in encode_tasks(tasks, access):
+        for _ in encode_tasks(tasks, access, kept=KeptStreams.of(plan, access)):
             pass  # Azure Batch refuses a task of more than 1 MB
         await super().add_tasks(plan, tasks, access, added)
 
@@ -247,6 +250,72 @@ class FakeBatch(MemoryBatch):
         for file in task.output_files:
             if not file.is_pattern and file.upload_condition != "taskFailure":
                 self._blobs.setdefault(file.container_name, set()).add(file.blob_path)
+
+
+class FakeTaskFiles:
+    """The files that completed tasks of a FakeBatch have left, on nodes that may be gone."""
+
+    def __init__(self, batch: FakeBatch) -> None:
+        self._batch = batch
+        self.gone: set[str] = set()
+        """Ids of tasks whose nodes have gone."""
+
+    async def files(self, job_id: str, task_id: str, limit: int) -> Sequence[TaskFile]:
+        task = await self._batch.get_task(job_id, task_id)
+        if task_id in self.gone:
+            raise ServiceNotFoundError("the node is gone", code="NodeNotFound", status=404)
+        if task.start_time is None:
+            raise ServiceConflictError("not yet", code="OperationInvalidForCurrentState", status=409)
+        left = {path for id_, path in self._batch.files if id_ == task_id} | {"stderr.txt"}
+        found = [await self.find(job_id, task_id, path) for path in sorted(left)]
+        return [file for file in found if file][:limit]
+
+    async def find(self, job_id: str, task_id: str, path: str) -> TaskFile | None:
+        is_there = path == "stderr.txt" or (task_id, path) in self._batch.files
+        content = await self._content(job_id, task_id, path)
+        return TaskFile(path=path, size=len(content)) if is_there and content else None
+
+    async def read(self, job_id: str, task_id: str, path: str, start: int, end: int) -> bytes:
+        return (await self._content(job_id, task_id, path))[start:end]
+
+    async def _content(self, job_id: str, task_id: str, path: str) -> bytes:
+        if task_id in self.gone:
+            return b""
+        return await self._batch.read_file(job_id, task_id, path, 1 << 30)
+
+
+class FakeKeptFiles:
+    """What is kept of tasks: files by job id, task id and path."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, str], bytes] = {}
+
+    async def files(self, job_id: str, task_id: str, limit: int) -> Sequence[TaskFile]:
+        found = [await self.find(job_id, task_id, path) for path in KEPT_FILES]
+        return [file for file in found if file][:limit]
+
+    async def find(self, job_id: str, task_id: str, path: str) -> TaskFile | None:
+        content = self.kept.get((job_key(job_id), task_id.lower(), path))
+        return None if content is None else TaskFile(path=path, size=len(content))
+
+    async def read(self, job_id: str, task_id: str, path: str, start: int, end: int) -> bytes:
+        return self.kept.get((job_key(job_id), task_id.lower(), path), b"")[start:end]
+
+
+class FakeBlobLinks:
+    """Links that nobody can follow, to blobs that are there unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+
+    async def to_download(self, uri: str, lifetime: timedelta) -> BlobLink | None:
+        if uri in self.gone:
+            return None
+        return BlobLink(uri=f"{uri}?sig=r", expires_at=datetime.now(UTC) + lifetime, size=7)
+
+    async def to_upload(self, need: ContainerNeed, path: str, lifetime: timedelta) -> BlobLink:
+        uri = f"https://blob/{need.container_name}/{path}?sig=w"
+        return BlobLink(uri=uri, expires_at=datetime.now(UTC) + lifetime)
 
 
 class FakeEventSink:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.workload_registry import WorkloadRegistry
 from batchmgr.dispatcher.memory_event_log import MemoryEventLog, MemoryTimelines
+from batchmgr.dispatcher.memory_failures import MemoryFailures
 from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
@@ -45,7 +46,17 @@ from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink, FakeJobFiles, FakeNodeStorage
+from tests.fakes import (
+    FakeBatch,
+    FakeBlobLinks,
+    FakeCallbackSender,
+    FakeClock,
+    FakeEventSink,
+    FakeJobFiles,
+    FakeKeptFiles,
+    FakeNodeStorage,
+    FakeTaskFiles,
+)
 
 CALLBACK = "https://allowed/callback?secret=1"
 
@@ -96,6 +107,10 @@ class World:
         self.callbacks = FakeCallbackSender()
         self.deliveries = MemoryDeliveries()
         self.files = FakeJobFiles()
+        self.node_files = FakeTaskFiles(self.batch)
+        self.kept_files = FakeKeptFiles()
+        self.links = FakeBlobLinks()
+        self.failures = MemoryFailures()
         self.incoming: list[Incoming] = []
         self.triggered: set[str] = set()
         self._polled_at: datetime | None = None
@@ -117,6 +132,10 @@ class World:
             finalize=self.finalize,
             storage=self.storage,
             files=self.files,
+            node_files=self.node_files,
+            kept_files=self.kept_files,
+            links=self.links,
+            failures=self.failures,
             callbacks=self.callbacks,
             deliveries=self.deliveries,
             workloads=WorkloadRegistry({}),

@@ -5,7 +5,7 @@ paths, adding tasks and listing tasks. All other calls are made the same way, be
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -13,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
-from azure.core.rest import AsyncHttpResponse, HttpRequest
+from azure.core.rest import AsyncHttpResponse
 
 from batchmgr.adapters.batch_answers import (
     NO_FILE,
@@ -23,9 +23,8 @@ from batchmgr.adapters.batch_answers import (
     NO_TASK,
     SERVICE,
     decode,
-    raise_for_status,
 )
-from batchmgr.adapters.batch_clients import BatchClient
+from batchmgr.adapters.batch_calls import BatchCalls
 from batchmgr.adapters.batch_pool_responses import (
     NODE_FIELDS,
     POOL_FIELDS,
@@ -41,9 +40,10 @@ from batchmgr.adapters.batch_responses import (
     TaskListResponse,
     TaskResponse,
 )
-from batchmgr.adapters.service_errors import service_error, service_errors
+from batchmgr.adapters.service_errors import service_error
 from batchmgr.adapters.task_pages import FIELDS, MAX_RESULTS, page_error, skip_token, task_query
 from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.batch_bodies.task_collections import TaskCollection, task_collections
 from batchmgr.errors import (
     ServiceConflictError,
@@ -58,18 +58,13 @@ from batchmgr.model.task_query import ALL_TASKS, TaskQuery
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Added, ignored
 
-API_VERSION = "2025-06-01"
-CONTENT_TYPE = "application/json; odata=minimalmetadata"
 CONCURRENT_COLLECTIONS = 16
 
 P = TypeVar("P", TaskListResponse, NodeListResponse, PreparationStatusResponse)
 
 
-class AzureBatch:
+class AzureBatch(BatchCalls):
     """The BatchService port, on a Batch account."""
-
-    def __init__(self, client: BatchClient) -> None:
-        self._client = client
 
     async def require_pool(self, pool_id: str) -> None:
         """Raise ServiceNotFoundError if there is no such pool."""
@@ -137,7 +132,8 @@ class AzureBatch:
         try:
             async with asyncio.TaskGroup() as group:
                 senders = 0
-                for collection in task_collections(tasks, access, has_job_actions=plan.has_job_actions):
+                acts, kept = plan.has_job_actions, KeptStreams.of(plan, access)
+                for collection in task_collections(tasks, access, has_job_actions=acts, kept=kept):
                     await made.put(collection)
                     if senders < CONCURRENT_COLLECTIONS:
                         group.create_task(send())
@@ -190,10 +186,16 @@ class AzureBatch:
         return decode(answer, TaskCountsResponse).task_counts
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
+        self,
+        job_id: str,
+        *,
+        since: datetime | None = None,
+        state: str = "",
+        without: str = "",
+        failed: bool = False,
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks, 1,000 a call, with only the fields that a snapshot needs."""
-        query = task_query(since=since, state=state, without=without)
+        query = task_query(since=since, state=state, without=without, failed=failed)
         answer = await self._call("GET", f"/jobs/{quote(job_id)}/tasks", query=query, missing=NO_JOB)
         async for page in self._pages(answer, TaskListResponse):
             for task in page.value:
@@ -240,18 +242,6 @@ class AzureBatch:
         except (ServiceNotFoundError, ServiceConflictError):
             return b""
 
-    async def _read_range(self, url: str, start: int, end: int) -> bytes:
-        """Return these bytes of a file. Read no more, also if the service answers with the whole file."""
-        span = {"ocp-range": f"bytes={start}-{end - 1}"}
-        content = b""
-        async with await self._call("GET", url, headers=span, missing=NO_FILE, stream=True) as response:
-            with service_errors(SERVICE):
-                async for part in response.iter_raw():
-                    content += part
-                    if len(content) >= end - start:
-                        break
-        return content[: end - start]
-
     async def terminate_job(self, job_id: str, reason: str) -> None:
         """End the job and its running tasks. Do nothing if the job has ended or does not exist."""
         body = msgspec.json.encode({"terminateReason": reason})
@@ -270,31 +260,3 @@ class AzureBatch:
         while page.next_link:
             page = decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
             yield page
-
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        missing: Collection[str] = (),
-        stream: bool = False,
-    ) -> AsyncHttpResponse:
-        """Send one request through the client's pipeline. Raise ServiceError for a status of 400 or more.
-
-        `missing` are the codes that say that what the request names does not exist.
-        """
-        if path.startswith("http"):  # the next page of a list: its address is complete
-            request = HttpRequest(method, path)
-        else:
-            params = {"api-version": API_VERSION, **(query or {})}
-            request = HttpRequest(method, self._client.format_url(path), params=params, content=body)
-        request.headers.update({"Accept": CONTENT_TYPE, **(headers or {})})
-        if body is not None:
-            request.headers["Content-Type"] = CONTENT_TYPE
-        with service_errors(SERVICE):
-            response = await self._client.send_request(request, stream=stream)
-            await raise_for_status(response, missing)
-        return response

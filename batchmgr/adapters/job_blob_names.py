@@ -26,6 +26,11 @@ def plan_name(job_id: str) -> str:
     return f"plans/{job_key(job_id)}.jsonl"
 
 
+def failures_name(job_id: str) -> str:
+    """Return the name of the blob with what is known of the failed tasks."""
+    return f"failures/{job_key(job_id)}.json"
+
+
 def record_name(job_id: str) -> str:
     """Return the name of the blob with the record."""
     return f"{RECORDS}{job_key(job_id)}{RECORD_END}"

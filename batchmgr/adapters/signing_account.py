@@ -12,6 +12,8 @@ from azure.storage.blob import UserDelegationKey
 from azure.storage.blob.aio import BlobServiceClient
 
 from batchmgr.adapters.service_errors import service_errors
+from batchmgr.plan.file_specifications import ContainerNeed
+from batchmgr.plan.ids import JOB_CONTAINERS
 
 CLOCK_SKEW = timedelta(minutes=15)
 """How far the clocks of the app, of storage and of the nodes may differ."""
@@ -25,6 +27,10 @@ Source: https://learn.microsoft.com/rest/api/storageservices/get-user-delegation
 
 LONGEST_SIGNATURE = LONGEST_KEY - RENEWAL
 """How long each signature of a shared key can last."""
+
+
+OWN_CONTAINERS = (JOB_CONTAINERS, "batchmgr-")
+"""How the containers begin that are in batchmgr's own account, wherever the others are."""
 
 
 class SigningKey(TypedDict):
@@ -62,3 +68,13 @@ class SigningAccount:
                     )
                 self._asked_at = now
             return SigningKey(account_key=None, user_delegation_key=self._shared)
+
+
+def account_of(need: ContainerNeed, own: SigningAccount, data: SigningAccount) -> SigningAccount | None:
+    """Return the account of a container; None for one that batchmgr can't sign for."""
+    if not need.storage_account_name:
+        return own if need.container_name.startswith(OWN_CONTAINERS) else data
+    for account in (own, data):
+        if need.storage_account_name == account.service.account_name:
+            return account
+    return None

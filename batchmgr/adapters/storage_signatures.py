@@ -26,7 +26,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from batchmgr.adapters.job_containers import make_job_container, taken
 from batchmgr.adapters.service_errors import create_unless_exists, service_errors
-from batchmgr.adapters.signing_account import SigningAccount, SigningKey
+from batchmgr.adapters.signing_account import SigningAccount, SigningKey, account_of
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import ContainerAccess, StorageAccess
 from batchmgr.plan.file_specifications import ContainerNeed
@@ -39,8 +39,6 @@ _END = b"</Blob>"
 READ = ContainerSasPermissions(read=True, list=True)
 WRITE = ContainerSasPermissions(create=True, write=True)
 WRITE_BLOB = BlobSasPermissions(create=True, write=True)
-_OWN = (JOB_CONTAINERS, "batchmgr-")
-"""How the containers begin that are in batchmgr's own account, wherever the others are."""
 
 
 class NodeBlobStorage:
@@ -143,13 +141,7 @@ class NodeBlobStorage:
         return job_container(job_id) not in names or await make_job_container(self._own.service, job_id)
 
     def _account(self, need: ContainerNeed) -> SigningAccount | None:
-        """Return the account of a container; None for one that batchmgr can't sign for."""
-        if not need.storage_account_name:
-            return self._own if need.container_name.startswith(_OWN) else self._data
-        for account in (self._own, self._data):
-            if need.storage_account_name == account.service.account_name:
-                return account
-        return None
+        return account_of(need, self._own, self._data)
 
     def _url(self, need: ContainerNeed) -> str:
         account = self._account(need)

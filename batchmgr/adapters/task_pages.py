@@ -28,12 +28,15 @@ def task_query(
     since: datetime | None = None,
     state: str = "",
     without: str = "",
+    failed: bool = False,
     limit: int = MAX_RESULTS,
     token: str = "",
 ) -> dict[str, str]:
     """Return the query for a page of tasks: all, those in `state`, those that changed at `since` or later.
 
-    Those in the state `without` are left out, and those that `query` does not list.
+    Those in the state `without` are left out, and those that `query` does not list. `failed`: only those that
+    have failed.
+
     `token` is where the page begins: what `skip_token` has returned for the page before.
     """
     conditions = conditions_of(query)
@@ -45,6 +48,8 @@ def task_query(
         conditions.append(f"state eq '{state}'")
     if without:
         conditions.append(f"state ne '{without}'")
+    if failed:
+        conditions.append("executionInfo/result eq 'failure'")
     parameters = {"$select": FIELDS, "maxresults": str(limit)}
     if conditions:
         parameters["$filter"] = " and ".join(conditions)

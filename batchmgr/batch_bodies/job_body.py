@@ -1,7 +1,15 @@
 """The body of the request that adds an Azure Batch job, built from the plan (api-version 2025-06-01)."""
 
-from batchmgr.batch_bodies.file_bodies import Json, output_file
-from batchmgr.batch_bodies.task_body import duration, environment, limits, packages, run_body
+from batchmgr.batch_bodies.file_bodies import Json
+from batchmgr.batch_bodies.kept_streams import KeptStreams
+from batchmgr.batch_bodies.task_body import (
+    duration,
+    environment,
+    limits,
+    output_files,
+    packages,
+    run_body,
+)
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.plan.job_plan import (
@@ -47,7 +55,7 @@ def job_body(plan: JobPlan, access: StorageAccess, digest: str) -> Json:
         # Unlike in all other tasks, the limits are properties of the task, not of its constraints.
         body["jobReleaseTask"] = {**run_body(job.job_release_task, access), **limits(job.job_release_task)}
     if plan.job_manager_task is not None:
-        body["jobManagerTask"] = _job_manager(plan.job_manager_task, access)
+        body["jobManagerTask"] = _job_manager(plan.job_manager_task, access, KeptStreams.of(plan, access))
     return body
 
 
@@ -70,10 +78,10 @@ def _preparation(task: JobPreparationTask, access: StorageAccess) -> Json:
     }
 
 
-def _job_manager(task: TaskPlan, access: StorageAccess) -> Json:
+def _job_manager(task: TaskPlan, access: StorageAccess, kept: KeptStreams | None) -> Json:
     body = run_body(task, access)
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
-    body["outputFiles"] = [output_file(file, access) for file in task.output_files]
+    body["outputFiles"] = output_files(task, access, kept)
     if task.application_packages:
         body["applicationPackageReferences"] = packages(task.application_packages)
     return {

@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 
 from batchmgr.batch_bodies.file_bodies import Json, identity, output_file, resource_file
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.model.container_access import StorageAccess
 from batchmgr.plan.ids import INTEGER_ID
 from batchmgr.plan.job_plan import MANIFEST_BLOB, MANIFEST_URL_VARIABLE, TaskPlan
@@ -24,9 +25,21 @@ _SATISFY: Json = {
 }
 """Exit conditions of a task without dependents (a leaf) that has no others."""
 
+_TASK_USER: Json = {"autoUser": {"scope": "task", "elevationLevel": "nonadmin"}}
+"""The user of a task that asks for none: what `_user` makes of that, once for all tasks."""
 
-def task_body(task: TaskPlan, access: StorageAccess, *, has_job_actions: bool = False) -> Json:
-    """Return the body that adds one task. `has_job_actions`: a task of the job may end or disable the job."""
+
+def task_body(
+    task: TaskPlan,
+    access: StorageAccess,
+    *,
+    has_job_actions: bool = False,
+    kept: KeptStreams | None = None,
+) -> Json:
+    """Return the body that adds one task. `has_job_actions`: a task of the job may end or disable the job.
+
+    `kept`: its stdout and stderr are kept.
+    """
     body: Json = {"id": task.id, **run_body(task, access)}
     body["constraints"] = {"maxTaskRetryCount": task.max_task_retry_count, **limits(task)}
     if task.manifest_need is not None:
@@ -34,8 +47,8 @@ def task_body(task: TaskPlan, access: StorageAccess, *, has_job_actions: bool = 
         body["environmentSettings"] = environment({**task.environment, MANIFEST_URL_VARIABLE: url})
     if task.display_name:
         body["displayName"] = task.display_name
-    if task.output_files:
-        body["outputFiles"] = [output_file(file, access) for file in task.output_files]
+    if outputs := output_files(task, access, kept):
+        body["outputFiles"] = outputs
     if task.depends_on:
         body["dependsOn"] = dependencies(task.depends_on)
     if task.required_slots != 1:
@@ -60,10 +73,17 @@ def run_body(task: TaskPlan | JobPreparationTask | JobReleaseTask, access: Stora
     if task.container_settings is not None:
         body["containerSettings"] = _container(task.container_settings)
     if isinstance(task, TaskPlan):
-        body["userIdentity"] = _user(task.user_identity or UserIdentity(), scope="task", level="nonadmin")
+        given = task.user_identity
+        body["userIdentity"] = _user(given, scope="task", level="nonadmin") if given else _TASK_USER
     elif task.user_identity is not None:
         body["userIdentity"] = _user(task.user_identity)
     return body
+
+
+def output_files(task: TaskPlan, access: StorageAccess, kept: KeptStreams | None) -> list[object]:
+    """Return the `outputFiles` property."""
+    files: list[object] = [output_file(file, access) for file in task.output_files]
+    return files if kept is None else [*files, kept.output_file(task.id)]
 
 
 def limits(task: TaskPlan | JobPreparationTask | JobReleaseTask) -> Json:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.batch_bodies.task_body import task_body
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.container_access import StorageAccess
@@ -23,21 +24,29 @@ class TaskCollection(NamedTuple):
 
 
 def task_collections(
-    tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
+    tasks: Iterable[TaskPlan],
+    access: StorageAccess,
+    *,
+    has_job_actions: bool = False,
+    kept: KeptStreams | None = None,
 ) -> Iterator[TaskCollection]:
     """Yield the requests that add these tasks, in order. Each is made when it is asked for.
 
     Raise InvalidJobError for a task that is larger than a request may be.
     """
-    return pack_collections(encode_tasks(tasks, access, has_job_actions=has_job_actions))
+    return pack_collections(encode_tasks(tasks, access, has_job_actions=has_job_actions, kept=kept))
 
 
 def encode_tasks(
-    tasks: Iterable[TaskPlan], access: StorageAccess, *, has_job_actions: bool = False
+    tasks: Iterable[TaskPlan],
+    access: StorageAccess,
+    *,
+    has_job_actions: bool = False,
+    kept: KeptStreams | None = None,
 ) -> Iterator[bytes]:
     """Yield the JSON of each task. Raise InvalidJobError for one that is larger than a request may be."""
     for index, task in enumerate(tasks):
-        part = msgspec.json.encode(task_body(task, access, has_job_actions=has_job_actions))
+        part = msgspec.json.encode(task_body(task, access, has_job_actions=has_job_actions, kept=kept))
         if len(part) > _MAX_CONTENT:
             raise InvalidJobError(
                 f"task {task.id!r} is larger than the 1 MB that Azure Batch accepts: put data in blobs and "

@@ -106,11 +106,17 @@ class MemoryBatch:
         )
 
     async def list_tasks(
-        self, job_id: str, *, since: datetime | None = None, state: str = "", without: str = ""
+        self,
+        job_id: str,
+        *,
+        since: datetime | None = None,
+        state: str = "",
+        without: str = "",
+        failed: bool = False,
     ) -> AsyncIterator[TaskSnapshot]:
         """Yield the job's tasks in order of id: those that changed at `since` or later and are in `state`.
 
-        Those in the state `without` are left out.
+        Those in the state `without` are left out. `failed`: only those that have failed.
         """
         found = [
             task
@@ -118,6 +124,7 @@ class MemoryBatch:
             if (since is None or task.state_transition_time >= since)
             and state in {"", task.state}
             and task.state != without
+            and (task.has_failed or not failed)
         ]
         for task in sorted(found, key=lambda task: task.task_id):
             yield task

@@ -18,9 +18,11 @@ from batchmgr.dispatcher.dispatch import dispatch
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.folder_task_files import FolderTaskFiles, NoBlobLinks, NoTaskFiles
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_event_log import MemoryTimelines
+from batchmgr.dispatcher.memory_failures import MemoryFailures
 from batchmgr.dispatcher.memory_job_list import MemoryJobList
 from batchmgr.dispatcher.memory_ports import (
     MemoryDeliveries,
@@ -101,6 +103,10 @@ def run_local_job(
             queue=queue,
             finalize=MemoryFinalizeSignal(),
             files=FolderJobFiles(directory.storage),
+            node_files=FolderTaskFiles(directory),
+            kept_files=NoTaskFiles(),
+            links=NoBlobLinks(),
+            failures=MemoryFailures(),
             storage=storage,
             callbacks=callbacks,
             deliveries=deliveries,

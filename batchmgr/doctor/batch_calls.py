@@ -8,8 +8,8 @@ from urllib.parse import quote
 import msgspec
 from azure.core.rest import HttpRequest
 
-from batchmgr.adapters.azure_batch import API_VERSION, CONTENT_TYPE
 from batchmgr.adapters.batch_answers import NO_JOB, NO_POOL, SERVICE, decode, raise_for_status
+from batchmgr.adapters.batch_calls import API_VERSION, CONTENT_TYPE
 from batchmgr.adapters.batch_clients import BatchClient
 from batchmgr.adapters.batch_pool_responses import NODE_FIELDS, NodeListResponse
 from batchmgr.adapters.service_errors import service_errors

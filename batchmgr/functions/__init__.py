@@ -10,6 +10,7 @@ import azure.functions as func
 from batchmgr.functions import (
     blob_finalize,
     http_dead_letters,
+    http_files,
     http_health,
     http_job_progress,
     http_jobs,
@@ -37,6 +38,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
         http_job_progress,
         http_tasks,
         http_dead_letters,
+        http_files,
         http_rerun,
         http_purge,
         http_plan,

@@ -15,10 +15,13 @@ from batchmgr.wire.answers import (
     DeadLetterPage,
     DeletionAnswer,
     EventPage,
+    FailureList,
+    FileList,
     HealthAnswer,
     HealthDetails,
     JobAnswer,
     JobPage,
+    LinkAnswer,
     OpenApiAnswer,
     OutcomeAnswer,
     TaskAnswer,
@@ -31,11 +34,13 @@ from batchmgr.wire.openapi_document import Operation, Parameter
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.queue_message import UploadReference
 from batchmgr.wire.rerun_request import RerunRequest
+from batchmgr.wire.upload_request import UploadRequest
 from batchmgr.wire.usage_answer import UsageAnswer
 
 API_VERSION = "1"
 """That of the job message, and of all answers. Fields and routes may be added without another version."""
 
+FILES = ("text/plain", "application/octet-stream")
 SERVICES = (502, 503)
 """A service refuses, or can't be reached."""
 
@@ -179,6 +184,38 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path="jobs/{jobId}/tasks/{taskId}/files/{*path}",
+        id="taskFile",
+        summary="A file of a task, or a part of it; without a path, the list of its files.",
+        parameters=(
+            Parameter(name="Range", type_=str, place="header", description="One range: `bytes=0-1023`."),
+        ),
+        answers={200: FileList, 206: None},
+        files={200: FILES, 206: FILES},
+        errors=(410, 416, *OF_A_JOB),
+    ),
+    Operation(
+        method="GET",
+        path="jobs/{jobId}/results/{*name}",
+        id="resultFile",
+        summary="Redirects to a result, by a link of minutes.",
+        parameters=(
+            Parameter(name="redirect", type_=bool, default=True, description="If false, the link as JSON."),
+        ),
+        answers={200: LinkAnswer, 302: None},
+        headers={302: ("Location",)},
+        errors=(409, 410, *OF_A_JOB),
+    ),
+    Operation(
+        method="GET",
+        path="jobs/{jobId}/failures",
+        id="failures",
+        summary="The failed tasks of a job in groups, by their causes.",
+        answers={200: FailureList},
+        errors=OF_A_JOB,
+    ),
+    Operation(
+        method="GET",
         path="jobs/{jobId}/timeline",
         id="timeline",
         summary="When all tasks of a job have run, and where, as columns.",
@@ -272,9 +309,11 @@ OPERATIONS = (
         method="POST",
         path="uploads",
         id="upload",
-        summary="A URL to which a large job message can be uploaded.",
+        summary="A URL to which a large job message, or an input, can be uploaded.",
+        body=(UploadRequest,),
+        is_body_required=False,
         answers={201: UploadAnswer},
-        errors=SERVICES,
+        errors=(400, *SERVICES),
     ),
     Operation(
         method="GET",

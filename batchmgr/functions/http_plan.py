@@ -25,6 +25,7 @@ async def plan_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
         containers=ports.containers,
+        keep_streams=ports.keep_streams,
     )
     return json_response(msgspec.to_builtins(await preview(view, job_id, message, limit)))
 

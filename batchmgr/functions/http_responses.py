@@ -12,12 +12,14 @@ import msgspec
 from batchmgr.errors import (
     NOT_A_PAGE,
     BatchmgrError,
+    FileGoneError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidQueryError,
     JobConflictError,
     JobNotEndedError,
     JobNotFoundError,
+    NoSuchFileError,
     NotPossibleError,
     ServiceAccessError,
     ServiceBusyError,
@@ -49,6 +51,8 @@ ERRORS: dict[type[BatchmgrError], ErrorKind] = {
     InvalidJobError: ErrorKind(400, "InvalidJob", "The job can't be accepted"),
     InvalidQueryError: ErrorKind(400, "InvalidQuery", "A query parameter is wrong"),
     JobNotFoundError: ErrorKind(404, "JobNotFound", "No such job"),
+    FileGoneError: ErrorKind(410, "FileGone", "The file is gone"),
+    NoSuchFileError: ErrorKind(404, "NoSuchFile", "No such file"),
     ServiceNotFoundError: ErrorKind(404, "NotInBatch", "Not in Azure Batch"),
     JobConflictError: ErrorKind(409, "JobConflict", "The job id is taken"),
     IllegalTransitionError: ErrorKind(409, "JobEnded", "The job has ended"),
@@ -62,8 +66,9 @@ ERRORS: dict[type[BatchmgrError], ErrorKind] = {
 """The kind of each type of error. The first type that fits counts."""
 
 STORAGE_INCOMPLETE = ErrorKind(503, "StorageIncomplete", "Storage is incomplete")
+NO_SUCH_PART = ErrorKind(416, "NoSuchPart", "No such part")
 TOO_SLOW = ErrorKind(503, "TooSlow", "It took too long")
-ALL_KINDS = (*ERRORS.values(), STORAGE_INCOMPLETE, TOO_SLOW)
+ALL_KINDS = (*ERRORS.values(), STORAGE_INCOMPLETE, NO_SUCH_PART, TOO_SLOW)
 
 ERROR_CODE = "x-ms-error-code"
 """The header that has the code too, as Azure's own services send it."""

@@ -42,7 +42,8 @@ StorageAccess = Mapping[ContainerNeed, ContainerAccess]
 def signatures_end(access: StorageAccess) -> datetime | None:
     """Return when the first signature for files ends; None if there is none, or if it does not end.
 
-    That of the finalize blob doesn't count: without it, the poller ends the job.
+    That of the finalize blob doesn't count: without it, the poller ends the job. Neither does one for what
+    tasks can do without.
     """
-    ends = (one.ends_at for need, one in access.items() if not need.only_blob)
+    ends = (one.ends_at for need, one in access.items() if not (need.only_blob or need.is_dispensable))
     return min((end for end in ends if end is not None), default=None)

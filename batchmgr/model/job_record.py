@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from batchmgr.errors import IllegalTransitionError
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.failure_groups import FailureGroup
 from batchmgr.model.job_record_parts import (
     DUE,
     AttachedReceiver,
@@ -39,9 +40,13 @@ from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch
 MAX_FAILED_TASKS = 21
 """How many failed tasks a record holds: twenty, and the FinalizeTask."""
 
+MAX_GROUPS = 20
+"""How many groups of failed tasks an outcome has: the largest."""
+
 MAX_RESULT_FILES = 100
 MAX_TASK_RESULTS = 100
 FAILED_TASKS_ROOM = 72 * KIB
+GROUPS_ROOM = 24 * KIB
 RESULTS_ROOM = 64 * KIB
 TASK_RESULTS_ROOM = 64 * KIB
 """How many bytes of JSON each list of the outcome takes. All of it is in the outcome file, if it is more."""
@@ -98,6 +103,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     results: tuple[ResultFile, ...] = ()
     task_results: tuple[TaskResult, ...] = ()
     outcome_uri: str = ""
+    failure_groups: tuple[FailureGroup, ...] = ()
     callback: CallbackStatus | None = None
     traceparent: str = ""
     entered: dict[JobState, datetime] = {}
@@ -314,6 +320,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         *,
         error: JobError | None,
         failed_tasks: Sequence[FailedTask] = (),
+        failure_groups: Sequence[FailureGroup] = (),
         results: Sequence[ResultFile] = (),
         task_results: Sequence[TaskResult] = (),
     ) -> Self:
@@ -331,6 +338,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             waiting_for=None,
             error=error,
             run=run,
+            failure_groups=first_fitting(
+                (group.without_details() for group in failure_groups), most=MAX_GROUPS, room=GROUPS_ROOM
+            ),
             results=first_fitting(results, most=MAX_RESULT_FILES, room=RESULTS_ROOM),
             task_results=first_fitting(task_results, most=MAX_TASK_RESULTS, room=TASK_RESULTS_ROOM),
             callback=DUE if self.receiver else None,

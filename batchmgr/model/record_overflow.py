@@ -7,6 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.model.cloud_event import Event
+from batchmgr.model.failure_groups import FailureGroup
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FailedTask, ResultFile
 from batchmgr.model.size_limits import MAX_RECORD
@@ -18,6 +19,7 @@ class Overflow(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
     outbox: tuple[Event, ...] = ()
     failed_tasks: tuple[FailedTask, ...] = ()
+    failure_groups: tuple[FailureGroup, ...] = ()
     results: tuple[ResultFile, ...] = ()
     task_results: tuple[TaskResult, ...] = ()
 
@@ -32,16 +34,23 @@ def split(record: JobRecord, overflow: str) -> tuple[JobRecord, Overflow]:
     parts = Overflow(
         outbox=record.outbox,
         failed_tasks=record.run.failed_tasks,
+        failure_groups=record.failure_groups,
         results=record.results,
         task_results=record.task_results,
     )
     run = replace(record.run, failed_tasks=())
-    return replace(record, outbox=(), run=run, results=(), task_results=(), overflow=overflow), parts
+    small = replace(record, outbox=(), run=run, failure_groups=(), results=(), task_results=())
+    return replace(small, overflow=overflow), parts
 
 
 def join(record: JobRecord, parts: Overflow) -> JobRecord:
     """Return the whole record."""
     run = replace(record.run, failed_tasks=parts.failed_tasks)
     return replace(
-        record, outbox=parts.outbox, run=run, results=parts.results, task_results=parts.task_results
+        record,
+        outbox=parts.outbox,
+        run=run,
+        failure_groups=parts.failure_groups,
+        results=parts.results,
+        task_results=parts.task_results,
     )

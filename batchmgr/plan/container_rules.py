@@ -87,8 +87,11 @@ class ContainerRules:
                 yield InvalidJobError(reason, field=f"{field}[{index}].{name}")
 
     def container_problem(self, job_id: str, container: str, account: str = "") -> str:
-        """Return why this job may not use a container, and what to do; "" if it may."""
-        if container == job_container(job_id):
+        """Return why this job may not use a container, and what to do; "" if it may.
+
+        Without a job id: why nobody may bring files to it.
+        """
+        if job_id and container == job_container(job_id):
             return ""
         reserved = reserved_problem(container)
         if reserved:

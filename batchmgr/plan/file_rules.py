@@ -85,6 +85,18 @@ def check_blob_path(path: str, *, field: str) -> None:
         )
 
 
+def check_container_name(container: str, *, field: str) -> None:
+    """Raise `InvalidJobError` if a container can't have this name, or if no job may use one of this name."""
+    reserved = reserved_problem(container)
+    if reserved:
+        raise InvalidJobError(reserved, field=field)
+    if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
+        raise InvalidJobError(
+            f"must be a blob container's name (3 to 63 of a-z, 0-9 and single dashes), not {container!r}",
+            field=field,
+        )
+
+
 def _check_relative(path: str, field: str) -> None:
     if not path:
         raise InvalidJobError("must not be empty", field=field)
@@ -111,14 +123,7 @@ def _check_identity(reference: str, field: str) -> None:
 
 
 def _check_container(container: str, account: str, field: str) -> None:
-    reserved = reserved_problem(container)
-    if reserved:
-        raise InvalidJobError(reserved, field=f"{field}.containerName")
-    if not (3 <= len(container) <= 63 and CONTAINER_NAME.fullmatch(container)):
-        raise InvalidJobError(
-            f"must be a blob container's name (3 to 63 of a-z, 0-9 and single dashes), not {container!r}",
-            field=f"{field}.containerName",
-        )
+    check_container_name(container, field=f"{field}.containerName")
     if account and not _STORAGE_ACCOUNT.fullmatch(account):
         raise InvalidJobError(
             f"must be a storage account's name (3 to 24 of a-z and 0-9), not {account!r}",

@@ -29,7 +29,8 @@ WILDCARDS = "*?["
 class ContainerNeed:
     """A blob container that a job's tasks read or write, and the identity that they use.
 
-    With `only_blob`, they need no more of it than the blob of that name.
+    With `only_blob`, they need no more of it than the blob of that name. `is_dispensable`: they do their work
+    without it as well.
     """
 
     container_name: str
@@ -37,6 +38,7 @@ class ContainerNeed:
     identity_reference: str = ""
     is_written: bool = False
     only_blob: str = ""
+    is_dispensable: bool = False
 
 
 @frozen_dataclass

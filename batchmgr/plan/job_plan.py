@@ -84,6 +84,15 @@ MANIFEST_BLOB = "batchmgr-manifest.json"
 OUTCOME_BLOB = "batchmgr-outcome.json"
 """The blob, in the job's container, with the whole outcome of a job, if it does not fit into the callback."""
 
+KEPT_FOLDER = "batchmgr-tasks"
+"""The folder, in the job's container, of what is kept of tasks: `batchmgr-tasks/<task id>/stderr.txt`.
+
+The id is in lower case: blobs are found by their exact names, and tasks without regard to case.
+"""
+
+KEPT_FILES = ("stdout.txt", "stderr.txt")
+"""The files of a task that are kept."""
+
 MANIFEST_URL_VARIABLE = "BATCHMGR_MANIFEST_URL"
 """Environment variable of a FinalizeTask: the URL of the manifest, signed unless an identity is used."""
 
@@ -213,6 +222,9 @@ class JobPlan:
     files_of: str = ""
     """The job whose container the tasks' files are in, if that is not this one: the first job of a rerun."""
 
+    keep_streams: str = ""
+    """After which end of a task its stdout and stderr are kept: `taskFailure`, `taskCompletion` or none."""
+
     completes: str = ""
     """The job before, whose other tasks have succeeded, if this one is a rerun of the rest."""
 
@@ -274,6 +286,14 @@ class JobPlan:
         return ContainerNeed(container_name=job_container(self.job_id), is_written=True)
 
     @property
+    def kept_need(self) -> ContainerNeed | None:
+        """The container in which stdout and stderr are kept, or None if they are not."""
+        if not self.keep_streams:
+            return None
+        name = job_container(self.job_id)
+        return ContainerNeed(container_name=name, is_written=True, is_dispensable=True)
+
+    @property
     def all_tasks(self) -> Iterator[TaskPlan]:
         """All tasks but the job manager task, in this order: own tasks, gathering tasks, the FinalizeTask."""
         return chain(self.tasks, self.gathering_tasks, (self.finalize_task,))
@@ -297,8 +317,17 @@ class JobPlan:
         read = (file.need for task in nodes if task for file in task.input_files if not file.http_url)
         manager = (self.job_manager_task,) if self.job_manager_task else ()
         tasks = (*self.stand_ins, *self.gathering_tasks, self.finalize_task, *manager)
-        reports = (self.reports_need,) if self.reports_need else ()
-        return frozenset((*read, *reports, *(need for task in tasks for need in task.needs)))
+        own = (need for need in (self.reports_need, self.kept_need) if need)
+        return frozenset((*read, *own, *(need for task in tasks for need in task.needs)))
+
+
+def kept_blob(task_id: str, path: str) -> str:
+    """Return the name of the blob that is kept of a task's file, in the job's container.
+
+    >>> kept_blob("Count-1", "stderr.txt")
+    'batchmgr-tasks/count-1/stderr.txt'
+    """
+    return f"{KEPT_FOLDER}/{task_id.lower()}/{path}"
 
 
 def outputs_of(job_id: str, task: TaskPlan) -> Iterator[OutputFileSpecification]:

@@ -5,7 +5,9 @@ a task that took too long, and for one whose job was ended.
 """
 
 import logging
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -20,6 +22,8 @@ from batchmgr.steps.read_node_files import read_error_report, read_stderr
 from batchmgr.workload.task_error_report import INFRASTRUCTURE, INPUT, RETRYABLE, TaskErrorReport
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MAX_DIAGNOSED = 20
 """How many failed tasks of a job are looked at on their nodes; the others keep what Azure Batch says."""
@@ -46,18 +50,27 @@ MAX_MESSAGE = 1900
 async def diagnose(ports: Ports, record: JobRecord, task: TaskSnapshot) -> FailedTask:
     """What is known of a failed task. A node that is gone takes nothing but detail away."""
     job_id, ends_at = record.job_id, record.run.signatures_end
-    stderr = await read_stderr(ports, job_id, task.task_id)
-    report = await read_error_report(ports, job_id, task.task_id)
-    error = _error(task, await _said(ports, job_id, task), stderr, report)
+    stderr = await _if_readable(read_stderr(ports, job_id, task.task_id), job_id)
+    report = await _if_readable(read_error_report(ports, job_id, task.task_id), job_id)
+    error = error_of(task, await _said(ports, job_id, task), stderr or "", report)
     if error.type in ACCESS_DENIED and ends_at is not None and ends_at <= task.state_transition_time:
         text = f"{error.message} (its signatures had ended at {ends_at:%Y-%m-%d %H:%M} UTC)"
         error = replace(error, message=text)
     return FailedTask.of(replace(task, error=error))
 
 
-def _error(
+async def _if_readable(reading: Awaitable[T], job_id: str) -> T | None:
+    try:
+        return await reading
+    except ServiceError as error:
+        logger.warning("a file of a failed task of job %s can't be read: %s", job_id, error)
+        return None
+
+
+def error_of(
     task: TaskSnapshot, said: TaskError | None, stderr: str, told: TaskErrorReport | None
 ) -> TaskError:
+    """Return why a task failed: from what Azure Batch says, the end of stderr, and its own error report."""
     last_words = stderr.strip().rpartition("\n")[2]
     message = said.message if said else ""
     if task.exit_code and (said is None or said.type == EXIT_CODE):

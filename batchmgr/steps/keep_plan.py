@@ -105,6 +105,7 @@ async def find_plan(ports: Ports, record: JobRecord) -> JobPlan | None:
                 workloads=ports.workloads,
                 default_pool_id=record.pool_id,
                 factory_tasks=tasks,
+                keep_streams=ports.keep_streams,
             )
         )
     except InvalidJobError as error:  # another version of batchmgr has planned it

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import msgspec
 
 from batchmgr.batch_bodies.job_body import job_body
+from batchmgr.batch_bodies.kept_streams import KeptStreams
 from batchmgr.batch_bodies.task_collections import encode_tasks, pack_collections
 from batchmgr.factories.factory_tasks import check_bytes
 from batchmgr.model.container_access import StorageAccess
@@ -25,12 +27,12 @@ _SIGNATURE = re.compile(r"(?i)\b(sig)=[^&\s\"\\]+")
 def check_sizes(storage: NodeStorageView, plan: JobPlan) -> None:
     """Raise InvalidJobError for a task that is larger than Azure Batch accepts, or for too much in all."""
     signed = _signed(_unsigned_access(storage, plan))
-    acts = plan.has_job_actions
-    largest = max(map(len, encode_tasks(plan.stand_ins, signed, has_job_actions=acts)), default=0)
+    encode = partial(encode_tasks, has_job_actions=plan.has_job_actions, kept=KeptStreams.of(plan, signed))
+    largest = max(map(len, encode(plan.stand_ins, signed)), default=0)
     if plan.examples:
         check_bytes(largest, len(plan.tasks))
     for group in (plan.gathering_tasks, [plan.finalize_task]):
-        for _ in encode_tasks(group, signed, has_job_actions=acts):
+        for _ in encode(group, signed):
             pass
 
 
@@ -42,15 +44,15 @@ def measure_plan(storage: NodeStorageView, plan: JobPlan, limit: int) -> PlanPre
     unsigned = _unsigned_access(storage, plan)
     signed = _signed(unsigned)
     sizes: list[int] = []
-    acts = plan.has_job_actions
-    groups = _groups(plan)
+    encode = partial(encode_tasks, has_job_actions=plan.has_job_actions)
+    groups, kept = _groups(plan), KeptStreams.of(plan, signed)
     bodies = [len(msgspec.json.encode(job_body(plan, signed, "0" * 64)))]
     for group in groups:
-        encoded = _noting_sizes(encode_tasks(group, signed, has_job_actions=acts), sizes)
+        encoded = _noting_sizes(encode(group, signed, kept=kept), sizes)
         bodies += (len(collection.body) for collection in pack_collections(encoded))
     bodies.append(len(b'{"onAllTasksComplete":"terminatejob"}'))
     shown_tasks = islice((task for group in groups for task in group), limit)
-    shown = encode_tasks(shown_tasks, unsigned, has_job_actions=acts)
+    shown = encode(shown_tasks, unsigned, kept=KeptStreams.of(plan, unsigned))
     return PlanPreview(
         job_id=plan.job_id,
         pool_id=plan.job.pool_id,

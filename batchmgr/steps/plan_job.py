@@ -73,6 +73,7 @@ async def plan(
         known_tasks=known_tasks,
         recorder=TaskRecorder(job_id, ports.containers) if message.workload else None,
         containers=ports.containers,
+        keep_streams=ports.keep_streams,
     )
     return await in_thread(ports.threads, message, call)
 
@@ -102,6 +103,7 @@ def plan_job(
     known_tasks: JobTasks | None = None,
     recorder: TaskRecorder | None = None,
     containers: ContainerRules = DEFAULT_RULES,
+    keep_streams: str = "",
 ) -> JobPlan:
     """Return the checked plan of a job. Raise InvalidJobError for the first rules that it breaks.
 
@@ -116,6 +118,7 @@ def plan_job(
         factory_tasks=factory_tasks,
         known_tasks=known_tasks,
         recorder=recorder,
+        keep_streams=keep_streams,
     )
     raise_problems(problems_of(message, plan, containers))
     return plan
@@ -130,6 +133,7 @@ def plan_unchecked(
     factory_tasks: FactoryTasks | None = None,
     known_tasks: JobTasks | None = None,
     recorder: TaskRecorder | None = None,
+    keep_streams: str = "",
 ) -> JobPlan:
     """Return the plan of a job before its rules are checked. Raise InvalidJobError if there can be none.
 
@@ -145,7 +149,7 @@ def plan_unchecked(
         recorder=recorder,
     )
     plan = complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
-    return replace(plan, traceparent=valid_traceparent(message.traceparent))
+    return replace(plan, traceparent=valid_traceparent(message.traceparent), keep_streams=keep_streams)
 
 
 def problems_of(message: JobMessage, plan: JobPlan, containers: ContainerRules) -> Iterator[InvalidJobError]:

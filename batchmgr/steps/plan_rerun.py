@@ -50,7 +50,13 @@ def plan_rerun(
     )
     again = complete_draft(job_id, draft, finalize_message(job_id, written_by="FinalizeTask"))
     completes = "" if len(tasks) == len(plan.tasks) and not plan.completes else plan.job_id
-    return replace(again, tasks=tasks, files_of=plan.files_job_id, completes=completes)
+    return replace(
+        again,
+        tasks=tasks,
+        files_of=plan.files_job_id,
+        completes=completes,
+        keep_streams=plan.keep_streams,
+    )
 
 
 def _undone(task: TaskPlan) -> TaskPlan:

@@ -30,6 +30,7 @@ from batchmgr.workload.task_error_report import TaskErrorReport
 
 logger = logging.getLogger(__name__)
 
+STDERR = "stderr.txt"
 STDERR_BYTES = 2048
 ERROR_REPORT_BYTES = 64 * 1024
 ERROR_REPORT_START = 32 * 1024
@@ -40,15 +41,27 @@ _SEAM = re.compile(rb'[^\\"]{6}')
 
 
 async def read_stderr(ports: Ports, job_id: str, task_id: str) -> str:
-    """Return the end of what a task has written to stderr."""
-    return (await _task_file(ports, job_id, task_id, "stderr.txt", STDERR_BYTES)).decode(errors="replace")
+    """Return the end of what a task has written to stderr: from its node, or else from what is kept of it.
+
+    Raise ServiceError if that can't be read.
+    """
+    body = await ports.batch.read_file(job_id, task_id, STDERR, STDERR_BYTES)
+    if not body and ports.keep_streams:
+        kept = await ports.kept_files.find(job_id, task_id, STDERR)
+        size = kept.size if kept else 0
+        body = await ports.kept_files.read(job_id, task_id, STDERR, max(0, size - STDERR_BYTES), size)
+    return body.decode(errors="replace")
 
 
 async def read_error_report(ports: Ports, job_id: str, task_id: str) -> TaskErrorReport | None:
-    """Return a failed task's own error report, or None if it left none that can be used."""
+    """Return a failed task's own error report, or None if it left none that can be used.
+
+    Raise ServiceError if it can't be read.
+    """
     path = f"wd/{TASK_ERROR_FILE}"
-    body = await _task_file(ports, job_id, task_id, path, ERROR_REPORT_BYTES, from_start=ERROR_REPORT_START)
-    return error_report(body)
+    return error_report(
+        await ports.batch.read_file(job_id, task_id, path, ERROR_REPORT_BYTES, from_start=ERROR_REPORT_START)
+    )
 
 
 def error_report(body: bytes) -> TaskErrorReport | None:
@@ -137,13 +150,3 @@ async def read_planned_tasks(ports: Ports, job_id: str, *, field: str) -> bytes 
             raise
         text = f"the plan of the job manager task can't be read: {error}"
         raise InvalidJobError(text, field=field) from error
-
-
-async def _task_file(
-    ports: Ports, job_id: str, task_id: str, path: str, max_bytes: int, *, from_start: int = 0
-) -> bytes:
-    try:
-        return await ports.batch.read_file(job_id, task_id, path, max_bytes, from_start=from_start)
-    except ServiceError as error:
-        logger.warning("%s of task %s of job %s can't be read: %s", path, task_id, job_id, error)
-        return b""

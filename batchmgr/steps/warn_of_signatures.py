@@ -32,7 +32,7 @@ def check_signatures(storage: NodeStorageView, plan: JobPlan) -> None:
     has_identity = plan.job.auto_pool is None
     for need in plan.container_needs:
         access = storage.unsigned_access(need, nodes_have_identity=has_identity)
-        if not access.identity_reference and not need.only_blob:
+        if not (access.identity_reference or need.only_blob or need.is_dispensable):
             raise InvalidJobError(
                 f"must be at most PT{longest // MINUTE}M ({longest}): the nodes of this job reach storage by "
                 "signatures, and without an account key Azure lets these last no longer. Give the nodes an "

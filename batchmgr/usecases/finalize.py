@@ -6,10 +6,12 @@ run.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from batchmgr.errors import JobNotFoundError, ServiceBusyError, ServiceError, ServiceNotFoundError
-from batchmgr.model.batch_snapshots import BatchJob
+from batchmgr.model.batch_snapshots import BatchJob, TaskSnapshot
+from batchmgr.model.failure_groups import FailureGroup
 from batchmgr.model.job_outcome import (
     FINALIZED,
     JobOutcome,
@@ -29,6 +31,7 @@ from batchmgr.steps.command_results import command_results
 from batchmgr.steps.count_usage import final_usage
 from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.earlier_tasks import with_earlier_results
+from batchmgr.steps.group_failures import group_failed_tasks
 from batchmgr.steps.keep_plan import find_plan
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
@@ -47,6 +50,9 @@ MOST_ATTEMPTS = 10
 
 READ_AT_ONCE = 1000
 """How many tasks one call lists: of a job with no more, all are read."""
+
+LOOK_LIMIT = timedelta(seconds=10)
+"""How long the files of failed tasks are looked at, so that the outcome groups them."""
 
 TIME_LIMIT_SECONDS = 60
 """How long one finalization may take, and how long its claim on the job lasts."""
@@ -210,17 +216,27 @@ async def _end(
     if job_plan is not None:
         outputs += await command_results(ports, job_plan, ends, outputs)
     results, outputs = await with_earlier_results(ports, job_plan, results, outputs)
+    groups = () if has_succeeded else await _failure_groups(ports, record, tasks)
     ended = record.with_usage(await final_usage(ports, record)).ended(
         ports.clock.now(),
         outcome.state,
         error=outcome.error,
         failed_tasks=() if has_succeeded else tuple(details.values()),
+        failure_groups=groups,
         results=results,
         task_results=outputs,
     )
     failed = () if has_succeeded else all_failed(tasks, details)
     whole = WholeOutcome(failed_tasks=failed, results=results, task_results=outputs)
     return await commit_state(ports, job, await with_outcome_file(ports, ended, whole))
+
+
+async def _failure_groups(
+    ports: Ports, record: JobRecord, tasks: Sequence[TaskSnapshot]
+) -> tuple[FailureGroup, ...]:
+    """Return the groups of the failed tasks. A job that must end does not wait until they are looked at."""
+    limit = timedelta(0) if record.must_end else LOOK_LIMIT
+    return (await group_failed_tasks(ports, record, tasks, limit, is_over=True)).groups
 
 
 async def _await_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, bool]:

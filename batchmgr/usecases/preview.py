@@ -44,6 +44,7 @@ class PreviewPorts:
     default_pool_id: str
     check_callback: Callable[[str], None]
     containers: ContainerRules = DEFAULT_RULES
+    keep_streams: str = ""
 
 
 async def preview(ports: PreviewPorts, job_id: str, message: JobMessage, limit: int) -> PlanPreview:
@@ -112,6 +113,7 @@ def _plan(
             workloads=ports.workloads,
             default_pool_id=ports.default_pool_id,
             factory_tasks=tasks,
+            keep_streams=ports.keep_streams,
         )
         problems = first_problems([*known, *problems_of(message, plan, ports.containers)])
         if not problems:

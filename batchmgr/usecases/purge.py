@@ -99,6 +99,7 @@ async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:
         partial(ports.events.delete, job_id),
         partial(ports.timelines.delete, job_id),
         partial(ports.finalize.delete, job_id),
+        partial(ports.failures.delete, job_id),
         partial(leave, ports, record),
         partial(forget_letters, ports, record),
         partial(unlist, ports, record),

@@ -124,6 +124,60 @@ class ResultAnswer(Answer, frozen=True):
     uri: str
 
 
+class FailureGroupAnswer(Answer, frozen=True, kw_only=True):
+    """Tasks that have failed for the same reason. Of `lookedAt` of them that is known."""
+
+    type: str
+    category: str = ""
+    message: str
+    count: int
+    looked_at: int
+    first_task: str
+    tasks: Sequence[str]
+    exit_code: int | None = None
+    first_at: datetime | None = None
+
+
+class FullFailureGroup(FailureGroupAnswer, frozen=True, kw_only=True):
+    """A group of failed tasks, with the traceback and the stderr of one of them."""
+
+    traceback: str = ""
+    stderr: str = ""
+
+
+class FailureList(Answer, frozen=True):
+    """The failed tasks of a job in groups, the largest first. `others` are in groups that are not shown."""
+
+    failed: int
+    looked_at: int
+    groups: Sequence[FullFailureGroup]
+    others: int = 0
+
+
+class TaskFileAnswer(Answer, frozen=True):
+    """A file of a task, on its `node` or kept in `storage`."""
+
+    path: str
+    size: int
+    last_modified: datetime | None = None
+    source: str = ""
+
+
+class FileList(Answer, frozen=True):
+    """The files of a task."""
+
+    files: Sequence[TaskFileAnswer]
+
+
+class LinkAnswer(Answer, frozen=True):
+    """A signed link to one blob, for some minutes."""
+
+    name: str
+    uri: str
+    expires_at: datetime
+    size: int
+
+
 class TaskResultAnswer(Answer, frozen=True):
     """What a task has published."""
 
@@ -190,6 +244,7 @@ class OutcomeAnswer(Answer, frozen=True, omit_defaults=False):
     counts: Counts
     error: ErrorAnswer | None
     failed_tasks: Sequence[FailedTaskAnswer]
+    failure_groups: Sequence[FailureGroupAnswer]
     results: Sequence[ResultAnswer]
     task_results: Sequence[TaskResultAnswer]
     metadata: Mapping[str, str]
@@ -317,13 +372,13 @@ class DeadLetterPage(Answer, frozen=True):
 
 
 class UploadAnswer(Answer, frozen=True):
-    """Where to put a job message, and the message that then names it."""
+    """Where to put a job message, and the message that then names it; or where to put an input."""
 
     upload_uri: str
     method: Literal["PUT"]
     headers: dict[str, str]
     expires_at: datetime
-    message: dict[str, str]
+    message: dict[str, str] = {}
 
 
 class DeletionAnswer(Answer, frozen=True, omit_defaults=False):

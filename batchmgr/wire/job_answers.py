@@ -11,9 +11,11 @@ import msgspec
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.dead_letter import DeadLetter
+from batchmgr.model.failure_groups import FailureGroups
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
+from batchmgr.model.task_file import TaskFile
 from batchmgr.model.time_left import TimeLeft, time_left
 from batchmgr.plan.task_kind import kind_of
 from batchmgr.wire.answers import (
@@ -24,11 +26,16 @@ from batchmgr.wire.answers import (
     DeadLetterPage,
     ErrorAnswer,
     FailedTaskAnswer,
+    FailureGroupAnswer,
+    FailureList,
+    FileList,
+    FullFailureGroup,
     JobAnswer,
     Json,
     OutcomeAnswer,
     ResultAnswer,
     TaskAnswer,
+    TaskFileAnswer,
     TaskResultAnswer,
     TimeLeftAnswer,
     WaitingForAnswer,
@@ -126,6 +133,7 @@ def outcome(record: JobRecord) -> Json:
             counts=shown(record.run.counts, Counts),
             error=shown(record.error, ErrorAnswer),
             failed_tasks=[shown(task, FailedTaskAnswer) for task in record.run.failed_tasks],
+            failure_groups=[shown(group, FailureGroupAnswer) for group in record.failure_groups],
             results=[shown(result, ResultAnswer) for result in record.results],
             task_results=[shown(result, TaskResultAnswer) for result in record.task_results],
             metadata=record.metadata,
@@ -159,6 +167,23 @@ def task_list(
     if query:
         page["nextLink"] = f"{uri}?{urlencode(query)}"
     return page
+
+
+def file_list(files: Iterable[tuple[TaskFile, str]]) -> FileList:
+    """Return the files of a task, each with where it is."""
+    return FileList(
+        files=[msgspec.structs.replace(shown(file, TaskFileAnswer), source=source) for file, source in files]
+    )
+
+
+def failure_list(groups: FailureGroups) -> FailureList:
+    """Return the failed tasks of a job in groups."""
+    return FailureList(
+        failed=groups.failed,
+        looked_at=groups.looked_at,
+        groups=[shown(group, FullFailureGroup) for group in groups.groups],
+        others=groups.others,
+    )
 
 
 def event_list(events: Iterable[Event], after: int, state: JobState) -> Json:

@@ -54,6 +54,8 @@ class Operation:
     is_body_required: bool = True
     needs_key: bool = True
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    files: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """The statuses of answers that may be bytes, with their media types."""
 
 
 def openapi_document(operations: Iterable[Operation], *, server: str, version: str) -> Json:
@@ -63,7 +65,7 @@ def openapi_document(operations: Iterable[Operation], *, server: str, version: s
     _, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
     paths: dict[str, Json] = {}
     for one in operations:
-        paths.setdefault(f"/{one.path}", {})[one.method.lower()] = _operation(one)
+        paths.setdefault(f"/{one.path.replace('{*', '{')}", {})[one.method.lower()] = _operation(one)
     return {
         "openapi": VERSION,
         "info": {
@@ -91,7 +93,7 @@ def _types(operation: Operation) -> Iterable[type[msgspec.Struct]]:
 
 def _operation(one: Operation) -> Json:
     told: Json = {"operationId": one.id, "summary": one.summary, "responses": _responses(one)}
-    names = re.findall(r"{(\w+)}", one.path)
+    names = re.findall(r"{\*?(\w+)}", one.path)
     path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
     if parameters := [*path, *map(_parameter, one.parameters)]:
         told["parameters"] = parameters
@@ -118,6 +120,8 @@ def _responses(one: Operation) -> Json:
         if type_ is not None:
             schema = {"$ref": REFERENCE.format(name=type_.__name__)}
             response["content"] = {JSON: {"schema": schema}}
+        for media_type in one.files.get(status, ()):
+            response.setdefault("content", {})[media_type] = {"schema": {"type": "string"}}
         if headers := one.headers.get(status):
             response["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
         told[str(status)] = response

@@ -18,6 +18,7 @@ PORTS = (
     "finalize",
     "storage",
     "files",
+    "failures",
     "callbacks",
     "poison",
     "dead_letters",

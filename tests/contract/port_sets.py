@@ -16,6 +16,7 @@ from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
+from batchmgr.dispatcher.folder_task_files import FolderTaskFiles
 from batchmgr.dispatcher.local_batch import LocalBatch
 from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_queues import QueuedMessage
@@ -139,6 +140,7 @@ class DispatcherPorts:
             events=EventFile(directory.events),
             storage=storage,
             files=FolderJobFiles(directory.storage),
+            node_files=FolderTaskFiles(directory),
         )
 
     def log_of_small_parts(self) -> EventLog:

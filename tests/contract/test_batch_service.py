@@ -196,6 +196,14 @@ async def test_a_task_that_is_deleted_between_two_pages_moves_no_other(port_set:
     assert ([task.task_id for task in found], token) == ([FINALIZE_TASK_ID], "")
 
 
+async def test_only_the_tasks_that_have_failed_are_listed_if_asked_for(port_set: PortSet) -> None:
+    ports = port_set.ports
+    await submit(ports)
+    await port_set.run_tasks("Job-1")
+    found = [task async for task in ports.batch.list_tasks("Job-1", failed=True)]
+    assert [(task.task_id, task.exit_code) for task in found] == [("2", 1)]
+
+
 async def test_a_task_is_found_by_id_and_a_missing_one_is_not(ports: Ports) -> None:
     await submit(ports)
     assert (await ports.batch.get_task("Job-1", "1")).task_id == "1"

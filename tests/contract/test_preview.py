@@ -28,6 +28,7 @@ async def test_a_preview_counts_the_requests_of_the_submission(
         threads=ports.threads,
         default_pool_id=ports.default_pool_id,
         check_callback=ports.callbacks.check,
+        keep_streams=ports.keep_streams,
     )
     answer = await preview(around, "job-1", message, limit=0)
     sizes: list[int] = []

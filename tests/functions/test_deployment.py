@@ -178,9 +178,11 @@ def test_what_is_deployed_is_the_app_and_nothing_else() -> None:
     folders = {path.rpartition("/")[0] for path in deployed if "/" in path}
     local = (
         "batchmgr/cli",
+        "batchmgr/client",
         "batchmgr/devstack",
         "batchmgr/dispatcher",
         "batchmgr/doctor",
         "batchmgr/packaging",
+        "batchmgr/simulation",
     )
     assert all(folder.startswith("batchmgr") and not folder.startswith(local) for folder in folders)

@@ -108,6 +108,7 @@ ONLY_DEPLOYED = {
     "BATCHMGR_KEEP_BATCH_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_MESSAGES": "as a stage likes",
+    "BATCHMGR_KEEP_TASK_FILES": "as a stage likes",
     "BATCHMGR_RETENTION_SCHEDULE": "as a stage likes",
     "BATCHMGR_STALL_LIMIT": "as a stage likes",
     "BATCHMGR_BODY_LIMIT_MIB": "as a stage likes",

@@ -203,8 +203,8 @@ async def test_files_of_another_account_are_planned_with_their_identity(knowing:
     for task, source in ((first, "inputs/text.txt"), (second, f"job-{job_id}/1/text.txt")):
         (file,) = task["resourceFiles"]
         assert (file["httpUrl"], file["identityReference"]) == (f"{home}/{source}", identity)
-        (kept,) = task["outputFiles"]
-        container = kept["destination"]["container"]
+        made, _ = task["outputFiles"]  # the other one keeps stdout and stderr
+        container = made["destination"]["container"]
         assert (container["containerUrl"], container["identityReference"]) == (
             f"{home}/job-{job_id}",
             identity,

@@ -309,11 +309,12 @@ async def test_identities_are_sent_instead_of_signatures_for_every_kind_of_file(
         *whole["jobReleaseTask"]["resourceFiles"],
     ]
     assert [file["identityReference"] for file in files] == [reference] * 7
-    [uploaded] = sent["outputFiles"]
+    uploaded, kept = sent.pop("outputFiles")
     assert uploaded["destination"]["container"]["identityReference"] == reference
+    assert kept["filePattern"] == "../std*.txt"  # to batchmgr's own account, by a signature
     assert sent["containerSettings"]["registry"]["identityReference"] == reference
     assert sent["resourceFiles"][2]["httpUrl"] == "https://genomes.blob.core.windows.net/inputs/a.txt"
-    assert "sig=" not in json.dumps([sent, whole])
+    assert "sig=" not in json.dumps([sent, whole, uploaded])
 
 
 RUNTIME = """#!/bin/sh

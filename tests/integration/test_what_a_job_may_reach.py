@@ -229,8 +229,10 @@ async def test_who_has_the_signature_of_a_jobs_end_can_announce_no_other_and_not
         await client.wait_for_event(each, "task.running")
     added = await client.batch.get_task(attacker, "batchmgr-finalize")
     assert added.output_files is not None
-    [signal] = [file.destination.container for file in added.output_files]
+    signal, kept = [file.destination.container for file in added.output_files]
     assert signal is not None
+    assert kept is not None
+    assert f"/job-{attacker}?" in kept.container_url
     root, _, query = signal.container_url.partition("?")
 
     async def announces(name: str) -> bool:

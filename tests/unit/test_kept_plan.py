@@ -94,7 +94,12 @@ TASK = TaskPlan(
         number_of_instances=2, coordination_command_line="c", common_input_files=(INPUT,)
     ),
     manifest_need=ContainerNeed(
-        container_name="c", storage_account_name="s", identity_reference="/i", is_written=True, only_blob="b"
+        container_name="c",
+        storage_account_name="s",
+        identity_reference="/i",
+        is_written=True,
+        only_blob="b",
+        is_dispensable=True,
     ),
     is_leaf=False,
 )
@@ -156,6 +161,7 @@ PLAN = JobPlan(
     has_own_finalize=True,
     files_of="first",
     completes="before",
+    keep_streams="taskFailure",
     traceparent="00-1-2-01",
 )
 

@@ -43,6 +43,7 @@ def test_an_account_name_gives_the_service_uris() -> None:
         ({"AzureWebJobsStorage": "x"}, "BATCHMGR_BATCH_ENDPOINT"),
         ({**COMPLETE, "BATCHMGR_BATCH_KEY": "k"}, "BATCHMGR_BATCH_ACCOUNT"),
         ({**COMPLETE, "BATCHMGR_BLOB_SOURCE": "Scan"}, "BATCHMGR_BLOB_SOURCE"),
+        ({**COMPLETE, "BATCHMGR_KEEP_TASK_FILES": "some"}, "BATCHMGR_KEEP_TASK_FILES"),
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b"}, "BATCHMGR_WORKLOADS"),
         ({**COMPLETE, "BATCHMGR_WORKLOADS": "a=b:C, a=d:E"}, "two workloads named 'a'"),
         ({**COMPLETE, "BATCHMGR_CALLBACK_KEY": "whsec_%"}, "BATCHMGR_CALLBACK_KEY"),
@@ -150,13 +151,29 @@ def test_nothing_else_reads_the_environment() -> None:
         if re.search(r"os\.environ|getenv", path.read_text())
     ]
     template = "batchmgr/packaging/template/"  # the author's code
-    allowed = ("batchmgr/cli/", "batchmgr/devstack/", "batchmgr/dispatcher/", "batchmgr/workload/", template)
+    local = ("cli", "client", "devstack", "dispatcher", "workload")
+    allowed = (*(f"batchmgr/{name}/" for name in local), template)
     assert [path for path in readers if not path.startswith(allowed)] == []
 
 
 def test_callers_take_turns_only_if_a_metadata_key_is_set() -> None:
     assert Settings.from_environment(COMPLETE).fair_share == ""
     assert Settings.from_environment({**COMPLETE, "BATCHMGR_FAIR_SHARE": " team "}).fair_share == "team"
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        (None, "taskFailure"),
+        ("failed", "taskFailure"),
+        ("all", "taskCompletion"),
+        ("none", ""),
+        (" ", "taskFailure"),
+    ],
+)
+def test_streams_of_failed_tasks_are_kept_or_of_all_or_of_none(text: str | None, condition: str) -> None:
+    given = {} if text is None else {"BATCHMGR_KEEP_TASK_FILES": text}
+    assert Settings.from_environment({**COMPLETE, **given}).keep_streams == condition
 
 
 def test_jobs_may_name_the_containers_that_a_pattern_allows_and_never_a_reserved_one() -> None:

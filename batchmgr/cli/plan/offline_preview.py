@@ -42,6 +42,7 @@ async def preview_ports(message: JobMessage, environment: Mapping[str, str]) -> 
             threads=UnlimitedThreads(),
             default_pool_id=settings.default_pool_id or DEFAULT_POOL,
             containers=ContainerRules(allowed=settings.containers),
+            keep_streams=settings.keep_streams,
             check_callback=lambda uri: None,  # only the app's settings say which hosts it may call
         )
 
