@@ -9,6 +9,7 @@ import azure.functions as func
 
 from batchmgr.functions import (
     blob_finalize,
+    http_dashboard,
     http_dead_letters,
     http_health,
     http_jobs,
@@ -38,6 +39,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
         http_openapi,
         http_uploads,
         http_health,
+        http_dashboard,
         queue_job_requests,
         timer_poll,
         timer_retention,

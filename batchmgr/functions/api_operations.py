@@ -216,6 +216,15 @@ OPERATIONS = (
     ),
     Operation(
         method="GET",
+        path="dashboard",
+        id="dashboard",
+        summary="A page for browsers that shows jobs. It needs no key, and asks for one.",
+        answers={200: None},
+        media_types={200: "text/html"},
+        needs_key=False,
+    ),
+    Operation(
+        method="GET",
         path="health",
         id="health",
         summary="Whether the app can work. It needs no key.",

@@ -40,7 +40,8 @@ class Parameter:
 class Operation:
     """What one method does on one path. `answers` has the type of each answer's body; None if it has none.
 
-    `errors` are the statuses of its problem documents. `body` are the types that a request may have.
+    `media_types` are the content types of answers that are no JSON. `errors` are the statuses of its problem
+    documents. `body` are the types that a request may have.
     """
 
     method: str
@@ -48,6 +49,7 @@ class Operation:
     id: str
     summary: str
     answers: Mapping[int, type[msgspec.Struct] | None]
+    media_types: Mapping[int, str] = field(default_factory=dict)
     errors: Sequence[int] = ()
     parameters: Sequence[Parameter] = ()
     body: Sequence[type[msgspec.Struct]] = ()
@@ -118,6 +120,8 @@ def _responses(one: Operation) -> Json:
         if type_ is not None:
             schema = {"$ref": REFERENCE.format(name=type_.__name__)}
             response["content"] = {JSON: {"schema": schema}}
+        if media_type := one.media_types.get(status):
+            response["content"] = {media_type: {"schema": {"type": "string"}}}
         if headers := one.headers.get(status):
             response["headers"] = {name: {"schema": {"type": "string"}} for name in headers}
         told[str(status)] = response
