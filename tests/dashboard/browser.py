@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+from tests.dashboard.stand_in_api import StandInApi
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb")
 DESKTOP = (1280, 900)
@@ -63,3 +65,13 @@ async def opened_page(
     finally:
         await context.close()
     assert errors == []
+
+
+@asynccontextmanager
+async def shown(
+    browser: Browser, api: StandInApi, query: str = "", *, size: tuple[int, int] = DESKTOP, dark: bool = False
+) -> AsyncIterator[Page]:
+    """The dashboard on this API, opened at this query string."""
+    async with api.served() as url, opened_page(browser, size=size, dark=dark) as page:
+        await page.goto(url + query)
+        yield page

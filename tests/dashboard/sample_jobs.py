@@ -175,8 +175,8 @@ def runs(size: int, ended: int, running: int, failed: int, nodes: int) -> Json:
         free, node = heapq.heappop(slots)
         is_lost = row % 500 == 42
         if is_lost:
-            for name, value in zip(lost, (row, node, round(free, 3), round(free + 9, 3)), strict=True):
-                lost[name].append(value)
+            for name, seen in zip(lost, (row, node, round(free, 3), round(free + 9, 3)), strict=True):
+                lost[name].append(seen)
             free += 10
         end = free + draw.lognormvariate(3.0, 0.6)
         kind = 1 if row % 50 == 49 else 0
@@ -186,8 +186,18 @@ def runs(size: int, ended: int, running: int, failed: int, nodes: int) -> Json:
         error = -1 if state != 2 else 1 if bad[row] % 7 == 6 else 0
         ended_at = None if state == 0 else round(end, 3)
         exit_code = (None, 0, (1, 137)[error])[state]
-        values = (f"{('count', 'merge')[kind]}-{row}", kind, state, node, round(free, 3), ended_at)
-        values += (exit_code, error, 0, int(is_lost))
+        when = (round(free, 3), ended_at)
+        values = (
+            f"{('count', 'merge')[kind]}-{row}",
+            kind,
+            state,
+            node,
+            *when,
+            exit_code,
+            error,
+            0,
+            int(is_lost),
+        )
         for name, value in zip(columns, values, strict=True):
             columns[name].append(value)
     return {**columns, "lost": lost}

@@ -94,11 +94,10 @@ class StandInApi:
     async def _list(self, request: web.Request) -> web.Response:
         query, jobs = request.query, sorted(self.jobs.values(), key=lambda job: job.created_at, reverse=True)
         states = query.get("state", "").split(",") if query.get("state") else []
-        groups = {"active": lambda job: not job.is_final, "ended": lambda job: job.is_final}
         found = [
             job
             for job in jobs
-            if (not states or job.state in states or any(groups[one](job) for one in states if one in groups))
+            if (not states or job.state in states or ("ended" if job.is_final else "active") in states)
             and job.job_id.startswith(query.get("prefix", ""))
             and all(
                 job.answer()["metadata"].get(name.removeprefix("metadata.")) == value

@@ -90,6 +90,10 @@ class JobList {
     return wanted === "failed" ? ["failed"] : wanted ? [wanted] : ["active", "ended"];
   }
 
+  refresh() {
+    this.follower.now();
+  }
+
   filter(values) {
     address.set(values, { replace: true });
   }

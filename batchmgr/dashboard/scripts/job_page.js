@@ -144,6 +144,12 @@ class JobPage {
     this.show();
   }
 
+  /** Look again now, at the log too. */
+  refresh() {
+    this.follower.now();
+    this.panel.log?.follower.now();
+  }
+
   /** Only failed tasks, or all again. */
   toggleFailed() {
     address.set({ state: address.get("state") === "failed" ? "" : "failed" }, { replace: true });

@@ -25,7 +25,7 @@ function listenToKeys(view) {
       if (!address.get("task")) page.tasks.open();
       byId("log")?.focus();
     }),
-    r: () => view().follower.now(),
+    r: () => view().refresh(),
     "?": () => byId("help").showModal(),
     Escape: () => address.get("task") && address.set({ task: "", file: "" }),
   };

@@ -30,7 +30,7 @@ function listenToHeader() {
     freshness.show();
     view.changed();
   };
-  byId("refresh").onclick = () => view.follower.now();
+  byId("refresh").onclick = () => view.refresh();
   byId("change-key").onclick = () => askForKey(key.read() ? "A key is set." : "No key is set.");
   byId("show-help").onclick = () => byId("help").showModal();
   byId("close-help").onclick = () => byId("help").close();
@@ -39,7 +39,7 @@ function listenToHeader() {
     key.write("");
     byId("key").value = "";
     byId("key-dialog").close();
-    view.follower.now();
+    view.refresh();
   };
   byId("home").onclick = (event) => {
     if (event.ctrlKey || event.metaKey) return;
@@ -51,7 +51,7 @@ function listenToHeader() {
     key.write(byId("key").value.trim());
     byId("key").value = "";
     byId("key-dialog").close();
-    view.follower.now();
+    view.refresh();
   };
   for (const id of ["refresh", "change-key"]) setShown(byId(id), !report);
 }
@@ -59,7 +59,7 @@ function listenToHeader() {
 key.takeFromLink();
 addEventListener("hashchange", () => {
   key.takeFromLink();
-  view.follower.now();
+  view.refresh();
 });
 listenToHeader();
 listenToKeys(() => view);
