@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-STYLES = ("base", "views")
+STYLES = ("base", "charts", "views")
 """The files in `styles/`, in order."""
 
 SCRIPTS = (

@@ -32,7 +32,7 @@ const key = {
       /* only in memory then */
     }
   },
-  /** Take the key from a link, #key=…, and take it out of the address at once: it is in no log and no history. */
+  /** Take the key from a link, #key=…, and out of the address at once: it is in no log and no history. */
   takeFromLink() {
     const given = new URLSearchParams(location.hash.slice(1)).get("key");
     if (given === null) return;
@@ -41,7 +41,7 @@ const key = {
   },
 };
 
-/** Ask the API, and give the response if its status is good. `path` is below /api; `query` may have empty values. */
+/** Ask the API, and give the response if its status is good. `path` is below /api; empty values are not sent. */
 async function ask(path, { method = "GET", query = {}, headers = {}, body, signal, accept = [] } = {}) {
   if (report) throw new ApiError("missing", "this is not in the report");
   const url = new URL(path, API);
@@ -100,7 +100,7 @@ async function read(path, options = {}) {
   return (await ask(path, options)).json();
 }
 
-/** Return `{body, etag}`; or null if nothing has changed for `wait` seconds since the answer with this ETag. */
+/** Return `{body, etag}`; or null if nothing has changed for `wait` seconds since the answer with the ETag. */
 async function readChanged(path, { etag = "", wait = 30, signal } = {}) {
   if (report) return { body: await read(path), etag: "" };
   const waiting = etag ? { headers: { "If-None-Match": etag }, query: { wait } } : {};

@@ -61,7 +61,7 @@ function facts(pairs) {
   );
 }
 
-/** Give a table of head cells and rows of cells; a cell is a text, an element, or a number as a text with its unit. */
+/** Give a table. `head` has the name of each column; a cell of a row is a text or an element. */
 function table(caption, head, rows) {
   const cell = (tag, value, column) =>
     element(

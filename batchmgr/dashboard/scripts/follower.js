@@ -3,7 +3,7 @@
 const PAUSE_AFTER_ERROR = [2, 4, 8, 15, 30, 60];
 
 class Follower {
-  /** `look({ signal, isFresh })` returns how many seconds to wait before the next look, or null if that was the last. */
+  /** `look({ signal, isFresh })` returns how many seconds to wait for the next look; null if it was the last. */
   constructor(look) {
     this.look = look;
     this.failures = 0;
@@ -66,7 +66,7 @@ const freshness = {
     if (error.kind === "key") askForKey(error.message);
   },
   show() {
-    const last = this.isLast ? ", nothing more will happen" : "";
+    const last = this.isLast ? "; nothing more will happen" : "";
     if (report) setText(byId("as-of"), `Report, as of ${moment(report.madeAt)}`);
     else if (this.at) setText(byId("as-of"), `As of ${moment(this.at)}, ${ago(this.at)}${last}`);
     redraw(

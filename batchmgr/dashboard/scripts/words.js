@@ -94,6 +94,7 @@ const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 function moment(time) {
   if (!time) return "";
   const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return `${time}`;
   const day = format("day", { day: "numeric", month: "short", year: "numeric" });
   const clock = format("clock", { ...CLOCK, timeZoneName: "short" }).format(date);
   return day.format(date) === day.format(new Date()) ? clock : `${day.format(date)}, ${clock}`;
