@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.dashboard.stand_in_api import StandInApi
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb")
+PATIENCE_MS = 20_000
+"""Only a busy machine needs that long."""
+
 DESKTOP = (1280, 900)
 PHONE = (390, 844)
 STATUS = "the server responded with a status of"
@@ -50,7 +53,8 @@ async def opened_page(
         timezone_id="Asia/Tokyo",
         accept_downloads=True,
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     page = await context.new_page()
     errors: list[str] = []
 

@@ -34,6 +34,7 @@ class SampleJob:
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=1))
     version: int = 1
     more: Json = field(default_factory=dict)
+    usage: Json | None = None
 
     @property
     def is_final(self) -> bool:
@@ -79,9 +80,12 @@ class SampleJob:
         counts = self.counts
         return runs(self.size, counts["completed"], counts["running"], self.failed, self.nodes)
 
-    def timeline(self) -> Json:
-        """The body of GET /jobs/{jobId}/timeline."""
+    def timeline(self, *, of_ends_only: bool = False) -> Json:
+        """The body of GET /jobs/{jobId}/timeline. It may not have the tasks that run now."""
         made = self.runs
+        if of_ends_only:
+            ended = self.counts["completed"]
+            made = {name: its if name == "lost" else its[:ended] for name, its in made.items()}
         as_of = max(self.length, *(one for one in made["start"] if one is not None), 1.0) + 30
         return {
             "jobId": self.job_id,
@@ -149,12 +153,19 @@ class SampleJob:
 
     def result(self) -> Json:
         """The body of GET /jobs/{jobId}/result."""
+        uri = f"https://account.blob.core.windows.net/{self.job_id}/out/kmers.csv"
+        about = {
+            name: self.answer()[name]
+            for name in ("jobId", "state", "workload", "total", "counts", "metadata")
+        }
         return {
-            "jobId": self.job_id, "state": self.state, "workload": "genome_kmers", "total": self.size,
-            "counts": self.counts, "error": None, "failedTasks": [], "metadata": {},
-            "results": [{"name": "out/kmers.csv", "uri": "https://account.blob.core.windows.net/job-1/out/kmers.csv"}],
+            **about,
+            "error": None,
+            "failedTasks": [],
+            "results": [{"name": "out/kmers.csv", "uri": uri}],
             "taskResults": [{"taskId": "merge-0", "result": {"kmers": 4096}}],
-        }  # fmt: skip
+            **({"usage": self.usage} if self.usage else {}),
+        }
 
 
 def text(time: datetime) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,8 @@ class StandInApi:
     def __init__(self, jobs: Iterable[SampleJob] = ()) -> None:
         self.jobs = {job.job_id: job for job in jobs}
         self.key = ""
-        self.sign_in = False
+        self.sign_in: web.Response | None = None
+        self.knows_ends_only = False
         self.broken = False
         self.missing: set[str] = set()
         self.asked: list[str] = []
@@ -34,14 +35,26 @@ class StandInApi:
         self.url = ""
         self._changed = asyncio.Condition()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until this holds, which depends on what was asked."""
+        async with asyncio.timeout(30), self._changed:
+            await self._changed.wait_for(condition)
+
+    async def until_waited_for(self, job_id: str) -> None:
+        """Wait until the page waits for a change of this job."""
+        await self.until(lambda: job_id in self.waiting)
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
     async def change(self, job_id: str, **values: Any) -> None:
         """Change a job, and wake who waits for that."""
         job = self.jobs[job_id]
         for name, value in values.items():
             setattr(job, name, value)
         job.version += 1
-        async with self._changed:
-            self._changed.notify_all()
+        await self._tell()
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[str]:
@@ -79,10 +92,11 @@ class StandInApi:
         if path == "dashboard":
             return await handler(request)  # type: ignore[no-any-return]
         self.asked.append(path)
+        await self._tell()
         if self.broken:
             return problem(503, "ServiceBusy", "storage is busy")
-        if self.sign_in:
-            return web.Response(status=401, headers={"WWW-Authenticate": "Bearer realm=app"})
+        if self.sign_in is not None:
+            return web.Response(status=self.sign_in.status, headers=self.sign_in.headers)
         if self.key and request.headers.get("x-functions-key") != self.key:
             return web.Response(status=401)
         if path.rpartition("/")[2] in self.missing:
@@ -122,6 +136,7 @@ class StandInApi:
 
         if known and "wait" in request.query and known == etag():
             self.waiting.add(job.job_id)
+            await self._tell()
             try:
                 async with asyncio.timeout(float(request.query["wait"])), self._changed:
                     await self._changed.wait_for(lambda: etag() != known)
@@ -129,14 +144,19 @@ class StandInApi:
                 return web.Response(status=304)
             finally:
                 self.waiting.discard(job.job_id)
+                await self._tell()
         return web.json_response(job.answer(self.url), headers={"ETag": etag()})
 
     async def _part(self, request: web.Request) -> web.Response:
         job = self.jobs[request.match_info["id"]]
         name = request.path.rpartition("/")[2]
         if name == "tasks":
-            tasks = [job.task(task_id) for task_id in job.runs["taskId"][: int(request.query["limit"])]]
-            return web.json_response({"tasks": tasks})
+            tasks = [job.task(task_id) or {} for task_id in job.runs["taskId"]]
+            wanted = request.query.get("state")
+            found = [task for task in tasks if wanted in (None, task["state"])]
+            return web.json_response({"tasks": found[: int(request.query["limit"])]})
+        if name == "timeline" and self.knows_ends_only:
+            return web.json_response(job.timeline(of_ends_only=True))
         return web.json_response(getattr(job, name)())
 
     async def _task(self, request: web.Request) -> web.Response:

@@ -166,3 +166,21 @@ async def test_times_are_shown_in_utc_or_in_the_local_zone_and_always_with_it(br
         await expect(over).to_contain_text("Times in Asia/Tokyo.")
         await expect(page.locator("#as-of")).to_contain_text("GMT+9")
         await expect(page.get_by_role("region", name="Job")).to_contain_text("GMT+9")
+
+
+async def test_usage_is_shown_if_the_result_has_it(browser: Browser) -> None:
+    api = StandInApi([SampleJob(job_id="done", size=5, state="succeeded")])
+    async with shown(browser, api, "?job=done") as page:
+        await expect(page.get_by_text("5 of 5 tasks have ended")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Usage")).to_be_hidden()
+        api.jobs["done"].usage = {"nodeHours": {"used": 3.5, "idle": 0.25}}
+        await page.keyboard.press("r")
+        await expect(page.get_by_role("region", name="Job")).to_contain_text("nodeHours · used3.5")
+
+
+async def test_the_time_that_a_job_takes_goes_on(browser: Browser) -> None:
+    async with shown(browser, StandInApi([SampleJob(job_id="live", size=50, ended=20)]), "?job=live") as page:
+        summary = page.get_by_role("region", name="Job")
+        await expect(summary).to_contain_text("Elapsed1 h")
+        await page.evaluate("Date.now = ((now) => () => now() + 3_600_000)(Date.now)")
+        await expect(summary).to_contain_text("Elapsed2 h")

@@ -1,6 +1,7 @@
 """The function key: where it is kept, where it is sent, and what is said without it."""
 
 import pytest
+from aiohttp import web
 from playwright.async_api import Browser, expect
 
 from tests.dashboard.browser import opened_page, shown
@@ -59,15 +60,31 @@ async def test_the_key_goes_to_this_app_only_whatever_a_link_says(browser: Brows
         assert all(url.startswith("http://127.0.0.1:") and KEY not in url for url in sent)
 
 
-async def test_who_has_to_sign_in_is_told_so_and_not_asked_for_a_key(browser: Browser) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=401, headers={"WWW-Authenticate": "Bearer realm=app"}),
+        web.Response(status=302, headers={"Location": "https://login.example/"}),
+    ],
+)
+async def test_who_has_to_sign_in_is_told_so_and_not_asked_for_a_key(
+    browser: Browser, answer: web.Response
+) -> None:
     api = locked()
-    api.sign_in = True
+    api.sign_in = answer
     async with shown(browser, api) as page:
         await expect(
-            page.get_by_text("App Service Authentication, in front of this app, asks you")
+            page.get_by_text("App Service Authentication, in front of this app, asks")
         ).to_be_visible()
         await expect(page.get_by_role("dialog")).to_be_hidden()
         link = page.get_by_role("link", name="Sign in")
-        await expect(link).to_have_attribute(
-            "href", "/.auth/login/aad?post_login_redirect_uri=%2Fapi%2Fdashboard"
-        )
+        back = "post_login_redirect_uri=%2Fapi%2Fdashboard"
+        await expect(link).to_have_attribute("href", f"/.auth/login/aad?{back}")
+
+
+async def test_who_is_forbidden_is_told_so(browser: Browser) -> None:
+    api = locked()
+    api.sign_in = web.Response(status=403)
+    async with shown(browser, api) as page:
+        await expect(page.get_by_text("or a rule of the network, forbids you this.")).to_be_visible()
+        await expect(page.get_by_role("dialog")).to_be_hidden()

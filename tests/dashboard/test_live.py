@@ -30,19 +30,13 @@ async def test_a_change_is_shown_at_once_and_nothing_is_asked_for_before(browser
     async with shown(browser, api, "?job=live") as page:
         words = page.get_by_text("tasks have ended")
         await expect(words).to_contain_text("100 of 400")
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         asked = len(api.asked)
         await api.change("live", ended=200, failed=1)
         await expect(words).to_contain_text("200 of 400 tasks have ended: 1 failed")
         assert "jobs/live/failures" in api.asked[asked:]
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         assert api.asked[-1] == "jobs/live"
-
-
-async def until_asked(page: Page, api: StandInApi, job_id: str) -> None:
-    """Wait until the page waits for a change of this job."""
-    while job_id not in api.waiting:
-        await page.wait_for_timeout(20)
 
 
 async def test_scroll_selection_and_focus_stay_when_something_changes(browser: Browser) -> None:
@@ -52,14 +46,14 @@ async def test_scroll_selection_and_focus_stay_when_something_changes(browser: B
         await expect(table.locator("tr[aria-current=true]")).to_contain_text("count-30")
         await table.evaluate("(one) => { one.scrollTop = 600; }")
         await table.get_by_role("link", name="count-31").focus()
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         await api.change("live", ended=250, failed=2)
         await expect(page.get_by_text("tasks have ended")).to_contain_text("250 of 400")
         assert await table.evaluate("(one) => one.scrollTop") == 600
         await expect(table.locator("tr[aria-current=true]")).to_contain_text("count-30")
         await expect(table.get_by_role("link", name="count-31")).to_be_focused()
         await page.get_by_role("button", name="Cancel …").focus()
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         await api.change("live", ended=260)
         await expect(page.get_by_text("tasks have ended")).to_contain_text("260 of 400")
         await expect(page.get_by_role("button", name="Cancel …")).to_be_focused()
@@ -83,10 +77,9 @@ async def test_after_an_error_the_last_good_view_stays_with_its_time_and_comes_b
 async def test_a_hidden_page_asks_nothing_and_looks_once_when_it_is_seen_again(browser: Browser) -> None:
     api = StandInApi([live_job()])
     async with shown(browser, api, "?job=live") as page:
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         await set_hidden(page, True)
-        while "live" in api.waiting:
-            await page.wait_for_timeout(20)
+        await api.until(lambda: "live" not in api.waiting)
         asked = len(api.asked)
         await api.change("live", ended=300)
         await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -98,7 +91,7 @@ async def test_a_hidden_page_asks_nothing_and_looks_once_when_it_is_seen_again(b
 async def test_a_job_that_has_ended_is_asked_for_no_more(browser: Browser) -> None:
     api = StandInApi([live_job()])
     async with shown(browser, api, "?job=live") as page:
-        await until_asked(page, api, "live")
+        await api.until_waited_for("live")
         await api.change("live", ended=400, state="succeeded")
         await expect(page.locator("#as-of")).to_contain_text("nothing more will happen")
         await expect(page.get_by_text("400 of 400 tasks have ended: none failed.")).to_be_visible()

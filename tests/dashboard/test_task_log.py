@@ -12,6 +12,7 @@ from tests.dashboard.stand_in_api import StandInApi
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LINE = "línea {}: ありがとう\n"
+FILE = "jobs/job-1/tasks/count-10/files/stdout.txt"
 QUERY = "?job=job-1&task=count-10&file=stdout.txt"
 
 
@@ -38,8 +39,7 @@ async def test_a_log_is_followed_while_the_task_runs_and_sticks_to_its_end(brows
             api.files["stdout.txt"] += part
             asked = len(api.asked)
             await page.keyboard.press("r")
-            while "jobs/job-1/tasks/count-10/files/stdout.txt" not in api.asked[asked:]:
-                await page.wait_for_timeout(20)
+            await api.until(lambda: FILE in api.asked[asked:])  # noqa: B023
         await expect(log).to_contain_text("línea новая: ありがとう")
         assert await log.evaluate(at_end)
         await log.evaluate("(one) => { one.scrollTop = 100; one.dispatchEvent(new Event('scroll')); }")

@@ -4,6 +4,8 @@ const KEY = "batchmgr-function-key";
 const API = new URL(".", location.href);
 const report = byId("data") ? JSON.parse(byId("data").textContent) : null;
 
+const SIGN_IN = "App Service Authentication, in front of this app, asks you to sign in.";
+
 class ApiError extends Error {
   /** `kind`: key, signIn, missing (the app has no such route), gone, refused, busy or offline. */
   constructor(kind, message, status = 0, code = "") {
@@ -56,32 +58,25 @@ async function ask(path, { method = "GET", query = {}, headers = {}, body, signa
       body,
       signal,
       cache: "no-store",
-      redirect: "error",
+      redirect: "manual",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError("offline", "the app can't be reached");
   }
+  if (response.type === "opaqueredirect") throw new ApiError("signIn", SIGN_IN);
   if (response.ok || accept.includes(response.status)) return response;
   throw await refusal(response);
 }
 
 async function refusal(response) {
   const { status } = response;
-  if (status === 401 || status === 403) {
-    const signIn = response.headers.has("www-authenticate") || status === 403;
-    return signIn
-      ? new ApiError(
-          "signIn",
-          "App Service Authentication, in front of this app, asks you to sign in.",
-          status,
-        )
-      : new ApiError(
-          "key",
-          key.read() ? "The app refuses this key." : "The app asks for a function key.",
-          status,
-        );
-  }
+  if (status === 401 && response.headers.has("www-authenticate"))
+    return new ApiError("signIn", SIGN_IN, status);
+  if (status === 401)
+    return new ApiError("key", key.read() ? "The app refuses this key." : "The app asks for a function key.");
+  if (status === 403)
+    return new ApiError("refused", "App Service Authentication, or a rule of the network, forbids you this");
   const problem = await response.json().catch(() => null);
   if (problem?.code) {
     const kind = status === 404 || status === 410 ? "gone" : status === 503 ? "busy" : "refused";

@@ -95,51 +95,49 @@ class Columns {
     );
   }
 
+  /** Whether a task has not ended; one that is not in here waits. */
+  isLive(row) {
+    return row < 0 || Number.isNaN(this.end[row]);
+  }
+
   rowOf(taskId) {
     return this.taskId.indexOf(taskId);
   }
 }
 
-/** The same from a page of /tasks, for an app that has no /timeline. */
-function columnsFromTasks(job, tasks, note) {
-  const origin = Date.parse(job.createdAt);
-  const made = {
-    origin: job.createdAt,
-    asOf: new Date().toISOString(),
-    total: Math.max(job.total, tasks.length),
-    kinds: [],
-    nodes: [],
-    states: [],
-    errors: [],
-    taskId: [],
-    kind: [],
-    state: [],
-    node: [],
-    start: [],
-    end: [],
-    exitCode: [],
-    error: [],
-    retries: [],
-    requeues: [],
-  };
+/** A timeline without tasks, for an app that has none. */
+function emptyTimeline(job) {
+  const lists = ["kinds", "nodes", "states", "errors"];
+  const columns = [
+    ...["taskId", "kind", "state", "node", "start", "end"],
+    ...["exitCode", "error", "retries", "requeues"],
+  ];
+  const empty = Object.fromEntries([...lists, ...columns].map((name) => [name, []]));
+  return { ...empty, origin: job.createdAt, asOf: new Date().toISOString(), total: job.total };
+}
+
+/** Add tasks, as /tasks has them, to a timeline that does not have them. */
+function addTasks(timeline, tasks) {
+  const origin = Date.parse(timeline.origin);
+  const known = new Set(timeline.taskId);
   const index = (list, value) => {
     if (!value) return -1;
-    const at = made[list].indexOf(value);
-    return at >= 0 ? at : made[list].push(value) - 1;
+    const at = timeline[list].indexOf(value);
+    return at >= 0 ? at : timeline[list].push(value) - 1;
   };
   const seconds = (time) => (time ? (Date.parse(time) - origin) / 1000 : null);
-  for (const task of tasks) {
+  for (const task of tasks.filter((one) => !known.has(one.taskId))) {
     const ended = { success: "succeeded", failure: "failed" }[task.result];
-    made.taskId.push(task.taskId);
-    made.kind.push(index("kinds", task.kind));
-    made.state.push(index("states", ended ?? (task.state === "active" ? "waiting" : task.state)));
-    made.node.push(index("nodes", task.nodeId));
-    made.start.push(seconds(task.startTime));
-    made.end.push(seconds(task.endTime));
-    made.exitCode.push(task.exitCode ?? null);
-    made.error.push(index("errors", task.error?.type));
-    made.retries.push(task.retryCount ?? 0);
-    made.requeues.push(task.requeueCount ?? 0);
+    timeline.taskId.push(task.taskId);
+    timeline.kind.push(index("kinds", task.kind));
+    timeline.state.push(index("states", ended ?? (task.state === "active" ? "waiting" : task.state)));
+    timeline.node.push(index("nodes", task.nodeId));
+    timeline.start.push(seconds(task.startTime));
+    timeline.end.push(seconds(task.endTime));
+    timeline.exitCode.push(task.exitCode ?? null);
+    timeline.error.push(index("errors", task.error?.type));
+    timeline.retries.push(task.retryCount ?? 0);
+    timeline.requeues.push(task.requeueCount ?? 0);
   }
-  return new Columns(made, note);
+  return timeline;
 }

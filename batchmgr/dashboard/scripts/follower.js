@@ -3,12 +3,12 @@
 const PAUSE_AFTER_ERROR = [2, 4, 8, 15, 30, 60];
 
 class Follower {
-  /** `look({ signal, isFresh })` returns how many seconds to wait for the next look; null if it was the last. */
-  constructor(look) {
-    this.look = look;
-    this.failures = 0;
-    this.isDone = false;
-    this.stopped = false;
+  /**
+   * `look({ signal, isFresh })` returns how many seconds to wait for the next look; null if it was the last.
+   * `told` is told of each look, that it was `seen` or has `failed`.
+   */
+  constructor(look, told = freshness) {
+    Object.assign(this, { look, told, failures: 0, stopped: false });
     this.onVisibility = () => (document.hidden ? this.pause() : this.now());
     document.addEventListener("visibilitychange", this.onVisibility);
     this.now();
@@ -38,13 +38,13 @@ class Follower {
       pause = await this.look({ signal: abort.signal, isFresh });
       if (abort.signal.aborted) return;
       this.failures = 0;
-      freshness.seen(pause === null);
+      this.told.seen(pause === null);
     } catch (error) {
       if (abort.signal.aborted) return;
       if (!(error instanceof ApiError)) console.error(error);
       pause = PAUSE_AFTER_ERROR[Math.min(this.failures, PAUSE_AFTER_ERROR.length - 1)];
       this.failures += 1;
-      freshness.failed(error, pause);
+      this.told.failed(error, pause);
       if (["key", "signIn"].includes(error.kind)) return;
     }
     if (pause !== null) this.timer = setTimeout(() => this.run(false), pause * 1000);
@@ -87,8 +87,6 @@ const freshness = {
     return element("p", { class: "notice bad" }, `${sentence(this.error)}${kept}${again} `, signIn || "");
   },
 };
-
-setInterval(() => freshness.show(), 1000);
 
 function askForKey(reason) {
   setText(byId("key-reason"), reason);

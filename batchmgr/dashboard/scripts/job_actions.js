@@ -54,12 +54,16 @@ class JobActions {
         title: `Cancel ${job.jobId}?`,
         act: "Cancel the job",
         isDangerous: true,
-        text: `${plural(running, "task")} that run now will be ended, and ${plural(waiting, "task")} that wait will not run. This can't be undone.`,
+        text:
+          `${plural(running, "task")} that run now will be ended, and ${plural(waiting, "task")} that wait ` +
+          "will not run. This can't be undone.",
       },
       rerun: {
         title: `Run again what failed in ${job.jobId}?`,
         act: "Run again",
-        text: `A new job runs the ${plural(unfinished, "task")} that have not succeeded, ${number(failed)} failed ones among them, and what waits for them. This job stays as it is.`,
+        text:
+          `A new job runs the ${plural(unfinished, "task")} that have not succeeded, ${number(failed)} failed ` +
+          "ones among them, and what waits for them. This job stays as it is.",
       },
       redrive: {
         title: `Send the callback of ${job.jobId} again?`,

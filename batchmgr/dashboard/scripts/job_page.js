@@ -1,6 +1,6 @@
 // One job: reads it as long as it changes, and shows it in sections.
 
-const TASKS_WITHOUT_TIMELINE = 1000;
+const TASKS_READ = 1000;
 const WITHOUT_LONG_POLL = 3;
 
 class JobPage {
@@ -37,7 +37,7 @@ class JobPage {
 
   stop() {
     this.follower.stop();
-    this.timeline.resized.disconnect();
+    this.timeline.stop();
     this.panel.close();
   }
 
@@ -98,23 +98,23 @@ class JobPage {
     ]);
   }
 
-  /** The timeline has all tasks; an app without one shows a page of them. */
+  /** The timeline may know of ends only: then the tasks that run now are read from Azure Batch. */
   async readColumns(job, get) {
+    const tasksIn = (query) => read(jobPath(this.jobId, "tasks"), { query: { limit: TASKS_READ, ...query } });
+    let timeline;
     try {
-      return new Columns(await get("timeline"));
+      timeline = await get("timeline");
     } catch (error) {
       if (!["missing", "gone"].includes(error.kind) || report) throw error;
-      const page = await read(jobPath(this.jobId, "tasks"), { query: { limit: TASKS_WITHOUT_TIMELINE } });
-      const rest = page.nextLink ? `Only the first ${number(page.tasks.length)} are shown.` : "";
-      return columnsFromTasks(
-        job,
-        page.tasks,
-        `${sentence(error)} So these are read from Azure Batch. ${rest}`.replace(
-          /^This/,
-          "The timeline: this",
-        ),
-      );
+      const page = await tasksIn({});
+      const rest = page.nextLink ? ` Only the first ${number(page.tasks.length)} are shown.` : "";
+      const note = `The timeline is not known: ${sentence(error)} So these are read from Azure Batch.${rest}`;
+      return new Columns(addTasks(emptyTimeline(job), page.tasks), note);
     }
+    const running = timeline.states.indexOf("running");
+    if (report || !job.counts?.running || timeline.state.includes(running)) return new Columns(timeline);
+    const page = await tasksIn({ state: "running" }).catch(() => ({ tasks: [] }));
+    return new Columns(addTasks(timeline, page.tasks));
   }
 
   /** Show everything as it was read last, and as the address asks. */
@@ -125,7 +125,7 @@ class JobPage {
     setShown(this.sections, true);
     const columns = this.columns instanceof Columns ? this.columns : null;
     const result = this.result instanceof ApiError ? null : this.result;
-    this.summary.show(job, columns, result);
+    this.showSummary();
     this.failed.show(job, this.failures);
     this.actions.show(job);
     this.results.show(job, result);
@@ -140,8 +140,18 @@ class JobPage {
     document.title = `${failed}${STATES[job.state] ?? job.state} · ${job.jobId} · batchmgr`;
   }
 
+  showSummary() {
+    const columns = this.columns instanceof Columns ? this.columns : null;
+    this.summary.show(this.job, columns, this.result instanceof ApiError ? null : this.result);
+  }
+
   changed() {
     this.show();
+  }
+
+  /** Each second: how long the job has taken. */
+  tick() {
+    if (this.job && !document.hidden && !report && !isFinal(this.job.state)) this.showSummary();
   }
 
   /** Look again now, at the log too. */

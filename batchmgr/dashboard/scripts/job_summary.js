@@ -155,14 +155,12 @@ class JobSummary {
 
 function callbackInWords(callback) {
   if (!callback) return "";
-  const tried = `${plural(callback.attempts, "attempt")}`;
+  const { state, attempts, nextAttemptAt } = callback;
+  const tried = plural(attempts, "attempt");
   const said = callback.lastError ? `: ${callback.lastError}` : "";
-  return (
-    {
-      delivered: "delivered",
-      sending: `being sent, after ${tried}${said}`,
-      dead: `given up after ${tried}${said}`,
-      pending: `${callback.attempts ? `to be sent again, after ${tried}` : "will be sent at the end"}${callback.nextAttemptAt ? `, at ${moment(callback.nextAttemptAt)}` : ""}${said}`,
-    }[callback.state] ?? callback.state
-  );
+  if (state === "delivered") return "delivered";
+  if (state === "sending") return `being sent, after ${tried}${said}`;
+  if (state === "dead") return `given up after ${tried}${said}`;
+  const plan = attempts ? `to be sent again, after ${tried}` : "will be sent at the end";
+  return `${plan}${nextAttemptAt ? `, at ${moment(nextAttemptAt)}` : ""}${said}`;
 }

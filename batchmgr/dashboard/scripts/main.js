@@ -63,6 +63,10 @@ addEventListener("hashchange", () => {
 });
 listenToHeader();
 listenToKeys(() => view);
+setInterval(() => {
+  freshness.show();
+  view.tick?.();
+}, 1000);
 showZone();
 address.listeners.push(showView);
 showView();

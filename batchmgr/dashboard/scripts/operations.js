@@ -92,7 +92,8 @@ class Operations {
               element(
                 "p",
                 {},
-                `${plural(waiting.length, "job")} of those shown above ${waiting.length === 1 ? "waits" : "wait"} for a place among the account's active jobs.`,
+                `${plural(waiting.length, "job")} of those shown above ${waiting.length === 1 ? "waits" : "wait"} ` +
+                  "for a place among the account's active jobs.",
               ),
               element(
                 "ul",

@@ -4,6 +4,7 @@ const LINES_SHOWN = 1000;
 const FIRST_BYTES = 256 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
 const FOLLOW_PAUSE = 2;
+const WAIT_PAUSE = 5;
 const MAIN_FILES = ["stderr.txt", "stdout.txt"];
 
 class TaskLog {
@@ -51,7 +52,10 @@ class TaskLog {
       element("button", { type: "button", click: () => this.download() }, "Download"),
     );
     this.node = element("div", {}, element("h3", {}, "Files"), this.controls, this.said, this.pre);
-    this.follower = new Follower((look) => this.read(look));
+    this.follower = new Follower((look) => this.read(look), {
+      seen: () => {},
+      failed: (error) => this.tell(`The file can't be read now: ${sentence(error)}`),
+    });
   }
 
   stop() {
@@ -69,7 +73,8 @@ class TaskLog {
       return await this.readMore(look);
     } catch (error) {
       if (!["missing", "gone", "refused"].includes(error.kind)) throw error;
-      return this.tell(`The file can't be shown: ${sentence(error)}`);
+      this.tell(`The file can't be shown: ${sentence(error)}`);
+      return this.isRunning && error.kind === "gone" ? WAIT_PAUSE : null;
     }
   }
 
@@ -85,10 +90,10 @@ class TaskLog {
       const paths = this.files.map((one) => one.path);
       redraw(this.choice, paths, () => paths.map((path) => element("option", { value: path }, path)));
     }
-    if (!this.files.length)
-      return this.isRunning
-        ? FOLLOW_PAUSE + (this.tell("The task has left no files yet.") ?? 0)
-        : this.tell("The task has left no files.");
+    if (!this.files.length) {
+      this.tell(`The task has left no files${this.isRunning ? " yet" : ""}.`);
+      return this.isRunning ? WAIT_PAUSE : null;
+    }
     setShown(this.controls, true);
     this.choose();
     const hasMore = await this.readBytes(signal);
@@ -175,9 +180,12 @@ class TaskLog {
     setText(this.said, `${this.file}, ${bytes(this.size)}: ${shown}${where ? `, ${where}` : ""}${live}.`);
   }
 
-  /** The address has changed: perhaps to another file. */
-  changed() {
-    if (address.get("file") && address.get("file") !== this.file) this.follower.now();
+  /** The address or the task has changed: perhaps to another file, or to its end. */
+  changed(isRunning) {
+    const isAnother = address.get("file") !== "" && address.get("file") !== this.file;
+    const hasEnded = this.isRunning && !isRunning;
+    this.isRunning = isRunning;
+    if (isAnother || hasEnded) this.follower.now();
   }
 
   /** Save the whole file, piece by piece. */

@@ -14,9 +14,9 @@ class TaskPanel {
       return;
     }
     if (this.taskId !== taskId || this.jobId !== job.jobId) this.open(job, columns, taskId);
-    this.log?.changed();
     const row = columns ? columns.rowOf(taskId) : -1;
     const state = row >= 0 ? columns.state[row] : -1;
+    this.log.changed(isLive(job, columns, row));
     if (this.state !== state) {
       this.state = state;
       this.read();
@@ -39,9 +39,8 @@ class TaskPanel {
       "Close",
     );
     const row = columns ? columns.rowOf(taskId) : -1;
-    const isRunning = row >= 0 ? columns.state[row] === columns.running : !isFinal(job.state);
     this.title = element("h2", { tabindex: "-1" }, taskId);
-    this.log = new TaskLog(job.jobId, taskId, isRunning);
+    this.log = new TaskLog(job.jobId, taskId, isLive(job, columns, row));
     this.node.replaceChildren(
       element("div", { class: "row" }, element("div", { class: "grow" }, this.title), close),
       this.facts,
@@ -132,4 +131,9 @@ class TaskPanel {
       ...text("Traceback", error?.traceback),
     ].filter(Boolean);
   }
+}
+
+/** Whether a task may still write: it has not ended, and neither has its job. */
+function isLive(job, columns, row) {
+  return !isFinal(job.state) && (columns ? columns.isLive(row) : true);
 }

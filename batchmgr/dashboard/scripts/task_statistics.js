@@ -121,5 +121,7 @@ function estimate(job, columns) {
   const basis =
     `if the ${plural(left, "task")} left take ${duration(mean)} each, as the ${number(count)} that have ended did, ` +
     `${number(job.counts.running)} at a time`;
-  return { seconds, text: `in about ${duration(seconds)}, at ${moment(Date.now() + seconds * 1000)}`, basis };
+  const end = columns.time(columns.now + seconds);
+  const remaining = Math.max((end - Date.now()) / 1000, 0);
+  return { text: `in about ${duration(Math.ceil(remaining))}, at ${moment(end)}`, basis };
 }

@@ -128,11 +128,11 @@ class TaskTable {
       if (isThis) head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    const kept = this.rows[this.cursor];
     this.rows = columns.select(filter, address.get("sort"));
-    this.cursor = this.rows.indexOf(address.get("task") ? columns.rowOf(address.get("task")) : (kept ?? -1));
+    this.cursor = this.rows.indexOf(columns.rowOf(address.get("task") || this.cursorId));
     const missing = columns.missing
-      ? ` ${plural(columns.missing, "task")} of this job ${columns.missing === 1 ? "is" : "are"} not in this list: most of them wait.`
+      ? ` ${plural(columns.missing, "task")} of this job ${columns.missing === 1 ? "is" : "are"} ` +
+        "not in this list: they wait, or have just started."
       : "";
     setText(
       this.said,
@@ -217,6 +217,7 @@ class TaskTable {
   move(by) {
     if (!this.rows.length) return;
     this.cursor = Math.min(this.rows.length - 1, Math.max(0, this.cursor + by));
+    this.cursorId = this.columns.taskId[this.rows[this.cursor]];
     const top = this.cursor * ROW_HEIGHT,
       space = this.scroll.clientHeight - 2 * ROW_HEIGHT;
     if (top < this.scroll.scrollTop) this.scroll.scrollTop = top;

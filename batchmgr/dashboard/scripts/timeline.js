@@ -20,6 +20,7 @@ class Timeline {
         this.tip.hidden = true;
       },
       click: (event) => this.openAt(event),
+      wheel: (event) => this.wheel(event),
     });
     this.length = element("div", { class: "length" });
     this.scroll = element("div", { class: "timeline", scroll: () => this.draw() }, this.canvas, this.length);
@@ -53,7 +54,13 @@ class Timeline {
     );
     this.resized = new ResizeObserver(() => this.draw());
     this.resized.observe(this.scroll);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    this.darkness = matchMedia("(prefers-color-scheme: dark)");
+    this.darkness.onchange = () => this.draw();
+  }
+
+  stop() {
+    this.resized.disconnect();
+    this.darkness.onchange = null;
   }
 
   show(columns) {
@@ -103,6 +110,18 @@ class Timeline {
     if (!(event.key in acts) || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     acts[event.key]();
+  }
+
+  /** With Ctrl, as a pinch on a touchpad comes too: zoom where the pointer is. */
+  wheel(event) {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    this.zoom(event.deltaY > 0 ? ZOOM : 1 / ZOOM, this.secondsAt(event));
+  }
+
+  secondsAt(event) {
+    const { left } = this.canvas.getBoundingClientRect();
+    return this.from + (event.clientX - left - NAMES_WIDTH) / this.perSecond;
   }
 
   /** Draw what is in sight. The canvas is as large as the window on it, whatever the number of rows. */
@@ -220,9 +239,8 @@ class Timeline {
   }
 
   barAt(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const seconds = this.from + (event.clientX - box.left - NAMES_WIDTH) / this.perSecond,
-      y = event.clientY - box.top;
+    const seconds = this.secondsAt(event);
+    const y = event.clientY - this.canvas.getBoundingClientRect().top;
     const lane = this.lanes[Math.floor((y - WAITING_HEIGHT + this.scroll.scrollTop) / LANE)];
     if (y < WAITING_HEIGHT || !lane) return null;
     const slack = 2 / this.perSecond;
