@@ -95,7 +95,7 @@ async def test_the_line_has_places_dead_letters_have_reasons_and_health_says_wha
     }
     async with shown(browser, api) as page:
         app = page.get_by_role("region", name="Operations")
-        await expect(app).to_contain_text("1 job of those shown above waits")
+        await expect(app).to_contain_text("Of the jobs shown above, 1 stand in it")
         await expect(app).to_contain_text("Place 3: line-1")
         await expect(app).to_contain_text("adf.example:443: 404")
         await expect(app).to_contain_text("batchmgr-job-requests-poison")

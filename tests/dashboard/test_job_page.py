@@ -1,6 +1,7 @@
 """What the page says of a job, and what can be done with it."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -140,6 +141,14 @@ async def test_only_a_callback_that_was_given_up_can_be_sent_again(browser: Brow
         assert api.posted == [("POST", "dead/redrive", "")]
 
 
+@pytest.mark.parametrize("query", ["?job=..", "?job=kmers-1&task=.."])
+async def test_no_name_in_a_link_leads_to_another_route(browser: Browser, query: str) -> None:
+    api = StandInApi([failed_job()])
+    async with shown(browser, api, query) as page:
+        await expect(page.get_by_text("There is no such name.").first).to_be_visible()
+        assert all(path.startswith("jobs/kmers-1") and ".." not in path for path in api.asked)
+
+
 async def test_a_result_is_opened_by_a_link_that_is_signed_for_minutes(browser: Browser) -> None:
     api = StandInApi([SampleJob(job_id="done", size=5, state="succeeded")])
     async with shown(browser, api, "?job=done") as page:
@@ -184,3 +193,12 @@ async def test_the_time_that_a_job_takes_goes_on(browser: Browser) -> None:
         await expect(summary).to_contain_text("Elapsed1 h")
         await page.evaluate("Date.now = ((now) => () => now() + 3_600_000)(Date.now)")
         await expect(summary).to_contain_text("Elapsed2 h")
+
+
+async def test_the_times_of_a_job_that_takes_days_are_shown_with_the_day(browser: Browser) -> None:
+    job = SampleJob(job_id="long", size=9000, state="succeeded", nodes=1)
+    job.created_at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    async with shown(browser, StandInApi([job]), "?job=long") as page:
+        over = page.get_by_role("region", name="Over time")
+        await expect(over).to_contain_text("20 Nov 12:00")
+        await expect(over).to_contain_text("21 Nov ")

@@ -40,7 +40,7 @@ TIMED = """async () => {
     const took = {};
     for (const [name, act] of Object.entries(acts)) {
         const times = [];
-        for (let n = 0; n < 4; n += 1) {
+        for (let n = 0; n < 6; n += 1) {
             const start = performance.now();
             act(n);
             document.body.getBoundingClientRect();
@@ -54,7 +54,7 @@ TIMED = """async () => {
 
 
 async def test_every_interaction_is_quick_at_10000_tasks(browser: Browser) -> None:
-    """The best of four counts: the others say how busy the machine is."""
+    """The best of six counts: the others say how busy the machine is."""
     api = StandInApi([SampleJob(job_id="large", size=10_000, failed=20, state="partial", nodes=50)])
     async with shown(browser, api, "?job=large") as page:
         await expect(page.get_by_text("10,000 of 10,000 tasks shown.")).to_be_visible()
@@ -166,3 +166,10 @@ async def test_the_tasks_that_are_shown_are_saved_as_csv_without_formulas(
     assert [row.split(",")[:3] for row in rows] == [
         [f"count-{n}", "failed", "count"] for n in (100, 200, 300)
     ]
+
+
+async def test_a_value_that_no_task_has_shows_no_task(browser: Browser) -> None:
+    api = StandInApi([SampleJob(job_id="job-1", size=400, failed=3, state="partial")])
+    async with shown(browser, api, "?job=job-1&error=KeyError") as page:
+        await expect(page.get_by_text("0 of 400 tasks shown.")).to_be_visible()
+        await expect(page.get_by_role("combobox", name="Error")).to_have_value("KeyError")

@@ -43,7 +43,7 @@ const key = {
   },
 };
 
-/** Ask the API, and give the response if its status is good. `path` is below /api; empty values are not sent. */
+/** Ask the API, and give the response if its status is good. `path` is below /api. */
 async function ask(path, { method = "GET", query = {}, headers = {}, body, signal, accept = [] } = {}) {
   if (report) throw new ApiError("missing", "this is not in the report");
   const url = new URL(path, API);
@@ -95,7 +95,7 @@ async function read(path, options = {}) {
   return (await ask(path, options)).json();
 }
 
-/** Return `{body, etag}`; or null if nothing has changed for `wait` seconds since the answer with the ETag. */
+/** Return `{body, etag}`; or null if nothing has changed for `wait` seconds since that with the ETag. */
 async function readChanged(path, { etag = "", wait = 30, signal } = {}) {
   if (report) return { body: await read(path), etag: "" };
   const waiting = etag ? { headers: { "If-None-Match": etag }, query: { wait } } : {};
@@ -109,8 +109,9 @@ function nextQuery(nextLink) {
   return Object.fromEntries(new URL(nextLink, API).searchParams);
 }
 
-/** Part of a path. */
+/** Part of a path. Dots would lead to another path, however they are written. */
 function part(text) {
+  if (text === "." || text === "..") throw new ApiError("refused", "there is no such name");
   return encodeURIComponent(text);
 }
 

@@ -40,7 +40,7 @@ function areas(columns, over, layers, { height, label }) {
 
 /** The times below a chart, as text that is not stretched with it. */
 function scale(columns, until, most) {
-  const named = [0, 0.25, 0.5, 0.75, 1].map((share) => bareClock(columns.time(until * share)));
+  const named = [0, 0.25, 0.5, 0.75, 1].map((share) => clockIn(columns, until * share, until));
   return element(
     "figcaption",
     { class: "quiet" },

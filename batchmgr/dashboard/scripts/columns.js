@@ -1,6 +1,8 @@
 // The tasks of a job as columns: one array for each property, and a row number for each task.
 // 100,000 tasks are a few megabytes so, and are filtered in milliseconds.
 
+const UNKNOWN = -2;
+
 class Columns {
   /** From the body of /timeline. `note` says what is left out, if anything is. */
   constructor(timeline, note = "") {
@@ -38,7 +40,10 @@ class Columns {
 
   /** Row numbers of the tasks that a filter lets through, in the order of `sort`, such as "-runTime". */
   select({ text = "", state = "", kind = "", node = "", exitCode = "", error = "" }, sort) {
-    const wanted = (list, value) => (value === "" ? null : this[list].indexOf(value));
+    const wanted = (list, value) => {
+      if (value === "") return null;
+      return this[list].includes(value) ? this[list].indexOf(value) : UNKNOWN;
+    };
     const [states, kinds, nodes, errors] = [
       wanted("states", state),
       wanted("kinds", kind),

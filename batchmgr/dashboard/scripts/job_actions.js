@@ -62,13 +62,13 @@ class JobActions {
         title: `Run again what failed in ${job.jobId}?`,
         act: "Run again",
         text:
-          `A new job runs the ${plural(unfinished, "task")} that have not succeeded, ${number(failed)} failed ` +
-          "ones among them, and what waits for them. This job stays as it is.",
+          `A new job runs the ${plural(unfinished, "task")} that have not succeeded, ` +
+          `${number(failed)} failed ones among them, and what waits for them. This job stays as it is.`,
       },
       redrive: {
         title: `Send the callback of ${job.jobId} again?`,
         act: "Send again",
-        text: `${plural(dead, "callback")} that were given up will be sent at once, and have all attempts anew.`,
+        text: `It was given up for ${plural(dead, "receiver")}. It has all attempts anew, the first at once.`,
       },
     }[name];
   }

@@ -67,7 +67,7 @@ class Operations {
             ? element(
                 "p",
                 { class: "warn" },
-                `Messages in poison queues: ${poison.map(([name, count]) => `${name} ${number(count)}`).join(", ")}.`,
+                `Messages in poison queues: ${poison.map((one) => one.join(" ")).join(", ")}.`,
               )
             : null,
         ].filter(Boolean),
@@ -92,8 +92,8 @@ class Operations {
               element(
                 "p",
                 {},
-                `${plural(waiting.length, "job")} of those shown above ${waiting.length === 1 ? "waits" : "wait"} ` +
-                  "for a place among the account's active jobs.",
+                `Of the jobs shown above, ${number(waiting.length)} stand in it: the account has as many ` +
+                  "active jobs as it may.",
               ),
               element(
                 "ul",

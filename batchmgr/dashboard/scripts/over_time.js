@@ -24,34 +24,50 @@ class OverTime {
     const peak = (values) => number(Math.round(Math.max(...values)));
     const open = Boolean(this.charts.querySelector("details[open]"));
     this.charts.replaceChildren(
-      legend([
-        ["succeeded", "succeeded"],
-        ["failed", "failed"],
-        ["running", "running"],
-        ["waiting", "waiting"],
-      ]),
-      areas(
-        columns,
-        over,
-        [
-          layer("succeeded", over.succeeded),
-          layer("failed", over.failed),
-          layer("running", over.running),
-          layer("waiting", over.waiting),
-        ],
-        { height: 160, label: `Tasks over time: at most ${peak(over.running)} ran at once` },
-      ),
-      element("h3", {}, "Nodes with running tasks"),
-      areas(columns, over, [layer("nodes", over.nodes)], {
-        height: 90,
-        label: `Nodes over time: at most ${peak(over.nodes)} ran tasks at once`,
-      }),
-      element("h3", {}, "Tasks that ended, a minute"),
-      areas(columns, over, [layer("succeeded", aMinute)], {
-        height: 90,
-        label: `Ended tasks a minute: at most ${peak(aMinute)}`,
-      }),
-      element("details", { open }, element("summary", {}, "The same as a table"), this.table(columns, over)),
+      ...[
+        legend([
+          ["succeeded", "succeeded"],
+          ["failed", "failed"],
+          ["running", "running"],
+          ["waiting", "waiting"],
+        ]),
+        areas(
+          columns,
+          over,
+          [
+            layer("succeeded", over.succeeded),
+            layer("failed", over.failed),
+            layer("running", over.running),
+            layer("waiting", over.waiting),
+          ],
+          { height: 160, label: `Tasks over time: at most ${peak(over.running)} ran at once` },
+        ),
+        job.counts?.failed
+          ? [
+              element("h3", {}, "Failed tasks"),
+              areas(columns, over, [layer("failed", over.failed)], {
+                height: 90,
+                label: `Failed tasks over time: ${peak(over.failed)} in the end`,
+              }),
+            ]
+          : [],
+        element("h3", {}, "Nodes with running tasks"),
+        areas(columns, over, [layer("nodes", over.nodes)], {
+          height: 90,
+          label: `Nodes over time: at most ${peak(over.nodes)} ran tasks at once`,
+        }),
+        element("h3", {}, "Tasks that ended, a minute"),
+        areas(columns, over, [layer("succeeded", aMinute)], {
+          height: 90,
+          label: `Ended tasks a minute: at most ${peak(aMinute)}`,
+        }),
+        element(
+          "details",
+          { open },
+          element("summary", {}, "The same as a table"),
+          this.table(columns, over),
+        ),
+      ].flat(),
     );
   }
 
@@ -64,7 +80,7 @@ class OverTime {
       "Counts over time",
       head,
       spans.map((span) => [
-        bareClock(columns.time((over.until * span) / SPANS)),
+        clockIn(columns, (over.until * span) / SPANS, over.until),
         ...names.map((name) => number(over[name][span])),
       ]),
     );

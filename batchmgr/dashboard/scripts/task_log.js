@@ -1,4 +1,4 @@
-// A file of a task, as a live log: the last 1,000 lines, read by byte ranges, and followed while the task runs.
+// A file of a task, as a live log: its last 1,000 lines, read by byte ranges, followed while the task runs.
 
 const LINES_SHOWN = 1000;
 const FIRST_BYTES = 256 * 1024;

@@ -44,7 +44,7 @@ function statistics(kind, times) {
   };
 }
 
-/** Counts at the ends of equal spans between 0 and `until`: waiting, running, succeeded, failed, and nodes in use. */
+/** Counts at the ends of equal spans up to `until`: waiting, running, succeeded, failed, and nodes in use. */
 function countsOverTime(columns, until, spans) {
   const change = () => new Float64Array(spans + 1);
   const started = change(),
@@ -119,8 +119,8 @@ function estimate(job, columns) {
     0,
   );
   const basis =
-    `if the ${plural(left, "task")} left take ${duration(mean)} each, as the ${number(count)} that have ended did, ` +
-    `${number(job.counts.running)} at a time`;
+    `if the ${plural(left, "task")} left take ${duration(mean)} each, ` +
+    `as the ${number(count)} that have ended did, ${number(job.counts.running)} at a time`;
   const end = columns.time(columns.now + seconds);
   const remaining = Math.max((end - Date.now()) / 1000, 0);
   return { text: `in about ${duration(Math.ceil(remaining))}, at ${moment(end)}`, basis };

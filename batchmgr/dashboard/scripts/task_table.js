@@ -103,8 +103,17 @@ class TaskTable {
 
   /** Show these tasks, as the address asks. The scroll position stays. */
   show(columns) {
-    this.columns = columns;
     const filter = Object.fromEntries(FILTERS.map((name) => [name, address.get(name)]));
+    const asked = JSON.stringify([filter, address.get("sort")]);
+    if (this.columns !== columns || this.asked !== asked) {
+      Object.assign(this, { columns, asked, rows: columns.select(filter, address.get("sort")), drawn: null });
+      this.showFilter(columns, filter);
+    }
+    this.cursor = this.rows.indexOf(columns.rowOf(address.get("task") || this.cursorId));
+    this.draw();
+  }
+
+  showFilter(columns, filter) {
     if (document.activeElement !== this.search) this.search.value = filter.text;
     if (document.activeElement !== this.exit) this.exit.value = filter.exitCode;
     for (const [name, list] of [
@@ -128,18 +137,13 @@ class TaskTable {
       if (isThis) head.setAttribute("aria-sort", sort.startsWith("-") ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     }
-    this.rows = columns.select(filter, address.get("sort"));
-    this.cursor = this.rows.indexOf(columns.rowOf(address.get("task") || this.cursorId));
     const missing = columns.missing
       ? ` ${plural(columns.missing, "task")} of this job ${columns.missing === 1 ? "is" : "are"} ` +
         "not in this list: they wait, or have just started."
       : "";
-    setText(
-      this.said,
-      `${number(this.rows.length)} of ${plural(columns.size, "task")} shown.${missing}${columns.note ? ` ${columns.note}` : ""}`,
-    );
-    this.drawn = null;
-    this.draw();
+    const note = columns.note ? ` ${columns.note}` : "";
+    const shown = `${number(this.rows.length)} of ${plural(columns.size, "task")} shown.`;
+    setText(this.said, shown + missing + note);
   }
 
   draw() {

@@ -72,6 +72,9 @@ class Timeline {
     if (isNew) Object.assign(this, lanesOf(columns), { over: countsOverTime(columns, this.until, 400) });
     const range = [Number(address.get("from") || 0), Number(address.get("to") || this.until)];
     const isRange = range.every((value) => Number.isFinite(value)) && range[0] < range[1];
+    const shown = [...(isRange ? range : [0, this.until]), zone.isLocal].join();
+    if (!isNew && this.shown === shown) return;
+    this.shown = shown;
     [this.from, this.to] = isRange ? range : [0, this.until];
     const height = WAITING_HEIGHT + this.lanes.length * LANE;
     this.length.style.height = `${height}px`;
@@ -208,7 +211,7 @@ class Timeline {
     const ticks = Math.max(2, Math.floor((width - NAMES_WIDTH) / 110));
     for (let tick = 0; tick < ticks; tick += 1) {
       const seconds = this.from + ((this.to - this.from) * tick) / ticks;
-      pen.fillText(bareClock(this.columns.time(seconds)), this.x(seconds), WAITING_HEIGHT - 8);
+      pen.fillText(clockIn(this.columns, seconds, this.until), this.x(seconds), WAITING_HEIGHT - 8);
     }
     pen.fillStyle = this.colors.line;
     pen.fillRect(0, WAITING_HEIGHT - 1, width, 1);
@@ -216,20 +219,24 @@ class Timeline {
 
   describe({ drawn, narrow, lanes }) {
     const { columns } = this;
-    const all = `${plural(columns.nodes.length, "node")}, ${number(this.bars)} runs of tasks, ${number(columns.lost.start.length)} of them lost.`;
-    const range =
-      this.from > 0 || this.to < this.until
-        ? ` From ${bareClock(columns.time(this.from))} to ${bareClock(columns.time(this.to))} ${zone.name}.`
-        : ` Times in ${zone.name}.`;
+    const lost = columns.lost.start.length;
+    const all =
+      `${plural(columns.nodes.length, "node")}, ${number(this.bars)} runs of tasks, ` +
+      `${number(lost)} of them lost.`;
+    const [from, to] = [this.from, this.to].map((seconds) => clockIn(columns, seconds, this.until));
+    const isPart = this.from > 0 || this.to < this.until;
+    const range = isPart ? ` From ${from} to ${to} ${zone.name}.` : ` Times in ${zone.name}.`;
+    const hidden = number(this.lanes.length - lanes);
     const rows =
       lanes < this.lanes.length
-        ? ` Scroll for the other ${number(this.lanes.length - lanes)} of ${number(this.lanes.length)} rows.`
+        ? ` Scroll for the other ${hidden} of ${number(this.lanes.length)} rows.`
         : "";
     const thin = narrow
-      ? ` ${number(narrow)} of ${number(drawn)} runs in sight are thinner than a pixel and may cover each other: zoom in to tell them apart.`
+      ? ` ${number(narrow)} of ${number(drawn)} runs in sight are thinner than a pixel and may cover each ` +
+        "other: zoom in to tell them apart."
       : "";
     const unknown = this.unplaced
-      ? ` ${plural(this.unplaced, "task")} with no known node or start ${this.unplaced === 1 ? "is" : "are"} not drawn.`
+      ? ` Not drawn, for want of a node or a start: ${plural(this.unplaced, "task")}.`
       : "";
     setText(this.said, all + range + rows + thin + unknown);
     this.canvas.setAttribute(
@@ -255,11 +262,10 @@ class Timeline {
     setShown(this.tip, Boolean(bar));
     if (!bar) return;
     const { columns } = this;
-    setText(
-      this.tip,
-      `${columns.taskId[bar.row]}\n${bar.isLost ? "lost attempt" : bar.state}, ${duration(bar.end - bar.start)} on ${columns.nodes[bar.node]}` +
-        `\n${bareClock(columns.time(bar.start))} to ${bareClock(columns.time(bar.end))} ${zone.name}`,
-    );
+    const what = bar.isLost ? "lost attempt" : bar.state;
+    const when = [bar.start, bar.end].map((seconds) => clockIn(columns, seconds, this.until)).join(" to ");
+    const where = `${duration(bar.end - bar.start)} on ${columns.nodes[bar.node]}`;
+    setText(this.tip, `${columns.taskId[bar.row]}\n${what}, ${where}\n${when} ${zone.name}`);
     this.tip.style.left = `${Math.min(event.clientX + 12, innerWidth - 260)}px`;
     this.tip.style.top = `${Math.min(event.clientY + 14, innerHeight - 80)}px`;
   }

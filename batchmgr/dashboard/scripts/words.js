@@ -88,6 +88,7 @@ function format(name, options) {
   return formats.get(name);
 }
 
+const LONG = 12 * 3600;
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 
 /** A time of day with its zone; with the day, unless that is today. */
@@ -100,9 +101,15 @@ function moment(time) {
   return day.format(date) === day.format(new Date()) ? clock : `${day.format(date)}, ${clock}`;
 }
 
-/** The same without a zone: only next to something that names the zone. */
-function bareClock(date) {
-  return format("bare", CLOCK).format(date);
+/**
+ * The same without a zone, for scales: only next to something that names the zone. Within a job that takes
+ * long (`until` is its length in seconds), with the day.
+ */
+function clockIn(columns, seconds, until) {
+  const date = columns.time(seconds);
+  const clock = format("bare", CLOCK).format(date);
+  if (until < LONG) return clock;
+  return `${format("short day", { day: "numeric", month: "short" }).format(date)} ${clock.slice(0, 5)}`;
 }
 
 function secondsSince(time) {
