@@ -62,7 +62,7 @@ class StandInApi:
         app = web.Application(middlewares=[self._checked])
         for route, handler in self._routes():
             app.router.add_route("*", f"/api/{route}", handler)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/api"
