@@ -60,7 +60,7 @@ async def write(page: Page, name: str) -> None:
 async def take(browser: Browser, url: str) -> None:
     """Take all pictures."""
     for name, size, dark in (("job", DESKTOP, False), ("dark", DESKTOP, True), ("phone", PHONE, False)):
-        async with opened_page(browser, size=size, dark=dark) as page:
+        async with opened_page(browser, size=size, dark=dark, fresh=True) as page:
             await page.clock.set_fixed_time(NOON)
             await page.goto(f"{url}?job=kmers-wheat")
             await expect(page.get_by_role("article").first).to_be_visible()
@@ -68,7 +68,7 @@ async def take(browser: Browser, url: str) -> None:
             if name == "job":
                 await page.get_by_role("region", name="Timeline").evaluate("(one) => one.scrollIntoView()")
                 await write(page, "timeline")
-    async with opened_page(browser) as page:
+    async with opened_page(browser, fresh=True) as page:
         await page.clock.set_fixed_time(NOON)
         await page.goto(url)
         await expect(page.get_by_role("link", name="kmers-rye")).to_be_visible()

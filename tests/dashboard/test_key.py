@@ -35,7 +35,7 @@ async def test_a_key_is_asked_for_once_and_kept_in_the_tab_only(browser: Browser
         assert KEY not in address
         await page.reload()
         await expect(page.locator("#job-groups tr.item")).to_have_count(50)
-        async with opened_page(browser) as other:
+        async with opened_page(browser, fresh=True) as other:
             await other.goto(page.url)
             await expect(other.get_by_role("dialog", name="Function key")).to_be_visible()
         await page.get_by_role("button", name="Key", exact=True).click()
@@ -44,7 +44,7 @@ async def test_a_key_is_asked_for_once_and_kept_in_the_tab_only(browser: Browser
 
 
 async def test_a_key_from_a_link_is_taken_out_of_the_address_at_once(browser: Browser) -> None:
-    async with shown(browser, locked(), f"?job=job-1#key={KEY}") as page:
+    async with shown(browser, locked(), f"?job=job-1#key={KEY}", fresh=True) as page:
         await expect(page.get_by_text("4 of 4 tasks have ended")).to_be_visible()
         assert page.url.endswith("?job=job-1")
         assert await page.evaluate("history.length") <= 2
