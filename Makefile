@@ -21,6 +21,7 @@
 # make bench             measure what batchmgr costs at scale, beside other ways to do the same work
 # make package-index     the tests that install libraries from the package index
 # make reference         write docs/reference, which is made of the code
+# make screenshots       write docs/images/dashboard-*.png, in Chromium, from sample jobs
 # make behaviours        write docs/embedded-host-behaviours.md, which lists what those recordings show
 
 SHELL := /bin/bash
@@ -30,7 +31,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients bench package-index behaviours reference check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients bench package-index behaviours reference screenshots check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -78,6 +79,9 @@ behaviours: $(PYTHON_READY)
 
 reference: $(PYTHON_READY)
 	@PYTHONPATH=emulators $(BIN)/python -m tests.docs.reference
+
+screenshots: install
+	@$(BIN)/python -m tests.dashboard.screenshots
 
 check: $(PYTHON_READY)
 	@$(BIN)/ruff check --quiet

@@ -9,6 +9,7 @@ import azure.functions as func
 
 from batchmgr.functions import (
     blob_finalize,
+    http_dashboard,
     http_dead_letters,
     http_files,
     http_health,
@@ -46,6 +47,7 @@ def blueprints(runtime: Runtime) -> Iterator[func.Blueprint]:
         http_uploads,
         http_usage,
         http_health,
+        http_dashboard,
         queue_job_requests,
         timer_poll,
         timer_retention,

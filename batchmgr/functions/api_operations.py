@@ -191,7 +191,7 @@ OPERATIONS = (
             Parameter(name="Range", type_=str, place="header", description="One range: `bytes=0-1023`."),
         ),
         answers={200: FileList, 206: None},
-        files={200: FILES, 206: FILES},
+        media_types={200: FILES, 206: FILES},
         errors=(410, 416, *OF_A_JOB),
     ),
     Operation(
@@ -322,6 +322,15 @@ OPERATIONS = (
         summary="This document.",
         answers={200: OpenApiAnswer},
         errors=SERVICES,
+    ),
+    Operation(
+        method="GET",
+        path="dashboard",
+        id="dashboard",
+        summary="A page for browsers that shows jobs. It needs no key, and asks for one.",
+        answers={200: None},
+        media_types={200: ("text/html",)},
+        needs_key=False,
     ),
     Operation(
         method="GET",

@@ -40,7 +40,8 @@ class Parameter:
 class Operation:
     """What one method does on one path. `answers` has the type of each answer's body; None if it has none.
 
-    `errors` are the statuses of its problem documents. `body` are the types that a request may have.
+    `media_types` are those of answers that may be no JSON, by status. `errors` are the statuses of its
+    problem documents. `body` are the types that a request may have.
     """
 
     method: str
@@ -54,8 +55,7 @@ class Operation:
     is_body_required: bool = True
     needs_key: bool = True
     headers: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    files: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    """The statuses of answers that may be bytes, with their media types."""
+    media_types: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
 def openapi_document(operations: Iterable[Operation], *, server: str, version: str) -> Json:
@@ -120,7 +120,7 @@ def _responses(one: Operation) -> Json:
         if type_ is not None:
             schema = {"$ref": REFERENCE.format(name=type_.__name__)}
             response["content"] = {JSON: {"schema": schema}}
-        for media_type in one.files.get(status, ()):
+        for media_type in one.media_types.get(status, ()):
             response.setdefault("content", {})[media_type] = {"schema": {"type": "string"}}
         if headers := one.headers.get(status):
             response["headers"] = {name: {"schema": {"type": "string"}} for name in headers}

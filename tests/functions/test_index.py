@@ -42,6 +42,7 @@ INDEX: dict[str, list[Binding]] = {
     "redrive_job": http("POST", "jobs/{jobId}/redrive"),
     "delete_job": http("DELETE", "jobs/{jobId}"),
     "get_openapi": http("GET", "openapi.json"),
+    "get_dashboard": http("GET", "dashboard", "ANONYMOUS"),
     "get_health": http("GET", "health", "ANONYMOUS"),
     "get_health_details": http("GET", "health/details"),
     "submit_job": queue("batchmgr-job-requests"),
@@ -145,9 +146,12 @@ def test_the_worker_accepts_the_parameters_and_annotations_of_every_function(
             assert annotation is type(None), name
 
 
-def test_only_the_health_check_is_anonymous(index: dict[str, func.Function]) -> None:
+def test_only_the_health_check_and_the_page_without_data_are_anonymous(
+    index: dict[str, func.Function],
+) -> None:
     levels = {name: bindings(function)[0].get("authLevel") for name, function in index.items()}
-    assert [name for name, level in levels.items() if level == "ANONYMOUS"] == ["get_health"]
+    anonymous = {name for name, level in levels.items() if level == "ANONYMOUS"}
+    assert anonymous == {"get_health", "get_dashboard"}
     assert set(levels.values()) == {"ANONYMOUS", "FUNCTION", None}
 
 

@@ -1,0 +1,166 @@
+// A job in words: where it stands, when it may end, why it waits, and how its callback does.
+
+const LIVE_PARTS = ["failed", "succeeded", "running", "waiting"];
+
+function countsOf(job) {
+  const { failed = 0, succeeded = 0, running = 0, completed = 0 } = job.counts ?? {};
+  return { failed, succeeded, running, waiting: Math.max((job.total ?? 0) - completed - running, 0) };
+}
+
+function jobInWords(job) {
+  const { failed, succeeded, running, waiting } = countsOf(job);
+  if (!job.total)
+    return isFinal(job.state) ? "It had no tasks in Azure Batch." : "Its tasks are not in Azure Batch yet.";
+  const all = `${number(succeeded + failed)} of ${plural(job.total, "task")} have ended`;
+  const parts = [
+    failed ? `${number(failed)} failed` : "none failed",
+    running && `${number(running)} ${running === 1 ? "runs" : "run"}`,
+    waiting && `${number(waiting)} ${waiting === 1 ? "waits" : "wait"}`,
+  ];
+  return `${all}: ${parts.filter(Boolean).join(", ")}.`;
+}
+
+class JobSummary {
+  /** `actions` is the element with what can be done. */
+  constructor(actions) {
+    this.bar = element(
+      "div",
+      { class: "progress", role: "img" },
+      LIVE_PARTS.map((name) => element("span", { class: name })),
+    );
+    this.words = element("p", { class: "words" });
+    this.top = element("div", {});
+    this.more = element("div", {});
+    this.node = element(
+      "section",
+      { "aria-label": "Job" },
+      this.top,
+      this.words,
+      this.bar,
+      actions,
+      this.more,
+    );
+  }
+
+  show(job, columns, result) {
+    redraw(this.top, [job.jobId, job.state, job.cancelRequested], () => [
+      element("h1", {}, job.jobId),
+      element(
+        "p",
+        {},
+        element("strong", { class: toneOf(job.state) }, STATES[job.state] ?? job.state),
+        job.cancelRequested && !isFinal(job.state) ? " · being cancelled" : "",
+      ),
+    ]);
+    setText(this.words, jobInWords(job));
+    const counts = countsOf(job);
+    for (const [at, name] of LIVE_PARTS.entries()) {
+      const share = job.total ? counts[name] / job.total : 0;
+      // A failed task is seen, however few they are.
+      this.bar.children[at].style.flexGrow = name === "failed" && share > 0 ? Math.max(share, 0.006) : share;
+    }
+    this.bar.setAttribute(
+      "aria-label",
+      LIVE_PARTS.map((name) => `${number(counts[name])} ${name}`).join(", "),
+    );
+    const guess = estimate(job, columns);
+    const ended = isFinal(job.state) ? job.updatedAt : null;
+    const elapsed = ended
+      ? (Date.parse(ended) - Date.parse(job.createdAt)) / 1000
+      : secondsSince(job.createdAt);
+    redraw(
+      this.more,
+      [job, result?.usage, guess?.text, Math.floor(elapsed / (elapsed > 120 ? 10 : 1)), zone.isLocal],
+      () =>
+        [
+          legend(LIVE_PARTS.map((name) => [name, `${number(counts[name])} ${name}`])),
+          this.callouts(job),
+          facts(
+            [
+              ["Sent", moment(job.createdAt)],
+              [ended ? "Took" : "Elapsed", duration(elapsed)],
+              [
+                "Ends",
+                guess && [
+                  guess.text,
+                  guess.basis ? element("span", { class: "quiet" }, `, ${guess.basis}`) : "",
+                ],
+              ],
+              ["Callback", callbackInWords(job.callback)],
+              ...(job.otherCallbacks ?? []).map((one, at) => [`Callback ${at + 2}`, callbackInWords(one)]),
+              ["Workload", job.workload],
+              ["Pool", job.poolId],
+              [
+                "Reruns",
+                job.rerunOf ? viewLink(jobPlace(job.rerunOf), { "data-key": "rerun-of" }, job.rerunOf) : "",
+              ],
+              ["Nodes reach storage until", moment(job.signaturesEnd)],
+              [
+                "Metadata",
+                Object.entries(job.metadata ?? {})
+                  .map(([name, value]) => `${name}=${value}`)
+                  .join(", "),
+              ],
+            ].map(([name, value]) => [name, Array.isArray(value) ? element("span", {}, value) : value]),
+          ),
+          this.usage(result),
+        ].flat(),
+    );
+  }
+
+  callouts(job) {
+    const found = [];
+    const waits = job.waitingFor;
+    if (waits) {
+      found.push(
+        element(
+          "div",
+          { class: "callout" },
+          element("strong", {}, `It waits: ${waits.code || "a service does not answer"}`),
+          waits.place ? `, place ${number(waits.place)} in the line` : "",
+          ` since ${moment(waits.since)}.`,
+          element("p", {}, waits.reason),
+          waits.advice ? element("p", {}, `What to do: ${waits.advice}`) : "",
+          job.retryAt ? element("p", {}, `It is tried again at ${moment(job.retryAt)}.`) : "",
+        ),
+      );
+    }
+    if (job.error) {
+      found.push(
+        element(
+          "div",
+          { class: "callout bad" },
+          element("strong", {}, job.error.code),
+          ` ${job.error.message}`,
+          job.error.field ? element("p", {}, `Field of the message: ${job.error.field}`) : "",
+          job.error.category === "BadInput"
+            ? element("p", {}, "The input is to blame: whoever sends the job has to act.")
+            : "",
+        ),
+      );
+    }
+    return found;
+  }
+
+  /** What a later version of the API says of usage and cost, with the names that it gives. */
+  usage(result) {
+    if (!result?.usage) return [];
+    const flat = (value, name) =>
+      value !== null && typeof value === "object"
+        ? Object.entries(value).flatMap(([inner, one]) => flat(one, name ? `${name} · ${inner}` : inner))
+        : [[name, typeof value === "number" ? number(value) : `${value}`]];
+    return [element("h3", {}, "Usage"), facts(flat(result.usage, ""))];
+  }
+}
+
+function callbackInWords(callback) {
+  if (!callback) return "";
+  const { state, attempts, nextAttemptAt } = callback;
+  const tried = plural(attempts, "attempt");
+  const said = callback.lastError ? `: ${callback.lastError}` : "";
+  if (state === "delivered") return "delivered";
+  if (state === "sending") return `being sent, after ${tried}${said}`;
+  if (state === "dead") return `given up after ${tried}${said}`;
+  const plan = attempts ? `to be sent again, after ${tried}` : "will be sent at the end";
+  return `${plan}${nextAttemptAt ? `, at ${moment(nextAttemptAt)}` : ""}${said}`;
+}
