@@ -22,11 +22,11 @@ STATUS = "the server responded with a status of"
 
 
 def chromium() -> str:
-    """Return the path of Chromium. Skip the test if there is none; in CI, fail."""
+    """Return the path of Chromium. Skip the test if there is none; in CI, fail, unless it can't be there."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         reason = "Chromium is missing (on Debian and Ubuntu: apt install chromium)"
-        if os.environ.get("CI"):
+        if os.environ.get("CI") and not os.environ.get("WITHOUT_CHROMIUM"):
             pytest.fail(reason)
         pytest.skip(reason)
     return found
