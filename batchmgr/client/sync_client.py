@@ -95,6 +95,10 @@ class Client:
         """Return when the tasks of a job have run, and where, as columns."""
         return self._run(flows.one(Request(path=job_path(job_id, "timeline")), Timeline, self._policy))
 
+    def answer(self, path: str) -> dict[str, Any]:
+        """Return the JSON that any address of the API answers, such as `/jobs/a/timeline`, as it is."""
+        return self._run(flows.one(Request(path=path), dict, self._policy))
+
     def usage(self, job_id: str) -> Usage:
         """Return what the tasks of a job have used that have ended, and what that has cost."""
         return self._run(flows.one(Request(path=job_path(job_id, "usage")), Usage, self._policy))

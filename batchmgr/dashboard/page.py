@@ -40,6 +40,7 @@ SCRIPTS = (
     "timeline_rows",
     "timeline",
     "run_times",
+    "usage",
     "results",
     "job_page",
     "keyboard",

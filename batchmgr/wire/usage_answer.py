@@ -135,9 +135,8 @@ def _mean_wait(usage: KindUsage) -> float | None:
 
 
 def _hours(hours: NodeHours) -> NodeHoursAnswer:
-    return NodeHoursAnswer(
-        dedicated=_rounded(hours.dedicated), spot=_rounded(hours.spot), unknown=_rounded(hours.unknown)
-    )
+    known = {"dedicated": hours.dedicated, "spot": hours.spot, "unknown": hours.unknown}
+    return NodeHoursAnswer(**{name: _rounded(value) for name, value in known.items() if value > 0})
 
 
 def _rounded(value: float) -> float:

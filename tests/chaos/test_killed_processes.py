@@ -72,6 +72,7 @@ def test_calls_of_every_port_with_effects_are_counted() -> None:
         "followers",
         "default_pool_id",
         "body_limit",
+        "prices",
         "callback_attempts",
         "stall_limit",
         "containers",

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -437,7 +438,7 @@ def test_dead_letters_are_listed_line_by_line(app: StandInApp, capsys: Capture) 
 
 def test_the_address_of_a_job_is_printed(app: StandInApp, capsys: Capture) -> None:
     assert main(["open", "a", "--url", f"{app.url}/api/"]) == 0
-    assert capsys.readouterr().out == f"{app.url}/api/jobs/a\n"
+    assert capsys.readouterr().out == f"{app.url}/api/dashboard?job=a\n"
 
 
 def test_an_app_that_is_not_there_is_an_error(
@@ -494,3 +495,21 @@ def test_jobs_are_added_up_by_a_key_of_their_metadata(app: StandInApp, capsys: C
     assert {row[0] for row in rows[2:]} == {"bob", "(without)"}
     assert main(["usage", "j0", "--by", "user"]) == 2
     assert main(["usage", "--state", "ended"]) == 2
+
+
+def test_a_report_is_one_file_with_the_answers_inside(
+    app: StandInApp, tmp_path: Path, capsys: Capture
+) -> None:
+    app.add("a-b", metadata={"user": "</script><b>ada"})
+    app.end("a-b", "partial", 2, 1)
+    file = tmp_path / "job.html"
+    assert main(["report", "a-b", "--to", str(file)]) == 0
+    page = file.read_text()
+    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)[0])
+    assert data["jobId"] == "a-b"
+    assert {"jobs/a-b", "jobs/a-b/usage", "jobs/a-b/failures"} <= data["answers"].keys()
+    assert "jobs/a-b/timeline" not in data["answers"]  # this app has none
+    assert data["answers"]["jobs/a-b"]["metadata"]["user"] == "</script><b>ada"
+    assert main(["report", "none"]) == 102
+    assert main(["open", "a-b"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("/api/dashboard?job=a-b")

@@ -164,7 +164,6 @@ class SampleJob:
             "failedTasks": [],
             "results": [{"name": "out/kmers.csv", "uri": uri}],
             "taskResults": [{"taskId": "merge-0", "result": {"kmers": 4096}}],
-            **({"usage": self.usage} if self.usage else {}),
         }
 
 

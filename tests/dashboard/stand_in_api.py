@@ -75,7 +75,7 @@ class StandInApi:
         yield "dashboard", _page
         yield "jobs", self._list
         yield "jobs/{id}", self._job
-        for name in ("timeline", "failures", "result", "tasks"):
+        for name in ("timeline", "failures", "result", "usage", "tasks"):
             yield f"jobs/{{id}}/{name}", self._part
         yield "jobs/{id}/tasks/{task}", self._task
         yield "jobs/{id}/tasks/{task}/files", self._files
@@ -155,6 +155,8 @@ class StandInApi:
             wanted = request.query.get("state")
             found = [task for task in tasks if wanted in (None, task["state"])]
             return web.json_response({"tasks": found[: int(request.query["limit"])]})
+        if name == "usage":
+            return web.json_response(job.usage) if job.usage else web.Response(status=404)
         if name == "timeline" and self.knows_ends_only:
             return web.json_response(job.timeline(of_ends_only=True))
         return web.json_response(getattr(job, name)())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from playwright.async_api import Browser, expect
 
+from tests.client.stand_in_app import USAGE
 from tests.dashboard.browser import shown
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
@@ -177,14 +178,19 @@ async def test_times_are_shown_in_utc_or_in_the_local_zone_and_always_with_it(br
         await expect(page.get_by_role("region", name="Job")).to_contain_text("GMT+9")
 
 
-async def test_usage_is_shown_if_the_result_has_it(browser: Browser) -> None:
+async def test_usage_and_cost_are_shown_by_kind(browser: Browser) -> None:
     api = StandInApi([SampleJob(job_id="done", size=5, state="succeeded")])
     async with shown(browser, api, "?job=done") as page:
         await expect(page.get_by_text("5 of 5 tasks have ended")).to_be_visible()
-        await expect(page.get_by_role("heading", name="Usage")).to_be_hidden()
-        api.jobs["done"].usage = {"nodeHours": {"used": 3.5, "idle": 0.25}}
+        await expect(page.get_by_role("heading", name="Usage and cost")).to_be_hidden()
+        api.jobs["done"].usage = USAGE
         await page.keyboard.press("r")
-        await expect(page.get_by_role("region", name="Job")).to_contain_text("nodeHours · used3.5")
+        usage = page.get_by_role("region", name="Usage", exact=True)
+        await expect(usage.get_by_role("row").nth(1)).to_have_text("count60110 h15 min 12 s41 s2")
+        await expect(usage).to_contain_text("Node hours used2.51 dedicated")
+        await expect(usage).to_contain_text(
+            "0.60 EUR while tasks ran, and 0.12 EUR while nodes were idle (westeurope, prices of 2026-11-01)"
+        )
 
 
 async def test_the_time_that_a_job_takes_goes_on(browser: Browser) -> None:

@@ -8,7 +8,10 @@ POLL_DEPENDENT = ("task.running", "job.progress")
 """Types of events whose number depends on the moments of the polls."""
 
 VARIABLE_FIELDS = frozenset(
-    {"time", "sequence", "stateTransitionTime", "startTime", "endTime", "nodeId", "uri", "url"}
+    {
+        *("time", "sequence", "stateTransitionTime", "creationTime", "startTime", "endTime"),
+        *("nodeId", "uri", "url", "usage", "timeLeft"),
+    }
 )
 """Fields that differ between runs: times, URLs and nodes."""
 

@@ -84,4 +84,4 @@ async def test_a_callback_that_was_given_up_is_listed_and_redriven(client: Clien
         assert code == 1
         assert "has delivered its callback: there is nothing to send again. (status 409)" in said
         code, said = await command(client, "redrive", "no-such-job")
-        assert (code, "There is no job 'no-such-job'." in said) == (1, True)
+        assert (code, "There is no job 'no-such-job'." in said) == (102, True)

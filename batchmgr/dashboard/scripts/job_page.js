@@ -5,7 +5,7 @@ const WITHOUT_LONG_POLL = 3;
 
 class JobPage {
   constructor(jobId) {
-    Object.assign(this, { jobId, etag: "", job: null, columns: null, failures: null, result: null });
+    Object.assign(this, { jobId, etag: "", job: null, columns: null, failures: null, result: null, used: null });
     this.actions = new JobActions(() => this.follower.now());
     this.summary = new JobSummary(this.actions.part);
     this.failed = new FailedGroups();
@@ -13,6 +13,7 @@ class JobPage {
     this.overTime = new OverTime();
     this.timeline = new Timeline();
     this.runTimes = new RunTimes();
+    this.usage = new UsageView();
     this.results = new Results();
     this.panel = new TaskPanel();
     this.said = element("p", { class: "quiet" }, "Loading …");
@@ -24,6 +25,7 @@ class JobPage {
       this.overTime.node,
       this.timeline.node,
       this.runTimes.node,
+      this.usage.node,
     ]);
     this.node = element(
       "div",
@@ -91,10 +93,11 @@ class JobPage {
       !(this.failures instanceof ApiError) &&
       before?.counts?.failed === failed &&
       !isFinal(job.state);
-    [this.columns, this.failures, this.result] = await Promise.all([
+    [this.columns, this.failures, this.result, this.used] = await Promise.all([
       optional(this.readColumns(job, get)),
       failed === 0 ? null : sameFailures ? this.failures : optional(get("failures")),
       isFinal(job.state) ? optional(get("result")) : null,
+      job.counts?.completed ? optional(get("usage")) : null,
     ]);
   }
 
@@ -129,6 +132,7 @@ class JobPage {
     this.failed.show(job, this.failures);
     this.actions.show(job);
     this.results.show(job, result);
+    this.usage.show(this.used instanceof ApiError ? null : this.used);
     if (columns) {
       this.tasks.show(columns);
       this.overTime.show(job, columns);
@@ -142,7 +146,7 @@ class JobPage {
 
   showSummary() {
     const columns = this.columns instanceof Columns ? this.columns : null;
-    this.summary.show(this.job, columns, this.result instanceof ApiError ? null : this.result);
+    this.summary.show(this.job, columns);
   }
 
   changed() {

@@ -42,7 +42,7 @@ class JobSummary {
     );
   }
 
-  show(job, columns, result) {
+  show(job, columns) {
     redraw(this.top, [job.jobId, job.state, job.cancelRequested], () => [
       element("h1", {}, job.jobId),
       element(
@@ -70,7 +70,7 @@ class JobSummary {
       : secondsSince(job.createdAt);
     redraw(
       this.more,
-      [job, result?.usage, guess?.text, Math.floor(elapsed / (elapsed > 120 ? 10 : 1)), zone.isLocal],
+      [job, guess?.text, Math.floor(elapsed / (elapsed > 120 ? 10 : 1)), zone.isLocal],
       () =>
         [
           legend(LIVE_PARTS.map((name) => [name, `${number(counts[name])} ${name}`])),
@@ -103,7 +103,6 @@ class JobSummary {
               ],
             ].map(([name, value]) => [name, Array.isArray(value) ? element("span", {}, value) : value]),
           ),
-          this.usage(result),
         ].flat(),
     );
   }
@@ -140,16 +139,6 @@ class JobSummary {
       );
     }
     return found;
-  }
-
-  /** What a later version of the API says of usage and cost, with the names that it gives. */
-  usage(result) {
-    if (!result?.usage) return [];
-    const flat = (value, name) =>
-      value !== null && typeof value === "object"
-        ? Object.entries(value).flatMap(([inner, one]) => flat(one, name ? `${name} · ${inner}` : inner))
-        : [[name, typeof value === "number" ? number(value) : `${value}`]];
-    return [element("h3", {}, "Usage"), facts(flat(result.usage, ""))];
   }
 }
 
