@@ -7,11 +7,17 @@ from typing import Any, TextIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import msgspec
+
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.model.cloud_event import Event
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.job_states import JobState
+from batchmgr.plan.cut_text import cut
+
+LONGEST_RESULT = 500
+"""How many bytes of a result are printed. All of it is in the callback, and in the events."""
 
 _WORDS = {
     "job.queued": "The job was accepted.",
@@ -56,7 +62,7 @@ class TerminalOutput:
     def begin(self, job_id: str, directory: RunDirectory, *, is_again: bool) -> None:
         """Print which job runs, and in which directory."""
         again = "; the files of the earlier run there were removed" if is_again else ""
-        self._write(f"MemoryJob {job_id}, in {self._shown(directory.root)}{again}")
+        self._write(f"Job {job_id}, in {self._shown(directory.root)}{again}")
 
     def note(self, text: str) -> None:
         """Print a line that is not an event."""
@@ -72,6 +78,11 @@ class TerminalOutput:
             self._write("Results:")
         for result in record.results:
             self._write(f"  {self._shown(Path(url2pathname(urlsplit(result.uri).path)))}")
+        if record.task_results:
+            self._write("Published by tasks:")
+        for published in record.task_results:
+            text = msgspec.json.encode(published.result).decode()
+            self._write(f"  {published.task_id}: {cut(text, LONGEST_RESULT)}")
         if record.callback is not None:
             self._write(_callback_line(record.callback))
 

@@ -10,30 +10,28 @@ import msgspec
 from batchmgr.functions.long_polls import LONGEST_WAIT
 from batchmgr.model.request_limits import MAX_EVENTS, MAX_JOBS, MAX_LETTERS, MAX_TASKS, MAX_TOKEN
 from batchmgr.model.task_query import TASK_STATES
-from batchmgr.wire.answers import (
-    AcceptedAnswer,
+from batchmgr.wire.app_answer_types import (
     DeadLetterPage,
     DeletionAnswer,
-    EventPage,
-    FailureList,
-    FileList,
     HealthAnswer,
     HealthDetails,
+    OpenApiAnswer,
+    UploadAnswer,
+)
+from batchmgr.wire.job_answer_types import (
+    AcceptedAnswer,
+    EventPage,
     JobAnswer,
     JobPage,
     LinkAnswer,
-    OpenApiAnswer,
     OutcomeAnswer,
-    TaskAnswer,
-    TaskPage,
-    TimelineAnswer,
-    UploadAnswer,
 )
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.openapi_document import Operation, Parameter
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.queue_message import UploadReference
 from batchmgr.wire.rerun_request import RerunRequest
+from batchmgr.wire.task_answer_types import FailureList, FileList, TaskAnswer, TaskPage, TimelineAnswer
 from batchmgr.wire.upload_request import UploadRequest
 from batchmgr.wire.usage_answer import UsageAnswer
 

@@ -12,7 +12,7 @@ from batchmgr.runtime import Runtime
 from batchmgr.usecases.link_result import link_result
 from batchmgr.usecases.list_failures import list_failures
 from batchmgr.usecases.read_task_file import FilePart, list_task_files, read_task_file
-from batchmgr.wire.answers import LinkAnswer
+from batchmgr.wire.job_answer_types import LinkAnswer
 from batchmgr.wire.job_answers import failure_list, file_list
 
 TEXTS = (".txt", ".log", ".csv", ".tsv", ".json", ".yaml", ".yml", ".md", ".py", ".sh")

@@ -20,7 +20,8 @@ from batchmgr.model.task_progress import ProgressReport
 from batchmgr.model.time_left import time_left
 from batchmgr.model.waiting_for import WaitingFor
 from batchmgr.plan.cut_text import cut
-from batchmgr.wire.answers import Counts, ErrorAnswer, Json, TimeLeftAnswer, WaitingForAnswer, as_json, shown
+from batchmgr.wire.answer import Json, as_json, shown
+from batchmgr.wire.job_answer_types import Counts, ErrorAnswer, TimeLeftAnswer, WaitingForAnswer
 from batchmgr.wire.json_codec import prepare
 
 prepare(TaskSnapshot)

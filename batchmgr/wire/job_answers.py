@@ -1,6 +1,6 @@
 """The bodies of HTTP answers about jobs: a job, its outcome, lists of jobs, tasks and events.
 
-`answers` has their types, which list what is shown.
+`job_answer_types` and `task_answer_types` list what is shown.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,31 +18,30 @@ from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
 from batchmgr.model.task_file import TaskFile
 from batchmgr.model.time_left import TimeLeft, time_left
 from batchmgr.plan.task_kind import kind_of
-from batchmgr.wire.answers import (
+from batchmgr.wire.answer import Json, as_json, shown
+from batchmgr.wire.app_answer_types import DeadLetterAnswer, DeadLetterPage
+from batchmgr.wire.job_answer_types import (
     AcceptedAnswer,
     CallbackAnswer,
     Counts,
-    DeadLetterAnswer,
-    DeadLetterPage,
     ErrorAnswer,
+    JobAnswer,
+    OutcomeAnswer,
+    ResultAnswer,
+    TaskResultAnswer,
+    TimeLeftAnswer,
+    WaitingForAnswer,
+)
+from batchmgr.wire.plan_preview import Problem
+from batchmgr.wire.task_answer_types import (
     FailedTaskAnswer,
     FailureGroupAnswer,
     FailureList,
     FileList,
     FullFailureGroup,
-    JobAnswer,
-    Json,
-    OutcomeAnswer,
-    ResultAnswer,
     TaskAnswer,
     TaskFileAnswer,
-    TaskResultAnswer,
-    TimeLeftAnswer,
-    WaitingForAnswer,
-    as_json,
-    shown,
 )
-from batchmgr.wire.plan_preview import Problem
 from batchmgr.wire.usage_answer import usage_answer
 
 

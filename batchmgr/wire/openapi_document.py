@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from batchmgr.wire.answers import ProblemAnswer
+from batchmgr.wire.app_answer_types import ProblemAnswer
 
 Json = dict[str, Any]
 

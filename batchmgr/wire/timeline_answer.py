@@ -10,7 +10,7 @@ import msgspec
 from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.timeline import STATES, Timeline
-from batchmgr.wire.answers import Json
+from batchmgr.wire.answer import Json
 from batchmgr.wire.events import TASK_STATES
 from batchmgr.wire.json_codec import prepare
 

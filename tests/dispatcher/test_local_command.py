@@ -195,3 +195,9 @@ def test_without_the_control_planes_packages_the_command_says_what_to_install(tm
     assert done.returncode == 2
     assert "pip install 'batchmgr[app,local]' (msgspec is missing)" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_job_and_what_its_tasks_have_published_are_printed(local: Local) -> None:
+    told = local(tasks=[{"does": "report"}])
+    assert (told.out + told.err).startswith("Job letters, in batchmgr-local/letters")
+    assert 'Published by tasks:\n  1: {"letters":26}\n' in told.out + told.err

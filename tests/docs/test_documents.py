@@ -25,8 +25,8 @@ from batchmgr.settings import Settings
 from batchmgr.steps.check_message import check_message
 from batchmgr.steps.plan_job import plan_job
 from batchmgr.wire.adf_callback import STATUS_CODES
-from batchmgr.wire.answers import JobAnswer, OutcomeAnswer
 from batchmgr.wire.events import EVENT_TYPES
+from batchmgr.wire.job_answer_types import JobAnswer, OutcomeAnswer
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
 from batchmgr.wire.queue_message import FinalizeReference, JobReference, PollRequest
