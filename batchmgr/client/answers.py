@@ -238,6 +238,8 @@ class KindUsage(Answer, frozen=True, kw_only=True):
     longest_seconds: float = 0.0
     slot_seconds: float = 0.0
     lost_attempts: int = 0
+    lost_seen: int = 0
+    lost_seconds: float = 0.0
     mean_wait_seconds: float | None = None
 
 
@@ -249,6 +251,8 @@ class Usage(Answer, frozen=True, kw_only=True):
     task_seconds: float = 0.0
     slot_seconds: float = 0.0
     lost_attempts: int = 0
+    lost_seen: int = 0
+    lost_seconds: float = 0.0
     mean_wait_seconds: float | None = None
     vm_size: str = ""
     os: str = ""

@@ -39,7 +39,8 @@ class KindUsage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     last attempts, `longest_seconds` the most of one. `slot_seconds` are the same times the slots that a task
     takes; `spot_slot_seconds` the part on spot nodes, and `unknown_slot_seconds` the part on nodes that were
     gone before anybody could look. `lost_attempts` counts attempts that were retried, or lost with their
-    node. `wait_seconds` is how long `waits` of them have waited until they first ran.
+    node; `lost_seconds` is how long those took that a poll has seen, which are `lost_seen`. `wait_seconds` is
+    how long `waits` of them have waited until they first ran.
     """
 
     tasks: int = 0
@@ -50,6 +51,8 @@ class KindUsage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     spot_slot_seconds: float = 0.0
     unknown_slot_seconds: float = 0.0
     lost_attempts: int = 0
+    lost_seen: int = 0
+    lost_seconds: float = 0.0
     wait_seconds: float = 0.0
     waits: int = 0
 
@@ -134,6 +137,17 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
             kinds[name] = tally.added_to(kinds.get(name, _NOTHING))
         return replace(self, kinds=kinds)
 
+    def with_lost_runs(self, runs: Iterable[tuple[str, float]]) -> "Usage":
+        """Return the usage with these lost runs and no others: the kind of each, and its seconds."""
+        kinds = {name: replace(kind, lost_seen=0, lost_seconds=0.0) for name, kind in self.kinds.items()}
+        for kind, seconds in runs:
+            name = cut(kind, MAX_NAME)
+            name = name if name in kinds else OTHER_KINDS
+            if name in kinds:
+                lost = round(kinds[name].lost_seconds + seconds, 3)
+                kinds[name] = replace(kinds[name], lost_seen=kinds[name].lost_seen + 1, lost_seconds=lost)
+        return replace(self, kinds=kinds)
+
 
 @dataclass(slots=True)
 class _Tally:
@@ -182,6 +196,8 @@ class _Tally:
             spot_slot_seconds=round(usage.spot_slot_seconds + self.spot_slot_seconds, 3),
             unknown_slot_seconds=round(usage.unknown_slot_seconds + self.unknown_slot_seconds, 3),
             lost_attempts=usage.lost_attempts + self.lost_attempts,
+            lost_seen=usage.lost_seen,
+            lost_seconds=usage.lost_seconds,
             wait_seconds=round(usage.wait_seconds + self.wait_seconds, 3),
             waits=usage.waits + self.waits,
         )

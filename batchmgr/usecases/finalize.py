@@ -24,6 +24,7 @@ from batchmgr.model.job_record_parts import Claim
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_ends import TaskEnds
 from batchmgr.model.telemetry_names import FINALIZE
+from batchmgr.model.usage import Usage
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import await_end, has_ended
 from batchmgr.steps.claim import new_holder, release
@@ -42,6 +43,7 @@ from batchmgr.steps.outbox import catch_up, commit_state, load, retry_on_conflic
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.let_in import filling_the_place
+from batchmgr.usecases.read_timeline import read_timeline
 
 logger = logging.getLogger(__name__)
 
@@ -217,7 +219,7 @@ async def _end(
         outputs += await command_results(ports, job_plan, ends, outputs)
     results, outputs = await with_earlier_results(ports, job_plan, results, outputs)
     groups = () if has_succeeded else await _failure_groups(ports, record, tasks)
-    ended = record.with_usage(await final_usage(ports, record)).ended(
+    ended = record.with_usage(await _usage(ports, record)).ended(
         ports.clock.now(),
         outcome.state,
         error=outcome.error,
@@ -237,6 +239,21 @@ async def _failure_groups(
     """Return the groups of the failed tasks. A job that must end does not wait until they are looked at."""
     limit = timedelta(0) if record.must_end else LOOK_LIMIT
     return (await group_failed_tasks(ports, record, tasks, limit, is_over=True)).groups
+
+
+async def _usage(ports: Ports, record: JobRecord) -> Usage:
+    """Return what the tasks of a job have used. Only if attempts were lost, its log is read for them."""
+    usage = await final_usage(ports, record)
+    if not any(kind.lost_attempts for kind in usage.kinds.values()):
+        return usage
+    try:
+        timeline = await read_timeline(ports, record)
+    except ServiceError as error:
+        logger.warning("job %s: the lost attempts of its tasks are not measured: %s", record.job_id, error)
+        return usage
+    return usage.with_lost_runs(
+        (timeline.kinds[timeline.kind[run.task]], run.end - run.start) for run in timeline.lost_runs()
+    )
 
 
 async def _await_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, bool]:

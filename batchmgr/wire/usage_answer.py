@@ -31,6 +31,8 @@ class KindUsageAnswer(UsagePart, frozen=True, kw_only=True):
     longest_seconds: float
     slot_seconds: float
     lost_attempts: int = 0
+    lost_seen: int = 0
+    lost_seconds: float = 0.0
     mean_wait_seconds: float | None = None
 
 
@@ -63,6 +65,8 @@ class UsageAnswer(UsagePart, frozen=True, kw_only=True):
     task_seconds: float
     slot_seconds: float
     lost_attempts: int = 0
+    lost_seen: int = 0
+    lost_seconds: float = 0.0
     mean_wait_seconds: float | None = None
     vm_size: str = ""
     os: str = ""
@@ -91,6 +95,8 @@ def usage_answer(usage: Usage, prices: PriceTable | None = None) -> UsageAnswer:
         task_seconds=_rounded(total.task_seconds),
         slot_seconds=_rounded(total.slot_seconds),
         lost_attempts=total.lost_attempts,
+        lost_seen=total.lost_seen,
+        lost_seconds=_rounded(total.lost_seconds),
         mean_wait_seconds=_mean_wait(total),
         vm_size=nodes.vm_size if nodes else "",
         os=nodes.os if nodes else "",
@@ -113,6 +119,8 @@ def _kind(name: str, usage: KindUsage) -> KindUsageAnswer:
         longest_seconds=usage.longest_seconds,
         slot_seconds=usage.slot_seconds,
         lost_attempts=usage.lost_attempts,
+        lost_seen=usage.lost_seen,
+        lost_seconds=usage.lost_seconds,
         mean_wait_seconds=_mean_wait(usage),
     )
 

@@ -181,3 +181,12 @@ def test_the_answer_leaves_out_what_is_not_known() -> None:
     assert (full.core_hours, full.mean_wait_seconds, full.vm_size) == (1.5, 20.0, "standard_d4s_v3")
     assert full.cost is not None
     assert (full.cost.used, full.cost.idle, full.cost.currency) == (0.05625, None, "EUR")
+
+
+def test_lost_runs_are_added_to_their_kinds_once() -> None:
+    usage = Usage(nodes=NODES).with_ends(TASKS, is_spot)
+    for _ in range(2):  # a step that is repeated
+        usage = usage.with_lost_runs([("merge", 10.0), ("merge", 2.5), ("unknown", 1.0)])
+    merge = usage.kinds["merge"]
+    assert (merge.lost_attempts, merge.lost_seen, merge.lost_seconds) == (2, 2, 12.5)
+    assert usage.kinds["count"] == Usage(nodes=NODES).with_ends(TASKS, is_spot).kinds["count"]

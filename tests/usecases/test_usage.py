@@ -134,3 +134,23 @@ async def test_a_job_that_has_ended_keeps_its_price() -> None:
     world.ports = replace(world.ports, prices=None)
     await world.clock.sleep(timedelta(days=1))
     assert outcome(world.record())["usage"] == before
+
+
+async def test_the_time_of_attempts_that_were_lost_is_counted_as_far_as_polls_have_seen_them() -> None:
+    world = world_with()
+    world.enqueue(job_message(task("a"), task("b")))
+    run, world.batch.run = world.batch.run, list  # type: ignore[method-assign]
+    await world.tick()
+    assert world.batch.start_next_task("job-1") is not None
+    for _ in range(60):
+        await world.tick()
+    task_a = world.batch.jobs["job-1"].snapshots["a"]
+    assert task_a.state == "running"
+    requeued = {"state": "active", "requeue_count": 1, "last_requeue_time": world.clock.now()}
+    moved = {"state_transition_time": world.clock.now(), "start_time": None}
+    world.batch.jobs["job-1"].set(msgspec.structs.replace(task_a, **requeued, **moved))
+    world.batch.run = run  # type: ignore[method-assign]
+    await world.run_until_idle()
+    (kind,) = [one for one in outcome(world.record())["usage"]["kinds"] if one["kind"] == "a"]
+    assert (kind["lostAttempts"], kind["lostSeen"]) == (1, 1)
+    assert 50 <= kind["lostSeconds"] <= 65
