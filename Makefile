@@ -15,6 +15,7 @@
 #                        (about six minutes)
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
+# make browser   more of what the dashboard does, in Chromium
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
 #                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch,
 #                and the commands of the documents, as they are written
@@ -31,7 +32,7 @@ PYTHON_READY := .venv/.installed
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke clients bench package-index behaviours reference screenshots check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke browser clients bench package-index behaviours reference screenshots check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -63,6 +64,9 @@ snapshots: $(PYTHON_READY)
 
 smoke: $(PYTHON_READY)
 	@$(BIN)/pytest -q -m smoke tests/integration
+
+browser: install
+	@$(BIN)/pytest -q -n 2 -m browser tests/dashboard
 
 clients: install
 	@$(BIN)/pytest -q -n 2 -m clients

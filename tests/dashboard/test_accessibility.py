@@ -10,7 +10,7 @@ from tests.dashboard.browser import DESKTOP, PHONE, shown
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = [

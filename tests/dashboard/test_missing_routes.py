@@ -7,7 +7,7 @@ from tests.dashboard.browser import shown
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 
 async def test_without_a_timeline_the_tasks_are_those_of_azure_batch_as_far_as_one_page_goes(

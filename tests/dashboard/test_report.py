@@ -11,7 +11,7 @@ from tests.dashboard.browser import opened_page, shown
 from tests.dashboard.sample_jobs import Json, SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 

@@ -9,7 +9,7 @@ from tests.dashboard.browser import shown
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 LINE = "línea {}: ありがとう\n"
 FILE = "jobs/job-1/tasks/count-10/files/stdout.txt"

@@ -10,7 +10,7 @@ from tests.dashboard.browser import shown
 from tests.dashboard.sample_jobs import Json, SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 AT_MOST_MS = 100
 
