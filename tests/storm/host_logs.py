@@ -8,6 +8,9 @@ from pathlib import Path
 _ENTRY = re.compile(r"^(?=\[\d{4}-\d\d-\d\dT)", re.MULTILINE)
 _FAILED = re.compile(r"Executed 'Functions\.(\w+)' \(Failed")
 _CAUGHT = re.compile(r"\S+ could not be (?P<verb>polled|finalized|emptied)")
+_BUSY = re.compile(r"could not be polled; the next poll tries again: (?P<reason>.+)")
+"""A service was busy: then the reason is in the line, and there is no traceback."""
+
 _ERROR = re.compile(r"^[ |+-]*(?:[a-z_]\w*\.)*(\w+(?:Error|Exception|ExceptionGroup)\b.*)$", re.MULTILINE)
 
 _HOST_HAS_ENDED = "WorkerLostError"
@@ -41,5 +44,6 @@ def function_errors(logs: Path) -> Iterator[FunctionError]:
             head = entry.partition("\n")[0]
             found = _FAILED.search(head) or _CAUGHT.search(head)
             if found:
-                errors = _ERROR.findall(entry)
+                busy = _BUSY.search(head)
+                errors = [f"ServiceBusyError: {busy['reason']}"] if busy else _ERROR.findall(entry)
                 yield FunctionError(function=found[1], error=errors[-1] if errors else "an unknown error")

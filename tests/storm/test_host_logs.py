@@ -41,3 +41,12 @@ def test_only_errors_that_a_storm_explains_are_expected() -> None:
     assert FunctionError(function="create_job", error="WorkerLostError: it has ended").is_expected
     assert not FunctionError(function="create_job", error="ServiceBusyError: busy").is_expected
     assert not FunctionError(function="submit_job", error="KeyError: 'a'").is_expected
+
+
+def test_a_service_that_was_busy_is_known_by_the_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "host-0").mkdir()
+    line = "[2026-01-01T00:00:01.000Z] job a could not be polled; the next poll tries again: answered 429\n"
+    (tmp_path / "host-0" / "start-1.log").write_text(line)
+    (found,) = function_errors(tmp_path)
+    assert found == FunctionError(function="polled", error="ServiceBusyError: answered 429")
+    assert found.is_expected
