@@ -31,6 +31,7 @@ ON_THE_STACK = {
     "README.md": r"curl",
     "docs/command-line.md": r"",
     "docs/http-api.md": r"",
+    "docs/walkthrough.md": r"",
     "examples/genome_kmers/README.md": r"",
     "examples/heat_rod/README.md": r"",
     "examples/mandelbrot_tiles/README.md": r"",
