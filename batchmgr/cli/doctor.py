@@ -12,6 +12,7 @@ import typer
 
 from batchmgr.cli import INTERRUPTED
 from batchmgr.cli.arguments import option
+from batchmgr.cli.output import TextOrJson
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.finding import Finding, is_wrong
 from batchmgr.doctor.read_settings import FoundSettings, read_settings
@@ -56,9 +57,10 @@ def run(
             "looked at with your sign-in (az login)",
         ),
     ] = None,
-    as_json: Annotated[bool, option("--json", text="print one JSON object with all findings")] = False,
+    output: TextOrJson = "text",
 ) -> int:
     """Print the findings. Return 0 if nothing is wrong, 1 if something is, 2 if the command can't look."""
+    as_json = output == "json"
     if app_id and settings_file:
         raise typer.BadParameter("--app and --settings do not go together: an app has settings of its own")
     if app_id:

@@ -16,6 +16,10 @@ Output = Annotated[
     Form,
     option("-o", "--output", text="what is printed: text (the default), JSON, one JSON a line, or names"),
 ]
+TextOrJson = Annotated[
+    Literal["text", "json"], option("-o", "--output", text="what is printed: text (the default) or JSON")
+]
+"""For commands whose output is one thing, not a list of things with names."""
 
 _COLOURS = {
     **dict.fromkeys(("succeeded",), "32"),

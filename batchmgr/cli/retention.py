@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from batchmgr.cli import INTERRUPTED
 from batchmgr.cli.arguments import option
@@ -29,7 +29,10 @@ def run(
             "(default: local.settings.json, if it is here)",
         ),
     ] = None,
-    as_json: Annotated[bool, option("--json", text="print one JSON object for each line")] = False,
+    output: Annotated[
+        Literal["text", "jsonl"],
+        option("-o", "--output", text="what is printed: text (the default), or one JSON a line"),
+    ] = "text",
     delete: Annotated[
         bool, option("--delete", text="do one run, as the app does each night, and print what is left")
     ] = False,
@@ -39,7 +42,7 @@ def run(
     os.environ.update(found.environment)  # a setting may name the certificates to trust
     settings = Settings.from_environment(found.environment)
     return asyncio.run(
-        run_until_signal(_retain(settings, delete=delete, as_json=as_json), interrupted=INTERRUPTED)
+        run_until_signal(_retain(settings, delete=delete, as_json=output == "jsonl"), interrupted=INTERRUPTED)
     )
 
 

@@ -5,25 +5,22 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import Annotated
 
 from batchmgr.adapters.workload_registry import WorkloadDescription, WorkloadRegistry
-from batchmgr.cli.arguments import option
+from batchmgr.cli.output import TextOrJson
 from batchmgr.settings import Settings
 
 _HEADER = ("NAME", "VERSION", "PACKAGE", "TASK TYPES")
 
 
 def run(
-    as_json: Annotated[
-        bool, option("--json", text="print a JSON array with one object per workload")
-    ] = False,
+    output: TextOrJson = "text",
 ) -> int:
     """List the workloads. Return 1 if one of them is broken, else 0."""
     settings = Settings.from_environment(os.environ)
     with redirect_stdout(sys.stderr):  # a workload's output on import must not get into the list
         workloads = tuple(WorkloadRegistry(named=settings.workloads).describe())
-    if as_json:
+    if output == "json":
         print(json.dumps([_as_json(workload) for workload in workloads], indent=2))
     elif workloads:
         _print_table(workloads)

@@ -30,10 +30,6 @@ class Spread:
         found = sorted(values)
         return cls(p10=_percentile(found, 10), p50=_percentile(found, 50), p90=_percentile(found, 90))
 
-    def as_json(self, digits: int = 3) -> dict[str, float]:
-        """Return the spread as JSON."""
-        return {name: round(getattr(self, name), digits) for name in ("p10", "p50", "p90")}
-
 
 @dataclass(frozen=True, kw_only=True)
 class VariantResult:

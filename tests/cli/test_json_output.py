@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import msgspec
 import pytest
 
 from batchmgr.cli import COMMANDS, main
@@ -16,6 +15,7 @@ from batchmgr.cli.upload import Uploaded
 from batchmgr.cli.usage import GroupUsage, JobUsage
 from batchmgr.client import Accepted, DeadLetter, Event, Job, Outcome, Task
 from tests.client.stand_in_app import StandInApp
+from tests.json_schema import schema_of
 
 PRINTED: dict[str, tuple[list[str], Any]] = {
     "submit": (["submit", "{file}"], Accepted),
@@ -38,6 +38,9 @@ PRINTED: dict[str, tuple[list[str], Any]] = {
     "dead-letters": (["dead-letters"], list[DeadLetter]),
 }
 """What each command prints: its arguments, and the type."""
+
+ELSEWHERE = {"doctor", "plan", "retention", "workloads"}
+"""Commands that print of this machine, of settings or of a file: their own tests look at their JSON."""
 
 
 @pytest.fixture
@@ -102,19 +105,10 @@ def test_as_names_nothing_but_names_are_printed(
     assert all(" " not in line for line in lines)
 
 
-def schema_of(kind: Any) -> dict[str, Any]:
-    """The JSON schema of a type, in which no other fields are allowed, and all are there."""
-    schema = msgspec.json.schema(kind)
-    for part in schema.get("$defs", {}).values():
-        part["additionalProperties"] = False
-        part["required"] = list(part.get("properties", {}))
-    return schema
-
-
 def test_every_command_with_the_option_is_tried_here() -> None:
     with_output = {
         name
         for name in COMMANDS
         if any("--output" in one.opts and "-o" in one.opts for one in command(name).params)
     }
-    assert with_output == {what.partition(" ")[0] for what in PRINTED}
+    assert with_output == {what.partition(" ")[0] for what in PRINTED} | ELSEWHERE

@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from azure.storage.blob import BlobServiceClient
 
 from batchmgr.cli import main
+from batchmgr.wire.plan_preview import PlanPreview
+from tests.json_schema import schema_of
 
 SWEEP = {
     "jobId": "sweep-001",
@@ -65,8 +68,9 @@ def test_a_plan_is_printed_as_text_without_any_service(
 def test_a_plan_is_printed_as_the_json_of_the_http_api(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["plan", write(file, SWEEP), "--json", "--tasks", "2"]) == 0
+    assert main(["plan", write(file, SWEEP), "-o", "json", "--tasks", "2"]) == 0
     answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, schema_of(PlanPreview))
     assert (answer["tasks"], answer["calls"], len(answer["expandedTasks"])) == (5, 4, 2)
     assert answer["problems"] == []
 
@@ -76,8 +80,9 @@ def test_problems_are_listed_and_are_the_exit_code(file: Path, capsys: pytest.Ca
     assert main(["plan", write(file, broken)]) == 1
     told = capsys.readouterr().out
     assert told.startswith("Job new-job would not be accepted: 2 problems.\n\n  tasks[0].id: must be 1 to 64")
-    assert main(["plan", str(file), "--json"]) == 1
+    assert main(["plan", str(file), "-o", "json"]) == 1
     answer = json.loads(capsys.readouterr().out)
+    jsonschema.validate(answer, schema_of(PlanPreview))
     assert [problem["field"] for problem in answer["problems"]] == ["tasks[0].id", "tasks[1].commandLine"]
 
 

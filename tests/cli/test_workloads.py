@@ -51,7 +51,7 @@ def test_a_broken_workload_is_reported_and_makes_the_exit_code_1(site: Path) -> 
 
 
 def test_for_programs_the_list_is_json_and_nothing_else(site: Path) -> None:
-    ended = listed(site, "good=good_workload:W,bad=bad_workload:W", "--json")
+    ended = listed(site, "good=good_workload:W,bad=bad_workload:W", "-o", "json")
     assert ended.returncode == 1
     found = {workload["name"]: workload for workload in json.loads(ended.stdout)}
     assert found["good"] == {

@@ -52,7 +52,7 @@ def azure_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Azur
 def test_the_resource_id_leads_to_the_app(azure_here: Azure, capsys: pytest.CaptureFixture[str]) -> None:
     azure_here.resources[APP]["properties"]["state"] = "Stopped"
     azure_here.settings |= {"AzureWebJobsStorage": "x", "BATCHMGR_BATCH_KEY": "a2V5"}
-    assert main(["doctor", "--app", APP, "--json"]) == 1
+    assert main(["doctor", "--app", APP, "-o", "json"]) == 1
     found = {one["check"]: one for one in json.loads(capsys.readouterr().out)["findings"]}
     assert found["app"]["status"] == "wrong"
     assert found["app"]["remedy"] == f"Start it:\n    az functionapp start --ids {APP}"

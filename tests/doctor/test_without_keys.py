@@ -43,7 +43,7 @@ async def doctor(stack: Stack, *options: str, **environment: str) -> Ended:
     command = [sys.executable, "-m", "batchmgr.cli", "doctor", "--settings", stack.endpoints.settings_file]
     process = await asyncio.create_subprocess_exec(
         *command,
-        "--json",
+        *("-o", "json"),
         *options,
         env=os.environ | environment,
         stdout=asyncio.subprocess.PIPE,

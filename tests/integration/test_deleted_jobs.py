@@ -134,7 +134,7 @@ async def test_the_command_shows_what_is_due_and_deletes_nothing(
     before = await places(client, job_id)
 
     async def shown() -> list[dict[str, str]]:
-        lines = (await retention(stack, "--json")).splitlines()
+        lines = (await retention(stack, "-o", "jsonl")).splitlines()
         return [item for item in map(json.loads, lines) if item["name"] == job_id]
 
     [item] = await until(shown)

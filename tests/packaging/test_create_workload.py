@@ -42,7 +42,7 @@ def test_the_printed_commands_install_test_and_run_the_workload_where_no_index_h
     output = run_script(
         [
             *printed(written.stdout),
-            "batchmgr workloads --json > workloads.json",
+            "batchmgr workloads -o json > workloads.json",
             # What commands print if an extra is missing.
             "python -m pip install 'batchmgr[app,local]' 'batchmgr[publish]'",
         ],

@@ -1,18 +1,21 @@
 """The comparison of pools as text, JSON and a picture."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import msgspec
 import pytest
 
+from batchmgr.cli.simulate.result_json import comparison_answer
+from batchmgr.cli.simulate.result_types import ComparisonAnswer
 from batchmgr.errors import SimulationError
 from batchmgr.simulation.format_table import WIDTH, format_comparison
 from batchmgr.simulation.plot_curves import plot_curves
 from batchmgr.simulation.pool_variant import PoolVariant
 from batchmgr.simulation.prices import NodePrice
-from batchmgr.simulation.result_json import comparison_json
 from batchmgr.simulation.simulate import Comparison, simulate
+from tests.json_schema import schema_of
 from tests.simulation.runs import one_run, plan_of
 
 FAST = PoolVariant(name="2 nodes", dedicated=2)
@@ -64,8 +67,17 @@ def test_curves_are_drawn_over_time() -> None:
     assert lines[-1].strip().startswith("0")
 
 
+def printed(**changes: Any) -> Any:
+    return msgspec.json.decode(msgspec.json.encode(comparison_answer(compared(**changes))))
+
+
+@pytest.mark.parametrize("price", [PRICE, None])
+def test_the_json_has_its_schema(price: NodePrice | None) -> None:
+    jsonschema.validate(printed(price=price), schema_of(ComparisonAnswer, optional={"prices", "prediction"}))
+
+
 def test_the_json_has_the_same_and_the_curves() -> None:
-    found = json.loads(json.dumps(comparison_json(compared(price=PRICE))))
+    found = printed(price=PRICE)
     fast, endless = found["variants"]
     assert fast["makespanSeconds"] == {"p10": 5100, "p50": 5500, "p90": 5900}
     assert fast["nodeHours"]["held"]["p50"] == 1

@@ -4,11 +4,12 @@ import re
 import shlex
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batchmgr.cli import main
+from batchmgr.cli.simulate.result_json import comparison_answer
 from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
-from batchmgr.simulation.result_json import comparison_json
 from batchmgr.simulation.simulate import simulate
 from tests.simulation.runs import one_run, plan_of
 
@@ -39,7 +40,8 @@ def test_the_assumptions_on_the_page_are_those_of_the_code() -> None:
 
 def test_every_field_of_the_json_is_on_the_page() -> None:
     answers = [{"name": "it", "runs": [one_run()]}]
-    found = comparison_json(simulate(plan_of(PoolVariant(name="it", dedicated=2)), lambda request: answers))
+    compared = simulate(plan_of(PoolVariant(name="it", dedicated=2)), lambda request: answers)
+    found = msgspec.to_builtins(comparison_answer(compared))
     section = PAGE.partition("### As JSON")[2].partition("\n## ")[0]
     documented = set(re.findall(r"`(\w+)`", section))
     (variant,) = found["variants"]

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from batchmgr.cli.arguments import argument, option
+from batchmgr.cli.output import TextOrJson
 from batchmgr.cli.plan.format_plan import format_plan
 from batchmgr.cli.plan.offline_preview import preview_ports, read_message
 from batchmgr.usecases.preview import UNNAMED, preview
@@ -24,13 +25,11 @@ def run(
     tasks: Annotated[
         int, option("--tasks", metavar="N", min=0, text="show the first N tasks (default 3)")
     ] = 3,
-    as_json: Annotated[
-        bool, option("--json", text="print one JSON object, the same as the answer of POST /api/plan")
-    ] = False,
+    output: TextOrJson = "text",
 ) -> int:
-    """Print the plan. Return 1 if the job would be rejected, else 0."""
+    """Print the plan; its JSON is the answer of POST /api/plan. Return 1 if the job would be rejected."""
     answer = asyncio.run(_preview(read_message(file), tasks))
-    print(msgspec.json.encode(answer).decode() if as_json else format_plan(answer))
+    print(msgspec.json.encode(answer).decode() if output == "json" else format_plan(answer))
     return 1 if answer.problems else 0
 
 

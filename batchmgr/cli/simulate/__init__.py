@@ -5,16 +5,17 @@ anywhere: an earlier job is read from the app, and the simulation runs on this m
 """
 
 import argparse
-import json
 from pathlib import Path
+
+import msgspec
 
 from batchmgr.cli.simulate.argument_types import count, distribution, horizon, interval, numbers, rate, share
 from batchmgr.cli.simulate.read_plan import ASSUMED, FEW_RUNS, MANY_TASKS, RUNS, read_plan
+from batchmgr.cli.simulate.result_json import comparison_answer
 from batchmgr.simulation.durations import FORMS
 from batchmgr.simulation.forecast_process import run_forecast
 from batchmgr.simulation.format_table import format_comparison
 from batchmgr.simulation.plot_curves import plot_curves
-from batchmgr.simulation.result_json import comparison_json
 from batchmgr.simulation.simulate import simulate
 
 
@@ -121,5 +122,6 @@ def run(args: argparse.Namespace) -> int:
     comparison = simulate(read_plan(args), run_forecast)
     if args.plot is not None:
         plot_curves(comparison, args.plot)
-    print(json.dumps(comparison_json(comparison)) if args.output == "json" else format_comparison(comparison))
+    answer = comparison_answer(comparison)
+    print(msgspec.json.encode(answer).decode() if args.output == "json" else format_comparison(comparison))
     return int(all(result.unended for result in comparison.results))

@@ -1,0 +1,134 @@
+"""What `batchmgr simulate -o json` prints, as types. Times are in seconds, nodes in node hours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class SpreadAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The 10th, 50th and 90th percentile over the runs of a variant."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
+class KindAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The tasks of one kind. `duration` is the distribution, and `failure` the share of runs that fail."""
+
+    name: str
+    tasks: int
+    duration: str
+    typical_seconds: float
+    failure: float
+
+
+class JobAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The job that was simulated."""
+
+    name: str
+    tasks: int
+    kinds: Sequence[KindAnswer]
+
+
+class AssumptionsAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was assumed of nodes and of Azure Batch: a time or a distribution each."""
+
+    resize: str
+    boot: str
+    start_task: str
+    scheduling: str
+
+
+class NodeHoursAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Node hours: all that were `held`, and what these are made of."""
+
+    held: SpreadAnswer
+    used: SpreadAnswer
+    idle: SpreadAnswer
+    boot: SpreadAnswer
+    lost: SpreadAnswer
+
+
+class CostAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the time used costs, and the rest of the node hours, in the currency of the prices."""
+
+    used: SpreadAnswer
+    rest: SpreadAnswer
+
+
+class WaitAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Percentiles of the time from when a task could run to when it did."""
+
+    p50: SpreadAnswer
+    p90: SpreadAnswer
+    p99: SpreadAnswer
+
+
+class CurvesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Counts over time of the run in the middle: arrays of one length."""
+
+    seconds: Sequence[float]
+    waiting: Sequence[float]
+    running: Sequence[float]
+    nodes: Sequence[float]
+    target: Sequence[float]
+
+
+class VariantAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One pool. `best` says that no other pool takes both less time and less node hours, or money."""
+
+    name: str
+    best: bool
+    ended: int
+    runs: int
+    makespan_seconds: SpreadAnswer
+    lower_bound_seconds: SpreadAnswer
+    list_scheduling_seconds: SpreadAnswer | None
+    node_hours: NodeHoursAnswer
+    utilisation: SpreadAnswer
+    cost: CostAnswer | None
+    wait_seconds: WaitAnswer
+    requeues: SpreadAnswer
+    retries: SpreadAnswer
+    evictions: SpreadAnswer
+    failed_tasks: SpreadAnswer
+    peak_nodes: SpreadAnswer
+    warnings: Sequence[str]
+    curves: CurvesAnswer
+
+
+class PricesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Prices of an hour of a node, and whether the table knows one for spot nodes."""
+
+    currency: str
+    region: str
+    as_of: str
+    vm_size: str
+    dedicated: float | None
+    spot: float | None
+
+
+class PredictionAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The job of `--like` on its own pool: what was predicted, and what it took, or takes until now."""
+
+    job_id: str
+    predicted_seconds: SpreadAnswer
+    real_seconds: float
+    has_ended: bool
+    guesses: Sequence[str]
+
+
+class ComparisonAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The whole document. `prices` are there if a table was given, `prediction` with `--like`."""
+
+    job: JobAnswer
+    assumptions: AssumptionsAnswer
+    runs: int
+    seed: int
+    horizon_seconds: float
+    variants: Sequence[VariantAnswer]
+    prices: PricesAnswer | None = None
+    prediction: PredictionAnswer | None = None
