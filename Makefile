@@ -11,10 +11,11 @@
 #                (SEED=7: the storm of that seed; JOBS=60: how many jobs; many minutes)
 # make snapshots write anew what infra/ would make, after a change there (needs the Bicep compiler)
 # make identity          run the integration tests on a stack without keys, as in Azure (many minutes)
-# make host-recordings   replay the recordings of Microsoft's Functions host, but for those in make test
+# make host-recordings   replay the recordings of Microsoft's Functions host, but for those in make emulators
 #                        (about six minutes)
 # make smoke     the end-to-end tests that may be pointed at a deployment: BATCHMGR_URL=https://… and
 #                BATCHMGR_FUNCTION_KEY or BATCHMGR_AUDIENCE; without BATCHMGR_URL, on the local stack
+# make emulators         the tests of the emulators alone: of Azure Batch, Microsoft Entra and the Functions host
 # make browser   more of what the dashboard does, in Chromium
 # make clients   the whole ways of users: a new workload in a fresh environment up to its job, the wheels of
 #                a deployed app, pipelines of Data Factory in every case, other clients of Azure Batch,
@@ -30,9 +31,10 @@ BIN := .venv/bin
 PYTHON_READY := .venv/.installed
 # legacy_weather is not installed: it shows a workload that the app cannot import.
 EXAMPLES := examples/genome_kmers examples/heat_rod examples/mandelbrot_tiles
+EMULATORS := tests/fakebatch tests/fakeidentity tests/functions_host
 NODE_READY := node_modules/.installed
 
-.PHONY: help demo start test chaos host-recordings identity snapshots smoke browser clients bench package-index behaviours reference screenshots check install format clean
+.PHONY: help demo start test chaos host-recordings identity snapshots smoke emulators browser clients bench package-index behaviours reference screenshots check install format clean
 
 help:
 	@sed -n '/^$$/q; s/^# //p' Makefile
@@ -44,7 +46,10 @@ start: install
 	@$(BIN)/batchmgr start --node-python $(BIN)/python
 
 test: install
-	@$(BIN)/pytest -q -n 2
+	@$(BIN)/pytest -q -n 2 $(EMULATORS:%=--ignore=%)
+
+emulators: install
+	@$(BIN)/pytest -q -n 2 $(EMULATORS)
 
 chaos: install
 	@$(BIN)/python -m tests.storm $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"}
