@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -14,12 +15,31 @@ from batchmgr.cli.arguments import argument, option
 from batchmgr.cli.exit_codes import NOT_FINISHED
 from batchmgr.cli.profiles import chosen_address
 from batchmgr.client.sync_client import Client
+from batchmgr.errors import BatchmgrError
 
 PATIENCE_S = 20.0
 """How long a command waits for an app that does not answer. Whoever follows a job has more patience."""
 
-JobId = Annotated[str | None, argument("JOB", "the id of the job")]
-JobIds = Annotated[list[str] | None, argument("JOB...", "the ids of jobs")]
+COMPLETION_S = 2.0
+"""How long the completion of a job's id waits for the app."""
+
+COMPLETED = 50
+"""How many ids are offered."""
+
+
+def known_jobs(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the newest jobs whose ids begin so, for completion. An app that can't be asked knows none."""
+    try:
+        url, key, profile = (ctx.params.get(name) or "" for name in ("url", "key", "profile"))
+        address = chosen_address(url, key, profile)
+        with Client(address.url, key=address.key, patience_s=COMPLETION_S) as app:
+            return [job.job_id for job in islice(app.jobs(prefix=incomplete, page_size=COMPLETED), COMPLETED)]
+    except BatchmgrError:
+        return []
+
+
+JobId = Annotated[str | None, argument("JOB", "the id of the job", autocompletion=known_jobs)]
+JobIds = Annotated[list[str] | None, argument("JOB...", "the ids of jobs", autocompletion=known_jobs)]
 Last = Annotated[bool, option("--last", text="the newest job, instead of an id")]
 Timeout = Annotated[
     str,
