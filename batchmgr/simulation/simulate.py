@@ -9,8 +9,8 @@ from typing import Any
 from batchmgr.simulation.durations import Duration
 from batchmgr.simulation.earlier_job import EarlierJob
 from batchmgr.simulation.job_shape import JobShape
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
-from batchmgr.simulation.prices import NodePrice
 from batchmgr.simulation.variant_result import VariantResult, best_of
 from batchmgr.simulation.warnings import warnings_of
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.pool_variant import PoolVariant
-from batchmgr.simulation.prices import NodePrice
 
 _HOUR_S = 3600.0
 PARTS = ("held", "used", "idle", "boot", "lost")

@@ -58,7 +58,7 @@ def test_the_tasks_of_a_message_run_in_their_order(message: str, capsys: pytest.
 def test_a_number_of_tasks_is_simulated_on_spot_nodes_with_prices(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prices = {"currency": "EUR", "region": "we", "asOf": "2026-11-01"}
+    prices = {"currency": "EUR", "region": "we", "asOf": "2026-11-01T00:00:00Z"}
     table = tmp_path / "prices.json"
     table.write_text(json.dumps({**prices, "sizes": {"Standard_D4s_v3": {"dedicated": 1.0, "spot": 0.1}}}))
     options = [

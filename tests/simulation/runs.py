@@ -4,8 +4,8 @@ from typing import Any
 
 from batchmgr.simulation.durations import Duration
 from batchmgr.simulation.job_shape import shape_of_count
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
-from batchmgr.simulation.prices import NodePrice
 from batchmgr.simulation.simulate import Plan
 from batchmgr.simulation.variant_result import VariantResult
 

@@ -11,9 +11,9 @@ from batchmgr.cli.simulate.result_json import comparison_answer
 from batchmgr.cli.simulate.result_types import ComparisonAnswer
 from batchmgr.errors import SimulationError
 from batchmgr.simulation.format_table import WIDTH, format_comparison
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.plot_curves import plot_curves
 from batchmgr.simulation.pool_variant import PoolVariant
-from batchmgr.simulation.prices import NodePrice
 from batchmgr.simulation.simulate import Comparison, simulate
 from tests.json_schema import schema_of
 from tests.simulation.runs import one_run, plan_of

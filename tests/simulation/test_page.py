@@ -9,6 +9,7 @@ import pytest
 
 from batchmgr.cli import main
 from batchmgr.cli.simulate.result_json import comparison_answer
+from batchmgr.model.price_table import read_price_table
 from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
 from batchmgr.simulation.simulate import simulate
 from tests.simulation.runs import one_run, plan_of
@@ -47,3 +48,12 @@ def test_every_field_of_the_json_is_on_the_page() -> None:
     (variant,) = found["variants"]
     fields = {*found, *variant, *variant["curves"], *variant["nodeHours"]}
     assert fields - documented == set()
+
+
+@pytest.mark.parametrize("page", ["simulate.md", "usage.md"])
+def test_the_table_of_prices_on_a_page_is_one_that_the_app_reads(page: str) -> None:
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    tables = [block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"sizes"' in block]
+    assert tables
+    for table in tables:
+        assert read_price_table(table.encode(), page).sizes

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from batchmgr.errors import SimulationError
+from batchmgr.cli.simulate.choose_price import choose_price
+from batchmgr.errors import BatchmgrError, SimulationError
+from batchmgr.model.price_table import read_price_table
 from batchmgr.simulation.durations import Duration
 from batchmgr.simulation.format_values import duration, hours
 from batchmgr.simulation.job_shape import shape_of_count
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.pool_variant import cores_of, fixed_pool, quota_nodes
-from batchmgr.simulation.prices import NodePrice, read_price
 from batchmgr.simulation.variant_result import Spread, best_of
 from batchmgr.simulation.warnings import warnings_of
 from tests.simulation.runs import NOTHING, one_run, result_of
@@ -20,7 +22,7 @@ PRICE = NodePrice(currency="EUR", region="we", as_of="2026-11-01", vm_size="D4",
 TABLE = {
     "currency": "EUR",
     "region": "we",
-    "asOf": "2026-11-01",
+    "asOf": "2026-11-01T00:00:00Z",
     "sizes": {"Standard_D4s_v3": {"dedicated": 0.2, "spot": 0.05}},
 }
 
@@ -68,31 +70,37 @@ def test_the_best_are_those_that_no_other_beats_in_both() -> None:
     assert best_of(results) == {"fast", "cheap"}
 
 
+def price_of(table: object, vm_size: str | None) -> NodePrice:
+    return choose_price(read_price_table(json.dumps(table).encode(), "prices.json"), vm_size)
+
+
 def test_a_table_of_prices() -> None:
-    found = read_price(json.dumps(TABLE), "standard_d4s_V3")
+    found = price_of(TABLE, "standard_d4s_V3")
     assert (found.dedicated, found.spot, found.vm_size) == (0.2, 0.05, "Standard_D4s_v3")
-    assert read_price(json.dumps(TABLE), None) == found
+    assert found.as_of == "2026-11-01"
+    assert price_of(TABLE, None) == found
     assert found.cost(2, 4) == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize(
     ("table", "reason"),
     [
-        ("[]", "no table of prices"),
-        ("{", "no table of prices"),
-        (json.dumps({**TABLE, "sizes": {"A": {"dedicated": "free"}}}), "'free' is no price"),
-        (json.dumps({"sizes": {"A": {}}}), "lack 'currency'"),
-        (json.dumps({**TABLE, "sizes": {"A": {}, "B": {}}}), "choose one with --vm-size"),
+        ([], "prices.json is no table of prices"),
+        ({**TABLE, "sizes": {"A": {"dedicated": "free"}}}, "no table of prices: .*dedicated"),
+        ({**TABLE, "sizes": {"A": {"dedicated": -1}}}, "the price of A is negative"),
+        ({"sizes": {"A": {}}}, "`currency`"),
+        ({**TABLE, "sizes": {"A": {}, "B": {}}}, "choose one with --vm-size"),
+        ({**TABLE, "sizes": {}}, "choose one with --vm-size"),
     ],
 )
-def test_what_is_no_table_of_prices_is_refused(table: str, reason: str) -> None:
-    with pytest.raises(SimulationError, match=reason):
-        read_price(table, None)
+def test_what_is_no_table_of_prices_is_refused(table: object, reason: str) -> None:
+    with pytest.raises(BatchmgrError, match=reason):
+        price_of(table, None)
 
 
 def test_the_price_of_another_size_is_not_taken() -> None:
     with pytest.raises(SimulationError, match="no price for Standard_F2; there are: Standard_D4s_v3"):
-        read_price(json.dumps(TABLE), "Standard_F2")
+        price_of(TABLE, "Standard_F2")
 
 
 def test_quotas_are_nodes_or_cores() -> None:

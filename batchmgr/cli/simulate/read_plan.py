@@ -8,14 +8,16 @@ from pathlib import Path
 import msgspec
 
 from batchmgr.cli.app_command import connected
+from batchmgr.cli.simulate.choose_price import choose_price
 from batchmgr.errors import SimulationError
+from batchmgr.model.price_table import read_price_table
 from batchmgr.plan.task_kind import OTHER
 from batchmgr.simulation import pool_variant
 from batchmgr.simulation.durations import durations_of, named
 from batchmgr.simulation.earlier_job import EarlierJob, earlier_job, read_timeline
 from batchmgr.simulation.job_shape import JobShape, shape_of_count, shape_of_plan
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.pool_variant import Assumptions, PoolVariant
-from batchmgr.simulation.prices import NodePrice, read_price
 from batchmgr.simulation.simulate import Plan, pool_as_it_was
 
 MOST_TASKS = 200_000
@@ -133,7 +135,10 @@ def _assumptions(args: argparse.Namespace, earlier: EarlierJob | None) -> Assump
 
 
 def _price(args: argparse.Namespace) -> NodePrice | None:
-    return None if args.prices is None else read_price(_text(args.prices), args.vm_size)
+    if args.prices is None:
+        return None
+    table = read_price_table(_text(args.prices).encode(), str(args.prices))
+    return choose_price(table, args.vm_size)
 
 
 def _text(file: Path) -> str:

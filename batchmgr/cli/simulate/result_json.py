@@ -18,7 +18,7 @@ from batchmgr.cli.simulate.result_types import (
     VariantAnswer,
     WaitAnswer,
 )
-from batchmgr.simulation.prices import NodePrice
+from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.simulate import Comparison
 from batchmgr.simulation.variant_result import Spread, VariantResult
 
