@@ -62,11 +62,8 @@ class JobWarning(Answer, frozen=True, kw_only=True):
     field: str = ""
 
 
-class Accepted(Answer, frozen=True, kw_only=True):
-    """A job that an app has accepted, and where to follow it.
-
-    `warnings`: it may do something else than its sender means.
-    """
+class JobAddresses(Answer, frozen=True, kw_only=True):
+    """What every answer about a job has: its id, its state, and where to follow it."""
 
     job_id: str
     state: str
@@ -75,6 +72,11 @@ class Accepted(Answer, frozen=True, kw_only=True):
     tasks_uri: str = ""
     events_uri: str = ""
     cancel_uri: str = ""
+
+
+class Accepted(JobAddresses, frozen=True, kw_only=True):
+    """A job that an app has accepted. `warnings`: it may do something else than its sender means."""
+
     warnings: list[JobWarning] = []
 
 
@@ -85,7 +87,7 @@ class TimeLeft(Answer, frozen=True, kw_only=True):
     basis: str = ""
 
 
-class Job(Accepted, frozen=True, kw_only=True):
+class Job(JobAddresses, frozen=True, kw_only=True):
     """A job as it is now."""
 
     workload: str = ""
