@@ -37,6 +37,7 @@ def test_ids_of_jobs_are_completed_the_newest_first(
     command: str, jobs: StandInApp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert completed(f"batchmgr {command} wh", monkeypatch, capsys) == ["wheat-2", "wheat-1"]
+    assert any("prefix=wh" in path for _, path, _ in jobs.asked)
 
 
 def test_the_app_that_the_line_names_is_asked(

@@ -180,6 +180,7 @@ class Routes:
         jobs.sort(key=lambda body: body["createdAt"], reverse=True)
         if state := request.query.get("state"):
             jobs = [body for body in jobs if body["state"] in state.split(",")]
+        jobs = [body for body in jobs if body["jobId"].startswith(request.query.get("prefix", ""))]
         return self.paged(request, "jobs", jobs, int(request.query.get("limit", 50)))
 
     def paged(self, request: web.Request, name: str, found: list[Json], limit: int) -> web.Response:
