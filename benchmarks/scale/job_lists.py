@@ -18,12 +18,10 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import CALL_DURATION, Metric
 from batchmgr.ports import Ports
-from batchmgr.settings import Settings
 from batchmgr.telemetry_port import Attributes, NoTelemetry
 from batchmgr.usecases.find_jobs import find_jobs
 from batchmgr.usecases.repair_list import repair_list
-from benchmarks.scale.routes import KEY
-from benchmarks.scale.services import running_azurite
+from benchmarks.scale.services import running_azurite, storage_settings
 from benchmarks.scale.table import Row, show
 
 JOBS = 10_000
@@ -61,13 +59,7 @@ def rows(storage: str, runs: int) -> list[Row]:
 
 
 async def _rows(storage: str, runs: int) -> list[Row]:
-    settings = Settings(
-        storage_connection_string=storage,
-        batch_endpoint="https://account.batch.local",
-        batch_account="account",
-        batch_key=KEY,
-        default_pool_id="pool",
-    )
+    settings = storage_settings(storage)
     await prepare_storage(settings)
     telemetry = CountedCalls()
     async with open_ports(settings, telemetry) as ports:

@@ -13,6 +13,7 @@ import msgspec
 from batchmgr.devstack.azurite import ACCOUNT, KEY, find_azurite
 from batchmgr.devstack.project_paths import PROJECT
 from batchmgr.devstack.tcp_ports import LOOPBACK, free_port
+from batchmgr.settings import Settings
 
 
 @contextmanager
@@ -50,6 +51,17 @@ def running_azurite() -> Iterator[str]:
                 )
             finally:
                 process.terminate()
+
+
+def storage_settings(storage: str) -> Settings:
+    """Return the settings of an app that works on this storage, and makes no call to Azure Batch."""
+    return Settings(
+        storage_connection_string=storage,
+        batch_endpoint="https://account.batch.local",
+        batch_account="account",
+        batch_key=KEY,
+        default_pool_id="pool",
+    )
 
 
 @contextmanager

@@ -21,12 +21,10 @@ from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.settings import Settings
 from batchmgr.usecases.read_timeline import read_timeline
 from batchmgr.wire.events import task_events
 from batchmgr.wire.timeline_answer import timeline_answer
-from benchmarks.scale.routes import KEY
-from benchmarks.scale.services import running_azurite
+from benchmarks.scale.services import running_azurite, storage_settings
 from benchmarks.scale.table import Row, show
 
 TASKS = 100_000
@@ -51,13 +49,7 @@ def rows(storage: str, runs: int) -> list[Row]:
 
 
 async def _rows(storage: str, runs: int) -> list[Row]:
-    settings = Settings(
-        storage_connection_string=storage,
-        batch_endpoint="https://account.batch.local",
-        batch_account="account",
-        batch_key=KEY,
-        default_pool_id="pool",
-    )
+    settings = storage_settings(storage)
     await prepare_storage(settings)
     record = JobRecord(
         job_id="job", state=JobState.RUNNING, workload="w", digest="d", created_at=NOW, updated_at=NOW
