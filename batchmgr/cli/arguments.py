@@ -5,7 +5,8 @@
 A default is said in the help where it matters, so it is not printed once more.
 """
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -21,3 +22,14 @@ def argument(metavar: str, text: str, **more: Any) -> Any:
 def option(*names: str, text: str, **more: Any) -> Any:
     """Return the annotation of an option."""
     return typer.Option(*names, help=text, show_default=False, **more)
+
+
+SettingsFile = Annotated[
+    Path | None,
+    option(
+        "--settings",
+        metavar="FILE",
+        text="the app's settings file; variables of the environment take precedence "
+        "(default: local.settings.json, if it is here)",
+    ),
+]

@@ -5,13 +5,12 @@ import logging
 import os
 import re
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.arguments import option
+from batchmgr.cli.arguments import SettingsFile, option
 from batchmgr.cli.output import TextOrJson
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.finding import Finding, is_wrong
@@ -38,15 +37,7 @@ def _app_id(text: str | None) -> str | None:
 
 
 def run(
-    settings_file: Annotated[
-        Path | None,
-        option(
-            "--settings",
-            metavar="FILE",
-            text="the settings file; variables of the environment take precedence "
-            "(default: local.settings.json, if it is here)",
-        ),
-    ] = None,
+    settings_file: SettingsFile = None,
     app_id: Annotated[
         str | None,
         option(

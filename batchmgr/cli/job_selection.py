@@ -20,6 +20,11 @@ Metadata = Annotated[
     option("--metadata", metavar="KEY=VALUE", text="only jobs with this metadata; may be repeated"),
 ]
 
+Since = Annotated[
+    str, option("--since", metavar="TIME", text="only jobs since then: 2026-11-28T10:00, or 2h, 7d ago")
+]
+Until = Annotated[str, option("--until", metavar="TIME", text="only jobs until then")]
+
 
 class JobDone(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A job that something was done to. `done` is false if it was only said what would be done."""

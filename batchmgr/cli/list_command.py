@@ -5,7 +5,7 @@ from typing import Annotated
 
 from batchmgr.cli.app_command import calls_app
 from batchmgr.cli.arguments import option
-from batchmgr.cli.job_selection import Metadata, Prefix, State, metadata_of
+from batchmgr.cli.job_selection import Metadata, Prefix, Since, State, Until, metadata_of
 from batchmgr.cli.job_text import counts_text
 from batchmgr.cli.output import Output, print_each, say, table
 from batchmgr.cli.times import moment_of, shown_span
@@ -20,10 +20,8 @@ def run(
     workload: Annotated[str, option("--workload", text="only jobs of this workload")] = "",
     prefix: Prefix = "",
     metadata: Metadata = None,
-    since: Annotated[
-        str, option("--since", metavar="TIME", text="only jobs since then: 2026-11-28T10:00, or 2h, 7d ago")
-    ] = "",
-    until: Annotated[str, option("--until", metavar="TIME", text="only jobs until then")] = "",
+    since: Since = "",
+    until: Until = "",
     limit: Annotated[int, option("--limit", min=1, text="how many to list (default 50)")] = 50,
     output: Output = "text",
 ) -> int:

@@ -7,11 +7,10 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 from batchmgr.cli import INTERRUPTED
-from batchmgr.cli.arguments import option
+from batchmgr.cli.arguments import SettingsFile, option
 from batchmgr.cli.stop_signals import run_until_signal
 from batchmgr.doctor.read_settings import read_settings
 from batchmgr.settings import Settings
@@ -20,15 +19,7 @@ from batchmgr.usecases.retain import DueItem, find_due, retain
 
 
 def run(
-    settings_file: Annotated[
-        Path | None,
-        option(
-            "--settings",
-            metavar="FILE",
-            text="the app's settings file; variables of the environment take precedence "
-            "(default: local.settings.json, if it is here)",
-        ),
-    ] = None,
+    settings_file: SettingsFile = None,
     output: Annotated[
         Literal["text", "jsonl"],
         option("-o", "--output", text="what is printed: text (the default), or one JSON a line"),

@@ -10,7 +10,7 @@ import typer
 
 from batchmgr.cli.app_command import JobIds, Last, calls_app, chosen_jobs
 from batchmgr.cli.arguments import option
-from batchmgr.cli.job_selection import Metadata, Prefix, State, metadata_of
+from batchmgr.cli.job_selection import Metadata, Prefix, Since, State, Until, metadata_of
 from batchmgr.cli.output import Output, one_line, print_each, say, table
 from batchmgr.cli.times import moment_of, shown_span
 from batchmgr.client.answers import Usage
@@ -74,10 +74,8 @@ def run(
     state: State = "",
     prefix: Prefix = "",
     metadata: Metadata = None,
-    since: Annotated[
-        str, option("--since", metavar="TIME", text="only jobs since then: 2026-11-28T10:00, or 2h, 7d ago")
-    ] = "",
-    until: Annotated[str, option("--until", metavar="TIME", text="only jobs until then")] = "",
+    since: Since = "",
+    until: Until = "",
     limit: Annotated[
         int, option("--limit", min=1, text=f"how many jobs to add up (default {MOST_JOBS})")
     ] = MOST_JOBS,
