@@ -249,7 +249,7 @@ class Routes:
         key = (request.match_info["task"], request.match_info["path"])
         content = self.job(request).files.get(key)
         if content is None:
-            return problem(404, "NotInBatch", "The task has no such file yet.")
+            return problem(404, "NoSuchFile", "The task has no such file yet.")
         return ranged(request, content, most=4 * 1024 * 1024)
 
     async def usage(self, request: web.Request) -> web.Response:
@@ -264,7 +264,7 @@ class Routes:
         name = request.match_info["path"]
         content = self.job(request).results.get(name)
         if content is None:
-            return problem(404, "NotInBatch", "The job has no such result.")
+            return problem(404, "NoSuchFile", "The job has no such result.")
         uri = f"{self.app.url}/blobs/{name}?job={request.match_info['job']}&sig=secret"
         return web.json_response({"name": name, "uri": uri, "size": len(content)})
 
