@@ -7,6 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import msgspec
+
+from batchmgr.model.batch_snapshots import TaskCounts
+from batchmgr.model.time_left import time_left
+from batchmgr.model.usage import KindUsage, Usage
+
 Json = dict[str, Any]
 
 STATES = ["running", "succeeded", "failed"]
@@ -67,8 +73,20 @@ class SampleJob:
             "tasksUri": f"{uri}/tasks",
             "eventsUri": f"{uri}/events",
             "cancelUri": f"{uri}/cancel",
+            **self.time_left,
             **self.more,
         }
+
+    @property
+    def time_left(self) -> Json:
+        """When it will have ended, as the app finds it."""
+        starts, ends = self.runs["start"], self.runs["end"]
+        lengths = [end - start for start, end in zip(starts, ends, strict=True) if end is not None]
+        if self.state != "running":
+            return {}
+        usage = Usage(kinds={"count": KindUsage(tasks=len(lengths), task_seconds=sum(lengths))})
+        found = time_left(usage, msgspec.convert(self.counts, TaskCounts), datetime.now(UTC))
+        return {} if found is None else {"timeLeft": msgspec.to_builtins(found)}
 
     @property
     def length(self) -> float:

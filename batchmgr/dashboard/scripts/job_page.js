@@ -145,8 +145,7 @@ class JobPage {
   }
 
   showSummary() {
-    const columns = this.columns instanceof Columns ? this.columns : null;
-    this.summary.show(this.job, columns);
+    this.summary.show(this.job);
   }
 
   changed() {

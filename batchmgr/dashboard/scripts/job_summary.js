@@ -20,6 +20,19 @@ function jobInWords(job) {
   return `${all}: ${parts.filter(Boolean).join(", ")}.`;
 }
 
+/** When the job may end, as the app says, and what that follows from; or why nobody knows. */
+function endInWords(job) {
+  if (isFinal(job.state) || !job.total) return null;
+  if (job.counts.completed >= job.total) return { text: "soon: all tasks have ended" };
+  if (job.state !== "running") return { text: "unknown while the job is not running" };
+  if (job.timeLeft) {
+    const seconds = Math.ceil((Date.parse(job.timeLeft.endsAt) - Date.now()) / 1000);
+    const text = seconds > 0 ? `in about ${duration(seconds)}, at ${moment(job.timeLeft.endsAt)}` : "soon";
+    return { text, basis: job.timeLeft.basis };
+  }
+  return { text: job.counts.running ? "unknown until some tasks have ended" : "unknown while no task runs" };
+}
+
 class JobSummary {
   /** `actions` is the element with what can be done. */
   constructor(actions) {
@@ -42,7 +55,7 @@ class JobSummary {
     );
   }
 
-  show(job, columns) {
+  show(job) {
     redraw(this.top, [job.jobId, job.state, job.cancelRequested], () => [
       element("h1", {}, job.jobId),
       element(
@@ -63,14 +76,14 @@ class JobSummary {
       "aria-label",
       LIVE_PARTS.map((name) => `${number(counts[name])} ${name}`).join(", "),
     );
-    const guess = estimate(job, columns);
+    const end = endInWords(job);
     const ended = isFinal(job.state) ? job.updatedAt : null;
     const elapsed = ended
       ? (Date.parse(ended) - Date.parse(job.createdAt)) / 1000
       : secondsSince(job.createdAt);
     redraw(
       this.more,
-      [job, guess?.text, Math.floor(elapsed / (elapsed > 120 ? 10 : 1)), zone.isLocal],
+      [job, end?.text, Math.floor(elapsed / (elapsed > 120 ? 10 : 1)), zone.isLocal],
       () =>
         [
           legend(LIVE_PARTS.map((name) => [name, `${number(counts[name])} ${name}`])),
@@ -81,9 +94,9 @@ class JobSummary {
               [ended ? "Took" : "Elapsed", duration(elapsed)],
               [
                 "Ends",
-                guess && [
-                  guess.text,
-                  guess.basis ? element("span", { class: "quiet" }, `, ${guess.basis}`) : "",
+                end && [
+                  end.text,
+                  end.basis ? element("span", { class: "quiet" }, `: ${end.basis}`) : "",
                 ],
               ],
               ["Callback", callbackInWords(job.callback)],

@@ -1,6 +1,4 @@
-// What can be said of many tasks: run times by kind, counts over time, and when the job may end.
-
-const ENOUGH = 5;
+// What can be said of many tasks: run times by kind, and counts over time.
 
 function percentile(sorted, share) {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(sorted.length * share) - 1))];
@@ -89,39 +87,4 @@ function countsOverTime(columns, until, spans) {
 function markBusy(busy, node, from, to, spans) {
   if (!busy.has(node)) busy.set(node, new Uint8Array(spans + 1));
   busy.get(node).fill(1, from, to + 1);
-}
-
-/** When the job may end, and what that is based on; or why nobody knows. */
-function estimate(job, columns) {
-  const left = job.total - job.counts.completed;
-  if (isFinal(job.state) || !job.total) return null;
-  if (left <= 0) return { text: "soon: all tasks have ended" };
-  if (job.state !== "running") return { text: "unknown while the job is not running" };
-  let count = 0,
-    sum = 0,
-    runningFor = 0;
-  for (let row = 0; columns && row < columns.size; row += 1) {
-    const length = columns.end[row] - columns.start[row];
-    if (length >= 0) {
-      count += 1;
-      sum += length;
-    }
-  }
-  if (count < ENOUGH) return { text: `unknown until ${ENOUGH} tasks have ended` };
-  if (!job.counts.running) return { text: "unknown while no task runs" };
-  const mean = sum / count;
-  for (let row = 0; row < columns.size; row += 1) {
-    if (columns.state[row] === columns.running) runningFor += Math.min(columns.runTime(row), mean) || 0;
-  }
-  const seconds = Math.max(
-    (left * mean - runningFor) / job.counts.running,
-    mean - runningFor / job.counts.running,
-    0,
-  );
-  const basis =
-    `if the ${plural(left, "task")} left take ${duration(mean)} each, ` +
-    `as the ${number(count)} that have ended did, ${number(job.counts.running)} at a time`;
-  const end = columns.time(columns.now + seconds);
-  const remaining = Math.max((end - Date.now()) / 1000, 0);
-  return { text: `in about ${duration(Math.ceil(remaining))}, at ${moment(end)}`, basis };
 }
