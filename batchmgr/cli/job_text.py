@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batchmgr.cli.output import coloured, one_line
 from batchmgr.cli.times import shown_span, shown_time
-from batchmgr.client.answers import Accepted, FailureGroup, Job, Outcome
+from batchmgr.client.answers import Accepted, FailureGroup, Job, Outcome, TimeLeft
 
 MOST_GROUPS = 5
 
@@ -48,7 +48,7 @@ def job_text(job: Job, groups: Sequence[FailureGroup] = ()) -> str:
         place = f" (place {why.place} in the line)" if why.place else ""
         facts += [("waits", f"{why.code}: {why.reason}{place}"), ("advice", why.advice)]
     if (left := job.time_left) is not None:
-        facts.append(("ends", f"about {shown_time(left.ends_at)}: {left.basis}"))
+        facts.append(("ends", end_text(left)))
     if job.error:
         facts.append(("error", f"{job.error.code}: {job.error.message}"))
     if job.callback:
@@ -56,6 +56,11 @@ def job_text(job: Job, groups: Sequence[FailureGroup] = ()) -> str:
     lines = [f"{job.job_id}  {coloured(job.state)}"]
     lines += [f"  {name:<9} {one_line(value)}" for name, value in facts if value]
     return "\n".join([*lines, *group_lines(groups)])
+
+
+def end_text(left: TimeLeft) -> str:
+    """Return when a job will have ended, and what that follows from."""
+    return f"about {shown_time(left.ends_at)}: {left.basis}"
 
 
 def group_lines(groups: Sequence[FailureGroup], most: int = MOST_GROUPS) -> list[str]:

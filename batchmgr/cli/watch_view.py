@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batchmgr.cli.job_text import counts_text
+from batchmgr.cli.job_text import counts_text, end_text
 from batchmgr.cli.output import one_line
 from batchmgr.cli.times import shown_span
 from batchmgr.client.answers import FailureGroup, Job
@@ -49,7 +49,7 @@ class WatchView:
         self._live.refresh()
 
     def block(self) -> RenderableType:
-        """Return what is drawn: the job, a bar, why it waits, and the largest groups of failed tasks."""
+        """Return what is drawn: the job, a bar, why it waits or when it ends, the largest failed groups."""
         if self._job is None:
             return Text("…", style="dim")
         job = self._job
@@ -80,6 +80,8 @@ class WatchView:
             return Text(one_line(f"{job.error.code}: {job.error.message}"), style="red")
         if job.waiting_for:
             return Text(one_line(f"waits: {job.waiting_for.reason}"), style="yellow")
+        if job.time_left:
+            return Text(one_line(f"ends {end_text(job.time_left)}"), style="dim")
         return Text()
 
     def _failed(self) -> list[Text]:

@@ -1,11 +1,18 @@
 """Looking at jobs, their tasks and their events."""
 
+import io
 import json
+import re
+from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
+from rich.console import Console
 
 from batchmgr.cli import main
+from batchmgr.cli.watch_view import WatchView
+from batchmgr.client import Job
 from tests.client.stand_in_app import StandInApp
 
 Capture = pytest.CaptureFixture[str]
@@ -45,6 +52,33 @@ def test_status_shows_why_a_job_waits(app: StandInApp, capsys: Capture) -> None:
     assert main(["status", "--last"]) == 0
     told = capsys.readouterr().out
     assert "  waits     Quota: no place (place 3 in the line)\n  advice    wait" in told
+
+
+LEFT = {"endsAt": "2026-11-28T11:30:00Z", "basis": "40 tasks took 12 s each; 4 run, 60 are to come"}
+
+
+def test_status_says_when_a_job_ends_and_what_that_follows_from(app: StandInApp, capsys: Capture) -> None:
+    app.add("a", timeLeft=LEFT)
+    assert main(["status", "a"]) == 0
+    told = capsys.readouterr().out
+    assert re.search(r"^  ends      about .+: 40 tasks took 12 s each; 4 run, 60 are to come$", told, re.M)
+
+
+@pytest.mark.parametrize(
+    ("facts", "line"),
+    [
+        ({"timeLeft": LEFT}, "ends about .+: 40 tasks took 12 s each; 4 run, 60 are to come"),
+        ({"timeLeft": LEFT, "waitingFor": {"code": "Quota", "reason": "full"}}, "waits: full"),
+        ({}, ""),
+    ],
+)
+def test_a_watched_job_says_why_it_waits_or_when_it_ends(facts: dict[str, Any], line: str) -> None:
+    job = {"jobId": "a", "state": "running", "total": 3, **facts}
+    console = Console(width=100, file=io.StringIO(), record=True)
+    view = WatchView(console)
+    view.show(msgspec.convert(job, Job))
+    console.print(view.block())
+    assert re.fullmatch(line, console.export_text().splitlines()[2].strip())
 
 
 def test_a_job_is_named_by_its_id_or_as_the_newest(app: StandInApp, capsys: Capture) -> None:
