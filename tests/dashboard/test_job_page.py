@@ -11,7 +11,7 @@ from tests.dashboard.browser import shown
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.browser]
 
 SINCE = "2026-11-28T12:00:00Z"
 
