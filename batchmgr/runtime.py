@@ -1,6 +1,7 @@
 """The ports of the function app, opened by its first call. The import of the app only reads its settings."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -60,6 +61,7 @@ class Runtime:
             ports = await opening.enter_async_context(open_ports(self.settings, telemetry))
             await prepare_storage(self.settings)
             self._stack = opening.pop_all()
+        gc.freeze()  # modules and clients stay: no garbage collection goes through them again
         return ports
 
     def _start_telemetry(self) -> Telemetry:

@@ -29,6 +29,7 @@ from batchmgr.adapters.recent_event_ids import RecentEventIds
 from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
 from batchmgr.errors import RecordChangedError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event, LogEnd
+from batchmgr.model.size_limits import MAX_EVENT
 from batchmgr.plan.ids import job_key
 from batchmgr.wire.json_codec import prepare
 from batchmgr.wire.layout import FIELD, LAYOUT
@@ -40,6 +41,8 @@ MAX_BLOCKS = 49_000
 BLOCK = 4 * 1024 * 1024
 """How many bytes one append holds, at most."""
 
+ENCODED_AT_ONCE = BLOCK // MAX_EVENT
+"""So many events always fit into a block."""
 
 STRIDE = 8 * 1024 * 1024
 """How many bytes one read holds of those that read all."""
@@ -55,7 +58,7 @@ class _EventId(msgspec.Struct):
 
 prepare(Event, _EventId)
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 PART_BITS = 40
 """An offset is the number of the part, from 0, and the offset in it: a part has less than 2^38 bytes."""
@@ -111,8 +114,7 @@ class BlobEventLog:
                     raise RecordChangedError(f"another process has added to the log of {job_id!r}") from error
                 start = (part << PART_BITS) + place
                 place += len(block)
-                added = [(start + at, id_) for at, id_ in ids]
-                self._recent.add(job_key(job_id), start, start + len(block), added)
+                self._recent.add(job_key(job_id), start, start + len(block), ids)
         return numbered, (part << PART_BITS) + place
 
     async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:
@@ -122,17 +124,17 @@ class BlobEventLog:
         known = self._recent.between(job_key(job_id), start, end)
         if known is not None:
             return known
-        events: list[tuple[int, str]] = []
+        ids: list[str] = []
         with service_errors(SERVICE):
             for part in range(start >> PART_BITS, (end >> PART_BITS) + 1):
                 base = part << PART_BITS
                 blob = self._blob(job_id, part)
                 first = max(start - base, 0)
                 last = end - base if end >> PART_BITS == part else (await blob.get_blob_properties()).size
-                async for at, line in lines_between(blob, first, last):
-                    events.append((base + at, msgspec.json.decode(line, type=_EventId).id))
-        self._recent.add(job_key(job_id), start, end, events)
-        return {id_ for _, id_ in events}
+                async for line in lines_between(blob, first, last):
+                    ids.append(msgspec.json.decode(line, type=_EventId).id)
+        self._recent.add(job_key(job_id), start, end, ids)
+        return set(ids)
 
     async def read(self, job_id: str, after: int, limit: int) -> Sequence[Event]:
         """Return at most `limit` events with a sequence above `after`, oldest first."""
@@ -229,7 +231,7 @@ class BlobEventLog:
         """Yield the events of one part with a sequence above `after`."""
         blob = self._blob(job_id, part)
         start = await find_offset(blob, size, after) if after else 0
-        async for _, line in lines_between(blob, start, size):
+        async for line in lines_between(blob, start, size):
             event = decode_event(line)
             if int(event.sequence) > after:
                 yield event
@@ -239,21 +241,19 @@ class BlobEventLog:
         return self._container.get_blob_client(f"{job_key(job_id)}{number}.jsonl")
 
 
-def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[tuple[int, str]]]]:
-    """Yield the lines of the events, as many as fit into a block at once: at least one.
-
-    With each block come the ids of its events, and where in the block they begin.
-    """
+def _blocks(events: Sequence[Event]) -> Iterator[tuple[bytes, list[str]]]:
+    """Yield the lines of the events, as many as fit into a block at once, with the ids of the events."""
     lines: list[bytes] = []
-    ids: list[tuple[int, str]] = []
+    ids: list[str] = []
     size = 0
-    for event in events:
-        line = _encode(event) + b"\n"
-        if lines and size + len(line) > BLOCK:
+    for start in range(0, len(events), ENCODED_AT_ONCE):
+        some = events[start : start + ENCODED_AT_ONCE]
+        encoded = _encode_lines(some)
+        if lines and size + len(encoded) > BLOCK:
             yield b"".join(lines), ids
             lines, ids, size = [], [], 0
-        lines.append(line)
-        ids.append((size, event.id))
-        size += len(line)
+        lines.append(encoded)
+        ids += [event.id for event in some]
+        size += len(encoded)
     if lines:
         yield b"".join(lines), ids

@@ -20,17 +20,16 @@ CHUNK = 256 * 1024
 prepare(Event)
 
 
-async def lines_between(blob: BlobClient, start: int, end: int) -> AsyncIterator[tuple[int, bytes]]:
-    """Yield the lines of a part from one offset to another, each with its own. A line begins at `start`."""
-    rest, at = b"", start
+async def lines_between(blob: BlobClient, start: int, end: int) -> AsyncIterator[bytes]:
+    """Yield the lines of a part from one offset to another. A line begins at `start`."""
+    rest = b""
     while start < end:
         chunk = await read_range(blob, start, min(CHUNK, end - start))
         start += len(chunk)
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             if line:
-                yield at, line
-            at += len(line) + 1
+                yield line
 
 
 async def read_from(blob: BlobClient, start: int) -> tuple[bytes, int]:

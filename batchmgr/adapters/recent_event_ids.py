@@ -5,6 +5,7 @@ again each time, at thousands of tasks a second. What is not known here is read 
 """
 
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -17,14 +18,26 @@ LONGEST = 60.0
 one may have its id: then the log is a new one."""
 
 
-@dataclass
-class _Stretch:
-    """A stretch of a log that is known whole: from `start` to `end`, with the events' offsets and ids."""
+@dataclass(frozen=True)
+class _Block:
+    """What lies between two offsets of a log: the ids of its events."""
 
     start: int
     end: int
-    events: list[tuple[int, str]]
+    ids: Sequence[str]
+
+
+@dataclass
+class _Stretch:
+    """A stretch of a log that is known whole: blocks that follow each other, at least one."""
+
+    blocks: deque[_Block]
     used: float = field(default_factory=time.monotonic)
+
+    @property
+    def size(self) -> int:
+        """Return how many ids these are."""
+        return sum(len(block.ids) for block in self.blocks)
 
 
 class RecentEventIds:
@@ -34,17 +47,15 @@ class RecentEventIds:
         self._most = most
         self._stretches: dict[str, _Stretch] = {}
 
-    def add(self, job: str, start: int, end: int, events: Sequence[tuple[int, str]]) -> None:
-        """Remember what the log holds from `start` to `end`: the offset and the id of each event."""
+    def add(self, job: str, start: int, end: int, ids: Sequence[str]) -> None:
+        """Remember the ids of all events that the log holds from `start` to `end`."""
         known = self._stretches.pop(job, None)
-        if known is not None and known.end == start and _is_fresh(known):
-            known.events.extend(events)
-            known.end = end
-            known.used = time.monotonic()
-        else:
-            known = _Stretch(start, end, list(events))
+        if known is None or known.blocks[-1].end != start or not _is_fresh(known):
+            known = _Stretch(deque())
+        known.blocks.append(_Block(start, end, ids))
+        known.used = time.monotonic()
         self._stretches[job] = known
-        while sum(len(one.events) for one in self._stretches.values()) > self._most:
+        while sum(one.size for one in self._stretches.values()) > self._most:
             del self._stretches[next(iter(self._stretches))]
 
     def forget(self, job: str) -> None:
@@ -52,17 +63,20 @@ class RecentEventIds:
         self._stretches.pop(job, None)
 
     def between(self, job: str, start: int, end: int) -> Collection[str] | None:
-        """Return the ids from `start` to `end`, or None if that is not known. What is before is forgotten."""
+        """Return the ids from `start` to `end`, or None if that is not known. What is before is forgotten.
+
+        Blocks are known whole only: what begins or ends within one is not known.
+        """
         known = self._stretches.pop(job, None)
         if known is None or not _is_fresh(known):
             return None
         known.used = time.monotonic()
         self._stretches[job] = known
-        if start < known.start or end > known.end:
+        if start not in [block.start for block in known.blocks] or end not in [b.end for b in known.blocks]:
             return None
-        known.events = [(at, id_) for at, id_ in known.events if at >= start]
-        known.start = start
-        return {id_ for at, id_ in known.events if at < end}
+        while known.blocks[0].start < start:
+            known.blocks.popleft()
+        return {id_ for block in known.blocks if block.end <= end for id_ in block.ids}
 
 
 def _is_fresh(stretch: _Stretch) -> bool:

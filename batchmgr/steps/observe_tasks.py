@@ -57,12 +57,13 @@ class _Unseen:
 
     @property
     def ended(self) -> list[TaskSnapshot]:
-        """Return the tasks that have ended."""
-        return [task for task, ids in self.tasks if any(kind in ENDS for _, kind in ids)]
+        """Return the tasks that have ended. Nothing comes after the end of a task."""
+        return [task for task, ids in self.tasks if ids[-1][1] in ENDS]
 
-    def count(self, *types: str) -> int:
-        """Return the number of events of these types."""
-        return sum(kind in types for _, ids in self.tasks for _, kind in ids)
+    @property
+    def succeeded(self) -> int:
+        """Return how many of the tasks have succeeded."""
+        return sum(ids[-1][1] == TASK_SUCCEEDED for _, ids in self.tasks)
 
 
 def read_from(record: JobRecord) -> datetime | None:
@@ -105,7 +106,7 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
     published = await _published(ports, job.value, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
     rest = _unseen(job.value, recent, set(published), since)
-    if job.value.run.cursor.completed + rest.count(*ENDS) != counts.completed:
+    if job.value.run.cursor.completed + len(rest.ended) != counts.completed:
         since, published = None, set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
         rest = _unseen(job.value, tasks, set(published), since)
     is_much = len(rest.tasks) > SENT_AT_ONCE
@@ -245,8 +246,8 @@ def _advanced(record: JobRecord, fresh: _Unseen, *, is_last: bool) -> PollCursor
         until=until,
         reached=None if is_last else reached,
         marks=marked(cursor.marks, cursor.until, record.observed_offset, since),
-        completed=cursor.completed + fresh.count(*ENDS),
-        succeeded=cursor.succeeded + fresh.count(TASK_SUCCEEDED),
+        completed=cursor.completed + len(fresh.ended),
+        succeeded=cursor.succeeded + fresh.succeeded,
     )
 
 

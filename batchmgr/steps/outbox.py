@@ -240,7 +240,8 @@ async def _send(ports: Ports, record: JobRecord, events: Sequence[Event]) -> Uns
         try:
             if ports.clock.now() - begun > LONGEST_SEND:
                 raise ServiceBusyError("the progress queue is slow")
-            await ports.sink.send([event for event in some if matches_notify(event, record.notify)])
+            if selected := [event for event in some if matches_notify(event, record.notify)]:
+                await ports.sink.send(selected)
         except ServiceError as error:
             first = min(int(event.sequence) for event in events[start:])
             if record.unsent is None:

@@ -8,6 +8,7 @@ prints what the polls have cost, as JSON. `changes` polls one job of 100,000 tas
 
 import argparse
 import asyncio
+import gc
 import sys
 import time
 import urllib.request
@@ -247,6 +248,7 @@ async def opened(url: str, storage: str) -> AsyncIterator[Measured]:
         open_ports(settings, telemetry) as ports,
         QueueClient.from_connection_string(storage, POLLS) as queue,
     ):
+        gc.freeze()  # as `batchmgr.runtime` does
         await poll(ports)  # to warm up
         yield Measured(ports, queue, telemetry, url)
 

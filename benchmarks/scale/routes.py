@@ -223,6 +223,7 @@ async def opened_ports(url: str, storage: str) -> AsyncIterator["Ports"]:
     )
     await prepare_storage(settings)
     async with open_ports(settings) as ports:
+        gc.freeze()  # as `batchmgr.runtime` does
         yield ports
 
 
