@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.plan.task_kind import kind_of
 
 STATES = ("running", "succeeded", "failed")
@@ -19,6 +18,30 @@ NONE = -1
 
 MOST_NAMES = 10_000
 """Of how many display names the kinds are remembered."""
+
+
+class ErrorTold(msgspec.Struct, gc=False):
+    """The error of a task, of which a timeline has the type."""
+
+    type: str = ""
+
+
+class TaskTold(msgspec.Struct, kw_only=True, rename="camel", gc=False):
+    """What a timeline has of a TaskSnapshot. To decode no more saves most of the time if many tasks fail."""
+
+    task_id: str
+    state: str
+    state_transition_time: datetime
+    display_name: str = ""
+    result: str = ""
+    exit_code: int | None = None
+    error: ErrorTold | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    retry_count: int = 0
+    requeue_count: int = 0
+    last_requeue_time: datetime | None = None
+    node_id: str = ""
 
 
 class Runs(msgspec.Struct, kw_only=True):
@@ -78,90 +101,101 @@ class Timeline(msgspec.Struct, kw_only=True):
 
 
 class TimelineWriter:
-    """Adds what is told of tasks to a timeline."""
+    """Adds what is told of tasks to a timeline: of hundreds of thousands of snapshots within a second."""
 
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self._rows = {task_id: row for row, task_id in enumerate(timeline.task_id)}
-        self._nodes = {name: number for number, name in enumerate(timeline.nodes)}
-        self._errors = {name: number for number, name in enumerate(timeline.errors)}
-        self._kinds = {name: number for number, name in enumerate(timeline.kinds)}
+        self._nodes = _Indexes(timeline.nodes)
+        self._errors = _Indexes(timeline.errors)
+        self._kinds = _Indexes(timeline.kinds)
         self._kinds_by_name: dict[str, int] = {}
 
-    def add(self, task: TaskSnapshot) -> None:
+    def add(self, task: TaskTold) -> None:
         """Add one snapshot of a task."""
         it, row = self.timeline, self._rows.get(task.task_id)
-        changed = it.seconds(task.state_transition_time) or 0.0
-        node = _index(self._nodes, it.nodes, task.node_id)
-        start = it.seconds(task.start_time)
+        changed = (task.state_transition_time - it.origin).total_seconds()
+        start = None if task.start_time is None else (task.start_time - it.origin).total_seconds()
         if row is None:
             row = self._rows[task.task_id] = len(it.task_id)
-            it.task_id.append(task.task_id)
-            it.kind.append(self._kind(task))
-            self._append(changed)
-            self._note_runs(row, task, node, start)
-            self._set(row, task, node, start)
-        else:
-            self._note_runs(row, task, node, start)
-            is_running = it.state[row] == RUNNING
-            if changed > it.changed[row] or (changed == it.changed[row] and is_running):
-                it.changed[row] = changed
-                self._set(row, task, node, start)
+            if task.last_requeue_time is not None:
+                self._note_run(row, None, task, start)
+            self._append(task, start, changed)
+            return
+        known = it.start[row]
+        if start != known or task.last_requeue_time is not None:
+            self._note_run(row, known, task, start)
+        if changed > it.changed[row] or (changed == it.changed[row] and it.state[row] == RUNNING):
+            self._set(row, task, start, changed)
 
-    def _append(self, changed: float) -> None:
-        """Add a row, to be set."""
+    def _append(self, task: TaskTold, start: float | None, changed: float) -> None:
         it = self.timeline
-        for numbers in (it.state, it.node, it.error, it.retries, it.requeues):
-            numbers.append(NONE)
-        for times in (it.start, it.end):
-            times.append(None)
-        it.exit_code.append(None)
+        state, end, error = self._end(task)
+        it.task_id.append(task.task_id)
+        it.kind.append(self._kind(task))
+        it.state.append(state)
+        it.node.append(self._nodes[task.node_id])
+        it.start.append(start)
+        it.end.append(end)
+        it.exit_code.append(task.exit_code)
+        it.error.append(error)
+        it.retries.append(task.retry_count)
+        it.requeues.append(task.requeue_count)
         it.changed.append(changed)
 
-    def _set(self, row: int, task: TaskSnapshot, node: int, start: float | None) -> None:
+    def _set(self, row: int, task: TaskTold, start: float | None, changed: float) -> None:
         it = self.timeline
-        is_over = task.state == "completed"
-        it.state[row] = RUNNING if not is_over else SUCCEEDED if task.result == "success" else FAILED
-        it.node[row] = node
+        it.state[row], it.end[row], it.error[row] = self._end(task)
+        it.node[row] = self._nodes[task.node_id]
         it.start[row] = start
-        it.end[row] = it.seconds(task.end_time) if is_over else None
         it.exit_code[row] = task.exit_code
-        has_failed = it.state[row] == FAILED and task.error is not None
-        it.error[row] = _index(self._errors, it.errors, task.error.type if has_failed and task.error else "")
         it.retries[row] = task.retry_count
         it.requeues[row] = task.requeue_count
+        it.changed[row] = changed
 
-    def _note_runs(self, row: int, task: TaskSnapshot, node: int, start: float | None) -> None:
+    def _end(self, task: TaskTold) -> tuple[int, float | None, int]:
+        """Return the state of a task, when it has ended, and with which error."""
+        if task.state != "completed":
+            return RUNNING, None, NONE
+        end = None if task.end_time is None else (task.end_time - self.timeline.origin).total_seconds()
+        if task.result == "success":
+            return SUCCEEDED, end, NONE
+        return FAILED, end, self._errors[task.error.type if task.error else ""]
+
+    def _note_run(self, row: int, known: float | None, task: TaskTold, start: float | None) -> None:
         """Note a run that is another than the one in the row, and when a run was lost."""
         it = self.timeline
-        known, runs, lost = it.start[row], it.runs.get(row), it.seconds(task.last_requeue_time)
+        runs, lost = it.runs.get(row), it.seconds(task.last_requeue_time)
         if runs is None:
-            if lost is None and (start is None or known is None or start == known):
+            if lost is None and (start is None or known is None):
                 return
             runs = it.runs[row] = Runs(starts={} if known is None else {known: it.node[row]})
         if start is not None:
-            runs.starts[start] = node
+            runs.starts[start] = self._nodes[task.node_id]
         if lost is not None and lost not in runs.losses:
             runs.losses.append(lost)
 
-    def _kind(self, task: TaskSnapshot) -> int:
+    def _kind(self, task: TaskTold) -> int:
         """Return the kind of a task. Thousands have the same display name."""
         if not task.display_name:
-            return _index(self._kinds, self.timeline.kinds, kind_of(task.task_id))
+            return self._kinds[kind_of(task.task_id)]
         known = self._kinds_by_name.get(task.display_name)
         if known is None:
-            known = _index(self._kinds, self.timeline.kinds, kind_of(task.task_id, task.display_name))
+            known = self._kinds[kind_of(task.task_id, task.display_name)]
             if len(self._kinds_by_name) < MOST_NAMES:
                 self._kinds_by_name[task.display_name] = known
         return known
 
 
-def _index(numbers: dict[str, int], names: list[str], name: str) -> int:
-    """Return the index of a name, which is added if it is new; NONE for no name."""
-    if not name:
-        return NONE
-    if (known := numbers.get(name)) is not None:
-        return known
-    names.append(name)
-    numbers[name] = len(names) - 1
-    return numbers[name]
+class _Indexes(dict[str, int]):
+    """The indexes of names in a list. A name that is looked up and not in the list is added to it."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__({name: number for number, name in enumerate(names)}, **{"": NONE})
+        self._names = names
+
+    def __missing__(self, name: str) -> int:
+        """Add a name, and return its index."""
+        self[name] = number = len(self._names)
+        self._names.append(name)
+        return number

@@ -7,9 +7,8 @@ from typing import Any
 
 import msgspec
 
-from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.timeline import STATES, Timeline
+from batchmgr.model.timeline import STATES, TaskTold, Timeline
 from batchmgr.wire.answer import Json
 from batchmgr.wire.events import TASK_STATES
 from batchmgr.wire.json_codec import prepare
@@ -25,13 +24,13 @@ class _Line(msgspec.Struct, gc=False):
     data: msgspec.Raw
 
 
-prepare(_Line)
+prepare(_Line, TaskTold)
 _lines = msgspec.json.Decoder(_Line).decode_lines
-_task = msgspec.json.Decoder(TaskSnapshot).decode
+_task = msgspec.json.Decoder(TaskTold).decode
 _packed = msgspec.msgpack.Decoder(tuple[int, str, Timeline])
 
 
-def tasks_told(lines: bytes) -> Iterator[TaskSnapshot]:
+def tasks_told(lines: bytes) -> Iterator[TaskTold]:
     """Yield what whole lines of a log tell of tasks, in their order."""
     for line in _lines(lines):
         if line.type in TASK_STATES:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale.timelines
 
-The log is made up: each task is seen running, and succeeded. It is read for the first time, which keeps what
-was read, and again.
+The log is made up: each task is seen running, and succeeded. It is read as if for the first time, and again,
+when what was read has been kept.
 """
 
 import argparse
@@ -36,7 +36,7 @@ NODES = 100
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale.timelines", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="how often it is read again (default: 3)")
+    parser.add_argument("--runs", type=int, default=3, help="how often each is done (default: 3)")
     with running_azurite() as storage:
         found = rows(storage, parser.parse_args().runs)
     show(found)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def rows(storage: str, runs: int) -> list[Row]:
-    """Measure the first time, and the quickest of some others."""
+    """Measure the quickest of some first readings, and of some others."""
     return asyncio.run(_rows(storage, runs))
 
 
@@ -56,7 +56,7 @@ async def _rows(storage: str, runs: int) -> list[Row]:
     )
     async with open_ports(settings) as ports:
         size = await _log(ports, record)
-        first = await _measured(ports, record)
+        first = min([await _first(ports, record) for _ in range(runs)])
         again = min([await _measured(ports, record) for _ in range(runs)])
     what = "a timeline of 100,000 tasks"
     beside = f"{first[1]:.1f} s of CPU, a log of {size / 1e6:.0f} MB"
@@ -65,10 +65,17 @@ async def _rows(storage: str, runs: int) -> list[Row]:
             what=f"{what}, for the first time",
             value=first[0],
             unit="s",
+            limit=1,
             beside=beside,
         ),
         Row(what=f"{what}, again", value=again[0], unit="s", limit=1, beside=f"{again[1]:.1f} s of CPU"),
     ]
+
+
+async def _first(ports: Ports, record: JobRecord) -> tuple[float, float]:
+    """Return how long an answer takes if nothing is kept of the log."""
+    await ports.timelines.delete(record.job_id)
+    return await _measured(ports, record)
 
 
 async def _measured(ports: Ports, record: JobRecord) -> tuple[float, float]:

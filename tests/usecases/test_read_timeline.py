@@ -1,12 +1,14 @@
 """The timeline follows from the log: whatever is told twice, out of order, or after a retry or a requeue."""
 
+import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -14,14 +16,14 @@ from batchmgr.errors import ServiceBusyError
 from batchmgr.model.batch_snapshots import TaskError, TaskSnapshot
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
-from batchmgr.model.timeline import NONE, Timeline, TimelineWriter
+from batchmgr.model.timeline import NONE, TaskTold, Timeline, TimelineWriter
 from batchmgr.usecases import read_timeline as module
 from batchmgr.usecases.purge import purge
 from batchmgr.usecases.read_timeline import read_timeline
 from batchmgr.usecases.rerun import rerun
 from batchmgr.wire.events import task_events
 from batchmgr.wire.rerun_request import RerunRequest
-from batchmgr.wire.timeline_answer import timeline_answer
+from batchmgr.wire.timeline_answer import tasks_told, timeline_answer
 from tests.contract.test_event_log import NOW
 from tests.event_log import append
 from tests.world import World, job_message, task
@@ -71,7 +73,9 @@ def columns(tasks: Sequence[TaskSnapshot]) -> dict[str, Any]:
     """The answer, with names in place of their numbers, by task."""
     writer = TimelineWriter(Timeline(origin=NOW))
     for one in tasks:
-        writer.add(one)
+        events = task_events("j", one)
+        for told in tasks_told(b"".join(msgspec.json.encode(event) + b"\n" for event in events)):
+            writer.add(told)
     return named(writer.timeline)
 
 
@@ -182,6 +186,45 @@ async def test_what_was_read_is_kept_and_a_later_answer_reads_only_what_is_new(
     timeline = await read_timeline(world.ports, record)
     assert reads["lines"] == 5
     assert named(timeline) == columns([*LOST_ONCE, later])
+
+
+async def test_the_next_lines_are_asked_for_before_those_that_are_there_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, record = await logged([ended(running(n, task_id=f"{n}"), n + 1) for n in range(2_500)])
+    lines, done = world.events.lines, list[str]()
+
+    async def asked(job_id: str, offset: int) -> tuple[bytes, int]:
+        done.append("asked")
+        return await lines(job_id, offset)
+
+    def read(portion: bytes) -> Iterator[TaskTold]:
+        done.append("read")
+        return tasks_told(portion)
+
+    monkeypatch.setattr(world.events, "lines", asked)
+    monkeypatch.setattr(module, "tasks_told", read)
+    assert len((await read_timeline(world.ports, record)).task_id) == 2_500
+    assert done == ["asked", "asked", "read", "asked", "read", "asked", "read"]
+
+
+async def test_a_log_that_can_not_be_read_to_its_end_makes_no_timeline_and_nothing_is_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SAVED_AFTER", 1)
+    world, record = await logged([ended(running(n, task_id=f"{n}"), n + 1) for n in range(2_500)])
+    lines = world.events.lines
+
+    async def busy(job_id: str, offset: int) -> tuple[bytes, int]:
+        if offset:
+            raise ServiceBusyError("storage is busy")
+        return await lines(job_id, offset)
+
+    monkeypatch.setattr(world.events, "lines", busy)
+    with pytest.raises(ServiceBusyError):
+        await read_timeline(world.ports, record)
+    assert world.timelines.kept == {}
+    assert len(asyncio.all_tasks()) == 1
 
 
 async def logged(tasks: Sequence[TaskSnapshot]) -> tuple[World, JobRecord]:
