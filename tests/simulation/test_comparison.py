@@ -10,13 +10,15 @@ import pytest
 from batchmgr.cli.simulate.result_json import comparison_answer
 from batchmgr.cli.simulate.result_types import ComparisonAnswer
 from batchmgr.errors import SimulationError
+from batchmgr.simulation.earlier_job import earlier_job
 from batchmgr.simulation.format_table import WIDTH, format_comparison
 from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.plot_curves import plot_curves
 from batchmgr.simulation.pool_variant import PoolVariant
-from batchmgr.simulation.simulate import Comparison, simulate
+from batchmgr.simulation.simulate import Comparison, pool_as_it_was, simulate
 from tests.json_schema import schema_of
 from tests.simulation.runs import CURVES, one_run, plan_of
+from tests.simulation.test_earlier_job import TIMELINE
 
 FAST = PoolVariant(name="2 nodes", dedicated=2)
 ENDLESS = PoolVariant(name="a formula with a name that is long", formula="$TargetDedicatedNodes = 0;")
@@ -98,6 +100,20 @@ def printed(**changes: Any) -> Any:
 @pytest.mark.parametrize("price", [PRICE, None])
 def test_the_json_has_its_schema(price: NodePrice | None) -> None:
     jsonschema.validate(printed(price=price), schema_of(ComparisonAnswer, optional={"prices", "prediction"}))
+
+
+def test_the_json_of_an_earlier_job_has_its_schema_and_what_really_happened() -> None:
+    earlier = earlier_job(TIMELINE)
+    pool = pool_as_it_was(earlier)
+    answers = [{"name": pool.name, "runs": [one_run(500)]}]
+    answer = comparison_answer(simulate(plan_of(pool, earlier=earlier), lambda request: answers))
+    found = msgspec.json.decode(msgspec.json.encode(answer))
+    jsonschema.validate(found, schema_of(ComparisonAnswer, optional={"prices"}))
+    prediction = found["prediction"]
+    assert (prediction["variant"], prediction["nodes"], prediction["slots"]) == ("as it was", 2, 2)
+    assert (prediction["realSeconds"], prediction["predictedSeconds"]["p50"]) == (404, 500)
+    assert prediction["realNodeHoursUsed"] == round(607 / 2 / 3600, 4)
+    assert prediction["realCurves"]["ended"][-1] == 6
 
 
 def test_the_json_has_the_same_and_the_curves() -> None:

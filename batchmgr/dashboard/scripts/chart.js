@@ -122,9 +122,13 @@ function passedAxis(until, note) {
   const step = STEPS.find((one) => until / one <= MOST_TICKS) ?? STEPS.at(-1);
   const ticks = Array.from({ length: Math.floor(until / step) + 1 }, (_, at) => ({
     share: (at * step) / until,
-    text: at ? duration(at * step).replace(".0", "") : "0",
+    text: passed(at * step),
   }));
   return { until, ticks, note };
+}
+
+function passed(seconds) {
+  return seconds ? duration(seconds).replace(".0", "") : "0";
 }
 
 function legend(entries) {

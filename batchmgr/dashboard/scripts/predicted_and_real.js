@@ -1,7 +1,7 @@
 // A prediction beside what happened: two charts and a table, of a pool of a simulation and of a job.
 
 const PREDICTED_HEAD = [
-  { name: "" },
+  { name: "Figure" },
   ...["Predicted", "Real"].map((name) => ({ name, number: true })),
   { name: "The prediction is" },
   { name: "p10–p90", number: true },
@@ -135,12 +135,12 @@ function predictionRows(variant, real, currency) {
 
 function predictedTable(curves, predictedEnded, real, until) {
   const names = ["ended, predicted", "ended, real", "nodes, predicted", "nodes, real"];
-  const known = (at, values, time) => (time > at.at(-1) + 1e-6 ? "" : number(valueAt(at, values, time)));
+  const known = (at, values, time) => (time > at.at(-1) + 0.01 ? "" : number(valueAt(at, values, time)));
   return table(
     "Predicted and real over time",
     [{ name: "Time passed" }, ...names.map((name) => ({ name, number: true }))],
     Array.from({ length: 13 }, (_, at) => (until * at) / 12).map((time) => [
-      duration(time),
+      passed(time),
       known(curves.seconds, predictedEnded, time),
       known(real.seconds, real.ended, time),
       known(curves.seconds, curves.busy, time),

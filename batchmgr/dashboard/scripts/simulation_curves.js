@@ -109,7 +109,7 @@ class SimulationCurves {
     return table(
       `Counts over time on ${name}`,
       [{ name: "Time passed" }, ...names.map((one) => ({ name: one, number: true }))],
-      rows.map((row) => [duration(curves.seconds[row]), ...names.map((one) => number(columns[one][row]))]),
+      rows.map((row) => [passed(curves.seconds[row]), ...names.map((one) => number(columns[one][row]))]),
     );
   }
 }
@@ -126,7 +126,7 @@ function curvesInWords({ ended, makespanSeconds, nodeHours }) {
 /** What the axis, or the end of the curves, leaves out. */
 function leftOutOf(variant, until) {
   const last = lastSecond(variant);
-  if (last > until + 1e-6)
+  if (last > until + 0.01)
     return element(
       "p",
       { class: "warn" },
