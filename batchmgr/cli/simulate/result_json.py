@@ -17,6 +17,7 @@ from batchmgr.cli.simulate.result_types import (
     PredictionAnswer,
     PricesAnswer,
     RealCurvesAnswer,
+    SharesAnswer,
     SpreadAnswer,
     VariantAnswer,
     WaitAnswer,
@@ -84,7 +85,12 @@ def _variant(result: VariantResult, warnings: Sequence[str]) -> VariantAnswer:
             boot=_spread(result.node_hours("boot"), _HOURS),
             lost=_spread(result.node_hours("lost"), _HOURS),
         ),
-        utilisation=_spread(result.share("used"), _HOURS),
+        shares=SharesAnswer(
+            used=_spread(result.share("used"), _HOURS),
+            idle=_spread(result.share("idle"), _HOURS),
+            boot=_spread(result.share("boot"), _HOURS),
+            lost=_spread(result.share("lost"), _HOURS),
+        ),
         cost=_cost(result),
         wait_seconds=WaitAnswer(
             p50=_spread(result.wait(50)), p90=_spread(result.wait(90)), p99=_spread(result.wait(99))

@@ -59,6 +59,15 @@ class NodeHoursAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     lost: SpreadAnswer
 
 
+class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the node hours were for, as shares of those of a run."""
+
+    used: SpreadAnswer
+    idle: SpreadAnswer
+    boot: SpreadAnswer
+    lost: SpreadAnswer
+
+
 class CostAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What the time used costs, and the rest of the node hours, in the currency of the prices."""
 
@@ -96,7 +105,7 @@ class VariantAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     lower_bound_seconds: SpreadAnswer
     list_scheduling_seconds: SpreadAnswer | None
     node_hours: NodeHoursAnswer
-    utilisation: SpreadAnswer
+    shares: SharesAnswer
     cost: CostAnswer | None
     wait_seconds: WaitAnswer
     requeues: SpreadAnswer

@@ -2,7 +2,7 @@
 
 const PREDICTED_HEAD = [
   { name: "Figure" },
-  ...["Predicted", "Real"].map((name) => ({ name, number: true })),
+  ...["Predicted, p50", "Real"].map((name) => ({ name, number: true })),
   { name: "The prediction is" },
   { name: "p10–p90", number: true },
 ];
@@ -42,8 +42,8 @@ function predictedAndReal(variant, total, real, currency) {
   const now = real.hasEnded ? [] : [{ name: "now", from: real.until, to: real.until }];
   const predictedEnded = endedIn(curves, total);
   const both = (predicted, actual) => [
-    { name: "predicted", at: curves.seconds, values: predicted },
     { name: "real", at: real.seconds, values: actual },
+    { name: "predicted", at: curves.seconds, values: predicted },
   ];
   const predictedNow = valueAt(curves.seconds, predictedEnded, real.until);
   const finished = number(real.ended.at(-1));

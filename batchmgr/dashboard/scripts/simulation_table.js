@@ -4,8 +4,6 @@
 function poolTables({ variants, prices }) {
   const spread = ({ p10, p90 }, show) => `${show(p10)} – ${show(p90)}`;
   const held = (one) => one.nodeHours.held.p50;
-  const shareOf = (one, part) =>
-    `${held(one) ? Math.round((one.nodeHours[part].p50 / held(one)) * 100) : 0} %`;
   const cost = ({ cost: of }) => (of ? `${amount(of.used.p50)} + ${amount(of.rest.p50)}` : "no price");
   return [
     numbersOf(
@@ -19,7 +17,7 @@ function poolTables({ variants, prices }) {
         one.ended ? spread(one.makespanSeconds, duration) : "",
         amount(held(one)),
         spread(one.nodeHours.held, amount),
-        ...["used", "idle", "boot", "lost"].map((part) => shareOf(one, part)),
+        ...["used", "idle", "boot", "lost"].map((part) => `${Math.round(one.shares[part].p50 * 100)} %`),
         ...(prices ? [cost(one)] : []),
       ],
     ),
