@@ -10,7 +10,7 @@ from batchmgr.simulation.variant_result import VariantResult
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 60
 _ROWS = (("waiting", "active"), ("running", "running"), ("nodes", "nodes"))
-_LONGEST = 4
+_LONGEST = 10
 """How many times as long as the shortest makespan the axis may be. What goes on after it is cut."""
 
 

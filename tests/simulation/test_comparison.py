@@ -84,8 +84,8 @@ def curves_of(*makespans: float, unended: float = 0.0) -> list[str]:
 
 
 def test_a_curve_that_goes_on_after_the_axis_says_so() -> None:
-    assert curves_of(3600, 5 * 3600) == ["pool 0 · 1h00m", "pool 1 · 5h00m; goes on →"]
-    assert curves_of(3600, 2 * 3600) == ["pool 0 · 1h00m", "pool 1 · 2h00m"]
+    assert curves_of(3600, 11 * 3600) == ["pool 0 · 1h00m", "pool 1 · 11h00m; goes on →"]
+    assert curves_of(3600, 9 * 3600) == ["pool 0 · 1h00m", "pool 1 · 9h00m"]
 
 
 def test_the_curves_of_a_run_that_does_not_end_say_how_much_they_show() -> None:

@@ -95,7 +95,7 @@ function predictionInWords(variant, real) {
   const pool = `Predicted on the pool “${variant.name}”`;
   if (!variant.ended) return `${pool}: it does not end. ${took}.`;
   const off = real.hasEnded ? `: the prediction is ${farOff(p50, real.until)}` : "";
-  const between = p10 === p90 ? "" : ` (${duration(p10)} to ${duration(p90)} in eight of ten runs)`;
+  const between = duration(p10) === duration(p90) ? "" : ` (${duration(p10)} to ${duration(p90)} in eight of ten runs)`;
   return `${pool}: ${duration(p50)}${between}. ${took}${off}.`;
 }
 

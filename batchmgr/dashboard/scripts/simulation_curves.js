@@ -1,7 +1,7 @@
 // The curves of the pools of a simulation, one below the other, on one axis of time.
 
 const SHOWN_AT_FIRST = 6;
-const LONGEST_AXIS = 4;
+const LONGEST_AXIS = 10;
 
 class SimulationCurves {
   constructor(simulation) {
