@@ -117,7 +117,7 @@ def damaged(**changes: Any) -> Json:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tasks,nodes\n1,2\n", "a.json is not JSON: what is shown here is what batchmgr simulate"),
+        ("tasks,nodes\n1,2\n", "a.json is not JSON: batchmgr simulate … -o json writes what is shown here."),
         ("", "a.json is not JSON"),
         ("[1]", "a.json is not a simulation: batchmgr simulate … -o json writes one."),
         ("null", "a.json is not a simulation"),

@@ -1,14 +1,17 @@
-// Small charts of counts over time, as SVG: areas in layers, or lines. Below them are the times, beside them the counts.
+// Small charts of counts over time, as SVG: areas in layers, or lines. The times are below, the counts beside.
 
 const WIDTH = 1000;
 const MOST_TICKS = 5;
 const STEPS = [1, 2, 5, 10, 15, 30]
   .flatMap((count) => [count, count * 60])
-  .concat([1, 2, 3, 6, 12].map((count) => count * 3600), [1, 2, 7, 14, 30, 90, 365].map((count) => count * 86_400))
+  .concat(
+    [1, 2, 3, 6, 12].map((count) => count * 3600),
+    [1, 2, 7, 14, 30, 90, 365].map((count) => count * 86_400),
+  )
   .sort((a, b) => a - b);
 const TOPS = [1, 1.2, 1.4, 1.6, 2, 2.4, 3, 4, 5, 6, 7, 8, 10];
 
-/** `layers` are { name, values }, the lowest first; they are piled up. `at` has the seconds of their values. */
+/** `layers` are { name, values }, the lowest first; they are piled up. `at` has the seconds of the values. */
 function areas(at, layers, axis) {
   const piled = at.map((_, place) => layers.reduce((sum, one) => sum + one.values[place], 0));
   const scale = scaled(axis, Math.max(...piled));
@@ -24,7 +27,7 @@ function areas(at, layers, axis) {
   return figure(axis, scale, shapes);
 }
 
-/** `series` are { name, at, values }, each drawn in steps; `marks` are { name, from, to }, from top to bottom. */
+/** `series` are { name, at, values }, drawn in steps; `marks` are { name, from, to }, from top to bottom. */
 function lines(series, marks, axis) {
   const scale = scaled(axis, Math.max(...series.flatMap((one) => Array.from(one.values))));
   const bands = marks.map(({ name, from, to }) =>
@@ -62,7 +65,7 @@ function roundTop(most) {
   return Math.round(TOPS.find((one) => one * size >= most - 1e-9) * size);
 }
 
-/** `axis` also has the `label` of the chart, the `unit` of its counts, its `ticks`, and the `note` on its times. */
+/** `axis` also has the `label` of the chart, the `unit` of its counts, its `ticks`, and a `note` on times. */
 function figure({ height, label, unit, ticks, note }, { top }, shapes) {
   const grid = [0.5, 0].map((share) =>
     drawing("line", { class: "axis", x1: 0, x2: WIDTH, y1: share * height + 1, y2: share * height + 1 }),

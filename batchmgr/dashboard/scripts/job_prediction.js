@@ -55,7 +55,9 @@ class JobPrediction {
     const { variants, job, prices } = this.simulation;
     if (!this.variants.children.length) {
       this.variants.append(
-        ...variants.map((one) => element("option", { value: one.name }, one.best ? `${one.name} ★` : one.name)),
+        ...variants.map((one) =>
+          element("option", { value: one.name }, one.best ? `${one.name} ★` : one.name),
+        ),
       );
       this.variants.value = likeliest(this.simulation, this.job).name;
     }
@@ -65,10 +67,7 @@ class JobPrediction {
     this.drawnFor = shown;
     const open = Boolean(this.parts.querySelector("details[open]"));
     this.parts.replaceChildren(
-      ...[
-        this.doubts(job.tasks),
-        predictedAndReal(variant, job.tasks, this.real(), prices?.currency),
-      ]
+      ...[this.doubts(job.tasks), predictedAndReal(variant, job.tasks, this.real(), prices?.currency)]
         .flat()
         .filter(Boolean),
     );
@@ -119,9 +118,11 @@ function likeliest({ variants, prediction }, job) {
   );
 }
 
-/** How long tasks waited from the start of the job; null if some wait for others, which the app says by no mean wait. */
+/** How long tasks waited; null if some wait for others, of which the app then tells no mean wait. */
 function waitsOf(columns, usage) {
   if (!usage?.kinds?.some((one) => one.meanWaitSeconds !== undefined)) return null;
-  const waits = columns.start.filter((start, row) => start >= 0 && !columns.taskId[row].startsWith("batchmgr-")).sort();
+  const waits = columns.start
+    .filter((start, row) => start >= 0 && !columns.taskId[row].startsWith("batchmgr-"))
+    .sort();
   return waits.length ? { p50: percentile(waits, 0.5), p90: percentile(waits, 0.9) } : null;
 }

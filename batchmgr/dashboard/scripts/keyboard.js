@@ -20,7 +20,8 @@ function listenToKeys(view) {
     f: () =>
       view() instanceof JobPage
         ? view().toggleFailed()
-        : view() instanceof JobList && address.set({ jobs: address.get("jobs") === "failed" ? "" : "failed" }, { replace: true }),
+        : view() instanceof JobList &&
+          address.set({ jobs: address.get("jobs") === "failed" ? "" : "failed" }, { replace: true }),
     l: onJob((page) => {
       if (!address.get("task")) page.tasks.open();
       byId("log")?.focus();

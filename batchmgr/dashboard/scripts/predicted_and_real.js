@@ -28,8 +28,8 @@ function farOff(predicted, real, spread) {
 }
 
 /**
- * The elements. `total` is how many tasks the simulation has, and `real` is { until, hasEnded, seconds, ended, busy };
- * and, if known, `total`, `nodeHoursUsed`, `nodeHoursHeld`, `cost` and `waits`.
+ * The elements. `total` is how many tasks the simulation has. `real` is { until, hasEnded, seconds, ended,
+ * busy } and, if known, `nodeHoursUsed`, `nodeHoursHeld`, `cost` and `waits`.
  */
 function predictedAndReal(variant, total, real, currency) {
   const { curves } = variant,
@@ -46,6 +46,7 @@ function predictedAndReal(variant, total, real, currency) {
     { name: "predicted", at: curves.seconds, values: predicted },
   ];
   const predictedNow = valueAt(curves.seconds, predictedEnded, real.until);
+  const peak = (values) => number(Math.max(...values));
   const finished = number(real.ended.at(-1));
   return [
     element("p", { class: "words" }, predictionInWords(variant, real)),
@@ -69,14 +70,14 @@ function predictedAndReal(variant, total, real, currency) {
       ...axis,
       height: 160,
       unit: "tasks",
-      label: `Ended tasks over time, predicted and real: ${finished} have really ended after ${duration(real.until)}`,
+      label: `Ended tasks over time, predicted and real: ${finished} ended in ${duration(real.until)}`,
     }),
     element("h3", {}, "Nodes with running tasks"),
     lines(both(curves.busy, real.busy), now, {
       ...axis,
       height: 90,
       unit: "nodes",
-      label: `Nodes with running tasks over time: predicted at most ${number(Math.max(...curves.busy))}, really ${number(Math.max(...real.busy))}`,
+      label: `Nodes with running tasks over time: at most ${peak(curves.busy)} predicted, ${peak(real.busy)} real`,
     }),
     element(
       "details",
@@ -95,11 +96,12 @@ function predictionInWords(variant, real) {
   const pool = `Predicted on the pool “${variant.name}”`;
   if (!variant.ended) return `${pool}: it does not end. ${took}.`;
   const off = real.hasEnded ? `: the prediction is ${farOff(p50, real.until)}` : "";
-  const between = duration(p10) === duration(p90) ? "" : ` (${duration(p10)} to ${duration(p90)} in eight of ten runs)`;
+  const between =
+    duration(p10) === duration(p90) ? "" : ` (${duration(p10)} to ${duration(p90)} in eight of ten runs)`;
   return `${pool}: ${duration(p50)}${between}. ${took}${off}.`;
 }
 
-/** One row for each figure that both know. What a job has not reached yet is not held against the prediction. */
+/** One row for each figure that both know. A job that runs is not held against the end. */
 function predictionRows(variant, real, currency) {
   const rows = [];
   const add = (name, spread, value, show) => {

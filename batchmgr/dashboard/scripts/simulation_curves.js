@@ -86,18 +86,23 @@ class SimulationCurves {
         unit: "tasks",
         label: `Tasks over time on ${variant.name}: at most ${most(running)} run at once`,
       }),
-      areas(seconds, [layer("nodes", busy), layer("idle", nodes.map((count, at) => Math.max(count - busy[at], 0)))], {
-        ...axis,
-        height: 70,
-        unit: "nodes",
-        label: `Nodes over time on ${variant.name}: at most ${most(nodes)}`,
-      }),
-      element(
-        "details",
-        {},
-        element("summary", {}, "The same as a table"),
-        this.table(variant, ended),
+      areas(
+        seconds,
+        [
+          layer("nodes", busy),
+          layer(
+            "idle",
+            nodes.map((count, at) => Math.max(count - busy[at], 0)),
+          ),
+        ],
+        {
+          ...axis,
+          height: 70,
+          unit: "nodes",
+          label: `Nodes over time on ${variant.name}: at most ${most(nodes)}`,
+        },
       ),
+      element("details", {}, element("summary", {}, "The same as a table"), this.table(variant, ended)),
     );
   }
 

@@ -1,4 +1,4 @@
-// What `batchmgr simulate … -o json` has written: from a file that is chosen or dropped. It stays in the browser.
+// What `batchmgr simulate … -o json` has written: a file that is chosen or dropped. It stays in the browser.
 
 const SIMULATION_KIND = "batchmgr.simulation";
 const SIMULATION_VERSION = 1;
@@ -55,7 +55,7 @@ function readSimulation(text, name) {
   try {
     found = JSON.parse(text);
   } catch {
-    throw new Error(`${name} is not JSON: what is shown here is what batchmgr simulate … -o json writes.`);
+    throw new Error(`${name} is not JSON: batchmgr simulate … -o json writes what is shown here.`);
   }
   if (found?.kind !== SIMULATION_KIND)
     throw new Error(`${name} is not a simulation: batchmgr simulate … -o json writes one.`);

@@ -49,7 +49,12 @@ function numbersOf(caption, variants, names, row) {
 }
 
 function poolName(variant) {
-  return element("span", {}, variant.name, variant.best ? element("strong", { class: "good" }, " ★ best") : "");
+  return element(
+    "span",
+    {},
+    variant.name,
+    variant.best ? element("strong", { class: "good" }, " ★ best") : "",
+  );
 }
 
 /** An amount of hours, or of money, with three digits that count. */

@@ -1,4 +1,4 @@
-// A simulation, from a file: the pools beside each other, warnings, curves, and what really happened if it knows.
+// A simulation, from a file: pools beside each other, warnings, curves, and what really happened if it knows.
 
 class SimulationView {
   constructor() {
@@ -8,7 +8,12 @@ class SimulationView {
       "div",
       {},
       report ? "" : element("p", {}, viewLink(listPlace(), {}, "← All jobs")),
-      element("section", { "aria-label": "Simulation" }, (this.top = element("div", {})), report ? "" : this.choice.node),
+      element(
+        "section",
+        { "aria-label": "Simulation" },
+        (this.top = element("div", {})),
+        report ? "" : this.choice.node,
+      ),
       this.parts,
     );
     this.show(report ? report.simulation : openedSimulation);
@@ -69,11 +74,7 @@ class SimulationView {
 function withoutSimulation() {
   return [
     element("h1", {}, "Simulation"),
-    element(
-      "p",
-      {},
-      "What would a job take, on which pool? Simulate it, and open the file here:",
-    ),
+    element("p", {}, "What would a job take, on which pool? Simulate it, and open the file here:"),
     element(
       "pre",
       { tabindex: "0" },
@@ -100,24 +101,34 @@ function assumed({ job, assumptions, prices }) {
     "section",
     { "aria-label": "Assumed" },
     element("h2", {}, "What was assumed"),
-    element("div", { class: "figures" },
-    table(
-      "Tasks by kind",
-      [{ name: "Kind" }, { name: "Tasks", number: true }, { name: "Each takes" }, { name: "Runs that fail", number: true }],
-      job.kinds.map((one) => [
-        one.name,
-        number(one.tasks),
-        one.duration,
-        one.failure ? `${(one.failure * 100).toFixed(1)} %` : "none",
-      ]),
-    ),
+    element(
+      "div",
+      { class: "figures" },
+      table(
+        "Tasks by kind",
+        [
+          { name: "Kind" },
+          { name: "Tasks", number: true },
+          { name: "Each takes" },
+          { name: "Runs that fail", number: true },
+        ],
+        job.kinds.map((one) => [
+          one.name,
+          number(one.tasks),
+          one.duration,
+          one.failure ? `${(one.failure * 100).toFixed(1)} %` : "none",
+        ]),
+      ),
     ),
     facts([
       ["Until Azure has machines", assumptions.resize],
       ["Until a machine is up", assumptions.boot],
       ["Start task of a node", assumptions.startTask],
       ["Until a chosen node starts a task", assumptions.scheduling],
-      ["Prices", prices && `${prices.vmSize} in ${prices.region}, as of ${prices.asOf}, in ${prices.currency}`],
+      [
+        "Prices",
+        prices && `${prices.vmSize} in ${prices.region}, as of ${prices.asOf}, in ${prices.currency}`,
+      ],
     ]),
   );
 }
