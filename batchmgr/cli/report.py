@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from batchmgr.cli.app_command import JobId, Last, calls_app, chosen_job
 from batchmgr.cli.arguments import option
+from batchmgr.cli.simulate.read_result import read_result
 from batchmgr.client.calls import job_path
 from batchmgr.client.sync_client import Client
 from batchmgr.dashboard.page import report_page
@@ -27,9 +28,18 @@ def run(
     to: Annotated[
         Path | None, option("--to", metavar="FILE", text="write it into this file (default: print it)")
     ] = None,
+    prediction: Annotated[
+        Path | None,
+        option(
+            "--prediction",
+            metavar="FILE",
+            text="lay a simulation over the job: what `batchmgr simulate -o json` has printed",
+        ),
+    ] = None,
 ) -> int:
     """Print a job's report: one HTML file. Return 0."""
-    page = report_page(report_data(app, chosen_job(app, job, last)))
+    predicted = {} if prediction is None else {"prediction": read_result(prediction)}
+    page = report_page(report_data(app, chosen_job(app, job, last)) | predicted)
     if to is None:
         print(page)
     else:

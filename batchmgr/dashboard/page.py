@@ -37,6 +37,12 @@ SCRIPTS = (
     "task_log",
     "task_panel",
     "over_time",
+    "simulation_file",
+    "simulation_table",
+    "predicted_and_real",
+    "simulation_curves",
+    "simulation_view",
+    "job_prediction",
     "timeline_rows",
     "timeline",
     "run_times",
@@ -72,7 +78,9 @@ def report_page(data: Mapping[str, Any]) -> str:
 
     `data` has `jobId`; `madeAt`, in ISO 8601; and `answers`, the bodies of the HTTP API by their paths:
     `jobs/kmers-001`, and below it `/timeline`, `/failures`, `/result` and, of tasks that are to be shown in
-    full, `/tasks/{taskId}`. What is missing, the page leaves out, and says so.
+    full, `/tasks/{taskId}`. What is missing, the page leaves out, and says so. A `prediction`, what
+    `batchmgr simulate -o json` prints, is laid over the job. With a `simulation` in place of `jobId` and
+    `answers`, the page shows that alone.
     """
     text = msgspec.json.encode(data).decode().translate(_ESCAPES)
     block = f'<script type="application/json" id="data">{text}</script>'

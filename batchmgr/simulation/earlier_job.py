@@ -13,6 +13,7 @@ from batchmgr.errors import SimulationError
 from batchmgr.plan.job_plan import FINALIZE_TASK_ID, RESERVED_PREFIX
 from batchmgr.simulation.durations import Duration
 from batchmgr.simulation.job_shape import JobShape
+from batchmgr.simulation.real_curves import RealCurves, Run, real_curves
 
 _MOST_DEPENDENCIES = 200_000
 """How many dependencies may be guessed between two kinds. More take long to simulate."""
@@ -22,21 +23,12 @@ _LONGEST_GAP_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """The last run of a task: its index, its node, and its start and end in seconds of the job."""
-
-    task: int
-    node: int
-    start: float
-    end: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class EarlierJob:
     """What the timeline of a job tells. Times are seconds since the job was created.
 
     `ready` are the first starts of its nodes, `slots` the most tasks that a node had at a time, `gaps` the
-    seconds between the end of a task and the start of the next on its slot, and `lost_s` what was lost.
+    seconds between the end of a task and the start of the next on its slot, `work_s` is how long its tasks
+    ran in all, and `lost_s` what was lost.
     """
 
     job_id: str
@@ -48,7 +40,9 @@ class EarlierJob:
     slots: int
     gaps: Sequence[float]
     requeues: int
+    work_s: float
     lost_s: float
+    curves: RealCurves
     guesses: tuple[str, ...]
 
     @property
@@ -90,6 +84,8 @@ def earlier_job(timeline: Mapping[str, Any]) -> EarlierJob:
         slots=slots,
         gaps=[gap for some in by_node.values() for gap in _gaps(some)],
         requeues=sum(timeline.get("requeues", ())),
+        work_s=sum(run.end - run.start for run in runs),
+        curves=real_curves(runs),
         lost_s=sum(
             end - start
             for start, end in zip(lost.get("start", ()), lost.get("end", ()), strict=True)

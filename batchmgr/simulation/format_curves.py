@@ -10,7 +10,7 @@ from batchmgr.simulation.variant_result import VariantResult
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _COLUMNS = 60
 _ROWS = (("waiting", "active"), ("running", "running"), ("nodes", "nodes"))
-_LONGEST = 4
+_LONGEST = 10
 """How many times as long as the shortest makespan the axis may be. What goes on after it is cut."""
 
 
@@ -20,7 +20,8 @@ def format_curves(results: Sequence[VariantResult]) -> Iterator[str]:
     for result in results:
         run = result.middle
         end = duration(run["makespan"]) if run["ended"] else "does not end"
-        yield f"{result.variant.name[:50]} · {end}{' →' if run['makespan'] > axis else ''}"
+        more = cut_in_words(result, axis)
+        yield f"{result.variant.name[:40]} · {end}{f'; {more}' if more else ''}"
         for name, column in _ROWS:
             values = run["curves"][column]
             line = _blocks(_resampled(run["curves"]["seconds"], values, axis))
@@ -30,9 +31,21 @@ def format_curves(results: Sequence[VariantResult]) -> Iterator[str]:
 
 def axis_s(results: Sequence[VariantResult]) -> float:
     """Return the seconds that an axis of time for all variants has, so that each of them can be seen."""
-    latest = max(float(result.middle["makespan"]) for result in results)
-    ended = [float(result.middle["makespan"]) for result in results if result.middle["ended"]]
+    latest = max(map(_end_s, results))
+    ended = [_end_s(result) for result in results if result.middle["ended"]]
     return min(latest, _LONGEST * min(ended, default=latest))
+
+
+def cut_in_words(result: VariantResult, axis: float) -> str:
+    """Return what an axis, or the end of the curves, leaves out of a run; empty if that is nothing."""
+    if _end_s(result) > axis:
+        return "goes on →"
+    return "" if result.middle["ended"] else f"the first {duration(_end_s(result))}"
+
+
+def _end_s(result: VariantResult) -> float:
+    """Return where the curves end: with the run, unless it does not end."""
+    return float(result.middle["curves"]["seconds"][-1])
 
 
 def _resampled(seconds: Sequence[float], values: Sequence[float], axis: float) -> list[float]:

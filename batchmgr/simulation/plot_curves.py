@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from batchmgr.errors import MissingExtraError, SimulationError
-from batchmgr.simulation.format_curves import axis_s
+from batchmgr.simulation.format_curves import axis_s, cut_in_words
 from batchmgr.simulation.format_values import duration, hours
 from batchmgr.simulation.simulate import Comparison
 from batchmgr.simulation.variant_result import VariantResult
@@ -35,6 +35,7 @@ def plot_curves(comparison: Comparison, file: Path) -> None:
     panels = figure.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
     for panel, result in zip(panels, results, strict=True):
         _draw(panel, result, unit_s)
+        panel.set_title(cut_in_words(result, axis), loc="right", fontsize=9)
     panels[-1].set_xlabel(
         f"{unit} since the start of the job (the run in the middle of each pool)", fontsize=9
     )

@@ -221,6 +221,12 @@ def test_a_job_that_really_ran_is_predicted(
     was, twenty = found["variants"]
     assert was["name"] == "as it was"
     predicted, real = found["prediction"]["predictedSeconds"], found["prediction"]["realSeconds"]
+    assert (found["prediction"]["variant"], found["prediction"]["nodes"]) == ("as it was", nodes)
+    curves = found["prediction"]["realCurves"]
+    assert (curves["seconds"][-1], curves["ended"][-1]) == (pytest.approx(real, abs=0.001), 120)
+    assert max(curves["busy"]) == nodes
+    used = was["nodeHours"]["used"]["p50"]
+    assert found["prediction"]["realNodeHoursUsed"] == pytest.approx(used, rel=0.12)
     assert real > 120 * 600 / (nodes * slots)
     assert predicted["p50"] == pytest.approx(real, rel=0.12)
     assert twenty["makespanSeconds"]["p50"] < was["makespanSeconds"]["p50"]

@@ -12,6 +12,7 @@ from tests.client.stand_in_app import StandInApp
 from tests.simulation.test_earlier_job import TIMELINE
 
 Capture = pytest.CaptureFixture[str]
+DATA = r'<script type="application/json" id="data">(.*?)</script>'
 
 
 def test_the_address_of_a_job_is_printed(app: StandInApp, capsys: Capture) -> None:
@@ -67,11 +68,61 @@ def test_a_report_is_one_file_with_the_answers_inside(
     file = tmp_path / "job.html"
     assert main(["report", "a-b", "--to", str(file)]) == 0
     page = file.read_text()
-    data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)[0])
+    data = json.loads(re.findall(DATA, page)[0])
     assert data["jobId"] == "a-b"
     assert {"jobs/a-b", "jobs/a-b/usage", "jobs/a-b/failures"} <= data["answers"].keys()
     assert "jobs/a-b/timeline" not in data["answers"]  # this app has none
     assert data["answers"]["jobs/a-b"]["metadata"]["user"] == "</script><b>ada"
+    assert "prediction" not in data
     assert main(["report", "none"]) == 102
     assert main(["open", "a-b"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("/api/dashboard?job=a-b")
+
+
+SIMULATE = ["simulate", "--tasks", "4", "--duration", "1m", "--nodes", "2", "--runs", "1", "-o"]
+
+
+def test_a_report_has_the_prediction_that_is_laid_over_the_job(
+    app: StandInApp, tmp_path: Path, capsys: Capture
+) -> None:
+    app.add("a")
+    assert main([*SIMULATE, "json"]) == 0
+    file = tmp_path / "simulation.json"
+    file.write_text(capsys.readouterr().out)
+    assert main(["report", "a", "--prediction", str(file)]) == 0
+    data = json.loads(re.findall(DATA, capsys.readouterr().out)[0])
+    assert data["prediction"] == json.loads(file.read_text())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"no JSON", "is not a simulation: `batchmgr simulate \u2026 -o json` writes one."),
+        (b"\xff\xfe", "is not a simulation"),
+        (b"[]", "is not a simulation"),
+        (b'{"kind": "batchmgr.simulation", "version": 2}', "of version 2, and this batchmgr reads version 1"),
+        (
+            b'{"kind": "batchmgr.simulation", "version": 1}',
+            "is a damaged simulation: Object missing required",
+        ),
+        (None, "No such file"),
+    ],
+)
+def test_what_is_no_prediction_is_refused_before_the_app_is_asked(
+    app: StandInApp, tmp_path: Path, capsys: Capture, text: bytes | None, said: str
+) -> None:
+    file = tmp_path / "other.json"
+    if text is not None:
+        file.write_bytes(text)
+    assert main(["report", "none", "--prediction", str(file)]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""
+
+
+def test_a_simulation_is_a_page_of_its_own(capsys: Capture) -> None:
+    assert main([*SIMULATE, "html"]) == 0
+    data = json.loads(re.findall(DATA, capsys.readouterr().out)[0])
+    assert set(data) == {"madeAt", "simulation"}
+    assert main([*SIMULATE, "json"]) == 0
+    assert data["simulation"] == json.loads(capsys.readouterr().out)

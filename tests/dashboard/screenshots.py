@@ -1,17 +1,25 @@
 """Writes docs/images/dashboard-*.png: the pages of the documents, made of sample jobs. `make screenshots`"""
 
 import asyncio
+import io
+import json
+import re
+import shlex
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.async_api import Browser, Page, expect
 
+from batchmgr.cli import main as batchmgr
 from tests.dashboard.browser import DESKTOP, PHONE, chromium, opened_page, started_browser
 from tests.dashboard.sample_jobs import SampleJob
 from tests.dashboard.stand_in_api import StandInApi
 
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
 MORNING = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
 NOON = datetime(2026, 11, 28, 10, 0, tzinfo=UTC)
 LOG = "reading chr7.fa, 159,345,973 letters\ncounting 21-mers …\nchr7: letter 'X' is no base\n"
@@ -48,6 +56,11 @@ def sample_api() -> StandInApi:
             sample("kmers-test", 10, "succeeded"),
         ]
     )
+    wheat = api.jobs["kmers-wheat"]
+    starts, ends = wheat.runs["start"], wheat.runs["end"]
+    hours = sum(end - start for start, end in zip(starts, ends, strict=True)) / 4 / 3600
+    waits = {"kind": "count", "tasks": 4000, "failed": 7, "meanWaitSeconds": sum(starts) / 4000}
+    wheat.usage = {"tasks": 4000, "nodeHoursUsed": {"dedicated": round(hours, 4)}, "kinds": [waits]}
     api.files = {"stdout.txt": b"", "stderr.txt": LOG.encode()}
     return api
 
@@ -57,8 +70,51 @@ async def write(page: Page, name: str) -> None:
     await page.screenshot(path=IMAGES / f"dashboard-{name}.png", animations="disabled")
 
 
+def simulated(*arguments: str) -> str:
+    """What `batchmgr simulate` prints as JSON."""
+    with redirect_stdout(io.StringIO()) as printed:
+        assert batchmgr(["simulate", *arguments, "-o", "json"]) == 0
+    return printed.getvalue()
+
+
+def simulations(folder: Path, api: StandInApi) -> tuple[Path, Path]:
+    """Write a simulation of the command of the documents, and one of a job on its own pool."""
+    shown = re.search(r"```console\n\$ batchmgr simulate (.*)\n", (ROOT / "docs" / "simulate.md").read_text())
+    assert shown is not None
+    timeline, pools, prediction = (folder / name for name in ("timeline.json", "pools.json", "job.json"))
+    timeline.write_text(json.dumps(api.jobs["kmers-wheat"].timeline()))
+    pools.write_text(simulated(*shlex.split(shown[1])))
+    prediction.write_text(simulated("--like", str(timeline), "--runs", "20"))
+    return pools, prediction
+
+
+async def choose(page: Page, file: Path) -> None:
+    """Open a simulation."""
+    async with page.expect_file_chooser() as chooser:
+        await page.get_by_role("button", name="Open a simulation …").click()
+    await (await chooser.value).set_files(file)
+
+
+async def take_predictions(browser: Browser, url: str, pools: Path, prediction: Path) -> None:
+    """Take the pictures of simulations."""
+    width, height = DESKTOP
+    async with opened_page(browser, size=(width, height + 500), fresh=True) as page:
+        await page.goto(f"{url}?view=simulation")
+        await choose(page, pools)
+        await expect(page.get_by_role("article")).to_have_count(4)
+        await write(page, "simulation")
+    async with opened_page(browser, fresh=True) as page:
+        await page.clock.set_fixed_time(NOON)
+        await page.goto(f"{url}?job=kmers-wheat")
+        await choose(page, prediction)
+        section = page.get_by_role("region", name="Predicted and real", exact=True)
+        await expect(section.get_by_role("img")).to_have_count(2)
+        await section.evaluate("(one) => one.scrollIntoView()")
+        await write(page, "predicted")
+
+
 async def take(browser: Browser, url: str) -> None:
-    """Take all pictures."""
+    """Take the pictures of jobs."""
     for name, size, dark in (("job", DESKTOP, False), ("dark", DESKTOP, True), ("phone", PHONE, False)):
         async with opened_page(browser, size=size, dark=dark, fresh=True) as page:
             await page.clock.set_fixed_time(NOON)
@@ -83,8 +139,12 @@ async def take(browser: Browser, url: str) -> None:
 async def main() -> None:
     """Serve the sample jobs, and take the pictures."""
     IMAGES.mkdir(exist_ok=True)
-    async with sample_api().served() as url, started_browser(chromium()) as browser:
-        await take(browser, url)
+    api = sample_api()
+    with TemporaryDirectory() as folder:
+        pools, prediction = simulations(Path(folder), api)
+        async with api.served() as url, started_browser(chromium()) as browser:
+            await take(browser, url)
+            await take_predictions(browser, url, pools, prediction)
 
 
 if __name__ == "__main__":

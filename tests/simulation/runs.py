@@ -15,6 +15,7 @@ CURVES = {
     "active": [4, 2, 0],
     "running": [0, 2, 0],
     "nodes": [0, 2, 2],
+    "busy": [0, 1, 0],
     "target": [2, 2, 2],
 }
 

@@ -44,6 +44,13 @@ def test_an_earlier_job_tells_how_long_its_tasks_took_and_where() -> None:
     assert max(job.shape.retries) == 2
 
 
+def test_an_earlier_job_has_the_curves_of_what_happened() -> None:
+    job = earlier_job(TIMELINE)
+    assert job.work_s == 100 + 180 + 100 + 125 + 100 + 2
+    rows = list(zip(job.curves.seconds, job.curves.ended, job.curves.busy, strict=True))
+    assert rows[::60] == [(0, 0, 0), (101, 0, 2), (202, 2, 2), (303, 4, 1), (404, 6, 0)]
+
+
 def test_the_usual_gap_between_two_tasks_is_the_delay_of_a_start() -> None:
     # 160 → 165 and 280 → 300 and 400 → 402.
     assert sorted(earlier_job(TIMELINE).gaps) == [2, 5, 20]

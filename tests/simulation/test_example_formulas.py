@@ -40,7 +40,7 @@ def test_the_formulas_do_what_the_page_says(capsys: pytest.CaptureFixture[str]) 
     assert main(["simulate", *JOB, "--eviction-rate", "0.1", "--runs", "5", *files, "-o", "json"]) == 0
     for found in json.loads(capsys.readouterr().out)["variants"]:
         ends = duration(found["makespanSeconds"]["p50"]) if found["ended"] else "never"
-        held, used = found["nodeHours"]["held"]["p50"], found["utilisation"]["p50"]
+        held, used = found["nodeHours"]["held"]["p50"], found["shares"]["used"]["p50"]
         assert rows[found["name"]] == [ends, hours(held), f"{100 * used:.0f}"], found["name"]
 
 

@@ -5,6 +5,7 @@ anywhere: an earlier job is read from the app, and the simulation runs on this m
 """
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,12 @@ import msgspec
 from batchmgr.cli.simulate.argument_types import count, distribution, horizon, interval, numbers, rate, share
 from batchmgr.cli.simulate.read_plan import ASSUMED, FEW_RUNS, MANY_TASKS, RUNS, read_plan
 from batchmgr.cli.simulate.result_json import comparison_answer
+from batchmgr.dashboard.page import report_page
 from batchmgr.simulation.durations import FORMS
 from batchmgr.simulation.forecast_process import run_forecast
 from batchmgr.simulation.format_table import format_comparison
 from batchmgr.simulation.plot_curves import plot_curves
-from batchmgr.simulation.simulate import simulate
+from batchmgr.simulation.simulate import Comparison, simulate
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +111,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="give a run up then (default 7d)",
     )
-    how.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default text)")
+    how.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json", "html"),
+        default="text",
+        help="html is a page that shows it, in one file (default text)",
+    )
     how.add_argument("--plot", type=Path, metavar="FILE", help="draw the curves, as PNG or SVG")
     app = parser.add_argument_group("the app", "Where --like finds a job.")
     app.add_argument("--url", default="", help="its address (default: BATCHMGR_URL, or the local stack)")
@@ -122,6 +130,17 @@ def run(args: argparse.Namespace) -> int:
     comparison = simulate(read_plan(args), run_forecast)
     if args.plot is not None:
         plot_curves(comparison, args.plot)
-    answer = comparison_answer(comparison)
-    print(msgspec.json.encode(answer).decode() if args.output == "json" else format_comparison(comparison))
+    print(_OUTPUTS[args.output](comparison))
     return int(all(result.unended for result in comparison.results))
+
+
+def _as_json(comparison: Comparison) -> str:
+    return msgspec.json.encode(comparison_answer(comparison)).decode()
+
+
+def _as_page(comparison: Comparison) -> str:
+    made_at = datetime.now(UTC).isoformat()
+    return report_page({"madeAt": made_at, "simulation": comparison_answer(comparison)})
+
+
+_OUTPUTS = {"text": format_comparison, "json": _as_json, "html": _as_page}

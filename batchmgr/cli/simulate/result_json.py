@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from batchmgr.cli.simulate.result_types import (
+    KIND,
+    VERSION,
     AssumptionsAnswer,
     ComparisonAnswer,
     CostAnswer,
@@ -14,6 +16,8 @@ from batchmgr.cli.simulate.result_types import (
     NodeHoursAnswer,
     PredictionAnswer,
     PricesAnswer,
+    RealCurvesAnswer,
+    SharesAnswer,
     SpreadAnswer,
     VariantAnswer,
     WaitAnswer,
@@ -22,6 +26,7 @@ from batchmgr.simulation.node_price import NodePrice
 from batchmgr.simulation.simulate import Comparison
 from batchmgr.simulation.variant_result import Spread, VariantResult
 
+_HOUR_S = 3600.0
 _SECONDS, _HOURS = 3, 4
 """How many digits after the point times have, and hours, shares and money."""
 
@@ -30,6 +35,8 @@ def comparison_answer(comparison: Comparison) -> ComparisonAnswer:
     """Return what is printed as JSON."""
     plan = comparison.plan
     return ComparisonAnswer(
+        kind=KIND,
+        version=VERSION,
         job=JobAnswer(
             name=plan.job,
             tasks=len(plan.shape),
@@ -78,7 +85,12 @@ def _variant(result: VariantResult, warnings: Sequence[str]) -> VariantAnswer:
             boot=_spread(result.node_hours("boot"), _HOURS),
             lost=_spread(result.node_hours("lost"), _HOURS),
         ),
-        utilisation=_spread(result.share("used"), _HOURS),
+        shares=SharesAnswer(
+            used=_spread(result.share("used"), _HOURS),
+            idle=_spread(result.share("idle"), _HOURS),
+            boot=_spread(result.share("boot"), _HOURS),
+            lost=_spread(result.share("lost"), _HOURS),
+        ),
         cost=_cost(result),
         wait_seconds=WaitAnswer(
             p50=_spread(result.wait(50)), p90=_spread(result.wait(90)), p99=_spread(result.wait(99))
@@ -94,6 +106,7 @@ def _variant(result: VariantResult, warnings: Sequence[str]) -> VariantAnswer:
             waiting=curves["active"],
             running=curves["running"],
             nodes=curves["nodes"],
+            busy=curves["busy"],
             target=curves["target"],
         ),
     )
@@ -123,8 +136,15 @@ def _prediction(comparison: Comparison) -> PredictionAnswer | None:
         return None
     return PredictionAnswer(
         job_id=earlier.job_id,
+        variant=result.variant.name,
+        nodes=len(earlier.ready),
+        slots=earlier.slots,
         predicted_seconds=_spread(result.makespan),
         real_seconds=earlier.makespan_s,
+        real_node_hours_used=round(earlier.work_s / earlier.slots / _HOUR_S, _HOURS),
+        real_curves=RealCurvesAnswer(
+            seconds=earlier.curves.seconds, ended=earlier.curves.ended, busy=earlier.curves.busy
+        ),
         has_ended=earlier.has_ended,
         guesses=earlier.guesses,
     )

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final, Literal
 
 import msgspec
+
+KIND: Final = "batchmgr.simulation"
+"""What the document is, so that no other file is taken for one."""
+
+VERSION: Final = 1
+"""Raised with each change that a reader of the document has to know."""
 
 
 class SpreadAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,6 +59,15 @@ class NodeHoursAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     lost: SpreadAnswer
 
 
+class SharesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What the node hours were for, as shares of those of a run."""
+
+    used: SpreadAnswer
+    idle: SpreadAnswer
+    boot: SpreadAnswer
+    lost: SpreadAnswer
+
+
 class CostAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What the time used costs, and the rest of the node hours, in the currency of the prices."""
 
@@ -68,12 +84,13 @@ class WaitAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CurvesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Counts over time of the run in the middle: arrays of one length."""
+    """Counts over time of the run in the middle: arrays of one length. `busy` nodes run tasks."""
 
     seconds: Sequence[float]
     waiting: Sequence[float]
     running: Sequence[float]
     nodes: Sequence[float]
+    busy: Sequence[float]
     target: Sequence[float]
 
 
@@ -88,7 +105,7 @@ class VariantAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     lower_bound_seconds: SpreadAnswer
     list_scheduling_seconds: SpreadAnswer | None
     node_hours: NodeHoursAnswer
-    utilisation: SpreadAnswer
+    shares: SharesAnswer
     cost: CostAnswer | None
     wait_seconds: WaitAnswer
     requeues: SpreadAnswer
@@ -111,12 +128,28 @@ class PricesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     spot: float | None
 
 
+class RealCurvesAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Counts over time of a job that ran: how many tasks had ended, and on how many nodes tasks ran."""
+
+    seconds: Sequence[float]
+    ended: Sequence[float]
+    busy: Sequence[float]
+
+
 class PredictionAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The job of `--like` on its own pool: what was predicted, and what it took, or takes until now."""
+    """The job of `--like` on its own pool: what was predicted, and what it took, or takes until now.
+
+    `variant` has its `nodes` and `slots`. What is real is of the tasks that have ended.
+    """
 
     job_id: str
+    variant: str
+    nodes: int
+    slots: int
     predicted_seconds: SpreadAnswer
     real_seconds: float
+    real_node_hours_used: float
+    real_curves: RealCurvesAnswer
     has_ended: bool
     guesses: Sequence[str]
 
@@ -124,6 +157,8 @@ class PredictionAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 class ComparisonAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """The whole document. `prices` are there if a table was given, `prediction` with `--like`."""
 
+    kind: Literal["batchmgr.simulation"]
+    version: Literal[1]
     job: JobAnswer
     assumptions: AssumptionsAnswer
     runs: int

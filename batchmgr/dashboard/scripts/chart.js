@@ -1,28 +1,76 @@
-// Small charts of counts over time: areas in layers, as SVG.
+// Small charts of counts over time, as SVG: areas in layers, or lines. The times are below, the counts beside.
 
 const WIDTH = 1000;
+const MOST_TICKS = 5;
+const STEPS = [1, 2, 5, 10, 15, 30]
+  .flatMap((count) => [count, count * 60])
+  .concat(
+    [1, 2, 3, 6, 12].map((count) => count * 3600),
+    [1, 2, 7, 14, 30, 90, 365].map((count) => count * 86_400),
+  )
+  .sort((a, b) => a - b);
+const TOPS = [1, 1.2, 1.4, 1.6, 2, 2.4, 3, 4, 5, 6, 7, 8, 10];
 
-/** `layers` are { name, label, values }, the lowest first; they are piled up. `columns` has the times. */
-function areas(columns, over, layers, { height, label }) {
-  const most = Math.max(
-    1,
-    ...Array.from({ length: over.spans + 1 }, (_, span) =>
-      layers.reduce((sum, one) => sum + one.values[span], 0),
-    ),
-  );
-  const bottom = height - 18,
-    x = (span) => (span / over.spans) * WIDTH,
-    y = (count) => bottom - (count / most) * (bottom - 4);
-  const base = new Float64Array(over.spans + 1);
+/** `layers` are { name, values }, the lowest first; they are piled up. `at` has the seconds of the values. */
+function areas(at, layers, axis) {
+  const piled = at.map((_, place) => layers.reduce((sum, one) => sum + one.values[place], 0));
+  const scale = scaled(axis, Math.max(...piled));
+  const base = at.map(() => 0);
+  const edge = () => base.map((count, place) => scale.point(at[place], count));
   const shapes = layers.map(({ name, values }) => {
-    const lower = Array.from(base, (count, span) => `${x(span).toFixed(1)},${y(count).toFixed(1)}`).reverse();
-    values.forEach((count, span) => {
-      base[span] += count;
+    const lower = edge().reverse();
+    base.forEach((_, place) => {
+      base[place] += values[place];
     });
-    const upper = Array.from(base, (count, span) => `${x(span).toFixed(1)},${y(count).toFixed(1)}`);
-    return drawing("polygon", { class: name, points: [...upper, ...lower].join(" ") });
+    return drawing("polygon", { class: name, points: [...edge(), ...lower].join(" ") });
   });
-  const axis = drawing("line", { class: "axis", x1: 0, x2: WIDTH, y1: bottom, y2: bottom });
+  return figure(axis, scale, shapes);
+}
+
+/** `series` are { name, at, values }, drawn in steps; `marks` are { name, from, to }, from top to bottom. */
+function lines(series, marks, axis) {
+  const scale = scaled(axis, Math.max(...series.flatMap((one) => Array.from(one.values))));
+  const bands = marks.map(({ name, from, to }) =>
+    drawing("rect", {
+      class: name,
+      x: Math.min(scale.x(from), WIDTH - 1.5).toFixed(1),
+      width: Math.max(scale.x(to) - scale.x(from), 1.5).toFixed(1),
+      y: 0,
+      height: axis.height,
+    }),
+  );
+  const drawn = series.map(({ name, at, values }) => {
+    const points = [];
+    Array.from(values).forEach((count, place) => {
+      if (place) points.push(scale.point(at[place], values[place - 1]));
+      points.push(scale.point(at[place], count));
+    });
+    return drawing("polyline", { class: `line ${name}`, points: points.join(" ") });
+  });
+  return figure(axis, scale, [...bands, ...drawn]);
+}
+
+/** Where a count at a time is. `axis` has the `height` of the chart, and the time at its end, `until`. */
+function scaled({ height, until }, most) {
+  const top = roundTop(most);
+  const x = (seconds) => (seconds / (until || 1)) * WIDTH;
+  const y = (count) => height - (count / top) * (height - 2);
+  return { top, x, point: (seconds, count) => `${x(seconds).toFixed(1)},${y(count).toFixed(1)}` };
+}
+
+/** A round number that is no less. */
+function roundTop(most) {
+  if (most <= 10) return most <= 1 ? 1 : Math.ceil(most / 2) * 2;
+  const size = 10 ** Math.floor(Math.log10(most));
+  return Math.round(TOPS.find((one) => one * size >= most - 1e-9) * size);
+}
+
+/** `axis` also has the `label` of the chart, the `unit` of its counts, its `ticks`, and a `note` on times. */
+function figure({ height, label, unit, ticks, note }, { top }, shapes) {
+  const grid = [0.5, 0].map((share) =>
+    drawing("line", { class: "axis", x1: 0, x2: WIDTH, y1: share * height + 1, y2: share * height + 1 }),
+  );
+  const base = drawing("line", { class: "axis", x1: 0, x2: WIDTH, y1: height - 0.5, y2: height - 0.5 });
   const chart = drawing(
     "svg",
     {
@@ -32,25 +80,58 @@ function areas(columns, over, layers, { height, label }) {
       role: "img",
       "aria-label": label,
     },
+    ...grid,
     ...shapes,
-    axis,
+    base,
   );
-  return element("figure", { class: "figure" }, chart, scale(columns, over.until, most));
-}
-
-/** The times below a chart, as text that is not stretched with it. */
-function scale(columns, until, most) {
-  const named = [0, 0.25, 0.5, 0.75, 1].map((share) => clockIn(columns, until * share, until));
+  const counts = [top, top % 2 ? "" : top / 2, 0].map((count) => (count === "" ? "" : number(count)));
   return element(
-    "figcaption",
-    { class: "quiet" },
+    "figure",
+    { class: "figure" },
+    element("span", { class: "unit quiet" }, unit),
     element(
       "span",
-      { class: "ticks" },
-      named.map((text) => element("span", {}, text)),
+      { class: "counts quiet" },
+      counts.map((text) => element("span", {}, text)),
     ),
-    `Times in ${zone.name}. The highest is ${number(Math.round(most))}.`,
+    chart,
+    element("figcaption", { class: "quiet" }, tickRow(ticks), note),
   );
+}
+
+function tickRow(ticks) {
+  return element(
+    "span",
+    { class: "ticks" },
+    ticks.map(({ share, text }) => {
+      const tick = element("span", { class: share < 0.04 ? "first" : share > 0.96 ? "last" : false }, text);
+      tick.style.left = `${share * 100}%`;
+      return tick;
+    }),
+  );
+}
+
+/** The times of day of a job, on an axis up to `until`. */
+function clockAxis(columns, until) {
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => ({
+    share,
+    text: clockIn(columns, until * share, until),
+  }));
+  return { until, ticks, note: `Times in ${zone.name}.` };
+}
+
+/** The time that has passed, on an axis up to `until`. */
+function passedAxis(until, note) {
+  const step = STEPS.find((one) => until / one <= MOST_TICKS) ?? STEPS.at(-1);
+  const ticks = Array.from({ length: Math.floor(until / step) + 1 }, (_, at) => ({
+    share: (at * step) / until,
+    text: passed(at * step),
+  }));
+  return { until, ticks, note };
+}
+
+function passed(seconds) {
+  return seconds ? duration(seconds).replace(".0", "") : "0";
 }
 
 function legend(entries) {

@@ -56,6 +56,12 @@ const freshness = {
   at: null,
   error: null,
   isLast: false,
+  /** Another view is shown, of which nothing is known yet. */
+  forget() {
+    Object.assign(this, { at: null, error: null, isLast: false });
+    setText(byId("as-of"), "");
+    this.show();
+  },
   seen(isLast) {
     Object.assign(this, { at: new Date().toISOString(), error: null, isLast });
     this.show();
@@ -67,7 +73,8 @@ const freshness = {
   },
   show() {
     const last = this.isLast ? "; nothing more will happen" : "";
-    if (report) setText(byId("as-of"), `Report, as of ${moment(report.madeAt)}`);
+    const made = report?.simulation ? "Simulated" : "Report, as of";
+    if (report) setText(byId("as-of"), `${made} ${moment(report.madeAt)}`);
     else if (this.at) setText(byId("as-of"), `As of ${moment(this.at)}, ${ago(this.at)}${last}`);
     redraw(
       byId("notices"),

@@ -64,7 +64,12 @@ class JobList {
       element(
         "section",
         { "aria-label": "Jobs" },
-        element("h1", {}, "Jobs"),
+        element(
+          "div",
+          { class: "row apart" },
+          element("h1", {}, "Jobs"),
+          viewLink({ ...listPlace(), view: "simulation" }, {}, "Open a simulation"),
+        ),
         element(
           "form",
           { class: "row", role: "search", submit: (event) => event.preventDefault() },

@@ -11,6 +11,7 @@ class JobPage {
     this.failed = new FailedGroups();
     this.tasks = new TaskTable();
     this.overTime = new OverTime();
+    this.prediction = new JobPrediction(jobId);
     this.timeline = new Timeline();
     this.runTimes = new RunTimes();
     this.usage = new UsageView();
@@ -23,6 +24,7 @@ class JobPage {
       this.results.node,
       this.tasks.node,
       this.overTime.node,
+      this.prediction.node,
       this.timeline.node,
       this.runTimes.node,
       this.usage.node,
@@ -136,6 +138,7 @@ class JobPage {
     if (columns) {
       this.tasks.show(columns);
       this.overTime.show(job, columns);
+      this.prediction.show(job, columns, this.used instanceof ApiError ? null : this.used);
       this.timeline.show(columns);
       this.runTimes.show(job, columns);
     } else setText(this.tasks.said, `The tasks are not known: ${sentence(this.columns)}`);
@@ -155,6 +158,10 @@ class JobPage {
   /** Each second: how long the job has taken. */
   tick() {
     if (this.job && !document.hidden && !report && !isFinal(this.job.state)) this.showSummary();
+  }
+
+  takeFile(file) {
+    this.prediction.choice.open(file);
   }
 
   /** Look again now, at the log too. */

@@ -20,12 +20,13 @@ function listenToKeys(view) {
     f: () =>
       view() instanceof JobPage
         ? view().toggleFailed()
-        : address.set({ jobs: address.get("jobs") === "failed" ? "" : "failed" }, { replace: true }),
+        : view() instanceof JobList &&
+          address.set({ jobs: address.get("jobs") === "failed" ? "" : "failed" }, { replace: true }),
     l: onJob((page) => {
       if (!address.get("task")) page.tasks.open();
       byId("log")?.focus();
     }),
-    r: () => view().refresh(),
+    r: () => view().refresh?.(),
     "?": () => byId("help").showModal(),
     Escape: () => address.get("task") && address.set({ task: "", file: "" }),
   };

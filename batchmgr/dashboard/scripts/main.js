@@ -1,19 +1,22 @@
 // Starts the page, and shows what its address asks for.
 
 let view = null;
-let shownJob = null;
+let shownPlace = null;
 
 function showView() {
   const jobId = report ? report.jobId : address.get("job");
-  if (jobId === shownJob && view) {
+  const isSimulation = !jobId && (report || address.get("view") === "simulation");
+  const place = isSimulation ? "a simulation" : `job ${jobId}`;
+  if (place === shownPlace && view) {
     view.changed();
     return;
   }
   view?.stop();
-  freshness.at = null;
-  shownJob = jobId;
-  view = jobId ? new JobPage(jobId) : new JobList();
-  if (!jobId) document.title = "Jobs · batchmgr";
+  freshness.forget();
+  shownPlace = place;
+  view = jobId ? new JobPage(jobId) : isSimulation ? new SimulationView() : new JobList();
+  if (view instanceof JobList) document.title = "Jobs · batchmgr";
+  setShown(byId("refresh"), !report && !isSimulation);
   byId("main").replaceChildren(view.node);
   scrollTo(0, 0);
 }
@@ -39,7 +42,7 @@ function listenToHeader() {
     key.write("");
     byId("key").value = "";
     byId("key-dialog").close();
-    view.refresh();
+    view.refresh?.();
   };
   byId("home").onclick = (event) => {
     if (event.ctrlKey || event.metaKey) return;
@@ -51,17 +54,38 @@ function listenToHeader() {
     key.write(byId("key").value.trim());
     byId("key").value = "";
     byId("key-dialog").close();
-    view.refresh();
+    view.refresh?.();
   };
-  for (const id of ["refresh", "change-key"]) setShown(byId(id), !report);
+  setShown(byId("change-key"), !report);
+}
+
+/** A file that is dropped anywhere is a simulation: of the job that is shown, or for a view of its own. */
+function listenToFiles() {
+  const isFile = (event) => event.dataTransfer?.types.includes("Files");
+  const mark = (isOver) => document.body.classList.toggle("dropping", isOver);
+  addEventListener("dragover", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    mark(true);
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget || mark(false));
+  addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    mark(false);
+    if (report) return;
+    if (!view.takeFile) address.set({ ...listPlace(), view: "simulation" });
+    view.takeFile(event.dataTransfer.files[0]);
+  });
 }
 
 key.takeFromLink();
 addEventListener("hashchange", () => {
   key.takeFromLink();
-  view.refresh();
+  view.refresh?.();
 });
 listenToHeader();
+listenToFiles();
 listenToKeys(() => view);
 setInterval(() => {
   freshness.show();

@@ -19,7 +19,9 @@ class OverTime {
     if (this.node.hidden || (this.drawnFor === columns && this.isLocal === zone.isLocal)) return;
     Object.assign(this, { drawnFor: columns, isLocal: zone.isLocal });
     const over = countsOverTime(columns, until, SPANS);
+    const at = Array.from({ length: SPANS + 1 }, (_, span) => (until * span) / SPANS);
     const layer = (name, values) => ({ name, values });
+    const axis = { ...clockAxis(columns, until), unit: "tasks", height: 90 };
     const aMinute = over.endedPerSpan.map((count) => count / (until / SPANS / 60));
     const peak = (values) => number(Math.round(Math.max(...values)));
     const open = Boolean(this.charts.querySelector("details[open]"));
@@ -32,33 +34,33 @@ class OverTime {
           ["waiting", "waiting"],
         ]),
         areas(
-          columns,
-          over,
+          at,
           [
             layer("succeeded", over.succeeded),
             layer("failed", over.failed),
             layer("running", over.running),
             layer("waiting", over.waiting),
           ],
-          { height: 160, label: `Tasks over time: at most ${peak(over.running)} ran at once` },
+          { ...axis, height: 160, label: `Tasks over time: at most ${peak(over.running)} ran at once` },
         ),
         job.counts?.failed
           ? [
               element("h3", {}, "Failed tasks"),
-              areas(columns, over, [layer("failed", over.failed)], {
-                height: 90,
+              areas(at, [layer("failed", over.failed)], {
+                ...axis,
                 label: `Failed tasks over time: ${peak(over.failed)} in the end`,
               }),
             ]
           : [],
         element("h3", {}, "Nodes with running tasks"),
-        areas(columns, over, [layer("nodes", over.nodes)], {
-          height: 90,
+        areas(at, [layer("nodes", over.nodes)], {
+          ...axis,
+          unit: "nodes",
           label: `Nodes over time: at most ${peak(over.nodes)} ran tasks at once`,
         }),
         element("h3", {}, "Tasks that ended, a minute"),
-        areas(columns, over, [layer("succeeded", aMinute)], {
-          height: 90,
+        areas(at, [layer("succeeded", aMinute)], {
+          ...axis,
           label: `Ended tasks a minute: at most ${peak(aMinute)}`,
         }),
         element(

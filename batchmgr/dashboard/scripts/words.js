@@ -39,7 +39,8 @@ function duration(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return "";
   const length = Math.max(seconds, 0);
   if (length < 9.95) return `${length.toFixed(1)} s`;
-  const rounded = Math.round(length);
+  const step = length < 3600 ? 1 : length < 86_400 ? 60 : 3600;
+  const rounded = Math.round(length / step) * step;
   const units = [
     ["d", 86400],
     ["h", 3600],

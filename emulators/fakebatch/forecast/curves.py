@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from fakebatch.wire import timestamps
 
 MOST_POINTS: Final = 241
-NAMES: Final = ("active", "running", "nodes", "target")
+NAMES: Final = ("active", "running", "nodes", "busy", "target")
 
 
 class _Point(NamedTuple):
@@ -13,6 +13,7 @@ class _Point(NamedTuple):
     active: int
     running: int
     nodes: int
+    busy: int
     target: int
 
 
@@ -23,9 +24,9 @@ class Curves:
         self._start = start
         self._points: list[_Point] = []
 
-    def add(self, at: int, active: int, running: int, nodes: int, target: int) -> None:
+    def add(self, at: int, active: int, running: int, nodes: int, busy: int, target: int) -> None:
         """Add the values from this time on, in ticks."""
-        point = _Point(at, active, running, nodes, target)
+        point = _Point(at, active, running, nodes, busy, target)
         if self._points and self._points[-1].at == at:
             self._points[-1] = point
         else:

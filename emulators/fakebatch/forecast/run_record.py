@@ -126,6 +126,7 @@ class RunRecord:
             active=len(self._store.jobs[self._job_id].tasks) - len(self.log.ended) - running,
             running=running,
             nodes=self.ledger.machines,
+            busy=len(self.log.on_node),
             target=pool.target(dedicated=True) + pool.target(dedicated=False),
         )
 

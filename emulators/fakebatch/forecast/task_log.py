@@ -1,5 +1,6 @@
 """The runs of the tasks of a forecast: when each task started and ended, and what was lost."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fakebatch.forecast.forecast_request import Tasks
@@ -9,7 +10,10 @@ from fakebatch.wire import timestamps
 
 
 class TaskLog:
-    """Follows the tasks of a job from its start, a time in ticks, and books their runs on the nodes."""
+    """Follows the tasks of a job from its start, a time in ticks, and books their runs on the nodes.
+
+    `on_node` is how many tasks run on each node that runs any.
+    """
 
     def __init__(self, tasks: Tasks, ledger: NodeLedger, slots: int, start: int) -> None:
         self._tasks = tasks
@@ -17,16 +21,19 @@ class TaskLog:
         self._slots = slots
         self._start = start
         self.running: dict[int, tuple[int, str]] = {}
+        self.on_node: Counter[str] = Counter()
         self.started: dict[int, int] = {}
         self.ended: dict[int, int] = {}
 
     def changed(self, task: TaskEntity, now: int) -> bool:
         """Note the new value of a task. Return whether it has completed."""
         index = int(task.id)
+        run = self._left(index)
         if task.state == "running" and task.placement is not None:
-            self.running[index] = (now, task.placement.node_id)
+            node_id = task.placement.node_id
+            self.running[index] = (now, node_id)
+            self.on_node[node_id] += 1
             return False
-        run = self.running.pop(index, None)
         if run is not None:
             self._book(index, run, now, is_lost=task.state != "completed")
         if task.state != "completed":
@@ -67,6 +74,16 @@ class TaskLog:
         """Return the slot seconds of all completed tasks. One on several nodes uses all slots of each."""
         ticks = sum((self.ended[index] - self.started[index]) * self._share(index) for index in self.ended)
         return ticks * self._slots / timestamps.PER_SECOND
+
+    def _left(self, index: int) -> tuple[int, str] | None:
+        """Return the run of a task that goes on no more, if it ran."""
+        run = self.running.pop(index, None)
+        if run is not None:
+            _, node_id = run
+            self.on_node[node_id] -= 1
+            if not self.on_node[node_id]:
+                del self.on_node[node_id]
+        return run
 
     def _share(self, index: int) -> float:
         """Return the share of nodes that a task uses."""
