@@ -156,18 +156,29 @@ class BlobEventLog:
         """Return whole lines from an offset on, and where they end. One call reads 8 MiB of one part."""
         part, start = offset >> PART_BITS, offset & ((1 << PART_BITS) - 1)
         while True:
-            try:
+            lines = await self._whole_lines(job_id, part, start)
+            if not lines:
                 with service_errors(SERVICE):
-                    data = await read_range(self._blob(job_id, part), start, STRIDE)
-            except ServiceNotFoundError:
-                return b"", offset
-            except ServiceRefusedError as error:
-                if error.status != OUT_OF_RANGE:
-                    raise
-                data = b""
-            if end := data.rfind(b"\n") + 1:
-                return data[:end], (part << PART_BITS) + start + end
-            part, start = part + 1, 0  # the next part, if there is one
+                    if not await self._blob(job_id, part + 1).exists():
+                        return b"", offset
+                # The part is full. Something may have been added to it since it was read.
+                lines = await self._whole_lines(job_id, part, start)
+            if lines:
+                return lines, (part << PART_BITS) + start + len(lines)
+            part, start = part + 1, 0
+
+    async def _whole_lines(self, job_id: str, part: int, start: int) -> bytes:
+        """Return whole lines of a part, some megabytes of them; nothing at its end, or if it is not there."""
+        try:
+            with service_errors(SERVICE):
+                data = await read_range(self._blob(job_id, part), start, STRIDE)
+        except ServiceNotFoundError:
+            return b""
+        except ServiceRefusedError as error:
+            if error.status != OUT_OF_RANGE:
+                raise
+            return b""
+        return data[: data.rfind(b"\n") + 1]
 
     async def delete(self, job_id: str) -> None:
         """Delete all parts of a log."""

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 
+from batchmgr.adapters import blob_event_log as module
 from batchmgr.adapters.blob_event_log import MAX_BLOCKS, BlobEventLog
+from batchmgr.adapters.log_parts import read_range
+from batchmgr.model.cloud_event import Event
 from tests.contract.test_event_log import event, numbers
 from tests.event_log import append
 
@@ -53,3 +56,27 @@ async def test_an_empty_next_part_continues_the_numbers(container: ContainerClie
     logged, _ = await append(log, "j", [event("c")], end)
     assert numbers(logged) == [3]
     assert numbers(await log.read("j", 0, 9)) == [1, 2, 3]
+
+
+async def test_a_part_that_is_filled_while_its_end_is_read_is_read_to_its_new_end(
+    container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = BlobEventLog(container, max_blocks=2)
+    _, end = await append(log, "j", [event("a")], 0)
+
+    async def others_go_on(blob: BlobClient, start: int, length: int) -> bytes:
+        monkeypatch.undo()
+        try:
+            return await read_range(blob, start, length)  # nothing is there yet
+        finally:
+            for name in ("b", "c"):
+                await append(log, "j", [event(name)], end)
+
+    monkeypatch.setattr(module, "read_range", others_go_on)
+    found, offset = list[str](), end
+    while True:
+        lines, offset = await log.lines("j", offset)
+        if not lines:
+            break
+        found += [msgspec.json.decode(line, type=Event).id for line in lines.splitlines()]
+    assert found == ["b", "c"]
