@@ -86,5 +86,7 @@ async def test_nothing_is_wider_than_a_phone(browser: Browser) -> None:
         await expect(page.get_by_text("400 of 400 tasks shown.")).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         await page.goto(page.url.partition("?")[0])
-        await expect(page.get_by_role("link", name="live-1")).to_be_visible()
+        link = page.get_by_role("link", name="live-1")
+        await expect(link).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        assert await link.evaluate("(one) => one.getClientRects().length") == 1, "an id stays in one line"
