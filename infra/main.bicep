@@ -14,6 +14,7 @@ param pools poolType[]
 @description('The pool of jobs that name none, if it is not the first of `pools`.')
 param defaultPoolId string = ''
 param dataAccount bool
+param eventTopic bool
 param storageSku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS'
 param privateNetwork bool
 param alertEmails string[]
@@ -32,6 +33,7 @@ var componentName = 'appi-${token}'
 var vaultName = 'kv-${token}'
 var networkName = 'vnet-${token}'
 var topicName = 'evgt-${token}'
+var eventTopicName = 'evgt-events-${token}'
 var dataAccountName = 'stdata${token}'
 
 // What is there already may be in another resource group.
@@ -44,6 +46,10 @@ var storagePlace = existing.?storageAccount == null
 var batchPlace = existing.?batchAccount == null
   ? here(subscription().subscriptionId, groupName, 'ba${token}')
   : placeOf(existing.batchAccount!)
+var eventTopicPlace = existing.?eventTopic == null
+  ? here(subscription().subscriptionId, groupName, eventTopicName)
+  : placeOf(existing.eventTopic!)
+var sendsToTopic = eventTopic || existing.?eventTopic != null
 var storageAccountId = resourceId(storagePlace.subscription, storagePlace.group, 'Microsoft.Storage/storageAccounts', storagePlace.name)
 var batchAccountId = resourceId(batchPlace.subscription, batchPlace.group, 'Microsoft.Batch/batchAccounts', batchPlace.name)
 var dataAccountId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.Storage/storageAccounts', dataAccountName)
@@ -52,6 +58,7 @@ var appIdentityId = resourceId(subscription().subscriptionId, groupName, 'Micros
 var nodeIdentityId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.ManagedIdentity/userAssignedIdentities', nodeIdentityName)
 var networkId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.Network/virtualNetworks', networkName)
 var topicId = existing.?systemTopic ?? resourceId(subscription().subscriptionId, groupName, 'Microsoft.EventGrid/systemTopics', topicName)
+var eventTopicId = resourceId(eventTopicPlace.subscription, eventTopicPlace.group, 'Microsoft.EventGrid/topics', eventTopicPlace.name)
 var endpointSuffix = environment().suffixes.storage
 var poolOfJobs = empty(defaultPoolId) ? (empty(pools) ? '' : pools[0].name) : defaultPoolId
 
@@ -280,6 +287,7 @@ var zones = {
   vault: 'privatelink${replace(environment().suffixes.keyvaultDns, 'vault', 'vaultcore')}'
   batchAccount: 'privatelink.batch.azure.com'
   nodeManagement: 'privatelink.batch.azure.com'
+  topic: 'privatelink.eventgrid.azure.net'
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -288,7 +296,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     name: networkName
     location: location
     tags: tags
-    dnsZones: [zones.blob, zones.queue, zones.vault, zones.batchAccount]
+    dnsZones: concat([zones.blob, zones.queue, zones.vault, zones.batchAccount], sendsToTopic ? [zones.topic] : [])
   }
 }
 
@@ -300,7 +308,8 @@ var endpoints = concat(
     { of: 'batch', id: batchAccountId, service: 'batchAccount' }
     { of: 'batch', id: batchAccountId, service: 'nodeManagement' }
   ],
-  dataAccount ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : []
+  dataAccount ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : [],
+  sendsToTopic ? [{ of: 'events', id: eventTopicId, service: 'topic' }] : []
 )
 
 module privateEndpoints 'modules/private-endpoint.bicep' = [
@@ -316,7 +325,7 @@ module privateEndpoints 'modules/private-endpoint.bicep' = [
       groupId: endpoint.service
       dnsZone: zones[endpoint.service]
     }
-    dependsOn: [network, storageAccount, data, batchAccount, vault]
+    dependsOn: [network, storageAccount, data, batchAccount, vault, events]
   }
 ]
 
@@ -339,6 +348,33 @@ module appReadsKey 'modules/roles/key-vault.bicep' = {
     }
   }
   dependsOn: [vault]
+}
+
+// ── The topic that events are sent to ──
+
+module events 'modules/event-topic.bicep' = if (eventTopic && existing.?eventTopic == null) {
+  scope: group
+  params: { name: eventTopicName, location: location, tags: tags, private: privateNetwork }
+}
+
+module eventTopicEndpoint 'modules/event-topic-endpoint.bicep' = if (sendsToTopic) {
+  scope: resourceGroup(eventTopicPlace.subscription, eventTopicPlace.group)
+  params: { topicName: eventTopicPlace.name }
+  dependsOn: [events]
+}
+
+module appSendsEvents 'modules/roles/event-topic.bicep' = if (sendsToTopic) {
+  scope: resourceGroup(eventTopicPlace.subscription, eventTopicPlace.group)
+  params: {
+    resourceName: eventTopicPlace.name
+    grant: {
+      role: 'EventGrid Data Sender'
+      principalId: appIdentity.outputs.principalId
+      holder: appIdentityId
+      why: 'The app sends the events of jobs and tasks to this topic, for whoever subscribes.'
+    }
+  }
+  dependsOn: [events]
 }
 
 // ── Telemetry ──
@@ -415,6 +451,7 @@ module functionApp 'modules/function-app.bicep' = {
     batchEndpoint: batch.outputs.endpoint
     defaultPoolId: poolOfJobs
     nodeIdentityId: app.nodesUseIdentity ? nodeIdentityId : ''
+    optionalSettings: sendsToTopic ? { BATCHMGR_EVENT_TOPIC: eventTopicEndpoint!.outputs.endpoint } : {}
     callbackKeyUri: 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/callback-key'
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     subnetId: privateNetwork ? '${networkId}/subnets/app' : null
@@ -439,4 +476,5 @@ output BATCHMGR_KEY_VAULT_ID string = vaultId
 output BATCHMGR_BATCH_ACCOUNT_ID string = batchAccountId
 output BATCHMGR_STORAGE_ACCOUNT string = storagePlace.name
 output BATCHMGR_DATA_ACCOUNT string = dataAccount ? dataAccountName : ''
+output BATCHMGR_EVENT_TOPIC_ID string = sendsToTopic ? eventTopicId : ''
 output BATCHMGR_NODE_IDENTITY_ID string = nodeIdentityId

@@ -13,6 +13,7 @@ var batchAccount = readEnvironmentVariable('BATCHMGR_EXISTING_BATCH_ACCOUNT', ''
 var storageAccount = readEnvironmentVariable('BATCHMGR_EXISTING_STORAGE_ACCOUNT', '')
 var workspace = readEnvironmentVariable('BATCHMGR_EXISTING_WORKSPACE', '')
 var systemTopic = readEnvironmentVariable('BATCHMGR_EXISTING_SYSTEM_TOPIC', '')
+var topicForEvents = readEnvironmentVariable('BATCHMGR_EXISTING_EVENT_TOPIC', '')
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
@@ -23,12 +24,14 @@ param existing = {
   storageAccount: empty(storageAccount) ? null : storageAccount
   workspace: empty(workspace) ? null : workspace
   systemTopic: empty(systemTopic) ? null : systemTopic
+  eventTopic: empty(topicForEvents) ? null : topicForEvents
 }
 param defaultPoolId = readEnvironmentVariable('BATCHMGR_DEFAULT_POOL_ID', '')
 
 param app = stage.app
 param pools = stage.pools
 param dataAccount = stage.dataAccount
+param eventTopic = stage.eventTopic
 param storageSku = stage.storageSku
 param privateNetwork = stage.privateNetwork
 param alertEmails = empty(emails) ? stage.alertEmails : [emails]

@@ -11,6 +11,8 @@ type existingType = {
   workspace: string?
   @description('The Event Grid system topic of the storage account. An account can have only one.')
   systemTopic: string?
+  @description('An Event Grid topic with the CloudEvents schema, for the events of jobs and tasks. The app may then send to it.')
+  eventTopic: string?
 }
 
 @export()
@@ -129,8 +131,10 @@ type stageType = {
   pools: poolType[]
   @description('A second storage account, for data that nodes reach with their identity, and for application packages.')
   dataAccount: bool
+  @description('An Event Grid topic for the events of jobs and tasks. Without it they go to a queue only.')
+  eventTopic: bool
   storageSku: 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS'
-  @description('A virtual network with private endpoints. Storage, Batch and Key Vault then take no calls from elsewhere.')
+  @description('A virtual network with private endpoints. Storage, Batch, Key Vault and the topic then take no calls from elsewhere.')
   privateNetwork: bool
   @description('Who gets the alerts.')
   alertEmails: string[]

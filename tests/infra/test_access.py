@@ -4,14 +4,15 @@ import re
 
 import pytest
 
-from tests.infra.bicep import INFRA, SCENARIOS
-from tests.infra.golden import BATCH, ROLE, STORAGE, Golden, Resource, golden
+from tests.infra.bicep import INFRA, SCENARIOS, THEIRS
+from tests.infra.golden import BATCH, ROLE, STORAGE, TOPIC, Golden, Resource, golden
 
 # From Microsoft's documentation of built-in roles, written here a second time on purpose.
 BUILT_IN = {
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
     "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
     "48e5e92e-a480-4e71-aa9c-2778f4c13781": "Azure Batch Job Submitter",
+    "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
@@ -67,11 +68,28 @@ def test_who_deploys_and_nodes_that_pull_images_get_their_roles() -> None:
     assert everything - dev == {
         ("nodeIdentity", "AcrPull", "registries"),
         ("nodeIdentity", OWN_ROLE, "storageAccounts"),
+        ("appIdentity", "EventGrid Data Sender", "topics"),
         ("deployer", "Storage Blob Data Contributor", "data"),
         ("deployer", "Azure Batch Data Contributor", "batchAccounts"),
     }
     # The Batch account is there already, and keeps its packages where it does.
     assert dev - everything == {("batchAccount", "Storage Blob Data Contributor", "data")}
+
+
+def test_the_app_may_send_events_to_the_topic_of_its_setting_and_to_nothing_else() -> None:
+    of_theirs = ("appIdentity", "EventGrid Data Sender", "topics")
+    assert grants(golden("shared")) - grants(golden("dev")) == {of_theirs}
+    topics = {"shared": f"{THEIRS}/{TOPIC}/their-events", "everything": golden("everything").one(TOPIC)["id"]}
+    for name, topic in topics.items():
+        (assignment,) = (
+            one for one in golden(name).every(ROLE) if role_of(golden(name), one) == "EventGrid Data Sender"
+        )
+        assert assignment["id"].startswith(f"{topic}/providers/Microsoft.Authorization/")
+        assert golden(name).outputs["BATCHMGR_EVENT_TOPIC_ID"] == topic
+
+
+def test_a_topic_that_is_made_takes_cloud_events() -> None:
+    assert golden("everything").one(TOPIC)["properties"]["inputSchema"] == "CloudEventSchemaV1_0"
 
 
 @every_scenario
@@ -129,6 +147,8 @@ def test_nothing_takes_a_key(made: Golden) -> None:
         assert account["properties"]["allowBlobPublicAccess"] is False
     for account in made.every(BATCH):
         assert account["properties"]["allowedAuthenticationModes"] == ["AAD"]
+    for topic in made.every(TOPIC):
+        assert topic["properties"]["disableLocalAuth"] is True
     assert made.one("Microsoft.Insights/components")["properties"]["DisableLocalAuth"] is True
     assert made.one("Microsoft.KeyVault/vaults")["properties"]["enableRbacAuthorization"] is True
     for policy in made.every("Microsoft.Web/sites/basicPublishingCredentialsPolicies"):
@@ -140,19 +160,22 @@ def test_what_is_there_already_is_not_made() -> None:
     for kind in (BATCH, "Microsoft.OperationalInsights/workspaces", "Microsoft.EventGrid/systemTopics"):
         assert made.every(kind) == []
     assert [account["name"][:6] for account in made.every(STORAGE)] == ["stdata"]
+    assert golden("shared").every(TOPIC) == []
     assert "their-topic" in made.outputs["BATCHMGR_SYSTEM_TOPIC_ID"]
     assert made.settings["BATCHMGR_NODE_IDENTITY"].endswith("id-nodes-" + made.one(STORAGE)["name"][6:])
 
 
-def test_a_private_network_closes_all_data_and_has_a_way_to_each() -> None:
-    made = golden("prod")
-    for kind in (STORAGE, BATCH, "Microsoft.KeyVault/vaults"):
-        assert {one["properties"]["publicNetworkAccess"] for one in made.every(kind)} == {"Disabled"}
+@pytest.mark.parametrize(("name", "of_the_topic"), [("prod", []), ("everything", ["topic"])])
+def test_a_private_network_closes_all_data_and_has_a_way_to_each(name: str, of_the_topic: list[str]) -> None:
+    made = golden(name)
+    for kind in (STORAGE, BATCH, "Microsoft.KeyVault/vaults", TOPIC):
+        assert {one["properties"]["publicNetworkAccess"] for one in made.every(kind)} <= {"Disabled"}
     services = [
         one["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"][0]
         for one in made.every("Microsoft.Network/privateEndpoints")
     ]
-    assert sorted(services) == ["batchAccount", "blob", "blob", "nodeManagement", "queue", "vault"]
+    expected = ["batchAccount", "blob", "blob", "nodeManagement", "queue", *of_the_topic, "vault"]
+    assert sorted(services) == expected
     for pool in made.every(f"{BATCH}/pools"):
         address = pool["properties"]["networkConfiguration"]["publicIPAddressConfiguration"]
         assert address == {"provision": "NoPublicIPAddresses"}
