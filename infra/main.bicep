@@ -34,7 +34,6 @@ var vaultName = 'kv-${token}'
 var networkName = 'vnet-${token}'
 var topicName = 'evgt-${token}'
 var eventTopicName = 'evgt-events-${token}'
-var dataAccountName = 'stdata${token}'
 
 // What is there already may be in another resource group.
 func placeOf(id string) object => { subscription: split(id, '/')[2], group: split(id, '/')[4], name: last(split(id, '/')) }
@@ -46,13 +45,19 @@ var storagePlace = existing.?storageAccount == null
 var batchPlace = existing.?batchAccount == null
   ? here(subscription().subscriptionId, groupName, 'ba${token}')
   : placeOf(existing.batchAccount!)
+var dataPlace = existing.?dataAccount == null
+  ? here(subscription().subscriptionId, groupName, 'stdata${token}')
+  : placeOf(existing.dataAccount!)
+var hasData = dataAccount || existing.?dataAccount != null
+// A Batch account that is there already keeps its packages where it does.
+var keepsPackages = hasData && existing.?batchAccount == null
 var eventTopicPlace = existing.?eventTopic == null
   ? here(subscription().subscriptionId, groupName, eventTopicName)
   : placeOf(existing.eventTopic!)
 var sendsToTopic = eventTopic || existing.?eventTopic != null
 var storageAccountId = resourceId(storagePlace.subscription, storagePlace.group, 'Microsoft.Storage/storageAccounts', storagePlace.name)
 var batchAccountId = resourceId(batchPlace.subscription, batchPlace.group, 'Microsoft.Batch/batchAccounts', batchPlace.name)
-var dataAccountId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.Storage/storageAccounts', dataAccountName)
+var dataAccountId = resourceId(dataPlace.subscription, dataPlace.group, 'Microsoft.Storage/storageAccounts', dataPlace.name)
 var vaultId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.KeyVault/vaults', vaultName)
 var appIdentityId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.ManagedIdentity/userAssignedIdentities', appIdentityName)
 var nodeIdentityId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.ManagedIdentity/userAssignedIdentities', nodeIdentityName)
@@ -93,9 +98,9 @@ module storageContent 'modules/storage-content.bicep' = {
   dependsOn: [storageAccount]
 }
 
-module data 'modules/storage-account.bicep' = if (dataAccount) {
+module data 'modules/storage-account.bicep' = if (dataAccount && existing.?dataAccount == null) {
   scope: group
-  params: { name: dataAccountName, location: location, tags: tags, sku: storageSku, private: privateNetwork }
+  params: { name: dataPlace.name, location: location, tags: tags, sku: storageSku, private: privateNetwork }
 }
 
 module appOwnsBlobs 'modules/roles/storage-account.bicep' = {
@@ -136,25 +141,25 @@ module nodesUseBlobs 'modules/roles/nodes-on-storage-account.bicep' = if (app.no
   dependsOn: [storageAccount]
 }
 
-module appUsesData 'modules/roles/storage-account.bicep' = if (dataAccount) {
-  scope: group
+module appUsesData 'modules/roles/storage-account.bicep' = if (hasData) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: appIdentity.outputs.principalId
       holder: appIdentityId
-      why: 'The app lists blobs, and with BATCHMGR_DATA_STORAGE makes containers here and signs for them.'
+      why: 'The app lists blobs, makes containers for the files of jobs, and signs for them.'
     }
     condition: replace(loadTextContent('modules/roles/nodes-data-condition.txt'), '\n', ' ')
   }
   dependsOn: [data]
 }
 
-module nodesUseData 'modules/roles/storage-account.bicep' = if (dataAccount) {
-  scope: group
+module nodesUseData 'modules/roles/storage-account.bicep' = if (hasData && app.nodesUseIdentity) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: nodeIdentity.outputs.principalId
@@ -167,10 +172,26 @@ module nodesUseData 'modules/roles/storage-account.bicep' = if (dataAccount) {
   dependsOn: [data]
 }
 
-module deployerUsesData 'modules/roles/storage-account.bicep' = if (dataAccount && !empty(principalId)) {
-  scope: group
+// Without that, nodes get signatures for the files of their job, and need the packages only.
+module nodesReadPackages 'modules/roles/storage-account.bicep' = if (keepsPackages && !app.nodesUseIdentity) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
+    grant: {
+      role: 'Storage Blob Data Reader'
+      principalId: nodeIdentity.outputs.principalId
+      holder: nodeIdentityId
+      why: 'Nodes fetch application packages, and read nothing else. For the files of a job they get signatures.'
+    }
+    condition: replace(loadTextContent('modules/roles/nodes-packages-condition.txt'), '\n', ' ')
+  }
+  dependsOn: [data]
+}
+
+module deployerUsesData 'modules/roles/storage-account.bicep' = if (hasData && !empty(principalId)) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
+  params: {
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: principalId
@@ -191,15 +212,15 @@ module batchAccount 'modules/batch-account.bicep' = if (existing.?batchAccount =
     location: location
     tags: tags
     private: privateNetwork
-    autoStorage: dataAccount ? { storageAccountId: dataAccountId, nodeIdentityId: nodeIdentityId } : null
+    autoStorage: hasData ? { storageAccountId: dataAccountId, nodeIdentityId: nodeIdentityId } : null
   }
   dependsOn: [data, nodeIdentity]
 }
 
-module batchKeepsPackages 'modules/roles/storage-account.bicep' = if (dataAccount && existing.?batchAccount == null) {
-  scope: group
+module batchKeepsPackages 'modules/roles/storage-account.bicep' = if (keepsPackages) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: batchAccount!.outputs.principalId
@@ -308,7 +329,7 @@ var endpoints = concat(
     { of: 'batch', id: batchAccountId, service: 'batchAccount' }
     { of: 'batch', id: batchAccountId, service: 'nodeManagement' }
   ],
-  dataAccount ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : [],
+  hasData ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : [],
   sendsToTopic ? [{ of: 'events', id: eventTopicId, service: 'topic' }] : []
 )
 
@@ -451,7 +472,10 @@ module functionApp 'modules/function-app.bicep' = {
     batchEndpoint: batch.outputs.endpoint
     defaultPoolId: poolOfJobs
     nodeIdentityId: app.nodesUseIdentity ? nodeIdentityId : ''
-    optionalSettings: sendsToTopic ? { BATCHMGR_EVENT_TOPIC: eventTopicEndpoint!.outputs.endpoint } : {}
+    optionalSettings: union(
+      hasData ? { BATCHMGR_DATA_STORAGE: 'https://${dataPlace.name}.blob.${endpointSuffix}' } : {},
+      sendsToTopic ? { BATCHMGR_EVENT_TOPIC: eventTopicEndpoint!.outputs.endpoint } : {}
+    )
     callbackKeyUri: 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/callback-key'
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     subnetId: privateNetwork ? '${networkId}/subnets/app' : null
@@ -475,6 +499,6 @@ output BATCHMGR_SYSTEM_TOPIC_ID string = topicId
 output BATCHMGR_KEY_VAULT_ID string = vaultId
 output BATCHMGR_BATCH_ACCOUNT_ID string = batchAccountId
 output BATCHMGR_STORAGE_ACCOUNT string = storagePlace.name
-output BATCHMGR_DATA_ACCOUNT string = dataAccount ? dataAccountName : ''
+output BATCHMGR_DATA_ACCOUNT string = hasData ? dataPlace.name : ''
 output BATCHMGR_EVENT_TOPIC_ID string = sendsToTopic ? eventTopicId : ''
 output BATCHMGR_NODE_IDENTITY_ID string = nodeIdentityId

@@ -11,9 +11,10 @@ var stage = { dev: dev, test: test, prod: prod }[chosen]
 var emails = readEnvironmentVariable('BATCHMGR_ALERT_EMAIL', '')
 var batchAccount = readEnvironmentVariable('BATCHMGR_EXISTING_BATCH_ACCOUNT', '')
 var storageAccount = readEnvironmentVariable('BATCHMGR_EXISTING_STORAGE_ACCOUNT', '')
+var theirData = readEnvironmentVariable('BATCHMGR_EXISTING_DATA_ACCOUNT', '')
 var workspace = readEnvironmentVariable('BATCHMGR_EXISTING_WORKSPACE', '')
 var systemTopic = readEnvironmentVariable('BATCHMGR_EXISTING_SYSTEM_TOPIC', '')
-var topicForEvents = readEnvironmentVariable('BATCHMGR_EXISTING_EVENT_TOPIC', '')
+var theirEvents = readEnvironmentVariable('BATCHMGR_EXISTING_EVENT_TOPIC', '')
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
@@ -22,9 +23,10 @@ param principalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param existing = {
   batchAccount: empty(batchAccount) ? null : batchAccount
   storageAccount: empty(storageAccount) ? null : storageAccount
+  dataAccount: empty(theirData) ? null : theirData
   workspace: empty(workspace) ? null : workspace
   systemTopic: empty(systemTopic) ? null : systemTopic
-  eventTopic: empty(topicForEvents) ? null : topicForEvents
+  eventTopic: empty(theirEvents) ? null : theirEvents
 }
 param defaultPoolId = readEnvironmentVariable('BATCHMGR_DEFAULT_POOL_ID', '')
 

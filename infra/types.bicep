@@ -7,6 +7,8 @@ type existingType = {
   batchAccount: string?
   @description('The storage account of batchmgr: queues, job records, events, code. It may allow no shared keys.')
   storageAccount: string?
+  @description('A second storage account, for the data of jobs, in the region of the Batch account. It may allow no shared keys.')
+  dataAccount: string?
   @description('A Log Analytics workspace.')
   workspace: string?
   @description('The Event Grid system topic of the storage account. An account can have only one.')
@@ -129,7 +131,7 @@ type startTaskType = {
 type stageType = {
   app: appType
   pools: poolType[]
-  @description('A second storage account, for data that nodes reach with their identity, and for application packages.')
+  @description('A second storage account, for the data of jobs and for application packages: BATCHMGR_DATA_STORAGE.')
   dataAccount: bool
   @description('An Event Grid topic for the events of jobs and tasks. Without it they go to a queue only.')
   eventTopic: bool

@@ -40,11 +40,12 @@ SCENARIOS = {
         )
         for stage in ("dev", "test", "prod")
     },
-    # A team that has a topic already.
+    # A team that has its data and a topic already.
     "shared": Scenario(
         golden=INFRA / "snapshots" / "shared.json",
         environment={
             "AZURE_ENV_NAME": "shared",
+            "BATCHMGR_EXISTING_DATA_ACCOUNT": f"{THEIRS}/Microsoft.Storage/storageAccounts/theirdata",
             "BATCHMGR_EXISTING_EVENT_TOPIC": f"{THEIRS}/Microsoft.EventGrid/topics/their-events",
         },
     ),

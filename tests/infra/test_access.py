@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from fakeidentity.identities import Assignment
 from tests.infra.bicep import INFRA, SCENARIOS, THEIRS
 from tests.infra.golden import BATCH, ROLE, STORAGE, TOPIC, Golden, Resource, golden
 
@@ -40,7 +41,7 @@ def grants(made: Golden) -> set[tuple[str, str, str]]:
         role = role_of(made, one)
         scope = str(one["id"]).partition("/providers/Microsoft.Authorization/")[0]
         kind, _, name = scope.rpartition("/")
-        where = "data" if name.startswith("stdata") else kind.rpartition("/")[2]
+        where = "data" if name.startswith("stdata") or name == "theirdata" else kind.rpartition("/")[2]
         found.add((by[1] if by else "deployer", role, where))
     return found
 
@@ -53,7 +54,7 @@ def test_dev_gives_only_these_roles() -> None:
         ("appIdentity", "Azure Batch Data Contributor", "batchAccounts"),
         ("appIdentity", "Key Vault Secrets User", "vaults"),
         ("appIdentity", "Monitoring Metrics Publisher", "components"),
-        ("nodeIdentity", "Storage Blob Data Contributor", "data"),
+        ("nodeIdentity", "Storage Blob Data Reader", "data"),
         ("batchAccount", "Storage Blob Data Contributor", "data"),
     }
 
@@ -68,12 +69,34 @@ def test_who_deploys_and_nodes_that_pull_images_get_their_roles() -> None:
     assert everything - dev == {
         ("nodeIdentity", "AcrPull", "registries"),
         ("nodeIdentity", OWN_ROLE, "storageAccounts"),
+        ("nodeIdentity", "Storage Blob Data Contributor", "data"),
         ("appIdentity", "EventGrid Data Sender", "topics"),
         ("deployer", "Storage Blob Data Contributor", "data"),
         ("deployer", "Azure Batch Data Contributor", "batchAccounts"),
     }
     # The Batch account is there already, and keeps its packages where it does.
-    assert dev - everything == {("batchAccount", "Storage Blob Data Contributor", "data")}
+    assert dev - everything == {
+        ("batchAccount", "Storage Blob Data Contributor", "data"),
+        ("nodeIdentity", "Storage Blob Data Reader", "data"),
+    }
+
+
+def test_the_data_account_of_a_team_gets_the_same_roles_as_one_that_is_made() -> None:
+    made, theirs = (
+        [(role_of(golden(name), one), one) for one in golden(name).every(ROLE) if is_of_data(one)]
+        for name in ("dev", "shared")
+    )
+    assert [role for role, _ in theirs] == [role for role, _ in made]
+    assert [one["properties"].get("condition") for _, one in theirs] == [
+        one["properties"].get("condition") for _, one in made
+    ]
+    assert {one["id"].partition("/providers/Microsoft.Authorization/")[0] for _, one in theirs} == {
+        f"{THEIRS}/{STORAGE}/theirdata"
+    }
+
+
+def is_of_data(assignment: Resource) -> bool:
+    return "/stdata" in assignment["id"] or "/theirdata/" in assignment["id"]
 
 
 def test_the_app_may_send_events_to_the_topic_of_its_setting_and_to_nothing_else() -> None:
@@ -108,10 +131,21 @@ def test_nodes_can_write_neither_the_records_of_jobs_nor_packages(made: Golden) 
     for one in made.every(ROLE):
         is_of_nodes = "nodeIdentity" in one["properties"]["principalId"]
         if is_of_nodes and role_of(made, one) in {"Storage Blob Data Contributor", OWN_ROLE}:
-            guarded = "'app-'" if "/stdata" in one["id"] else "'batchmgr-'"
+            guarded = "'app-'" if is_of_data(one) else "'batchmgr-'"
             assert guarded in one["properties"]["condition"]
             assert one["properties"]["condition"].count("(") == one["properties"]["condition"].count(")")
             assert one["properties"]["conditionVersion"] == "2.0"
+
+
+@pytest.mark.parametrize("name", ["dev", "prod", "shared"])
+def test_with_signatures_nodes_read_application_packages_and_nothing_else(name: str) -> None:
+    (given,) = (one for one in golden(name).every(ROLE) if "nodeIdentity" in one["properties"]["principalId"])
+    assert (role_of(golden(name), given), is_of_data(given)) == ("Storage Blob Data Reader", True)
+    assert given["properties"]["conditionVersion"] == "2.0"
+    nodes = Assignment(role="Storage Blob Data Reader", condition=given["properties"]["condition"])
+    assert nodes.allows(["blob:blobs/read"], "app-aligner-5f3c")
+    for container in ("genomes", "job-1", "batchmgr-jobs", "myapp-1"):
+        assert not nodes.allows(["blob:blobs/read"], container)
 
 
 def test_nodes_can_do_nothing_with_the_containers_of_batchmgr() -> None:
@@ -161,6 +195,8 @@ def test_what_is_there_already_is_not_made() -> None:
         assert made.every(kind) == []
     assert [account["name"][:6] for account in made.every(STORAGE)] == ["stdata"]
     assert golden("shared").every(TOPIC) == []
+    assert [account["name"][:2] for account in golden("shared").every(STORAGE)] == ["st"]
+    assert "stdata" not in str(golden("shared").document)
     assert "their-topic" in made.outputs["BATCHMGR_SYSTEM_TOPIC_ID"]
     assert made.settings["BATCHMGR_NODE_IDENTITY"].endswith("id-nodes-" + made.one(STORAGE)["name"][6:])
 

@@ -99,6 +99,14 @@ def test_the_settings_are_complete_and_hold_no_key(made: Golden) -> None:
     assert "connectionString" in made.settings["APPLICATIONINSIGHTS_CONNECTION_STRING"]
 
 
+def test_files_of_jobs_are_in_the_data_account_that_is_made_or_there_already() -> None:
+    for name in SCENARIOS:
+        account = golden(name).outputs["BATCHMGR_DATA_ACCOUNT"]
+        assert account == "theirdata" if name == "shared" else account.startswith("stdata")
+        uri = f"[format('https://{{0}}.blob.{{1}}', '{account}', environment().suffixes.storage)]"
+        assert golden(name).settings["BATCHMGR_DATA_STORAGE"] == uri
+
+
 def test_events_go_to_the_topic_that_is_made_or_there_already_and_else_to_the_queue_only() -> None:
     told = {name: golden(name).settings.get("BATCHMGR_EVENT_TOPIC", "") for name in SCENARIOS}
     assert {name for name, endpoint in told.items() if endpoint} == {"shared", "everything"}
@@ -115,7 +123,7 @@ ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_NETWORKS": "as a stage likes",
     "BATCHMGR_CALLBACK_PORTS": "as a stage likes",
     "BATCHMGR_CONTAINERS": "as a stage likes",
-    "BATCHMGR_DATA_STORAGE": "as a stage likes",
+    "BATCHMGR_DATA_STORAGE": "with a data account",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_PRICES": "as a stage likes",
     "BATCHMGR_EVENT_TOPIC": "with a topic",
