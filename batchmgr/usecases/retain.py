@@ -76,7 +76,7 @@ async def find_due(ports: Ports) -> AsyncIterator[DueItem]:
         for name in await ports.uploads.older(now - keep.messages, MOST_OTHERS):
             yield DueItem(what="upload", name=name, why=why)
     async for key in find_leftovers(ports):
-        yield DueItem(what="job without a record", name=key, why=f"older than {_days(time_to_keep(keep))}")
+        yield DueItem(what="leftovers", name=key, why=f"older than {_days(time_to_keep(keep))}")
     for job_id in await ports.finalize.older(now - SIGNAL_TIME, MOST_OTHERS):
         if await _is_over(ports, job_id):
             yield DueItem(what="finalize blob", name=job_id, why="its job has ended, or is gone")
