@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.credentials_async import AsyncTokenCredential
@@ -54,6 +55,9 @@ from batchmgr.queue_ports import EventSink
 from batchmgr.settings import STORAGE, Settings
 from batchmgr.storage_ports import NodeStorageView
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
+
+if TYPE_CHECKING:
+    from azure.eventgrid.aio import EventGridPublisherClient
 
 
 @asynccontextmanager
@@ -191,15 +195,20 @@ async def open_sink(settings: Settings, stack: AsyncExitStack, queues: QueueServ
     progress = StorageEventSink(queues, settings.keep.messages)
     if not settings.event_topic:
         return progress
+    from batchmgr.adapters.event_grid_topic import EventGridTopic, EventSinks
+
+    topic = EventGridTopic(await open_publisher(settings, stack), settings.event_topic)
+    return EventSinks(progress, topic)
+
+
+async def open_publisher(settings: Settings, stack: AsyncExitStack) -> "EventGridPublisherClient":
+    """Open a client of the topic that events are sent to, until the stack is closed."""
     # Imported here, because few apps have a topic.
     from azure.eventgrid.aio import EventGridPublisherClient
 
-    from batchmgr.adapters.event_grid_topic import EventGridTopic, EventSinks
-
     identity = await open_identity(settings, stack)
     client = EventGridPublisherClient(settings.event_topic, identity, retry_total=1)
-    topic = EventGridTopic(await stack.enter_async_context(client), settings.event_topic)
-    return EventSinks(progress, topic)
+    return await stack.enter_async_context(client)
 
 
 async def open_queue_service(

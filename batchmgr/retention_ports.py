@@ -26,6 +26,14 @@ class EndedJobs(Protocol):
         """Store where the next round of the retention begins."""
         ...
 
+    async def parts(self, before: datetime, token: str) -> tuple[Sequence[str], str]:
+        """Return the keys of jobs of which something was stored before a time, besides their records.
+
+        One call lists 5,000 blobs. A job may come several times, and there may be a token of the next page
+        although no key was found. Raise ServiceRefusedError for a token that is no longer good.
+        """
+        ...
+
     async def request_etag(self, job_id: str) -> str:
         """Return the ETag of the stored request; an empty one if there is none."""
         ...

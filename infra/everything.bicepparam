@@ -24,10 +24,8 @@ param app = {
     BATCHMGR_CALLBACK_NETWORKS: '10.1.0.0/16'
     BATCHMGR_CALLBACK_PORTS: '443,8443'
     BATCHMGR_CONTAINERS: 'genomes,team-*'
-    BATCHMGR_DATA_STORAGE: 'theirdata'
     BATCHMGR_FAIR_SHARE: 'team'
     BATCHMGR_PRICES: 'prices.json'
-    BATCHMGR_EVENT_TOPIC: 'https://events.westeurope-1.eventgrid.azure.net/api/events'
     BATCHMGR_KEEP_BATCH_JOBS: 'P3D'
     BATCHMGR_KEEP_JOBS: 'P90D'
     BATCHMGR_KEEP_MESSAGES: 'forever'
@@ -90,6 +88,7 @@ param pools = [
   }
 ]
 param dataAccount = true
+param eventTopic = true
 param storageSku = 'Standard_GRS'
 param privateNetwork = true
 param alertEmails = ['ops@example.com']

@@ -14,6 +14,7 @@ param pools poolType[]
 @description('The pool of jobs that name none, if it is not the first of `pools`.')
 param defaultPoolId string = ''
 param dataAccount bool
+param eventTopic bool
 param storageSku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS'
 param privateNetwork bool
 param alertEmails string[]
@@ -32,7 +33,7 @@ var componentName = 'appi-${token}'
 var vaultName = 'kv-${token}'
 var networkName = 'vnet-${token}'
 var topicName = 'evgt-${token}'
-var dataAccountName = 'stdata${token}'
+var eventTopicName = 'evgt-events-${token}'
 
 // What is there already may be in another resource group.
 func placeOf(id string) object => { subscription: split(id, '/')[2], group: split(id, '/')[4], name: last(split(id, '/')) }
@@ -44,14 +45,25 @@ var storagePlace = existing.?storageAccount == null
 var batchPlace = existing.?batchAccount == null
   ? here(subscription().subscriptionId, groupName, 'ba${token}')
   : placeOf(existing.batchAccount!)
+var dataPlace = existing.?dataAccount == null
+  ? here(subscription().subscriptionId, groupName, 'stdata${token}')
+  : placeOf(existing.dataAccount!)
+var hasData = dataAccount || existing.?dataAccount != null
+// A Batch account that is there already keeps its packages where it does.
+var keepsPackages = hasData && existing.?batchAccount == null
+var eventTopicPlace = existing.?eventTopic == null
+  ? here(subscription().subscriptionId, groupName, eventTopicName)
+  : placeOf(existing.eventTopic!)
+var sendsToTopic = eventTopic || existing.?eventTopic != null
 var storageAccountId = resourceId(storagePlace.subscription, storagePlace.group, 'Microsoft.Storage/storageAccounts', storagePlace.name)
 var batchAccountId = resourceId(batchPlace.subscription, batchPlace.group, 'Microsoft.Batch/batchAccounts', batchPlace.name)
-var dataAccountId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.Storage/storageAccounts', dataAccountName)
+var dataAccountId = resourceId(dataPlace.subscription, dataPlace.group, 'Microsoft.Storage/storageAccounts', dataPlace.name)
 var vaultId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.KeyVault/vaults', vaultName)
 var appIdentityId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.ManagedIdentity/userAssignedIdentities', appIdentityName)
 var nodeIdentityId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.ManagedIdentity/userAssignedIdentities', nodeIdentityName)
 var networkId = resourceId(subscription().subscriptionId, groupName, 'Microsoft.Network/virtualNetworks', networkName)
 var topicId = existing.?systemTopic ?? resourceId(subscription().subscriptionId, groupName, 'Microsoft.EventGrid/systemTopics', topicName)
+var eventTopicId = resourceId(eventTopicPlace.subscription, eventTopicPlace.group, 'Microsoft.EventGrid/topics', eventTopicPlace.name)
 var endpointSuffix = environment().suffixes.storage
 var poolOfJobs = empty(defaultPoolId) ? (empty(pools) ? '' : pools[0].name) : defaultPoolId
 
@@ -86,9 +98,9 @@ module storageContent 'modules/storage-content.bicep' = {
   dependsOn: [storageAccount]
 }
 
-module data 'modules/storage-account.bicep' = if (dataAccount) {
+module data 'modules/storage-account.bicep' = if (dataAccount && existing.?dataAccount == null) {
   scope: group
-  params: { name: dataAccountName, location: location, tags: tags, sku: storageSku, private: privateNetwork }
+  params: { name: dataPlace.name, location: location, tags: tags, sku: storageSku, private: privateNetwork }
 }
 
 module appOwnsBlobs 'modules/roles/storage-account.bicep' = {
@@ -129,25 +141,25 @@ module nodesUseBlobs 'modules/roles/nodes-on-storage-account.bicep' = if (app.no
   dependsOn: [storageAccount]
 }
 
-module appUsesData 'modules/roles/storage-account.bicep' = if (dataAccount) {
-  scope: group
+module appUsesData 'modules/roles/storage-account.bicep' = if (hasData) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: appIdentity.outputs.principalId
       holder: appIdentityId
-      why: 'The app lists blobs, and with BATCHMGR_DATA_STORAGE makes containers here and signs for them.'
+      why: 'The app lists blobs, makes containers for the files of jobs, and signs for them.'
     }
     condition: replace(loadTextContent('modules/roles/nodes-data-condition.txt'), '\n', ' ')
   }
   dependsOn: [data]
 }
 
-module nodesUseData 'modules/roles/storage-account.bicep' = if (dataAccount) {
-  scope: group
+module nodesUseData 'modules/roles/storage-account.bicep' = if (hasData && app.nodesUseIdentity) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: nodeIdentity.outputs.principalId
@@ -160,10 +172,26 @@ module nodesUseData 'modules/roles/storage-account.bicep' = if (dataAccount) {
   dependsOn: [data]
 }
 
-module deployerUsesData 'modules/roles/storage-account.bicep' = if (dataAccount && !empty(principalId)) {
-  scope: group
+// Without that, nodes get signatures for the files of their job, and need the packages only.
+module nodesReadPackages 'modules/roles/storage-account.bicep' = if (keepsPackages && !app.nodesUseIdentity) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
+    grant: {
+      role: 'Storage Blob Data Reader'
+      principalId: nodeIdentity.outputs.principalId
+      holder: nodeIdentityId
+      why: 'Nodes fetch application packages, and read nothing else. For the files of a job they get signatures.'
+    }
+    condition: replace(loadTextContent('modules/roles/nodes-packages-condition.txt'), '\n', ' ')
+  }
+  dependsOn: [data]
+}
+
+module deployerUsesData 'modules/roles/storage-account.bicep' = if (hasData && !empty(principalId)) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
+  params: {
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: principalId
@@ -184,15 +212,15 @@ module batchAccount 'modules/batch-account.bicep' = if (existing.?batchAccount =
     location: location
     tags: tags
     private: privateNetwork
-    autoStorage: dataAccount ? { storageAccountId: dataAccountId, nodeIdentityId: nodeIdentityId } : null
+    autoStorage: hasData ? { storageAccountId: dataAccountId, nodeIdentityId: nodeIdentityId } : null
   }
   dependsOn: [data, nodeIdentity]
 }
 
-module batchKeepsPackages 'modules/roles/storage-account.bicep' = if (dataAccount && existing.?batchAccount == null) {
-  scope: group
+module batchKeepsPackages 'modules/roles/storage-account.bicep' = if (keepsPackages) {
+  scope: resourceGroup(dataPlace.subscription, dataPlace.group)
   params: {
-    resourceName: dataAccountName
+    resourceName: dataPlace.name
     grant: {
       role: 'Storage Blob Data Contributor'
       principalId: batchAccount!.outputs.principalId
@@ -280,6 +308,7 @@ var zones = {
   vault: 'privatelink${replace(environment().suffixes.keyvaultDns, 'vault', 'vaultcore')}'
   batchAccount: 'privatelink.batch.azure.com'
   nodeManagement: 'privatelink.batch.azure.com'
+  topic: 'privatelink.eventgrid.azure.net'
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -288,7 +317,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     name: networkName
     location: location
     tags: tags
-    dnsZones: [zones.blob, zones.queue, zones.vault, zones.batchAccount]
+    dnsZones: concat([zones.blob, zones.queue, zones.vault, zones.batchAccount], sendsToTopic ? [zones.topic] : [])
   }
 }
 
@@ -300,7 +329,8 @@ var endpoints = concat(
     { of: 'batch', id: batchAccountId, service: 'batchAccount' }
     { of: 'batch', id: batchAccountId, service: 'nodeManagement' }
   ],
-  dataAccount ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : []
+  hasData ? [{ of: 'data', id: dataAccountId, service: 'blob' }] : [],
+  sendsToTopic ? [{ of: 'events', id: eventTopicId, service: 'topic' }] : []
 )
 
 module privateEndpoints 'modules/private-endpoint.bicep' = [
@@ -316,7 +346,7 @@ module privateEndpoints 'modules/private-endpoint.bicep' = [
       groupId: endpoint.service
       dnsZone: zones[endpoint.service]
     }
-    dependsOn: [network, storageAccount, data, batchAccount, vault]
+    dependsOn: [network, storageAccount, data, batchAccount, vault, events]
   }
 ]
 
@@ -339,6 +369,33 @@ module appReadsKey 'modules/roles/key-vault.bicep' = {
     }
   }
   dependsOn: [vault]
+}
+
+// ── The topic that events are sent to ──
+
+module events 'modules/event-topic.bicep' = if (eventTopic && existing.?eventTopic == null) {
+  scope: group
+  params: { name: eventTopicName, location: location, tags: tags, private: privateNetwork }
+}
+
+module eventTopicEndpoint 'modules/event-topic-endpoint.bicep' = if (sendsToTopic) {
+  scope: resourceGroup(eventTopicPlace.subscription, eventTopicPlace.group)
+  params: { topicName: eventTopicPlace.name }
+  dependsOn: [events]
+}
+
+module appSendsEvents 'modules/roles/event-topic.bicep' = if (sendsToTopic) {
+  scope: resourceGroup(eventTopicPlace.subscription, eventTopicPlace.group)
+  params: {
+    resourceName: eventTopicPlace.name
+    grant: {
+      role: 'EventGrid Data Sender'
+      principalId: appIdentity.outputs.principalId
+      holder: appIdentityId
+      why: 'The app sends the events of jobs and tasks to this topic, for whoever subscribes.'
+    }
+  }
+  dependsOn: [events]
 }
 
 // ── Telemetry ──
@@ -415,6 +472,10 @@ module functionApp 'modules/function-app.bicep' = {
     batchEndpoint: batch.outputs.endpoint
     defaultPoolId: poolOfJobs
     nodeIdentityId: app.nodesUseIdentity ? nodeIdentityId : ''
+    optionalSettings: union(
+      hasData ? { BATCHMGR_DATA_STORAGE: 'https://${dataPlace.name}.blob.${endpointSuffix}' } : {},
+      sendsToTopic ? { BATCHMGR_EVENT_TOPIC: eventTopicEndpoint!.outputs.endpoint } : {}
+    )
     callbackKeyUri: 'https://${vaultName}${environment().suffixes.keyvaultDns}/secrets/callback-key'
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     subnetId: privateNetwork ? '${networkId}/subnets/app' : null
@@ -438,5 +499,6 @@ output BATCHMGR_SYSTEM_TOPIC_ID string = topicId
 output BATCHMGR_KEY_VAULT_ID string = vaultId
 output BATCHMGR_BATCH_ACCOUNT_ID string = batchAccountId
 output BATCHMGR_STORAGE_ACCOUNT string = storagePlace.name
-output BATCHMGR_DATA_ACCOUNT string = dataAccount ? dataAccountName : ''
+output BATCHMGR_DATA_ACCOUNT string = hasData ? dataPlace.name : ''
+output BATCHMGR_EVENT_TOPIC_ID string = sendsToTopic ? eventTopicId : ''
 output BATCHMGR_NODE_IDENTITY_ID string = nodeIdentityId

@@ -11,8 +11,10 @@ var stage = { dev: dev, test: test, prod: prod }[chosen]
 var emails = readEnvironmentVariable('BATCHMGR_ALERT_EMAIL', '')
 var batchAccount = readEnvironmentVariable('BATCHMGR_EXISTING_BATCH_ACCOUNT', '')
 var storageAccount = readEnvironmentVariable('BATCHMGR_EXISTING_STORAGE_ACCOUNT', '')
+var theirData = readEnvironmentVariable('BATCHMGR_EXISTING_DATA_ACCOUNT', '')
 var workspace = readEnvironmentVariable('BATCHMGR_EXISTING_WORKSPACE', '')
 var systemTopic = readEnvironmentVariable('BATCHMGR_EXISTING_SYSTEM_TOPIC', '')
+var theirEvents = readEnvironmentVariable('BATCHMGR_EXISTING_EVENT_TOPIC', '')
 
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME')
 param location = readEnvironmentVariable('AZURE_LOCATION')
@@ -21,14 +23,17 @@ param principalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param existing = {
   batchAccount: empty(batchAccount) ? null : batchAccount
   storageAccount: empty(storageAccount) ? null : storageAccount
+  dataAccount: empty(theirData) ? null : theirData
   workspace: empty(workspace) ? null : workspace
   systemTopic: empty(systemTopic) ? null : systemTopic
+  eventTopic: empty(theirEvents) ? null : theirEvents
 }
 param defaultPoolId = readEnvironmentVariable('BATCHMGR_DEFAULT_POOL_ID', '')
 
 param app = stage.app
 param pools = stage.pools
 param dataAccount = stage.dataAccount
+param eventTopic = stage.eventTopic
 param storageSku = stage.storageSku
 param privateNetwork = stage.privateNetwork
 param alertEmails = empty(emails) ? stage.alertEmails : [emails]

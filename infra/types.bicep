@@ -7,10 +7,14 @@ type existingType = {
   batchAccount: string?
   @description('The storage account of batchmgr: queues, job records, events, code. It may allow no shared keys.')
   storageAccount: string?
+  @description('A second storage account, for the data of jobs, in the region of the Batch account. It may allow no shared keys.')
+  dataAccount: string?
   @description('A Log Analytics workspace.')
   workspace: string?
   @description('The Event Grid system topic of the storage account. An account can have only one.')
   systemTopic: string?
+  @description('An Event Grid topic with the CloudEvents schema, for the events of jobs and tasks. The app may then send to it.')
+  eventTopic: string?
 }
 
 @export()
@@ -127,10 +131,12 @@ type startTaskType = {
 type stageType = {
   app: appType
   pools: poolType[]
-  @description('A second storage account, for data that nodes reach with their identity, and for application packages.')
+  @description('A second storage account, for the data of jobs and for application packages: BATCHMGR_DATA_STORAGE.')
   dataAccount: bool
+  @description('An Event Grid topic for the events of jobs and tasks. Without it they go to a queue only.')
+  eventTopic: bool
   storageSku: 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS'
-  @description('A virtual network with private endpoints. Storage, Batch and Key Vault then take no calls from elsewhere.')
+  @description('A virtual network with private endpoints. Storage, Batch, Key Vault and the topic then take no calls from elsewhere.')
   privateNetwork: bool
   @description('Who gets the alerts.')
   alertEmails: string[]

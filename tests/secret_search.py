@@ -1,15 +1,23 @@
-"""Searches everything that was written for secrets: blobs with their metadata, queue messages, logs."""
+"""Searches everything that was written for secrets: blobs with their metadata, queue messages, logs.
+
+A queue shows only messages that are visible now. The others, and what was deleted or never committed, are in
+the files of Azurite: these are read too.
+"""
 
 import base64
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from azure.storage.blob.aio import BlobServiceClient
 from azure.storage.queue.aio import QueueServiceClient
+
+from tests.integration.wait_until import until
 
 MayHold = Callable[[str, str], bool]
 """Whether the secret of this name may be in this place."""
@@ -23,17 +31,54 @@ class Written:
     content: bytes
 
 
-async def stored(blobs: BlobServiceClient, queues: QueueServiceClient) -> AsyncIterator[Written]:
-    """Yield all blobs, and the messages that are visible in all queues."""
+AT_REST = "the file "
+"""How the place of a file of Azurite begins. Nobody knows what was where in it: also what was deleted."""
+
+
+async def stored(
+    blobs: BlobServiceClient, queues: QueueServiceClient, azurite: Path
+) -> AsyncIterator[Written]:
+    """Yield all blobs, all messages of all queues, and each file in Azurite's folder as it is."""
     async for container in blobs.list_containers():
         client = blobs.get_container_client(container.name)
         async for blob in client.list_blobs(include=["metadata"]):
             content = await (await client.download_blob(blob.name)).readall()
             about = json.dumps([blob.name, dict(blob.metadata or {})]).encode()
             yield Written(place=f"{container.name}/{blob.name}", content=content + b"\n" + about)
+    (messages,) = await until(lambda: _messages(queues, azurite))
+    for each in (*messages, *_at_rest(azurite)):
+        yield each
+
+
+def _at_rest(azurite: Path) -> Iterator[Written]:
+    for file in sorted(azurite.rglob("*")):
+        if file.is_file():
+            yield Written(place=f"{AT_REST}{file.name}", content=file.read_bytes())
+
+
+async def _messages(queues: QueueServiceClient, azurite: Path) -> tuple[list[Written]] | None:
+    """Return all messages, also hidden ones; None as long as Azurite has not written all of them down.
+
+    It writes every five seconds which there are, and at once what they say.
+    """
+    found = Counter[str]()
+    written = []
+    for message in _collection(azurite / "__azurite_db_queue__.json", "$MESSAGES_COLLECTION$"):
+        place = message["persistency"]
+        content = (azurite / "__queuestorage__" / place["id"]).read_bytes()[place["offset"] :]
+        found[message["queueName"]] += 1
+        written.append(Written(place=f"queue {message['queueName']}", content=content[: place["count"]]))
+    there = Counter[str]()
     async for queue in queues.list_queues():
-        for message in await queues.get_queue_client(queue.name).peek_messages(max_messages=32):
-            yield Written(place=f"queue {queue.name}", content=str(message.content).encode())
+        about = await queues.get_queue_client(queue.name).get_queue_properties()
+        there[queue.name] = about.approximate_message_count or 0
+    return (written,) if +there == found else None
+
+
+def _collection(file: Path, name: str) -> list[dict[str, Any]]:
+    database = json.loads(file.read_text())
+    (documents,) = (one["data"] for one in database["collections"] if one["name"] == name)
+    return list(documents)
 
 
 def logged(directory: Path, pattern: str) -> Iterator[Written]:

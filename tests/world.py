@@ -92,7 +92,7 @@ class World:
         self.clock = FakeClock()
         self.storage = FakeNodeStorage()
         self.batch = FakeBatch(self.clock, self.storage.blobs)
-        self.jobs = MemoryJobStore()
+        self.jobs = MemoryJobStore(self.clock)
         self.ended = MemoryEndedJobs(self.jobs)
         self.line = MemoryLine()
         self.listing = MemoryJobList()

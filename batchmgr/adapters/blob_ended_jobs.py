@@ -1,7 +1,7 @@
 """Jobs that have ended: found by the metadata of their records, which a listing shows, and deleted."""
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 import msgspec
 from azure.core import MatchConditions
@@ -13,6 +13,7 @@ from batchmgr.adapters import job_blob_names as names
 from batchmgr.adapters.service_errors import delete_if_there, service_errors
 from batchmgr.errors import RecordChangedError, ServiceNotFoundError
 from batchmgr.model.retention import EndedJob, RetentionPlace
+from batchmgr.plan.ids import is_valid_id
 from batchmgr.wire.json_codec import prepare
 
 SERVICE = "Blob storage"
@@ -51,6 +52,22 @@ class BlobEndedJobs:
         with service_errors(SERVICE):
             body = msgspec.json.encode(place)
             await self._container.upload_blob(names.RETENTION_PLACE, body, overwrite=True)
+
+    async def parts(self, before: datetime, token: str) -> tuple[Sequence[str], str]:
+        """List a page of one folder after the other. The token says which, and where in it."""
+        number, _, inner = token.partition(":")
+        folder = int(number) if number else 0
+        with service_errors(SERVICE):
+            pages = self._container.list_blobs(names.PARTS[folder]).by_page(inner or None)
+            blobs: list[BlobProperties] = []
+            async for page in pages:
+                blobs = [blob async for blob in page]
+                break
+        keys = {names.key_of_part(blob.name) for blob in blobs if blob.last_modified < before}
+        found = sorted(filter(is_valid_id, keys))
+        if following := getattr(pages, "continuation_token", None):
+            return found, f"{folder}:{following}"
+        return found, f"{folder + 1}:" if folder + 1 < len(names.PARTS) else ""
 
     async def request_etag(self, job_id: str) -> str:
         """Return the ETag of the stored request."""

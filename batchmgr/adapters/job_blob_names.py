@@ -11,6 +11,15 @@ RETENTION_PLACE = "retention.json"
 """The blob that says where the retention goes on."""
 
 
+PARTS = ("failures/", "overflow/", "plans/", "receivers/", "requests/", "tasks/", "timelines/")
+"""Where everything else of a job is, besides its record and its entries in lists."""
+
+
+def key_of_part(name: str) -> str:
+    """Return the key of the job that a blob in one of these folders is of."""
+    return name.partition("/")[2].partition("/")[0].partition(".")[0]
+
+
 def request_name(job_id: str) -> str:
     """Return the name of the blob with the job's message."""
     return f"requests/{job_key(job_id)}.json"

@@ -18,7 +18,7 @@ from batchmgr.model.record_overflow import split
 from batchmgr.model.size_limits import MAX_RECORD, size_of
 from batchmgr.model.ticket import Ticket
 from batchmgr.plan.ids import job_key
-from batchmgr.ports import Versioned
+from batchmgr.ports import Clock, Versioned
 from batchmgr.wire.job_message import JobMessage
 
 T = TypeVar("T")
@@ -30,7 +30,10 @@ class MemoryJobStore:
     A record has the limit that it has in Azure: 64 KiB, without the parts that overflow.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.stored_at: dict[str, datetime] = {}
+        """When something of a job was stored first, besides its record."""
         self.requests: dict[str, JobMessage] = {}
         self.request_etags: dict[str, str] = {}
         self.tasks: dict[str, bytes] = {}
@@ -41,11 +44,21 @@ class MemoryJobStore:
         self.notes: dict[str, ActiveJob] = {}
         self._version = 0
 
+    def has_parts(self, key: str) -> bool:
+        """Return whether something of a job is stored, besides its record."""
+        alone = (self.requests, self.tasks, self.plans)
+        return any(key in part for part in alone) or any(key == of for of, _ in self.receivers)
+
+    def _note_time(self, key: str) -> None:
+        if not self.has_parts(key):
+            self.stored_at[key] = self._clock.now()
+
     async def save_request(self, job_id: str, message: JobMessage) -> JobMessage | None:
         """Store the request unless one is stored. Return the one that was stored before."""
         key = job_key(job_id)
         if key in self.requests:
             return self.requests[key]
+        self._note_time(key)
         self._version += 1
         self.request_etags[key] = str(self._version)
         self.requests[key] = msgspec.structs.replace(message, job_id=job_id)
@@ -59,6 +72,7 @@ class MemoryJobStore:
 
     async def save_tasks(self, job_id: str, body: bytes) -> bytes:
         """Store the job's tasks unless some are stored. Return the stored tasks."""
+        self._note_time(job_key(job_id))
         return self.tasks.setdefault(job_key(job_id), body)
 
     async def load_tasks(self, job_id: str) -> bytes | None:
@@ -69,6 +83,7 @@ class MemoryJobStore:
         """Store the job's plan unless one is stored. Return whether this one was."""
         if job_key(job_id) in self.plans:
             return False
+        self._note_time(job_key(job_id))
         self.plans[job_key(job_id)] = file.read()
         return True
 
@@ -81,6 +96,7 @@ class MemoryJobStore:
 
     async def save_receiver(self, job_id: str, key: str, uri: str) -> None:
         """Store the URI of an attached receiver."""
+        self._note_time(job_key(job_id))
         self.receivers[job_key(job_id), key] = uri
 
     async def load_receiver(self, job_id: str, key: str) -> str:

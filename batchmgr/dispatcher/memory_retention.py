@@ -36,6 +36,12 @@ class MemoryEndedJobs:
         """Keep where the next round begins."""
         self._place = place
 
+    async def parts(self, before: datetime, token: str) -> tuple[Sequence[str], str]:
+        """Return a page of keys. The token is the last one before."""
+        keys = [key for key, at in sorted(self._store.stored_at.items()) if key > token and at < before]
+        found = [key for key in keys[: self.page_size] if self._store.has_parts(key)]
+        return found, keys[self.page_size - 1] if len(keys) > self.page_size else ""
+
     async def request_etag(self, job_id: str) -> str:
         """Return what tells this request from another one of the same job id."""
         is_there = job_key(job_id) in self._store.requests

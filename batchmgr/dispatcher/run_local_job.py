@@ -89,7 +89,7 @@ def run_local_job(
         terminal.begin(message.job_id, directory, is_again=is_again)
         node, batch = LocalNode(directory, storage, workload), LocalBatch(clock, directory)
         _print_limits(plan, node, terminal)
-        jobs, queue, deliveries = MemoryJobStore(), MemoryJobQueue(clock), MemoryDeliveries()
+        jobs, queue, deliveries = MemoryJobStore(clock), MemoryJobQueue(clock), MemoryDeliveries()
         ports = Ports(
             clock=clock,
             batch=batch,

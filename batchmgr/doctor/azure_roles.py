@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batchmgr.doctor.check_batch import ROLE as BATCH_ROLE
+from batchmgr.doctor.check_event_topic import ROLE as TOPIC_ROLE
 from batchmgr.doctor.check_storage import BLOB_ROLE, QUEUE_ROLE
 from batchmgr.doctor.finding import Finding, fine, unknown, wrong
-from batchmgr.doctor.remedies import BATCH, INSIGHTS, STORAGE, Remedies
+from batchmgr.doctor.remedies import BATCH, INSIGHTS, STORAGE, TOPIC, Remedies
 from batchmgr.doctor.resource_manager import ResourceManager
 from batchmgr.errors import ServiceError
 
@@ -17,6 +18,7 @@ IDS = {
     BATCH_ROLE: "6aaa78f1-f7de-44ca-8722-c64a23943cae",
     "Azure Batch Job Submitter": "48e5e92e-a480-4e71-aa9c-2778f4c13781",
     "Azure Batch Account Contributor": "29fe4964-1e60-436b-bd3a-77fd4c178b3c",
+    TOPIC_ROLE: "d5a91429-5739-47e2-a06b-3470a27159e7",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
 }
 """The built-in roles, by name. Source: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles"""
@@ -31,7 +33,7 @@ class Need:
     roles: Sequence[str]
 
 
-def needs(*, storage: str, batch: str, insights: str) -> list[Need]:
+def needs(*, storage: str, batch: str, insights: str, topic: str) -> list[Need]:
     """Return what an app needs that uses its identity for these resources. An empty name needs nothing."""
     batch_roles = (BATCH_ROLE, "Azure Batch Job Submitter", "Azure Batch Account Contributor")
     listed = [
@@ -39,6 +41,7 @@ def needs(*, storage: str, batch: str, insights: str) -> list[Need]:
         Need(kind=STORAGE, name=storage, roles=(QUEUE_ROLE,)),
         Need(kind=BATCH, name=batch, roles=batch_roles),
         Need(kind=INSIGHTS, name=insights, roles=("Monitoring Metrics Publisher",)),
+        Need(kind=TOPIC, name=topic, roles=(TOPIC_ROLE,)),
     ]
     return [need for need in listed if need.name]
 

@@ -17,6 +17,7 @@ from batchmgr.settings import STORAGE, Settings
 
 CHECK = "identity"
 STORAGE_TOKENS = "https://storage.azure.com/.default"
+TOPIC_TOKENS = "https://eventgrid.azure.net/.default"
 BATCH_TOKENS = "https://batch.core.windows.net/.default"
 SECONDS = 8.0
 
@@ -29,7 +30,7 @@ class Caller:
     object_id: str = ""
     is_app: bool = True
     without_token: frozenset[str] = frozenset()
-    """The kinds of services for which there is no token: `storage`, `batch`."""
+    """The kinds of services for which there is no token: `storage`, `batch`, `event topic`."""
 
 
 async def check_identity(
@@ -39,6 +40,7 @@ async def check_identity(
     wanted = {
         "storage": STORAGE_TOKENS if not settings.storage_connection_string else "",
         "batch": BATCH_TOKENS if not settings.batch_key else "",
+        "event topic": TOPIC_TOKENS if settings.event_topic else "",
     }
     needed = {name: scope for name, scope in wanted.items() if scope}
     if not needed:

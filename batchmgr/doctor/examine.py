@@ -7,12 +7,19 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from batchmgr.adapters.service_errors import without_secrets
-from batchmgr.bootstrap import open_batch_client, open_blob_service, open_data_account, open_queue_service
+from batchmgr.bootstrap import (
+    open_batch_client,
+    open_blob_service,
+    open_data_account,
+    open_publisher,
+    open_queue_service,
+)
 from batchmgr.doctor.batch_calls import BatchCalls
 from batchmgr.doctor.check_batch import check_account, check_packages, declared_packages
 from batchmgr.doctor.check_callbacks import check_callbacks
 from batchmgr.doctor.check_data import check_data
 from batchmgr.doctor.check_endpoints import Endpoint, Now, ask_endpoints, check_clock
+from batchmgr.doctor.check_event_topic import check_event_topic
 from batchmgr.doctor.check_identity import Caller, check_identity
 from batchmgr.doctor.check_pool import check_pool
 from batchmgr.doctor.check_settings import batch_account, check_settings
@@ -28,7 +35,9 @@ from batchmgr.telemetry_port import NoTelemetry
 SECONDS = 10.0
 """How long one check may take. The longest way has three of them, one after the other."""
 
-BLOBS, QUEUES, DATA, BATCH = "blobs", "queues", "data", "batch"
+BLOBS, QUEUES, DATA, BATCH, TOPIC = "blobs", "queues", "data", "batch", "event topic"
+TOKEN_OF = {BATCH: "batch", TOPIC: "event topic"}
+"""Of which kind the token for a service is, if it is not `storage`."""
 
 
 async def examine_settings(
@@ -79,7 +88,7 @@ async def _urls(settings: Settings, stack: AsyncExitStack) -> dict[str, str]:
         urls |= {BLOBS: settings.blob_service_uri, QUEUES: settings.queue_service_uri}
     if (data := await open_data_account(settings, stack, NoTelemetry())) is not None:
         urls[DATA] = data.service.url
-    urls[BATCH] = settings.batch_endpoint
+    urls |= {BATCH: settings.batch_endpoint, TOPIC: settings.event_topic}
     return {name: url for name, url in urls.items() if url}
 
 
@@ -92,25 +101,35 @@ async def _services(
 ) -> list[Finding]:
     telemetry = NoTelemetry()
     has_identity = bool(settings.node_identity)
+    of_storage = Caller() if settings.storage_connection_string else caller
+    of_data = Caller() if settings.data_connection_string else caller
+    of_batch = Caller() if settings.batch_key else caller
 
     async def blobs() -> list[Finding]:
         service = await open_blob_service(settings, stack, telemetry)
-        return await check_blobs(service, caller, remedies, nodes_have_identity=has_identity)
+        return await check_blobs(service, of_storage, remedies, nodes_have_identity=has_identity)
 
     async def queues() -> list[Finding]:
-        return await check_queues(await open_queue_service(settings, stack, telemetry), caller, remedies)
+        service = await open_queue_service(settings, stack, telemetry)
+        return await check_queues(service, of_storage, remedies)
 
     async def data() -> list[Finding]:
         account = await open_data_account(settings, stack, telemetry)
-        return [] if account is None else await check_data(account.service, caller, remedies)
+        return [] if account is None else await check_data(account.service, of_data, remedies)
+
+    async def topic() -> list[Finding]:
+        client = await open_publisher(settings, stack)
+        return await check_event_topic(client, settings.event_topic, caller, remedies)
 
     async def batch() -> list[Finding]:
         calls = BatchCalls(await open_batch_client(settings, stack, telemetry))
-        return await _batch(calls, settings, caller, remedies)
+        return await _batch(calls, settings, of_batch, remedies)
 
     checks: dict[str, Callable[[], Awaitable[list[Finding]]]] = {BLOBS: blobs, QUEUES: queues, BATCH: batch}
     if DATA in endpoints:
         checks[DATA] = data
+    if TOPIC in endpoints:
+        checks[TOPIC] = topic
     found = await asyncio.gather(
         *(
             _if_reachable(name, endpoints, caller, bool(remedies.app_id), check)
@@ -133,7 +152,7 @@ async def _if_reachable(
         if for_app:  # the app itself may reach it, such as in a private network
             return [unknown(name, f"this machine can't reach it: {problem.what}", problem.remedy)]
         return [problem]
-    if ("batch" if name == BATCH else "storage") in caller.without_token:
+    if TOKEN_OF.get(name, "storage") in caller.without_token:
         return [unknown(name, "there is no token for it")]
     return await limited(name, check())
 

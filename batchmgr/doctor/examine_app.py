@@ -11,17 +11,19 @@ import aiohttp
 from azure.storage.blob import BlobServiceClient
 
 from batchmgr.bootstrap import open_batch_client
-from batchmgr.doctor import azure_app, azure_events, azure_roles
+from batchmgr.doctor import azure_app, azure_events, azure_roles, azure_topic
 from batchmgr.doctor.azure_app import Site
 from batchmgr.doctor.azure_batch_account import check_batch_in_azure
 from batchmgr.doctor.batch_calls import BatchCalls
 from batchmgr.doctor.check_endpoints import Now
+from batchmgr.doctor.check_event_topic import CHECK as EVENT_TOPIC
+from batchmgr.doctor.check_event_topic import topic_name
 from batchmgr.doctor.check_settings import batch_account, check_settings
 from batchmgr.doctor.check_telemetry import AUTHENTICATION, STRING
 from batchmgr.doctor.examine import examine_settings, limited
 from batchmgr.doctor.finding import Finding, Status, unknown, wrong
 from batchmgr.doctor.read_settings import FoundSettings
-from batchmgr.doctor.remedies import BATCH, INSIGHTS, STORAGE, Remedies
+from batchmgr.doctor.remedies import BATCH, INSIGHTS, STORAGE, TOPIC, Remedies
 from batchmgr.doctor.resource_manager import ResourceManager
 from batchmgr.errors import ServiceAccessError, ServiceError, ServiceNotFoundError
 from batchmgr.settings import Settings
@@ -66,6 +68,7 @@ async def examine_app(
         limited("roles", _roles(arm, app)),
         limited("event grid", _events(arm, app)),
         limited("batch", _batch(arm, app)),
+        limited(EVENT_TOPIC, _topic(arm, app)),
     )
     findings = [
         azure_app.check_state(site),
@@ -137,7 +140,7 @@ def _names(settings: Settings) -> dict[str, str]:
             storage = ""
     else:
         storage = (urlsplit(settings.blob_service_uri).hostname or "").partition(".")[0]
-    return {STORAGE: storage, BATCH: batch_account(settings)}
+    return {STORAGE: storage, BATCH: batch_account(settings), TOPIC: topic_name(settings.event_topic)}
 
 
 async def _scopes(
@@ -177,6 +180,7 @@ async def _roles(arm: ResourceManager, app: App) -> list[Finding]:
         storage="" if app.settings.storage_connection_string else app.names[STORAGE],
         batch="" if app.settings.batch_key else app.names[BATCH],
         insights="Application Insights" if AUTHENTICATION in app.values else "",
+        topic=app.names[TOPIC],
     )
     principal = app.site.principal(app.settings.identity_client_id)
     if listed and not principal:
@@ -194,6 +198,15 @@ async def _events(arm: ResourceManager, app: App) -> list[Finding]:
     if not storage:
         return [unknown("event grid", "the storage account was not found in the app's subscription")]
     return await azure_events.check_events(arm, app.site, storage)
+
+
+async def _topic(arm: ResourceManager, app: App) -> list[Finding]:
+    if not app.settings.event_topic:
+        return []
+    topic = app.remedies.scopes.get(TOPIC)
+    if not topic:
+        return [unknown(EVENT_TOPIC, f"{app.names[TOPIC]} was not found in the app's subscription")]
+    return await azure_topic.check_schema(arm, topic)
 
 
 async def _batch(arm: ResourceManager, app: App) -> list[Finding]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 STORAGE = "Microsoft.Storage/storageAccounts"
 BATCH = "Microsoft.Batch/batchAccounts"
 INSIGHTS = "Microsoft.Insights/components"
+TOPIC = "Microsoft.EventGrid/topics"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,15 @@ NETWORK = frozenset({"AuthorizationFailure", "IpAuthorizationFailed"})
 """Codes for a caller whose address the firewall of the account does not let through."""
 
 
-def refused(check: str, error: ServiceError, caller: Caller, what: str, command: str, role: str) -> Finding:
+def refused(
+    check: str,
+    error: ServiceError,
+    caller: Caller,
+    what: str,
+    command: str,
+    role: str,
+    on: str = "the whole account",
+) -> Finding:
     """Return what is to be said if `what` was refused. `command` gives the caller its `role`."""
     text = str(error).partition(" (called by")[0]  # who calls, and the role, are said here
     if error.code in NETWORK and "failed to authenticate" not in text:  # Azurite's code for a wrong key
@@ -37,7 +45,7 @@ def refused(check: str, error: ServiceError, caller: Caller, what: str, command:
         )
     return wrong(
         check,
-        f"{caller.name} may not {what}: it lacks the role {role} on the whole account",
+        f"{caller.name} may not {what}: it lacks the role {role} on {on}",
         f"Give it the role. It takes effect within minutes:\n{command}",
     )
 

@@ -124,7 +124,10 @@ class RepeatTask:
         for file in (*self._inputs, *self._outputs):
             for name, text in file.texts.items():
                 start = text.parts[0] if isinstance(text.parts[0], str) else ""
-                if name == "source_file_path" or (name == "http_url" and chooses_container(start)):
+                if name == "source_file_path":
+                    return False
+                has_identity = bool(file.shared.identity_reference)
+                if name == "http_url" and chooses_container(start, has_identity=has_identity):
                     return False
                 if name != "http_url" and any(":" in part for part in text.parts if isinstance(part, str)):
                     return False

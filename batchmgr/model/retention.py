@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FilesUse, Purge
+from batchmgr.model.job_states import JobState
 from batchmgr.model.receivers import is_settled, next_attempt
 
 LONGEST = timedelta(days=36_500)
@@ -82,10 +83,14 @@ class EndedJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
 
 
 class RetentionPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a round of the retention has come: to which page of the listing, and in it after which job."""
+    """Where a round of the retention has come: to which page of the listing, and in it after which job.
+
+    `parts`: to which page of what is stored besides records.
+    """
 
     token: str = ""
     after: str = ""
+    parts: str = ""
 
 
 def what_is_left_to_do(record: JobRecord, now: datetime) -> str:
@@ -110,6 +115,22 @@ def with_uses(record: JobRecord, uses: Collection[FilesUse]) -> JobRecord:
 def begin_purge(record: JobRecord, now: datetime, request: str) -> JobRecord:
     """Return the record of a job of which everything is being deleted. `request`: which stored request."""
     return replace(record, purge=Purge(since=now, request=request))
+
+
+def record_of_leftovers(job_id: str, now: datetime, request: str) -> JobRecord:
+    """Return a record for what is left of a job without one, by which everything of it is deleted.
+
+    Its digest is that of no message, so no Batch job belongs to it.
+    """
+    return JobRecord(
+        job_id=job_id,
+        state=JobState.REJECTED,
+        workload="",
+        digest="left over",
+        created_at=now,
+        updated_at=now,
+        purge=Purge(since=now, request=request),
+    )
 
 
 def without_batch_job(record: JobRecord) -> JobRecord:

@@ -37,7 +37,6 @@ Azure DevOps and GitHub.
 
 _SERVICES = frozenset({"blob", "dfs", "file", "queue", "table", "web"})
 _BLOB_SERVICES = frozenset({"blob", "dfs"})
-_SECONDARY = "-secondary"
 _ROOT = "$root"
 _MOST_ENCODINGS = 5
 """How often a path may be encoded. Storage decodes it once; what stands in between may do so too."""
@@ -137,20 +136,24 @@ class _Place:
         self._host, account = _host(parts.hostname), _account(endpoint)
         segments, self._is_plain = _segments(parts.path)
         in_path = bool(own.path.strip("/"))
-        is_emulated = in_path and _without_secondary(_first(segments)) == account
+        is_emulated = in_path and _is_named(_first(segments), account)
         labels = self._host.split(".")
         self._services = _SERVICES.intersection(labels[1:-1])
-        self._segments = segments[1:] if is_emulated else segments
+        is_path_style = is_emulated or (in_path and not self._services)
+        self._segments = segments[1:] if is_path_style else segments
         self.is_own = (
             is_emulated
-            or (bool(self._services) and _without_secondary(labels[0]) == account)
+            or (bool(self._services) and _is_named(labels[0], account))
             or (not in_path and self._host == _host(own.hostname))
         )
         """Whether it leads into batchmgr's own account."""
 
     def is_judged(self, *, has_identity: bool) -> bool:
-        """Return whether batchmgr or its nodes would lend their access. Else anybody may read it."""
-        return self.is_own or (has_identity and (bool(self._services) or not self._host.isascii()))
+        """Return whether batchmgr or its nodes would lend their access. Else anybody may read it.
+
+        With an identity every host may be an account's: it may have a domain of its own, or a gateway.
+        """
+        return self.is_own or has_identity
 
     @property
     def container(self) -> str:
@@ -167,13 +170,17 @@ class _Place:
         return "" if self._host.isascii() else "must have a host in ASCII"
 
 
-def chooses_container(beginning: str) -> bool:
+def chooses_container(beginning: str, *, has_identity: bool = False) -> bool:
     """Return whether what follows this beginning of a URL can choose a host or a container of storage.
+
+    With an identity, each host may be one of storage.
 
     >>> chooses_container("https://acct.blob.core.windows.net/")
     True
     >>> chooses_container("https://acct.blob.core.windows.net/genomes/"), chooses_container("https://host/")
     (False, False)
+    >>> chooses_container("https://host/", has_identity=True)
+    True
     """
     slashes = beginning.count("/")
     if slashes < 3:
@@ -184,12 +191,18 @@ def chooses_container(beginning: str) -> bool:
         has_port = parts.port is not None  # an emulator's: there the account comes before the container
     except ValueError:
         return True
-    return (slashes < 4 and bool(_SERVICES.intersection(labels[1:-1]))) or (slashes < 5 and has_port)
+    is_named = bool(_SERVICES.intersection(labels[1:-1]))
+    is_unknown = has_identity and not is_named
+    return (slashes < 4 and is_named) or (slashes < 5 and (has_port or is_unknown))
 
 
-def _without_secondary(account: str) -> str:
-    """Return an account's name without what marks its second region in a URL."""
-    return account[: -len(_SECONDARY)] if account.endswith(_SECONDARY) else account
+def _is_named(name: str, account: str) -> bool:
+    """Return whether a name in a URL is that of an account.
+
+    A dash and more may follow: the second region (`acct-secondary`), a route (`acct-internetrouting`,
+    `acct-microsoftrouting`), a version of IP (`acct-ipv6`). An account's name in Azure holds no dash.
+    """
+    return account in {name, name.partition("-")[0]}
 
 
 def _account(endpoint: str) -> str:

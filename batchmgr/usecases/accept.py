@@ -45,12 +45,15 @@ async def accept(
         stored = before or request
         if stored.digest != message.digest:
             raise JobConflictError(job_id)
-        if plan is not None and plan.job_id == stored.job_id:
-            await keep_plan(ports, stored.job_id, plan)
+        own_plan = plan if plan is not None and plan.job_id == stored.job_id else None
+        if own_plan is not None:
+            await keep_plan(ports, stored.job_id, own_plan)
         priority = None if plan is None else plan.job.priority
         job = await _create_record(
             ports, stored, is_checked=is_checked, priority=priority, is_new=before is None
         )
+        if before is not None:
+            await _store_again(ports, stored, own_plan)
         if message.call_back_uri not in {"", stored.call_back_uri}:
             return await attach(ports, job.value.job_id, message.call_back_uri)
     if known is not None:
@@ -72,6 +75,15 @@ async def restore(ports: Ports, job_id: str) -> bool:
     if request.has_content:
         await _create_record(ports, request, is_checked=False)
     return True
+
+
+async def _store_again(ports: Ports, request: JobMessage, plan: JobPlan | None) -> None:
+    """Store a request again that was there, if its job was deleted before there was a record.
+
+    Now there is one, and nobody deletes anything of the job.
+    """
+    if await ports.jobs.save_request(request.job_id, request) is None and plan is not None:
+        await keep_plan(ports, request.job_id, plan)
 
 
 async def _create_record(

@@ -12,10 +12,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from batchmgr.errors import BatchmgrError, JobNotEndedError, JobNotFoundError, ServiceRefusedError
 from batchmgr.model.retention import Due, EndedJob, RetentionPlace
 from batchmgr.ports import Ports
 from batchmgr.usecases.purge import delete_batch_job, purge
+from batchmgr.usecases.sweep import find_leftovers, sweep, time_to_keep
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,8 @@ async def retain(ports: Ports, *, most_jobs: int = MOST_JOBS) -> None:
         except BatchmgrError as error:
             logger.warning("retention: %s", error)
     await _remove_jobs(ports, begun, most_jobs, done)
-    if done:
+    done["jobs without a record"] = await sweep(ports)
+    if done := +done:
         counts = ", ".join(f"{number} {what}" for what, number in sorted(done.items()))
         logger.info("retention: %s", counts)
 
@@ -71,6 +75,8 @@ async def find_due(ports: Ports) -> AsyncIterator[DueItem]:
             yield DueItem(what=f"{len(letters)} letters", name="dead-letters", why=why)
         for name in await ports.uploads.older(now - keep.messages, MOST_OTHERS):
             yield DueItem(what="upload", name=name, why=why)
+    async for key in find_leftovers(ports):
+        yield DueItem(what="leftovers", name=key, why=f"older than {_days(time_to_keep(keep))}")
     for job_id in await ports.finalize.older(now - SIGNAL_TIME, MOST_OTHERS):
         if await _is_over(ports, job_id):
             yield DueItem(what="finalize blob", name=job_id, why="its job has ended, or is gone")
@@ -104,15 +110,15 @@ async def _remove_jobs(ports: Ports, begun: datetime, most: int, done: Counter[s
         for start in range(0, max(1, len(due)), AT_ONCE):  # once also if nothing is due: to list takes time
             if left <= 0 or ports.clock.now() - begun >= timedelta(seconds=SECONDS):
                 logger.warning("retention: there is more than one run lets go of, the next one goes on")
-                await ports.ended.save_place(place)
+                await ports.ended.save_place(replace(place, parts=first.parts))
                 return
             some = due[start : start + AT_ONCE]
             await asyncio.gather(*(_remove(ports, job, begun, done) for job in some))
             left -= len(some)
             if some:
                 place = RetentionPlace(token=place.token, after=some[-1].job_id)
-    if first != RetentionPlace():
-        await ports.ended.save_place(RetentionPlace())
+    if first.token or first.after:
+        await ports.ended.save_place(RetentionPlace(parts=first.parts))
 
 
 async def _pages(

@@ -14,6 +14,8 @@ param batchEndpoint string
 param defaultPoolId string
 @description('The resource id of the identity that nodes use for blobs. Empty: they get signatures.')
 param nodeIdentityId string
+@description('Settings of what this deployment may have or not.')
+param optionalSettings object
 param callbackKeyUri string
 param applicationInsightsConnectionString string
 @description('The subnet that the app calls from.')
@@ -84,6 +86,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       },
       empty(defaultPoolId) ? {} : { BATCHMGR_POOL_ID: defaultPoolId },
       empty(nodeIdentityId) ? {} : { BATCHMGR_NODE_IDENTITY: nodeIdentityId },
+      optionalSettings,
       app.settings
     )
   }

@@ -30,6 +30,7 @@ var dev stageType = {
     }
   ]
   dataAccount: true
+  eventTopic: false
   storageSku: 'Standard_LRS'
   privateNetwork: false
   alertEmails: []

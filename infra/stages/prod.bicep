@@ -48,6 +48,7 @@ var prod stageType = {
     }
   ]
   dataAccount: true
+  eventTopic: false
   storageSku: 'Standard_ZRS'
   privateNetwork: true
   alertEmails: []

@@ -1,6 +1,7 @@
 """The contract of the EndedJobs port, and of the deletions of the others."""
 
-from datetime import timedelta
+import dataclasses
+from datetime import datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -10,8 +11,9 @@ from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceNotFoun
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.retention import EndedJob, RetentionPlace
-from batchmgr.ports import Ports
+from batchmgr.ports import Clock, Ports
 from batchmgr.steps.plan_job import grant_access, plan_job
+from batchmgr.usecases.sweep import find_leftovers, sweep
 from tests.contract.port_sets import PortSet
 from tests.contract.test_event_log import event
 from tests.contract.test_job_store import large, loaded_plan, record
@@ -103,6 +105,55 @@ async def test_all_parts_of_a_job_are_deleted_and_those_of_others_stay(ports: Po
     assert await loaded_plan(ports, "job-1") is None
     assert await ports.jobs.load_tasks("job-10") == b"tasks"
     assert await loaded_plan(ports, "job-10") == b"plan"
+
+
+async def all_parts(ports: Ports, before: datetime) -> list[str]:
+    found, token = set[str](), ""
+    while True:
+        keys, token = await ports.ended.parts(before, token)
+        assert list(keys) == sorted(set(keys))
+        found.update(keys)
+        if not token:
+            return sorted(found)
+
+
+async def test_jobs_are_found_by_what_is_stored_besides_their_records(ports: Ports) -> None:
+    await ports.jobs.save_request("A-request", job_message())
+    await ports.jobs.save_tasks("tasks_1", b"tasks")
+    await ports.jobs.save_plan("plan", BytesIO(b"plan"))
+    await ports.jobs.save_receiver("Receiver", "key", "https://example.com")
+    await ports.jobs.create(record(ports, "no-parts"))
+    await ports.jobs.activate("active")
+    now = ports.clock.now()
+    assert await all_parts(ports, now - timedelta(hours=1)) == []
+    later = now + timedelta(hours=1)
+    assert await all_parts(ports, later) == ["a-request", "plan", "receiver", "tasks_1"]
+    await ports.ended.delete_parts("Plan")
+    assert await all_parts(ports, later) == ["a-request", "receiver", "tasks_1"]
+
+
+class AMonthLater:
+    """The clock of a set of ports, a month ahead."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.randomness, self.sleep = clock.randomness, clock.sleep
+
+    def now(self) -> datetime:
+        return self._clock.now() + timedelta(days=31)
+
+
+async def test_what_is_stored_of_a_job_without_a_record_is_swept_after_a_month(ports: Ports) -> None:
+    await ports.jobs.save_request("Left", job_message())
+    await ports.jobs.save_plan("Left", BytesIO(b"plan"))
+    await ports.jobs.save_request("known", job_message())
+    await ports.jobs.create(record(ports, "known"))
+    assert await sweep(ports) == 0
+    later = dataclasses.replace(ports, clock=AMonthLater(ports.clock))
+    assert [key async for key in find_leftovers(later)] == ["left"]
+    assert await sweep(later) == 1
+    assert await all_parts(ports, later.clock.now()) == ["known"]
+    assert await sweep(later) == 0
 
 
 async def test_what_is_too_large_for_the_record_is_a_part(ports: Ports) -> None:

@@ -22,6 +22,7 @@ APP = f"{GROUP}/Microsoft.Web/sites/func-x"
 STORAGE = f"{GROUP}/Microsoft.Storage/storageAccounts/"
 BATCH = f"{GROUP}/Microsoft.Batch/batchAccounts/devbatchaccount"
 TOPIC = f"{GROUP}/Microsoft.EventGrid/systemTopics/evgt-x"
+EVENT_TOPIC = f"{GROUP}/Microsoft.EventGrid/topics/job-events"
 EVENTS = f"{TOPIC}/eventSubscriptions/batchmgr-finalize"
 IDENTITY = f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id-app"
 NODES = f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id-nodes"
@@ -111,6 +112,10 @@ class Azure:
             f"{BATCH}/providers/Microsoft.Authorization/roleAssignments": [
                 assignment("Azure Batch Data Contributor", BATCH)
             ],
+            EVENT_TOPIC: {"properties": {"inputSchema": "CloudEventSchemaV1_0"}},
+            f"{EVENT_TOPIC}/providers/Microsoft.Authorization/roleAssignments": [
+                assignment("EventGrid Data Sender", EVENT_TOPIC)
+            ],
         }
 
     def pool(self) -> Json:
@@ -162,7 +167,7 @@ class Azure:
         return web.json_response({"value": found} if isinstance(found, list) else found)
 
     def _named(self, condition: str) -> list[Json]:
-        known = [self.storage_id, BATCH]
+        known = [self.storage_id, BATCH, EVENT_TOPIC]
         return [{"id": one} for one in known if condition.endswith(f"name eq '{one.rpartition('/')[2]}'")]
 
 

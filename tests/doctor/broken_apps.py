@@ -8,6 +8,7 @@ from tests.doctor.azure import (
     APP,
     BATCH,
     CLIENT_ID,
+    EVENT_TOPIC,
     EVENTS,
     NODES,
     PRINCIPAL,
@@ -108,6 +109,11 @@ def pool_without_the_identity_of_nodes(app: Deployed) -> None:
     app.set_up.environment["BATCHMGR_NODE_IDENTITY"] = NODES
 
 
+def send_events(app: Deployed) -> None:
+    app.use_identity()
+    app.set_up.environment["BATCHMGR_EVENT_TOPIC"] = "https://job-events.invalid/api/events"
+
+
 def telemetry_without_its_role(app: Deployed) -> None:
     app.set_up.environment |= {
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
@@ -184,6 +190,18 @@ BROKEN: dict[str, Broken[Deployed]] = {
         check="roles",
         what=("lacks the role Monitoring Metrics Publisher on Application Insights",),
         remedy=(f"--role 'Monitoring Metrics Publisher' --scope {INSIGHTS}",),
+    ),
+    "no role on the topic of events": Broken(
+        by=several(send_events, without_role("EventGrid Data Sender")),
+        check="roles",
+        what=("the app's identity lacks the role EventGrid Data Sender on job-events",),
+        remedy=(f"--assignee {PRINCIPAL} --role 'EventGrid Data Sender' --scope {EVENT_TOPIC}",),
+    ),
+    "a topic of another schema": Broken(
+        by=several(send_events, resource(EVENT_TOPIC, {"properties": {"inputSchema": "EventGridSchema"}})),
+        check="event topic",
+        what=("the topic job-events has the schema EventGridSchema, and takes no CloudEvents",),
+        remedy=("--input-schema cloudeventschemav1_0", "set BATCHMGR_EVENT_TOPIC to its endpoint"),
     ),
     "other code": Broken(
         by=health(404, "nothing here"),

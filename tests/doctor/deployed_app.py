@@ -54,7 +54,7 @@ class Deployed:
     def use_identity(self) -> None:
         """Let the app use its identity in place of keys. Its accounts can't be reached from here."""
         for name in ("AzureWebJobsStorage", "BATCHMGR_BATCH_KEY", "BATCHMGR_BATCH_ACCOUNT"):
-            del self.set_up.environment[name]
+            self.set_up.environment.pop(name, None)
         account = self.azure.storage
         self.set_up.environment |= {
             "AzureWebJobsStorage__blobServiceUri": f"https://{account}.blob.invalid",

@@ -17,13 +17,14 @@ from batchmgr.doctor.finding import Status
 from tests.doctor.azure import (
     APP,
     BATCH,
+    EVENT_TOPIC,
     EVENTS,
     TOPIC,
     Azure,
     serving_azure,
 )
 from tests.doctor.broken import carry_out
-from tests.doctor.broken_apps import BROKEN, UNKNOWN, WRONG
+from tests.doctor.broken_apps import BROKEN, UNKNOWN, WRONG, send_events
 from tests.doctor.conftest import SetUp
 from tests.doctor.deployed_app import Deployed, Developer
 from tests.infra.bicep import INFRA
@@ -78,6 +79,25 @@ async def test_an_app_with_an_identity_that_is_well_has_its_roles(app: Deployed)
     assert findings.of("batch").what.startswith("not looked at, because this machine can't reach it")
     # Azure Resource Manager knows the pool all the same.
     assert findings.of("pool").status is Status.FINE
+
+
+async def test_the_topic_that_events_go_to_is_looked_at_without_sending_any(app: Deployed) -> None:
+    send_events(app)
+    findings = await app.examine()
+    assert [one.what for one in findings if one.check == "event topic" and one.status is Status.FINE] == [
+        "the topic job-events takes CloudEvents"
+    ]
+    assert "the app has EventGrid Data Sender on job-events" in [one.what for one in findings]
+    assert findings.of("event topic").status is UNKNOWN  # it can't be reached from here
+    assert EVENT_TOPIC in "".join(app.azure.calls)
+
+
+async def test_a_topic_in_another_subscription_is_not_known(app: Deployed) -> None:
+    send_events(app)
+    app.set_up.environment["BATCHMGR_EVENT_TOPIC"] = "https://others.invalid/api/events"
+    found = [one for one in await app.examine() if one.check == "event topic"]
+    assert {one.status for one in found} == {UNKNOWN}
+    assert "others was not found in the app's subscription" in found[0].what
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -165,7 +185,7 @@ def test_the_roles_are_those_that_the_infrastructure_gives() -> None:
     assert {name: number for name, number in IDS.items() if name in given} == {
         name: number for name, number in given.items() if name in IDS
     }
-    assert len(IDS.keys() & given.keys()) == 5
+    assert len(IDS.keys() & given.keys()) == 6
 
 
 async def test_azure_that_never_answers_does_not_hold_the_command_up(

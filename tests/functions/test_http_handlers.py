@@ -17,6 +17,7 @@ from batchmgr.model.job_entry import JobEntry, ListPart
 from batchmgr.model.request_limits import MAX_TOKEN
 from batchmgr.runtime import Runtime
 from batchmgr.settings import Settings
+from tests.fakes import FakeClock
 from tests.functions.app import Handler, ReadyRuntime, handlers
 from tests.functions.http_calls import API, JOB, post, problem, request
 from tests.world import World
@@ -229,7 +230,7 @@ class BrokenStore(MemoryJobStore):
     """A job store that can't list its records, nor jobs."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__()
+        super().__init__(FakeClock())
         self._error = error
 
     async def list_ids(self, limit: int, token: str) -> tuple[Sequence[str], str]:

@@ -11,6 +11,7 @@ from batchmgr.dispatcher.memory_ports import MemoryJobStore
 from batchmgr.errors import ServiceBusyError
 from batchmgr.functions.http_health import LIFETIME_SECONDS, Health
 from batchmgr.ports import Ports
+from tests.fakes import FakeClock
 from tests.virtual_time import VirtualTimeLoop
 from tests.world import World
 
@@ -21,7 +22,7 @@ class CountedStore(MemoryJobStore):
     """A job store that counts how often it is looked at, and takes its time."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(FakeClock())
         self.looks = 0
         self.error: Exception | None = None
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
 NOWHERE = "the Bicep compiler is not here: run az bicep install, set BICEP to it, or put it on the PATH"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
+THEIRS = "/subscriptions/00000000-0000-0000-0000-00000000000a/resourceGroups/shared/providers"
 TENANT = "00000000-0000-0000-0000-000000000001"
 
 
@@ -39,6 +40,15 @@ SCENARIOS = {
         )
         for stage in ("dev", "test", "prod")
     },
+    # A team that has its data and a topic already.
+    "shared": Scenario(
+        golden=INFRA / "snapshots" / "shared.json",
+        environment={
+            "AZURE_ENV_NAME": "shared",
+            "BATCHMGR_EXISTING_DATA_ACCOUNT": f"{THEIRS}/Microsoft.Storage/storageAccounts/theirdata",
+            "BATCHMGR_EXISTING_EVENT_TOPIC": f"{THEIRS}/Microsoft.EventGrid/topics/their-events",
+        },
+    ),
     # What no stage uses: resources that are there already, and every kind of pool.
     "everything": Scenario(
         parameters=INFRA / "everything.bicepparam", golden=INFRA / "snapshots" / "everything.json"

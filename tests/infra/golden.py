@@ -14,6 +14,7 @@ SITE = "Microsoft.Web/sites"
 ROLE = "Microsoft.Authorization/roleAssignments"
 STORAGE = "Microsoft.Storage/storageAccounts"
 BATCH = "Microsoft.Batch/batchAccounts"
+TOPIC = "Microsoft.EventGrid/topics"
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ import re
 
 import pytest
 
-from tests.infra.bicep import INFRA, SCENARIOS
-from tests.infra.golden import BATCH, ROLE, STORAGE, Golden, Resource, golden
+from fakeidentity.identities import Assignment
+from tests.infra.bicep import INFRA, SCENARIOS, THEIRS
+from tests.infra.golden import BATCH, ROLE, STORAGE, TOPIC, Golden, Resource, golden
 
 # From Microsoft's documentation of built-in roles, written here a second time on purpose.
 BUILT_IN = {
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
     "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
     "48e5e92e-a480-4e71-aa9c-2778f4c13781": "Azure Batch Job Submitter",
+    "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
@@ -39,7 +41,7 @@ def grants(made: Golden) -> set[tuple[str, str, str]]:
         role = role_of(made, one)
         scope = str(one["id"]).partition("/providers/Microsoft.Authorization/")[0]
         kind, _, name = scope.rpartition("/")
-        where = "data" if name.startswith("stdata") else kind.rpartition("/")[2]
+        where = "data" if name.startswith("stdata") or name == "theirdata" else kind.rpartition("/")[2]
         found.add((by[1] if by else "deployer", role, where))
     return found
 
@@ -52,7 +54,7 @@ def test_dev_gives_only_these_roles() -> None:
         ("appIdentity", "Azure Batch Data Contributor", "batchAccounts"),
         ("appIdentity", "Key Vault Secrets User", "vaults"),
         ("appIdentity", "Monitoring Metrics Publisher", "components"),
-        ("nodeIdentity", "Storage Blob Data Contributor", "data"),
+        ("nodeIdentity", "Storage Blob Data Reader", "data"),
         ("batchAccount", "Storage Blob Data Contributor", "data"),
     }
 
@@ -67,11 +69,50 @@ def test_who_deploys_and_nodes_that_pull_images_get_their_roles() -> None:
     assert everything - dev == {
         ("nodeIdentity", "AcrPull", "registries"),
         ("nodeIdentity", OWN_ROLE, "storageAccounts"),
+        ("nodeIdentity", "Storage Blob Data Contributor", "data"),
+        ("appIdentity", "EventGrid Data Sender", "topics"),
         ("deployer", "Storage Blob Data Contributor", "data"),
         ("deployer", "Azure Batch Data Contributor", "batchAccounts"),
     }
     # The Batch account is there already, and keeps its packages where it does.
-    assert dev - everything == {("batchAccount", "Storage Blob Data Contributor", "data")}
+    assert dev - everything == {
+        ("batchAccount", "Storage Blob Data Contributor", "data"),
+        ("nodeIdentity", "Storage Blob Data Reader", "data"),
+    }
+
+
+def test_the_data_account_of_a_team_gets_the_same_roles_as_one_that_is_made() -> None:
+    made, theirs = (
+        [(role_of(golden(name), one), one) for one in golden(name).every(ROLE) if is_of_data(one)]
+        for name in ("dev", "shared")
+    )
+    assert [role for role, _ in theirs] == [role for role, _ in made]
+    assert [one["properties"].get("condition") for _, one in theirs] == [
+        one["properties"].get("condition") for _, one in made
+    ]
+    assert {one["id"].partition("/providers/Microsoft.Authorization/")[0] for _, one in theirs} == {
+        f"{THEIRS}/{STORAGE}/theirdata"
+    }
+
+
+def is_of_data(assignment: Resource) -> bool:
+    return "/stdata" in assignment["id"] or "/theirdata/" in assignment["id"]
+
+
+def test_the_app_may_send_events_to_the_topic_of_its_setting_and_to_nothing_else() -> None:
+    of_theirs = ("appIdentity", "EventGrid Data Sender", "topics")
+    assert grants(golden("shared")) - grants(golden("dev")) == {of_theirs}
+    topics = {"shared": f"{THEIRS}/{TOPIC}/their-events", "everything": golden("everything").one(TOPIC)["id"]}
+    for name, topic in topics.items():
+        (assignment,) = (
+            one for one in golden(name).every(ROLE) if role_of(golden(name), one) == "EventGrid Data Sender"
+        )
+        assert assignment["id"].startswith(f"{topic}/providers/Microsoft.Authorization/")
+        assert golden(name).outputs["BATCHMGR_EVENT_TOPIC_ID"] == topic
+
+
+def test_a_topic_that_is_made_takes_cloud_events() -> None:
+    assert golden("everything").one(TOPIC)["properties"]["inputSchema"] == "CloudEventSchemaV1_0"
 
 
 @every_scenario
@@ -90,10 +131,21 @@ def test_nodes_can_write_neither_the_records_of_jobs_nor_packages(made: Golden) 
     for one in made.every(ROLE):
         is_of_nodes = "nodeIdentity" in one["properties"]["principalId"]
         if is_of_nodes and role_of(made, one) in {"Storage Blob Data Contributor", OWN_ROLE}:
-            guarded = "'app-'" if "/stdata" in one["id"] else "'batchmgr-'"
+            guarded = "'app-'" if is_of_data(one) else "'batchmgr-'"
             assert guarded in one["properties"]["condition"]
             assert one["properties"]["condition"].count("(") == one["properties"]["condition"].count(")")
             assert one["properties"]["conditionVersion"] == "2.0"
+
+
+@pytest.mark.parametrize("name", ["dev", "prod", "shared"])
+def test_with_signatures_nodes_read_application_packages_and_nothing_else(name: str) -> None:
+    (given,) = (one for one in golden(name).every(ROLE) if "nodeIdentity" in one["properties"]["principalId"])
+    assert (role_of(golden(name), given), is_of_data(given)) == ("Storage Blob Data Reader", True)
+    assert given["properties"]["conditionVersion"] == "2.0"
+    nodes = Assignment(role="Storage Blob Data Reader", condition=given["properties"]["condition"])
+    assert nodes.allows(["blob:blobs/read"], "app-aligner-5f3c")
+    for container in ("genomes", "job-1", "batchmgr-jobs", "myapp-1"):
+        assert not nodes.allows(["blob:blobs/read"], container)
 
 
 def test_nodes_can_do_nothing_with_the_containers_of_batchmgr() -> None:
@@ -129,6 +181,8 @@ def test_nothing_takes_a_key(made: Golden) -> None:
         assert account["properties"]["allowBlobPublicAccess"] is False
     for account in made.every(BATCH):
         assert account["properties"]["allowedAuthenticationModes"] == ["AAD"]
+    for topic in made.every(TOPIC):
+        assert topic["properties"]["disableLocalAuth"] is True
     assert made.one("Microsoft.Insights/components")["properties"]["DisableLocalAuth"] is True
     assert made.one("Microsoft.KeyVault/vaults")["properties"]["enableRbacAuthorization"] is True
     for policy in made.every("Microsoft.Web/sites/basicPublishingCredentialsPolicies"):
@@ -140,19 +194,24 @@ def test_what_is_there_already_is_not_made() -> None:
     for kind in (BATCH, "Microsoft.OperationalInsights/workspaces", "Microsoft.EventGrid/systemTopics"):
         assert made.every(kind) == []
     assert [account["name"][:6] for account in made.every(STORAGE)] == ["stdata"]
+    assert golden("shared").every(TOPIC) == []
+    assert [account["name"][:2] for account in golden("shared").every(STORAGE)] == ["st"]
+    assert "stdata" not in str(golden("shared").document)
     assert "their-topic" in made.outputs["BATCHMGR_SYSTEM_TOPIC_ID"]
     assert made.settings["BATCHMGR_NODE_IDENTITY"].endswith("id-nodes-" + made.one(STORAGE)["name"][6:])
 
 
-def test_a_private_network_closes_all_data_and_has_a_way_to_each() -> None:
-    made = golden("prod")
-    for kind in (STORAGE, BATCH, "Microsoft.KeyVault/vaults"):
-        assert {one["properties"]["publicNetworkAccess"] for one in made.every(kind)} == {"Disabled"}
+@pytest.mark.parametrize(("name", "of_the_topic"), [("prod", []), ("everything", ["topic"])])
+def test_a_private_network_closes_all_data_and_has_a_way_to_each(name: str, of_the_topic: list[str]) -> None:
+    made = golden(name)
+    for kind in (STORAGE, BATCH, "Microsoft.KeyVault/vaults", TOPIC):
+        assert {one["properties"]["publicNetworkAccess"] for one in made.every(kind)} <= {"Disabled"}
     services = [
         one["properties"]["privateLinkServiceConnections"][0]["properties"]["groupIds"][0]
         for one in made.every("Microsoft.Network/privateEndpoints")
     ]
-    assert sorted(services) == ["batchAccount", "blob", "blob", "nodeManagement", "queue", "vault"]
+    expected = ["batchAccount", "blob", "blob", "nodeManagement", "queue", *of_the_topic, "vault"]
+    assert sorted(services) == expected
     for pool in made.every(f"{BATCH}/pools"):
         address = pool["properties"]["networkConfiguration"]["publicIPAddressConfiguration"]
         assert address == {"provision": "NoPublicIPAddresses"}

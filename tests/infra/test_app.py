@@ -78,10 +78,15 @@ def test_no_setting_is_written_that_nobody_reads_or_that_flex_refuses(made: Gold
     assert [name for name in made.settings if FORBIDDEN_ON_FLEX.fullmatch(name)] == []
 
 
+ENDPOINT = "https://topic.westeurope-1.eventgrid.azure.net/api/events"
+"""What Azure puts in place of the reference to a topic."""
+
+
 @every_scenario
 def test_the_settings_are_complete_and_hold_no_key(made: Golden) -> None:
     key = "whsec_c2VjcmV0"  # what the host puts in place of the reference to Key Vault
-    settings = Settings.from_environment({**made.settings, "BATCHMGR_CALLBACK_KEY": key})
+    topic = {"BATCHMGR_EVENT_TOPIC": ENDPOINT} if "BATCHMGR_EVENT_TOPIC" in made.settings else {}
+    settings = Settings.from_environment({**made.settings, **topic, "BATCHMGR_CALLBACK_KEY": key})
     settings.check()
     assert settings.blob_source == "EventGrid"
     assert settings.callback_key == b"secret"
@@ -94,6 +99,23 @@ def test_the_settings_are_complete_and_hold_no_key(made: Golden) -> None:
     assert "connectionString" in made.settings["APPLICATIONINSIGHTS_CONNECTION_STRING"]
 
 
+def test_files_of_jobs_are_in_the_data_account_that_is_made_or_there_already() -> None:
+    for name in SCENARIOS:
+        account = golden(name).outputs["BATCHMGR_DATA_ACCOUNT"]
+        assert account == "theirdata" if name == "shared" else account.startswith("stdata")
+        uri = f"[format('https://{{0}}.blob.{{1}}', '{account}', environment().suffixes.storage)]"
+        assert golden(name).settings["BATCHMGR_DATA_STORAGE"] == uri
+
+
+def test_events_go_to_the_topic_that_is_made_or_there_already_and_else_to_the_queue_only() -> None:
+    told = {name: golden(name).settings.get("BATCHMGR_EVENT_TOPIC", "") for name in SCENARIOS}
+    assert {name for name, endpoint in told.items() if endpoint} == {"shared", "everything"}
+    for name, group in (("shared", "'shared'"), ("everything", "'rg-batchmgr-everything'")):
+        assert re.fullmatch(
+            rf"\[reference\(.*{group}.*'eventTopicEndpoint-.*\.outputs\.endpoint\.value\]", told[name]
+        )
+
+
 ONLY_HERE = {"FUNCTIONS_WORKER_RUNTIME", "BATCHMGR_ALLOW_LOOPBACK_CALLBACKS"}
 ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_KEY": "Key Vault has it",
@@ -101,10 +123,10 @@ ONLY_DEPLOYED = {
     "BATCHMGR_CALLBACK_NETWORKS": "as a stage likes",
     "BATCHMGR_CALLBACK_PORTS": "as a stage likes",
     "BATCHMGR_CONTAINERS": "as a stage likes",
-    "BATCHMGR_DATA_STORAGE": "as a stage likes",
+    "BATCHMGR_DATA_STORAGE": "with a data account",
     "BATCHMGR_FAIR_SHARE": "as a stage likes",
     "BATCHMGR_PRICES": "as a stage likes",
-    "BATCHMGR_EVENT_TOPIC": "as a stage likes",
+    "BATCHMGR_EVENT_TOPIC": "with a topic",
     "BATCHMGR_KEEP_BATCH_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_JOBS": "as a stage likes",
     "BATCHMGR_KEEP_MESSAGES": "as a stage likes",

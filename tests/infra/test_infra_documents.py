@@ -43,6 +43,7 @@ PLACES = {
     "data account": "data",
     "Batch account": "batchAccounts",
     "the vault": "vaults",
+    "the event topic": "topics",
     "Application Insights": "components",
     "the registry of a pool": "registries",
 }

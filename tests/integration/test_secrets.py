@@ -21,7 +21,7 @@ from tests.integration.client import POISON, REQUESTS, Answer, Client, connected
 from tests.integration.messages import Json, job, output, task
 from tests.integration.stack_options import stack_options
 from tests.integration.wait_until import until
-from tests.secret_search import Written, leaks, logged, stored
+from tests.secret_search import AT_REST, Written, leaks, logged, stored
 from tests.telemetry.receiver import Receiver as Telemetry
 from tests.telemetry.receiver import receiving as receiving_telemetry
 
@@ -172,7 +172,8 @@ async def test_no_secret_is_written_where_it_does_not_belong(target: Target) -> 
         "the key of storage": _account_key(target.stack.endpoints.connection_string),
         "the key of Azure Batch": target.stack.endpoints.batch_key,
     } | {f"signature {number}": text for number, text in enumerate(sorted(signatures))}
-    written = [each async for each in stored(client.blobs, client.queues)]
+    azurite = target.stack.log_directory.parent / "azurite"
+    written = [each async for each in stored(client.blobs, client.queues, azurite)]
     written += logged(target.stack.log_directory, "*unctions*host*")
     assert [each for each in written if each.place.endswith(".log") and len(each.content) > 10_000]
     written += [Written(place="an answer", content=answer.text.encode()) for answer in answers]
@@ -190,7 +191,7 @@ async def _tried_errors(answers: list[Answer]) -> list[str]:
 def _may_hold(secret: str, place: str) -> bool:
     """A request is kept with what its sender has put into it: in its blob, and in the queue it came by."""
     by_sender = secret.startswith(("the path", "the query", "a task's environment"))
-    folders = ("batchmgr-jobs/requests/", "batchmgr-jobs/receivers/", "batchmgr-requests/")
+    folders = ("batchmgr-jobs/requests/", "batchmgr-jobs/receivers/", "batchmgr-requests/", AT_REST)
     is_request = place.startswith(folders)
     return by_sender and (is_request or place in {f"queue {REQUESTS}", f"queue {POISON}"})
 

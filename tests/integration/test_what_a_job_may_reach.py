@@ -23,6 +23,9 @@ RESERVED = (
 )
 IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/i"
 
+ELSEWHERE = "https://files.example.com/acct"
+"""An account under a name of its own, which is an emulator here: its name is in the path."""
+
 Message = Callable[[str, str], Json]
 
 BLOCK_BLOB = {"x-ms-blob-type": "BlockBlob"}
@@ -87,6 +90,12 @@ WAYS: dict[str, tuple[Message, str]] = {
         ),
         "tasks[0].inputFiles[0].httpUrl",
     ),
+    "URL of a host that nobody knows, with an identity": (
+        lambda c, _: _tasks(
+            inputFiles=[_downloads(f"{ELSEWHERE}/{c}/host.json", identityReference=IDENTITY)]
+        ),
+        "tasks[0].inputFiles[0].httpUrl",
+    ),
     "common file of an MPI task": (
         lambda c, _: _tasks(
             multiInstanceSettings={
@@ -127,6 +136,19 @@ WAYS: dict[str, tuple[Message, str]] = {
             "parametricSweep",
             parameters={"place": {"values": ["inputs", "a-longer-name-than-all-of-those", c]}},
             repeatTask={"commandLine": "x", "inputFiles": [_downloads(root + "{place}/host.json")]},
+        ),
+        "taskFactory.repeatTask.inputFiles[0].httpUrl",
+    ),
+    "URL of a factory behind such a host": (
+        lambda c, _: _factory(
+            "parametricSweep",
+            parameters={"place": {"values": ["inputs", "a-longer-name-than-all-of-those", c]}},
+            repeatTask={
+                "commandLine": "x",
+                "inputFiles": [
+                    _downloads(ELSEWHERE + "/{place}/host.json", identityReference=IDENTITY),
+                ],
+            },
         ),
         "taskFactory.repeatTask.inputFiles[0].httpUrl",
     ),

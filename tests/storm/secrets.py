@@ -13,7 +13,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.queue_names import JOB_REQUESTS, POISON
 from batchmgr.devstack.azurite import KEY
-from tests.secret_search import Written, leaks, logged, stored
+from tests.secret_search import AT_REST, Written, leaks, logged, stored
 from tests.storm.job_kinds import Json
 
 OF_CALLBACKS = "secret-of-a-receiver"
@@ -49,14 +49,14 @@ async def find_leaks(
     }
     signatures = sorted([each async for each in _signatures(batch)])
     secrets |= {f"signature {number}": text for number, text in enumerate(signatures)}
-    written = [each async for each in stored(blobs, queues)]
+    written = [each async for each in stored(blobs, queues, logs.parent / "azurite")]
     written += logged(logs, "host-*/*.log")
     written += [Written(place="an answer or event", content=json.dumps(each).encode()) for each in answers]
     return leaks(written, secrets, _may_hold)
 
 
 def _may_hold(secret: str, place: str) -> bool:
-    is_request = place.startswith(("batchmgr-jobs/requests/", "batchmgr-jobs/receivers/"))
+    is_request = place.startswith(("batchmgr-jobs/requests/", "batchmgr-jobs/receivers/", AT_REST))
     return secret == "a callback URI" and (
         is_request or place in {f"queue {JOB_REQUESTS}", f"queue {JOB_REQUESTS}{POISON}"}
     )

@@ -83,6 +83,14 @@ SPELLINGS = [
     "https://acct.blob.core.windows.net./{}/host.json",
     "https://acct-secondary.blob.core.windows.net/{}/host.json",
     "https://acct.dfs.core.windows.net/{}/host.json",
+    "https://acct.web.core.windows.net/{}/host.json",
+    "https://acct.z6.web.core.windows.net/{}/host.json",
+    "https://acct-secondary.z33.dfs.storage.azure.net/{}/host.json",
+    "https://acct-internetrouting.blob.core.windows.net/{}/host.json",
+    "https://acct-microsoftrouting.dfs.core.windows.net/{}/host.json",
+    "https://acct-secondary-internetrouting.blob.core.windows.net/{}/host.json",
+    "https://acct-ipv6.blob.core.windows.net/{}/host.json",
+    "https://acct.blob.core.windows.net:0443/{}/host.json",
     "https://acct.privatelink.blob.core.windows.net/{}/host.json",
     "https://acct.z33.blob.storage.azure.net/{}/host.json",
     "https://acct%2eblob.core.windows.net/{}/host.json",
@@ -160,6 +168,52 @@ def test_with_an_identity_the_containers_of_every_account_are_judged() -> None:
     assert "ASCII" in url_problem(AZURE, "https://\uff41cct.blob.core.windows.net/genomes/a", IDENTITY)
 
 
+UNKNOWN_HOSTS = [
+    "https://files.example.com/{}/a.txt",
+    "http://FILES.example.com.:80/{}/a.txt",
+    "https://d1.z01.azurefd.net/{}/a.txt",
+    "https://20.60.10.4/{}/a.txt",
+    "https://0x143c0a04/{}/a.txt",
+    "https://[2603:1030::4]:443/{}/a.txt",
+    "https://acct/{}/a.txt",
+    "https://files.example.com//{}/a.txt",
+    "https://files.example.com/public/../{}/a.txt",
+]
+"""Names of an account that batchmgr can't know: its own domain, a gateway before it, its address."""
+
+
+@pytest.mark.parametrize("container", [*OTHERS, "batchmgr%2djobs", "$root", "app-aligner"])
+@pytest.mark.parametrize("spelling", UNKNOWN_HOSTS)
+def test_with_an_identity_a_host_that_nobody_knows_is_judged_like_an_account(
+    spelling: str, container: str
+) -> None:
+    assert url_problem(AZURE, spelling.format(container), IDENTITY)
+    # Without one nobody lends access: anybody may read what is there, or it has a signature of its own.
+    assert url_problem(AZURE, spelling.format(container)) == ""
+
+
+def test_with_an_identity_such_a_host_has_the_containers_that_jobs_may_name() -> None:
+    rules = ContainerRules(endpoint=AZURE.endpoint, allowed=("genomes",))
+    assert url_problem(rules, "https://files.example.com/genomes/a.txt", IDENTITY) == ""
+    assert url_problem(rules, "https://files.example.com/job-mine/a.txt", IDENTITY) == ""
+    assert "BATCHMGR_CONTAINERS" in url_problem(rules, "https://files.example.com/other/a.txt", IDENTITY)
+    emulator = "http://other:10000/otheraccount"
+    assert "batchmgr keeps" in url_problem(EMULATOR, f"{emulator}/batchmgr-jobs/a.txt", IDENTITY)
+    assert url_problem(EMULATOR, f"{emulator}/genomes/a.txt", IDENTITY) == ""
+
+
+def test_the_app_s_own_domain_is_its_account_for_everybody() -> None:
+    rules = ContainerRules(endpoint="https://files.example.com/")
+    assert "batchmgr keeps" in url_problem(rules, "https://FILES.example.com.:443/batchmgr-jobs/a.txt")
+
+
+def test_a_route_to_batchmgrs_account_is_that_account_if_there_is_another_for_data() -> None:
+    rules = ContainerRules(endpoint=AZURE.endpoint, has_data_account=True)
+    for name in ("acct-secondary", "acct-internetrouting", "acct-ipv6"):
+        assert url_problem(rules, f"https://{name}.blob.core.windows.net/genomes/a")
+    assert url_problem(rules, "https://acct2.blob.core.windows.net/genomes/a", IDENTITY) == ""
+
+
 NAMES = st.text(string.ascii_lowercase + string.digits, min_size=3, max_size=12)
 
 
@@ -197,3 +251,16 @@ def test_a_placeholder_in_a_url_may_choose_a_container_until_that_has_been_named
     beginning: str, chooses: bool
 ) -> None:
     assert chooses_container(beginning) is chooses
+
+
+@pytest.mark.parametrize(
+    ("beginning", "chooses"),
+    [
+        ("https://files.example.com/", True),
+        ("https://files.example.com/account-or-container/", True),
+        ("https://files.example.com/a/b/", False),
+        ("https://acct.blob.core.windows.net/genomes/", False),
+    ],
+)
+def test_with_an_identity_it_may_do_so_behind_any_host(beginning: str, chooses: bool) -> None:
+    assert chooses_container(beginning, has_identity=True) is chooses

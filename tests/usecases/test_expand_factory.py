@@ -19,6 +19,7 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.factory_message import BlobSource, ParametricSweep, SweepParameter, TaskPerFile
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import OutputFileMessage, TaskTemplate
+from tests.fakes import FakeClock
 from tests.world import CALLBACK, World
 
 KEEP = OutputFileMessage(source_file_path="out.txt", target_blob_path="out/{name}")
@@ -95,7 +96,7 @@ class FailingStore(MemoryJobStore):
     """A store that fails once, before or after it has stored the tasks."""
 
     def __init__(self, *, after: bool) -> None:
-        super().__init__()
+        super().__init__(FakeClock())
         self._after = after
         self._fails = True
 
@@ -132,7 +133,7 @@ class HurriedStore(MemoryJobStore):
     """
 
     def __init__(self, world: World) -> None:
-        super().__init__()
+        super().__init__(world.clock)
         self._world = world
         self.other: Ports | None = None
 

@@ -69,7 +69,7 @@ async def test_the_events_of_thousands_of_tasks_are_never_in_the_record() -> Non
             largest = max(largest, len(record.outbox))
             return await super().save(record, etag)
 
-    store = Watched()
+    store = Watched(world.clock)
     store.requests, store.records, store.active = world.jobs.requests, world.jobs.records, world.jobs.active
     await observe(replace(world.ports, jobs=store), job, listed(snapshots(5000)), COUNTS)
     assert largest == 1  # the event of the counts
