@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +16,10 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
+from batchmgr.functions import http_job_progress
+from batchmgr.model.job_record import JobRecord
+from batchmgr.ports import Ports, Versioned
+from batchmgr.steps.follow import follow
 from tests.functions.app import Handler, http_routes
 from tests.functions.http_calls import JOB, post, request
 from tests.functions.openapi_checks import Json, check_answer
@@ -110,10 +114,15 @@ def drawn_schema(document: Json) -> Any:
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[str]:
-    """A served app with a job that has ended, and one that has not."""
+    """A served app with a job that has ended, and one that has not. Nobody waits for news for long."""
     world = World()
     asyncio.run(some_jobs(world))
-    with served(world) as url:
+
+    def followed_briefly(ports: Ports, job_id: str, wait: timedelta) -> AsyncIterator[Versioned[JobRecord]]:
+        return follow(ports, job_id, min(wait, timedelta(milliseconds=20)))
+
+    with pytest.MonkeyPatch.context() as patch, served(world) as url:
+        patch.setattr(http_job_progress, "follow", followed_briefly)
         yield url
 
 
