@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from batchmgr.doctor.check_batch import ROLE as BATCH_ROLE
+from batchmgr.doctor.check_data import ROLE as DATA_ROLE
 from batchmgr.doctor.check_event_topic import ROLE as TOPIC_ROLE
 from batchmgr.doctor.check_storage import BLOB_ROLE, QUEUE_ROLE
 from batchmgr.doctor.finding import Finding, fine, unknown, wrong
@@ -14,6 +15,7 @@ from batchmgr.errors import ServiceError
 VERSION = "2022-04-01"
 IDS = {
     BLOB_ROLE: "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    DATA_ROLE: "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
     QUEUE_ROLE: "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     BATCH_ROLE: "6aaa78f1-f7de-44ca-8722-c64a23943cae",
     "Azure Batch Job Submitter": "48e5e92e-a480-4e71-aa9c-2778f4c13781",
@@ -33,12 +35,13 @@ class Need:
     roles: Sequence[str]
 
 
-def needs(*, storage: str, batch: str, insights: str, topic: str) -> list[Need]:
+def needs(*, storage: str, data: str, batch: str, insights: str, topic: str) -> list[Need]:
     """Return what an app needs that uses its identity for these resources. An empty name needs nothing."""
     batch_roles = (BATCH_ROLE, "Azure Batch Job Submitter", "Azure Batch Account Contributor")
     listed = [
         Need(kind=STORAGE, name=storage, roles=(BLOB_ROLE,)),
         Need(kind=STORAGE, name=storage, roles=(QUEUE_ROLE,)),
+        Need(kind=STORAGE, name=data, roles=(DATA_ROLE, BLOB_ROLE)),
         Need(kind=BATCH, name=batch, roles=batch_roles),
         Need(kind=INSIGHTS, name=insights, roles=("Monitoring Metrics Publisher",)),
         Need(kind=TOPIC, name=topic, roles=(TOPIC_ROLE,)),
@@ -48,7 +51,7 @@ def needs(*, storage: str, batch: str, insights: str, topic: str) -> list[Need]:
 
 async def check_role(arm: ResourceManager, need: Need, principal: str, remedies: Remedies) -> Finding:
     """Return whether the identity has one of the roles, on the whole resource."""
-    scope = remedies.scopes.get(need.kind, "")
+    scope = remedies.scopes.get((need.kind, need.name), "")
     if not scope:
         return unknown("roles", f"{need.name} was not found in the app's subscription")
     query = {"$filter": f"principalId eq '{principal}'"}

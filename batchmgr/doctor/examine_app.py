@@ -29,6 +29,7 @@ from batchmgr.errors import ServiceAccessError, ServiceError, ServiceNotFoundErr
 from batchmgr.settings import Settings
 from batchmgr.telemetry_port import NoTelemetry
 
+COMPONENT = "Application Insights"
 INSIGHTS_VERSION = "2020-02-02"
 POOL_CHECKS = frozenset({"pool", "nodes", "node identity"})
 SECONDS = 10.0
@@ -42,8 +43,28 @@ class App:
     site: Site
     values: Mapping[str, str]
     settings: Settings
-    names: Mapping[str, str]
+    names: "Names"
     remedies: Remedies
+
+    def scope(self, kind: str, name: str) -> str:
+        """Return the resource id of what has this type and name, if it was found in the subscription."""
+        return self.remedies.scopes.get((kind, name), "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The names of the accounts that settings are about. An empty one is not used."""
+
+    storage: str
+    data: str
+    batch: str
+    topic: str
+
+    @property
+    def by_type(self) -> list[tuple[str, str]]:
+        """Return each with its type."""
+        listed = [(STORAGE, self.storage), (STORAGE, self.data), (BATCH, self.batch), (TOPIC, self.topic)]
+        return [(kind, name) for kind, name in listed if name]
 
 
 async def examine_app(
@@ -130,34 +151,40 @@ def _no_app(app_id: str, error: ServiceError) -> Finding:
     return wrong("app", str(error), "Wait, and look again.")
 
 
-def _names(settings: Settings) -> dict[str, str]:
-    """Return the names of the accounts, by their type. What is used with a key is among them."""
-    if settings.storage_connection_string:
-        try:
-            text = settings.storage_connection_string
-            storage = str(BlobServiceClient.from_connection_string(text).account_name)
-        except ValueError:
-            storage = ""
-    else:
-        storage = (urlsplit(settings.blob_service_uri).hostname or "").partition(".")[0]
-    return {STORAGE: storage, BATCH: batch_account(settings), TOPIC: topic_name(settings.event_topic)}
+def _names(settings: Settings) -> Names:
+    """Return the names of the accounts. What is used with a key is among them."""
+    return Names(
+        storage=_account(settings.storage_connection_string, settings.blob_service_uri),
+        data=_account(settings.data_connection_string, settings.data_service_uri),
+        batch=batch_account(settings),
+        topic=topic_name(settings.event_topic),
+    )
+
+
+def _account(connection_string: str, service_uri: str) -> str:
+    """Return the name of a storage account."""
+    if not connection_string:
+        return (urlsplit(service_uri).hostname or "").partition(".")[0]
+    try:
+        return str(BlobServiceClient.from_connection_string(connection_string).account_name)
+    except ValueError:
+        return ""
 
 
 async def _scopes(
-    arm: ResourceManager, site: Site, names: Mapping[str, str], values: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the resource ids that are found in the app's subscription, by type."""
+    arm: ResourceManager, site: Site, names: Names, values: Mapping[str, str]
+) -> dict[tuple[str, str], str]:
+    """Return the resource ids that are found in the app's subscription, by type and name."""
 
     async def find(kind: str, name: str) -> str:
         try:
-            return await arm.find(site.subscription, kind, name) if name else ""
+            return await arm.find(site.subscription, kind, name)
         except ServiceError:
             return ""
 
-    found = await asyncio.gather(
-        *(find(kind, name) for kind, name in names.items()), _insights(arm, site, values)
-    )
-    return {kind: one for kind, one in zip([*names, INSIGHTS], found, strict=True) if one}
+    keys = names.by_type
+    found = await asyncio.gather(*(find(*key) for key in keys), _insights(arm, site, values))
+    return {key: one for key, one in zip([*keys, (INSIGHTS, COMPONENT)], found, strict=True) if one}
 
 
 async def _insights(arm: ResourceManager, site: Site, values: Mapping[str, str]) -> str:
@@ -177,10 +204,11 @@ async def _insights(arm: ResourceManager, site: Site, values: Mapping[str, str])
 
 async def _roles(arm: ResourceManager, app: App) -> list[Finding]:
     listed = azure_roles.needs(
-        storage="" if app.settings.storage_connection_string else app.names[STORAGE],
-        batch="" if app.settings.batch_key else app.names[BATCH],
-        insights="Application Insights" if AUTHENTICATION in app.values else "",
-        topic=app.names[TOPIC],
+        storage="" if app.settings.storage_connection_string else app.names.storage,
+        data="" if app.settings.data_connection_string else app.names.data,
+        batch="" if app.settings.batch_key else app.names.batch,
+        insights=COMPONENT if AUTHENTICATION in app.values else "",
+        topic=app.names.topic,
     )
     principal = app.site.principal(app.settings.identity_client_id)
     if listed and not principal:
@@ -194,7 +222,7 @@ async def _roles(arm: ResourceManager, app: App) -> list[Finding]:
 async def _events(arm: ResourceManager, app: App) -> list[Finding]:
     if app.settings.blob_source != "EventGrid":
         return []
-    storage = app.remedies.scopes.get(STORAGE)
+    storage = app.scope(STORAGE, app.names.storage)
     if not storage:
         return [unknown("event grid", "the storage account was not found in the app's subscription")]
     return await azure_events.check_events(arm, app.site, storage)
@@ -203,14 +231,14 @@ async def _events(arm: ResourceManager, app: App) -> list[Finding]:
 async def _topic(arm: ResourceManager, app: App) -> list[Finding]:
     if not app.settings.event_topic:
         return []
-    topic = app.remedies.scopes.get(TOPIC)
+    topic = app.scope(TOPIC, app.names.topic)
     if not topic:
-        return [unknown(EVENT_TOPIC, f"{app.names[TOPIC]} was not found in the app's subscription")]
+        return [unknown(EVENT_TOPIC, f"{app.names.topic} was not found in the app's subscription")]
     return await azure_topic.check_schema(arm, topic)
 
 
 async def _batch(arm: ResourceManager, app: App) -> list[Finding]:
-    account = app.remedies.scopes.get(BATCH)
+    account = app.scope(BATCH, app.names.batch)
     if not account:
         return [unknown("batch", "the Batch account was not found in the app's subscription")]
 

@@ -15,12 +15,13 @@ class Remedies:
     """Words for remedies.
 
     `app_id` is the app's resource id, empty on this machine. `source` is where the settings are from.
-    `scopes` are the resource ids that are known, by type. `assignee` is the object id of who needs roles.
+    `scopes` are the resource ids that are known, by type and name. `assignee` is the object id of who needs
+    roles.
     """
 
     app_id: str = ""
     source: str = "the environment"
-    scopes: Mapping[str, str] = field(default_factory=dict)
+    scopes: Mapping[tuple[str, str], str] = field(default_factory=dict)
     assignee: str = ""
 
     def set(self, name: str, value: str, why: str = "") -> str:
@@ -57,7 +58,7 @@ class Remedies:
 
     def scope(self, kind: str, account: str) -> str:
         """Return the resource id of an account for a shell; if it is not known, the command that finds it."""
-        if known := self.scopes.get(kind):
+        if known := self.scopes.get((kind, account)):
             return shlex.quote(known)
         query = "--query '[0].id' --output tsv"
         return f'"$(az resource list --resource-type {kind} --name {account} {query})"'

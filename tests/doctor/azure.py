@@ -53,6 +53,11 @@ class Azure:
         """The resource id of the storage account."""
         return STORAGE + self.storage
 
+    @property
+    def data_id(self) -> str:
+        """The resource id of the storage account for data."""
+        return f"{STORAGE}{self.storage}data"
+
     def fill(self) -> None:
         """Make everything as a deployment leaves it."""
         self.actions = {
@@ -108,6 +113,9 @@ class Azure:
             f"{self.storage_id}/providers/Microsoft.Authorization/roleAssignments": [
                 assignment("Storage Blob Data Owner", self.storage_id),
                 assignment("Storage Queue Data Contributor", self.storage_id),
+            ],
+            f"{self.data_id}/providers/Microsoft.Authorization/roleAssignments": [
+                assignment("Storage Blob Data Contributor", self.data_id)
             ],
             f"{BATCH}/providers/Microsoft.Authorization/roleAssignments": [
                 assignment("Azure Batch Data Contributor", BATCH)
@@ -167,7 +175,7 @@ class Azure:
         return web.json_response({"value": found} if isinstance(found, list) else found)
 
     def _named(self, condition: str) -> list[Json]:
-        known = [self.storage_id, BATCH, EVENT_TOPIC]
+        known = [self.storage_id, self.data_id, BATCH, EVENT_TOPIC]
         return [{"id": one} for one in known if condition.endswith(f"name eq '{one.rpartition('/')[2]}'")]
 
 

@@ -114,6 +114,11 @@ def send_events(app: Deployed) -> None:
     app.set_up.environment["BATCHMGR_EVENT_TOPIC"] = "https://job-events.invalid/api/events"
 
 
+def use_data_account(app: Deployed) -> None:
+    app.use_identity()
+    app.set_up.environment["BATCHMGR_DATA_STORAGE"] = f"https://{app.azure.storage}data.blob.invalid"
+
+
 def telemetry_without_its_role(app: Deployed) -> None:
     app.set_up.environment |= {
         "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
@@ -196,6 +201,15 @@ BROKEN: dict[str, Broken[Deployed]] = {
         check="roles",
         what=("the app's identity lacks the role EventGrid Data Sender on job-events",),
         remedy=(f"--assignee {PRINCIPAL} --role 'EventGrid Data Sender' --scope {EVENT_TOPIC}",),
+    ),
+    "no role on the data account": Broken(
+        by=several(without_role("Storage Blob Data Contributor"), use_data_account),
+        check="roles",
+        what=("the app's identity lacks the role Storage Blob Data Contributor on ", "data"),
+        remedy=(
+            f"--assignee {PRINCIPAL} --role 'Storage Blob Data Contributor' --scope {SUBSCRIPTION}/",
+            "data",
+        ),
     ),
     "a topic of another schema": Broken(
         by=several(send_events, resource(EVENT_TOPIC, {"properties": {"inputSchema": "EventGridSchema"}})),

@@ -185,7 +185,7 @@ def test_the_roles_are_those_that_the_infrastructure_gives() -> None:
     assert {name: number for name, number in IDS.items() if name in given} == {
         name: number for name, number in given.items() if name in IDS
     }
-    assert len(IDS.keys() & given.keys()) == 6
+    assert len(IDS.keys() & given.keys()) == 7
 
 
 async def test_azure_that_never_answers_does_not_hold_the_command_up(
