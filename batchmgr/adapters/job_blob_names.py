@@ -41,6 +41,11 @@ def receivers_folder(job_id: str) -> str:
     return f"receivers/{job_key(job_id)}/"
 
 
+def webhooks_folder(job_id: str) -> str:
+    """Return how the names of the blobs begin that hold the statuses of webhooks."""
+    return f"webhooks/{job_key(job_id)}/"
+
+
 def overflow_folder(job_id: str) -> str:
     """Return how the names of the blobs begin that hold what is too large for the record."""
     return f"overflow/{job_key(job_id)}/"

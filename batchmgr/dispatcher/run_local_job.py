@@ -34,6 +34,7 @@ from batchmgr.dispatcher.memory_ports import (
 )
 from batchmgr.dispatcher.memory_queues import MemoryDeadLetters, MemoryJobQueue, MemoryPoisonQueues
 from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
+from batchmgr.dispatcher.memory_webhooks import MemoryWebhookStatuses
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
@@ -110,6 +111,7 @@ def run_local_job(
             storage=storage,
             callbacks=callbacks,
             deliveries=deliveries,
+            webhooks=MemoryWebhookStatuses(),
             workloads=workloads,
             threads=UnlimitedThreads(),
             uploads=MemoryUploads(),

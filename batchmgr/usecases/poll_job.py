@@ -30,6 +30,7 @@ from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
+from batchmgr.steps.tell_webhooks import look_after_webhooks
 from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
@@ -83,6 +84,8 @@ async def poll_job(
     if census is not None:
         census.see(ActiveJob.of(job.value))
     now = ports.clock.now()
+    if not job.value.state.is_final:
+        job = await _with_webhooks_told(ports, job)
     if job.value.retry_at is not None and now < job.value.retry_at:
         return job.value
     state = job.value.state
@@ -99,8 +102,19 @@ async def poll_job(
             await _have_finalized_if_idle(ports, job.value)
             return job.value
         case _:
-            await start_delivery(ports, job.value)
-            return job.value
+            return await start_delivery(ports, job.value)
+
+
+async def _with_webhooks_told(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
+    """Have the webhooks told that are behind. Whatever is wrong with them, the job goes on.
+
+    What is known of them now is saved with the next change of the job.
+    """
+    try:
+        return Versioned(value=await look_after_webhooks(ports, job.value), etag=job.etag)
+    except Exception:
+        logger.exception("job %s: the next poll looks after its webhooks", job.value.job_id)
+        return job
 
 
 async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> JobRecord | None:

@@ -105,6 +105,16 @@ class RerunOf(Message, frozen=True):
     tasks: Literal["failed", "all"]
 
 
+class WebhookMessage(Message, frozen=True):
+    """An endpoint that is told of the events of the job, of all or of those that match a pattern.
+
+    The URI is a secret.
+    """
+
+    uri: Text
+    events: tuple[str, ...] = ("job.*",)
+
+
 class JobMessage(Message, frozen=True):
     """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`.
 
@@ -130,6 +140,7 @@ class JobMessage(Message, frozen=True):
     job_release_task: JobReleaseTaskMessage | None = None
     call_back_uri: str = ""
     notify: tuple[str, ...] = ()
+    webhooks: tuple[WebhookMessage, ...] = ()
     metadata: dict[str, str] = {}
     traceparent: str = ""
     rerun_of: RerunOf | None = None
