@@ -38,6 +38,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
         """Return whether no event in the log is still to be delivered."""
         return self.settled >= self.wanted
 
+    def is_behind(self, told: int) -> bool:
+        """Return whether events may still be to be delivered, other than those up to `told`."""
+        return self.wanted > max(self.settled, told)
+
     def seen(self, status: "WebhookStatus") -> Self:
         """Return the webhook with what its status says."""
         if status.state is CallbackState.DEAD or status.cursor >= self.wanted:
@@ -47,6 +51,13 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
     def given_up(self) -> Self:
         """Return the webhook as one to which nothing more is sent."""
         return replace(self, settled=NEVER, next_attempt_at=None)
+
+    def state(self, status: "WebhookStatus") -> CallbackState:
+        """Return how far the delivery of its events has come. It may be behind before the first attempt."""
+        if self.settled == NEVER:
+            return CallbackState.DEAD
+        is_behind = status.cursor < self.wanted and status.state is CallbackState.DELIVERED
+        return CallbackState.PENDING if is_behind else status.state
 
 
 class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -124,6 +135,18 @@ class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     def redriven(self) -> Self:
         """Return the status of a webhook that was given up, and is tried again as if for the first time."""
         return replace(self, state=CallbackState.PENDING, attempts=0, next_attempt_at=None)
+
+
+def told_of(webhooks: Sequence[Webhook]) -> int:
+    """Return the number of the last event that webhooks want, if they are all settled; else 0."""
+    if not all(webhook.is_settled for webhook in webhooks):
+        return 0
+    return max((webhook.wanted for webhook in webhooks), default=0)
+
+
+def settled_up_to(webhooks: Sequence[Webhook], told: int) -> tuple[Webhook, ...]:
+    """Return the webhooks, of which is known that they are settled up to this event."""
+    return tuple(replace(webhook, settled=max(webhook.settled, told)) for webhook in webhooks)
 
 
 def next_webhook_look(webhooks: Sequence[Webhook], now: datetime) -> datetime | None:

@@ -60,14 +60,15 @@ def start_webhooks(ports: Ports, record: JobRecord, before: JobRecord) -> None:
             _start(ports, record, number)
 
 
-async def look_after_webhooks(ports: Ports, record: JobRecord) -> JobRecord:
+async def look_after_webhooks(ports: Ports, record: JobRecord, told: int = 0) -> JobRecord:
     """Have those webhooks told that are behind, and whose next attempt is due, if nobody is at it.
 
-    Return the record with what is known of them now. It is not saved.
+    Up to the event `told`, they are known to be settled. Return the record with what is known of the others
+    now. It is not saved.
     """
-    record, now = await with_webhooks_seen(ports, record), ports.clock.now()
+    record, now = await with_webhooks_seen(ports, record, told), ports.clock.now()
     for number, webhook in enumerate(record.webhooks):
-        if not webhook.is_settled and (webhook.next_attempt_at is None or webhook.next_attempt_at <= now):
+        if webhook.is_behind(told) and (webhook.next_attempt_at is None or webhook.next_attempt_at <= now):
             _start(ports, record, number, again=False)
     return record
 

@@ -20,12 +20,14 @@ async def statuses_of(ports: Ports, record: JobRecord) -> Mapping[int, WebhookSt
     return await _load(ports, record, [number for number, one in enumerate(record.webhooks) if one.wanted])
 
 
-async def with_webhooks_seen(ports: Ports, record: JobRecord) -> JobRecord:
+async def with_webhooks_seen(ports: Ports, record: JobRecord, told: int = 0) -> JobRecord:
     """Return the record with what the statuses of its webhooks say. It is not saved.
+
+    Up to the event `told`, they are known to be settled: then they are not read.
 
     A webhook that was given up counts as settled. First its dead letter is kept.
     """
-    behind = [number for number, webhook in enumerate(record.webhooks) if not webhook.is_settled]
+    behind = [number for number, webhook in enumerate(record.webhooks) if webhook.is_behind(told)]
     statuses = await _load(ports, record, behind)
     for number, status in dead_webhooks(statuses).items():
         await keep_webhook_letter(ports, record, number, status)

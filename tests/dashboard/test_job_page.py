@@ -134,9 +134,9 @@ async def test_only_a_callback_that_was_given_up_can_be_sent_again(browser: Brow
         await expect(page.get_by_role("group", name="Actions").get_by_role("button")).to_have_count(0)
         await page.goto(f"{api.url}/dashboard?job=dead")
         await expect(page.get_by_text("given up after 10 attempts: 404")).to_be_visible()
-        await page.get_by_role("button", name="Send the callback again …").click()
+        await page.get_by_role("button", name="Send again what was given up …").click()
         await page.get_by_role("dialog").get_by_role("button", name="Send again").click()
-        await expect(page.get_by_text("The callback is being sent.")).to_be_visible()
+        await expect(page.get_by_text("It is being sent.")).to_be_visible()
         assert api.posted == [("POST", "dead/redrive", "")]
 
 
