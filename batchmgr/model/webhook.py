@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from batchmgr.model.job_record_parts import CallbackState
-from batchmgr.model.size_limits import MESSAGE, cut_fields
+from batchmgr.model.size_limits import NAME, cut_fields
 
 NEVER = 10**10
 """More than the number of any event, which has ten digits."""
@@ -79,8 +79,8 @@ class WebhookStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     etag: str = ""
 
     def __post_init__(self) -> None:
-        """Cut texts that are too long."""
-        cut_fields(self, {"last_error": MESSAGE})
+        """Cut texts that are too long. A job has several webhooks, so they are short."""
+        cut_fields(self, {"last_error": NAME})
 
     def is_due(self, now: datetime) -> bool:
         """Return whether the next events may be sent now, if there are any."""

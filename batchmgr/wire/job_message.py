@@ -105,14 +105,23 @@ class RerunOf(Message, frozen=True):
     tasks: Literal["failed", "all"]
 
 
+JOB_EVENTS = ("job.*",)
+"""The events that a webhook gets if it chooses none."""
+
+
 class WebhookMessage(Message, frozen=True):
-    """An endpoint that is told of the events of the job, of all or of those that match a pattern.
+    """An endpoint that is told of the events of the job that match a pattern.
 
     The URI is a secret.
     """
 
     uri: Text
-    events: tuple[str, ...] = ("job.*",)
+    events: tuple[str, ...] = JOB_EVENTS
+
+    def __post_init__(self) -> None:
+        """Have the default left out, and so the same digest, if it is written out."""
+        if self.events == JOB_EVENTS:
+            msgspec.structs.force_setattr(self, "events", JOB_EVENTS)
 
 
 class JobMessage(Message, frozen=True):
