@@ -105,10 +105,10 @@ def job(
 
 
 def _webhooks(record: JobRecord, statuses: Mapping[int, WebhookStatus]) -> Sequence[WebhookAnswer]:
-    return [
+    return tuple(
         _webhook(webhook, statuses.get(number, WebhookStatus()))
         for number, webhook in enumerate(record.webhooks)
-    ]
+    )
 
 
 def _webhook(webhook: Webhook, status: WebhookStatus) -> WebhookAnswer:
