@@ -11,8 +11,10 @@ Nothing here changes the job, but that it is closed after its last event.
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Self
 
 from msgspec.structs import replace
 
@@ -57,7 +59,7 @@ def start_webhooks(ports: Ports, record: JobRecord, before: JobRecord) -> None:
     """Have those webhooks told for which the log has more events than before. They are not waited for."""
     for number, (webhook, earlier) in enumerate(zip(record.webhooks, before.webhooks, strict=True)):
         if webhook.wanted > earlier.wanted:
-            _start(ports, record, number)
+            _start(ports, Reader.of(record, number))
 
 
 async def look_after_webhooks(ports: Ports, record: JobRecord, told: int = 0) -> JobRecord:
@@ -69,86 +71,104 @@ async def look_after_webhooks(ports: Ports, record: JobRecord, told: int = 0) ->
     record, now = await with_webhooks_seen(ports, record, told), ports.clock.now()
     for number, webhook in enumerate(record.webhooks):
         if webhook.is_behind(told) and (webhook.next_attempt_at is None or webhook.next_attempt_at <= now):
-            _start(ports, record, number, again=False)
+            _start(ports, Reader.of(record, number), again=False)
     return record
 
 
-def _start(
-    ports: Ports,
-    record: JobRecord,
-    number: int,
-    status: WebhookStatus | None = None,
-    *,
-    again: bool = True,
-) -> None:
-    name = f"{record.job_id}:webhook-{number}"
-    tell = partial(_tell_in_worker, ports, record, number, status)
-    ports.deliveries.start(name, record.webhooks[number].receiver, tell, again=again)
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A webhook that a worker tells: all that it needs to know of the job, since many may wait in memory."""
+
+    job_id: str
+    number: int
+    webhook: Webhook
+    traceparent: str
+    has_ended: bool
+
+    @classmethod
+    def of(cls, record: JobRecord, number: int) -> Self:
+        """Return a webhook of a job."""
+        return cls(
+            job_id=record.job_id,
+            number=number,
+            webhook=record.webhooks[number],
+            traceparent=record.traceparent,
+            has_ended=record.state.is_final,
+        )
 
 
-async def _tell_in_worker(ports: Ports, record: JobRecord, number: int, status: WebhookStatus | None) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The status of a webhook whose receiver has just taken a batch, and its URI, which is a secret."""
+
+    status: WebhookStatus
+    uri: str = field(repr=False)
+
+
+def _start(ports: Ports, reader: Reader, before: Taken | None = None, *, again: bool = True) -> None:
+    name = f"{reader.job_id}:webhook-{reader.number}"
+    tell = partial(_tell_in_worker, ports, reader, before)
+    ports.deliveries.start(name, reader.webhook.receiver, tell, again=again)
+
+
+async def _tell_in_worker(ports: Ports, reader: Reader, before: Taken | None) -> None:
     """Send one batch where nobody sees an exception. The status tells the poller what is left to do."""
+    text = "webhook %d of job %s is left to the poller: %s"
     try:
-        with ports.telemetry.about(record.job_id):
-            await tell_webhook(ports, record, number, status)
+        with ports.telemetry.about(reader.job_id):
+            await tell_webhook(ports, reader, before)
     except RecordChangedError:
         return  # another process is at it
     except BatchmgrError as error:
-        logger.warning("webhook %d of job %s is left to the poller: %s", number, record.job_id, error)
-    except Exception:
-        logger.exception("webhook %d of job %s is left to the poller", number, record.job_id)
+        logger.warning(text, reader.number, reader.job_id, error)
+    except Exception as error:
+        logger.exception(text, reader.number, reader.job_id, type(error).__name__)
 
 
-async def tell_webhook(
-    ports: Ports, record: JobRecord, number: int, status: WebhookStatus | None = None
-) -> None:
+async def tell_webhook(ports: Ports, reader: Reader, before: Taken | None = None) -> None:
     """Send the next batch of a webhook if one is due, and start the one after it.
 
-    `status` is that of the webhook, if this process has just delivered the batch before: then others may have
-    logged more than its record says. Raise RecordChangedError if another process has claimed the batch.
+    `before` is the batch before, if this process has just delivered it: then others may have logged more
+    meanwhile than the reader knows. Raise RecordChangedError if another process has claimed the batch.
     """
-    webhook = record.webhooks[number]
-    is_next = status is not None
-    status = status or await ports.webhooks.load(record.job_id, number)
+    status = before.status if before else await ports.webhooks.load(reader.job_id, reader.number)
     if not status.is_due(ports.clock.now()):
         return
     batch: Sequence[Event] = ()
-    if is_next or status.cursor < webhook.wanted:
+    if before or status.cursor < reader.webhook.wanted:
         try:
-            batch = await next_batch(ports, record.job_id, webhook.events, status)
+            batch = await next_batch(ports, reader.job_id, reader.webhook.events, status)
+        except ServiceBusyError:
+            raise
         except Exception as error:
-            if isinstance(error, ServiceBusyError):
-                raise
-            await _retry_or_give_up(ports, record, number, status.failed_to_read(), batch, error)
+            await _retry_or_give_up(ports, reader, status.failed_to_read(), batch, error)
             return
     if batch:
-        await _send_claimed(ports, record, number, status, batch)
-    elif record.state.is_final:
-        await _close(ports, record.job_id)
+        await _send_claimed(ports, reader, status, batch, before.uri if before else "")
+    elif reader.has_ended:
+        await _close(ports, reader.job_id)
 
 
 async def _send_claimed(
-    ports: Ports, record: JobRecord, number: int, status: WebhookStatus, batch: Sequence[Event]
+    ports: Ports, reader: Reader, status: WebhookStatus, batch: Sequence[Event], uri: str
 ) -> None:
     limit, lease = limit_and_lease(status.tries)
     claim = status.sending(int(batch[-1].sequence), ports.clock.now() + lease)
-    claim = await ports.webhooks.save(record.job_id, number, claim)
+    claim = await ports.webhooks.save(reader.job_id, reader.number, claim)
     try:
-        await _send(ports, record, number, batch, limit)
+        uri = uri or (await ports.jobs.load_request(reader.job_id)).webhooks[reader.number].uri
+        await _send(ports, reader, uri, batch, limit)
     except Exception as error:
-        await _retry_or_give_up(ports, record, number, claim, batch, error)
+        await _retry_or_give_up(ports, reader, claim, batch, error)
         return
-    delivered = await _save_delivered(ports, record, number, claim)
+    delivered = await _save_delivered(ports, reader, claim)
     _measure(ports, batch, "delivered")
-    _start(ports, record, number, delivered)
+    _start(ports, reader, Taken(status=delivered, uri=uri))
 
 
-async def _send(
-    ports: Ports, record: JobRecord, number: int, batch: Sequence[Event], limit: timedelta
-) -> None:
-    job_id = record.job_id
-    with ports.telemetry.span(TELL_WEBHOOK, job_id=job_id, traceparent=record.traceparent) as traceparent:
-        uri = (await ports.jobs.load_request(job_id)).webhooks[number].uri
+async def _send(ports: Ports, reader: Reader, uri: str, batch: Sequence[Event], limit: timedelta) -> None:
+    job_id, number = reader.job_id, reader.number
+    with ports.telemetry.span(TELL_WEBHOOK, job_id=job_id, traceparent=reader.traceparent) as traceparent:
         try:
             ports.callbacks.check(uri)
         except InvalidJobError as error:  # its field is that of the callback
@@ -157,31 +177,24 @@ async def _send(
         await ports.callbacks.send_events(uri, batch, webhook_id, limit, traceparent)
 
 
-async def _save_delivered(
-    ports: Ports, record: JobRecord, number: int, claim: WebhookStatus
-) -> WebhookStatus:
+async def _save_delivered(ports: Ports, reader: Reader, claim: WebhookStatus) -> WebhookStatus:
     """Move the cursor on. The holder of the claim does so although another process may have claimed since."""
     for _ in range(ATTEMPTS):
-        await forget_webhook_letter(ports, record.job_id, number, claim)
+        await forget_webhook_letter(ports, reader.job_id, reader.number, claim)
         try:
-            return await ports.webhooks.save(record.job_id, number, claim.delivered())
+            return await ports.webhooks.save(reader.job_id, reader.number, claim.delivered())
         except RecordChangedError:
-            stored = await ports.webhooks.load(record.job_id, number)
+            stored = await ports.webhooks.load(reader.job_id, reader.number)
             if not stored.etag or stored.cursor >= claim.through:
                 raise
             claim = replace(stored, through=claim.through, attempts=claim.attempts)
-    raise RecordChangedError(f"a webhook of job {record.job_id!r} keeps changing")
+    raise RecordChangedError(f"a webhook of job {reader.job_id!r} keeps changing")
 
 
 async def _retry_or_give_up(
-    ports: Ports,
-    record: JobRecord,
-    number: int,
-    claim: WebhookStatus,
-    batch: Sequence[Event],
-    error: Exception,
+    ports: Ports, reader: Reader, claim: WebhookStatus, batch: Sequence[Event], error: Exception
 ) -> None:
-    job_id, now = record.job_id, ports.clock.now()
+    job_id, number, now = reader.job_id, reader.number, ports.clock.now()
     # The text of a foreign exception may hold the URI, which is a secret.
     reason = str(error) if isinstance(error, BatchmgrError) else f"InternalError: {type(error).__name__}"
     if claim.attempts < ports.callback_attempts and not isinstance(error, InvalidJobError):
@@ -191,12 +204,11 @@ async def _retry_or_give_up(
         _measure(ports, batch, "retried")
         await ports.queue.enqueue_callback(job_id, pause)
         return
-    logger.error(
-        "webhook %d of job %s given up after %d attempts: %s", number, job_id, claim.attempts, reason
-    )
+    text = "webhook %d of job %s given up after %d attempts: %s"
+    logger.error(text, number, job_id, claim.attempts, reason)
     await forget_webhook_letter(ports, job_id, number, claim)
     dead = await ports.webhooks.save(job_id, number, claim.dead(reason, now))
-    await keep_webhook_letter(ports, record, number, dead)
+    await keep_webhook_letter(ports, job_id, number, reader.webhook.receiver, dead)
     _measure(ports, batch, "dead")
     await _close(ports, job_id)
 

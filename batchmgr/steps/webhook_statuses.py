@@ -30,7 +30,8 @@ async def with_webhooks_seen(ports: Ports, record: JobRecord, told: int = 0) -> 
     behind = [number for number, webhook in enumerate(record.webhooks) if webhook.is_behind(told)]
     statuses = await _load(ports, record, behind)
     for number, status in dead_webhooks(statuses).items():
-        await keep_webhook_letter(ports, record, number, status)
+        receiver = record.webhooks[number].receiver
+        await keep_webhook_letter(ports, record.job_id, number, receiver, status)
     return with_statuses(record, statuses)
 
 
@@ -44,10 +45,11 @@ def with_statuses(record: JobRecord, statuses: Mapping[int, WebhookStatus]) -> J
     return replace(record, webhooks=tuple(webhooks))
 
 
-async def keep_webhook_letter(ports: Ports, record: JobRecord, number: int, status: WebhookStatus) -> None:
+async def keep_webhook_letter(
+    ports: Ports, job_id: str, number: int, receiver: str, status: WebhookStatus
+) -> None:
     """Keep the dead letter of a webhook that was given up."""
-    receiver = record.webhooks[number].receiver
-    await ports.dead_letters.add(webhook_letter(record.job_id, number, receiver, status))
+    await ports.dead_letters.add(webhook_letter(job_id, number, receiver, status))
 
 
 async def forget_webhook_letter(ports: Ports, job_id: str, number: int, status: WebhookStatus) -> None:

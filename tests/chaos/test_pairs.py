@@ -11,7 +11,7 @@ import pytest
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
-from batchmgr.steps.tell_webhooks import tell_webhook
+from batchmgr.steps.tell_webhooks import Reader, tell_webhook
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import deliver
@@ -98,7 +98,7 @@ async def tell(ports: Ports) -> None:
     """Send the next batch of each webhook."""
     record = (await ports.jobs.load("job-1")).value
     for number in range(len(record.webhooks)):
-        await tell_webhook(ports, record, number)
+        await tell_webhook(ports, Reader.of(record, number))
 
 
 PAIRS = [

@@ -8,7 +8,7 @@ import pytest
 from batchmgr.errors import NotPossibleError
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.steps.attempt_times import FIRST_LEASE
-from batchmgr.steps.tell_webhooks import tell_webhook
+from batchmgr.steps.tell_webhooks import Reader, tell_webhook
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.purge import purge
 from batchmgr.usecases.redrive import redrive
@@ -64,7 +64,7 @@ async def test_a_webhook_is_told_by_the_next_process_if_one_is_killed_at_any_cal
         await untold(world)
         life, begun = Mortal(world, calls, after=after), world.clock.now()
         with suppress(Died):
-            await tell_webhook(life.ports, world.record(), 0)
+            await tell_webhook(life.ports, Reader.of(world.record(), 0))
             await world.deliveries.finish()
             break
         world.deliveries.started.clear()
@@ -95,17 +95,17 @@ async def test_a_delivery_that_has_outlived_its_claim_moves_the_cursor_on_once()
     world = World()
     await accept(world.ports, "job-1", with_webhooks(job_message()))
     world.deliveries.started.clear()
-    record, sent = world.record(), world.callbacks.send_events
+    reader, sent = Reader.of(world.record(), 0), world.callbacks.send_events
 
     async def slow(*arguments: object) -> None:
         await sent(*arguments)  # type: ignore[arg-type]
         world.callbacks.send_events = sent  # type: ignore[method-assign]
         world.clock.advance(FIRST_LEASE)
-        await tell_webhook(world.ports, record, 0)
+        await tell_webhook(world.ports, reader)
 
     world.callbacks.send_events = slow  # type: ignore[method-assign, assignment]
     with suppress(Exception):
-        await tell_webhook(world.ports, record, 0)
+        await tell_webhook(world.ports, reader)
     assert world.webhooks.statuses["job-1", 0].cursor == 1
     await world.run_until_idle()
     assert_told(world)

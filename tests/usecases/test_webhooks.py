@@ -280,3 +280,18 @@ async def test_a_job_whose_last_step_can_t_be_done_lets_its_webhooks_go() -> Non
     await world.run_until_idle(pause=timedelta(minutes=2))
     assert world.record().state == "succeeded"
     assert world.jobs.active == set()
+
+
+async def test_the_message_is_read_once_for_many_batches() -> None:
+    """It has the URI, and may be large."""
+    world, calls = World(), Counter[str]()
+    await accept(world.ports, "job-1", hooked("*"))
+    end = await world.events.end("job-1", 0)
+    many = [replace(end.after[0], id=f"e-{number}") for number in range(5 * MOST_EVENTS)]
+    await world.events.append("job-1", many, end)
+    world.deliveries.started.clear()
+    await poll(counted(world, calls))
+    await world.deliveries.finish()
+    assert len(world.callbacks.batches) == 6
+    assert calls["jobs.load_request"] == 1
+    assert calls["callbacks.send_events"] == 6
