@@ -138,7 +138,7 @@ def test_a_webhook_is_shown_in_the_answer_about_its_job_and_in_no_list() -> None
         "lastError": "why",
         "givenUpAt": "2026-11-28T00:00:00Z",
     }
-    assert msgspec.to_builtins(job(RECORD, "https://a/api", 0, {0: STATUS}))["webhooks"] == [hook]
+    assert msgspec.to_builtins(job(RECORD, "https://a/api", 0, {0: STATUS}))["webhooks"] == (hook,)
     [new] = msgspec.to_builtins(job(RECORD, "https://a/api", 0, {}))["webhooks"]
     assert (new["state"], new["delivered"]) == ("pending", 0)
     assert "webhooks" not in job_list([RECORD], "https://a/api", {})["jobs"][0]
