@@ -28,6 +28,7 @@ from batchmgr.adapters.blob_line import BlobLine
 from batchmgr.adapters.blob_links import StorageLinks
 from batchmgr.adapters.blob_timelines import BlobTimelines
 from batchmgr.adapters.blob_uploads import BlobUploads
+from batchmgr.adapters.blob_webhook_statuses import BlobWebhookStatuses
 from batchmgr.adapters.bounded_clients import blob_options, queue_options
 from batchmgr.adapters.callback_workers import MOST_AT_ONCE, CallbackWorkers
 from batchmgr.adapters.http_callback import HttpCallbackSender, callback_session
@@ -96,6 +97,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry | None = None) -> 
                 session, rules=rules, key=settings.callback_key, telemetry=telemetry
             ),
             deliveries=await stack.enter_async_context(CallbackWorkers()),
+            webhooks=BlobWebhookStatuses(blobs.get_container_client(JOBS_CONTAINER)),
             workloads=WorkloadRegistry(named=settings.workloads),
             threads=LimitedThreads(),
             uploads=BlobUploads(account, REQUESTS_CONTAINER),

@@ -3,11 +3,12 @@
 Their conventions are those of `ports.py`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from batchmgr.model.cloud_event import Event
 from batchmgr.wire.adf_callback import AdfCallback
 
 LONGEST_RECEIVER = 300
@@ -27,7 +28,7 @@ def receiver_of(uri: str) -> str:
 
 
 class CallbackSender(Protocol):
-    """The caller's webhook."""
+    """Whom callers have named to be told: receivers of callbacks and webhooks."""
 
     def check(self, uri: str) -> None:
         """Raise InvalidJobError (field callBackUri) if batchmgr may not call this URI."""
@@ -42,19 +43,28 @@ class CallbackSender(Protocol):
         """
         ...
 
+    async def send_events(
+        self, uri: str, events: Sequence[Event], webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
+        """Do the same with a batch of events, for a webhook."""
+        ...
+
 
 class Deliveries(Protocol):
-    """The workers of this process that deliver callbacks, so that nobody else waits for a receiver.
+    """The workers of this process that call receivers, so that nobody else waits for one.
 
     What they have not done is lost when the process ends. The job's record has it, and the poller starts it
     again.
     """
 
-    def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
+    def start(
+        self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]], *, again: bool = False
+    ) -> None:
         """Have `deliver` called soon, and return at once; do nothing if the job's is called or waits already.
 
         A job with several receivers has a name for each, which begins with its id.
         A receiver is called by a few workers at once. If too many callbacks wait for it, this one is left to
-        the poller. `deliver` raises nothing.
+        the poller. `deliver` raises nothing. With `again`, it is called once more if the job's is called just
+        now: there is something new, which that call may not see.
         """
         ...

@@ -28,6 +28,7 @@ from batchmgr.queue_ports import DeadLetters, EventSink, JobQueue, PoisonQueues
 from batchmgr.retention_ports import EndedJobs, OldMessages
 from batchmgr.storage_ports import JobFiles, NodeStorage, Uploads
 from batchmgr.telemetry_port import NoTelemetry, Telemetry
+from batchmgr.webhook_port import WebhookStatuses
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.workload_ports import Workloads, WorkloadThreads
 
@@ -290,6 +291,7 @@ class Ports:
     failures: KnownFailures
     callbacks: CallbackSender
     deliveries: Deliveries
+    webhooks: WebhookStatuses
     workloads: Workloads
     threads: WorkloadThreads
     uploads: Uploads

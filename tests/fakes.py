@@ -424,7 +424,12 @@ class FakeCallbackSender:
     def __init__(self) -> None:
         self.received: list[tuple[str, AdfCallback, str]] = []
         self.traceparents: list[str] = []
+        self.tried: list[tuple[str, Sequence[Event], str]] = []
+        self.batches: list[tuple[str, Sequence[Event], str]] = []
+        """The batches of events that webhooks were sent, and those that they have taken."""
+
         self.failures = 0
+        self.event_failures = 0
         self.attempts = 0
         self.down: set[str] = set()
 
@@ -443,3 +448,14 @@ class FakeCallbackSender:
             raise ServiceBusyError("receiver is down", code="Down")
         self.received.append((uri, body, webhook_id))
         self.traceparents.append(traceparent)
+
+    async def send_events(
+        self, uri: str, events: Sequence[Event], webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
+        self.tried.append((uri, events, webhook_id))
+        if uri in self.down:
+            raise ServiceBusyError("receiver answered 500", code="", status=500)
+        if self.event_failures:
+            self.event_failures -= 1
+            raise ServiceBusyError("receiver is down", code="Down")
+        self.batches.append((uri, events, webhook_id))

@@ -28,6 +28,7 @@ from batchmgr.dispatcher.memory_queues import (
     QueuedMessage,
 )
 from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
+from batchmgr.dispatcher.memory_webhooks import MemoryWebhookStatuses
 from batchmgr.errors import JobNotFoundError
 from batchmgr.functions.blob_finalize import finalize_blob
 from batchmgr.functions.queue_callbacks import retry_callback
@@ -106,6 +107,7 @@ class World:
         self.finalize = MemoryFinalizeSignal()
         self.callbacks = FakeCallbackSender()
         self.deliveries = MemoryDeliveries()
+        self.webhooks = MemoryWebhookStatuses()
         self.files = FakeJobFiles()
         self.node_files = FakeTaskFiles(self.batch)
         self.kept_files = FakeKeptFiles()
@@ -138,6 +140,7 @@ class World:
             failures=self.failures,
             callbacks=self.callbacks,
             deliveries=self.deliveries,
+            webhooks=self.webhooks,
             workloads=WorkloadRegistry({}),
             threads=UnlimitedThreads(),
             uploads=self.uploads,

@@ -51,6 +51,12 @@ class CallbackWorkers:
         """By receiver; the one whose call has ended last comes last."""
 
         self._jobs: set[str] = set()
+        self._sending: set[str] = set()
+        """The keys of callbacks that are waiting or being sent, and of those that are being sent."""
+
+        self._again: dict[str, Callable[[], None]] = {}
+        """What starts a call that is made once more, by the key of the one under way."""
+
         self._workers: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
@@ -64,12 +70,18 @@ class CallbackWorkers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
+    def start(
+        self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]], *, again: bool = False
+    ) -> None:
         """Have a callback delivered as soon as a worker is free for its receiver."""
         key, line = job_key(job_id), self._lines.get(receiver, _Line())
+        if key in self._jobs:
+            if again and key in self._sending:
+                self._again.setdefault(key, partial(self.start, job_id, receiver, deliver))
+            return
         is_full = len(line.waiting) >= MOST_WAITING_PER_RECEIVER
         is_full |= len(self._jobs) - len(self._workers) >= MOST_WAITING
-        if self._is_closed or key in self._jobs or is_full:
+        if self._is_closed or is_full:
             return
         self._jobs.add(key)
         self._lines[receiver] = line
@@ -81,6 +93,7 @@ class CallbackWorkers:
             line = self._lines[receiver]
             taken = line.waiting.popleft()
             line.sending += 1
+            self._sending.add(taken.key)
             worker = asyncio.create_task(_call(taken.deliver), context=taken.context)
             self._workers.add(worker)
             worker.add_done_callback(partial(self._ended, receiver, line, taken.key))
@@ -93,10 +106,14 @@ class CallbackWorkers:
     def _ended(self, receiver: str, line: _Line, key: str, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         self._jobs.discard(key)
+        self._sending.discard(key)
         line.sending -= 1
         if self._lines.pop(receiver, None) and (line.sending or line.waiting):
             self._lines[receiver] = line
+        begin_again = self._again.pop(key, None)
         if not worker.cancelled():  # else the process is about to end
+            if begin_again is not None:
+                begin_again()
             self._fill()
 
 

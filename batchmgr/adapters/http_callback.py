@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Literal
@@ -22,6 +22,7 @@ from batchmgr.adapters.callback_resolver import AddressNotAllowedError, Callback
 from batchmgr.adapters.service_errors import service_error
 from batchmgr.errors import ServiceBusyError
 from batchmgr.model.callback_rules import CallbackRules
+from batchmgr.model.cloud_event import Event
 from batchmgr.model.receiver_text import receiver_text
 from batchmgr.model.telemetry_names import CALLBACK, METHOD, SERVER
 from batchmgr.model.traceparent import HEADER
@@ -29,6 +30,8 @@ from batchmgr.telemetry_port import NoTelemetry, Telemetry
 from batchmgr.wire.adf_callback import AdfCallback
 
 SERVICE = "The receiver of the callback"
+WEBHOOK = "The receiver of the webhook"
+EVENTS = "application/cloudevents-batch+json"
 MAX_BYTES = 4096
 """How much of a receiver's answer is read."""
 
@@ -78,18 +81,39 @@ class HttpCallbackSender:
         self, uri: str, body: AdfCallback, webhook_id: str, limit: timedelta, traceparent: str = ""
     ) -> None:
         """POST the body once, without following redirects. Raise ServiceError for a status of 300 or more."""
+        await self._send(SERVICE, uri, body, "application/json", webhook_id, limit, traceparent)
+
+    async def send_events(
+        self, uri: str, events: Sequence[Event], webhook_id: str, limit: timedelta, traceparent: str = ""
+    ) -> None:
+        """POST the events once, as a batch of CloudEvents. Raise ServiceError as `send` does."""
+        await self._send(WEBHOOK, uri, events, EVENTS, webhook_id, limit, traceparent)
+
+    async def _send(
+        self,
+        receiver: str,
+        uri: str,
+        body: AdfCallback | Sequence[Event],
+        content_type: str,
+        webhook_id: str,
+        limit: timedelta,
+        traceparent: str,
+    ) -> None:
         content = msgspec.json.encode(body)
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": content_type,
             "Accept-Encoding": "identity",
             **self._webhook_headers(content, webhook_id),
         }
         # The URI is a secret, and in no attribute.
         about = {METHOD: "POST", SERVER: urlsplit(uri).hostname or ""}
         with self._telemetry.span(CALLBACK, traceparent=traceparent, attributes=about) as place:
-            await self._post(uri, content, headers | ({HEADER: place} if place else {}), limit)
+            headers |= {HEADER: place} if place else {}
+            await self._post(receiver, uri, content, headers, limit)
 
-    async def _post(self, uri: str, content: bytes, headers: Mapping[str, str], limit: timedelta) -> None:
+    async def _post(
+        self, receiver: str, uri: str, content: bytes, headers: Mapping[str, str], limit: timedelta
+    ) -> None:
         seconds = limit.total_seconds()
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
@@ -99,17 +123,17 @@ class HttpCallbackSender:
                 text = receiver_text((await response.content.read(MAX_BYTES)).decode(errors="replace"), uri)
                 retry_after = response.headers.get("Retry-After", "")
         except TimeoutError as error:
-            text = f"{SERVICE} did not answer within {seconds:g} s"
+            text = f"{receiver} did not answer within {seconds:g} s"
             raise ServiceBusyError(text, code="Timeout") from error
         except (aiohttp.ClientError, ValueError) as error:
             if isinstance(error.__cause__, AddressNotAllowedError):
                 raise ServiceBusyError(str(error.__cause__), code="AddressNotAllowed") from None
             # Only the kind of error: its text may hold the URI.
             kind = type(error).__name__
-            raise ServiceBusyError(f"{SERVICE} can't be reached: {kind}", code=kind) from None
+            raise ServiceBusyError(f"{receiver} can't be reached: {kind}", code=kind) from None
         if response.status >= 300:
             raise service_error(
-                SERVICE, status=response.status, code="", message=text, retry_after=retry_after
+                receiver, status=response.status, code="", message=text, retry_after=retry_after
             )
 
     def _webhook_headers(self, content: bytes, webhook_id: str) -> dict[str, str]:

@@ -11,7 +11,16 @@ RETENTION_PLACE = "retention.json"
 """The blob that says where the retention goes on."""
 
 
-PARTS = ("failures/", "overflow/", "plans/", "receivers/", "requests/", "tasks/", "timelines/")
+PARTS = (
+    "failures/",
+    "overflow/",
+    "plans/",
+    "receivers/",
+    "requests/",
+    "tasks/",
+    "timelines/",
+    "webhooks/",
+)
 """Where everything else of a job is, besides its record and its entries in lists."""
 
 
@@ -48,6 +57,11 @@ def record_name(job_id: str) -> str:
 def receivers_folder(job_id: str) -> str:
     """Return how the names of the blobs begin that hold the URIs of receivers that were attached later."""
     return f"receivers/{job_key(job_id)}/"
+
+
+def webhooks_folder(job_id: str) -> str:
+    """Return how the names of the blobs begin that hold the statuses of webhooks."""
+    return f"webhooks/{job_key(job_id)}/"
 
 
 def overflow_folder(job_id: str) -> str:

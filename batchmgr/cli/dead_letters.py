@@ -31,8 +31,8 @@ def run(
 
 def _line(letter: DeadLetter) -> str:
     """Return one line of the list: when, what, and why."""
-    if letter.kind == "callback":
-        what = f"the callback of job {letter.job_id} to {letter.receiver}"
+    if letter.job_id:
+        what = f"the {letter.kind} of job {letter.job_id} to {letter.receiver}"
     else:
         what = f"message {letter.message_id} in {letter.queue}"
     time = f"{letter.time:%Y-%m-%dT%H:%M:%SZ}" if letter.time else ""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from batchmgr.cli.output import coloured, one_line
 from batchmgr.cli.times import shown_span, shown_time
-from batchmgr.client.answers import Accepted, FailureGroup, Job, Outcome, TimeLeft
+from batchmgr.client.answers import Accepted, FailureGroup, Job, Outcome, TimeLeft, Webhook
 
 MOST_GROUPS = 5
 
@@ -53,9 +53,17 @@ def job_text(job: Job, groups: Sequence[FailureGroup] = ()) -> str:
         facts.append(("error", f"{job.error.code}: {job.error.message}"))
     if job.callback:
         facts.append(("callback", " ".join(filter(None, (job.callback.state, job.callback.last_error)))))
+    facts += [("webhook", text) for text in map(_webhook_text, job.webhooks) if text]
     lines = [f"{job.job_id}  {coloured(job.state)}"]
     lines += [f"  {name:<9} {one_line(value)}" for name, value in facts if value]
     return "\n".join([*lines, *group_lines(groups)])
+
+
+def _webhook_text(webhook: Webhook) -> str:
+    """Return what is wrong with a webhook; nothing if it is told, or is just being told."""
+    if webhook.state != "dead" and not webhook.last_error:
+        return ""
+    return f"{webhook.receiver} {webhook.state}: {webhook.last_error}"
 
 
 def end_text(left: TimeLeft) -> str:

@@ -55,6 +55,19 @@ class Callback(Answer, frozen=True, kw_only=True):
     given_up_at: datetime | None = None
 
 
+class Webhook(Answer, frozen=True, kw_only=True):
+    """How far a webhook has come. `delivered` is the `sequence` of the last event that it has got."""
+
+    receiver: str = ""
+    events: list[str] = []
+    state: str = ""
+    attempts: int = 0
+    delivered: int = 0
+    next_attempt_at: datetime | None = None
+    last_error: str = ""
+    given_up_at: datetime | None = None
+
+
 class JobWarning(Answer, frozen=True, kw_only=True):
     """What in a job message may do something else than its sender means, though the job was accepted."""
 
@@ -106,6 +119,7 @@ class Job(JobAddresses, frozen=True, kw_only=True):
     error: JobError | None = None
     callback: Callback | None = None
     other_callbacks: list[Callback] = []
+    webhooks: list[Webhook] = []
     rerun_of: str = ""
 
     @property
@@ -387,7 +401,7 @@ class Upload(Answer, frozen=True, kw_only=True):
 
 
 class DeadLetter(Answer, frozen=True, kw_only=True):
-    """A callback or a message that was given up."""
+    """A callback, a webhook or a message that was given up."""
 
     id: str
     kind: str = ""

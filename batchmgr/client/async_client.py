@@ -1,7 +1,7 @@
 """The client for code with `async`. Its twin is `sync_client`; what both do is in `flows`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -126,21 +126,24 @@ class AsyncClient:
         tasks: str = "failed",
         new_job_id: str = "",
         callback_uri: str | None = None,
+        webhooks: Sequence[Mapping[str, Any]] | None = None,
         idempotency_key: str = "",
     ) -> Accepted:
         """Run the tasks that have not succeeded again, or `all`, as a new job.
 
         The same call makes the same job. For another rerun of the same job, give an id or a key.
-        `callback_uri`: None for that of the first job, and "" for none.
+        `callback_uri`: None for that of the first job, and "" for none. `webhooks` likewise, as in a message.
         """
         return await self._run(
             flows.one(
-                calls.rerun(job_id, tasks, new_job_id, callback_uri, idempotency_key), Accepted, self._policy
+                calls.rerun(job_id, tasks, new_job_id, callback_uri, webhooks, idempotency_key),
+                Accepted,
+                self._policy,
             )
         )
 
     async def redrive(self, job_id: str) -> Accepted:
-        """Have the callback of a job sent again that was given up."""
+        """Have the callbacks and events of a job sent again that were given up."""
         return await self._run(flows.redrive(job_id, self._policy))
 
     async def purge(self, job_id: str) -> None:

@@ -1,8 +1,9 @@
 """The request of each route, with what its caller has said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import ceil
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
@@ -62,7 +63,12 @@ def next_page(link: str) -> Request:
 
 
 def rerun(
-    job_id: str, tasks: str, new_job_id: str, callback_uri: str | None, idempotency_key: str
+    job_id: str,
+    tasks: str,
+    new_job_id: str,
+    callback_uri: str | None,
+    webhooks: Sequence[Mapping[str, Any]] | None,
+    idempotency_key: str,
 ) -> Request:
     """Return the request of a rerun."""
     body: dict[str, object] = {"tasks": tasks}
@@ -70,6 +76,8 @@ def rerun(
         body["jobId"] = new_job_id
     if callback_uri is not None:
         body["callBackUri"] = callback_uri
+    if webhooks is not None:
+        body["webhooks"] = list(webhooks)
     headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
     return post(job_path(job_id, "rerun"), body, headers)
 

@@ -177,7 +177,7 @@ def purge(job_id: str, policy: RetryPolicy) -> Flow[None]:
 
 
 def redrive(job_id: str, policy: RetryPolicy) -> Flow[Accepted]:
-    """Have the callback sent again. If the answer was lost, one that says that it is on its way will do."""
+    """Have what was given up sent again. If the answer was lost, one that says so will do."""
     reply: Reply = yield from send(post(job_path(job_id, "redrive")), policy)
     if reply.status == 409 and reply.tries > 1:
         return (yield from one(Request(path=job_path(job_id)), Accepted, policy))

@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 
 from batchmgr.dispatcher.memory_batch import MemoryBatch
 from batchmgr.dispatcher.memory_job import TaskExit
 from batchmgr.dispatcher.memory_ports import MemoryDeliveries
 from batchmgr.errors import IllegalTransitionError, JobNotFoundError
 from batchmgr.model.job_record import JobRecord
-from batchmgr.model.job_record_parts import CallbackState
+from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
+from batchmgr.model.webhook import WebhookStatus
 from batchmgr.plan.job_plan import JobPlan, TaskPlan
 from batchmgr.ports import Ports
+from batchmgr.steps.webhook_statuses import dead_webhooks, statuses_of
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import resume_delivery
@@ -20,7 +24,7 @@ from batchmgr.usecases.submit import submit
 from batchmgr.wire.job_message import JobMessage
 
 CALLBACK_ATTEMPTS = 3
-"""How often the callback is tried. In Azure it is tried ten times, over hours."""
+"""How often the callback is tried, and each batch of a webhook. In Azure these are ten times, over hours."""
 
 
 def dispatch(
@@ -44,10 +48,12 @@ def dispatch(
     try:
         runner.run(_accept_and_submit(ports, job_id, message, plan))
         while (task := _next_task(runner, ports, batch, job_id)) is not None:
+            runner.run(deliveries.finish())
             if batch.record_exit(job_id, task.id, run_task(task)):
                 # Poll before the retry starts. After that, the counts would be as before, and a poll would
                 # miss it.
                 runner.run(poll_job(ports, job_id))
+                runner.run(deliveries.finish())
         if batch.jobs and runner.run(batch.get_job(job_id)).state == "disabled":
             note("A task's exit conditions have disabled the job. A local run can't enable it again.")
             runner.run(_cancel(ports, job_id))
@@ -57,7 +63,7 @@ def dispatch(
     try:
         runner.run(_call_back(ports, deliveries, job_id, note))
     except KeyboardInterrupt:
-        note("The callback is not tried again.")
+        note("Callback and webhooks are not tried again.")
     return runner.run(ports.jobs.load(job_id)).value
 
 
@@ -95,14 +101,39 @@ async def _cancel(ports: Ports, job_id: str) -> None:
 async def _call_back(
     ports: Ports, deliveries: MemoryDeliveries, job_id: str, note: Callable[[str], None]
 ) -> None:
-    """Deliver the callback, which was started when the job ended. Try it again if that fails."""
+    """Deliver the callback and the last events, which were started, until they are settled."""
     await deliveries.finish()
-    for _ in range(CALLBACK_ATTEMPTS - 1):
-        status = (await ports.jobs.load(job_id)).value.callback
-        if status is None or status.state is not CallbackState.PENDING or status.next_attempt_at is None:
-            return
-        pause = status.next_attempt_at - ports.clock.now()
-        note(f"{status.last_error}; the callback is tried again in {pause.total_seconds():.0f} s.")
+    while (waiting := await _waiting(ports, job_id)) is not None:
+        pause = waiting.next_attempt_at - ports.clock.now()
+        note(f"{waiting.error}; the {waiting.name} is tried again in {pause.total_seconds():.0f} s.")
         await ports.clock.sleep(pause)
         await resume_delivery(ports, job_id)
         await deliveries.finish()
+    record = (await ports.jobs.load(job_id)).value
+    for number, status in dead_webhooks(await statuses_of(ports, record)).items():
+        receiver = record.webhooks[number].receiver
+        note(f"The webhook to {receiver} was not told of all events: {status.last_error}")
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """A callback or webhook that is tried again, and why."""
+
+    next_attempt_at: datetime
+    name: str
+    error: str
+
+
+async def _waiting(ports: Ports, job_id: str) -> _Waiting | None:
+    """Return what is tried again next, if anything is."""
+    record = (await ports.jobs.load(job_id)).value
+    webhooks = (await statuses_of(ports, record)).values()
+    found: list[tuple[str, CallbackStatus | WebhookStatus]] = [("webhook", one) for one in webhooks]
+    if record.callback is not None:
+        found.append(("callback", record.callback))
+    waiting = [
+        _Waiting(one.next_attempt_at, name, one.last_error)
+        for name, one in found
+        if one.state is CallbackState.PENDING and one.next_attempt_at is not None
+    ]
+    return min(waiting, key=lambda one: one.next_attempt_at, default=None)

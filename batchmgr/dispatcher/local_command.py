@@ -50,6 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--callback", default="", metavar="URL", help="send the callback to this URL when the job has ended"
     )
     parser.add_argument(
+        "--webhook",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("URL", "PATTERN"),
+        help="send these events to this URL while the job runs (default job.*); may be repeated",
+    )
+    parser.add_argument(
         "--notify",
         nargs="+",
         default=(),
@@ -85,8 +93,15 @@ def _message(workload: WorkloadBase, args: argparse.Namespace) -> JobMessage:
     job_id = args.job_id or re.sub(r"[^A-Za-z0-9]+", "-", workload.name).strip("-")[:64] or "local"
     if not is_valid_id(job_id):
         raise InvalidJobError("must be 1 to 64 of A-Z a-z 0-9 _ -", field="--job-id")
-    fields = {"jobId": job_id, "workload": workload.name, "notify": args.notify, "callBackUri": args.callback}
-    return decode_job(msgspec.json.encode(fields | {"inputs": read_inputs(args.inputs)}))
+    fields = {
+        "jobId": job_id,
+        "workload": workload.name,
+        "notify": args.notify,
+        "callBackUri": args.callback,
+        "webhooks": [{"uri": uri, "events": events or ["job.*"]} for uri, *events in args.webhook],
+        "inputs": read_inputs(args.inputs),
+    }
+    return decode_job(msgspec.json.encode(fields))
 
 
 def _failure_location(workload: WorkloadBase, error: BaseException) -> str:

@@ -252,16 +252,27 @@ class MemoryDeliveries:
 
     def __init__(self) -> None:
         self.started: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._sending = ""
+        self._again: Callable[[], Awaitable[None]] | None = None
 
-    def start(self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]]) -> None:
+    def start(
+        self, job_id: str, receiver: str, deliver: Callable[[], Awaitable[None]], *, again: bool = False
+    ) -> None:
         """Keep a callback until `finish` is called."""
-        self.started.setdefault(job_key(job_id), deliver)
+        key = job_key(job_id)
+        if again and key == self._sending:
+            self._again = self._again or deliver
+        else:
+            self.started.setdefault(key, deliver)
 
     async def finish(self) -> None:
         """Deliver what was started, one after the other."""
         while self.started:
-            key, deliver = next(iter(self.started.items()))
+            self._sending, deliver = next(iter(self.started.items()))
             try:
                 await deliver()
             finally:
-                del self.started[key]
+                del self.started[self._sending]
+                if self._again is not None:  # after all others that wait
+                    self.started[self._sending] = self._again
+                self._sending, self._again = "", None

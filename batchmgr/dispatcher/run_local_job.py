@@ -14,7 +14,7 @@ from batchmgr.adapters.http_callback import HttpCallbackSender
 from batchmgr.adapters.job_followers import JobFollowers
 from batchmgr.adapters.system_clock import SystemClock
 from batchmgr.dispatcher.check_input_blobs import check_input_blobs
-from batchmgr.dispatcher.dispatch import dispatch
+from batchmgr.dispatcher.dispatch import CALLBACK_ATTEMPTS, dispatch
 from batchmgr.dispatcher.event_file import EventFile
 from batchmgr.dispatcher.folder_job_files import FolderJobFiles
 from batchmgr.dispatcher.folder_storage import FolderStorage
@@ -34,10 +34,11 @@ from batchmgr.dispatcher.memory_ports import (
 )
 from batchmgr.dispatcher.memory_queues import MemoryDeadLetters, MemoryJobQueue, MemoryPoisonQueues
 from batchmgr.dispatcher.memory_retention import MemoryEndedJobs, NoOldMessages
+from batchmgr.dispatcher.memory_webhooks import MemoryWebhookStatuses
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.dispatcher.single_workload_registry import SingleWorkloadRegistry
 from batchmgr.dispatcher.terminal_output import TerminalOutput
-from batchmgr.model.callback_rules import HTTPS, CallbackRules, parse_callback_uri
+from batchmgr.model.callback_rules import CallbackRules, parse_callback_uri
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.network_addresses import PRIVATE
 from batchmgr.plan.job_plan import JobPlan
@@ -83,7 +84,7 @@ def run_local_job(
     check_input_blobs(plan, storage)
     with (
         asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner,
-        _callback_sender(runner, message.call_back_uri) as callbacks,
+        _callback_sender(runner, message) as callbacks,
         directory.prepared(message.job_id, inputs) as is_again,
     ):
         terminal.begin(message.job_id, directory, is_again=is_again)
@@ -110,6 +111,7 @@ def run_local_job(
             storage=storage,
             callbacks=callbacks,
             deliveries=deliveries,
+            webhooks=MemoryWebhookStatuses(),
             workloads=workloads,
             threads=UnlimitedThreads(),
             uploads=MemoryUploads(),
@@ -118,6 +120,7 @@ def run_local_job(
             ended=MemoryEndedJobs(jobs),
             old_messages=NoOldMessages(),
             default_pool_id=POOL_ID,
+            callback_attempts=CALLBACK_ATTEMPTS,
         )
         run_task = partial(node.run, plan)
         record = dispatch(runner, ports, batch, deliveries, message, plan, run_task, terminal.note)
@@ -128,8 +131,8 @@ def run_local_job(
 
 
 @contextmanager
-def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackSender]:
-    """Yield a sender that may call the host of `uri`, and no other.
+def _callback_sender(runner: asyncio.Runner, message: JobMessage) -> Iterator[HttpCallbackSender]:
+    """Yield a sender that may call the hosts that the message names, and no other.
 
     The user who names a host allows it. Raises InvalidJobError or SettingsError.
     """
@@ -140,13 +143,16 @@ def _callback_sender(runner: asyncio.Runner, uri: str) -> Iterator[HttpCallbackS
     key = Settings.from_environment(os.environ).callback_key
     session = runner.run(opened())
     try:
-        named = parse_callback_uri(uri) if uri else None
-        host, port = (named.host, named.port) if named else ("", HTTPS)
-        rules = CallbackRules(hosts=(host,), ports=(port,), networks=PRIVATE, allow_loopback=True)
-        sender = HttpCallbackSender(session, rules=rules, key=key)
-        if uri:
-            sender.check(uri)
-        yield sender
+        uris = [uri for uri in (message.call_back_uri, *(one.uri for one in message.webhooks)) if uri]
+        named = [parse_callback_uri(uri) for uri in uris]
+        rules = CallbackRules(
+            hosts=[uri.host for uri in named],
+            ports=[uri.port for uri in named],
+            networks=PRIVATE,
+            allow_loopback=True,
+        )
+        check_message(message, rules.check)
+        yield HttpCallbackSender(session, rules=rules, key=key)
     finally:
         runner.run(session.close())
 

@@ -1,4 +1,4 @@
-"""HTTP triggers for dead letters: list them, and send a callback again that was given up."""
+"""HTTP triggers for dead letters: list them, and send again what was given up of a job."""
 
 import azure.functions as func
 
@@ -25,7 +25,7 @@ async def list_dead_letters(ports: Ports, req: func.HttpRequest) -> func.HttpRes
 
 
 async def redrive_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
-    """`POST /jobs/{jobId}/redrive`: send the callbacks again that were given up."""
+    """`POST /jobs/{jobId}/redrive`: send again what was given up: callbacks, and events for webhooks."""
     record = await redrive(ports, req.route_params["jobId"])
     return json_response(accepted(record, api_base(req)), 202, RETRY_AFTER)
 

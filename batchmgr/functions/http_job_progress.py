@@ -16,6 +16,7 @@ from batchmgr.ports import Ports
 from batchmgr.runtime import Runtime
 from batchmgr.steps.follow import follow
 from batchmgr.steps.line import place_in_line
+from batchmgr.steps.webhook_statuses import statuses_of
 from batchmgr.usecases.wake import wake
 from batchmgr.wire.job_answers import accepted, event_list, job, outcome
 
@@ -32,7 +33,7 @@ async def get_job(ports: Ports, req: func.HttpRequest) -> func.HttpResponse:
             answer = await _job_answer(ports, req, found.value, wait.headers)
             if answer.status_code != 304:
                 return answer
-    if wait.time:  # its place in the line is not in its record
+    if wait.time:  # its place in the line and the statuses of its webhooks are not in its record
         answer = await _job_answer(ports, req, found.value, wait.headers)
     return answer
 
@@ -41,7 +42,8 @@ async def _job_answer(
     ports: Ports, req: func.HttpRequest, record: JobRecord, headers: dict[str, str]
 ) -> func.HttpResponse:
     """Return the answer about a job: without a body, and with the status 304, if the caller knows it."""
-    body = msgspec.json.encode(job(record, api_base(req), await place_in_line(ports, record)))
+    place, webhooks = await place_in_line(ports, record), await statuses_of(ports, record)
+    body = msgspec.json.encode(job(record, api_base(req), place, webhooks))
     headers = {**headers, "ETag": etag_of(body), **({} if record.state.is_final else RETRY_AFTER)}
     if knows(req, headers["ETag"]):
         return func.HttpResponse(status_code=304, headers=headers)

@@ -13,6 +13,7 @@ import msgspec
 from batchmgr.model.batch_snapshots import TaskCounts
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
+from batchmgr.model.webhook import told_of
 
 LONGEST_PAUSE = timedelta(minutes=1)
 """How rarely a job is polled that has not changed for long."""
@@ -31,7 +32,8 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     `entered_at` is when it entered its state, `moved_at` when anything about it has changed, and `counts` are
     the task counts that were published. Before `look_at` there is nothing to do, unless the counts change.
     Until `followed_until` somebody waits for what happens to it, and each poll looks into its record.
-    Before `rest_until` somebody else polls it. `unsent_since`: the progress queue is behind its log.
+    Before `rest_until` somebody else polls it. `unsent_since`: the progress queue is behind its log. `told`
+    is the number of the last event that its webhooks were known to be told of.
     `etag` is the version of the entry: a note is made only if nobody has changed it since.
     """
 
@@ -45,6 +47,7 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     rest_until: datetime | None = None
     is_waiting: bool = False
     unsent_since: datetime | None = None
+    told: int = 0
     etag: str = ""
 
     @classmethod
@@ -68,6 +71,7 @@ class ActiveJob(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
             followed_until=followed_until,
             is_waiting=record.waits_for is not None,
             unsent_since=record.unsent.since if record.unsent else None,
+            told=told_of(record.webhooks),
         )
 
     def needs_look(self, now: datetime) -> bool:

@@ -1,6 +1,6 @@
 """A dead letter: what batchmgr has given up, or could not use, with the reason and the time.
 
-It holds no secret: neither the callback's URI nor the message itself.
+It holds no secret: neither the URI of a callback or webhook nor the message itself.
 """
 
 import hashlib
@@ -11,22 +11,24 @@ import msgspec
 
 from batchmgr.model.job_record_parts import CallbackStatus
 from batchmgr.model.size_limits import MESSAGE, NAME, cut_fields
+from batchmgr.model.webhook import WebhookStatus
 
 LAST_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class DeadLetterKind(StrEnum):
-    """What was given up: a `callback` of a job, or a `message` that lies in a poison queue."""
+    """What was given up: a `callback` or a `webhook` of a job, or a `message` that lies in a poison queue."""
 
     CALLBACK = "callback"
+    WEBHOOK = "webhook"
     MESSAGE = "message"
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One dead letter. In the order of their ids, the newest comes first.
 
-    A callback has a `job_id` and a `receiver`, which is a host and port. A message has a `queue`, and its
-    `message_id` there.
+    A callback or a webhook has a `job_id` and a `receiver`, which is a host and port. A message has a
+    `queue`, and its `message_id` there.
     """
 
     id: str
@@ -53,6 +55,23 @@ def callback_letter(job_id: str, key: str, receiver: str, status: CallbackStatus
     return DeadLetter(
         id=callback_letter_id(job_id, key, status),
         kind=DeadLetterKind.CALLBACK,
+        time=status.given_up_at or LAST_TIME,
+        reason=status.last_error,
+        job_id=job_id,
+        receiver=receiver,
+    )
+
+
+def webhook_letter_id(job_id: str, number: int, status: WebhookStatus) -> str:
+    """Return the id of the dead letter of a webhook that was given up. `number` is its place in the job."""
+    return _letter_id(status.given_up_at or LAST_TIME, f"webhook {job_id.lower()} {number}")
+
+
+def webhook_letter(job_id: str, number: int, receiver: str, status: WebhookStatus) -> DeadLetter:
+    """Return the dead letter of a webhook that was given up."""
+    return DeadLetter(
+        id=webhook_letter_id(job_id, number, status),
+        kind=DeadLetterKind.WEBHOOK,
         time=status.given_up_at or LAST_TIME,
         reason=status.last_error,
         job_id=job_id,

@@ -36,6 +36,7 @@ from batchmgr.model.size_limits import KIB, first_fitting
 from batchmgr.model.task_progress import TaskResult
 from batchmgr.model.usage import Usage
 from batchmgr.model.waiting_for import Obstacle, ObstacleKind, WaitingFor, Watch, quota_obstacle
+from batchmgr.model.webhook import Webhook
 
 MAX_FAILED_TASKS = 21
 """How many failed tasks a record holds: twenty, and the FinalizeTask."""
@@ -64,7 +65,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     large for this one. `outcome_uri` is the URI of the outcome file, if the outcome did not fit.
     `waiting_for` says why the job can't go on by itself; `given_up`, why batchmgr has decided to end it.
     `receiver` is the host and port that the callback goes to, or empty if there is none; `attached` are the
-    receivers that later messages have brought. `rerun_of` is the job whose tasks this one runs again.
+    receivers that later messages have brought. `webhooks` are told of chosen events. `rerun_of` is the job
+    whose tasks this one runs again.
     `traceparent` says in which trace the job is. `entered` says when the job has entered which state.
     `retention_time`: how long the job is kept after its end, if its message says so. `purge`: it is being
     deleted; `batch_job_deleted`: so much of it is. `used_by` are reruns that use the files of this job.
@@ -82,6 +84,7 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     notify: tuple[str, ...] = ()
     receiver: str = ""
     attached: tuple[AttachedReceiver, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     rerun_of: str = ""
     cancel_requested: bool = False
     in_batch: bool = False

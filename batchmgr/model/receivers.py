@@ -44,14 +44,20 @@ def due(record: JobRecord, now: datetime) -> Mapping[str, CallbackStatus]:
     }
 
 
+def is_told(record: JobRecord) -> bool:
+    """Return whether no receiver of the callback is still to be told."""
+    return all(status.state in SETTLED for status in statuses(record).values())
+
+
 def is_settled(record: JobRecord) -> bool:
-    """Return whether the job has ended, and no receiver is still to be told."""
-    return record.state.is_final and all(s.state in SETTLED for s in statuses(record).values())
+    """Return whether the job has ended, and neither a receiver nor a webhook is still to be told."""
+    return record.state.is_final and is_told(record) and all(one.is_settled for one in record.webhooks)
 
 
 def next_attempt(record: JobRecord) -> datetime | None:
     """Return when the next delivery is to be attempted; None if one is due, or none is left."""
     left = [status.next_attempt_at for status in statuses(record).values() if status.state not in SETTLED]
+    left += [webhook.next_attempt_at for webhook in record.webhooks if not webhook.is_settled]
     times = [time for time in left if time is not None]
     return min(times, default=None) if len(times) == len(left) else None
 

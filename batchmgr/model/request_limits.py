@@ -24,6 +24,9 @@ MAX_WORKLOAD = 100
 MAX_URI = 8 * KIB
 """Each goes into the job's record and answers, or into a request header. `metadata` counts as JSON."""
 
+MAX_WEBHOOKS = 5
+"""How many a job has. Each has a status of its own in storage, which answers about the job show."""
+
 MAX_JOBS = 500
 MAX_LETTERS = 500
 MAX_TASKS = 1000

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import FilesUse, Purge
 from batchmgr.model.job_states import JobState
-from batchmgr.model.receivers import is_settled, next_attempt
+from batchmgr.model.receivers import is_settled, is_told, next_attempt
 
 LONGEST = timedelta(days=36_500)
 """The longest time that can be asked for. With more, dates would overflow."""
@@ -101,6 +101,8 @@ def what_is_left_to_do(record: JobRecord, now: datetime) -> str:
     if not is_settled(record):
         time = next_attempt(record)
         when = f", next at {time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
+        if is_told(record):
+            return f"its webhooks are not told of all events{when}. Try again when they are, or are given up."
         return f"its callback is not delivered{when}. Try again when it is, or is given up."
     if record.outbox or (record.unsent is not None and now - record.unsent.since < LONGEST_LAG):
         return "its last events are still to be sent. Try again in a minute."

@@ -11,6 +11,7 @@ JOB_ID = "batchmgr.job.id"
 JOB_STATE = "batchmgr.job.state"
 JOB_WORKLOAD = "batchmgr.job.workload"
 TASK_STATE = "batchmgr.task.state"
+CALLBACK_KIND = "batchmgr.callback.kind"
 CALLBACK_OUTCOME = "batchmgr.callback.outcome"
 QUEUE = "batchmgr.queue"
 SERVICE = "batchmgr.service"
@@ -27,6 +28,7 @@ ATTRIBUTES = frozenset(
         JOB_STATE,
         JOB_WORKLOAD,
         TASK_STATE,
+        CALLBACK_KIND,
         CALLBACK_OUTCOME,
         QUEUE,
         SERVICE,
@@ -69,11 +71,12 @@ ADMIT = SpanName(name="admit job")
 SUBMIT = SpanName(name="submit job")
 FINALIZE = SpanName(name="finalize job")
 DELIVER = SpanName(name="deliver callback")
+TELL_WEBHOOK = SpanName(name="tell webhook")
 CANCEL = SpanName(name="cancel job")
 POLL = SpanName(name="poll")
 CALLBACK = SpanName(name="POST", is_call=True)
 
-SPANS = (ACCEPT, ADMIT, SUBMIT, FINALIZE, DELIVER, CANCEL, POLL, CALLBACK)
+SPANS = (ACCEPT, ADMIT, SUBMIT, FINALIZE, DELIVER, TELL_WEBHOOK, CANCEL, POLL, CALLBACK)
 """All spans of batchmgr's own. Those of calls to Azure come from the Azure SDKs."""
 
 
@@ -182,8 +185,9 @@ CALLBACK_AGE = Metric(
     name="batchmgr.callback.age",
     kind=MetricKind.HISTOGRAM,
     unit="s",
-    description="How long after the end of its job an attempt to deliver a callback has ended.",
-    attributes=(CALLBACK_OUTCOME,),
+    description="How long after the end of its job an attempt to deliver a callback has ended, or after the "
+    "first of its events one to tell a webhook.",
+    attributes=(CALLBACK_KIND, CALLBACK_OUTCOME),
     buckets=WORK_BUCKETS,
 )
 DEAD_LETTERS = Metric(

@@ -1,7 +1,7 @@
 """The rules that a decoded job message must keep by itself, beyond its types and the rules of every plan."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.factories.factory_rules import factory_problems
@@ -12,6 +12,7 @@ from batchmgr.model.request_limits import (
     MAX_METADATA,
     MAX_PATTERNS,
     MAX_URI,
+    MAX_WEBHOOKS,
     MAX_WORKLOAD,
     is_deeper,
 )
@@ -20,7 +21,7 @@ from batchmgr.model.size_limits import size_of
 from batchmgr.plan.ids import is_valid_id
 from batchmgr.plan.problems import raise_problems
 from batchmgr.plan.task_rules import ID_RULE, positive
-from batchmgr.wire.job_message import JobMessage
+from batchmgr.wire.job_message import JobMessage, WebhookMessage
 
 _NO_TASKS = ("workload", "tasks", "taskFactory")
 """If one of these fields is wrong, the job has no tasks that could be planned."""
@@ -43,11 +44,13 @@ def message_problems(
     yield from _own_problems(message)
     if message.task_factory is not None:
         yield from factory_problems(message.task_factory)
+    check = check_callback or parse_callback_uri
     try:
         if message.call_back_uri:
-            (check_callback or parse_callback_uri)(message.call_back_uri)
+            check(message.call_back_uri)
     except InvalidJobError as error:
         yield error
+    yield from webhook_problems(message.webhooks, check)
 
 
 def has_tasks_to_plan(problems: Iterable[InvalidJobError]) -> bool:
@@ -70,10 +73,40 @@ def _own_problems(message: JobMessage) -> Iterator[InvalidJobError]:
     if message.retention_time is not None and message.retention_time > LONGEST:
         yield InvalidJobError(f"must be at most P{LONGEST.days}D", field="retentionTime")
     yield from _size_problems(message)
-    for index, pattern in enumerate(message.notify[: MAX_PATTERNS + 1]):
+    yield from _pattern_problems(message.notify, "notify")
+
+
+def webhook_problems(
+    webhooks: Sequence[WebhookMessage], check: Callable[[str], object]
+) -> Iterator[InvalidJobError]:
+    """Yield every rule that the webhooks break. No problem shows a URI, which is a secret."""
+    if len(webhooks) > MAX_WEBHOOKS:
+        yield InvalidJobError(f"must be at most {MAX_WEBHOOKS}, not {len(webhooks)}", field="webhooks")
+    seen = set[str]()
+    for index, webhook in enumerate(webhooks[: MAX_WEBHOOKS + 1]):
+        field = f"webhooks[{index}]"
+        if len(webhook.uri) > MAX_URI:
+            yield InvalidJobError(f"must have at most {MAX_URI} characters", field=f"{field}.uri")
+        elif webhook.uri in seen:
+            yield InvalidJobError("is the URI of another webhook: name each once", field=f"{field}.uri")
+        else:
+            try:
+                check(webhook.uri)
+            except InvalidJobError as error:
+                yield InvalidJobError(error.reason, field=f"{field}.uri")
+        seen.add(webhook.uri)
+        if not webhook.events:
+            yield InvalidJobError("name the events to send, or leave it out", field=f"{field}.events")
+        yield from _pattern_problems(webhook.events, f"{field}.events")
+
+
+def _pattern_problems(patterns: Sequence[str], field: str) -> Iterator[InvalidJobError]:
+    if len(patterns) > MAX_PATTERNS:
+        yield InvalidJobError(f"must have at most {MAX_PATTERNS} patterns, not {len(patterns)}", field=field)
+    for index, pattern in enumerate(patterns[: MAX_PATTERNS + 1]):
         if len(pattern) > MAX_WORKLOAD or not _NOTIFY.fullmatch(pattern):
             yield InvalidJobError(
-                "must be a pattern such as job.*, job.succeeded or task.failed", field=f"notify[{index}]"
+                "must be a pattern such as job.*, job.succeeded or task.failed", field=f"{field}[{index}]"
             )
 
 
@@ -90,10 +123,6 @@ def _size_problems(message: JobMessage) -> Iterator[InvalidJobError]:
         yield InvalidJobError(
             f"must take at most {MAX_METADATA} bytes of JSON, not {size}: put data into a blob",
             field="metadata",
-        )
-    if len(message.notify) > MAX_PATTERNS:
-        yield InvalidJobError(
-            f"must have at most {MAX_PATTERNS} patterns, not {len(message.notify)}", field="notify"
         )
     if len(message.workload) > MAX_WORKLOAD:
         yield InvalidJobError(f"must have at most {MAX_WORKLOAD} characters", field="workload")

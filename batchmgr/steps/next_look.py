@@ -9,6 +9,7 @@ from batchmgr.model.active_job import LONGEST_PAUSE
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.receivers import next_attempt
+from batchmgr.model.webhook import next_webhook_look
 from batchmgr.steps.watch import next_look_at
 
 SUBMISSION_TIMEOUT = timedelta(seconds=30)
@@ -24,6 +25,13 @@ def next_look(record: JobRecord, now: datetime) -> datetime | None:
     Others wake the job before: whoever submits, cancels or asks for it. A submission need not wake a job that
     `is_looked_at_each_time`.
     """
+    look, webhooks = _next_look(record, now), next_webhook_look(record.webhooks, now)
+    if look is None or webhooks is None:
+        return look
+    return min(look, webhooks) if webhooks > now else None
+
+
+def _next_look(record: JobRecord, now: datetime) -> datetime | None:
     if record.unsent is not None:
         return None
     if record.retry_at is not None and now < record.retry_at:

@@ -12,6 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from batchmgr.errors import (
     BatchmgrError,
     JobNotFoundError,
@@ -179,6 +181,7 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
         logger.error("InternalError: job %s drops %d events", record.job_id, dropped, extra=INTERNAL_ERROR)
         await ports.jobs.save(record.with_outbox(()).unhindered(), job.etag)
         return
+    record = replace(record, webhooks=tuple(webhook.given_up() for webhook in record.webhooks))
     unsettled = {key: one for key, one in statuses(record).items() if one.state not in SETTLED}
     if unsettled:
         await ports.queue.dead_letter_callback(record.job_id)
@@ -191,6 +194,7 @@ async def _give_up_callback(ports: Ports, job: Versioned[JobRecord]) -> None:
                 given_up_at=now,
             )
             record = with_status(record, key, dead, updated_at=now)
+    if record != job.value:
         await ports.jobs.save(record, job.etag)
     await keep_letters(ports, record)
     await list_ended(ports, record)

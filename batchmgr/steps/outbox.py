@@ -1,9 +1,9 @@
 """The outbox of a job record: events are saved together with the change that they tell of.
 
 A change and its events are saved in one write of the record. Only then are the events published: appended to
-the log, sent to the progress queue, and removed from the outbox. Whoever loads a record publishes what is
-still in its outbox first. So an event is published if and only if its change was saved, whichever process
-dies at whichever point, and however many processes work on one job.
+the log, sent to the progress queue, and removed from the outbox; webhooks are told of them meanwhile. Whoever
+loads a record publishes what is still in its outbox first. So an event is published if and only if its change
+was saved, whichever process dies at whichever point, and however many processes work on one job.
 
 What Azure Batch says about tasks can be asked again. Its events may be thousands, so they are published first
 and the record is saved then (`publish_observed`): whoever repeats the step finds them in the log.
@@ -27,6 +27,7 @@ from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.tell_telemetry import tell_published
+from batchmgr.steps.tell_webhooks import start_webhooks, with_wanted
 from batchmgr.wire.events import job_event, matches_notify
 
 logger = logging.getLogger(__name__)
@@ -120,9 +121,11 @@ async def flush(
     is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
     last = _last(logged, end)
     done = record.published(offset=offset, last=last, is_observed=is_observed, unsent=unsent)
+    done = with_wanted(done, logged)
     saved = Versioned(value=done, etag=job.etag)
     if not is_saved_soon:
         saved = await ports.jobs.save(done, job.etag)
+    start_webhooks(ports, saved.value, record)
     tell_published(ports.telemetry, record, record.outbox, ports.clock.now())
     return saved
 
@@ -164,7 +167,8 @@ async def publish_observed(
     unsent = unsent or await _send(ports, record, logged)
     last = _last(logged, end)
     done = record.published(offset=offset, last=last, is_observed=True, unsent=unsent)
-    saved = await ports.jobs.save(done, job.etag)
+    saved = await ports.jobs.save(with_wanted(done, logged), job.etag)
+    start_webhooks(ports, saved.value, record)
     tell_published(ports.telemetry, record, events, ports.clock.now())
     return saved
 

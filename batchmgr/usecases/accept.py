@@ -12,6 +12,7 @@ from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import ACCEPT
 from batchmgr.model.traceparent import valid_traceparent
+from batchmgr.model.webhook import Webhook
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.keep_plan import keep_plan
@@ -108,6 +109,9 @@ async def _create_record(
         metadata=message.metadata,
         notify=message.notify,
         receiver=receiver_of(message.call_back_uri),
+        webhooks=tuple(
+            Webhook(receiver=receiver_of(webhook.uri), events=webhook.events) for webhook in message.webhooks
+        ),
         rerun_of=message.rerun_of.job_id if message.rerun_of is not None else "",
         stall_limit=message.stall_limit,
         retention_time=message.retention_time,

@@ -1,13 +1,14 @@
 """Deliver the callback of an ended job: at least once, with the same `webhook-id` each time.
 
-This is a job's last step. When the callback is delivered, given up, or was never asked for, the job is no
-longer active.
+This is a job's last step. When the callback is delivered, given up, or was never asked for, and all webhooks
+are told, the job is no longer active.
 
 Other use cases only start a delivery: workers of the process deliver (`Deliveries`), since a receiver may
 hang. The record says what is due, so whatever a worker has not done is started again by the poller.
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -18,77 +19,76 @@ from batchmgr.model.dead_letter import callback_letter_id
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_record_parts import CallbackState, CallbackStatus
 from batchmgr.model.receivers import FIRST, due, host_of, is_settled, webhook_id, with_status
-from batchmgr.model.telemetry_names import CALLBACK_AGE, CALLBACK_OUTCOME, DELIVER
+from batchmgr.model.telemetry_names import CALLBACK_AGE, CALLBACK_KIND, CALLBACK_OUTCOME, DELIVER
+from batchmgr.model.webhook import WebhookStatus
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.dead_letters import keep_letters
+from batchmgr.steps.attempt_times import limit_and_lease, pause_after
+from batchmgr.steps.close_job import close_if_settled
 from batchmgr.steps.list_job import list_ended
 from batchmgr.steps.obstacles import attempt
 from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.tell_webhooks import look_after_webhooks
+from batchmgr.steps.webhook_statuses import statuses_of, with_statuses
 from batchmgr.wire.adf_callback import adf_callback
 
 logger = logging.getLogger(__name__)
-
-FIRST_LIMIT = timedelta(seconds=10)
-LIMIT = timedelta(seconds=30)
-"""How long the receiver has to answer: at the first attempt, and at the later ones."""
-
-FIRST_LEASE = timedelta(seconds=20)
-LEASE = timedelta(seconds=60)
-"""How long such an attempt holds its claim. Then another may begin."""
-
-PAUSES = tuple(timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800))
-"""Pauses between attempts: ten attempts over about sixteen hours, or fewer if the app says so."""
 
 LATER_LOOK = timedelta(seconds=30)
 """When a message looks after a delivery that was opened again: much later than others take to close a job."""
 
 
-async def start_delivery(ports: Ports, record: JobRecord) -> None:
-    """Have those callbacks of an ended job delivered that are due. Their receivers are not waited for.
+async def start_delivery(ports: Ports, record: JobRecord) -> JobRecord:
+    """Have those callbacks of an ended job delivered, and those webhooks told, that are due.
+
+    Their receivers are not waited for. Return the record with what is known of its webhooks now.
 
     First it is listed among those that have ended: afterwards it may not be active any more.
     """
     await list_ended(ports, record)
-    keys = due(record, ports.clock.now())
-    for key in keys:
+    for key in due(record, ports.clock.now()):
         name = f"{record.job_id}:{key}" if key else record.job_id
         deliver_it = partial(_deliver_in_worker, ports, record.job_id, key)
         ports.deliveries.start(name, host_of(record, key), deliver_it)
-    if not keys:
-        await _close_if_settled(ports, record)
+    record = await look_after_webhooks(ports, record)
+    if is_settled(record):
+        await close_if_settled(ports, record)
+    return record
 
 
 async def resume_delivery(ports: Ports, job_id: str) -> None:
-    """Do the same for a job whose record is not at hand: a message has said that an attempt is due."""
+    """Do the same for a job whose record is not at hand: a message has said that an attempt is due.
+
+    Of a job that has not ended, only webhooks are told.
+    """
     record = (await load(ports, job_id)).value
-    if due(record, ports.clock.now()):
+    # Of all: whoever has redriven a webhook may have died before the record said so.
+    record = with_statuses(record, await statuses_of(ports, record))
+    if not record.state.is_final:
+        await look_after_webhooks(ports, record)
+        return
+    if due(record, ports.clock.now()) or not all(webhook.is_settled for webhook in record.webhooks):
         await ports.jobs.activate(record.job_id)  # see `reopen`
     await start_delivery(ports, record)
 
 
-async def reopen(ports: Ports, job: Versioned[JobRecord], record: JobRecord) -> JobRecord:
-    """Save a job that has ended with callbacks that are due from now on, and start their delivery.
+async def reopen(
+    ports: Ports, job: Versioned[JobRecord], record: JobRecord, webhooks: Mapping[int, WebhookStatus] = {}
+) -> JobRecord:
+    """Save a job with callbacks and webhooks that are due from now on, and start their delivery.
 
     Raise RecordChangedError. Whoever closes the job at the same moment may take it from the active ones after
     it was put there again, and this process may die. So a message looks after it, and is sent first.
     """
     await ports.queue.enqueue_callback(record.job_id, LATER_LOOK)
+    for number, status in webhooks.items():
+        await ports.webhooks.save(record.job_id, number, status)
     saved = (await ports.jobs.save(record, job.etag)).value
     await ports.jobs.activate(saved.job_id)
-    await start_delivery(ports, saved)
+    if saved.state.is_final:
+        await start_delivery(ports, saved)
+    else:
+        await look_after_webhooks(ports, saved)
     return saved
-
-
-async def _close_if_settled(ports: Ports, record: JobRecord) -> None:
-    """Take a job from the active ones whose callbacks are settled, unless the poller has events to send.
-
-    Its finalize blob is of no more use.
-    """
-    if is_settled(record):
-        await keep_letters(ports, record)
-        if record.unsent is None:
-            await ports.finalize.delete(record.job_id)
-            await ports.jobs.deactivate(record.job_id)
 
 
 async def _deliver_in_worker(ports: Ports, job_id: str, key: str) -> None:
@@ -110,9 +110,9 @@ async def deliver(ports: Ports, job_id: str, key: str = FIRST) -> None:
     job, now = await load(ports, job_id), ports.clock.now()
     status = due(job.value, now).get(key)
     if status is None:
-        await _close_if_settled(ports, job.value)
+        await close_if_settled(ports, job.value)
         return
-    limit, lease = (LIMIT, LEASE) if status.attempts else (FIRST_LIMIT, FIRST_LEASE)
+    limit, lease = limit_and_lease(status.attempts)
     claim = replace(
         status, state=CallbackState.SENDING, attempts=status.attempts + 1, next_attempt_at=now + lease
     )
@@ -125,7 +125,7 @@ async def deliver(ports: Ports, job_id: str, key: str = FIRST) -> None:
     delivered = replace(claim, state=CallbackState.DELIVERED, next_attempt_at=None, last_error="")
     record = await _save(ports, job_id, key, delivered)
     _measure(ports, record, "delivered")
-    await _close_if_settled(ports, record)
+    await close_if_settled(ports, record)
 
 
 async def _send(ports: Ports, record: JobRecord, key: str, limit: timedelta) -> None:
@@ -149,8 +149,7 @@ async def _retry_or_give_up(
         logger.error("callback of job %s given up after %d attempts: %s", job_id, attempts, reason)
         await _give_up(ports, job_id, key, replace(status, last_error=reason))
         return
-    asked = error.retry_after if isinstance(error, ServiceError) else None
-    pause = max(PAUSES[attempts - 1], asked or timedelta(0))
+    pause = pause_after(attempts, error.retry_after if isinstance(error, ServiceError) else None)
     logger.warning("callback of job %s failed, next attempt in %s: %s", job_id, pause, reason)
     pending = replace(
         status,
@@ -170,13 +169,14 @@ async def _give_up(ports: Ports, job_id: str, key: str, status: CallbackStatus) 
     dead = replace(status, state=CallbackState.DEAD, next_attempt_at=None, given_up_at=now)
     record = await _save(ports, job_id, key, dead)
     _measure(ports, record, "dead")
-    await _close_if_settled(ports, record)
+    await close_if_settled(ports, record)
 
 
 def _measure(ports: Ports, record: JobRecord, outcome: str) -> None:
     """Tell how an attempt has ended, and how long after the end of the job."""
     age = ports.clock.now() - record.entered.get(record.state, record.updated_at)
-    ports.telemetry.record(CALLBACK_AGE, max(0.0, age.total_seconds()), {CALLBACK_OUTCOME: outcome})
+    about = {CALLBACK_KIND: "callback", CALLBACK_OUTCOME: outcome}
+    ports.telemetry.record(CALLBACK_AGE, max(0.0, age.total_seconds()), about)
 
 
 @retry_on_conflict

@@ -6,6 +6,8 @@ The poller is also the safety net: it repeats whatever a lost message or a kille
 import logging
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from batchmgr.errors import (
     JobNotFoundError,
     ServiceAccessError,
@@ -19,6 +21,7 @@ from batchmgr.model.job_census import JobCensus
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.model.waiting_for import ObstacleKind
+from batchmgr.model.webhook import settled_up_to
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.batch_job import has_ended
 from batchmgr.steps.count_usage import observe_held_nodes
@@ -30,6 +33,7 @@ from batchmgr.steps.obstacles import is_gone, overcome
 from batchmgr.steps.outbox import catch_up, load, retry_on_conflict
 from batchmgr.steps.plan_on_node import has_planned, is_lost
 from batchmgr.steps.release_finalize_task import release_if_stuck, write_finalize_blob
+from batchmgr.steps.tell_webhooks import look_after_webhooks
 from batchmgr.steps.warn_of_signatures import warn_of_signatures
 from batchmgr.steps.watch import watch, watch_planning
 from batchmgr.steps.write_manifest import write_manifest
@@ -54,10 +58,11 @@ async def poll_active(ports: Ports, active: ActiveJob, census: JobCensus) -> Non
                 raise
         if counts == active.counts:
             return
-    record = await poll_job(ports, active.job_id, counts=counts, census=census)
+    record = await poll_job(ports, active.job_id, counts=counts, census=census, told=active.told)
     noted = ActiveJob(job_id=active.job_id, etag=active.etag)  # a job that may be over is looked at each time
     if record is not None:
         now = ports.clock.now()
+        record = replace(record, webhooks=settled_up_to(record.webhooks, active.told))
         followed = active.followed_until if active.is_followed(now) else None
         noted = ActiveJob.of(
             record, None if followed else next_look(record, now), etag=active.etag, followed_until=followed
@@ -68,11 +73,17 @@ async def poll_active(ports: Ports, active: ActiveJob, census: JobCensus) -> Non
 
 @retry_on_conflict
 async def poll_job(
-    ports: Ports, job_id: str, *, counts: TaskCounts | None = None, census: JobCensus | None = None
+    ports: Ports,
+    job_id: str,
+    *,
+    counts: TaskCounts | None = None,
+    census: JobCensus | None = None,
+    told: int = 0,
 ) -> JobRecord | None:
     """Poll one job, and do what is due in its state. Return its record, or None if it may be over.
 
-    `counts` are the task counts, if they are known. The census sees the record as it was before.
+    `counts` are the task counts, if they are known. The census sees the record as it was before. Up to the
+    event `told`, its webhooks are known to be settled.
     """
     try:
         job = await load(ports, job_id)
@@ -83,6 +94,8 @@ async def poll_job(
     if census is not None:
         census.see(ActiveJob.of(job.value))
     now = ports.clock.now()
+    if not job.value.state.is_final:
+        job = await _with_webhooks_told(ports, job, told)
     if job.value.retry_at is not None and now < job.value.retry_at:
         return job.value
     state = job.value.state
@@ -99,8 +112,19 @@ async def poll_job(
             await _have_finalized_if_idle(ports, job.value)
             return job.value
         case _:
-            await start_delivery(ports, job.value)
-            return job.value
+            return await start_delivery(ports, job.value)
+
+
+async def _with_webhooks_told(ports: Ports, job: Versioned[JobRecord], told: int) -> Versioned[JobRecord]:
+    """Have the webhooks told that are behind. Whatever is wrong with them, the job goes on.
+
+    What is known of them now is saved with the next change of the job.
+    """
+    try:
+        return Versioned(value=await look_after_webhooks(ports, job.value, told), etag=job.etag)
+    except Exception:
+        logger.exception("job %s: the next poll looks after its webhooks", job.value.job_id)
+        return job
 
 
 async def _resume_submission(ports: Ports, job: Versioned[JobRecord]) -> JobRecord | None:

@@ -25,6 +25,7 @@ from batchmgr.steps.files_use import goes_on
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_job import unlist
 from batchmgr.steps.outbox import load, retry_on_conflict
+from batchmgr.steps.webhook_statuses import forget_webhook_letters, with_webhooks_seen
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ async def purge(ports: Ports, job_id: str) -> bool:
     record, now = job.value, ports.clock.now()
     if record.purge is not None and record.is_claimed(now):
         return False
+    if record.purge is None:
+        record = await with_webhooks_seen(ports, record)
     if left := what_is_left_to_do(record, now):
         raise JobNotEndedError(record.job_id, left)
     if record.purge is None:
@@ -77,7 +80,7 @@ async def delete_batch_job(ports: Ports, job_id: str) -> None:
     Raise JobNotFoundError, or JobNotEndedError.
     """
     job = await ports.jobs.load(job_id)
-    record = job.value
+    record = await with_webhooks_seen(ports, job.value)
     if left := what_is_left_to_do(record, ports.clock.now()):
         raise JobNotEndedError(record.job_id, left)
     if record.in_batch and not record.batch_job_deleted:
@@ -102,6 +105,8 @@ async def _delete_all(ports: Ports, job: Versioned[JobRecord]) -> bool:
         partial(ports.failures.delete, job_id),
         partial(leave, ports, record),
         partial(forget_letters, ports, record),
+        partial(forget_webhook_letters, ports, record),
+        partial(ports.webhooks.delete, job_id),
         partial(unlist, ports, record),
         partial(ports.jobs.deactivate, job_id),
         partial(ports.ended.delete_parts, job_id),

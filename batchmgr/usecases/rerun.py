@@ -14,7 +14,9 @@ from batchmgr.errors import InvalidJobError, JobNotFoundError, NotPossibleError
 from batchmgr.model.job_record import JobRecord
 from batchmgr.model.job_states import JobState
 from batchmgr.plan.job_plan import JobPlan
+from batchmgr.plan.problems import raise_problems
 from batchmgr.ports import Ports
+from batchmgr.steps.check_message import webhook_problems
 from batchmgr.steps.earlier_tasks import keep_earlier_tasks, succeeded_tasks
 from batchmgr.steps.files_use import hold_files
 from batchmgr.steps.keep_plan import find_plan
@@ -50,8 +52,8 @@ async def rerun(
 ) -> JobRecord:
     """Accept a job of the tasks of this one that the request names, under the id of the request, or `new_id`.
 
-    Raise JobNotFoundError, JobConflictError if that id is another job's, InvalidJobError for a callback that
-    may not be called, and NotPossibleError, which says why this job can't be run again.
+    Raise JobNotFoundError, JobConflictError if that id is another job's, InvalidJobError for a callback or
+    webhook that may not be called, and NotPossibleError, which says why this job can't be run again.
     """
     first = (await load(ports, job_id)).value
     if not first.state.is_final:
@@ -68,6 +70,7 @@ async def rerun(
         raise NotPossibleError(first.job_id, why) from error
     if request.call_back_uri:
         ports.callbacks.check(request.call_back_uri)
+    raise_problems(webhook_problems(request.webhooks or (), ports.callbacks.check))
     new_id = request.job_id or new_id or rerun_id(first.job_id)
     plan = await _plan(ports, first, request, new_id)
     for holder in {first.job_id, plan.files_job_id}:
@@ -105,6 +108,7 @@ def _message(
 ) -> JobMessage:
     """Return the message of a rerun. Its plan is kept, so it need not describe the tasks."""
     uri = message.call_back_uri if request.call_back_uri is None else request.call_back_uri
+    webhooks = message.webhooks if request.webhooks is None else request.webhooks
     return replace(
         message,
         inputs={},
@@ -113,6 +117,7 @@ def _message(
         job_manager_task=None,
         pool_id=plan.job.pool_id,
         call_back_uri=uri,
+        webhooks=webhooks,
         traceparent=traceparent,
         rerun_of=RerunOf(job_id=first.job_id, tasks=request.tasks),
     )

@@ -9,7 +9,7 @@ from batchmgr.wire.answer import Answer
 
 
 class DeadLetterAnswer(Answer, frozen=True):
-    """A callback that was given up, or a message that can't be used."""
+    """A callback or webhook that was given up, or a message that can't be used."""
 
     id: str
     kind: DeadLetterKind

@@ -51,6 +51,22 @@ class CallbackAnswer(Answer, frozen=True):
     given_up_at: datetime | None = None
 
 
+class WebhookAnswer(Answer, frozen=True):
+    """How far a webhook has come. `delivered` is the `sequence` of the last event that it has got.
+
+    `attempts` are those of the events that are sent, or were sent last.
+    """
+
+    receiver: str
+    events: Sequence[str]
+    state: CallbackState
+    attempts: int
+    delivered: int
+    next_attempt_at: datetime | None = None
+    last_error: str = ""
+    given_up_at: datetime | None = None
+
+
 class ErrorAnswer(Answer, frozen=True):
     """Why a job did not succeed."""
 
@@ -102,8 +118,8 @@ class AcceptedAnswer(Answer, frozen=True):
 class JobAnswer(Answer, frozen=True, kw_only=True):
     """A job as it is now, and where to follow it. `attempts` and `retryAt` are those of its submission.
 
-    `otherCallbacks` are those to receivers that were attached later. From `signaturesEnd` on, its nodes don't
-    reach storage. `total` and `counts` are those of its tasks.
+    `otherCallbacks` are those to receivers that were attached later. Lists leave out `webhooks`. From
+    `signaturesEnd` on, its nodes don't reach storage. `total` and `counts` are those of its tasks.
     """
 
     job_id: str
@@ -121,6 +137,7 @@ class JobAnswer(Answer, frozen=True, kw_only=True):
     error: ErrorAnswer | None = None
     callback: CallbackAnswer | None = None
     other_callbacks: Sequence[CallbackAnswer] = ()
+    webhooks: Sequence[WebhookAnswer] = ()
     rerun_of: str = ""
     signatures_end: datetime | None = None
     total: int

@@ -17,6 +17,7 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import MAX_TASK_ANSWER, fitted
 from batchmgr.model.task_file import TaskFile
 from batchmgr.model.time_left import TimeLeft, time_left
+from batchmgr.model.webhook import Webhook, WebhookStatus
 from batchmgr.plan.task_kind import kind_of
 from batchmgr.wire.answer import Json, as_json, shown
 from batchmgr.wire.app_answer_types import DeadLetterAnswer, DeadLetterPage
@@ -31,6 +32,7 @@ from batchmgr.wire.job_answer_types import (
     TaskResultAnswer,
     TimeLeftAnswer,
     WaitingForAnswer,
+    WebhookAnswer,
 )
 from batchmgr.wire.plan_preview import Problem
 from batchmgr.wire.task_answer_types import (
@@ -67,8 +69,13 @@ def accepted(record: JobRecord, base: str, warnings: Sequence[Problem] = ()) -> 
     )
 
 
-def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
-    """Return what a caller may know about one job, and where to follow it. `place`: its place in the line."""
+def job(
+    record: JobRecord, base: str, place: int = 0, webhooks: Mapping[int, WebhookStatus] | None = None
+) -> JobAnswer:
+    """Return what a caller may know about one job, and where to follow it. `place`: its place in the line.
+
+    `webhooks` are the statuses of its webhooks that have one. Without it, they are left out.
+    """
     waits_for = record.waits_for
     if waits_for is not None and place:
         waits_for = msgspec.structs.replace(waits_for, place=place)
@@ -88,11 +95,32 @@ def job(record: JobRecord, base: str, place: int = 0) -> JobAnswer:
         error=shown(record.error, ErrorAnswer),
         callback=shown(record.callback, CallbackAnswer),
         other_callbacks=[shown(one.callback, CallbackAnswer) for one in record.attached if one.callback],
+        webhooks=() if webhooks is None else _webhooks(record, webhooks),
         rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,
         total=record.run.total,
         counts=shown(record.run.counts, Counts),
         **links(record.job_id, base),
+    )
+
+
+def _webhooks(record: JobRecord, statuses: Mapping[int, WebhookStatus]) -> Sequence[WebhookAnswer]:
+    return tuple(
+        _webhook(webhook, statuses.get(number, WebhookStatus()))
+        for number, webhook in enumerate(record.webhooks)
+    )
+
+
+def _webhook(webhook: Webhook, status: WebhookStatus) -> WebhookAnswer:
+    return WebhookAnswer(
+        receiver=webhook.receiver,
+        events=webhook.events,
+        state=webhook.state(status),
+        attempts=status.attempts,
+        delivered=status.cursor,
+        next_attempt_at=status.next_attempt_at,
+        last_error=status.last_error,
+        given_up_at=status.given_up_at,
     )
 
 

@@ -105,6 +105,25 @@ class RerunOf(Message, frozen=True):
     tasks: Literal["failed", "all"]
 
 
+JOB_EVENTS = ("job.*",)
+"""The events that a webhook gets if it chooses none."""
+
+
+class WebhookMessage(Message, frozen=True):
+    """An endpoint that is told of the events of the job that match a pattern.
+
+    The URI is a secret.
+    """
+
+    uri: Text
+    events: tuple[str, ...] = JOB_EVENTS
+
+    def __post_init__(self) -> None:
+        """Have the default left out, and so the same digest, if it is written out."""
+        if self.events == JOB_EVENTS:
+            msgspec.structs.force_setattr(self, "events", JOB_EVENTS)
+
+
 class JobMessage(Message, frozen=True):
     """A job: a `workload` with its `inputs`, or `tasks`, or a `task_factory`.
 
@@ -130,6 +149,7 @@ class JobMessage(Message, frozen=True):
     job_release_task: JobReleaseTaskMessage | None = None
     call_back_uri: str = ""
     notify: tuple[str, ...] = ()
+    webhooks: tuple[WebhookMessage, ...] = ()
     metadata: dict[str, str] = {}
     traceparent: str = ""
     rerun_of: RerunOf | None = None

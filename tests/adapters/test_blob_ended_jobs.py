@@ -21,6 +21,7 @@ BLOBS = {
     "receiver": names.receivers_folder("A_b-1") + "key",
     "overflow": names.overflow_folder("A_b-1") + "0123.json",
     "timeline": f"{TIMELINES}a_b-1",
+    "webhook": names.webhooks_folder("A_b-1") + "0.json",
 }
 
 

@@ -29,7 +29,7 @@ from batchmgr.errors import (
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
-from batchmgr.usecases.deliver import FIRST_LIMIT, LIMIT
+from batchmgr.steps.attempt_times import FIRST_LIMIT, LIMIT
 from tests.one_service import KEY, one_service
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

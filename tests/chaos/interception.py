@@ -24,6 +24,7 @@ PORTS = (
     "dead_letters",
     "ended",
     "old_messages",
+    "webhooks",
 )
 """The ports with side effects."""
 

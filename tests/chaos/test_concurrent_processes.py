@@ -20,6 +20,7 @@ from batchmgr.usecases.poll import poll
 from batchmgr.wire.json_codec import encode
 from tests.chaos.interception import intercepted
 from tests.number_of_examples import examples
+from tests.webhooks import assert_told, with_webhooks
 from tests.world import World, job_message, task
 
 pytestmark = pytest.mark.usefixtures("job_size")
@@ -59,7 +60,7 @@ def assert_published_once(world: World) -> None:
 @examples(200)
 async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> None:
     world = World()
-    world.enqueue(job_message(task("a", "/bin/false"), task("b"), task("c")))
+    world.enqueue(with_webhooks(job_message(task("a", "/bin/false"), task("b"), task("c"))))
     world.batch.run = list  # type: ignore[method-assign]
     await world.tick()
     del world.batch.run
@@ -74,6 +75,7 @@ async def test_pollers_and_finalizers_at_the_end_of_a_job(delays: list[int]) -> 
     assert world.record().state is JobState.PARTIAL
     assert [e.type for e in world.log()].count("batchmgr.task.failed") == 1
     assert_published_once(world)
+    assert_told(world)
 
 
 @given(DELAYS)

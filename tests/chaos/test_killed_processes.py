@@ -26,6 +26,7 @@ from tests.chaos.interception import PORTS, intercepted
 from tests.fakes import FakeNodeStorage
 from tests.number_of_examples import examples
 from tests.usecases.sweep_workload import Sweep, sweep_message
+from tests.webhooks import assert_told, with_webhooks
 from tests.world import CALLBACK, World, job_message, task
 
 pytestmark = pytest.mark.usefixtures("job_size")
@@ -127,7 +128,13 @@ def reporting(world: World) -> None:
     world.enqueue(message)
 
 
+def told(world: World) -> None:
+    """Two tasks, one of which fails, and webhooks."""
+    world.enqueue(with_webhooks(job_message(task("a", "/bin/false"), task("b"))))
+
+
 STORIES = {
+    "told": Story(told, JobState.PARTIAL, tasks=3, succeeded=2),
     "plain": Story(plain, JobState.SUCCEEDED, tasks=3, succeeded=3),
     "blocked": Story(blocked, JobState.PARTIAL, tasks=4, succeeded=2),
     "planned on a node": Story(planned_on_a_node, JobState.SUCCEEDED, tasks=4, succeeded=4),
@@ -179,6 +186,8 @@ def assert_whole(world: World, *, callbacks: int, story: Story = STORIES["plain"
     assert world.batch.jobs["job-1"].state == "completed"
     assert world.record().state is story.state
     assert world.jobs.active == set()
+    if world.record().webhooks:
+        assert_told(world)
     entry = JobEntry.of(world.record())
     assert list(world.listing.parts[entry.part]) == [entry.key]
     assert entry.key not in world.listing.parts[ListPart.ACTIVE]

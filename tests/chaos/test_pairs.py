@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,20 +11,25 @@ import pytest
 from batchmgr.errors import BatchmgrError, InvalidJobError
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.tell_webhooks import Reader, tell_webhook
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.deliver import deliver
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
+from batchmgr.usecases.purge import purge
+from batchmgr.usecases.redrive import redrive
 from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
 from tests.chaos.interception import intercepted
 from tests.chaos.test_concurrent_processes import assert_published_once
+from tests.webhooks import CHOSEN, assert_settled, with_webhooks
 from tests.world import World, job_message, task
 
 pytestmark = pytest.mark.usefixtures("job_size")
 
 UseCase = Callable[[Ports], Awaitable[Any]]
+TOLD = with_webhooks(job_message(task("a"), task("b", "/bin/true", "a")))
 MESSAGE = job_message(task("a"), task("b", "/bin/true", "a"))
 BAD = b'{"jobId": "job-1", "callBackUri": "https://allowed/callback?secret=1", "tasks": 5}'
 REASON = InvalidJobError("expected array", field="tasks")
@@ -35,6 +41,9 @@ USE_CASES: dict[str, UseCase] = {
     "cancel": lambda ports: cancel(ports, "job-1"),
     "finalize": lambda ports: finalize(ports, "job-1"),
     "deliver": lambda ports: deliver(ports, "job-1"),
+    "tell": lambda ports: tell(ports),
+    "redrive": lambda ports: redrive(ports, "job-1"),
+    "purge": lambda ports: purge(ports, "job-1"),
     "refuse": lambda ports: refuse(ports, BAD, REASON, "job-1"),
 }
 
@@ -68,7 +77,44 @@ async def pending(world: World) -> None:
     world.clock.advance(timedelta(seconds=10))
 
 
+async def untold(world: World) -> None:
+    """A job that has ended, and of whose webhooks one has failed and one was given up."""
+    world.ports = replace(world.ports, callback_attempts=2)
+    world.callbacks.event_failures = 1
+    await accept(world.ports, "job-1", TOLD)
+    world.callbacks.down = {CHOSEN.uri}
+    for _ in range(2):
+        await world.deliveries.finish()
+        world.clock.advance(timedelta(seconds=10))
+        await poll(world.ports)
+    await submit(world.ports, "job-1")
+    world.batch.run()
+    await finalize(world.ports, "job-1")
+    world.callbacks.down.clear()
+    world.deliveries.started.clear()
+
+
+async def tell(ports: Ports) -> None:
+    """Send the next batch of each webhook."""
+    record = (await ports.jobs.load("job-1")).value
+    for number in range(len(record.webhooks)):
+        await tell_webhook(ports, Reader.of(record, number))
+
+
 PAIRS = [
+    (untold, "tell", "tell"),
+    (untold, "tell", "poll"),
+    (untold, "tell", "redrive"),
+    (untold, "tell", "purge"),
+    (untold, "tell", "finalize"),
+    (untold, "tell", "deliver"),
+    (untold, "poll", "tell"),
+    (untold, "poll", "redrive"),
+    (untold, "redrive", "tell"),
+    (untold, "redrive", "poll"),
+    (untold, "redrive", "redrive"),
+    (untold, "deliver", "tell"),
+    (running, "poll", "tell"),
     (nothing, "accept", "accept"),
     (nothing, "accept", "poll"),
     (nothing, "accept", "submit"),
@@ -160,6 +206,8 @@ def check(world: World, first: str, second: str) -> None:
         assert len(world.callbacks.received) == 1
         return
     assert_published_once(world)
+    if record.webhooks:
+        assert_settled(world)
     assert record.state is (JobState.CANCELLED if record.cancel_requested else JobState.SUCCEEDED)
     if world.batch.jobs:
         assert world.batch.jobs["job-1"].state == "completed"

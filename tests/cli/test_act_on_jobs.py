@@ -47,7 +47,7 @@ def test_a_callback_is_sent_again(app: StandInApp, capsys: Capture) -> None:
     app.add("a", "failed", callback={"state": "dead"})
     assert main(["redrive", "a"]) == 0
     assert capsys.readouterr().out == (
-        f"The callback of job a is sent again. Follow it: {app.url}/api/jobs/a\n"
+        f"What was given up of job a is sent again. Follow it: {app.url}/api/jobs/a\n"
     )
     assert main(["redrive", "a"]) == 1
     assert capsys.readouterr().err == "batchmgr redrive: Job 'a' has no callback. (status 409)\n"

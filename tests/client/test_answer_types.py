@@ -45,6 +45,7 @@ PAIRS: list[tuple[Any, Any]] = [
     (answers.Upload, app.UploadAnswer),
     (answers.Usage, usage.UsageAnswer),
     (answers.WaitingFor, job.WaitingForAnswer),
+    (answers.Webhook, job.WebhookAnswer),
 ]
 
 

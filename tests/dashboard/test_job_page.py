@@ -134,9 +134,9 @@ async def test_only_a_callback_that_was_given_up_can_be_sent_again(browser: Brow
         await expect(page.get_by_role("group", name="Actions").get_by_role("button")).to_have_count(0)
         await page.goto(f"{api.url}/dashboard?job=dead")
         await expect(page.get_by_text("given up after 10 attempts: 404")).to_be_visible()
-        await page.get_by_role("button", name="Send the callback again …").click()
+        await page.get_by_role("button", name="Send again what was given up …").click()
         await page.get_by_role("dialog").get_by_role("button", name="Send again").click()
-        await expect(page.get_by_text("The callback is being sent.")).to_be_visible()
+        await expect(page.get_by_text("It is being sent.")).to_be_visible()
         assert api.posted == [("POST", "dead/redrive", "")]
 
 
@@ -206,3 +206,32 @@ async def test_the_times_of_a_job_that_takes_days_are_shown_with_the_day(browser
         over = page.get_by_role("region", name="Over time")
         await expect(over).to_contain_text("20 Nov 12:00")
         await expect(over).to_contain_text("21 Nov ")
+
+
+async def test_a_job_says_how_each_of_its_webhooks_is(browser: Browser) -> None:
+    hooks = [
+        {
+            "receiver": "a.example:443",
+            "events": ["job.*"],
+            "state": "delivered",
+            "attempts": 1,
+            "delivered": 9,
+        },
+        {
+            "receiver": "b.example:443",
+            "events": ["*"],
+            "state": "dead",
+            "attempts": 10,
+            "delivered": 2,
+            "lastError": "404",
+        },
+    ]
+    api = StandInApi([SampleJob(job_id="told", size=5, state="succeeded", more={"webhooks": hooks})])
+    async with shown(browser, api, "?job=told") as page:
+        summary = page.get_by_role("region", name="Job")
+        await expect(summary).to_contain_text("a.example:443 (job.*) is told of all so far")
+        await expect(summary).to_contain_text("b.example:443 (*) given up after 10 attempts: 404")
+        await page.get_by_role("button", name="Send again what was given up …").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Send again").click()
+        await expect(page.get_by_text("It is being sent.")).to_be_visible()
+        assert api.posted == [("POST", "told/redrive", "")]

@@ -1,4 +1,4 @@
-"""Tests the callback of a local run with a real HTTP receiver."""
+"""Tests the callback and webhooks of a local run with a real HTTP receiver."""
 
 import http.server
 import json
@@ -90,4 +90,39 @@ def test_a_callback_that_always_fails_is_tried_three_times_and_does_not_change_t
     assert run(tmp_path, receiver.uri, out).state == "succeeded"
     assert len(receiver.calls) == 3
     assert "The callback was not delivered: " in out.getvalue()
+    assert "secret" not in out.getvalue()
+
+
+def test_webhooks_get_the_events_that_they_have_chosen_while_the_job_runs(
+    local: Local, receiver: Receiver
+) -> None:
+    hooks = [f"{receiver.uri}&hook={number}" for number in (1, 2)]
+    args = ("--webhook", hooks[0], "--webhook", hooks[1], "task.succeeded", "job.succeeded")
+    run = local({}, {}, args=args)
+    calls: dict[str, list[Any]] = {}
+    for webhook_id, body in receiver.calls:
+        calls.setdefault(webhook_id.rpartition(":")[0], []).append(body)
+    first, second = ([event for batch in one for event in batch] for one in calls.values())
+    assert list(calls) == ["msg_letters:webhook-0", "msg_letters:webhook-1"]
+    assert first == [event for event in run.events if ".job." in event["type"]]
+    chosen = {"batchmgr.task.succeeded", "batchmgr.job.succeeded"}
+    assert second == [event for event in run.events if event["type"] in chosen]
+    assert len(calls["msg_letters:webhook-0"]) > 1  # not all at the end
+    assert "secret" not in run.out + run.err
+
+
+def test_a_webhook_that_always_fails_is_given_up_and_does_not_change_the_outcome(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.statuses += [503] * 9
+    out = StringIO()
+    message = decode_job(json.dumps({**job("told", task("1")), "webhooks": [{"uri": receiver.uri}]}).encode())
+    directory = RunDirectory(tmp_path / "run")
+    terminal = TerminalOutput(out)
+    record = run_local_job(LettersWorkload(), message, directory, tmp_path / "in", terminal, FakeClock())
+    assert record.state == "succeeded"
+    assert len(receiver.calls) == 3
+    assert {webhook_id for webhook_id, _ in receiver.calls} == {"msg_told:webhook-0:1"}
+    assert "the webhook is tried again in 30 s." in out.getvalue()
+    assert "The webhook to 127.0.0.1:" in out.getvalue()
     assert "secret" not in out.getvalue()

@@ -16,7 +16,8 @@ from batchmgr.wire.event_batches import event_batches
 from tests.infra.bicep import ROOT
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
-(RECIPE,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+(RECIPE,) = [block for block in BLOCKS if "event_grid_trigger" in block]
 
 EVENT = Event(
     id="jobs/hello-001/tasks/make/task.failed/0",

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from batchmgr.model.size_limits import KIB
-from batchmgr.usecases.deliver import PAUSES
+from batchmgr.steps.attempt_times import PAUSES
 from batchmgr.usecases.poll import CONCURRENT_JOBS, JOBS_POLLED_HERE
 from tests.docs.commands import ROOT
 

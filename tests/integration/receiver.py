@@ -1,5 +1,6 @@
 """A receiver of callbacks, like that of Azure Data Factory: its address is a secret."""
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,12 @@ class Call:
     """One received call."""
 
     headers: Mapping[str, str]
-    body: Mapping[str, Any]
+    content: bytes
+
+    @property
+    def body(self) -> Any:
+        """Return the JSON of the body."""
+        return json.loads(self.content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +55,7 @@ async def receiving(*, port: int = 0, statuses: Sequence[int] = ()) -> AsyncIter
     calls: list[Call] = []
 
     async def receive(request: web.Request) -> web.Response:
-        calls.append(Call(headers=dict(request.headers), body=await request.json()))
+        calls.append(Call(headers=dict(request.headers), content=await request.read()))
         return web.Response(status=left.pop(0) if left else 200)
 
     app = web.Application()

@@ -69,7 +69,7 @@ async def test_a_callback_that_was_given_up_is_listed_and_redriven(client: Clien
         assert receiver.secret not in json.dumps(letters) + listed
 
         code, said = await command(client, "redrive", job_id)
-        assert (code, said.startswith(f"The callback of job {job_id} is sent again.")) == (0, True)
+        assert (code, said.startswith(f"What was given up of job {job_id} is sent again.")) == (0, True)
         settled = await client.wait_until_delivered(job_id)
         assert (settled["callback"]["state"], settled["callback"]["attempts"]) == ("delivered", 1)
         assert {call.headers["webhook-id"] for call in receiver.calls} == {f"msg_{job_id}"}

@@ -57,7 +57,7 @@ async def _repeating() -> AsyncIterator[str]:
     tried: dict[str, int] = {}
 
     async def receive(request: web.Request) -> web.Response:
-        job_id = str((await request.json())["Output"]["jobId"])
+        job_id = request.headers["webhook-id"]  # of a webhook, each batch has its own
         tried[job_id] = tried.get(job_id, 0) + 1
         if tried[job_id] > int(request.query["tries"]):
             return web.Response()
@@ -131,6 +131,8 @@ async def test_no_secret_is_written_where_it_does_not_belong(target: Target) -> 
     failing = task("bad", "exit 3", environment={"TOKEN": ENVIRONMENT}, outputFiles=[output("a.txt")])
     messages = {
         "told": job("told", callBackUri=target.uri()),
+        "hooked": job("hooked", webhooks=[{"uri": target.uri(tries=1), "events": ["*"]}]),
+        "hooked-to-404": job("hooked-to-404", webhooks=[{"uri": target.uri(tries=99)}]),
         "repeated": job("repeated", failing, task("good"), callBackUri=target.uri(tries=1)),
         "missing-pool": job("missing-pool", poolId="none", callBackUri=target.uri(tries=1)),
         "cancelled": job("cancelled", task("long", "sleep 60"), callBackUri=target.uri(tries=1)),
@@ -139,8 +141,11 @@ async def test_no_secret_is_written_where_it_does_not_belong(target: Target) -> 
     answers += [await target.post(messages["told"] | {"metadata": {"a": "b"}})]
     answers += [await target.post(job("refused", callBackUri=f"https://other.example/{PATH}?{QUERY}"))]
     answers += [await target.post({"callBackUri": target.uri()})]
+    hook = {"uri": f"https://other.example/{PATH}?{QUERY}"}
+    answers += [await target.post(job("bad-hook", webhooks=[hook, hook, {"uri": target.uri(), "events": 3}]))]
+    answers += [await target.post(job("bad-hooks", webhooks=[hook, hook]))]
     answers += [await target.post(b'{"callBackUri":"' + target.uri().encode())]
-    assert [answer.status for answer in answers] == [202, 202, 202, 202, 409, 400, 400, 400]
+    assert [answer.status for answer in answers] == [202] * 6 + [409] + [400] * 5
     granted = (await client.post("/uploads")).body
     await client.http.put(
         granted["uploadUri"], headers=granted["headers"], data=json.dumps(job("up")).encode()
@@ -157,6 +162,8 @@ async def test_no_secret_is_written_where_it_does_not_belong(target: Target) -> 
         for path in ("", "/result", "/events", "/tasks"):
             answers.append(await client.get(f"/jobs/{job_id}{path}"))
     answers += [await client.get("/jobs", limit=500), await client.get("/health/details")]
+    assert "lastError" in (await _tried_hook(client, "hooked-to-404"))
+    answers += [await client.get("/jobs/hooked-to-404"), await client.get("/dead-letters")]
     tried = await _tried_errors(answers)
     assert tried == [], "the receiver has accepted each in the end"
 
@@ -181,6 +188,14 @@ async def test_no_secret_is_written_where_it_does_not_belong(target: Target) -> 
     assert len(target.telemetry.bodies) > 5
     assert leaks(written, {name: text for name, text in secrets.items() if text}, _may_hold) == []
     assert [each.place for each in written if _TOKEN.search(each.content)] == []
+
+
+async def _tried_hook(client: Client, job_id: str) -> Json:
+    async def tried() -> Json | None:
+        webhook: Json = (await client.job(job_id))["webhooks"][0]
+        return webhook if "lastError" in webhook else None
+
+    return await until(tried)
 
 
 async def _tried_errors(answers: list[Answer]) -> list[str]:

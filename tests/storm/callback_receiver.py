@@ -10,6 +10,9 @@ from aiohttp import web
 
 from tests.storm.secrets import OF_CALLBACKS
 
+WEBHOOK_OF = "webhook-of."
+"""What the name of a webhook's receiver begins with. The id of its job, which has no dot, follows."""
+
 _LATE_S = 3
 _HANGS_S = 40
 """Longer than batchmgr waits for an answer."""

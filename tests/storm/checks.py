@@ -5,9 +5,10 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from fnmatch import fnmatchcase
 
 from tests.storm.evidence import BatchTask, Evidence
-from tests.storm.job_kinds import Json, PlannedJob
+from tests.storm.job_kinds import WEBHOOK_EVENTS, Json, PlannedJob
 from tests.storm.job_sender import SentJob
 
 LARGEST_RECORD = 256 * 1024
@@ -126,6 +127,32 @@ def check_the_callbacks(evidence: Evidence) -> Iterator[str]:
             yield f"the callback of {job_id} does not say what its result says"
     for job_id in evidence.callbacks.keys() - {job.plan.job_id for job in jobs(evidence)}:
         yield f"{job_id} is no job, but sent a callback"
+
+
+def check_the_webhooks(evidence: Evidence) -> Iterator[str]:
+    """Each selected event has arrived, first in order. A batch that comes again is the same."""
+    for job_id, events in evidence.events.items():
+        calls = evidence.webhooks.get(job_id, ())
+        if evidence.sent[job_id].plan.webhook is None:
+            if calls:
+                yield f"{job_id} has no webhook, but sent it {len(calls)} batches"
+            continue
+        arrived = [event for call in calls if call.is_accepted for event in json.loads(call.body)]
+        first = list({event["id"]: event for event in arrived}.values())
+        wanted = [event for event in events if _is_selected(event["type"].removeprefix("batchmgr."))]
+        if first != wanted:
+            numbers = [[int(event["sequence"]) for event in some] for some in (first, wanted)]
+            yield f"the webhook of {job_id} has got the events {numbers[0]}, not {numbers[1]}"
+        bodies = defaultdict(set)
+        for call in calls:
+            bodies[call.webhook_id].add(call.body)
+        for name, different in bodies.items():
+            if len(different) > 1:
+                yield f"the webhook of {job_id} was sent {len(different)} batches as {name}"
+
+
+def _is_selected(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in WEBHOOK_EVENTS)
 
 
 def check_the_events(evidence: Evidence) -> Iterator[str]:
@@ -267,6 +294,7 @@ CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     check_the_truth,
     check_the_results,
     check_the_callbacks,
+    check_the_webhooks,
     check_the_events,
     check_the_progress_queue,
     check_azure_batch,

@@ -18,7 +18,7 @@ from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.queue_names import PROGRESS
 from batchmgr.plan.file_specifications import JOBS_CONTAINER
-from tests.storm.callback_receiver import Call
+from tests.storm.callback_receiver import WEBHOOK_OF, Call
 from tests.storm.job_kinds import Json
 from tests.storm.job_sender import SentJob
 from tests.storm.secrets import find_leaks
@@ -45,6 +45,7 @@ class Evidence:
     outcomes: Mapping[str, Json] = field(default_factory=dict)
     events: Mapping[str, Sequence[Json]] = field(default_factory=dict)
     callbacks: Mapping[str, Sequence[Call]] = field(default_factory=dict)
+    webhooks: Mapping[str, Sequence[Call]] = field(default_factory=dict)
     record_sizes: Mapping[str, int] = field(default_factory=dict)
     active: Sequence[str] = ()
     batch_states: Mapping[str, str] = field(default_factory=dict)
@@ -91,8 +92,12 @@ async def collect(
     )
     jobs = blobs.get_container_client(JOBS_CONTAINER)
     callbacks: dict[str, list[Call]] = defaultdict(list)
+    webhooks: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
-        callbacks[call.job_id].append(call)
+        if call.job_id.startswith(WEBHOOK_OF):
+            webhooks[call.job_id.removeprefix(WEBHOOK_OF)].append(call)
+        else:
+            callbacks[call.job_id].append(call)
     batch_states = {str(job.id): _text(job.state) async for job in batch.list_jobs()}
     health, _ = await _get("/health", address, http)
     return Evidence(
@@ -100,6 +105,7 @@ async def collect(
         outcomes=outcomes,
         events=events,
         callbacks=callbacks,
+        webhooks=webhooks,
         record_sizes={
             blob.name.removeprefix("records/").removesuffix(".json"): int(blob.size)
             async for blob in jobs.list_blobs(name_starts_with="records/")

@@ -31,6 +31,9 @@ GENTLE_RECEIVERS = ("500", "late", "lost")
 """Those that delay a callback by some seconds only."""
 
 
+WEBHOOK_EVENTS = ("job.*", "task.succeeded", "task.failed")
+
+
 class Fate(StrEnum):
     """What becomes of a message: a job with a record; an HTTP status; or it stays in the poison queue."""
 
@@ -48,6 +51,7 @@ class PlannedJob:
     `message` lacks what is known only when it is sent: the ledger and the callback URI. `states` are those in
     which the job may end if nobody cancels it. `exit_codes` says how each task ends; None: it never runs.
     `receiver` is how the receiver treats the calls, one after the other; None: the job has no callback.
+    `webhook` says the same of the job's webhook; None: it has none.
     `is_plain`: it is put on the queue as JSON, not in base64. `text` is what is sent in place of a message.
     """
 
@@ -64,6 +68,7 @@ class PlannedJob:
     copies: int = 1
     delay: int = 0
     receiver: Sequence[str] | None = None
+    webhook: Sequence[str] | None = None
     original: str | None = None
     is_plain: bool = False
     text: str | None = None
@@ -94,6 +99,7 @@ class PlannedJob:
         parts += [f"a twin of {self.original}"] if self.original else []
         parts += [f"cancelled after {self.cancel_after} s"] if self.cancel_after is not None else []
         parts += [f"receiver: {', '.join(self.receiver) or 'ready'}"] if self.receiver is not None else []
+        parts += [f"webhook: {', '.join(self.webhook) or 'ready'}"] if self.webhook is not None else []
         parts += ["nothing of it is kept"] if self.is_fleeting else []
         return ", ".join(parts)
 
@@ -371,7 +377,7 @@ WEIGHTS: Mapping[str, int] = {
 """How often each kind is drawn, compared with the others."""
 
 
-def complete_message(job: PlannedJob, *, ledger: str, callback_uri: str) -> Json:
+def complete_message(job: PlannedJob, *, ledger: str, callback_uri: str, webhook_uri: str = "") -> Json:
     """Return the message as it is sent."""
     message = dict(job.message)
     if job.original is not None:
@@ -379,4 +385,6 @@ def complete_message(job: PlannedJob, *, ledger: str, callback_uri: str) -> Json
     message["environment"] = {LEDGER: ledger}
     if job.receiver is not None:
         message["callBackUri"] = callback_uri
+    if job.webhook is not None:
+        message["webhooks"] = [{"uri": webhook_uri, "events": list(WEBHOOK_EVENTS)}]
     return message

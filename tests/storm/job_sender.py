@@ -13,7 +13,7 @@ import aiohttp
 from azure.storage.queue.aio import QueueServiceClient
 
 from batchmgr.adapters.queue_names import JOB_REQUESTS
-from tests.storm.callback_receiver import CallbackReceiver
+from tests.storm.callback_receiver import WEBHOOK_OF, CallbackReceiver
 from tests.storm.job_kinds import Fate, Json, PlannedJob, complete_message
 from tests.storm.secrets import FUNCTION_KEY
 
@@ -83,6 +83,7 @@ class JobSender:
             plan,
             ledger=str(self.ledger / plan.job_id),
             callback_uri=self.receiver.uri(plan.job_id, plan.receiver or ()),
+            webhook_uri=self.receiver.uri(f"{WEBHOOK_OF}{plan.job_id}", plan.webhook or ()),
         )
         job.text = plan.text or json.dumps(message)
         if plan.by == "queue" and plan.text is None and not plan.is_plain:

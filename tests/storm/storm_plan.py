@@ -4,12 +4,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from tests.storm.job_kinds import WEIGHTS, Fate, PlannedJob, draw_job, draw_twin
+from tests.storm.job_kinds import (
+    FAILING_RECEIVERS,
+    GENTLE_RECEIVERS,
+    WEIGHTS,
+    Fate,
+    PlannedJob,
+    draw_job,
+    draw_twin,
+)
 from tests.storm.trouble_kinds import Trouble, draw_troubles
 
 SECONDS_A_JOB = 1.0
 LEAST_SECONDS = 20.0
 FLEETING = 0.6
+WITH_WEBHOOK = 0.6
 KEPT, SHORTLY = "PT45S", "PT8S"
 SHORT_SECONDS = 8.0
 SHORT_KINDS = (
@@ -70,6 +79,7 @@ def draw_plan(options: StormOptions) -> StormPlan:
     chance = Random(f"{options.seed}/fleeting")
     share, kept = (1.0, SHORTLY) if options.is_short else (FLEETING, KEPT)
     jobs = list(_with_fleeting(chance, jobs, share, kept))
+    jobs = list(_with_webhooks(Random(f"{options.seed}/webhooks"), jobs, is_short=options.is_short))
     return StormPlan(options=options, seconds=seconds, jobs=jobs, troubles=troubles)
 
 
@@ -88,6 +98,18 @@ def _with_fleeting(
         may_go = may_go and job.copies == 1 and job.cancel_after is None and job.job_id not in originals
         if may_go and random.random() < share:
             job = replace(job, message={**job.message, "retentionTime": kept}, is_fleeting=True)
+        yield job
+
+
+def _with_webhooks(random: Random, jobs: Sequence[PlannedJob], *, is_short: bool) -> Iterator[PlannedJob]:
+    """Let jobs have a webhook whose log stays, and whose content no other message must have."""
+    originals = {job.original for job in jobs}
+    treatments = GENTLE_RECEIVERS if is_short else FAILING_RECEIVERS
+    for job in jobs:
+        may_have = job.fate is Fate.JOB and job.text is None and not job.is_fleeting
+        may_have = may_have and job.original is None and job.job_id not in originals
+        if may_have and random.random() < (1.0 if is_short else WITH_WEBHOOK):
+            job = replace(job, webhook=random.choices(treatments, k=random.randint(0, 1 if is_short else 3)))
         yield job
 
 

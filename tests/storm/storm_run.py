@@ -232,6 +232,9 @@ def _figures(storm: _Storm, evidence: Evidence, seconds: float) -> Iterator[str]
     waits = seconds_to_callback(evidence)
     called = {call.job_id for call in accepted}
     yield f"callbacks: {len(calls)} attempts, {len(accepted)} accepted, for {len(called)} jobs"
+    batches = [call for calls in evidence.webhooks.values() for call in calls]
+    taken = sum(call.is_accepted for call in batches)
+    yield f"webhooks: {len(batches)} batches, {taken} accepted, for {len(evidence.webhooks)} jobs"
     yield f"the slowest callback: {_slowest(waits)} after the end of its job"
     known = {
         job.plan.job_id: job.known_at - job.sent_at - job.plan.delay for job in jobs(evidence) if job.known_at

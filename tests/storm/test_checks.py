@@ -1,7 +1,7 @@
 """The checks after a storm: each finds what it is there for, and nothing in a sound storm."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,12 @@ def event(sequence: int, name: str, **data: Any) -> Json:
     }
 
 
+def hooked(name: str, events: Sequence[Json], *, is_accepted: bool = True) -> Call:
+    """Return a call of a webhook with these events."""
+    body = json.dumps(events).encode()
+    return Call(job_id="webhook-of.a", webhook_id=name, body=body, at=1767225601, is_accepted=is_accepted)
+
+
 def sound_evidence() -> Evidence:
     """Return the evidence of one job, whose task `bad` failed, and of one message that is none."""
     outcome = {
@@ -46,6 +52,7 @@ def sound_evidence() -> Evidence:
         states=frozenset({"partial"}),
         exit_codes={"good": 0, "bad": 3, "blocked": None},
         receiver=(),
+        webhook=(),
     )
     bad = PlannedJob(job_id="b", kind="twin", at=0, by="queue", message={}, fate=Fate.POISON, text="{")
     body = json.dumps({"Output": outcome}).encode()
@@ -59,6 +66,14 @@ def sound_evidence() -> Evidence:
         sent={"a": SentJob(plan=plan, first_end=outcome), "b": SentJob(plan=bad, text="{")},
         outcomes={"a": outcome},
         events={"a": events},
+        webhooks={
+            "a": [
+                hooked("1", events[:2], is_accepted=False),
+                hooked("1", events[:2]),
+                hooked("1", events[:2]),
+                hooked("3", events[2:]),
+            ]
+        },
         callbacks={"a": [Call(job_id="a", webhook_id="msg_a", body=body, at=1767225602, is_accepted=True)]},
         record_sizes={"a": 1000},
         batch_states={"a": "completed"},
@@ -91,6 +106,12 @@ def log(evidence: Evidence, *more: Json, without: int = -1) -> None:
     evidence.events = {"a": [*more, *known]}
 
 
+def hook(evidence: Evidence, *places: int) -> None:
+    """Let the webhook have got the events at these places, each by itself."""
+    events = evidence.events["a"]
+    evidence.webhooks = {"a": [hooked(f"{place}", [events[place]]) for place in places]}
+
+
 def set_fields(**fields: Any) -> Change:
     def change(evidence: Evidence) -> None:
         for name, value in fields.items():
@@ -120,6 +141,11 @@ def set_fields(**fields: Any) -> Change:
         (lambda e: call(e, body=b'{"Output": {}}'), "a sent callbacks with 2 different bodies"),
         (lambda e: call(e, body=b'{"Output": {}}'), "the callback of a does not say"),
         (lambda e: e.callbacks.update(z=e.callbacks["a"]), "z is no job, but sent a callback"),
+        (set_fields(webhooks={}), "the webhook of a has got the events [], not [1, 2, 3, 4]"),
+        (lambda e: hook(e, 0, 1, 3), "the webhook of a has got the events [1, 2, 4], not [1, 2, 3, 4]"),
+        (lambda e: hook(e, 0, 2, 1, 3), "the webhook of a has got the events [1, 3, 2, 4]"),
+        (lambda e: e.webhooks["a"].append(hooked("3", [])), "the webhook of a was sent 2 batches as 3"),
+        (lambda e: setattr(e.sent["a"], "plan", replace(e.sent["a"].plan, webhook=None)), "a has no webhook"),
         (lambda e: log(e, event(1, "job.queued")), "the log of a has events more than once"),
         (lambda e: log(e, event(1, "job.queued")), "the log of a has the sequences [1, 1, 2"),
         (lambda e: log(e, without=0), "the log of a has the sequences [2, 3, 4]"),

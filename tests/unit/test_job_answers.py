@@ -20,6 +20,7 @@ from batchmgr.model.job_record_parts import (
 from batchmgr.model.job_states import JobState
 from batchmgr.model.task_progress import TaskResult
 from batchmgr.model.waiting_for import Obstacle, ObstacleKind
+from batchmgr.model.webhook import Webhook, WebhookStatus
 from batchmgr.wire.adf_callback import adf_callback
 from batchmgr.wire.job_answers import accepted, job, job_list, outcome, task_list
 
@@ -56,10 +57,12 @@ RECORD = JobRecord(
     obstacle=Obstacle(kind=ObstacleKind.BUSY, code="C", reason="R", since=NOW, tries=1, retry_at=NOW),
     callback=CallbackStatus(state=CallbackState.PENDING, attempts=1, next_attempt_at=NOW, last_error="L"),
     results=(ResultFile(name="r", uri="u"),),
+    webhooks=(Webhook(receiver="h:443", events=("job.*",), wanted=3, settled=1),),
     task_results=(TaskResult(task_id="t", result={"a": 1}),),
     outcome_uri="o",
     traceparent="00-1-1-00",
 )
+STATUS = WebhookStatus(cursor=1).sending(3, NOW).dead("why", NOW)
 PRIVATE = "nobody has listed this field"
 
 
@@ -79,7 +82,7 @@ def widened(value: Any, kind: type) -> Any:
 def answers(record: JobRecord, task: TaskSnapshot) -> Iterator[object]:
     """All that callers and receivers get of a job."""
     yield accepted(record, "https://a/api")
-    yield job(record, "https://a/api", 3)
+    yield job(record, "https://a/api", 3, {0: STATUS})
     running = msgspec.structs.replace(record, state=JobState.SUBMITTING)
     yield job(running, "https://a/api", 3)
     yield job_list([record], "https://a/api", {"after": "x"})
@@ -100,6 +103,7 @@ KINDS = (
     CallbackStatus,
     ResultFile,
     TaskResult,
+    Webhook,
 )
 
 
@@ -122,3 +126,19 @@ def test_what_is_listed_is_shown_and_the_receiver_and_the_digest_are_not() -> No
     assert "a.example.com" not in text
     assert '"digest"' not in text
     assert '"traceback"' not in msgspec.json.encode(outcome(RECORD)).decode()
+
+
+def test_a_webhook_is_shown_in_the_answer_about_its_job_and_in_no_list() -> None:
+    hook = {
+        "receiver": "h:443",
+        "events": ("job.*",),
+        "state": "dead",
+        "attempts": 1,
+        "delivered": 1,
+        "lastError": "why",
+        "givenUpAt": "2026-11-28T00:00:00Z",
+    }
+    assert msgspec.to_builtins(job(RECORD, "https://a/api", 0, {0: STATUS}))["webhooks"] == (hook,)
+    [new] = msgspec.to_builtins(job(RECORD, "https://a/api", 0, {}))["webhooks"]
+    assert (new["state"], new["delivered"]) == ("pending", 0)
+    assert "webhooks" not in job_list([RECORD], "https://a/api", {})["jobs"][0]

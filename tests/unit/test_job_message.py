@@ -64,6 +64,10 @@ def with_task(properties: str) -> str:
     return tasks(f'{{"id": "a", "commandLine": "x", {properties}}}')
 
 
+def hooks(*webhooks: str) -> str:
+    return '{"workload": "w", "webhooks": [' + ", ".join(webhooks) + "]}"
+
+
 def with_job(properties: str) -> str:
     return f'{{"tasks": [{TASK}], {properties}}}'
 
@@ -95,6 +99,15 @@ def accept(body: str) -> None:
         ('{"workload": "w", "callBackUri": "https://ho st/"}', "callBackUri"),
         ('{"workload": "w", "notify": ["job.*", "everything"]}', "notify[1]"),
         ('{"workload": "w", "notify": ["job"]}', "notify[0]"),
+        (hooks('{"uri": "https://ho st/"}'), "webhooks[0].uri"),
+        (hooks('{"uri": ""}'), "webhooks[0].uri"),
+        (hooks('{"events": ["job.*"]}'), "webhooks[0].uri"),
+        (hooks('{"uri": "https://a/", "event": ["job.*"]}'), "webhooks[0].event"),
+        (hooks('{"uri": "https://a/"}', '{"uri": "/relative"}'), "webhooks[1].uri"),
+        (hooks('{"uri": "https://a/"}', '{"uri": "https://a/", "events": ["*"]}'), "webhooks[1].uri"),
+        (hooks('{"uri": "https://a/", "events": []}'), "webhooks[0].events"),
+        (hooks('{"uri": "https://a/", "events": ["task.*", "tasks"]}'), "webhooks[0].events[1]"),
+        (hooks(*(f'{{"uri": "https://a/{number}"}}' for number in range(6))), "webhooks"),
         (tasks('{"id": "a b", "commandLine": "x"}'), "tasks[0].id"),
         (tasks(TASK, '{"id": "A", "commandLine": "x"}'), "tasks[1].id"),
         (tasks('{"id": "Batchmgr-finalize", "commandLine": "x"}'), "tasks[0].id"),
@@ -144,6 +157,15 @@ def test_the_digest_depends_on_the_content_only_not_on_the_id_or_the_order() -> 
     two = decode_job(b'{"inputs": {"y": 2, "x": 1}, "workload": "w", "jobId": "b"}')
     other = decode_job(b'{"inputs": {"y": 2, "x": 3}, "workload": "w", "jobId": "b"}')
     assert one.digest == two.digest != other.digest
+
+
+def test_webhooks_are_a_part_of_the_content_and_get_the_events_of_the_job_by_default() -> None:
+    one = decode_job(b'{"workload": "w", "webhooks": [{"uri": "https://a/"}]}')
+    two = decode_job(b'{"workload": "w", "webhooks": [{"uri": "https://a/", "events": ["job.*"]}]}')
+    other = decode_job(b'{"workload": "w", "webhooks": [{"uri": "https://b/"}]}')
+    assert one.digest == two.digest != other.digest
+    assert one.digest != decode_job(b'{"workload": "w"}').digest
+    assert one.webhooks[0].events == ("job.*",)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

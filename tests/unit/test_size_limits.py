@@ -18,11 +18,12 @@ from batchmgr.model.job_states import JobState
 from batchmgr.model.poll_cursors import LogMark, PollCursor, ReportCursor
 from batchmgr.model.receivers import FIRST, MAX_ATTACHED, with_receiver, with_status
 from batchmgr.model.record_overflow import join, split
-from batchmgr.model.request_limits import MAX_METADATA, MAX_PATTERNS, MAX_WORKLOAD
+from batchmgr.model.request_limits import MAX_METADATA, MAX_PATTERNS, MAX_WEBHOOKS, MAX_WORKLOAD
 from batchmgr.model.size_limits import fitted, portions, size_of
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.model.usage import NodeFacts, Usage
 from batchmgr.model.waiting_for import ObstacleKind
+from batchmgr.model.webhook import Webhook, WebhookStatus
 from batchmgr.plan.cut_text import cut, cut_front, json_size
 from batchmgr.plan.problems import MAX_PROBLEMS
 from batchmgr.wire import events
@@ -66,6 +67,8 @@ def test_a_text_that_is_cut_fits_says_so_and_is_not_cut_again(text: str, limit: 
 
 
 def record(state: JobState = JobState.RUNNING, **changes: object) -> JobRecord:
+    patterns = ("task." + "x" * (MAX_WORKLOAD - 5),) * MAX_PATTERNS
+    webhook = Webhook(receiver="h" * LONGEST_RECEIVER, events=patterns, wanted=10**9, next_attempt_at=NOW)
     made = JobRecord(
         job_id="j" * 64,
         state=state,
@@ -75,8 +78,9 @@ def record(state: JobState = JobState.RUNNING, **changes: object) -> JobRecord:
         updated_at=NOW,
         pool_id="p" * 64,
         metadata={"m": "x" * (MAX_METADATA - 8)},
-        notify=("task." + "x" * (MAX_WORKLOAD - 5),) * MAX_PATTERNS,
+        notify=patterns,
         receiver="receiver.example:443",
+        webhooks=(webhook,) * MAX_WEBHOOKS,
     )
     return msgspec.structs.replace(made, **changes)
 
@@ -177,6 +181,9 @@ def test_a_record_and_what_is_made_from_it_stay_small_whatever_the_job_does(
     assert size_of(outcome(ended)) <= limits.MAX_OUTCOME
     assert size_of(adf_callback(ended)) <= limits.MAX_OUTCOME
     assert size_of(job(ended, "https://example/api")) <= limits.MAX_JOB_ANSWER
+    dead = WebhookStatus(cursor=10**9).dead(text, NOW).put_off(text, NOW)
+    webhooks = dict.fromkeys(range(MAX_WEBHOOKS), dead)
+    assert size_of(job(ended, "https://example/api", 9, webhooks)) <= 2 * limits.MAX_JOB_ANSWER
 
 
 @given(texts(1_000_000), texts())

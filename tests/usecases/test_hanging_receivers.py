@@ -16,9 +16,9 @@ from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.job_states import JobState
 from batchmgr.ports import Ports
+from batchmgr.steps.attempt_times import FIRST_LEASE, FIRST_LIMIT, LIMIT
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.admit import admit
-from batchmgr.usecases.deliver import FIRST_LEASE, FIRST_LIMIT, LIMIT
 from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit

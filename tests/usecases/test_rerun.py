@@ -28,7 +28,7 @@ from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.rerun import rerun, rerun_id
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.events import job_event
-from batchmgr.wire.job_message import JobMessage, decode_job
+from batchmgr.wire.job_message import JobMessage, WebhookMessage, decode_job
 from batchmgr.wire.rerun_request import RerunRequest
 from batchmgr.wire.task_message import OutputFileMessage, TaskMessage
 from batchmgr.workload.manifest import Manifest
@@ -36,6 +36,7 @@ from tests.functions.app import ReadyRuntime, handlers
 from tests.functions.http_calls import problem, request
 from tests.unit.factory_message import factory_message
 from tests.usecases.sweep_workload import Sweep, sweep_message
+from tests.webhooks import CHOSEN
 from tests.world import CALLBACK, World, job_message, task
 
 FILES = ("out.txt", "outputs.json")
@@ -265,6 +266,21 @@ async def test_another_callback_or_none_can_be_asked_for() -> None:
     assert [uri for uri, _, _ in world.callbacks.received] == [CALLBACK, other]
     with pytest.raises(InvalidJobError, match="not allowed"):
         await rerun(world.ports, "job-1", RerunRequest(call_back_uri="https://elsewhere/"))
+
+
+async def test_a_rerun_has_the_webhooks_of_the_job_or_others_or_none() -> None:
+    world = await ended(msgspec.structs.replace(CHAIN, webhooks=(CHOSEN,)), "b")
+    world.callbacks.batches.clear()
+    other = WebhookMessage(uri="https://allowed/other", events=("job.succeeded",))
+    first = await run_again(world)
+    assert first.webhooks[0].events == CHOSEN.events
+    await run_again(world, RerunRequest(webhooks=(other,), job_id="other"))
+    await run_again(world, RerunRequest(webhooks=(), job_id="quiet"))
+    told = {(uri, batch[0].subject) for uri, batch, _ in world.callbacks.batches}
+    assert told == {(CHOSEN.uri, "jobs/job-1-rerun-1"), (other.uri, "jobs/other")}
+    refused = WebhookMessage(uri="https://elsewhere/")
+    with pytest.raises(InvalidJobError, match=r"^webhooks\[0\]\.uri: not allowed$"):
+        await rerun(world.ports, "job-1", RerunRequest(webhooks=(refused,)))
 
 
 async def test_azure_batch_tells_what_has_succeeded_if_the_log_is_gone() -> None:

@@ -1,4 +1,4 @@
-// What can be done with a job: cancel it, run what failed again, send its callback again.
+// What can be done with a job: cancel it, run what failed again, send again what was given up.
 
 class JobActions {
   /** `done` is called when the app has accepted something. */
@@ -15,7 +15,7 @@ class JobActions {
   }
 
   show(job) {
-    const dead = [job.callback, ...(job.otherCallbacks ?? [])].filter((one) => one?.state === "dead").length;
+    const dead = deliveriesOf(job).filter((one) => one.state === "dead").length;
     const actions = {
       cancel: !isFinal(job.state) && !job.cancelRequested,
       rerun: isFinal(job.state) && job.state !== "succeeded",
@@ -39,7 +39,7 @@ class JobActions {
       const offered = [
         button("cancel", "Cancel …", true),
         button("rerun", "Run again what failed …"),
-        button("redrive", "Send the callback again …"),
+        button("redrive", "Send again what was given up …"),
       ].filter(Boolean);
       return offered;
     });
@@ -66,9 +66,11 @@ class JobActions {
           `${number(failed)} failed ones among them, and what waits for them. This job stays as it is.`,
       },
       redrive: {
-        title: `Send the callback of ${job.jobId} again?`,
+        title: `Send again what was given up of ${job.jobId}?`,
         act: "Send again",
-        text: `It was given up for ${plural(dead, "receiver")}. It has all attempts anew, the first at once.`,
+        text:
+          `Callbacks or events were given up for ${plural(dead, "receiver")}. ` +
+          "They have all attempts anew, the first at once.",
       },
     }[name];
   }
@@ -86,7 +88,7 @@ class JobActions {
           headers: body ? { "Content-Type": "application/json" } : {},
         })
       ).json();
-      const said = { cancel: "The job is being cancelled.", redrive: "The callback is being sent." }[name];
+      const said = { cancel: "The job is being cancelled.", redrive: "It is being sent." }[name];
       if (said) setText(this.said, said);
       else
         this.said.replaceChildren(

@@ -69,11 +69,8 @@ class JobPage {
 
   /** How long to rest: larger answers more rarely. Null if nothing more will happen. */
   pause() {
-    const callbacks = [this.job.callback, ...(this.job.otherCallbacks ?? [])].filter(Boolean);
-    if (
-      report ||
-      (isFinal(this.job.state) && callbacks.every((one) => ["delivered", "dead"].includes(one.state)))
-    )
+    const isSettled = ({ state }) => ["delivered", "dead"].includes(state);
+    if (report || (isFinal(this.job.state) && deliveriesOf(this.job).every(isSettled)))
       return null;
     const large = Math.min((this.columns?.size ?? 0) / 10_000, 15);
     return Math.max(large, this.etag ? 1 : WITHOUT_LONG_POLL);

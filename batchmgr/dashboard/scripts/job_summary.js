@@ -1,10 +1,15 @@
-// A job in words: where it stands, when it may end, why it waits, and how its callback does.
+// A job in words: where it stands, when it may end, why it waits, and how its callback and webhooks do.
 
 const LIVE_PARTS = ["failed", "succeeded", "running", "waiting"];
 
 function countsOf(job) {
   const { failed = 0, succeeded = 0, running = 0, completed = 0 } = job.counts ?? {};
   return { failed, succeeded, running, waiting: Math.max((job.total ?? 0) - completed - running, 0) };
+}
+
+/** Whom a job tells of its end or of its events, and how that goes. */
+function deliveriesOf(job) {
+  return [job.callback, ...(job.otherCallbacks ?? []), ...(job.webhooks ?? [])].filter(Boolean);
 }
 
 function jobInWords(job) {
@@ -101,6 +106,7 @@ class JobSummary {
               ],
               ["Callback", callbackInWords(job.callback)],
               ...(job.otherCallbacks ?? []).map((one, at) => [`Callback ${at + 2}`, callbackInWords(one)]),
+              ...(job.webhooks ?? []).map((one, at) => [at ? `Webhook ${at + 1}` : "Webhook", webhookInWords(one)]),
               ["Workload", job.workload],
               ["Pool", job.poolId],
               [
@@ -165,4 +171,18 @@ function callbackInWords(callback) {
   if (state === "dead") return `given up after ${tried}${said}`;
   const plan = attempts ? `to be sent again, after ${tried}` : "will be sent at the end";
   return `${plan}${nextAttemptAt ? `, at ${moment(nextAttemptAt)}` : ""}${said}`;
+}
+
+/** Whom a webhook tells of what, and how that goes. */
+function webhookInWords({ receiver, events, state, attempts, nextAttemptAt, lastError }) {
+  const tried = plural(attempts, "attempt");
+  const said = lastError ? `: ${lastError}` : "";
+  const later = nextAttemptAt ? `, at ${moment(nextAttemptAt)}` : "";
+  const stands = {
+    delivered: "is told of all so far",
+    sending: lastError ? `is being told, after ${tried}` : "is being told",
+    dead: `given up after ${tried}`,
+    pending: attempts ? `to be told again, after ${tried}${later}` : "will be told soon",
+  };
+  return `${receiver} (${events.join(", ")}) ${stands[state] ?? state}${said}`;
 }
