@@ -94,7 +94,7 @@ def job(
         time_left=shown(_time_left(record), TimeLeftAnswer),
         error=shown(record.error, ErrorAnswer),
         callback=shown(record.callback, CallbackAnswer),
-        other_callbacks=[shown(one.callback, CallbackAnswer) for one in record.attached if one.callback],
+        other_callbacks=tuple(shown(one.callback, CallbackAnswer) for one in record.attached if one.callback),
         webhooks=() if webhooks is None else _webhooks(record, webhooks),
         rerun_of=record.rerun_of,
         signatures_end=None if record.state.is_final else record.run.signatures_end,

@@ -128,6 +128,13 @@ def test_what_is_listed_is_shown_and_the_receiver_and_the_digest_are_not() -> No
     assert '"traceback"' not in msgspec.json.encode(outcome(RECORD)).decode()
 
 
+def test_a_job_without_further_receivers_shows_no_empty_lists_of_them() -> None:
+    alone = msgspec.structs.replace(RECORD, attached=(), webhooks=())
+    text = msgspec.json.encode(job(alone, "https://a/api", webhooks={})).decode()
+    assert "otherCallbacks" not in text
+    assert "webhooks" not in text
+
+
 def test_a_webhook_is_shown_in_the_answer_about_its_job_and_in_no_list() -> None:
     hook = {
         "receiver": "h:443",
