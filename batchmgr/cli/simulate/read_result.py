@@ -8,11 +8,15 @@ import msgspec
 
 from batchmgr.cli.simulate.result_types import KIND, VERSION, ComparisonAnswer
 from batchmgr.errors import SimulationError
+from batchmgr.wire.json_codec import prepare
 
 
 class _Head(msgspec.Struct):
     kind: str = ""
     version: int = 0
+
+
+prepare(_Head, ComparisonAnswer)
 
 
 def read_result(file: Path) -> ComparisonAnswer:
