@@ -30,6 +30,7 @@ from batchmgr.model.job_record_parts import Run
 from batchmgr.model.job_states import JobState
 from batchmgr.model.size_limits import size_of
 from batchmgr.model.telemetry_names import CALL_DURATION, OPERATION, SERVICE, Metric
+from batchmgr.model.usage import NodeFacts, Usage
 from batchmgr.ports import Ports
 from batchmgr.settings import Settings
 from batchmgr.telemetry_port import Attributes, NoTelemetry
@@ -148,8 +149,12 @@ class Measured:
             answer.read()
 
     async def add_running(self, job_id: str, *notify: str) -> None:
-        """Have a job that runs in Azure Batch, and has been told of just now."""
+        """Have a job that runs in Azure Batch, and has been told of just now.
+
+        Its pool is known: that is one call, when the first task of a job has ended.
+        """
         now = datetime.now(UTC)
+        usage = Usage(nodes=NodeFacts(pool_id="pool", vm_size="Standard_D2s_v5"))
         await self.ports.jobs.create(
             JobRecord(
                 job_id=job_id,
@@ -161,7 +166,7 @@ class Measured:
                 pool_id="pool",
                 in_batch=True,
                 notify=notify,
-                run=Run(total=2 * TASKS),  # it does not end here
+                run=Run(total=2 * TASKS, usage=usage),  # it does not end here
                 entered={JobState.RUNNING: now},
             )
         )
