@@ -47,17 +47,8 @@ from batchmgr.wire.job_message import JobManagerTaskMessage, JobMessage
 from batchmgr.wire.json_codec import encode
 from batchmgr.wire.queue_message import JobReference
 from batchmgr.wire.task_message import JobTasks, TaskMessage
-from tests.fakes import (
-    FakeBatch,
-    FakeBlobLinks,
-    FakeCallbackSender,
-    FakeClock,
-    FakeEventSink,
-    FakeJobFiles,
-    FakeKeptFiles,
-    FakeNodeStorage,
-    FakeTaskFiles,
-)
+from tests.fake_files import FakeBlobLinks, FakeJobFiles, FakeKeptFiles, FakeNodeStorage, FakeTaskFiles
+from tests.fakes import FakeBatch, FakeCallbackSender, FakeClock, FakeEventSink
 
 CALLBACK = "https://allowed/callback?secret=1"
 

@@ -23,7 +23,7 @@ from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import TaskTemplate
 from tests.chaos.interception import PORTS, intercepted
-from tests.fakes import FakeNodeStorage
+from tests.fake_files import FakeNodeStorage
 from tests.number_of_examples import examples
 from tests.usecases.sweep_workload import Sweep, sweep_message
 from tests.webhooks import assert_told, with_webhooks

@@ -19,7 +19,8 @@ from batchmgr.usecases.cancel import cancel
 from batchmgr.usecases.finalize import finalize, finalize_or_retry
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
-from tests.fakes import FakeClock, FakeJobFiles
+from tests.fake_files import FakeJobFiles
+from tests.fakes import FakeClock
 from tests.world import World, job_message
 
 

@@ -16,7 +16,7 @@ from batchmgr.usecases import finalize as module
 from batchmgr.usecases.accept import accept
 from batchmgr.usecases.finalize import MOST_ATTEMPTS, finalize_or_retry
 from batchmgr.usecases.submit import submit
-from tests.fakes import FakeJobFiles
+from tests.fake_files import FakeJobFiles
 from tests.world import World, job_message
 
 

@@ -25,7 +25,8 @@ from batchmgr.wire.events import JOB_WAITING
 from batchmgr.wire.factory_message import BlobSource, TaskPerFile
 from batchmgr.wire.job_message import JobMessage
 from batchmgr.wire.task_message import TaskTemplate
-from tests.fakes import FakeClock, FakeNodeStorage
+from tests.fake_files import FakeNodeStorage
+from tests.fakes import FakeClock
 from tests.world import CALLBACK, World
 
 SOURCE = BlobSource(container_name="files", prefix="in/", pattern="*.txt")

@@ -12,7 +12,7 @@ from batchmgr.plan.file_specifications import ContainerNeed
 from batchmgr.usecases.preview import PreviewPorts, preview
 from batchmgr.wire.job_message import decode_job
 from batchmgr.wire.plan_preview import PlanPreview
-from tests.fakes import FakeNodeStorage
+from tests.fake_files import FakeNodeStorage
 from tests.world import World
 
 SECRET = "https://host/in.bin?sv=1&sig=SECRET%2B&se=2"

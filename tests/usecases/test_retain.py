@@ -18,7 +18,7 @@ from batchmgr.ports import Ports
 from batchmgr.usecases.purge import purge
 from batchmgr.usecases.retain import find_due, retain
 from tests.chaos.interception import intercepted
-from tests.fakes import FakeJobFiles
+from tests.fake_files import FakeJobFiles
 from tests.usecases.test_purge import ended, what_is_there
 from tests.world import World, job_message
 
