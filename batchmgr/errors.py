@@ -317,7 +317,7 @@ class AppError(BatchmgrError):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 class NotFoundError(AppError):

@@ -28,7 +28,7 @@ def byte_range(header: str, size: int, most: int) -> ByteRange | None:
     """Return the bytes to answer with, `most` of them at most; None if the file has none of those asked for.
 
     A header that makes no sense is ignored, as is one with several ranges. Of a long end of a file, the last
-    bytes are returned; of any other long part, the first.
+    bytes are returned; of any other long part, the first. The end of an empty file is all of it.
 
     >>> byte_range("bytes=2-", 10, 5)
     ByteRange(start=2, end=7, size=10, is_part=True)
@@ -40,7 +40,9 @@ def byte_range(header: str, size: int, most: int) -> ByteRange | None:
         return ByteRange(start=0, end=min(size, most), size=size, is_part=size > most)
     if match["end"] is not None:
         length = min(int(match["end"]), size, most)
-        return ByteRange(start=size - length, end=size, size=size) if length else None
+        if not int(match["end"]):
+            return None
+        return ByteRange(start=size - length, end=size, size=size, is_part=size > 0)
     first = int(match["first"])
     last = int(match["last"]) if match["last"] else first + most
     if last < first:

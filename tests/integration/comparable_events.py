@@ -10,10 +10,10 @@ POLL_DEPENDENT = ("task.running", "job.progress")
 VARIABLE_FIELDS = frozenset(
     {
         *("time", "sequence", "stateTransitionTime", "creationTime", "startTime", "endTime"),
-        *("nodeId", "uri", "url", "usage", "timeLeft"),
+        *("firstAt", "firstTask", "nodeId", "uri", "url", "usage", "timeLeft"),
     }
 )
-"""Fields that differ between runs: times, URLs and nodes."""
+"""Fields that differ between runs: times, URLs and nodes, and which of several tasks was the first."""
 
 
 def comparable(
