@@ -18,6 +18,7 @@ from typing import Self
 
 from msgspec.structs import replace
 
+from batchmgr.callback_port import receiver_of
 from batchmgr.errors import (
     BatchmgrError,
     InvalidJobError,
@@ -36,11 +37,17 @@ from batchmgr.steps.close_job import close_if_settled
 from batchmgr.steps.webhook_batch import next_batch
 from batchmgr.steps.webhook_statuses import forget_webhook_letter, keep_webhook_letter, with_webhooks_seen
 from batchmgr.wire.events import matches_notify
+from batchmgr.wire.job_message import JobMessage
 
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 10
 """How often a batch that was delivered is noted, at most, when others keep saving the status."""
+
+
+def webhooks_of(message: JobMessage) -> tuple[Webhook, ...]:
+    """Return what the record of a job says of the webhooks in its message."""
+    return tuple(Webhook(receiver=receiver_of(one.uri), events=one.events) for one in message.webhooks)
 
 
 def with_wanted(record: JobRecord, logged: Sequence[Event]) -> JobRecord:

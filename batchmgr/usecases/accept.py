@@ -12,12 +12,12 @@ from batchmgr.model.job_record_parts import Submission
 from batchmgr.model.job_states import JobState
 from batchmgr.model.telemetry_names import ACCEPT
 from batchmgr.model.traceparent import valid_traceparent
-from batchmgr.model.webhook import Webhook
 from batchmgr.plan.job_plan import JobPlan
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.keep_plan import keep_plan
 from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.outbox import create, retry_on_conflict
+from batchmgr.steps.tell_webhooks import webhooks_of
 from batchmgr.usecases.attach import attach
 from batchmgr.wire.job_message import JobMessage
 
@@ -109,9 +109,7 @@ async def _create_record(
         metadata=message.metadata,
         notify=message.notify,
         receiver=receiver_of(message.call_back_uri),
-        webhooks=tuple(
-            Webhook(receiver=receiver_of(webhook.uri), events=webhook.events) for webhook in message.webhooks
-        ),
+        webhooks=webhooks_of(message),
         rerun_of=message.rerun_of.job_id if message.rerun_of is not None else "",
         stall_limit=message.stall_limit,
         retention_time=message.retention_time,

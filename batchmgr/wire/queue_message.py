@@ -1,10 +1,12 @@
 """What a message may hold: a whole job, or a reference to one that is stored or uploaded (claim check)."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from batchmgr.errors import InvalidJobError
 from batchmgr.model.active_job import ActiveJob
-from batchmgr.wire.job_message import JobMessage, decode_job
+from batchmgr.wire.job_message import JobMessage, WebhookMessage, decode_job
 from batchmgr.wire.json_codec import decode, decode_object, prepare
 from batchmgr.wire.message_text import event_grid_type, json_text, without_mark
 from batchmgr.wire.task_message import Message
@@ -42,7 +44,8 @@ class UploadReference(Message, frozen=True):
     call_back_uri: str = ""
 
 
-prepare(JobReference, FinalizeReference, PollRequest, UploadReference)
+_Webhooks = tuple[WebhookMessage, ...]
+prepare(JobReference, FinalizeReference, PollRequest, UploadReference, _Webhooks)
 
 
 def decode_request(body: bytes) -> JobMessage | UploadReference:
@@ -86,8 +89,16 @@ def decode_poll(body: bytes) -> PollRequest:
     return decode(json_text(body), PollRequest)
 
 
-def identify_undecodable(body: bytes, fallback_id: str = "") -> tuple[str, str]:
-    """Return the job id and the callback URI of a message that can't be decoded. Each is empty if unknown.
+class Undecodable(NamedTuple):
+    """What is known of a message that can't be decoded. What can't be made out is empty."""
+
+    job_id: str = ""
+    call_back_uri: str = ""
+    webhooks: tuple[WebhookMessage, ...] = ()
+
+
+def identify_undecodable(body: bytes, fallback_id: str = "") -> Undecodable:
+    """Return what is known of a message that can't be decoded: which job it is, and who is to be told.
 
     A JSON object without a `jobId` has the `fallback_id`, as a valid message would have.
     """
@@ -96,9 +107,17 @@ def identify_undecodable(body: bytes, fallback_id: str = "") -> tuple[str, str]:
     except InvalidJobError:
         value = None
     if value is None:
-        return "", ""
+        return Undecodable()
     job_id, uri = value.get("jobId", fallback_id), value.get("callBackUri")
-    return (job_id if isinstance(job_id, str) else "", uri if isinstance(uri, str) else "")
+    try:
+        webhooks = msgspec.convert(value.get("webhooks", ()), _Webhooks)
+    except msgspec.ValidationError:
+        webhooks = ()
+    return Undecodable(
+        job_id=job_id if isinstance(job_id, str) else "",
+        call_back_uri=uri if isinstance(uri, str) else "",
+        webhooks=webhooks,
+    )
 
 
 def _reject_event(text: bytes) -> JobMessage:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from batchmgr.errors import JobNotEndedError, NotPossibleError
+from batchmgr.errors import InvalidJobError, JobNotEndedError, NotPossibleError
 from batchmgr.model.job_record_parts import CallbackState
 from batchmgr.model.size_limits import KIB, size_of
 from batchmgr.model.webhook import WebhookStatus
@@ -20,6 +20,7 @@ from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.purge import purge
 from batchmgr.usecases.redrive import redrive
+from batchmgr.usecases.refuse import refuse
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.events import matches_notify
 from batchmgr.wire.job_message import JobMessage, WebhookMessage
@@ -295,3 +296,27 @@ async def test_the_message_is_read_once_for_many_batches() -> None:
     assert len(world.callbacks.batches) == 6
     assert calls["jobs.load_request"] == 1
     assert calls["callbacks.send_events"] == 6
+
+
+async def test_a_message_that_is_wrong_tells_those_of_its_webhooks_that_keep_the_rules() -> None:
+    world = World()
+    message = {
+        "jobId": "job-1",
+        "colour": "blue",
+        "webhooks": [
+            {"uri": HOOK},
+            {"uri": "https://forbidden/?secret=4"},
+            {"uri": OTHER, "events": ["no pattern!"]},
+            {"uri": f"{OTHER}5", "events": ["*"]},
+        ],
+    }
+    body = msgspec.json.encode(message)
+    assert await refuse(world.ports, body, InvalidJobError("unknown field", field="colour"), "")
+    await world.run_until_idle()
+    assert {uri: told(world, uri) for uri, *_ in world.callbacks.batches} == {
+        HOOK: ["job.rejected"],
+        f"{OTHER}5": ["job.rejected"],
+    }
+    assert await refuse(world.ports, body, InvalidJobError("unknown field", field="colour"), "")
+    await world.run_until_idle()
+    assert told(world) == ["job.rejected"]
