@@ -31,7 +31,7 @@ class RealCurves:
 def real_curves(runs: Sequence[Run]) -> RealCurves:
     """Return the curves of the runs of a job, in equal steps up to the last end."""
     last = max(run.end for run in runs)
-    seconds = [last * step / _STEPS for step in range(_STEPS + 1)]
+    seconds = [*(last * step / _STEPS for step in range(_STEPS)), last]
     ends = sorted(run.end for run in runs)
     busy_on: dict[int, list[bool]] = {}
     for run in runs:

@@ -107,12 +107,14 @@ class PreparationAndRelease:
             return False
         pool = self._context.store.pools.get(status.pool_id)
         node = None if pool is None else pool.nodes.get(status.node_id)
-        if pool is None or node is None or node.phase not in ("ready", *_COMING_UP):
+        if pool is None or node is None:
             return False
         request = release_request(self._context.applications, record, pool, node)
-        if node.phase == "ready" and self._context.runs.get(request.key) is None:
+        if self._context.runs.get(request.key) is not None:  # also on a node that leaves when it is idle
+            return True
+        if node.phase == "ready":
             self._context.start_run(request, self._run_release_task(record, request))
-        return True
+        return node.phase in ("ready", *_COMING_UP)
 
     async def _run_release_task(self, record: StoredJob, request: RunRequest) -> None:
         def save(run: NodeRun) -> None:

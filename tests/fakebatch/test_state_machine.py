@@ -350,3 +350,21 @@ def _identity(record: StoredJob, task: TaskEntity) -> tuple[str, str, int]:
 
 EngineMachine.TestCase.settings = settings(examples(60), stateful_step_count=40)
 TestEngine = EngineMachine.TestCase
+
+
+def test_a_job_waits_for_its_release_task_on_a_node_that_leaves_when_it_is_idle() -> None:
+    machine = EngineMachine()
+    try:
+        machine.preempt(number=2, pool="many")
+        machine.add_job(kinds={"prepared", "released"}, pool="many")
+        machine.add_task(pick=0, slots=1, nodes=0)
+        while machine.store.jobs["j0"].tasks["t0"].state != "completed":
+            machine.finish(code=0, pick=0)
+        machine.add_job(kinds=set(), pool="many")
+        machine.add_task(pick=1, slots=1, nodes=0)
+        machine.change_job(pick=0, what="end")
+        machine.resize(dedicated=0, option="taskcompletion", pool="many", spot=0)
+        assert sorted(key.kind for key in machine.executor.pending) == ["release", "task"]
+        assert machine.store.jobs["j0"].job.state == "terminating"
+    finally:
+        machine.teardown()
