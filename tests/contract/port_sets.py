@@ -22,6 +22,7 @@ from batchmgr.dispatcher.local_node import LocalNode
 from batchmgr.dispatcher.memory_queues import QueuedMessage
 from batchmgr.dispatcher.run_directory import RunDirectory
 from batchmgr.event_log_port import EventLog
+from batchmgr.model.batch_snapshots import TaskSnapshot
 from batchmgr.plan.ids import job_key
 from batchmgr.ports import Ports
 from batchmgr.wire.event_batches import event_batches
@@ -181,13 +182,15 @@ class RealPorts:
         self._connection_string = connection_string
 
     async def run_tasks(self, job_id: str) -> None:
+        before: list[TaskSnapshot] = []
         async with asyncio.timeout(60):
             while True:
                 tasks = [task async for task in self.ports.batch.list_tasks(job_id)]
-                if not any(task.state in {"preparing", "running"} for task in tasks) and any(
-                    task.state == "completed" for task in tasks
-                ):
+                states = {task.state for task in tasks}
+                # One that has waited for another may be about to start: then it has, at the next look.
+                if "completed" in states and not states & {"preparing", "running"} and tasks == before:
                     return
+                before = tasks
                 await asyncio.sleep(0.05)
 
     async def finalize_blob(self, job_id: str) -> str | None:
