@@ -1,5 +1,6 @@
 """Somebody else uses the same Azure Batch account: ends or deletes jobs, or has jobs there."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -123,11 +124,20 @@ async def test_a_job_waits_for_a_full_account_and_runs_when_there_is_room(
 
 
 async def leave_the_line(client: Client, job_id: str) -> None:
-    """Remove the ticket of a job, so that batchmgr does not try to submit it for some minutes."""
+    """Remove the ticket of a job, so that batchmgr does not try to submit it for some minutes.
+
+    Whoever has seen the ticket may be about to try: its claim ends when it has.
+    """
     container = client.blobs.get_container_client("batchmgr-jobs")
     async for name in container.list_blob_names(name_starts_with="line/"):
         if name.endswith(f"/{job_id.lower()}"):
             await container.delete_blob(name)
+
+    async def is_left_alone() -> bool:
+        record = await container.download_blob(f"records/{job_id.lower()}.json")
+        return "claim" not in json.loads(await record.readall())
+
+    await until(is_left_alone)
 
 
 async def recreate(batch: BatchClient, original_id: str, job_id: str) -> None:
