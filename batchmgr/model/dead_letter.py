@@ -52,13 +52,8 @@ def callback_letter_id(job_id: str, key: str, status: CallbackStatus) -> str:
 
 def callback_letter(job_id: str, key: str, receiver: str, status: CallbackStatus) -> DeadLetter:
     """Return the dead letter of a callback that was given up."""
-    return DeadLetter(
-        id=callback_letter_id(job_id, key, status),
-        kind=DeadLetterKind.CALLBACK,
-        time=status.given_up_at or LAST_TIME,
-        reason=status.last_error,
-        job_id=job_id,
-        receiver=receiver,
+    return _of_receiver(
+        callback_letter_id(job_id, key, status), DeadLetterKind.CALLBACK, job_id, receiver, status
     )
 
 
@@ -69,13 +64,8 @@ def webhook_letter_id(job_id: str, number: int, status: WebhookStatus) -> str:
 
 def webhook_letter(job_id: str, number: int, receiver: str, status: WebhookStatus) -> DeadLetter:
     """Return the dead letter of a webhook that was given up."""
-    return DeadLetter(
-        id=webhook_letter_id(job_id, number, status),
-        kind=DeadLetterKind.WEBHOOK,
-        time=status.given_up_at or LAST_TIME,
-        reason=status.last_error,
-        job_id=job_id,
-        receiver=receiver,
+    return _of_receiver(
+        webhook_letter_id(job_id, number, status), DeadLetterKind.WEBHOOK, job_id, receiver, status
     )
 
 
@@ -94,6 +84,19 @@ def message_letter(queue: str, message_id: str, time: datetime, reason: str) -> 
 def first_older_id(time: datetime) -> str:
     """Return what comes before the ids of all letters that are older than this, and after those of others."""
     return f"{_begin(time)}~"
+
+
+def _of_receiver(
+    letter_id: str, kind: DeadLetterKind, job_id: str, receiver: str, status: CallbackStatus | WebhookStatus
+) -> DeadLetter:
+    return DeadLetter(
+        id=letter_id,
+        kind=kind,
+        time=status.given_up_at or LAST_TIME,
+        reason=status.last_error,
+        job_id=job_id,
+        receiver=receiver,
+    )
 
 
 def _letter_id(time: datetime, what: str) -> str:
