@@ -158,6 +158,10 @@ class RecordChangedError(BatchmgrError):
     retryable = True
 
 
+class LogChangedError(RecordChangedError):
+    """A job's event log does not end where it was to be continued. Look where it ends, and decide again."""
+
+
 class InvalidInputError(BatchmgrError):
     """Raised by workload code when a task's input cannot be used: an empty file, or a wrong format.
 

@@ -16,7 +16,8 @@ class EventLog(Protocol):
     async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
         """Number the events and add them. Return them as the log holds them, and where it ends now.
 
-        Raise RecordChangedError if the log no longer ends at `end`: somebody else has added events.
+        Raise LogChangedError if the log can't be continued at `end`: somebody else has added events, it was
+        deleted, or its part is full. `end` need not have been looked up: then that is found out here.
         """
         ...
 

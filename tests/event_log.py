@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from batchmgr.errors import RecordChangedError
+from batchmgr.errors import LogChangedError
 from batchmgr.event_log_port import EventLog
 from batchmgr.model.cloud_event import Event
 
@@ -15,7 +15,7 @@ async def append(log: EventLog, job_id: str, events: Sequence[Event], offset: in
         fresh = [event for event in events if event.id not in known]
         try:
             added, place = await log.append(job_id, fresh, end) if fresh else ((), end.offset)
-        except RecordChangedError:
+        except LogChangedError:
             continue
         known |= {event.id: event for event in added}
         return [known[event.id] for event in events], place

@@ -27,7 +27,7 @@ from batchmgr.adapters.log_parts import (
 )
 from batchmgr.adapters.recent_event_ids import RecentEventIds
 from batchmgr.adapters.service_errors import ALREADY_THERE, delete_if_there, service_errors
-from batchmgr.errors import RecordChangedError, ServiceNotFoundError, ServiceRefusedError
+from batchmgr.errors import LogChangedError, ServiceNotFoundError, ServiceRefusedError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.size_limits import MAX_EVENT
 from batchmgr.plan.ids import job_key
@@ -48,6 +48,13 @@ STRIDE = 8 * 1024 * 1024
 """How many bytes one read holds of those that read all."""
 
 OUT_OF_RANGE = 416
+
+NOT_AT_ITS_END = ("AppendPositionConditionNotMet", "BlobNotFound", "BlockCountExceedsLimit")
+"""Codes for an append at a place where a log does not go on: another process has appended or deleted it.
+
+Or its part is full, and it was not looked at for long.
+Source: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
+"""
 
 
 class _EventId(msgspec.Struct):
@@ -99,7 +106,7 @@ class BlobEventLog:
                 part, start = part + 1, 0
 
     async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Append the events, some megabytes a call. Raise RecordChangedError if another writer was faster."""
+        """Append the events, some megabytes a call. Raise LogChangedError if the log does not go on there."""
         numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
         part, place = end.offset >> PART_BITS, end.offset & ((1 << PART_BITS) - 1)
         with service_errors(SERVICE):
@@ -109,9 +116,9 @@ class BlobEventLog:
                         BytesIO(block), length=len(block), appendpos_condition=place
                     )
                 except HttpResponseError as error:
-                    if error.status_code != 412:
+                    if getattr(error, "error_code", None) not in NOT_AT_ITS_END:
                         raise
-                    raise RecordChangedError(f"another process has added to the log of {job_id!r}") from error
+                    raise LogChangedError(f"the log of {job_id!r} does not go on there") from error
                 start = (part << PART_BITS) + place
                 place += len(block)
                 self._recent.add(job_key(job_id), start, start + len(block), ids)

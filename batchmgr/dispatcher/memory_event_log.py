@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from batchmgr.errors import RecordChangedError
+from batchmgr.errors import LogChangedError
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.plan.ids import job_key
 
@@ -21,10 +21,10 @@ class MemoryEventLog:
         return LogEnd(offset=len(log), last=len(log), after=tuple(log[offset:]))
 
     async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Number the events and add them. Raises RecordChangedError if the log does not end at `end`."""
+        """Number the events and add them. Raises LogChangedError if the log does not end at `end`."""
         log = self.logs.setdefault(job_key(job_id), [])
         if len(log) != end.offset:
-            raise RecordChangedError(f"the log of job {job_id!r} has changed")
+            raise LogChangedError(f"the log of job {job_id!r} has changed")
         numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
         log.extend(numbered)
         return numbered, len(log)

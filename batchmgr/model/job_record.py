@@ -281,6 +281,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
         run = replace(self.run, counts=counts, count_changes=self.run.count_changes + 1)
         return replace(self, updated_at=now, run=run)
 
+    def with_count_changes(self, told: int) -> Self:
+        """Return the record of a job of which so many more changes of its task counts were told."""
+        return replace(self, run=replace(self.run, count_changes=self.run.count_changes + told))
+
     def reports_observed(self, now: datetime, *, cursor: ReportCursor) -> Self:
         """Return the record with another cursor in the progress reports."""
         return replace(self, updated_at=now, run=replace(self.run, report_cursor=cursor))

@@ -8,16 +8,17 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from batchmgr.errors import ServiceBusyError, ServiceError
 from batchmgr.model.batch_snapshots import TaskSnapshot
-from batchmgr.model.cloud_event import Event
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_record import MAX_TASK_RESULTS, JobRecord
 from batchmgr.model.poll_cursors import ReportCursor, first_offset, marked
 from batchmgr.model.size_limits import portions
 from batchmgr.model.task_progress import ProgressReport, TaskResult
 from batchmgr.ports import Ports, Versioned
-from batchmgr.steps.outbox import end_of_log, publish_observed
+from batchmgr.steps.outbox import after_end_of_log, publish_observed
 from batchmgr.steps.read_node_files import read_result
 from batchmgr.wire.events import report_event, report_event_id, result_event
 
@@ -53,13 +54,22 @@ async def observe_reports(
         known = await _reporting(ports, record, fresh) if tasks is None else {t.task_id for t in tasks}
         fresh = sorted((one for one in fresh if one.task_id in known), key=lambda report: report.time)
     for some in portions(fresh, BYTES_AT_ONCE):
-        end = await end_of_log(ports, job)
         events = [e for e in await _events(ports, job.value, some) if e.id not in published]
-        published.update(event.id for event in end.after)
-        advanced = _advanced(job.value, some)
-        record = job.value.reports_observed(ports.clock.now(), cursor=advanced)
-        job = await publish_observed(ports, job, record, events, end)
+        job = await after_end_of_log(ports, job, partial(_publish, ports, some, events, published))
     return job
+
+
+async def _publish(
+    ports: Ports,
+    reports: Sequence[ProgressReport],
+    events: Sequence[Event],
+    published: set[str],
+    job: Versioned[JobRecord],
+    end: LogEnd,
+) -> Versioned[JobRecord]:
+    published.update(event.id for event in end.after)
+    record = job.value.reports_observed(ports.clock.now(), cursor=_advanced(job.value, reports))
+    return await publish_observed(ports, job, record, events, end)
 
 
 def _since(cursor: ReportCursor) -> datetime | None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -25,7 +26,7 @@ from batchmgr.plan.job_plan import FINALIZE_TASK_ID
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.count_usage import counted_usage
 from batchmgr.steps.diagnose import MAX_DIAGNOSED, diagnose
-from batchmgr.steps.outbox import SENT_AT_ONCE, commit, end_of_log, publish_observed
+from batchmgr.steps.outbox import SENT_AT_ONCE, after_end_of_log, publish_observed
 from batchmgr.wire.events import (
     TASK_FAILED,
     TASK_SUCCEEDED,
@@ -66,6 +67,22 @@ class _Unseen:
         return sum(ids[-1][1] == TASK_SUCCEEDED for _, ids in self.tasks)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Portion:
+    """What one change of the record tells: tasks, and maybe the counts. The cursor moves on with the last."""
+
+    fresh: _Unseen
+    counts: TaskCounts | None = None
+    is_last: bool
+    sends_later: bool = False
+
+    def is_news(self, record: JobRecord) -> bool:
+        """Return whether there is anything to tell or to save."""
+        has_other_counts = self.counts is not None and self.counts != record.run.counts
+        moves_cursor = self.is_last and record.run.cursor.reached is not None
+        return bool(self.fresh.tasks) or has_other_counts or moves_cursor
+
+
 def read_from(record: JobRecord) -> datetime | None:
     """Return the state transition time from which tasks have to be read again; None for all tasks."""
     return record.run.cursor.until - OVERLAP if record.run.cursor.until else None
@@ -76,9 +93,10 @@ async def observe(
 ) -> Versioned[JobRecord]:
     """Publish what these tasks show and was not published yet. They are all that changed since `read_from`.
 
-    The counts are saved last: until then, the next poll continues where this one was interrupted.
+    The counts are saved with the last of them: until then, the next poll continues where this one was
+    interrupted.
     """
-    return await _count(ports, await _observe(ports, job, tasks), counts)
+    return await _observe(ports, job, tasks, counts)
 
 
 async def observe_rest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
@@ -87,7 +105,7 @@ async def observe_rest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[Job
     If the rest is much, it is only logged: the outcome does not wait until it is sent.
     """
     tasks = ports.batch.list_tasks(job.value.job_id, since=read_from(job.value))
-    return await _observe(ports, job, tasks, may_send_later=True)
+    return await _observe(ports, job, tasks, None, may_send_later=True)
 
 
 async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -> Versioned[JobRecord]:
@@ -100,7 +118,8 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
     """
     if ends.all_succeeded:
         total = job.value.run.total
-        return await _count(ports, job, TaskCounts(completed=total, succeeded=total))
+        counts = TaskCounts(completed=total, succeeded=total)
+        return await _publish(ports, job, _Portion(fresh=_Unseen([]), counts=counts, is_last=True), set())
     tasks, counts = ends.listed, count_tasks(ends.listed)
     since = read_from(job.value)
     published = await _published(ports, job.value, since)
@@ -110,18 +129,21 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
         since, published = None, set(await ports.events.ids(job.value.job_id, 0, job.value.observed_offset))
         rest = _unseen(job.value, tasks, set(published), since)
     is_much = len(rest.tasks) > SENT_AT_ONCE
-    for start in range(0, len(rest.tasks), TASKS_AT_ONCE):
+    for start in range(0, len(rest.tasks) or 1, TASKS_AT_ONCE):
         portion = [task for task, _ in rest.tasks[start : start + TASKS_AT_ONCE]]
         some = _unseen(job.value, portion, published, since)
         is_last = start + TASKS_AT_ONCE >= len(rest.tasks)
-        job = await _publish(ports, job, some, published, is_last=is_last, sends_later=is_much)
-    return await _count(ports, job, counts)
+        told = counts if is_last else None
+        news = _Portion(fresh=some, counts=told, is_last=is_last, sends_later=is_much)
+        job = await _publish(ports, job, news, published)
+    return job
 
 
 async def _observe(
     ports: Ports,
     job: Versioned[JobRecord],
     tasks: AsyncIterator[TaskSnapshot],
+    counts: TaskCounts | None,
     *,
     may_send_later: bool = False,
 ) -> Versioned[JobRecord]:
@@ -131,9 +153,10 @@ async def _observe(
         async for portion in read:
             fresh = _unseen(job.value, portion, published, since)
             is_last = len(portion) < TASKS_AT_ONCE
-            if fresh.tasks or (is_last and job.value.run.cursor.reached is not None):
-                later = may_send_later and len(fresh.tasks) > SENT_AT_ONCE
-                job = await _publish(ports, job, fresh, published, is_last=is_last, sends_later=later)
+            told = counts if is_last else None
+            later = may_send_later and len(fresh.tasks) > SENT_AT_ONCE
+            news = _Portion(fresh=fresh, counts=told, is_last=is_last, sends_later=later)
+            job = await _publish(ports, job, news, published)
     return job
 
 
@@ -203,43 +226,42 @@ def _in_order(tasks: list[tuple[TaskSnapshot, list[TaskEventId]]]) -> _Unseen:
 
 
 async def _publish(
-    ports: Ports,
-    job: Versioned[JobRecord],
-    fresh: _Unseen,
-    published: set[str],
-    *,
-    is_last: bool,
-    sends_later: bool,
+    ports: Ports, job: Versioned[JobRecord], portion: _Portion, published: set[str]
 ) -> Versioned[JobRecord]:
-    """Publish events of these tasks. If they are the last of an observation, the cursor moves on.
+    """Publish the events of a portion, if it is news.
 
     What a stopped process has logged of other tasks is taken over: from now on it counts as published.
     """
-    end = await end_of_log(ports, job)
+    if not portion.is_news(job.value):
+        return job
+    return await after_end_of_log(ports, job, partial(_publish_after, ports, portion, published))
+
+
+async def _publish_after(
+    ports: Ports, portion: _Portion, published: set[str], job: Versioned[JobRecord], end: LogEnd
+) -> Versioned[JobRecord]:
     logged = _logged(end, published)
     failed = await _diagnosed(
-        ports, job.value, [task for task, _ in fresh.tasks], told=[task for task, _ in logged]
+        ports, job.value, [task for task, _ in portion.fresh.tasks], told=[task for task, _ in logged]
     )
-    fresh = _in_order([*fresh.tasks, *logged])
-    cursor = _advanced(job.value, fresh, is_last=is_last)
+    fresh = _in_order([*portion.fresh.tasks, *logged]) if logged else portion.fresh
+    cursor = _advanced(job.value, fresh, is_last=portion.is_last)
     usage = await counted_usage(ports, job.value, fresh.ended)
     record = job.value.tasks_observed(
         ports.clock.now(), cursor=cursor, failed=tuple(failed.values()), usage=usage
     )
     events = _events(job.value.job_id, fresh, failed)
-    return await publish_observed(ports, job, record, events, end, sends_later=sends_later)
-
-
-async def _count(ports: Ports, job: Versioned[JobRecord], counts: TaskCounts) -> Versioned[JobRecord]:
-    if counts == job.value.run.counts:
-        return job
-    record = job.value.counted(ports.clock.now(), counts)
-    return await commit(ports, job, record, [progress_event(record)])
+    if portion.counts is not None and portion.counts != record.run.counts:
+        record = record.counted(record.updated_at, portion.counts)
+        events.append(progress_event(record))
+    return await publish_observed(ports, job, record, events, end, sends_later=portion.sends_later)
 
 
 def _advanced(record: JobRecord, fresh: _Unseen, *, is_last: bool) -> PollCursor:
     cursor = record.run.cursor
-    reached = max(filter(None, (cursor.reached, fresh.newest)))
+    reached = max(filter(None, (cursor.reached, fresh.newest)), default=None)
+    if reached is None:
+        return cursor
     until = max(cursor.until or LONG_AGO, reached) if is_last else cursor.until
     since = until - OVERLAP if until is not None else LONG_AGO
     return PollCursor(

@@ -15,12 +15,18 @@ Later it is read from there and sent; what is older than an hour is left out, an
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from batchmgr.errors import JobNotFoundError, RecordChangedError, ServiceBusyError, ServiceError
+from batchmgr.errors import (
+    JobNotFoundError,
+    LogChangedError,
+    RecordChangedError,
+    ServiceBusyError,
+    ServiceError,
+)
 from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.model.job_entry import JobEntry
 from batchmgr.model.job_record import JobRecord
@@ -28,7 +34,7 @@ from batchmgr.model.job_record_parts import Unsent
 from batchmgr.ports import Ports, Versioned
 from batchmgr.steps.tell_telemetry import tell_published
 from batchmgr.steps.tell_webhooks import start_webhooks, with_wanted
-from batchmgr.wire.events import job_event, matches_notify
+from batchmgr.wire.events import JOB_PROGRESS, job_event, matches_notify
 
 logger = logging.getLogger(__name__)
 
@@ -109,13 +115,14 @@ async def flush(
     record = job.value
     if not record.outbox:
         return job
+    end = _supposed_end(record)
     while True:
-        end = await ports.events.end(record.job_id, record.events_offset)
+        end = end or await ports.events.end(record.job_id, record.events_offset)
         try:
             logged, offset = await _log(ports, record, record.outbox, end)
             break
-        except RecordChangedError:  # somebody else has logged events; these come after them
-            continue
+        except LogChangedError:  # somebody else has logged events; these come after them
+            end = None
     unsent = record.unsent or await _send(ports, record, logged)
     own = {event.id for event in record.outbox}
     is_observed = record.observed_offset == record.events_offset and own.issuperset(e.id for e in end.after)
@@ -130,12 +137,37 @@ async def flush(
     return saved
 
 
-async def end_of_log(ports: Ports, job: Versioned[JobRecord]) -> LogEnd:
-    """Return where the log ends, with the events that were logged since the last observation was saved.
+def _supposed_end(record: JobRecord) -> LogEnd | None:
+    """Return where the log ends, as the record says, if it has events. An append there finds out if not."""
+    return LogEnd(offset=record.events_offset, last=record.last_event) if record.last_event else None
 
-    Among them are those of a process that was stopped between its append and its save. Nobody else may have
-    saved the record since it was loaded: events of the past would follow those of the end. Raise
-    RecordChangedError then.
+
+async def after_end_of_log(
+    ports: Ports,
+    job: Versioned[JobRecord],
+    publish: Callable[[Versioned[JobRecord], LogEnd], Awaitable[R]],
+) -> R:
+    """Have events of an observation published after the end of the log. Return what `publish` returns.
+
+    The end comes with the events that were logged since the last observation was saved. Among them are those
+    of a process that was stopped between its append and its save; the numbers of its changes of the counts
+    are taken then. The end is looked up only if the log does not end where the record says: `publish` is
+    called again in that case.
+    """
+    record = job.value
+    if record.observed_offset == record.events_offset and (supposed := _supposed_end(record)) is not None:
+        with suppress(LogChangedError):
+            return await publish(job, supposed)
+    end = await _end_of_log(ports, job)
+    told = sum(event.type == JOB_PROGRESS for event in end.after)
+    return await publish(Versioned(value=record.with_count_changes(told), etag=job.etag), end)
+
+
+async def _end_of_log(ports: Ports, job: Versioned[JobRecord]) -> LogEnd:
+    """Look up the end of the log, for an observation.
+
+    Nobody else may have saved the record since it was loaded: events of the past would follow those of the
+    end. Raise RecordChangedError then.
     """
     record = job.value
     end = await ports.events.end(record.job_id, record.observed_offset)

@@ -21,6 +21,7 @@ from batchmgr.adapters import bounded_clients
 from batchmgr.bootstrap import open_ports
 from batchmgr.errors import (
     JobNotFoundError,
+    LogChangedError,
     ServiceAccessError,
     ServiceBusyError,
     ServiceNotFoundError,
@@ -140,6 +141,18 @@ async def test_a_redirect_does_not_come_from_azure_batch(
     with pytest.raises(ServiceBusyError, match="redirect"):
         await call(ports)
     assert service.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "BlobNotFound"), (409, "BlockCountExceedsLimit"), (412, "AppendPositionConditionNotMet")],
+)
+async def test_a_log_that_does_not_go_on_where_it_was_to_is_looked_at_again(
+    service: Service, ports: Ports, status: int, code: str
+) -> None:
+    service.fails(status, code)
+    with pytest.raises(LogChangedError):
+        await CALLS["append"](ports)
 
 
 async def test_a_key_that_is_none_is_a_wrong_setting(settings: Settings) -> None:

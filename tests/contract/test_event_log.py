@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from batchmgr.errors import RecordChangedError
-from batchmgr.model.cloud_event import Event
+from batchmgr.errors import LogChangedError
+from batchmgr.model.cloud_event import Event, LogEnd
 from batchmgr.ports import Ports
 from tests.contract.port_sets import PortSet
 from tests.event_log import append
@@ -121,9 +121,24 @@ async def test_an_event_larger_than_what_is_read_at_once_does_not_restart_the_nu
 async def test_an_append_where_somebody_else_was_faster_is_refused_and_changes_nothing(ports: Ports) -> None:
     end = await ports.events.end("j", 0)
     await ports.events.append("j", [event("a")], end)
-    with pytest.raises(RecordChangedError):
+    with pytest.raises(LogChangedError):
         await ports.events.append("j", [event("b")], end)
     assert [one.id for one in await ports.events.read("j", 0, 9)] == ["a"]
+
+
+async def test_a_log_can_be_continued_where_it_ended_without_a_look_at_it(ports: Ports) -> None:
+    _, offset = await append(ports.events, "j", [event("a"), event("b")], 0)
+    logged, offset = await ports.events.append("j", [event("c")], LogEnd(offset=offset, last=2))
+    await ports.events.append("j", [event("d")], LogEnd(offset=offset, last=int(logged[-1].sequence)))
+    assert numbers(await ports.events.read("j", 0, 9)) == [1, 2, 3, 4]
+
+
+async def test_a_log_that_was_deleted_is_not_continued(ports: Ports) -> None:
+    _, offset = await append(ports.events, "j", [event("a")], 0)
+    await ports.events.delete("j")
+    with pytest.raises(LogChangedError):
+        await ports.events.append("j", [event("b")], LogEnd(offset=offset, last=1))
+    assert list(await ports.events.read("j", 0, 9)) == []
 
 
 async def test_the_end_of_the_log_has_what_was_added_after_an_offset(ports: Ports) -> None:
