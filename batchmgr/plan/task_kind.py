@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 OTHER = "task"
 """The kind of tasks whose names are numbers."""
@@ -21,5 +22,9 @@ def kind_of(task_id: str, display_name: str = "") -> str:
     >>> kind_of("lr-0.1-17"), kind_of("17")
     ('lr', 'task')
     """
-    word = _END_OF_WORD.split(display_name.strip(), maxsplit=1)[0] if display_name else ""
-    return word.rstrip(_NUMBER) or task_id.rstrip(_NUMBER) or OTHER
+    return (_kind_by_name(display_name) if display_name else "") or task_id.rstrip(_NUMBER) or OTHER
+
+
+@lru_cache(maxsize=256)
+def _kind_by_name(display_name: str) -> str:
+    return _END_OF_WORD.split(display_name.strip(), maxsplit=1)[0].rstrip(_NUMBER)

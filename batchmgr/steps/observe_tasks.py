@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-import msgspec
+from msgspec.structs import replace
 
 from batchmgr.model.batch_snapshots import TaskCounts, TaskSnapshot
 from batchmgr.model.cloud_event import Event, LogEnd
@@ -203,10 +203,13 @@ def _unseen(
     """
     job_id, found = record.job_id, list[tuple[TaskSnapshot, list[TaskEventId]]]()
     for task in tasks:
-        ids = [one for one in task_event_ids(job_id, task, since) if one[0] not in published]
-        if ids:
-            found.append((task, ids))
-            published.update([id_ for id_, _ in ids])
+        unseen = []
+        for one in task_event_ids(job_id, task, since):
+            if one[0] not in published:
+                published.add(one[0])
+                unseen.append(one)
+        if unseen:
+            found.append((task, unseen))
     return _in_order(found)
 
 
@@ -292,9 +295,11 @@ async def _diagnosed(
 
 
 def _events(job_id: str, fresh: _Unseen, failed: dict[str, FailedTask]) -> list[Event]:
-    events: list[Event] = []
-    for task, ids in fresh.tasks:
-        diagnosed = failed.get(task.task_id)
-        full = msgspec.structs.replace(task, error=diagnosed.error) if diagnosed else task
-        events.extend(events_named(job_id, full, ids))
-    return events
+    tasks: Sequence[tuple[TaskSnapshot, list[TaskEventId]]] = fresh.tasks
+    if failed:
+        errors = {task_id: task.error for task_id, task in failed.items()}
+        tasks = [
+            (replace(task, error=errors[task.task_id]) if task.task_id in errors else task, ids)
+            for task, ids in tasks
+        ]
+    return events_named(job_id, tasks)

@@ -3,7 +3,7 @@
 See `docs/events.md` for when each is sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -181,22 +181,31 @@ def task_events(job_id: str, task: TaskSnapshot, since: datetime | None = None) 
     What was before `since` has been told: of a run that has begun before, only its end is new. `task.running`
     is sent only if a poll sees the task running: a task that starts and ends between two polls has none.
     """
-    return events_named(job_id, task, task_event_ids(job_id, task, since))
+    return events_named(job_id, [(task, task_event_ids(job_id, task, since))])
 
 
 def task_event_ids(job_id: str, task: TaskSnapshot, since: datetime | None = None) -> list[TaskEventId]:
-    """Return the ids of the events that `task_events` would return."""
-    subject = _task_subject(job_id, task.task_id)
-    return [(_task_event_id(subject, kind, number), kind) for kind, number in _task_kinds(task, since)]
+    """Return the ids of the events that `task_events` would return, each as `_event_id` would make it."""
+    before = f"{_task_subject(job_id, task.task_id)}/task."
+    return [(f"{before}{TASK_STATES[kind]}/{number}", kind) for kind, number in _task_kinds(task, since)]
 
 
-def events_named(job_id: str, task: TaskSnapshot, ids: Iterable[TaskEventId]) -> list[Event]:
-    """Return those of the events of a snapshot that have these ids."""
-    body = b'{"jobId":%b,%b' % (_encode(job_id), _encode(task)[len(b"{") :])
-    if len(body) > MAX_DATA:
-        body = _encode(fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA))
-    raw, subject, time = msgspec.Raw(body), _task_subject(job_id, task.task_id), task.state_transition_time
-    return [Event(id=id_, type=kind, subject=subject, time=time, body=raw) for id_, kind in ids]
+def events_named(job_id: str, tasks: Iterable[tuple[TaskSnapshot, Sequence[TaskEventId]]]) -> list[Event]:
+    """Return those of the events of each snapshot that have these ids."""
+    events: list[Event] = []
+    job = b'{"jobId":%b,' % _encode(job_id)
+    for task, ids in tasks:
+        body = job + _encode(task)[len(b"{") :]
+        if len(body) > MAX_DATA:
+            body = _encode(fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA))
+        raw, subject, time = (
+            msgspec.Raw(body),
+            _task_subject(job_id, task.task_id),
+            task.state_transition_time,
+        )
+        for id_, kind in ids:
+            events.append(Event(id=id_, type=kind, subject=subject, time=time, body=raw))
+    return events
 
 
 def task_of_event(event: Event) -> TaskSnapshot | None:
@@ -214,16 +223,16 @@ def succeeded_task(event_id: str) -> str:
 
 def _task_kinds(task: TaskSnapshot, since: datetime | None) -> list[tuple[str, int]]:
     """Return the types of the events that a snapshot shows, each with the number of its kind."""
-    if task.state == "active" or task.state == "preparing":  # it will run: then its retry is told
+    state, run = task.state, task.retry_count + task.requeue_count
+    if state == "active" or state == "preparing":  # it will run: then its retry is told
         return []
     since = since or LONG_AGO
     kinds: list[tuple[str, int]] = []
-    if task.requeue_count and task.was_requeued_since(since):
+    if run and task.was_requeued_since(since):
         kinds.append((TASK_PREEMPTED, task.requeue_count))
-    if task.retry_count and task.was_retried_since(since):
+    if run and task.was_retried_since(since):
         kinds.append((TASK_RETRIED, task.retry_count))
-    run = task.retry_count + task.requeue_count
-    if task.state == "completed":
+    if state == "completed":
         kinds.append((TASK_SUCCEEDED if task.result == "success" else TASK_FAILED, run))
     elif task.has_begun_since(since):
         kinds.append((TASK_RUNNING, run))
@@ -284,11 +293,6 @@ def _event(
 
 def _task_subject(job_id: str, task_id: str) -> str:
     return f"jobs/{job_id}/tasks/{task_id}"
-
-
-def _task_event_id(subject: str, type_: str, number: int) -> str:
-    """Return what `_event_id` returns for a state of a task, in a tenth of the time: there are thousands."""
-    return f"{subject}/task.{TASK_STATES[type_]}/{number}"
 
 
 def _event_id(subject: str, type_: str, key: str) -> str:
