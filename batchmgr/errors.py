@@ -13,6 +13,7 @@
     ├── IllegalTransitionError the job cannot go from its state to this one
     ├── JobNotEndedError       the job can't be deleted as long as there is something to do for it
     ├── RecordChangedError     another process saved the job record first; load it again
+    │   └── LogChangedError    another process was faster to add to the event log; look where it ends
     │
     │   on a node, and in workload packages
     ├── InvalidInputError      raised by workload code: a task's input cannot be used

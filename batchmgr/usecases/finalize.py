@@ -34,12 +34,13 @@ from batchmgr.steps.deleted_tasks import deleted_tasks
 from batchmgr.steps.earlier_tasks import with_earlier_results
 from batchmgr.steps.group_failures import group_failed_tasks
 from batchmgr.steps.keep_plan import find_plan
+from batchmgr.steps.known_job import KnownJob
 from batchmgr.steps.line import leave
 from batchmgr.steps.list_results import list_results, lost_results
 from batchmgr.steps.observe_reports import observe_reports, task_results
 from batchmgr.steps.observe_tasks import observe_end, observe_rest
 from batchmgr.steps.obstacles import LONGEST_PAUSE, attempt, is_gone, pause_before
-from batchmgr.steps.outbox import catch_up, commit_state, load, retry_on_conflict
+from batchmgr.steps.outbox import catch_up, commit_state, retry_on_conflict
 from batchmgr.steps.outcome_file import WholeOutcome, all_failed, with_outcome_file
 from batchmgr.usecases.deliver import start_delivery
 from batchmgr.usecases.let_in import filling_the_place
@@ -97,7 +98,7 @@ async def finalize(ports: Ports, job_id: str) -> None:
 
 @retry_on_conflict
 async def _finalize(ports: Ports, job_id: str, holder: str) -> None:
-    job = await _to_finalize(ports, job_id, holder)
+    job = await _to_finalize(ports, job_id, holder, KnownJob())
     if job is None:
         return
     record = job.value
@@ -120,7 +121,7 @@ async def _conclude_if_over(ports: Ports, job: Versioned[JobRecord], holder: str
         job = await _claim(ports, job, holder)
     try:
         # The tasks are read after the job: once the job is over, they no longer change.
-        ends = await _read_tasks(ports, job) if batch_job is not None else TaskEnds()
+        ends, job = await _read_tasks(ports, job) if batch_job is not None else (TaskEnds(), job)
     except ServiceNotFoundError:
         batch_job, ends = None, TaskEnds()
     is_missing = batch_job is None and record.in_batch and not record.must_end
@@ -128,14 +129,16 @@ async def _conclude_if_over(ports: Ports, job: Versioned[JobRecord], holder: str
         return False
     is_over = ends.all_succeeded or has_ended(record, batch_job, ends.listed, ports.clock.now())
     if is_over:
-        await _conclude(ports, record.job_id, holder, batch_job, ends)
+        await _conclude(ports, record.job_id, holder, batch_job, ends, KnownJob(job=job))
     return is_over
 
 
-async def _to_finalize(ports: Ports, job_id: str, holder: str) -> Versioned[JobRecord] | None:
+async def _to_finalize(
+    ports: Ports, job_id: str, holder: str, known: KnownJob
+) -> Versioned[JobRecord] | None:
     """Return the job, unless it has ended or another process finalizes it."""
     try:
-        job = await load(ports, job_id)
+        job = await known.load(ports, job_id)
     except JobNotFoundError:
         logger.warning("a finalize blob names the unknown job %r", job_id)
         return None
@@ -150,14 +153,14 @@ async def _to_finalize(ports: Ports, job_id: str, holder: str) -> Versioned[JobR
 
 @retry_on_conflict
 async def _conclude(
-    ports: Ports, job_id: str, holder: str, batch_job: BatchJob | None, ends: TaskEnds
+    ports: Ports, job_id: str, holder: str, batch_job: BatchJob | None, ends: TaskEnds, known: KnownJob
 ) -> None:
     """Claim a job that has ended, tell what is still to be told of its tasks, and call back.
 
     The poller may save the record meanwhile. Then this is repeated, but the tasks are not read again: they no
     longer change.
     """
-    job = await _to_finalize(ports, job_id, holder)
+    job = await _to_finalize(ports, job_id, holder, known)
     if job is None:
         return
     record, now = job.value, ports.clock.now()
@@ -265,19 +268,20 @@ async def _await_end(ports: Ports, record: JobRecord) -> tuple[BatchJob | None, 
     return batch_job, may_be_over
 
 
-async def _read_tasks(ports: Ports, job: Versioned[JobRecord]) -> TaskEnds:
-    """Return how the tasks have ended. Of many tasks, only those are read that no poll has seen, if possible.
+async def _read_tasks(ports: Ports, job: Versioned[JobRecord]) -> tuple[TaskEnds, Versioned[JobRecord]]:
+    """Return how the tasks have ended, and the job as it was saved last.
 
-    What polls have seen is enough if as many tasks have succeeded as the job has, none has failed, and none
-    is left that could still do so. Whatever else may be: all tasks are read then.
+    Of many tasks, only those are read that no poll has seen, if possible. What polls have seen is enough if
+    as many tasks have succeeded as the job has, none has failed, and none is left that could still do so.
+    Whatever else may be: all tasks are read then.
     """
     job_id, record = job.value.job_id, job.value
     is_large = record.run.total > READ_AT_ONCE and record.state is not JobState.SUBMITTING
     if is_large and not record.must_end:
         job = await observe_rest(ports, job)
         if job.value.run.all_were_seen_to_succeed and not await _is_any_left(ports, job_id):
-            return TaskEnds(all_succeeded=True)
-    return TaskEnds(listed=[task async for task in ports.batch.list_tasks(job_id)])
+            return TaskEnds(all_succeeded=True), job
+    return TaskEnds(listed=[task async for task in ports.batch.list_tasks(job_id)]), job
 
 
 async def _is_any_left(ports: Ports, job_id: str) -> bool:

@@ -159,16 +159,17 @@ async def _submit_portion(ports: Ports, mine: ClaimedJob, known: KnownJob, ends_
         await _require_pool(ports, job_plan.job.pool_id)
     access = await grant_access(ports, job_plan)
     await _create(ports, job_plan, access, record)
-    if record.submission.ticket:
-        await mine.save(lambda record: record.let_in(ports.clock.now()))
-        await leave(ports, record)
     if job_plan.awaits_tasks:
+        if record.submission.ticket:
+            await mine.save(lambda record: record.let_in(ports.clock.now()))
+            await leave(ports, record)
         planned = await planned_tasks(ports, record)
         if planned is None:
             return Progress.AWAITS_TASKS
         job_plan = await plan_and_keep(ports, record, message, planned)
         access = await grant_access(ports, job_plan)
     await mine.save(partial(_created, job_plan=job_plan, access=access, now=ports.clock.now()))
+    await leave(ports, record)
     return await _complete(ports, mine, job_plan, access, ends_at)
 
 
@@ -193,7 +194,8 @@ def _created(record: JobRecord, *, job_plan: JobPlan, access: StorageAccess, now
         has_waits=not job_plan.has_chains,
         has_own_pool=job_plan.job.auto_pool is not None,
     )
-    return record.created_in_batch(run)
+    created = record.created_in_batch(run)
+    return created.let_in(now) if record.submission.ticket else created
 
 
 async def _create(ports: Ports, job_plan: JobPlan, access: StorageAccess, record: JobRecord) -> None:

@@ -60,6 +60,15 @@ def quick(**fields: Any) -> TopicOptions:
 
 
 class TestEvents:
+    async def test_just_after_an_event_the_topic_looks_more_often(
+        self, account: StorageAccount, receiver: EventReceiver
+    ) -> None:
+        await account.upload("uploads", "first", "one")
+        async with topic_of(account, receiver.url, options=quick(interval=60, from_start=True)):
+            await receiver.received(1)
+            await account.upload("uploads", "second", "two")
+            await receiver.received(2)
+
     async def test_new_and_overwritten_blobs_raise_an_event_each(
         self, account: StorageAccount, receiver: EventReceiver
     ) -> None:

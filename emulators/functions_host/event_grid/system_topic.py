@@ -26,6 +26,9 @@ from functions_host.storage_connections import HOST_STORAGE, StorageConnections
 _REST_FACTOR = 4
 """After a slow listing, the topic rests four times as long as it took, so that it never burdens Azurite."""
 
+_LIVELY = 2.0
+"""So many seconds after an event, the topic looks more often: the next one often follows soon."""
+
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -36,7 +39,9 @@ class TopicOptions:
     """The options of a topic."""
 
     interval: float = 0.4
-    """Seconds between two listings."""
+    """Seconds between two listings, as long as nothing happens."""
+    lively_interval: float = 0.05
+    """Seconds between two listings just after an event."""
     start_timeout: float = 30.0
     """Seconds in which the account must be there and the webhooks must confirm. Azure tries only once."""
     state: Path | None = None
@@ -155,13 +160,21 @@ class _SubscriptionRunner:
 
     async def run(self) -> None:
         """Watch and deliver, until cancelled."""
+        lively_until = 0.0
         async with asyncio.TaskGroup() as deliveries:
             while True:
                 started = time.monotonic()
-                for batch in _batches(await self._new_events(), self._subscription):
+                events = await self._new_events()
+                for batch in _batches(events, self._subscription):
                     deliveries.create_task(self._deliver(batch))
-                took = time.monotonic() - started
-                await asyncio.sleep(max(self._options.interval, _REST_FACTOR * took))
+                now = time.monotonic()
+                if events:
+                    lively_until = now + _LIVELY
+                await asyncio.sleep(max(self._interval(now < lively_until), _REST_FACTOR * (now - started)))
+
+    def _interval(self, is_lively: bool) -> float:
+        options = self._options
+        return min(options.lively_interval, options.interval) if is_lively else options.interval
 
     def close(self) -> None:
         """Close the log, after `run`."""
