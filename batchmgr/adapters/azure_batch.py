@@ -254,9 +254,15 @@ class AzureBatch(BatchCalls):
             await self._call("DELETE", f"/jobs/{quote(job_id)}", missing=NO_JOB)
 
     async def _pages(self, answer: AsyncHttpResponse, type_: type[P]) -> AsyncIterator[P]:
-        """Yield the page in this answer, and those that follow it."""
+        """Yield the page in this answer, and those that follow it. The next one is asked for meanwhile."""
         page = decode(answer, type_)
-        yield page
         while page.next_link:
-            page = decode(await self._call("GET", page.next_link, missing=NO_JOB), type_)
-            yield page
+            following = asyncio.create_task(self._call("GET", page.next_link, missing=NO_JOB))
+            await asyncio.sleep(0)  # it is sent now: whoever reads a page may not wait for anything
+            try:
+                yield page
+                page = decode(await following, type_)
+            finally:
+                following.cancel()  # whoever stops reading does not want it
+                await asyncio.gather(following, return_exceptions=True)
+        yield page

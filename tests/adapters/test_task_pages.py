@@ -1,6 +1,7 @@
 """Pages of tasks from Azure Batch: one call each, and a token that can't make the app call anything else."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -45,12 +46,50 @@ class Service:
         return web.json_response(page)
 
 
+class Linked:
+    """Answers with a page that leads to another one. The second page does not come before it may."""
+
+    def __init__(self) -> None:
+        self.second_is_asked_for = asyncio.Event()
+        self.second_may_come = asyncio.Event()
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if "$skiptoken" not in request.query:
+            link = f"{request.url.origin()}/jobs/job/tasks?$skiptoken=2"
+            return web.json_response({"value": [TASK, {**TASK, "id": "b"}], "odata.nextLink": link})
+        self.second_is_asked_for.set()
+        await self.second_may_come.wait()
+        return web.json_response({"value": [{**TASK, "id": "c"}]})
+
+
 @asynccontextmanager
-async def listing(service: Service) -> AsyncIterator[AzureBatch]:
+async def listing(service: Service | Linked) -> AsyncIterator[AzureBatch]:
     app = web.Application()
     app.router.add_get("/{path:.*}", service.answer)
     async with TestServer(app) as server, open_client(str(server.make_url("")), KEY, NoTelemetry()) as client:
         yield AzureBatch(client)
+
+
+async def test_the_next_page_is_asked_for_while_the_first_one_is_read() -> None:
+    service = Linked()
+    async with listing(service) as batch, asyncio.timeout(10):
+        tasks = batch.list_tasks("job")
+        ids = [(await anext(tasks)).task_id]
+        await service.second_is_asked_for.wait()
+        service.second_may_come.set()
+        ids += [task.task_id async for task in tasks]
+    assert ids == ["a", "b", "c"]
+
+
+async def test_whoever_stops_reading_does_not_wait_for_the_next_page() -> None:
+    service = Linked()
+    async with listing(service) as batch, asyncio.timeout(10):
+        tasks = batch.list_tasks("job")
+        assert (await anext(tasks)).task_id == "a"
+        await service.second_is_asked_for.wait()
+        assert isinstance(tasks, AsyncGenerator)
+        await tasks.aclose()
+        service.second_may_come.set()
 
 
 async def test_every_task_is_read_once_with_one_call_a_page(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ SUMMARY: Final[Mapping[str, Callable[[TaskEntity], Any]]] = {
     "stateTransitionTime": _summary_time(lambda task: task.state_since),
     "previousState": lambda task: task.previous_state,
     "previousStateTransitionTime": _summary_time(lambda task: task.previous_state_since),
+    "requiredSlots": lambda task: task.slots,
     "executionInfo": lambda task: _execution_view(task),
 }
 """The properties that can be read without the rest of the task, in their order. None means not shown."""
