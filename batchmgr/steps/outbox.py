@@ -8,6 +8,9 @@ was saved, whichever process dies at whichever point, and however many processes
 What Azure Batch says about tasks can be asked again. Its events may be thousands, so they are published first
 and the record is saved then (`publish_observed`): whoever repeats the step finds them in the log.
 
+The record says where the log ends. An append goes there, and fails if the log has been continued: only then
+is its end read.
+
 No job waits for the progress queue. What can't be sent stays in the log, and the record says from where on.
 Later it is read from there and sent; what is older than an hour is left out, and a log line says so.
 """

@@ -157,8 +157,8 @@ async def test_a_job_costs_the_calls_that_the_page_says(tasks: int) -> None:
     lists = 1 if tasks < 1000 else 2
     assert (calls["batch.add_tasks"], calls["batch.list_tasks"]) == (1 + 1, lists)
     assert calls.batch == 6 + 1 + lists
-    assert "about 45 calls to storage" in section("What it costs")
-    assert 38 <= calls.storage - calls["sink.send"] <= 50
+    assert "about 35 calls to storage" in section("What it costs")
+    assert 30 <= calls.storage - calls["sink.send"] <= 40
     size = sum(len(msgspec.json.encode(event)) for event in world.log())
     assert 350 <= size / len(world.log()) <= 550
 
