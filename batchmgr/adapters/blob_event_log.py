@@ -106,13 +106,17 @@ class BlobEventLog:
                 part, start = part + 1, 0
 
     async def append(self, job_id: str, events: Sequence[Event], end: LogEnd) -> tuple[Sequence[Event], int]:
-        """Append the events, some megabytes a call. Raise LogChangedError if the log does not go on there."""
+        """Append the events, some megabytes a call. Raise LogChangedError if the log does not go on there.
+
+        If the part is full then, the log ends where the next one will begin: so nobody goes on in this one.
+        """
         numbered = [event.numbered(end.last + place) for place, event in enumerate(events, 1)]
         part, place = end.offset >> PART_BITS, end.offset & ((1 << PART_BITS) - 1)
+        blocks = 0
         with service_errors(SERVICE):
             for block, ids in _blocks(numbered):
                 try:
-                    await self._blob(job_id, part).append_block(
+                    appended = await self._blob(job_id, part).append_block(
                         BytesIO(block), length=len(block), appendpos_condition=place
                     )
                 except HttpResponseError as error:
@@ -122,6 +126,9 @@ class BlobEventLog:
                 start = (part << PART_BITS) + place
                 place += len(block)
                 self._recent.add(job_key(job_id), start, start + len(block), ids)
+                blocks = int(str(appended["blob_committed_block_count"] or 0))
+        if blocks >= self._max_blocks:
+            part, place = part + 1, 0
         return numbered, (part << PART_BITS) + place
 
     async def ids(self, job_id: str, start: int, end: int) -> Collection[str]:

@@ -9,7 +9,8 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClien
 from batchmgr.adapters import blob_event_log as module
 from batchmgr.adapters.blob_event_log import MAX_BLOCKS, BlobEventLog
 from batchmgr.adapters.log_parts import read_range
-from batchmgr.model.cloud_event import Event
+from batchmgr.errors import LogChangedError
+from batchmgr.model.cloud_event import Event, LogEnd
 from tests.contract.test_event_log import event, numbers
 from tests.event_log import append
 
@@ -47,6 +48,22 @@ async def test_each_part_takes_its_blocks_and_no_more(container: ContainerClient
         properties = await container.get_blob_client(blob.name).get_blob_properties()
         found[blob.name] = properties.append_blob_committed_block_count
     assert found == {"job.jsonl": 4, "job.00002.jsonl": 4, "job.00003.jsonl": 2}
+
+
+async def test_whoever_does_not_look_at_the_log_leaves_a_full_part_too(container: ContainerClient) -> None:
+    log, stale = BlobEventLog(container, max_blocks=2), BlobEventLog(container, max_blocks=2)
+    _, first = await append(log, "j", [event("a")], 0)
+    _, second = await log.append("j", [event("b")], LogEnd(offset=first, last=1))
+    for writer, end in ((stale, LogEnd(offset=first, last=1)), (log, LogEnd(offset=second, last=2))):
+        with pytest.raises(LogChangedError):
+            await writer.append("j", [event("c")], end)
+    _, third = await append(log, "j", [event("c")], second)
+    await log.append("j", [event("d")], LogEnd(offset=third, last=3))
+    assert numbers(await log.read("j", 0, 9)) == [1, 2, 3, 4]
+    assert set(await log.ids("j", first, third)) == {"b", "c"}
+    assert [blob.name async for blob in container.list_blobs()] == ["j.00002.jsonl", "j.jsonl"]
+    blob = container.get_blob_client("j.jsonl")
+    assert (await blob.get_blob_properties()).append_blob_committed_block_count == 2
 
 
 async def test_an_empty_next_part_continues_the_numbers(container: ContainerClient) -> None:
