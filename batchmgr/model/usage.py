@@ -175,14 +175,16 @@ class _Tally:
         runs = (end - start).total_seconds()
         if runs > 0:
             self.task_seconds += runs
-            self.longest_seconds = max(self.longest_seconds, runs)
+            if runs > self.longest_seconds:  # a comparison takes a tenth of the time of `max`
+                self.longest_seconds = runs
             self.slot_seconds += (slots := runs * task.required_slots)
             if spot := is_spot(task.node_id):
                 self.spot_slot_seconds += slots
             elif spot is None:
                 self.unknown_slot_seconds += slots
         if has_waits and task.creation_time and not attempts and not task.task_id.startswith(RESERVED_PREFIX):
-            self.wait_seconds += max(0.0, (start - task.creation_time).total_seconds())
+            if (waited := (start - task.creation_time).total_seconds()) > 0:
+                self.wait_seconds += waited
             self.waits += 1
 
     def added_to(self, usage: KindUsage) -> KindUsage:
