@@ -159,19 +159,15 @@ def task_view(task: TaskEntity, job_id: str, base: str) -> dict[str, Any]:
     return view
 
 
-def _summary_time(read: Callable[[TaskEntity], int | None]) -> Callable[[TaskEntity], str | None]:
-    return lambda task: _time(read(task))
-
-
 SUMMARY: Final[Mapping[str, Callable[[TaskEntity], Any]]] = {
     "id": lambda task: task.id,
     "eTag": lambda task: timestamps.etag(task.last_modified),
-    "creationTime": _summary_time(lambda task: task.created_at),
-    "lastModified": _summary_time(lambda task: task.last_modified),
+    "creationTime": lambda task: timestamps.to_iso(task.created_at),
+    "lastModified": lambda task: timestamps.to_iso(task.last_modified),
     "state": lambda task: task.state,
-    "stateTransitionTime": _summary_time(lambda task: task.state_since),
+    "stateTransitionTime": lambda task: timestamps.to_iso(task.state_since),
     "previousState": lambda task: task.previous_state,
-    "previousStateTransitionTime": _summary_time(lambda task: task.previous_state_since),
+    "previousStateTransitionTime": lambda task: _time(task.previous_state_since),
     "requiredSlots": lambda task: task.slots,
     "executionInfo": lambda task: _execution_view(task),
 }
@@ -188,19 +184,26 @@ def summary(job_id: str, base: str) -> Mapping[str, Callable[[TaskEntity], Any]]
 
 
 def _execution_view(task: TaskEntity) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "startTime": _time(task.started_at),
-        "endTime": _time(task.ended_at),
-        "exitCode": task.exit_code,
-        "containerInfo": None if task.container is None else task.container.view(),
-        "failureInfo": None if task.failure is None else task.failure.view(),
-        "result": task.result,
-        "retryCount": task.retries,
-        "lastRetryTime": _time(task.last_retry_at),
-        "requeueCount": task.requeues,
-        "lastRequeueTime": _time(task.last_requeue_at),
-    }
-    return {name: value for name, value in shown.items() if value is not None}
+    shown: dict[str, Any] = {}  # made step by step: lists of many tasks are long
+    if task.started_at is not None:
+        shown["startTime"] = timestamps.to_iso(task.started_at)
+    if task.ended_at is not None:
+        shown["endTime"] = timestamps.to_iso(task.ended_at)
+    if task.exit_code is not None:
+        shown["exitCode"] = task.exit_code
+    if task.container is not None:
+        shown["containerInfo"] = task.container.view()
+    if task.failure is not None:
+        shown["failureInfo"] = task.failure.view()
+    if task.result is not None:
+        shown["result"] = task.result
+    shown["retryCount"] = task.retries
+    if task.last_retry_at is not None:
+        shown["lastRetryTime"] = timestamps.to_iso(task.last_retry_at)
+    shown["requeueCount"] = task.requeues
+    if task.last_requeue_at is not None:
+        shown["lastRequeueTime"] = timestamps.to_iso(task.last_requeue_at)
+    return shown
 
 
 def _time(at: int | None) -> str | None:

@@ -22,10 +22,9 @@ def _iso_second(seconds: int) -> str:
 
 def to_iso(ticks: int) -> str:
     """Return a time as ISO 8601 in UTC, with suffix Z, at most 7 fraction digits, no trailing zeros."""
-    seconds, fraction = divmod(ticks - _UNIX_EPOCH, PER_SECOND)
-    if not fraction:
-        return f"{_iso_second(seconds)}Z"
-    return f"{_iso_second(seconds)}.{fraction:07}".rstrip("0") + "Z"
+    since_epoch = ticks - _UNIX_EPOCH
+    second, fraction = _iso_second(since_epoch // PER_SECOND), since_epoch % PER_SECOND
+    return f"{second}.{str(PER_SECOND + fraction)[1:].rstrip('0')}Z" if fraction else f"{second}Z"
 
 
 def from_iso(text: str) -> int:
