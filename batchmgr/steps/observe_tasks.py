@@ -41,6 +41,9 @@ ENDS = (TASK_SUCCEEDED, TASK_FAILED)
 OVERLAP = timedelta(seconds=10)
 """How far before the newest known transition a poll begins to read: some transitions become visible late."""
 
+SHORT_OVERLAP = timedelta(seconds=1)
+"""The same at the end of a job, where the number of ends says whether any has become visible later."""
+
 TASKS_AT_ONCE = 5000
 """How many tasks one change of the record covers, at most. Their events take some megabytes."""
 
@@ -96,16 +99,26 @@ async def observe(
     The counts are saved with the last of them: until then, the next poll continues where this one was
     interrupted.
     """
-    return await _observe(ports, job, tasks, counts)
+    since = read_from(job.value)
+    published = await _published(ports, job.value, job.value.run.cursor, since)
+    return await _observe(ports, job, tasks, since, published, counts)
 
 
 async def observe_rest(ports: Ports, job: Versioned[JobRecord]) -> Versioned[JobRecord]:
     """Publish what has changed since the cursor in a job whose tasks are over. Afterwards the cursor counts.
 
-    If the rest is much, it is only logged: the outcome does not wait until it is sent.
+    At thousands of tasks a second, what is read again of the ten seconds before the cursor would be most of
+    it. So less is read again, and the rest only if ends of tasks are missing then. If the rest is much, it is
+    only logged: the outcome does not wait until it is sent.
     """
-    tasks = ports.batch.list_tasks(job.value.job_id, since=read_from(job.value))
-    return await _observe(ports, job, tasks, None, may_send_later=True)
+    cursor, since = job.value.run.cursor, read_from(job.value)
+    for begin in (cursor.until - SHORT_OVERLAP, since) if cursor.until else (None,):
+        tasks = ports.batch.list_tasks(job.value.job_id, since=begin)
+        published = await _published(ports, job.value, cursor, since)
+        job = await _observe(ports, job, tasks, since, published, may_send_later=True)
+        if job.value.run.cursor.completed >= job.value.run.total:
+            break
+    return job
 
 
 async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -> Versioned[JobRecord]:
@@ -122,7 +135,7 @@ async def observe_end(ports: Ports, job: Versioned[JobRecord], ends: TaskEnds) -
         return await _publish(ports, job, _Portion(fresh=_Unseen([]), counts=counts, is_last=True), set())
     tasks, counts = ends.listed, count_tasks(ends.listed)
     since = read_from(job.value)
-    published = await _published(ports, job.value, since)
+    published = await _published(ports, job.value, job.value.run.cursor, since)
     recent = [task for task in tasks if since is None or task.state_transition_time >= since]
     rest = _unseen(job.value, recent, set(published), since)
     if job.value.run.cursor.completed + len(rest.ended) != counts.completed:
@@ -143,12 +156,12 @@ async def _observe(
     ports: Ports,
     job: Versioned[JobRecord],
     tasks: AsyncIterator[TaskSnapshot],
-    counts: TaskCounts | None,
+    since: datetime | None,
+    published: set[str],
+    counts: TaskCounts | None = None,
     *,
     may_send_later: bool = False,
 ) -> Versioned[JobRecord]:
-    since = read_from(job.value)
-    published = await _published(ports, job.value, since)
     async with aclosing(_portions(tasks)) as read:
         async for portion in read:
             fresh = _unseen(job.value, portion, published, since)
@@ -186,12 +199,15 @@ async def _read(tasks: AsyncIterator[TaskSnapshot]) -> list[TaskSnapshot]:
     return portion
 
 
-async def _published(ports: Ports, record: JobRecord, since: datetime | None) -> set[str]:
-    """Return the ids of the published events about what happened at `since` or later."""
-    marks = record.run.cursor.marks
-    if not marks:
+async def _published(ports: Ports, record: JobRecord, cursor: PollCursor, since: datetime | None) -> set[str]:
+    """Return the ids of the published events about what happened at `since` or later.
+
+    The cursor may be an earlier one of the job: its marks reach back further.
+    """
+    if not record.run.cursor.marks:
         return set()
-    return set(await ports.events.ids(record.job_id, first_offset(marks, since), record.observed_offset))
+    start = first_offset(cursor.marks, since)
+    return set(await ports.events.ids(record.job_id, start, record.observed_offset))
 
 
 def _unseen(

@@ -1,6 +1,7 @@
 """Of a large job, the end reads only what no poll has seen: but all of it where that may not be the truth."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -77,6 +78,27 @@ async def test_what_polls_have_seen_is_not_read_again() -> None:
     assert world.record().state is JobState.SUCCEEDED
     assert [one["since"] is not None or one["without"] == "completed" for one in asked] == [True, True]
     assert world.record().run.counts == TaskCounts(completed=TASKS + 1, succeeded=TASKS + 1)
+    assert_each_end_was_told_once(world)
+
+
+async def test_of_what_polls_have_seen_little_is_read_again_unless_an_end_is_missing() -> None:
+    world = await running()
+    job = world.batch.jobs["job-1"]
+    earlier = job.snapshots["7"]
+    run_tasks(world)
+    moment, late = world.clock.now(), job.snapshots["7"]
+    job.snapshots["7"] = earlier
+    await poll(world.ports)
+    assert world.record().run.cursor.completed == TASKS  # and the FinalizeTask
+    job.snapshots["7"] = msgspec.structs.replace(late, state_transition_time=moment - timedelta(seconds=5))
+    asked = watch_lists(world)
+    await finalize(world.ports, "job-1")
+    assert world.record().state is JobState.SUCCEEDED
+    assert [one["since"] and moment - one["since"] for one in asked] == [
+        timedelta(seconds=1),
+        timedelta(seconds=10),
+        None,
+    ]
     assert_each_end_was_told_once(world)
 
 
