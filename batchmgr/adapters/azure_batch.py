@@ -258,8 +258,8 @@ class AzureBatch(BatchCalls):
         page = decode(answer, type_)
         while page.next_link:
             following = asyncio.create_task(self._call("GET", page.next_link, missing=NO_JOB))
-            await asyncio.sleep(0)  # it is sent now: whoever reads a page may not wait for anything
             try:
+                await asyncio.sleep(0)  # it is sent now: whoever reads a page may not wait for anything
                 yield page
                 page = decode(await following, type_)
             finally:

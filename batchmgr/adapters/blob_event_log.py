@@ -52,7 +52,7 @@ OUT_OF_RANGE = 416
 NOT_AT_ITS_END = ("AppendPositionConditionNotMet", "BlobNotFound", "BlockCountExceedsLimit")
 """Codes for an append at a place where a log does not go on: another process has appended or deleted it.
 
-Or its part is full, and it was not looked at for long.
+Or it goes on in a part that is still to be created; or an earlier version has left a part that is full.
 Source: https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes
 """
 

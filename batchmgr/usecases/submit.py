@@ -163,6 +163,7 @@ async def _submit_portion(ports: Ports, mine: ClaimedJob, known: KnownJob, ends_
         if record.submission.ticket:
             await mine.save(lambda record: record.let_in(ports.clock.now()))
             await leave(ports, record)
+            record = mine.record
         planned = await planned_tasks(ports, record)
         if planned is None:
             return Progress.AWAITS_TASKS

@@ -198,13 +198,11 @@ def events_named(job_id: str, tasks: Iterable[tuple[TaskSnapshot, Sequence[TaskE
         body = job + _encode(task)[len(b"{") :]
         if len(body) > MAX_DATA:
             body = _encode(fitted({"jobId": job_id, **msgspec.to_builtins(task)}, MAX_DATA))
-        raw, subject, time = (
-            msgspec.Raw(body),
-            _task_subject(job_id, task.task_id),
-            task.state_transition_time,
-        )
+        raw, subject = msgspec.Raw(body), _task_subject(job_id, task.task_id)
         for id_, kind in ids:
-            events.append(Event(id=id_, type=kind, subject=subject, time=time, body=raw))
+            events.append(
+                Event(id=id_, type=kind, subject=subject, time=task.state_transition_time, body=raw)
+            )
     return events
 
 

@@ -72,6 +72,16 @@ def counting(world: World) -> tuple[Ports, Counter[str]]:
     return intercepted(world.ports, count), calls
 
 
+async def test_a_job_that_is_let_in_is_saved_once_for_what_was_learned_of_it() -> None:
+    world = await full_world("a", "b")
+    run(world, "a")
+    ports, calls = counting(world)
+    await let_in(ports)
+    assert world.record("b").state is JobState.RUNNING
+    assert (calls["line.leave"], line(world)) == (1, [])
+    assert calls["jobs.save"] == 4  # claimed, created in Azure Batch, running, and its event published
+
+
 async def test_a_job_that_ends_lets_the_next_one_in_before_its_finalization_is_over() -> None:
     world = await full_world("a", "b", "c")
     assert (world.batch.created, line(world)) == (["a"], ["b", "c"])

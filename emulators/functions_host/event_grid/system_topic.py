@@ -27,7 +27,8 @@ _REST_FACTOR = 4
 """After a slow listing, the topic rests four times as long as it took, so that it never burdens Azurite."""
 
 _LIVELY = 2.0
-"""So many seconds after an event, the topic looks more often: the next one often follows soon."""
+_LIVELY_INTERVAL = 0.05
+"""For two seconds after an event, the topic looks that often: the next one often follows soon."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +41,6 @@ class TopicOptions:
 
     interval: float = 0.4
     """Seconds between two listings, as long as nothing happens."""
-    lively_interval: float = 0.05
-    """Seconds between two listings just after an event."""
     start_timeout: float = 30.0
     """Seconds in which the account must be there and the webhooks must confirm. Azure tries only once."""
     state: Path | None = None
@@ -173,8 +172,8 @@ class _SubscriptionRunner:
                 await asyncio.sleep(max(self._interval(now < lively_until), _REST_FACTOR * (now - started)))
 
     def _interval(self, is_lively: bool) -> float:
-        options = self._options
-        return min(options.lively_interval, options.interval) if is_lively else options.interval
+        interval = self._options.interval
+        return min(_LIVELY_INTERVAL, interval) if is_lively else interval
 
     def close(self) -> None:
         """Close the log, after `run`."""
