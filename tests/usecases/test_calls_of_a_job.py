@@ -12,6 +12,7 @@ from batchmgr.functions.queue_job_requests import take_request
 from batchmgr.model.job_states import JobState
 from batchmgr.steps.check_job import check_job
 from batchmgr.usecases.accept import accept
+from batchmgr.usecases.finalize import finalize
 from batchmgr.usecases.poll import poll
 from batchmgr.usecases.submit import submit
 from batchmgr.wire.json_codec import encode
@@ -87,6 +88,15 @@ async def test_a_poll_appends_once_and_saves_once_whatever_has_changed() -> None
     assert types(world)[before:] == ["batchmgr.task.running", "batchmgr.job.progress"]
     assert {name: calls[name] for name in CALLS_OF_A_POLL} == CALLS_OF_A_POLL
     assert "events.end" not in calls
+
+
+async def test_a_finalization_loads_the_record_once_and_never_looks_where_the_log_ends() -> None:
+    world, calls = World(), Counter[str]()
+    await take_request(world.ports, encode(job_message()), "q-1")
+    world.batch.run()
+    await finalize(counted(world, calls), "job-1")
+    assert world.record().state is JobState.SUCCEEDED
+    assert (calls["jobs.load"], calls["events.end"]) == (1, 0)
 
 
 @pytest.mark.parametrize("name", ["jobs.create", "line.first", "events.append"])
